@@ -1,0 +1,1 @@
+"""Transactions to customer summary to cells; simulated logs and the embedded data set."""

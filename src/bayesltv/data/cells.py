@@ -1,0 +1,145 @@
+"""What the likelihood sees of a summary: cells of identical histories with counts, and repeaters' spend."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayesltv.data.groups import Codes, Groups, make_groups
+from bayesltv.names import FREQUENCY, MONETARY_VALUE, RECENCY, SPEND_COUNT, SPEND_LOG_SUM, SPEND_SUM, T
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class PurchaseCells:
+    """Distinct (frequency, recency, T, group) with the number of customers that share each.
+
+    Attributes
+    ----------
+    frequency, count : ndarray of int64, shape (cell,)
+    recency, T : ndarray of float64, shape (cell,)
+        In the summary's time unit.
+    group : ndarray of int32, shape (cell,)
+    cell_of_customer : ndarray of int64, shape (customer,)
+        Where each customer of the summary went.
+    """
+
+    frequency: Integers
+    recency: Floats
+    T: Floats
+    group: Codes
+    count: Integers
+    cell_of_customer: Integers
+
+
+@dataclass(frozen=True)
+class SpendRows:
+    """The repeaters with positive repeat spend.
+
+    Attributes
+    ----------
+    form : "full" or "mean"
+        Whether single amounts enter (through sums and log sums), or only each customer's mean.
+    count : ndarray of int64, shape (repeater,)
+        Number of positive repeat amounts; in the mean form the frequency.
+    total, log_total : ndarray of float64, shape (repeater,)
+        Sum and log sum of those amounts; in the mean form count × mean and count × log mean.
+    group : ndarray of int32, shape (repeater,)
+    customer : ndarray of int64, shape (repeater,)
+        Row of the summary.
+    """
+
+    form: Literal["full", "mean"]
+    count: Integers
+    total: Floats
+    log_total: Floats
+    group: Codes
+    customer: Integers
+
+    @property
+    def unit(self) -> float:
+        """Geometric mean of the amounts: what spend priors are relative to."""
+        return float(np.exp(self.log_total.sum() / self.count.sum()))
+
+
+@dataclass(frozen=True)
+class Cells:
+    """All that a model is built from; `spend` is None where there is nothing to learn spend from."""
+
+    groups: Groups
+    purchase: PurchaseCells
+    spend: SpendRows | None
+
+
+def make_cells(summary: pd.DataFrame, columns: Sequence[str], *, with_spend: bool) -> Cells:
+    """Return the cells of a validated summary.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        One row per customer.
+    columns : sequence of str
+        Group columns.
+    with_spend : bool
+        Whether the spec has a spend section.
+    """
+    groups, codes = make_groups(summary, columns)
+    return Cells(groups, purchase_cells(summary, codes), spend_rows(summary, codes) if with_spend else None)
+
+
+def purchase_cells(summary: pd.DataFrame, codes: Codes) -> PurchaseCells:
+    """Return the distinct histories of `summary`, in lexicographic order, with counts."""
+    columns = (codes, *(summary[name].to_numpy() for name in (FREQUENCY, RECENCY, T)))
+    cell_of_customer, first = number_rows(*columns)
+    count = np.bincount(cell_of_customer, minlength=first.size).astype(np.int64)
+    group, frequency, recency, horizon = (column[first] for column in columns)
+    return PurchaseCells(
+        frequency.astype(np.int64),
+        recency.astype(np.float64),
+        horizon.astype(np.float64),
+        group.astype(np.int32),
+        count,
+        cell_of_customer,
+    )
+
+
+def number_rows(*columns: NDArray[np.generic]) -> tuple[Integers, Integers]:
+    """Return the number of each row's distinct combination, in lexicographic order, and a row that has each."""
+    key = np.zeros(columns[0].size, dtype=np.int64)
+    for column in columns:
+        distinct, code = np.unique(column, return_inverse=True)
+        _, key = np.unique(key * max(distinct.size, 1) + code, return_inverse=True)
+    _, first, number = np.unique(key, return_index=True, return_inverse=True)
+    return number.astype(np.int64), first.astype(np.int64)
+
+
+def spend_rows(summary: pd.DataFrame, codes: Codes) -> SpendRows | None:
+    """Return the repeaters' spend, None where nobody has any.
+
+    The full form is used where the summary carries spend statistics, the mean form where it has only means.
+    """
+    if MONETARY_VALUE not in summary.columns:
+        return None
+    if {SPEND_COUNT, SPEND_SUM, SPEND_LOG_SUM} <= set(summary.columns):
+        form: Literal["full", "mean"] = "full"
+        count, total, log_total = (summary[c].to_numpy() for c in (SPEND_COUNT, SPEND_SUM, SPEND_LOG_SUM))
+        count, total, log_total = (
+            count.astype(np.int64),
+            total.astype(np.float64),
+            log_total.astype(np.float64),
+        )
+    else:
+        form = "mean"
+        count, mean = summary[FREQUENCY].to_numpy(np.int64), summary[MONETARY_VALUE].to_numpy(np.float64)
+        count = np.where(mean > 0, count, 0)
+        total = np.where(count > 0, count * mean, 0.0)
+        log_total = np.where(count > 0, count * np.log(np.where(count > 0, mean, 1.0)), 0.0)
+    rows = np.flatnonzero(count > 0)
+    if rows.size == 0:
+        return None
+    return SpendRows(form, count[rows], total[rows], log_total[rows], codes[rows], rows.astype(np.int64))

@@ -1,0 +1,330 @@
+"""A customer summary that can be trusted: every rule with its own message."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesltv import names
+from bayesltv.data.fingerprint import fingerprint as fingerprint
+from bayesltv.data.sources import plain_text, require_columns
+from bayesltv.errors import DataError
+from bayesltv.units import DAYS_PER, time_unit_of
+
+REQUIRED = (names.CUSTOMER_ID, names.FREQUENCY, names.RECENCY, names.T)
+_TOLERANCE = 1e-9
+
+
+def validate_summary(
+    summary: pd.DataFrame,
+    *,
+    time_unit: str | None = None,
+    observation_end: str | dt.date | pd.Timestamp | None = None,
+    groups: Sequence[str] = (),
+    allow_empty: bool = False,
+) -> pd.DataFrame:
+    """Return a checked copy of a customer summary, with canonical dtypes and attributes.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Columns customer_id, frequency, recency, T (the latter two in `time_unit`), and monetary_value and
+        spend statistics where there is spend.
+    time_unit, observation_end : optional
+        Needed where `summary.attrs` has lost them; must agree with it where it has not.
+    groups : sequence of str
+        Columns that must be there; they become text.
+    allow_empty : bool
+        Whether no customers are fine (they are for scoring, not for a fit).
+
+    Returns
+    -------
+    DataFrame
+        A fresh RangeIndex and the rows in their given order; customer_id and groups text, frequency and
+        spend_count int64, the other numbers float64. `attrs` hold at least time_unit, observation_end (or
+        None), groups and the fingerprint recomputed from the rows.
+
+    Raises
+    ------
+    DataError
+        For the first rule broken: what, how many of how many customers, a few ids, and the cure.
+    """
+    require_summary(summary)
+    unit = resolve_time_unit(summary, time_unit)
+    end = resolve_observation_end(summary, observation_end)
+    _require_columns(summary, [*REQUIRED, *groups])
+    if summary.empty and not allow_empty:
+        raise DataError("the summary has no customers: there is nothing to learn from")
+    checked = _canonical(summary, groups)
+    for what, broken, cure in _rules(checked, unit, end):
+        if broken.any():
+            _refuse(checked, what, broken, cure)
+    checked.attrs = {
+        **summary.attrs,
+        names.TIME_UNIT: unit,
+        names.OBSERVATION_END: None if end is None else end.date().isoformat(),
+        names.CURRENCY: summary.attrs.get(names.CURRENCY),
+        names.GROUPS: list(groups) or list(summary.attrs.get(names.GROUPS, [])),
+        names.FINGERPRINT: fingerprint(checked),
+    }
+    return checked
+
+
+def _require_columns(summary: pd.DataFrame, wanted: Sequence[str]) -> None:
+    present = [str(c) for c in summary.columns]
+    twice = [c for c in dict.fromkeys(present) if present.count(c) > 1]
+    if twice:
+        raise DataError(f"the summary has more than one column named {twice[0]!r}: drop or rename one")
+    cure = "make it with summarize(log), or with as_summary(frame) from another package's frame"
+    require_columns(present, wanted, title="the summary", cure=cure)
+
+
+def require_summary(summary: object) -> None:
+    """Raise DataError where `summary` is no pandas DataFrame."""
+    if not isinstance(summary, pd.DataFrame):
+        kind = f"{type(summary).__module__}.{type(summary).__name__}"
+        raise DataError(
+            f"a customer summary is a pandas DataFrame, not {kind}: make one with summarize(log) or "
+            "as_summary(frame)"
+        )
+
+
+def resolve_time_unit(summary: pd.DataFrame, time_unit: str | None = None) -> str:
+    """Return the unit of recency and T: the keyword, or what the summary's attributes say.
+
+    Raises
+    ------
+    DataError
+        Where neither is there, or they disagree.
+    """
+    kept = summary.attrs.get(names.TIME_UNIT)
+    if time_unit is None and kept is None:
+        raise DataError(
+            "the summary has no time_unit (attributes are lost in merge, join and CSV): pass "
+            'time_unit="week", '
+            "or whatever recency and T are counted in"
+        )
+    if kept is None or time_unit is None:
+        return time_unit_of(kept if time_unit is None else time_unit)
+    if time_unit_of(kept) != time_unit_of(time_unit):
+        raise DataError(
+            f"time_unit={time_unit!r}, but the summary's attributes say {kept!r}: leave the keyword out, or "
+            "drop "
+            f"summary.attrs[{names.TIME_UNIT!r}] where it is wrong"
+        )
+    return time_unit_of(time_unit)
+
+
+def resolve_observation_end(
+    summary: pd.DataFrame, observation_end: str | dt.date | pd.Timestamp | None = None
+) -> pd.Timestamp | None:
+    """Return the last day observed: the keyword, or what the summary's attributes say, or None.
+
+    Raises
+    ------
+    DataError
+        Where it is no date, or the two disagree.
+    """
+    kept = _stamp(summary.attrs.get(names.OBSERVATION_END))
+    asked = _stamp(observation_end)
+    if kept is not None and asked is not None and kept != asked:
+        raise DataError(
+            f"observation_end={asked.date()}, but the summary's attributes say {kept.date()}: summarize the "
+            "log again "
+            "up to the day you mean"
+        )
+    return kept if asked is None else asked
+
+
+def _stamp(value: object) -> pd.Timestamp | None:
+    if value is None:
+        return None
+    try:
+        stamp = pd.Timestamp(value)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        stamp = None
+    if stamp is None or pd.isna(stamp) or isinstance(value, (int, float)):
+        raise DataError(f"observation_end={value!r} is not a date: write it like 2024-01-31")
+    return stamp.tz_localize(None).normalize()
+
+
+def _canonical(summary: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
+    """Copy with text ids and groups and float64 numbers; what cannot be a number is refused by name."""
+    copy = summary.reset_index(drop=True)
+    ids = copy[names.CUSTOMER_ID]
+    copy[names.CUSTOMER_ID] = _text(ids, names.CUSTOMER_ID, "give every customer an id")
+    for group in groups:
+        copy[group] = _text(copy[group], group, 'fill it, for example with "unknown"')
+    numbers = (*REQUIRED[1:], names.MONETARY_VALUE, *names.SPEND_STATISTICS, names.VALUE_TO_DATE)
+    for name in numbers:
+        if name in copy:
+            copy[name] = _floats(copy[name], copy[names.CUSTOMER_ID])
+    for name in (names.FREQUENCY, names.SPEND_COUNT):
+        if name in copy:
+            copy[name] = _whole(copy[name], copy)
+    if names.MONETARY_VALUE in copy:  # other packages write 0 where there is no repeat purchase to average
+        nothing = (copy[names.FREQUENCY] == 0) & (copy[names.MONETARY_VALUE] == 0)
+        copy[names.MONETARY_VALUE] = copy[names.MONETARY_VALUE].mask(nothing)
+    return copy
+
+
+def _text(values: pd.Series[Any], name: str, cure: str) -> pd.Series[str]:
+    missing = values.isna()
+    if isinstance(values.dtype, pd.StringDtype):
+        texts = values.astype("str")
+    else:
+        plain = [None if gone else plain_text(v) for v, gone in zip(values, missing, strict=True)]
+        texts = pd.Series(plain, index=values.index, dtype="str")
+    blank = (missing | (texts.str.strip() == "")).to_numpy(dtype=bool)
+    if blank.any():
+        raise DataError(
+            f"{name!r} is missing for {blank.sum():,} of {len(values):,} customers (the first in row "
+            f"{int(np.argmax(blank)):,}): {cure}"
+        )
+    return texts
+
+
+def _floats(values: pd.Series[Any], ids: pd.Series[str]) -> pd.Series[float]:
+    numbers = pd.to_numeric(values, errors="coerce")
+    broken = (numbers.isna() & values.notna()).to_numpy(dtype=bool)
+    if broken.any():
+        raise DataError(
+            f"{values.name!r} is no number for {broken.sum():,} of {len(values):,} customers ({{ids}}), such "
+            "as "
+            f"{values[broken].iloc[0]!r}: give numbers",
+            ids=ids[broken][:6],
+        )
+    return pd.Series(numbers.to_numpy(dtype=np.float64, na_value=np.nan), index=values.index)
+
+
+def _whole(values: pd.Series[float], checked: pd.DataFrame) -> pd.Series[int]:
+    """int64, after the rules that only a float column can break."""
+    name = str(values.name)
+    _refuse_where(
+        checked, f"{name} is missing or infinite", values.isna() | np.isinf(values), "fill or drop them"
+    )
+    _refuse_where(checked, f"{name} is not a whole number", values != np.floor(values), "it counts purchases")
+    return values.astype(np.int64)
+
+
+def _refuse_where(checked: pd.DataFrame, what: str, broken: pd.Series[bool], cure: str) -> None:
+    if broken.any():
+        _refuse(checked, what, broken, cure)
+
+
+def _refuse(checked: pd.DataFrame, what: str, broken: pd.Series[bool], cure: str) -> None:
+    raise DataError(
+        f"{what} for {int(broken.sum()):,} of {len(checked):,} customers ({{ids}}): {cure}",
+        ids=checked.loc[broken, names.CUSTOMER_ID].head(6),
+    )
+
+
+Rule = tuple[str, "pd.Series[bool]", str]
+
+
+def _rules(checked: pd.DataFrame, unit: str, end: pd.Timestamp | None) -> Iterator[Rule]:
+    yield from _history_rules(checked, end)
+    yield from _date_rules(checked, unit, end)
+    yield from _spend_rules(checked)
+
+
+def _history_rules(checked: pd.DataFrame, end: pd.Timestamp | None) -> Iterator[Rule]:
+    x, recency, age = checked[names.FREQUENCY], checked[names.RECENCY], checked[names.T]
+    ids = checked[names.CUSTOMER_ID]
+    yield "customer_id appears more than once", ids.duplicated(), "a summary has one row per customer"
+    yield "frequency is negative", x < 0, "it counts repeat purchases"
+    for name in (names.RECENCY, names.T):
+        yield f"{name} is missing or infinite", ~np.isfinite(checked[name]), "fill or drop them"
+        yield f"{name} is negative", checked[name] < 0, "is observation_end before the first purchase?"
+    is_end = "" if end is None else f"={end.date()}"
+    yield "recency > T", recency > age + _TOLERANCE * (1 + age), f"is observation_end{is_end} right?"
+    yield (
+        "frequency > 0 with recency 0",
+        (x > 0) & (recency <= 0),
+        "purchases of one day are one purchase: is recency the time from first to last purchase?",
+    )
+    yield (
+        "frequency 0 with recency > 0",
+        (x == 0) & (recency > 0),
+        "recency is the time from first to last purchase, not the time since: use T - recency for that",
+    )
+
+
+def _date_rules(checked: pd.DataFrame, unit: str, end: pd.Timestamp | None) -> Iterator[Rule]:
+    if end is None or names.FIRST_PURCHASE not in checked:
+        return
+    first = pd.to_datetime(checked[names.FIRST_PURCHASE])
+    days = (end - first).dt.days
+    off = (days - checked[names.T] * DAYS_PER[unit]).abs() > 1.0  # a stamp's time of day may be in T
+    yield (
+        f"T is not the time from first_purchase to observation_end={end.date()} in {unit}s",
+        off,
+        "are time_unit and observation_end right?",
+    )
+
+
+def _spend_rules(checked: pd.DataFrame) -> Iterator[Rule]:
+    x = checked[names.FREQUENCY]
+    if names.MONETARY_VALUE in checked:
+        mean = checked[names.MONETARY_VALUE]
+        yield "monetary_value is infinite", np.isinf(mean), "fill or drop them"
+        yield "monetary_value is negative", mean < 0, 'net refunds first: summarize(log, refunds="net")'
+        yield (
+            "frequency 0 with repeat spend (monetary_value)",
+            (x == 0) & (mean > 0),
+            "monetary_value is the mean of repeat purchases only, the first one left out",
+        )
+        if names.SPEND_COUNT not in checked:
+            yield (
+                "monetary_value is missing although frequency > 0",
+                (x > 0) & mean.isna(),
+                "give 0 where repeat purchases were free",
+            )
+    present = [name for name in names.SPEND_STATISTICS if name in checked]
+    if present:
+        missing = [name for name in names.SPEND_STATISTICS if name not in checked]
+        if missing:
+            raise DataError(
+                f"the summary has {', '.join(present)} but not {', '.join(missing)}: give all three or none"
+            )
+        yield from _statistic_rules(checked)
+
+
+def _statistic_rules(checked: pd.DataFrame) -> Iterator[Rule]:
+    """Yield what count, sum and log sum of positive amounts owe each other."""
+    x, count = checked[names.FREQUENCY], checked[names.SPEND_COUNT]
+    total, logs = checked[names.SPEND_SUM], checked[names.SPEND_LOG_SUM]
+    for name in (names.SPEND_SUM, names.SPEND_LOG_SUM):
+        yield (
+            f"{name} is missing or infinite",
+            ~np.isfinite(checked[name]),
+            "give 0 where there is no repeat spend",
+        )
+    yield "spend_count is negative", count < 0, "it counts repeat purchases with a positive amount"
+    yield "spend_count > frequency", count > x, "only repeat purchase days count"
+    yield "spend_sum is negative", total < 0, "it adds up positive amounts"
+    yield (
+        "spend_sum > 0 with spend_count 0, or the other way round",
+        (total > 0) != (count > 0),
+        "recompute both",
+    )
+    yield "spend_log_sum is not 0 with spend_count 0", (count == 0) & (logs != 0), "recompute it"
+    # the geometric mean is at most the arithmetic mean
+    n = count.clip(lower=1)
+    bound = n * np.log(np.where(total > 0, total, 1.0) / n)
+    yield (
+        "spend_log_sum exceeds what spend_sum and spend_count allow",
+        (count > 0) & (logs > bound + 1e-6 * n),
+        "it is the sum of ln(amount): recompute it",
+    )
+    if names.MONETARY_VALUE in checked:
+        mean = checked[names.MONETARY_VALUE].fillna(0.0)
+        yield (
+            "monetary_value is not spend_sum / frequency",
+            (total - mean * x).abs() > 1e-6 * (1 + total),
+            "have both from one currency and one log",
+        )

@@ -1,0 +1,1 @@
+"""Pure functions from cells and a spec to a ``pm.Model``."""

@@ -1,0 +1,115 @@
+"""``build_model``: summary and spec to a ``pm.Model``; purchase and spend in one."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pymc as pm
+
+from bayesltv.data.cells import Cells, make_cells
+from bayesltv.data.groups import Groups
+from bayesltv.data.validate import resolve_time_unit, validate_summary
+from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.kernels.families import FAMILIES
+from bayesltv.kernels.scales import purchase_parameters, spend_parameters
+from bayesltv.model.likelihood import (
+    PurchaseLikelihood,
+    SpendLikelihood,
+    purchase_data,
+    spend_data,
+    stacked,
+)
+from bayesltv.model.pooling import scale_variable
+from bayesltv.model.prior_draws import group_coords
+from bayesltv.names import GROUP, GROUPS, PURCHASE_PARAMETERS, PURCHASE_SCALES, SPEND_PARAMETERS, SPEND_SCALES
+from bayesltv.spec.model_spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a fit works on: cells, and the spec resolved in their units and groups."""
+
+    cells: Cells
+    spec: ModelSpec
+
+
+def build_model(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | None = None) -> pm.Model:
+    """Return the hierarchical model of purchases, and of spend where there is any, ready to inspect or sample.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Customer summary, one row per customer.
+    spec : ModelSpec
+    time_unit : str, optional
+        Unit of recency and T, for a summary that has lost its attributes.
+
+    Returns
+    -------
+    pymc.Model
+        Free variables are the scales (and the pooling sds and offsets); r, alpha (a rate), a, b and p, q, v (a rate)
+        are deterministic, with the dim ``group`` where the spec has groups. The likelihoods are the potentials
+        ``purchases`` and ``spend``.
+
+    Raises
+    ------
+    DataError
+        Where the summary is not one, before anything is built.
+    """
+    problem = make_problem(summary, spec, time_unit=time_unit)
+    return model_of(problem)
+
+
+def make_problem(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | None = None) -> Problem:
+    """Return the validated summary's cells and the spec in its units; see `build_model`."""
+    unit = resolve_time_unit(summary, time_unit)
+    columns = tuple(summary.attrs.get(GROUPS, ())) if spec.is_open else tuple(spec.groups)
+    checked = validate_summary(summary, time_unit=unit, groups=columns)
+    cells = make_cells(checked, columns, with_spend=spec.spend is not None)
+    if spec.is_open and not columns:
+        raise DataError(
+            'the spec pools over "all" group columns but the summary names none: pass groups= to summarize, '
+            "or use a pooled spec"
+        )
+    named = spec.with_groups(columns).with_groups(cells.groups.columns)
+    if spec.spend is not None and cells.spend is None:
+        warnings.warn(
+            "no customer has positive repeat spend: the spend part is left out of the model",
+            BayesltvWarning,
+            stacklevel=3,
+        )
+        named = named.without_spend()
+    spend_unit = None if cells.spend is None else cells.spend.unit
+    return Problem(cells, named.resolved(time_unit=unit, spend_unit=spend_unit))
+
+
+def model_of(problem: Problem) -> pm.Model:
+    """Return the model of a problem."""
+    cells, spec = problem.cells, problem.spec
+    groups = cells.groups
+    with pm.Model(coords=group_coords(groups) or None) as model:
+        purchase = _parameters(PURCHASE_SCALES, spec, groups, PURCHASE_PARAMETERS)
+        data = _shared("purchase", purchase_data(cells.purchase, FAMILIES[spec.purchase.family]))
+        pm.Potential("purchases", PurchaseLikelihood()(stacked(purchase, PURCHASE_PARAMETERS), *data)[0])
+        if cells.spend is not None:
+            spend = _parameters(SPEND_SCALES, spec, groups, SPEND_PARAMETERS)
+            data = _shared("spend", spend_data(cells.spend, len(groups.combinations)))
+            pm.Potential("spend", SpendLikelihood()(stacked(spend, SPEND_PARAMETERS), *data)[0])
+    return model
+
+
+def _parameters(
+    scales: Sequence[str], spec: ModelSpec, groups: Groups, parameters: Sequence[str]
+) -> dict[str, Any]:
+    values = {scale: scale_variable(scale, spec, groups) for scale in scales}
+    natural = purchase_parameters(values) if parameters == PURCHASE_PARAMETERS else spend_parameters(values)
+    dims = GROUP if groups.columns else None
+    return {name: pm.Deterministic(name, natural[name], dims=dims) for name in parameters}
+
+
+def _shared(prefix: str, arrays: Mapping[str, Any]) -> list[Any]:
+    from pytensor import shared
+
+    return [shared(value, name=f"{prefix}_{name}") for name, value in arrays.items()]

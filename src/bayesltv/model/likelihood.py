@@ -1,0 +1,134 @@
+"""The collapsed likelihoods as PyTensor operations with their gradients, over cells with counts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.gradient import DisconnectedType, disconnected_type
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
+
+from bayesltv.data.cells import PurchaseCells, SpendRows, number_rows
+from bayesltv.kernels.collapsed import purchase_value_and_gradient, spend_value_and_gradient
+from bayesltv.kernels.families import Family
+
+Tensor = Any
+Arrays = dict[str, NDArray[Any]]
+
+
+class Likelihood(Op):  # type: ignore[misc]
+    """A compiled kernel (parameters, *data) -> (log likelihood, gradient) with first derivatives."""
+
+    __props__ = ()
+    kernel: Callable[..., Any]
+
+    def make_node(self, parameters: Tensor, *data: Tensor) -> Apply:
+        inputs = [pt.as_tensor_variable(value) for value in (parameters, *data)]
+        return Apply(self, inputs, [pt.dscalar(), pt.dmatrix()])
+
+    def perform(self, _node: Apply, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+        value, gradient = type(self).kernel(*(np.ascontiguousarray(array) for array in inputs))
+        outputs[0][0], outputs[1][0] = np.asarray(value), gradient
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        return [[True, True], *([False, False] for _ in node.inputs[1:])]
+
+    def pullback(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], cotangents: Sequence[Tensor]
+    ) -> list[Tensor]:
+        if not isinstance(cotangents[1].type, DisconnectedType):
+            raise NotImplementedError("the collapsed likelihood has first derivatives only")
+        return [cotangents[0] * outputs[1], *(disconnected_type() for _ in inputs[1:])]
+
+
+class PurchaseLikelihood(Likelihood):
+    """``kernels.collapsed.purchase_value_and_gradient`` inside a PyTensor graph."""
+
+    kernel = staticmethod(purchase_value_and_gradient)
+
+
+class SpendLikelihood(Likelihood):
+    """``kernels.collapsed.spend_value_and_gradient`` inside a PyTensor graph."""
+
+    kernel = staticmethod(spend_value_and_gradient)
+
+
+@register_funcify_default_op_cache_key(PurchaseLikelihood)
+def _numba_purchase(_op: Op, **_: Any) -> Any:  # noqa: ANN401
+    @numba_njit
+    def purchase_likelihood(parameters, weight, frequency, x_code, T_code, t_code, x, k, x_group, x_weight, T, T_group, T_weight, T_purchases, t, t_group):  # type: ignore[no-untyped-def]  # fmt: skip
+        value, gradient = purchase_value_and_gradient(np.ascontiguousarray(parameters), weight, frequency, x_code, T_code, t_code, x, k, x_group, x_weight, T, T_group, T_weight, T_purchases, t, t_group)  # fmt: skip
+        return np.asarray(value), gradient
+
+    return purchase_likelihood, 1
+
+
+@register_funcify_default_op_cache_key(SpendLikelihood)
+def _numba_spend(_op: Op, **_: Any) -> Any:  # noqa: ANN401
+    @numba_njit
+    def spend_likelihood(parameters, count, total, group, n, n_group, n_weight, purchases, log_total, log_mean, is_full):  # type: ignore[no-untyped-def]  # fmt: skip
+        value, gradient = spend_value_and_gradient(np.ascontiguousarray(parameters), count, total, group, n, n_group, n_weight, purchases, log_total, log_mean, is_full[()])  # fmt: skip
+        return np.asarray(value), gradient
+
+    return spend_likelihood, 1
+
+
+def purchase_data(cells: PurchaseCells, family: Family) -> Arrays:
+    """Return what `PurchaseLikelihood` takes after the parameters, in its order."""
+    coins = np.asarray(family.coins(cells.frequency))
+    weight, frequency = cells.count.astype(np.float64), cells.frequency.astype(np.float64)
+    group = cells.group.astype(np.int64)
+    x_code, x_at = number_rows(group, cells.frequency)
+    T_code, T_at = number_rows(group, cells.T)
+    risky = np.flatnonzero(coins > 0)
+    t_code, t_at = number_rows(group[risky], cells.recency[risky])
+    return {
+        "weight": weight[risky],
+        "frequency": frequency[risky],
+        "x_code": x_code[risky],
+        "T_code": T_code[risky],
+        "t_code": t_code,
+        "x": frequency[x_at],
+        "k": coins[x_at].astype(np.float64),
+        "x_group": group[x_at],
+        "x_weight": np.bincount(x_code, weights=weight),
+        "T": cells.T[T_at],
+        "T_group": group[T_at],
+        "T_weight": np.bincount(T_code, weights=weight),
+        "T_purchases": np.bincount(T_code, weights=weight * frequency),
+        "t": cells.recency[risky][t_at],
+        "t_group": group[risky][t_at],
+    }
+
+
+def spend_data(rows: SpendRows, n_groups: int) -> Arrays:
+    """Return what `SpendLikelihood` takes after the parameters, in its order."""
+    group, count = rows.group.astype(np.int64), rows.count.astype(np.float64)
+    code, at = number_rows(group, rows.count)
+    is_full = rows.form == "full"
+    log_mean = rows.log_total / count
+    log_total = rows.log_total if is_full else count * (np.log(count) + log_mean)
+
+    def by_group(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(group, weights=values, minlength=n_groups)
+
+    return {
+        "count": count,
+        "total": rows.total,
+        "group": group,
+        "n": count[at],
+        "n_group": group[at],
+        "n_weight": np.bincount(code).astype(np.float64),
+        "purchases": by_group(count),
+        "log_total": by_group(log_total),
+        "log_mean": by_group(np.zeros_like(count) if is_full else log_mean),
+        "is_full": np.asarray(is_full),
+    }
+
+
+def stacked(parameters: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:
+    """Return the matrix (parameter, group) that a likelihood takes, from scalars or vectors over groups."""
+    return pt.stack([pt.atleast_1d(parameters[name]) for name in names])

@@ -1,0 +1,64 @@
+"""Draws from the prior of a resolved spec, without compiling a model."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesltv.data.groups import Groups
+from bayesltv.kernels.scales import purchase_parameters, shifted, spend_parameters
+from bayesltv.names import CHAIN, DRAW, GROUP, effect_name, sd_name
+from bayesltv.spec.model_spec import ModelSpec
+
+Floats = NDArray[np.float64]
+
+
+def draw_prior(spec: ModelSpec, groups: Groups, *, draws: int, rng: np.random.Generator) -> xr.Dataset:
+    """Return prior draws of the scales, pooling sds, effects and natural parameters.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Resolved.
+    groups : Groups
+    draws : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    xarray.Dataset
+        Dims (chain = 1, draw) and, as in the posterior, group and the group columns.
+    """
+    variables: dict[str, tuple[tuple[str, ...], Floats]] = {}
+    levels: dict[str, Floats] = {}
+    for scale in spec.scales:
+        intercept = _prior(spec.priors[scale], draws, rng)
+        variables[scale] = ((CHAIN, DRAW), intercept[None])
+        total = np.zeros((draws, len(groups.combinations)))
+        for column in spec.pooled_columns(scale):
+            sd = _prior(spec.pooling[scale].scale, draws, rng)
+            offset = rng.standard_normal((draws, len(groups.levels(column))))
+            effect = sd[:, None] * (offset - offset.mean(axis=1, keepdims=True))
+            variables[sd_name(scale, column)] = ((CHAIN, DRAW), sd[None])
+            variables[effect_name(scale, column)] = ((CHAIN, DRAW, column), effect[None])
+            total += effect[:, groups.level_codes(column)]
+        levels[scale] = shifted(scale, intercept[:, None], np.exp(total))
+    natural: dict[str, Any] = purchase_parameters(levels)
+    if spec.spend is not None:
+        natural |= spend_parameters(levels)
+    for name, value in natural.items():
+        variables[name] = ((CHAIN, DRAW, GROUP), value[None]) if groups.columns else ((CHAIN, DRAW), value[None, :, 0])
+    return xr.Dataset(variables, coords=group_coords(groups) | {CHAIN: [0], DRAW: np.arange(draws)})
+
+
+def group_coords(groups: Groups) -> dict[str, Any]:
+    """Return the coordinates ``group`` and one per group column; none for one population."""
+    if not groups.columns:
+        return {}
+    return {GROUP: list(groups.labels), **{column: list(groups.levels(column)) for column in groups.columns}}
+
+
+def _prior(prior: Any, draws: int, rng: np.random.Generator) -> Floats:  # noqa: ANN401
+    values: Floats = prior.frozen().rvs(size=draws, random_state=rng)
+    return values

@@ -1,0 +1,78 @@
+"""The words of the project, fixed once: columns, dims, parameters."""
+
+# columns of a transaction log (defaults)
+CUSTOMER_ID = "customer_id"
+DATE = "date"
+AMOUNT = "amount"
+
+# columns of a customer summary
+FREQUENCY = "frequency"
+RECENCY = "recency"
+T = "T"
+MONETARY_VALUE = "monetary_value"
+SPEND_COUNT = "spend_count"
+SPEND_SUM = "spend_sum"
+SPEND_LOG_SUM = "spend_log_sum"
+FIRST_PURCHASE = "first_purchase"
+LAST_PURCHASE = "last_purchase"
+VALUE_TO_DATE = "value_to_date"
+REPEAT_DAYS = "repeat_days"
+
+SPEND_STATISTICS = (SPEND_COUNT, SPEND_SUM, SPEND_LOG_SUM)
+SUMMARY_COLUMNS = (
+    CUSTOMER_ID,
+    FREQUENCY,
+    RECENCY,
+    T,
+    MONETARY_VALUE,
+    *SPEND_STATISTICS,
+    FIRST_PURCHASE,
+    LAST_PURCHASE,
+    VALUE_TO_DATE,
+    REPEAT_DAYS,
+)
+
+# attributes of a customer summary and of a fit
+TIME_UNIT = "time_unit"
+OBSERVATION_END = "observation_end"
+CURRENCY = "currency"
+SET_ASIDE = "set_aside"
+FINGERPRINT = "fingerprint"
+GROUPS = "groups"
+
+# dims, in this order
+CHAIN = "chain"
+DRAW = "draw"
+GROUP = "group"
+DIMS = (CHAIN, DRAW, GROUP, CUSTOMER_ID)
+GROUP_SEPARATOR = " | "
+
+# natural parameters; alpha and v are rates
+PURCHASE_PARAMETERS = ("r", "alpha", "a", "b")
+SPEND_PARAMETERS = ("p", "q", "v")
+
+# the scales that priors speak of
+PURCHASE_RATE = "purchase_rate"
+PURCHASE_SHAPE = "purchase_shape"
+DROPOUT_MEAN = "dropout_mean"
+DROPOUT_CONCENTRATION = "dropout_concentration"
+SPEND_TYPICAL = "spend_typical"
+SPEND_WITHIN = "spend_within"
+SPEND_BETWEEN = "spend_between"
+PURCHASE_SCALES = (PURCHASE_RATE, PURCHASE_SHAPE, DROPOUT_MEAN, DROPOUT_CONCENTRATION)
+SPEND_SCALES = (SPEND_TYPICAL, SPEND_WITHIN, SPEND_BETWEEN)
+
+
+def sd_name(scale: str, column: str) -> str:
+    """Name of the posterior variable that holds the pooling sd of `scale` over the levels of `column`."""
+    return f"{scale}_sd_{column}"
+
+
+def effect_name(scale: str, column: str) -> str:
+    """Name of the posterior variable that holds the effects of the levels of `column` on `scale`."""
+    return f"{scale}_effect_{column}"
+
+
+def level_name(column: str) -> str:
+    """Name of the constant that holds the level of `column` of each observed group."""
+    return f"{column}_of_group"
