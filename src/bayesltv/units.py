@@ -54,7 +54,9 @@ def horizon_in(horizon: str | float, time_unit: str) -> float:
     if isinstance(horizon, str):
         match = _DURATION.fullmatch(horizon)
         if match is None:
-            raise SpecError(f'horizon {horizon!r} is not a duration: write a number and a unit, like "12 months"')
+            raise SpecError(
+                f'horizon {horizon!r} is not a duration: write a number and a unit, like "12 months"'
+            )
         try:
             unit = time_unit_of(match[2])
         except DataError as error:
@@ -63,7 +65,9 @@ def horizon_in(horizon: str | float, time_unit: str) -> float:
     else:
         value = float(horizon)
     if not (math.isfinite(value) and value > 0):
-        raise SpecError(f"horizon {horizon!r} must be positive and finite: lifetime purchases can be infinite")
+        raise SpecError(
+            f"horizon {horizon!r} must be positive and finite: lifetime purchases can be infinite"
+        )
     return value
 
 
@@ -76,5 +80,7 @@ def discount_per(time_unit: str, annual_discount_rate: float) -> float:
         Where the annual rate is not finite or not above -1.
     """
     if not (math.isfinite(annual_discount_rate) and annual_discount_rate > -1):
-        raise SpecError(f"annual_discount_rate = {annual_discount_rate} must be finite and above -1 (0.10 is 10 % a year)")
+        raise SpecError(
+            f"annual_discount_rate = {annual_discount_rate} must be finite and above -1 (0.10 is 10 % a year)"
+        )
     return math.log1p(annual_discount_rate) / units_per_year(time_unit)

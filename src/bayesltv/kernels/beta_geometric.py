@@ -1,8 +1,8 @@
 """BG/NBD and MBG/NBD given the hyperparameters: likelihood, P(alive), future purchases in closed form.
 
-x frequency, k dropout coins met (``Family.coins``), t_x recency, T time since the first purchase; purchase rate
-Gamma(r, rate alpha) and dropout probability Beta(a, b) over customers. Everything broadcasts.
-Sources: Fader, Hardie & Lee (2005), eq. 3 and 6; Batislam, Denizel & Filiztekin (2007).
+x frequency, k dropout coins met (``Family.coins``), t_x recency, T time since the first purchase; purchase
+rate Gamma(r, rate alpha) and dropout probability Beta(a, b) over customers. Everything broadcasts. Sources:
+Fader, Hardie & Lee (2005), eq. 3 and 6; Batislam, Denizel & Filiztekin (2007).
 """
 
 import numpy as np
@@ -13,7 +13,14 @@ Array = NDArray[np.float64]
 
 
 def log_likelihood(
-    x: ArrayLike, k: ArrayLike, t_x: ArrayLike, T: ArrayLike, r: ArrayLike, alpha: ArrayLike, a: ArrayLike, b: ArrayLike
+    x: ArrayLike,
+    k: ArrayLike,
+    t_x: ArrayLike,
+    T: ArrayLike,
+    r: ArrayLike,
+    alpha: ArrayLike,
+    a: ArrayLike,
+    b: ArrayLike,
 ) -> Array:
     """Return each customer's log likelihood.
 
@@ -26,7 +33,14 @@ def log_likelihood(
 
 
 def log_odds_dead(
-    x: ArrayLike, k: ArrayLike, t_x: ArrayLike, T: ArrayLike, r: ArrayLike, alpha: ArrayLike, a: ArrayLike, b: ArrayLike
+    x: ArrayLike,
+    k: ArrayLike,
+    t_x: ArrayLike,
+    T: ArrayLike,
+    r: ArrayLike,
+    alpha: ArrayLike,
+    a: ArrayLike,
+    b: ArrayLike,
 ) -> Array:
     """Return the log odds of having dropped out: ln(a/(b+k−1)) + r' ln((α+T)/(α+t_x)); -inf where k = 0."""
     x, k, t_x, T, r, alpha, a, b = _floats(x, k, t_x, T, r, alpha, a, b)
@@ -36,20 +50,36 @@ def log_odds_dead(
 
 
 def p_alive(
-    x: ArrayLike, k: ArrayLike, t_x: ArrayLike, T: ArrayLike, r: ArrayLike, alpha: ArrayLike, a: ArrayLike, b: ArrayLike
+    x: ArrayLike,
+    k: ArrayLike,
+    t_x: ArrayLike,
+    T: ArrayLike,
+    r: ArrayLike,
+    alpha: ArrayLike,
+    a: ArrayLike,
+    b: ArrayLike,
 ) -> Array:
     """Return the probability that the customer is alive at T; exactly 1 where no coin was met."""
     return np.asarray(expit(-log_odds_dead(x, k, t_x, T, r, alpha, a, b)))
 
 
-def p_purchase_within(horizon: ArrayLike, x: ArrayLike, T: ArrayLike, r: ArrayLike, alpha: ArrayLike) -> Array:
+def p_purchase_within(
+    horizon: ArrayLike, x: ArrayLike, T: ArrayLike, r: ArrayLike, alpha: ArrayLike
+) -> Array:
     """Return P(at least one purchase in (T, T + horizon] | alive): 1 − (α'/(α'+H))^{r'}."""
     horizon, x, T, r, alpha = _floats(horizon, x, T, r, alpha)
     return -np.expm1(-(r + x) * np.log1p(horizon / (alpha + T)))
 
 
 def p_alive_later(
-    horizon: ArrayLike, x: ArrayLike, k: ArrayLike, T: ArrayLike, r: ArrayLike, alpha: ArrayLike, a: ArrayLike, b: ArrayLike
+    horizon: ArrayLike,
+    x: ArrayLike,
+    k: ArrayLike,
+    T: ArrayLike,
+    r: ArrayLike,
+    alpha: ArrayLike,
+    a: ArrayLike,
+    b: ArrayLike,
 ) -> Array:
     """Return P(alive at T + horizon | alive at T): ₂F₁(r', a; a+b'; −H/α')."""
     horizon, x, k, T, r, alpha, a, b = _floats(horizon, x, k, T, r, alpha, a, b)

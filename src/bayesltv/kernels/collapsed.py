@@ -1,8 +1,9 @@
 """The collapsed log likelihoods and their gradients, compiled: what a sampler evaluates at every step.
 
-Log-gamma terms are evaluated at the distinct (frequency, group), logs at the distinct (T, group) and (recency, group);
-what is left per cell is one exp and one log1p, and per repeater one log. Values equal those of
-``beta_geometric.log_likelihood`` and ``gamma_gamma.log_likelihood_of_amounts`` summed over customers.
+Log-gamma terms are evaluated at the distinct (frequency, group), logs at the distinct (T, group) and
+(recency, group); what is left per cell is one exp and one log1p, and per repeater one log. Values equal
+those of ``beta_geometric.log_likelihood`` and ``gamma_gamma.log_likelihood_of_amounts`` summed over
+customers.
 """
 
 import math
@@ -13,8 +14,8 @@ from bayesltv.kernels.compile import compiled
 
 
 @compiled
-def digamma(x):  # type: ignore[no-untyped-def]
-    """Return ψ(x) for x > 0: upward recurrence to 10, then the asymptotic series (Abramowitz & Stegun 6.3.18)."""
+def digamma(x):
+    """Return ψ(x) for x > 0: recurrence up to 10, then the asymptotic series (Abramowitz & Stegun 6.3.18)."""
     shift = 0.0
     while x < 10.0:
         shift -= 1.0 / x
@@ -27,8 +28,9 @@ def digamma(x):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def purchase_value_and_gradient(  # type: ignore[no-untyped-def]
-    parameters, weight, frequency, x_code, T_code, t_code, x, k, x_group, x_weight, T, T_group, T_weight, T_purchases, t, t_group
+def purchase_value_and_gradient(
+    parameters, weight, frequency, x_code, T_code, t_code,
+    x, k, x_group, x_weight, T, T_group, T_weight, T_purchases, t, t_group,
 ):  # fmt: skip
     """Return the log likelihood of all customers and its gradient by r, alpha, a, b of each group.
 
@@ -115,7 +117,7 @@ def purchase_value_and_gradient(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def spend_value_and_gradient(  # type: ignore[no-untyped-def]
+def spend_value_and_gradient(
     parameters, count, total, group, n, n_group, n_weight, purchases, log_total, log_mean, is_full
 ):
     """Return the log likelihood of all repeaters' spend and its gradient by p, q, v of each group.
@@ -131,7 +133,7 @@ def spend_value_and_gradient(  # type: ignore[no-untyped-def]
         Distinct counts and the repeaters that have them.
     n_group : ndarray of int64, shape (distinct count,)
     purchases, log_total, log_mean : ndarray of float64, shape (group,)
-        Σ count; full form Σ ln z, mean form Σ count · ln(count · mean); mean form Σ ln mean (0 in the full form).
+        Σ count; full form Σ ln z, mean form Σ count · ln(count · mean); mean form Σ ln mean (full form: 0).
     is_full : bool
         Single amounts (True) or means (False).
 

@@ -9,8 +9,8 @@ import numba
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` with numba, without fastmath, so that results do not depend on vector width.
 
-    The machine code is cached beside the package, or in the user's cache folder where the package is installed
-    read-only, or not at all where neither can be written.
+    The machine code is cached beside the package, or in the user's cache folder where the package is
+    installed read-only, or not at all where neither can be written.
     """
     options = {"nogil": True, "error_model": "numpy", "fastmath": False}
     try:

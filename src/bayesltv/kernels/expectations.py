@@ -1,10 +1,10 @@
 """Expectations over the horizon, discounted or not, in closed form up to one short quadrature.
 
-Given alive, N counts the purchases of the mixed Poisson process and each is followed by a dropout coin, so that
-P(alive at T+s) = A · Σ_n P(N_s = n) · P(K > n) and purchases arrive at rate A · Σ_n P(N_s = n) · P(K > n) · (r'+n)/(α'+s).
-All terms are positive: nothing cancels, also at a = 1 and x = 2000 where the textbook's ₂F₁ form breaks down. Time
-integrals run over u = ln(1 + s/α'), where the integrands are analytic in a strip of half-width π, so that a few
-Gauss-Legendre nodes reach double precision.
+Given alive, N counts the purchases of the mixed Poisson process and each is followed by a dropout coin, so
+that P(alive at T+s) = A · Σ_n P(N_s = n) · P(K > n) and purchases arrive at rate
+A · Σ_n P(N_s = n) · P(K > n) · (r'+n)/(α'+s). All terms are positive: nothing cancels, also at a = 1 and
+x = 2000 where the textbook's ₂F₁ form breaks down. Time integrals run over u = ln(1 + s/α'), where the
+integrands are analytic in a strip of half-width π, so that a few Gauss-Legendre nodes reach double precision.
 """
 
 import math
@@ -29,16 +29,16 @@ _NODES, _WEIGHTS = _legendre_tables()
 
 
 @compiled
-def _node_count(length):  # type: ignore[no-untyped-def]
-    """Nodes for an error near 1e-12: it falls as ρ^(−2n), ρ the ellipse through the singularity at distance π."""
+def _node_count(length):
+    """Nodes for an error near 1e-12: it falls as ρ^(−2n), ρ's ellipse through the singularity π away."""
     y = 2.0 * math.pi / length
     rho = y + math.sqrt(1.0 + y * y)
-    return min(_MAX_NODES, int(math.ceil(14.0 / math.log(rho))) + 1)
+    return min(_MAX_NODES, math.ceil(14.0 / math.log(rho)) + 1)
 
 
 @compiled
-def _sums_at(s, shape, rate, a, b):  # type: ignore[no-untyped-def]
-    """Return Σ_n t_n and Σ_n t_n (r'+n), t_n = P(N_s = n) P(K > n), started at the mode so that nothing underflows."""
+def _sums_at(s, shape, rate, a, b):
+    """Return Σ_n t_n and Σ_n t_n (r'+n), t_n = P(N_s = n) P(K > n), from the mode: no underflow."""
     w = s / (rate + s)
     mode = int(max(0.0, (shape - 1.0) * s / rate * b / (a + b)))
     log_top = (
@@ -67,7 +67,7 @@ def _sums_at(s, shape, rate, a, b):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _sums_at_nodes(nodes, s, rate, shape, a, b, plain, weighted, term, w):  # type: ignore[no-untyped-def]
+def _sums_at_nodes(nodes, s, rate, shape, a, b, plain, weighted, term, w):
     """Do `_sums_at` for all nodes in one walk over n; False where a first term is too small to start from."""
     last = nodes - 1  # the node furthest out converges last
     for j in range(nodes):
@@ -92,8 +92,8 @@ def _sums_at_nodes(nodes, s, rate, shape, a, b, plain, weighted, term, w):  # ty
 
 
 @compiled
-def expected_over_horizon(horizon, discount, shape, rate, a, b, work):  # type: ignore[no-untyped-def]
-    """Return E of purchases, of discounted purchases and of discounted time alive in (T, T + H], given alive at T.
+def expected_over_horizon(horizon, discount, shape, rate, a, b, work):
+    """Return E of purchases, discounted purchases and discounted time alive in (T, T + H], given alive at T.
 
     Parameters
     ----------
@@ -126,6 +126,7 @@ def expected_over_horizon(horizon, discount, shape, rate, a, b, work):  # type: 
     return purchases, discounted, alive
 
 
-def work_space() -> NDArray[np.float64]:
+@compiled
+def work_space():
     """Return the scratch array that `expected_over_horizon` asks for; one per thread."""
     return np.zeros((6, _MAX_NODES))

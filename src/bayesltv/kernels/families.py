@@ -1,8 +1,9 @@
 """The purchase families: what differs between them, in one value each.
 
-BG/NBD and MBG/NBD share every formula once the number of dropout coins a customer has met is known: one after each
-repeat purchase in BG/NBD (Fader, Hardie & Lee 2005), one after each purchase, the first included, in MBG/NBD
-(Batislam, Denizel & Filiztekin 2007). Kernels take that number, `k`, beside the frequency `x`.
+BG/NBD and MBG/NBD share every formula once the number of dropout coins a customer has met is known: one
+after each repeat purchase in BG/NBD (Fader, Hardie & Lee 2005), one after each purchase, the first
+included, in MBG/NBD (Batislam, Denizel & Filiztekin 2007). Kernels take that number, `k`, beside the
+frequency `x`.
 """
 
 from dataclasses import dataclass

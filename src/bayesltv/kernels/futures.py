@@ -1,8 +1,9 @@
 """Predictive draws: the future of each customer, one replicate per posterior draw, event by event.
 
-Given the latents, purchases come at exponential gaps of rate λ and after each one a coin with probability p ends it;
-each amount is Gamma(p, rate ν) with the customer's own ν. Latents and events have streams of their own, so that the
-latents of a draw are the same whatever is simulated from them, and a longer horizon only lengthens the path.
+Given the latents, purchases come at exponential gaps of rate λ and after each one a coin with probability p
+ends it; each amount is Gamma(p, rate ν) with the customer's own ν. Latents and events have streams of their
+own, so that the latents of a draw are the same whatever is simulated from them, and a longer horizon only
+lengthens the path.
 """
 
 import math
@@ -15,12 +16,12 @@ from bayesltv.kernels.random_numbers import exponential, gamma, open_stream, uni
 
 
 @compiled
-def _discounted_time(until, discount):  # type: ignore[no-untyped-def]
+def _discounted_time(until, discount):
     return until if discount == 0.0 else -math.expm1(-discount * until) / discount
 
 
 @compiled
-def draw_futures(  # type: ignore[no-untyped-def]
+def draw_futures(
     latent_keys, future_keys, draws, customers, group, purchase, spend, terms, alive, purchases, amount, value
 ):
     """Fill (customer, draw) arrays with what a block of customers does in (T, T + H].
@@ -53,7 +54,9 @@ def draw_futures(  # type: ignore[no-untyped-def]
             alive[i, d], purchases[i, d], amount[i, d], value[i, d] = False, 0, 0.0, 0.0
             a, b = purchase[2, g, d], purchase[3, g, d]
             open_stream(latent, latent_keys[i], draws[d])
-            is_alive, lam = draw_alive_and_rate(latent, x, k, t_x, T, purchase[0, g, d], purchase[1, g, d], a, b)
+            is_alive, lam = draw_alive_and_rate(
+                latent, x, k, t_x, T, purchase[0, g, d], purchase[1, g, d], a, b
+            )
             if not is_alive:
                 continue
             alive[i, d] = True

@@ -28,7 +28,9 @@ def log_likelihood_of_amounts(
     )
 
 
-def log_likelihood_of_mean(count: ArrayLike, mean: ArrayLike, p: ArrayLike, q: ArrayLike, v: ArrayLike) -> Array:
+def log_likelihood_of_mean(
+    count: ArrayLike, mean: ArrayLike, p: ArrayLike, q: ArrayLike, v: ArrayLike
+) -> Array:
     """Return each customer's log likelihood of the mean of `count` amounts (note 025, eq. 1a)."""
     n, m, p, q, v = _floats(count, mean, p, q, v)
     return np.asarray(

@@ -1,7 +1,7 @@
 """Exact draws of a customer's latents: alive, purchase rate λ, dropout probability p, spend rate ν.
 
-The posterior is a two-component mixture of independent conjugates: alive, λ ~ Gamma(r+x, rate α+T) and
-p ~ Beta(a, b+k); dropped out, λ ~ Gamma(r+x, rate α+t_x) and p ~ Beta(a+1, b+k−1). ν ~ Gamma(q+p·n, rate v+Σz).
+The posterior is a two-component mixture of independent conjugates: alive, λ ~ Gamma(r+x, rate α+T) and p ~
+Beta(a, b+k); dropped out, λ ~ Gamma(r+x, rate α+t_x) and p ~ Beta(a+1, b+k−1). ν ~ Gamma(q+p·n, rate v+Σz).
 """
 
 import math
@@ -13,7 +13,7 @@ from bayesltv.kernels.random_numbers import beta, gamma, open_stream, uniform
 
 
 @compiled
-def draw_alive_and_rate(state, x, k, t_x, T, r, alpha, a, b):  # type: ignore[no-untyped-def]
+def draw_alive_and_rate(state, x, k, t_x, T, r, alpha, a, b):
     """Return (alive, λ): the first two numbers of a customer's latent stream."""
     u = uniform(state)
     alive = True
@@ -24,7 +24,7 @@ def draw_alive_and_rate(state, x, k, t_x, T, r, alpha, a, b):  # type: ignore[no
 
 
 @compiled
-def draw_dropout(state, alive, k, a, b):  # type: ignore[no-untyped-def]
+def draw_dropout(state, alive, k, a, b):
     """Return p, the next number of the latent stream."""
     if alive:
         return beta(state, a, b + k)
@@ -32,13 +32,13 @@ def draw_dropout(state, alive, k, a, b):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def draw_spend_rate(state, count, total, p, q, v):  # type: ignore[no-untyped-def]
+def draw_spend_rate(state, count, total, p, q, v):
     """Return ν, the last number of the latent stream."""
     return gamma(state, q + p * count) / (v + total)
 
 
 @compiled
-def draw_latents(keys, draws, customers, group, purchase, spend, alive, rate, dropout, spend_rate):  # type: ignore[no-untyped-def]
+def draw_latents(keys, draws, customers, group, purchase, spend, alive, rate, dropout, spend_rate):
     """Fill (customer, draw) arrays with the latents of a block.
 
     Parameters
@@ -68,4 +68,6 @@ def draw_latents(keys, draws, customers, group, purchase, spend, alive, rate, dr
             alive[i, d], rate[i, d] = is_alive, lam
             dropout[i, d] = draw_dropout(state, is_alive, k, a, b)
             if spend.shape[1] > 0:
-                spend_rate[i, d] = draw_spend_rate(state, count, total, spend[0, g, d], spend[1, g, d], spend[2, g, d])
+                spend_rate[i, d] = draw_spend_rate(
+                    state, count, total, spend[0, g, d], spend[1, g, d], spend[2, g, d]
+                )

@@ -1,7 +1,7 @@
 """The distribution of the number of future purchases, walked by recurrence.
 
-Given alive, the count in a horizon is min(N, K): N negative binomial (Poisson with the customer's Gamma rate), K the
-number of purchases until dropout, beta-geometric. S(y) = A · P(K>=y) · P(N>=y).
+Given alive, the count in a horizon is min(N, K): N negative binomial (Poisson with the customer's Gamma
+rate), K the number of purchases until dropout, beta-geometric. S(y) = A · P(K>=y) · P(N>=y).
 """
 
 import math
@@ -16,7 +16,7 @@ _SMALLEST = 1e-17
 
 
 @compiled
-def _first_count(shape, log_w, log_none):  # type: ignore[no-untyped-def]
+def _first_count(shape, log_w, log_none):
     """First count whose negative binomial probability does not underflow, and its log probability."""
     n, log_p = 0, shape * log_none
     while log_p < -700.0:
@@ -26,7 +26,7 @@ def _first_count(shape, log_w, log_none):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def purchase_survival(horizon, a_alive, shape, rate, a, b, out):  # type: ignore[no-untyped-def]
+def purchase_survival(horizon, a_alive, shape, rate, a, b, out):
     """Fill `out` with S(1), S(2), ... and return E = Σ S(y) and the number of terms needed.
 
     Parameters
@@ -79,7 +79,7 @@ def purchase_probabilities(
     if terms > out.size:
         out = np.zeros(terms)
         purchase_survival(horizon, a_alive, shape, rate, a, b, out)
-    survival = np.concatenate([[1.0], out[:terms], [0.0]])
+    survival: NDArray[np.float64] = np.concatenate([[1.0], out[:terms], [0.0]])
     return survival[:-1] - survival[1:]
 
 

@@ -1,8 +1,8 @@
 """Random numbers inside compiled kernels: one stream per (customer key, draw).
 
-xoshiro256++ (Blackman & Vigna 2021) seeded by SplitMix64 (Steele, Lea & Flood 2014). A stream is opened anywhere by
-its key and draw number alone, which is what makes a customer's draws independent of row order, blocks and threads.
-The state is an array of four uint64 that the caller owns.
+xoshiro256++ (Blackman & Vigna 2021) seeded by SplitMix64 (Steele, Lea & Flood 2014). A stream is opened
+anywhere by its key and draw number alone, which is what makes a customer's draws independent of row order,
+blocks and threads. The state is an array of four uint64 that the caller owns.
 """
 
 import math
@@ -21,14 +21,14 @@ _TO_UNIT = 2.0**-53
 
 
 @compiled
-def _mix(z):  # type: ignore[no-untyped-def]
+def _mix(z):
     z = (z ^ (z >> _U30)) * _MIX_1
     z = (z ^ (z >> _U27)) * _MIX_2
     return z ^ (z >> _U31)
 
 
 @compiled
-def open_stream(state, key, draw):  # type: ignore[no-untyped-def]
+def open_stream(state, key, draw):
     """Set `state` to the beginning of the stream of (key, draw), both uint64."""
     z = _mix(key + _GOLDEN) ^ _mix((draw + np.uint64(1)) * _GOLDEN)
     for i in range(4):
@@ -37,7 +37,7 @@ def open_stream(state, key, draw):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def next_uint64(state):  # type: ignore[no-untyped-def]
+def next_uint64(state):
     """Return the next 64 random bits."""
     s0, s1, s2, s3 = state[0], state[1], state[2], state[3]
     total = s0 + s3
@@ -54,19 +54,19 @@ def next_uint64(state):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def uniform(state):  # type: ignore[no-untyped-def]
+def uniform(state):
     """Return a number in (0, 1), never 0 or 1."""
     return (np.float64(next_uint64(state) >> _U11) + 0.5) * _TO_UNIT
 
 
 @compiled
-def exponential(state):  # type: ignore[no-untyped-def]
+def exponential(state):
     """Return a standard exponential number."""
     return -math.log(uniform(state))
 
 
 @compiled
-def normal(state):  # type: ignore[no-untyped-def]
+def normal(state):
     """Return a standard normal number (Marsaglia's polar method)."""
     while True:
         x = 2.0 * uniform(state) - 1.0
@@ -77,7 +77,7 @@ def normal(state):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _gamma_above_one(state, shape):  # type: ignore[no-untyped-def]
+def _gamma_above_one(state, shape):
     d = shape - 1.0 / 3.0
     c = 1.0 / math.sqrt(9.0 * d)
     while True:
@@ -92,7 +92,7 @@ def _gamma_above_one(state, shape):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def gamma(state, shape):  # type: ignore[no-untyped-def]
+def gamma(state, shape):
     """Return a Gamma(shape, rate 1) number (Marsaglia & Tsang 2000)."""
     if shape >= 1.0:
         return _gamma_above_one(state, shape)
@@ -101,13 +101,13 @@ def gamma(state, shape):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _log_gamma_draw(state, shape):  # type: ignore[no-untyped-def]
+def _log_gamma_draw(state, shape):
     g = _gamma_above_one(state, shape + 1.0)
     return math.log(g) - exponential(state) / shape
 
 
 @compiled
-def beta(state, a, b):  # type: ignore[no-untyped-def]
+def beta(state, a, b):
     """Return a Beta(a, b) number; tiny a and b, where gamma numbers underflow, are done on the log scale."""
     if a < 0.1 or b < 0.1:
         x = _log_gamma_draw(state, a)

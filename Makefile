@@ -1,0 +1,56 @@
+# Every target does its own set-up, which is repeated only when a file it depends on has changed.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow check floors format lock notebooks clean
+
+READY := .venv/.ready
+BIN := .venv/bin
+DEMO_DIR := bayesltv-demo
+PYTEST_ARGS :=
+NOTEBOOKS := $(wildcard notebooks/*.py)
+
+# Walking the blocks and running the chains is parallel already: threads below that only get in each other's way.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+TEST_ENV := MPLBACKEND=Agg $(ONE_THREAD)
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with everything pinned
+
+$(READY): pyproject.toml constraints.txt .python-version .ci/setup
+	@.ci/setup
+	@touch $@
+
+demo: $(READY) ## Run everything on real purchases, into DEMO_DIR=bayesltv-demo
+	$(BIN)/bayesltv demo --out $(DEMO_DIR)
+
+test: $(READY) ## Run all tests but the slow ones (more options: PYTEST_ARGS="-n 2 -k cells")
+	$(TEST_ENV) $(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
+
+test-slow: $(READY) ## Run the slow tests: recovery of known parameters, calibration
+	$(TEST_ENV) $(BIN)/pytest -m slow $(PYTEST_ARGS)
+
+check: $(READY) floors ## Lint, format, types, import floors, dependencies
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/deptry src
+
+floors: $(READY) ## Check that imports go downward only
+	$(BIN)/pytest tests/unit/test_imports.py
+
+format: $(READY) ## Put the source into the house's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+notebooks: $(READY) ## Run every notebook
+	@set -e; for notebook in $(NOTEBOOKS); do echo "$$notebook"; $(TEST_ENV) $(BIN)/python "$$notebook"; done
+
+lock: ## Resolve constraints.txt, keeping pins that still fit (LOCK_ARGS=--upgrade: none)
+	.ci/setup lock $(LOCK_ARGS)
+
+clean: ## Remove everything that make and the tests have made
+	rm -rf .venv .uv $(DEMO_DIR) build dist .hypothesis .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
