@@ -1,0 +1,104 @@
+"""Bayesian customer lifetime value: predictive distributions, tier probabilities, decisions.
+
+``import bayesltv as ltv`` is fast: each name is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bayesltv.checks.result import CheckReport as CheckReport
+    from bayesltv.checks.result import CheckResult as CheckResult
+    from bayesltv.checks.run import check as check
+    from bayesltv.data.adopt import as_summary as as_summary
+    from bayesltv.data.datasets import load_cdnow as load_cdnow
+    from bayesltv.data.simulate import simulate_log as simulate_log
+    from bayesltv.data.simulate import simulate_world as simulate_world
+    from bayesltv.data.summary import summarize as summarize
+    from bayesltv.errors import BayesltvError as BayesltvError
+    from bayesltv.errors import BayesltvWarning as BayesltvWarning
+    from bayesltv.errors import CheckFailed as CheckFailed
+    from bayesltv.errors import DataError as DataError
+    from bayesltv.errors import EngineError as EngineError
+    from bayesltv.errors import FitError as FitError
+    from bayesltv.errors import SpecError as SpecError
+    from bayesltv.errors import StoreError as StoreError
+    from bayesltv.fit.store import load as load
+    from bayesltv.fit.store import save as save
+    from bayesltv.model.build import build_model as build_model
+    from bayesltv.pipeline import fit as fit
+    from bayesltv.predict.draws import predict as predict
+    from bayesltv.predict.score import ScoreTable as ScoreTable
+    from bayesltv.predict.score import score as score
+    from bayesltv.spec.catalogue import load_decision as load_decision
+    from bayesltv.spec.catalogue import load_spec as load_spec
+    from bayesltv.spec.decision_spec import DecisionSpec as DecisionSpec
+    from bayesltv.spec.decision_spec import ValueSpec as ValueSpec
+    from bayesltv.spec.model_spec import ModelSpec as ModelSpec
+    from bayesltv.spec.pooling import Pooling as Pooling
+    from bayesltv.spec.prior import PriorSpec as PriorSpec
+    from bayesltv.spec.settings import GateSpec as GateSpec
+    from bayesltv.spec.settings import PurchaseSpec as PurchaseSpec
+    from bayesltv.spec.settings import SamplerSpec as SamplerSpec
+    from bayesltv.spec.settings import SpendSpec as SpendSpec
+    from bayesltv.spec.tiers import Tier as Tier
+    from bayesltv.spec.tiers import TierSpec as TierSpec
+
+_HOME = {
+    "as_summary": "data.adopt",
+    "build_model": "model.build",
+    "check": "checks.run",
+    "CheckReport": "checks.result",
+    "CheckResult": "checks.result",
+    "DecisionSpec": "spec.decision_spec",
+    "fit": "pipeline",
+    "GateSpec": "spec.settings",
+    "load": "fit.store",
+    "load_cdnow": "data.datasets",
+    "load_decision": "spec.catalogue",
+    "load_spec": "spec.catalogue",
+    "log_likelihood": "checks.loo",
+    "loo": "checks.loo",
+    "ModelSpec": "spec.model_spec",
+    "Pooling": "spec.pooling",
+    "predict": "predict.draws",
+    "PriorSpec": "spec.prior",
+    "PurchaseSpec": "spec.settings",
+    "SamplerSpec": "spec.settings",
+    "save": "fit.store",
+    "score": "predict.score",
+    "ScoreTable": "predict.score",
+    "simulate_log": "data.simulate",
+    "simulate_world": "data.simulate",
+    "SpendSpec": "spec.settings",
+    "summarize": "data.summary",
+    "Tier": "spec.tiers",
+    "TierSpec": "spec.tiers",
+    "ValueSpec": "spec.decision_spec",
+    **dict.fromkeys(
+        (
+            "BayesltvError",
+            "BayesltvWarning",
+            "CheckFailed",
+            "DataError",
+            "EngineError",
+            "FitError",
+            "SpecError",
+            "StoreError",
+        ),
+        "errors",
+    ),
+}
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOME]

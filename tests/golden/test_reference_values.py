@@ -114,5 +114,7 @@ def test_log_likelihood_of_rounded_mean_spend(rounded):
 def test_expected_spend_of_the_first_ten_customers(rounded):
     first = rounded.head(10)
     p, q, v = (SPEND["published"][name] for name in ("p", "q", "v"))
-    got = gamma_gamma.expected_spend(first["frequency"], first["frequency"] * first["monetary_value"], p, q, v)
+    got = gamma_gamma.expected_spend(
+        first["frequency"], first["frequency"] * first["monetary_value"], p, q, v
+    )
     assert got == pytest.approx(np.array(SPEND["first10_expected_spend_at_published"]), rel=0, abs=1e-6)

@@ -1,4 +1,4 @@
-"""Linter and type checker leave unannotated kernels alone, so that this must mind which functions those are."""
+"""Linter and type checker let unannotated kernels be, so that this must mind which functions those are."""
 
 import ast
 from pathlib import Path

@@ -81,9 +81,15 @@ def p_alive_later(
     a: ArrayLike,
     b: ArrayLike,
 ) -> Array:
-    """Return P(alive at T + horizon | alive at T): ₂F₁(r', a; a+b'; −H/α')."""
+    """Return P(alive at T + horizon | alive at T): ₂F₁(r', a; a+b'; −H/α').
+
+    Evaluated as (1 + H/α')^{−a} ₂F₁(a, a+b'−r'; a+b'; H/(α'+H)), Pfaff's transformation: x cancels in the second
+    argument, where SciPy's ₂F₁ of the first form is NaN from x near 200 on.
+    """
     horizon, x, k, T, r, alpha, a, b = _floats(horizon, x, k, T, r, alpha, a, b)
-    return np.asarray(hyp2f1(r + x, a, a + b + k, -horizon / (alpha + T)))
+    reach = horizon / (alpha + T)
+    series = hyp2f1(a, (a + b - r) + (k - x), a + b + k, reach / (1 + reach))
+    return np.asarray(np.exp(-a * np.log1p(reach)) * series)
 
 
 def _floats(*values: ArrayLike) -> tuple[Array, ...]:

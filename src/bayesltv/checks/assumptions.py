@@ -1,0 +1,80 @@
+"""Do priors and data contradict each other, or the model's assumptions? These checks warn."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.stats import spearmanr
+
+from bayesltv.checks.result import CheckResult
+from bayesltv.names import FREQUENCY, MONETARY_VALUE, SPEND_BETWEEN
+from bayesltv.predict.population import read_posterior
+
+CONFLICT_TAIL = 0.005
+"""A posterior median beyond the prior's 0.5 % or 99.5 % quantile is a conflict."""
+SPEARMAN_MAX = 0.30
+"""|Spearman| of frequency and spend from which independence is doubtful (the bound clvkit warns at)."""
+FEW = 30
+"""Repeaters below which a correlation says nothing."""
+
+
+def prior_conflict(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
+    """Does a scale's posterior sit in its prior's far tail?"""
+    posterior = read_posterior(fit)
+    tails = {}
+    for scale in posterior.spec.scales:
+        if scale in posterior.dataset:
+            below = posterior.spec.priors[scale].frozen().cdf(float(posterior.dataset[scale].median()))
+            tails[scale] = float(min(below, 1 - below))
+    if not tails:
+        return CheckResult("prior_conflict", "not applicable", None, None, "the posterior holds no scales")
+    scale = min(tails, key=lambda name: tails[name])
+    clash = tails[scale] < CONFLICT_TAIL
+    return CheckResult(
+        "prior_conflict",
+        "warn" if clash else "pass",
+        tails[scale],
+        CONFLICT_TAIL,
+        f"the posterior median of {scale} leaves {tails[scale]:.2%} of its prior beyond it",
+        f"Look at the unit of the data and at the prior of {scale}: one of them is not what was meant" if clash else "",
+    )
+
+
+def spend_mean_exists(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
+    """Is q above 1, so that mean spend exists?"""
+    posterior = read_posterior(fit)
+    if posterior.spec.spend is None:
+        return CheckResult("spend_mean_exists", "not applicable", None, None, "the fit has no spend model")
+    q = posterior.spend[1]
+    share = float((q <= 1).any(axis=0).mean())
+    heavy = share > 0
+    return CheckResult(
+        "spend_mean_exists",
+        "warn" if heavy else "pass",
+        share,
+        0.0,
+        f"q <= 1 in {share:.2%} of draws" + ("" if heavy else f"; smallest q {q.min():.2f}"),
+        f"Expected spend is infinite there: use medians, or a prior of {SPEND_BETWEEN} above 1" if heavy else "",
+    )
+
+
+def spend_independence(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
+    """Is spend per purchase unrelated to frequency, as the model assumes?"""
+    name = "spend_independence"
+    if read_posterior(fit).spec.spend is None or summary is None or MONETARY_VALUE not in summary.columns:
+        return CheckResult(name, "not applicable", None, None, "needs a spend model and the summary")
+    repeaters = summary[(summary[FREQUENCY] > 0) & (summary[MONETARY_VALUE] > 0)]
+    if len(repeaters) < FEW or repeaters[FREQUENCY].nunique() < 2:
+        return CheckResult(name, "not applicable", None, None, f"only {len(repeaters):,} repeaters with spend")
+    rho = float(np.asarray(spearmanr(repeaters[FREQUENCY], repeaters[MONETARY_VALUE]).statistic))
+    related = abs(rho) >= SPEARMAN_MAX
+    return CheckResult(
+        name,
+        "warn" if related else "pass",
+        rho,
+        SPEARMAN_MAX,
+        f"Spearman correlation of frequency and mean spend {rho:+.3f} over {len(repeaters):,} repeaters",
+        "Frequent buyers spend differently: value is biased for them; split them by a group column" if related else "",
+    )
+
+
+ASSUMPTION_CHECKS = (prior_conflict, spend_mean_exists, spend_independence)

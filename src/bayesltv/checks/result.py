@@ -1,0 +1,120 @@
+"""What a check says, and the report that collects what checks said."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+import pandas as pd
+import xarray as xr
+
+Status = Literal["pass", "warn", "fail", "not applicable"]
+_COLOURS: dict[Status, str] = {"pass": "green", "warn": "yellow", "fail": "bold red", "not applicable": "dim"}
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The outcome of one check.
+
+    Attributes
+    ----------
+    name : str
+        By which a failure can be accepted.
+    status : "pass", "warn", "fail" or "not applicable"
+        Only "fail" gates scoring.
+    value, threshold : float, optional
+        Figure of merit and what it is held against.
+    summary : str
+        What was found, where.
+    advice : str
+        What to do, in a sentence; empty where there is nothing to do.
+    """
+
+    name: str
+    status: Status
+    value: float | None
+    threshold: float | None
+    summary: str
+    advice: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the check does not stand in the way of scoring."""
+        return self.status != "fail"
+
+
+class Check(Protocol):
+    """A check takes a fit, and the summary where there is one, and returns one result."""
+
+    def __call__(self, fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
+        """Run the check."""
+        ...
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """The results of all checks of a fit, in a fixed order."""
+
+    results: tuple[CheckResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(result.passed for result in self.results)
+
+    @property
+    def failed(self) -> tuple[CheckResult, ...]:
+        """The checks that failed."""
+        return tuple(result for result in self.results if not result.passed)
+
+    @property
+    def warnings(self) -> tuple[CheckResult, ...]:
+        """The checks that warn."""
+        return tuple(result for result in self.results if result.status == "warn")
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per check: name, status, value, threshold, summary, advice."""
+        return pd.DataFrame([asdict(result) for result in self.results])
+
+    def __getitem__(self, name: str) -> CheckResult:
+        """Return the result of the check of this name."""
+        return {result.name: result for result in self.results}[name]
+
+    def __rich__(self) -> Any:  # noqa: ANN401
+        """Return a table for the terminal."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title="Checks: " + ("passed" if self.passed else "FAILED"), title_justify="left")
+        for heading in ("check", "status", "value", "threshold", "what was found"):
+            table.add_column(heading, justify="right" if heading in ("value", "threshold") else "left")
+        for result in self.results:
+            said = result.summary if result.status in ("pass", "not applicable") or not result.advice else (
+                f"{result.summary}. {result.advice}"
+            )
+            table.add_row(
+                result.name,
+                Text(result.status, style=_COLOURS[result.status]),
+                _number(result.value),
+                _number(result.threshold),
+                said,
+            )
+        return table
+
+    def to_json(self) -> str:
+        """Return the results as JSON text, as a fit stores them."""
+        rows = [asdict(result) for result in self.results]
+        for row in rows:
+            row["value"] = row["value"] if row["value"] is None or math.isfinite(row["value"]) else str(row["value"])
+        return json.dumps(rows)
+
+
+def report_of(results: Sequence[CheckResult]) -> CheckReport:
+    """Return the report of these results."""
+    return CheckReport(tuple(results))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

@@ -1,0 +1,114 @@
+"""Did the sampler explore the posterior? These checks gate.
+
+R-hat and effective sample sizes: Vehtari, Gelman, Simpson, Carpenter & Bürkner (2021); E-BFMI: Betancourt (2016).
+"""
+
+from collections.abc import Callable
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesltv.checks.result import CheckResult
+from bayesltv.predict.population import read_posterior
+from bayesltv.spec.settings import GateSpec
+
+_MORE = "Sample longer (sampler={'draws': ...}), or simplify the pooling"
+
+
+def rhat(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
+    """Largest rank-normalised split R-hat of any parameter."""
+    worst, where = _extreme(az.rhat(_posterior(fit)), np.max)
+    gate = _gates(fit).rhat_max
+    return _judged(
+        "rhat", worst, gate, worst <= gate, f"largest R-hat {worst:.4f}, of {where}",
+        "Chains disagree: tune longer (sampler={'tune': ...}) and look at the trace of that parameter",
+    )  # fmt: skip
+
+
+def ess_bulk(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
+    """Smallest bulk effective sample size of any parameter."""
+    return _ess("ess_bulk", "bulk", fit)
+
+
+def ess_tail(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
+    """Smallest tail effective sample size of any parameter."""
+    return _ess("ess_tail", "tail", fit)
+
+
+def divergences(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
+    """Number of divergent transitions after tuning."""
+    stats = _stats(fit)
+    if "diverging" not in stats:
+        return _not_applicable("divergences")
+    count, gate = int(stats["diverging"].sum()), _gates(fit).divergences_max
+    return _judged(
+        "divergences", count, gate, count <= gate, f"{count:,} divergent of {stats['diverging'].size:,} transitions",
+        "Raise target_accept towards 0.99, pool fewer scales or tighten the priors of their sds",
+    )  # fmt: skip
+
+
+def ebfmi(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
+    """Smallest energy Bayesian fraction of missing information of a chain."""
+    stats = _stats(fit)
+    if "energy" not in stats:
+        return _not_applicable("ebfmi")
+    energy = stats["energy"].transpose("chain", "draw").values
+    worst = float(np.min(np.mean(np.diff(energy, axis=1) ** 2, axis=1) / np.var(energy, axis=1)))
+    gate = _gates(fit).ebfmi_min
+    return _judged(
+        "ebfmi", worst, gate, worst >= gate, f"smallest E-BFMI of a chain {worst:.2f}",
+        "Heavy tails: tighten the priors of the pooling sds",
+    )  # fmt: skip
+
+
+def treedepth(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
+    """Share of transitions that were stopped by the greatest tree depth."""
+    stats = _stats(fit)
+    if "maxdepth_reached" not in stats:
+        return _not_applicable("treedepth")
+    share, gate = float(stats["maxdepth_reached"].mean()), _gates(fit).treedepth_share_max
+    return _judged(
+        "treedepth", share, gate, share <= gate, f"{share:.2%} of transitions reached the greatest tree depth",
+        "Raise max_treedepth, or look for parameters that the data cannot tell apart",
+    )  # fmt: skip
+
+
+SAMPLER_CHECKS = (rhat, ess_bulk, ess_tail, divergences, ebfmi, treedepth)
+
+
+def _ess(name: str, method: str, fit: xr.DataTree) -> CheckResult:
+    worst, where = _extreme(az.ess(_posterior(fit), method=method), np.min)
+    gate = _gates(fit).ess_min
+    return _judged(name, worst, gate, worst >= gate, f"smallest {method} ESS {worst:,.0f}, of {where}", _MORE)
+
+
+def _judged(name: str, value: float, gate: float, good: bool, summary: str, advice: str) -> CheckResult:
+    """Return pass or fail; a figure that is not a number fails."""
+    ok = bool(good) and bool(np.isfinite(value))
+    return CheckResult(name, "pass" if ok else "fail", float(value), float(gate), summary, "" if ok else advice)
+
+
+def _not_applicable(name: str) -> CheckResult:
+    return CheckResult(name, "not applicable", None, None, "the posterior was not sampled by NUTS")
+
+
+def _extreme(figures: xr.Dataset, pick: Callable[..., np.float64]) -> tuple[float, str]:
+    """Return the worst figure over all parameters and the parameter that has it; NaN is worst of all."""
+    worst = {str(name): float(pick(array.values)) for name, array in figures.data_vars.items()}
+    broken = [name for name, value in worst.items() if np.isnan(value)]
+    name = broken[0] if broken else next(n for n in worst if worst[n] == pick(np.array(list(worst.values()))))
+    return worst[name], name
+
+
+def _posterior(fit: xr.DataTree) -> xr.Dataset:
+    return fit["posterior"].to_dataset()
+
+
+def _stats(fit: xr.DataTree) -> xr.Dataset:
+    return fit["sample_stats"].to_dataset() if "sample_stats" in fit.children else xr.Dataset()
+
+
+def _gates(fit: xr.DataTree) -> GateSpec:
+    return read_posterior(fit).spec.gates
