@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from bayesltv.errors import FitError as FitError
     from bayesltv.errors import SpecError as SpecError
     from bayesltv.errors import StoreError as StoreError
-    from bayesltv.fit.store import load as load
-    from bayesltv.fit.store import save as save
+    from bayesltv.fitting.store import load as load
+    from bayesltv.fitting.store import save as save
     from bayesltv.model.build import build_model as build_model
     from bayesltv.pipeline import fit as fit
-    from bayesltv.predict.draws import predict as predict
-    from bayesltv.predict.score import ScoreTable as ScoreTable
-    from bayesltv.predict.score import score as score
+    from bayesltv.prediction.draws import predict as predict
+    from bayesltv.prediction.score import ScoreTable as ScoreTable
+    from bayesltv.prediction.score import score as score
     from bayesltv.spec.catalogue import load_decision as load_decision
     from bayesltv.spec.catalogue import load_spec as load_spec
     from bayesltv.spec.decision_spec import DecisionSpec as DecisionSpec
@@ -53,7 +53,7 @@ _HOME = {
     "DecisionSpec": "spec.decision_spec",
     "fit": "pipeline",
     "GateSpec": "spec.settings",
-    "load": "fit.store",
+    "load": "fitting.store",
     "load_cdnow": "data.datasets",
     "load_decision": "spec.catalogue",
     "load_spec": "spec.catalogue",
@@ -61,13 +61,13 @@ _HOME = {
     "loo": "checks.loo",
     "ModelSpec": "spec.model_spec",
     "Pooling": "spec.pooling",
-    "predict": "predict.draws",
+    "predict": "prediction.draws",
     "PriorSpec": "spec.prior",
     "PurchaseSpec": "spec.settings",
     "SamplerSpec": "spec.settings",
-    "save": "fit.store",
-    "score": "predict.score",
-    "ScoreTable": "predict.score",
+    "save": "fitting.store",
+    "score": "prediction.score",
+    "ScoreTable": "prediction.score",
     "simulate_log": "data.simulate",
     "simulate_world": "data.simulate",
     "SpendSpec": "spec.settings",

@@ -8,12 +8,8 @@ IDS_NAMED = 5
 """A message names at most this many customer ids."""
 
 
-class BayesltvWarning(UserWarning):
-    """The result is still valid, but something about it should be known."""
-
-
-class BayesltvError(Exception):
-    """Something is wrong that the caller can put right.
+class Message(Exception):
+    """A text about customers, whose ids can be left out of it.
 
     Parameters
     ----------
@@ -23,8 +19,6 @@ class BayesltvError(Exception):
         Customer ids concerned, in the order in which they should be named.
     """
 
-    exit_code: ClassVar[int] = 1
-
     def __init__(self, message: str, *, ids: Iterable[object] = ()) -> None:
         self.template = message
         self.ids = [str(i) for i in ids]
@@ -33,6 +27,16 @@ class BayesltvError(Exception):
     def redacted(self) -> str:
         """Return the message with every customer id replaced by a short hash."""
         return self.template.replace("{ids}", name_ids([_hashed(i) for i in self.ids]))
+
+
+class BayesltvWarning(Message, UserWarning):
+    """The result is still valid, but something about it should be known."""
+
+
+class BayesltvError(Message):
+    """Something is wrong that the caller can put right."""
+
+    exit_code: ClassVar[int] = 1
 
 
 class DataError(BayesltvError):

@@ -46,6 +46,8 @@ DRAW = "draw"
 GROUP = "group"
 DIMS = (CHAIN, DRAW, GROUP, CUSTOMER_ID)
 GROUP_SEPARATOR = " | "
+PERIOD_END = "period_end"
+"""Dim of counts over the calendar: the last day of each period."""
 
 # natural parameters; alpha and v are rates
 PURCHASE_PARAMETERS = ("r", "alpha", "a", "b")

@@ -1,4 +1,4 @@
-"""The straight line: log -> summary -> fit -> checks -> scores, one function per step of the command line."""
+"""``fit`` as users know it: sampling, and the checks whose results the fit carries from then on."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -55,7 +55,7 @@ def fit(
         Where sampling cannot be done.
     """
     from bayesltv.checks.run import check, with_checks
-    from bayesltv.fit.fit import fit as sample
+    from bayesltv.fitting.fit import fit as sample
 
     tree = sample(
         summary,

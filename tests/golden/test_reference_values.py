@@ -1,4 +1,4 @@
-"""The kernels against longer vectors of closed-form values: 25 customers of CDNOW, several horizons, ten decimals."""
+"""The kernels against longer vectors of closed-form values: 25 customers of CDNOW, several horizons."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ TENTH_DECIMAL = 1e-8
 
 @pytest.fixture(scope="module")
 def rounded():
-    """Return CDNOW in weeks and the file's order, two decimals: what the reference values were computed from."""
+    """Return CDNOW as the reference values were computed: weeks, the order of the file, two decimals."""
     log = load_cdnow()
     summary = summarize(log, observation_end="1997-09-30", time_unit="week").set_index("customer_id")
     summary = summary.loc[log["customer_id"].unique()].reset_index()

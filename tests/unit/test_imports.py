@@ -16,23 +16,25 @@ PACKAGE = "bayesltv"
 SOURCE = Path(__file__).parents[2] / "src" / PACKAGE
 
 FLOORS = (
-    ("errors", "names", "units", "streams"),
+    ("errors", "names", "units", "streams", "files", "provenance"),
     ("kernels",),
     ("data",),
     ("spec",),
     ("model",),
-    ("predict",),
-    ("fit",),
+    ("prediction",),
+    ("fitting",),
     ("checks",),
     ("decide",),
     ("report",),
     ("engines",),
     ("pipeline",),
+    ("jobs",),
+    ("demo",),
     ("cli", "__main__"),
 )
 """From the ground up. The package itself is the roof: it offers everything, and nothing below imports it."""
 
-LIGHT_FLOORS = ("errors", "names", "units", "streams", "kernels", "data", "spec", "predict", "decide")
+LIGHT_FLOORS = (*FLOORS[0], "kernels", "data", "spec", "prediction", "decide")
 """Any posterior with the right names will do for these, so none of them may need a sampler or its tools."""
 
 SAMPLING = (
@@ -180,9 +182,9 @@ PLAIN = {
     "bayesltv.kernels.families": "from bayesltv.names import T",
     "bayesltv.data": "from bayesltv.data.summary import summarize",
     "bayesltv.data.summary": "from bayesltv import names\nfrom bayesltv.kernels import families",
-    "bayesltv.predict": "",
-    "bayesltv.predict.draws": "from bayesltv.data import summarize",
-    "bayesltv.pipeline": "import bayesltv.predict.draws",
+    "bayesltv.prediction": "",
+    "bayesltv.prediction.draws": "from bayesltv.data import summarize",
+    "bayesltv.pipeline": "import bayesltv.prediction.draws",
 }
 
 
@@ -195,17 +197,17 @@ def test_a_house_in_order_passes() -> None:
 @pytest.mark.parametrize(
     "planted",
     [
-        "from bayesltv.predict import draws",
-        "from bayesltv.predict.draws import anything",
-        "import bayesltv.predict.draws as d",
-        "from bayesltv import predict",
-        "def late():\n    from bayesltv.predict import draws",
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import bayesltv.predict.draws",
+        "from bayesltv.prediction import draws",
+        "from bayesltv.prediction.draws import anything",
+        "import bayesltv.prediction.draws as d",
+        "from bayesltv import prediction",
+        "def late():\n    from bayesltv.prediction import draws",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import bayesltv.prediction.draws",
         "import bayesltv",
         "from bayesltv import summarize",
-        "from ..predict import draws",
-        "from .. import predict",
-        "import importlib\nimportlib.import_module('bayesltv.predict.draws')",
+        "from ..prediction import draws",
+        "from .. import prediction",
+        "import importlib\nimportlib.import_module('bayesltv.prediction.draws')",
     ],
 )
 def test_a_planted_upward_import_is_found(planted: str) -> None:
@@ -215,8 +217,8 @@ def test_a_planted_upward_import_is_found(planted: str) -> None:
 
 
 def test_an_upward_import_planted_in_a_floors_own_init_is_found() -> None:
-    assert upward_imports(PLAIN | {"bayesltv.data": "from ..predict import draws"}) == [
-        "bayesltv.data -> bayesltv.predict.draws"
+    assert upward_imports(PLAIN | {"bayesltv.data": "from ..prediction import draws"}) == [
+        "bayesltv.data -> bayesltv.prediction.draws"
     ]
 
 
@@ -248,5 +250,5 @@ def test_a_module_on_no_floor_is_found() -> None:
     "planted", ["import pymc as pm", "def f():\n    from arviz_stats import rhat", "import arviz.x"]
 )
 def test_a_planted_sampler_is_found_in_a_light_floor_only(planted: str) -> None:
-    assert len(sampling_imports(PLAIN | {"bayesltv.predict.draws": planted})) == 1
+    assert len(sampling_imports(PLAIN | {"bayesltv.prediction.draws": planted})) == 1
     assert sampling_imports(PLAIN | {"bayesltv.pipeline": planted}) == []

@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 
 from bayesltv.checks.result import CheckResult
 from bayesltv.names import FREQUENCY, MONETARY_VALUE, SPEND_BETWEEN
-from bayesltv.predict.population import read_posterior
+from bayesltv.prediction.population import read_posterior
 
 CONFLICT_TAIL = 0.005
 """A posterior median beyond the prior's 0.5 % or 99.5 % quantile is a conflict."""

@@ -1,12 +1,14 @@
 """``check``: every check of a fit, in one report."""
 
+import json
+
 import pandas as pd
 import xarray as xr
 
 from bayesltv.checks.assumptions import ASSUMPTION_CHECKS
-from bayesltv.checks.result import CheckReport, report_of
+from bayesltv.checks.result import CheckReport, CheckResult, report_of
 from bayesltv.checks.sampler import SAMPLER_CHECKS
-from bayesltv.predict.gate import CHECKS
+from bayesltv.prediction.gate import CHECKS
 
 
 def check(fit: xr.DataTree, summary: pd.DataFrame | None = None) -> CheckReport:
@@ -31,3 +33,14 @@ def with_checks(fit: xr.DataTree, report: CheckReport) -> xr.DataTree:
     kept = fit.copy()
     kept.attrs = {**fit.attrs, CHECKS: report.to_json()}
     return kept
+
+
+def stored_report(fit: xr.DataTree) -> CheckReport:
+    """Return the results of the checks that a fit carries.
+
+    Raises
+    ------
+    KeyError
+        Where it carries none.
+    """
+    return report_of([CheckResult(**result) for result in json.loads(fit.attrs[CHECKS])])

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.checks.result import CheckResult
-from bayesltv.predict.population import read_posterior
+from bayesltv.prediction.population import read_posterior
 from bayesltv.spec.settings import GateSpec
 
 _MORE = "Sample longer (sampler={'draws': ...}), or simplify the pooling"

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesltv.data import sql
-from bayesltv.errors import BayesltvWarning, name_ids
+from bayesltv.errors import BayesltvWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import duckdb
     from numpy.typing import NDArray
 
@@ -122,9 +124,9 @@ def warn_refunds_without_purchase(rows: int, amount: float) -> None:
     )
 
 
-def _warn(message: str) -> None:
+def _warn(message: str, *, ids: Iterable[object] = ()) -> None:
     # points at the caller of the package, whichever of its functions was called
-    warnings.warn(message, BayesltvWarning, skip_file_prefixes=(_PACKAGE,))
+    warnings.warn(BayesltvWarning(message, ids=ids), skip_file_prefixes=(_PACKAGE,))
 
 
 def _warn_duplicates(
@@ -166,8 +168,8 @@ def _warn_repeated_orders(connection: duckdb.DuckDBPyConnection, rows: str, wind
         some = sql.column(connection, f"SELECT * FROM ({repeated}) ORDER BY 1 LIMIT 6")
         _warn(
             f"{count:,} order ids appear on more than one day or with more than one customer "
-            f"({name_ids(some)}); each "
-            "day counts as a purchase of its own"
+            "({ids}); each day counts as a purchase of its own",
+            ids=some,
         )
 
 
@@ -193,7 +195,7 @@ def _warn_extremes(connection: duckdb.DuckDBPyConnection, days: str) -> None:
         _warn(
             f"{count:,} purchase days have an extreme amount, beyond {low:,.4g} to {high:,.4g} around the "
             "median "
-            f"{median:,.2f}; they go from {float(least):,.2f} to {float(most):,.2f} ({name_ids(ids)}): are "
-            "unit and "
-            "decimal point right?"
+            f"{median:,.2f}; they go from {float(least):,.2f} to {float(most):,.2f} ({{ids}}): are "
+            "unit and decimal point right?",
+            ids=ids,
         )

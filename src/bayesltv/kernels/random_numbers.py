@@ -14,10 +14,10 @@ from bayesltv.kernels.compile import compiled
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
-_U5, _U11, _U17, _U19, _U23, _U27, _U30, _U31, _U41, _U45 = (
-    np.uint64(n) for n in (5, 11, 17, 19, 23, 27, 30, 31, 41, 45)
+_U5, _U12, _U17, _U19, _U23, _U27, _U30, _U31, _U41, _U45 = (
+    np.uint64(n) for n in (5, 12, 17, 19, 23, 27, 30, 31, 41, 45)
 )
-_TO_UNIT = 2.0**-53
+_TO_UNIT = 2.0**-52  # 52 bits and a half fit a double exactly; 53 would round up to 1
 
 
 @compiled
@@ -56,7 +56,7 @@ def next_uint64(state):
 @compiled
 def uniform(state):
     """Return a number in (0, 1), never 0 or 1."""
-    return (np.float64(next_uint64(state) >> _U11) + 0.5) * _TO_UNIT
+    return (np.float64(next_uint64(state) >> _U12) + 0.5) * _TO_UNIT
 
 
 @compiled

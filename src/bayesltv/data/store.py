@@ -1,0 +1,105 @@
+"""A customer summary on disk: Parquet, which keeps its attributes, or somebody's CSV, which has none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from bayesltv import names
+from bayesltv.data.sources import CSV_SUFFIXES, PARQUET_SUFFIXES
+from bayesltv.errors import DataError, StoreError
+from bayesltv.files import replacing
+
+_DATES = (names.FIRST_PURCHASE, names.LAST_PURCHASE)
+
+
+def require_parquet(path: str | Path) -> Path:
+    """Return the path of a summary to be written.
+
+    Raises
+    ------
+    StoreError
+        Where it does not end in .parquet.
+    """
+    if not str(path).lower().endswith(PARQUET_SUFFIXES):
+        raise StoreError(
+            f"a summary is written as Parquet, not to {path}: a CSV would lose time unit, purchase days and fingerprint. "
+            f"Name it {Path(path).with_suffix('.parquet')}"
+        )
+    return Path(path)
+
+
+def write_summary(summary: pd.DataFrame, path: str | Path) -> Path:
+    """Write a summary with its attributes and return its path; an earlier file stays until the new one is whole.
+
+    Raises
+    ------
+    StoreError
+        Where the name does not end in .parquet, or the file cannot be written.
+    """
+    target = require_parquet(path)
+    with replacing(target) as (part,):
+        summary.to_parquet(part, index=False)
+    return target
+
+
+def read_summary(path: str | Path) -> pd.DataFrame:
+    """Read a summary as it stands; `validate_summary` judges it.
+
+    A CSV needs a header and UTF-8; every cell is read as text, so that the id "00001" keeps its zeros, and only an empty
+    cell is missing. It has no attributes: its time unit must be said.
+
+    Raises
+    ------
+    StoreError
+        Where the file does not exist, or is no Parquet and no CSV file.
+    DataError
+        Where a CSV cannot be decoded or parsed.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise StoreError(f"summary file {source} does not exist: make it with `bayesltv summarize`")
+    if source.name.lower().endswith(CSV_SUFFIXES):
+        return _read_csv(source)
+    if not source.name.lower().endswith(PARQUET_SUFFIXES):
+        raise StoreError(f"{source} is no summary: it must end in .parquet, or .csv with a header")
+    try:
+        return pd.read_parquet(source)
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{source} is not a readable Parquet file ({_first_line(error)}): is it cut short, or another format?"
+        ) from error
+
+
+def _read_csv(source: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(
+            source,
+            sep="\t" if ".tsv" in source.name.lower() else ",",
+            dtype="str",
+            keep_default_na=False,
+            na_values=[""],
+            encoding="utf-8-sig",
+        )
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{source} is not UTF-8 (byte {error.start:,}): convert it first, for example "
+            f"`iconv -f latin1 -t utf-8 {source.name} > utf8.csv`"
+        ) from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise DataError(f"{source} cannot be read as CSV ({_first_line(error)}): is every row quoted alike?") from error
+    return table.assign(**{name: _as_dates(table[name], source) for name in _DATES if name in table})
+
+
+def _as_dates(values: pd.Series[str], source: Path) -> pd.Series[pd.Timestamp]:
+    try:
+        return pd.to_datetime(values, format="ISO8601")
+    except ValueError as error:
+        raise DataError(
+            f"column {values.name!r} of {source} holds what is no date ({_first_line(error)}): write dates like 2024-01-31"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,1 @@
+"""Sampling, provenance, saving and loading of the DataTree."""

@@ -1,0 +1,151 @@
+"""``fit``: a summary and a spec become a DataTree that ArviZ reads and every other part of the toolkit takes."""
+
+import json
+import warnings
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesltv.data.validate import fingerprint, resolve_observation_end
+from bayesltv.errors import BayesltvWarning, FitError
+from bayesltv.fitting.density import make_density
+from bayesltv.fitting.sample import sample_nuts
+from bayesltv.fitting.store import FORMAT
+from bayesltv.model.build import Problem, make_problem, model_of
+from bayesltv.model.prior_draws import draw_prior
+from bayesltv.names import CURRENCY, FINGERPRINT, OBSERVATION_END, TIME_UNIT, level_name, sd_name
+from bayesltv.provenance import versions
+from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.streams import generator, stream_key
+
+PRIOR_DRAWS = 1000
+
+
+def fit(
+    summary: pd.DataFrame,
+    spec: ModelSpec,
+    *,
+    seed: int,
+    method: Literal["nuts"] = "nuts",
+    sampler: Mapping[str, Any] | None = None,
+    time_unit: str | None = None,
+    observation_end: str | None = None,
+    cores: int | None = None,
+    progress: bool = True,
+) -> xr.DataTree:
+    """Return the posterior of a spec given a customer summary.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Customer summary.
+    spec : ModelSpec
+    seed : int
+        The same seed, data, spec and versions give the same draws.
+    method : "nuts"
+        The sampler.
+    sampler : mapping, optional
+        Overrides of the spec's sampler settings, for instance ``{"draws": 500}``.
+    time_unit, observation_end : str, optional
+        For a summary that has lost its attributes.
+    cores : int, optional
+        Chains run at once.
+    progress : bool
+        Show a progress bar where somebody watches.
+
+    Returns
+    -------
+    xarray.DataTree
+        ``posterior``, ``sample_stats``, ``prior``, ``log_prior``, ``constant_data`` (the cells), and provenance in
+        ``attrs``. No customer ids.
+
+    Raises
+    ------
+    DataError, SpecError
+        Before sampling.
+    FitError
+        Where sampling cannot be done.
+    """
+    if method != "nuts":
+        raise FitError(f'method={method!r} is unknown: use "nuts"')
+    problem = make_problem(summary, spec, time_unit=time_unit)
+    settings = problem.spec.sampler.overridden(sampler or {})
+    warn_of_thin_data(problem)
+    model = model_of(problem)
+    groups = sample_nuts(
+        model,
+        make_density(model),
+        settings,
+        seed=int.from_bytes(stream_key(seed, "nuts")[:4], "little"),
+        cores=cores,
+        progress=progress,
+    )
+    groups["prior"] = draw_prior(
+        problem.spec, problem.cells.groups, draws=PRIOR_DRAWS, rng=generator(seed, "prior")
+    )
+    groups["log_prior"] = log_prior(groups["posterior"], problem.spec)
+    groups["constant_data"] = _constant_data(problem)
+    tree = xr.DataTree.from_dict({name: _clean(dataset) for name, dataset in groups.items()})
+    end = resolve_observation_end(summary, observation_end)
+    tree.attrs = {
+        "format": FORMAT,
+        "spec": json.dumps(problem.spec.to_dict()),
+        "spec_hash": problem.spec.hash(),
+        "method": method,
+        "sampler": json.dumps({**{k: getattr(settings, k) for k in settings.__dataclass_fields__}}),
+        "seed": int(seed),
+        TIME_UNIT: str(problem.spec.time_unit),
+        OBSERVATION_END: "" if end is None else end.date().isoformat(),
+        CURRENCY: str(summary.attrs.get(CURRENCY) or ""),
+        FINGERPRINT: fingerprint(summary),
+        "customers": int(problem.cells.purchase.count.sum()),
+        "repeaters": 0 if problem.cells.spend is None else int(problem.cells.spend.count.size),
+        "spend_form": "" if problem.cells.spend is None else problem.cells.spend.form,
+        "versions": json.dumps(versions()),
+    }
+    return tree
+
+
+def warn_of_thin_data(problem: Problem) -> None:
+    """Warn where the data can say little: nobody repeats."""
+    purchase = problem.cells.purchase
+    if not (purchase.frequency > 0).any():
+        warnings.warn(
+            f"none of {int(purchase.count.sum()):,} customers has a repeat purchase: the posterior of dropout is its "
+            "prior, and that of the purchase rate only bounded from above",
+            BayesltvWarning,
+            stacklevel=3,
+        )
+
+
+def log_prior(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
+    """Return the log prior density of each scale and pooling sd at each draw, dims (chain, draw)."""
+    priors = {scale: spec.priors[scale] for scale in spec.scales}
+    for scale in spec.scales:
+        priors |= {sd_name(scale, column): spec.pooling[scale].scale for column in spec.pooled_columns(scale)}
+    return xr.Dataset(
+        {name: posterior[name].copy(data=prior.frozen().logpdf(posterior[name].values)) for name, prior in priors.items()}
+    )
+
+
+def _constant_data(problem: Problem) -> xr.Dataset:
+    cells, groups = problem.cells.purchase, problem.cells.groups
+    variables: dict[str, Any] = {
+        name: ("cell", getattr(cells, name)) for name in ("frequency", "recency", "T", "count")
+    }
+    variables["group_code"] = ("cell", cells.group)
+    if groups.columns:
+        for at, column in enumerate(groups.columns):
+            levels = np.array([levels[at] for levels in groups.combinations], dtype=object)
+            variables[level_name(column)] = ("group", levels)
+    coords = {"group": list(groups.labels)} if groups.columns else {}
+    return xr.Dataset(variables, coords=coords)
+
+
+def _clean(dataset: xr.Dataset) -> xr.Dataset:
+    """Drop attributes with clocks in them, so that the same fit is the same file."""
+    kept = {key: value for key, value in dataset.attrs.items() if key.startswith("inference_library") and isinstance(value, str)}
+    return dataset.assign_attrs({}).drop_attrs().assign_attrs(kept)

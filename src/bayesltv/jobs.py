@@ -1,0 +1,270 @@
+"""The straight line from file to file: log -> summary -> fit -> checks -> scores, one function per command.
+
+What comes out is written only when all has gone well, and whether it can be written is looked at first.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bayesltv.errors import StoreError
+from bayesltv.files import require_writable
+from bayesltv.names import FINGERPRINT, FREQUENCY, GROUPS, OBSERVATION_END, SET_ASIDE, TIME_UNIT
+
+if TYPE_CHECKING:
+    from bayesltv.checks.result import CheckReport
+    from bayesltv.prediction.new_groups import UnknownGroups
+    from bayesltv.prediction.score import ScoreTable
+
+
+@dataclass(frozen=True)
+class SummaryFile:
+    """A customer summary that was written.
+
+    Attributes
+    ----------
+    path : Path
+    customers, repeaters : int
+    attributes : mapping
+        time_unit, observation_end, groups, set_aside (reason -> count), fingerprint.
+    """
+
+    path: Path
+    customers: int
+    repeaters: int
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FitFile:
+    """A fit that was written.
+
+    Attributes
+    ----------
+    path : Path
+        Where it is: not where it was asked for, if it failed its checks and a fit that passed stands there.
+    report : CheckReport
+    customers : int
+    seed : int
+    spec_hash : str
+    """
+
+    path: Path
+    report: "CheckReport"
+    customers: int
+    seed: int
+    spec_hash: str
+
+
+@dataclass(frozen=True)
+class ScoreFile:
+    """Scores that were written.
+
+    Attributes
+    ----------
+    path, totals, manifest : Path
+    scores : ScoreTable
+    """
+
+    path: Path
+    totals: Path
+    manifest: Path
+    scores: "ScoreTable"
+
+
+def summarize_file(log: str | Path, out: str | Path, *, settings: Mapping[str, Any]) -> SummaryFile:
+    """Write the customer summary of a log.
+
+    Parameters
+    ----------
+    log : path
+        CSV or Parquet.
+    out : path
+        Parquet.
+    settings : mapping
+        Keywords of ``summarize``.
+
+    Raises
+    ------
+    DataError, StoreError
+        Then nothing is written.
+    """
+    from bayesltv.data.store import require_parquet, write_summary
+    from bayesltv.data.summary import summarize
+
+    _prepare(require_parquet(out), inputs=[log])
+    summary = summarize(log, **settings)
+    path = write_summary(summary, out)
+    told = (TIME_UNIT, OBSERVATION_END, GROUPS, SET_ASIDE, FINGERPRINT)
+    return SummaryFile(
+        path, len(summary), int((summary[FREQUENCY] > 0).sum()), {name: summary.attrs[name] for name in told}
+    )
+
+
+def fit_file(
+    summary: str | Path,
+    spec: str | Path,
+    out: str | Path,
+    *,
+    seed: int,
+    method: Literal["nuts"] = "nuts",
+    sampler: Mapping[str, Any] | None = None,
+    groups: Sequence[str] = (),
+    time_unit: str | None = None,
+    observation_end: str | None = None,
+    cores: int | None = None,
+    progress: bool = True,
+) -> FitFile:
+    """Fit a summary and write the fit, also where it failed its checks: scoring will refuse it then.
+
+    Parameters
+    ----------
+    summary : path
+    spec : path
+        A spec file, or the name of a shipped one.
+    out : path
+        netCDF. A fit that failed does not replace one that passed, but is written beside it as NAME.failed.nc.
+    groups : sequence of str
+        Group columns, for a summary that has lost its attributes.
+
+    Others are those of `fit`.
+
+    Raises
+    ------
+    DataError, SpecError, FitError, StoreError
+        Then nothing is written.
+    """
+    from bayesltv.checks.run import stored_report
+    from bayesltv.data.store import read_summary
+    from bayesltv.data.validate import validate_summary
+    from bayesltv.fitting.store import save
+    from bayesltv.pipeline import fit
+    from bayesltv.spec.catalogue import load_spec
+
+    _prepare(out, inputs=[summary])
+    declared = load_spec(spec)
+    customers = validate_summary(
+        read_summary(summary), time_unit=time_unit, observation_end=observation_end, groups=groups
+    )
+    tree = fit(customers, declared, seed=seed, method=method, sampler=sampler, cores=cores, progress=progress)
+    report = stored_report(tree)
+    target = Path(out) if report.passed or not _has_passed(out) else Path(out).with_suffix(".failed.nc")
+    return FitFile(save(tree, target), report, len(customers), seed, str(tree.attrs["spec_hash"]))
+
+
+def check_file(fit: str | Path, summary: str | Path | None = None) -> "CheckReport":
+    """Return what the checks say about a fit on disk.
+
+    Parameters
+    ----------
+    fit : path
+    summary : path, optional
+        The summary it was fitted to; checks of the data's assumptions need it.
+
+    Raises
+    ------
+    DataError, StoreError
+        Where a file cannot be used.
+    """
+    from bayesltv.checks.run import check
+    from bayesltv.data.store import read_summary
+    from bayesltv.data.validate import validate_summary
+    from bayesltv.fitting.store import load
+
+    tree = load(fit)
+    customers = None
+    if summary is not None:
+        frame = read_summary(summary)
+        unit = None if TIME_UNIT in frame.attrs else str(tree.attrs[TIME_UNIT])
+        customers = validate_summary(frame, time_unit=unit)
+    return check(tree, customers)
+
+
+def score_file(
+    fit: str | Path,
+    summary: str | Path,
+    decision: str | Path,
+    out: str | Path,
+    *,
+    seed: int,
+    draws: int | None,
+    unknown_groups: "UnknownGroups" = "error",
+    accept_failed: Sequence[str] = (),
+    time_unit: str | None = None,
+    observation_end: str | None = None,
+    threads: int | None = None,
+    started: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> ScoreFile:
+    """Score the customers of a summary and write table, totals and manifest.
+
+    Parameters
+    ----------
+    fit, summary : path
+    decision : path
+        A decision file, or the name of a shipped one.
+    out : path
+        .parquet or .csv.
+    started : callable, optional
+        Told the number of customers once everything has been read.
+
+    Others are those of `score`.
+
+    Raises
+    ------
+    CheckFailed, DataError, SpecError, StoreError
+        Then nothing is written, and what an earlier run wrote is left in place.
+    """
+    from bayesltv.data.store import read_summary
+    from bayesltv.data.validate import validate_summary
+    from bayesltv.fitting.store import load
+    from bayesltv.prediction.gate import require_passed
+    from bayesltv.prediction.score import score
+    from bayesltv.report.export import score_files, write_scores
+    from bayesltv.report.manifest import provenance_of
+    from bayesltv.spec.catalogue import load_decision
+
+    files = score_files(out)
+    _prepare(*files.all, inputs=[fit, summary, decision])
+    declared = load_decision(decision)
+    tree = load(fit)
+    require_passed(tree, accept_failed)
+    customers = validate_summary(
+        read_summary(summary), time_unit=time_unit, observation_end=observation_end, allow_empty=True
+    )
+    if started is not None:
+        started(len(customers))
+    table = score(
+        tree,
+        customers,
+        declared,
+        seed=seed,
+        draws=draws,
+        unknown_groups=unknown_groups,
+        accept_failed=accept_failed,
+        threads=threads,
+        progress=progress,
+    )
+    origin = provenance_of(tree, customers, declared, table, fit_file=fit, unknown_groups=unknown_groups)
+    write_scores(table, table.totals, files, provenance=origin)
+    return ScoreFile(*files.all, table)
+
+
+def _prepare(*outputs: str | Path, inputs: Sequence[str | Path]) -> None:
+    """Raise StoreError where an output cannot be written, or would replace what is to be read."""
+    read = {Path(path).resolve() for path in inputs}
+    for path in outputs:
+        if Path(path).resolve() in read:
+            raise StoreError(f"{path} is read by this very command: write to another file")
+    require_writable(*outputs)
+
+
+def _has_passed(path: str | Path) -> bool:
+    from bayesltv.checks.run import stored_report
+    from bayesltv.fitting.store import load
+
+    try:
+        return stored_report(load(path)).passed
+    except (StoreError, KeyError):
+        return False

@@ -1,0 +1,56 @@
+"""Counts of simulated purchases by bin of the calendar, summed over customers inside each draw."""
+
+import numpy as np
+
+from bayesltv.kernels.compile import compiled
+from bayesltv.kernels.futures import first_purchase, purchase_after
+from bayesltv.kernels.latents import draw_alive_and_rate, draw_dropout
+from bayesltv.kernels.random_numbers import open_stream
+
+
+@compiled
+def count_in_bins(latent_keys, event_keys, draws, customers, group, purchase, start, until, width, counts):
+    """Add the purchases of a block of customers to the bin in which they fall.
+
+    Streams are read as `bayesltv.kernels.futures.draw_futures` reads them: with the same keys, start 0 and until H
+    each draw's counts add up to the purchases that it draws.
+
+    Parameters
+    ----------
+    latent_keys, event_keys : ndarray of uint64, shape (customer,)
+        Keys of the two streams.
+    draws : ndarray of uint64, shape (draw,)
+        Number of each posterior draw.
+    customers : ndarray of float64, shape (6, customer)
+        x, k, t_x, T; the last two rows are not read. A row of zeros (but for k) starts a customer anew.
+    group : ndarray of int32, shape (customer,)
+    purchase : ndarray of float64, shape (4, group, draw)
+        r, alpha (a rate), a, b.
+    start : ndarray of float64, shape (customer,)
+        Where each customer's present, T, lies on the calendar, in the time unit from the first bin's beginning.
+    until, width : float
+        End of the calendar and width of a bin; what falls past the last bin by rounding counts in it.
+    counts : ndarray of int64, shape (draw, bin)
+        Added to here.
+    """
+    latents, events = np.empty(4, np.uint64), np.empty(4, np.uint64)
+    last = counts.shape[1] - 1
+    for i in range(latent_keys.size):
+        x, k, t_x, T = customers[0, i], customers[1, i], customers[2, i], customers[3, i]
+        g, horizon = group[i], until - start[i]
+        for d in range(draws.size):
+            a, b = purchase[2, g, d], purchase[3, g, d]
+            open_stream(latents, latent_keys[i], draws[d])
+            is_alive, lam = draw_alive_and_rate(
+                latents, x, k, t_x, T, purchase[0, g, d], purchase[1, g, d], a, b
+            )
+            if not is_alive:
+                continue
+            open_stream(events, event_keys[i], draws[d])
+            time = first_purchase(events, lam)
+            if time >= horizon:
+                continue
+            coin = draw_dropout(latents, True, k, a, b)
+            while time < horizon:
+                counts[d, min(int((start[i] + time) / width), last)] += 1
+                time = purchase_after(time, events, lam, coin)

@@ -1,0 +1,101 @@
+"""The customers of a summary as kernels see them, and walking over them block by block."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from collections import deque
+import os
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayesltv.data.cells import spend_rows
+from bayesltv.data.groups import Codes
+from bayesltv.kernels.families import Family
+from bayesltv.names import CUSTOMER_ID, FREQUENCY, RECENCY, T
+from bayesltv.streams import customer_keys
+
+Floats = NDArray[np.float64]
+LATENTS, EVENTS, AMOUNTS = "latents", "events", "amounts"
+"""Names of the three random streams of a customer's future."""
+
+
+@dataclass(frozen=True)
+class Customers:
+    """Histories and group codes of the rows of a summary.
+
+    Attributes
+    ----------
+    ids : ndarray of object, shape (customer,)
+        Text.
+    histories : ndarray of float64, shape (6, customer)
+        Frequency x, dropout coins k, recency t_x, T, count of positive repeat amounts, their sum.
+    group : ndarray of int32, shape (customer,)
+    """
+
+    ids: NDArray[np.object_]
+    histories: Floats
+    group: Codes
+
+    def __len__(self) -> int:
+        return int(self.ids.size)
+
+    def rows(self, chosen: slice) -> "Customers":
+        """Return some of the customers."""
+        return Customers(
+            self.ids[chosen], np.ascontiguousarray(self.histories[:, chosen]), self.group[chosen]
+        )
+
+    def keys(self, seed: int, stream: str) -> NDArray[np.uint64]:
+        """Return each customer's key in a named stream."""
+        return customer_keys(seed, stream, self.ids)
+
+
+def make_customers(summary: pd.DataFrame, group: Codes, family: Family, *, with_spend: bool) -> Customers:
+    """Return the customers of a validated summary."""
+    frequency = summary[FREQUENCY].to_numpy(np.int64)
+    histories = np.zeros((6, len(summary)))
+    histories[0], histories[1] = frequency, family.coins(frequency)
+    histories[2], histories[3] = summary[RECENCY].to_numpy(float), summary[T].to_numpy(float)
+    rows = spend_rows(summary, group) if with_spend else None
+    if rows is not None:
+        histories[4, rows.customer], histories[5, rows.customer] = rows.count, rows.total
+    ids = summary[CUSTOMER_ID].to_numpy(dtype=object)
+    return Customers(ids, histories, np.ascontiguousarray(group, dtype=np.int32))
+
+
+def walk[Result](
+    customers: Customers, work: Callable[[Customers], Result], *, block: int, threads: int | None
+) -> Iterator[Result]:
+    """Yield `work` of each block of customers, in order; at most a few blocks are in memory at once.
+
+    Parameters
+    ----------
+    customers : Customers
+    work : callable
+        Block -> result; runs in threads.
+    block : int
+        Customers per block.
+    threads : int, optional
+        Default: the processors this process may use.
+    """
+    count = threads or available_processors()
+    starts = range(0, len(customers), block)
+    if count == 1 or len(starts) == 1:
+        for start in starts:
+            yield work(customers.rows(slice(start, start + block)))
+        return
+    with ThreadPoolExecutor(count) as pool:
+        waiting: deque[Future[Result]] = deque()
+        for start in starts:
+            waiting.append(pool.submit(work, customers.rows(slice(start, start + block))))
+            if len(waiting) > 2 * count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def available_processors() -> int:
+    """Return the number of processors that this process may run on."""
+    return os.process_cpu_count() or 1 if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))

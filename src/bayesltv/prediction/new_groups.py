@@ -1,0 +1,118 @@
+"""Groups that a summary has and the fit has not seen."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayesltv.data.groups import Codes, check_group_columns, codes_of
+from bayesltv.errors import DataError
+from bayesltv.kernels.scales import purchase_parameters, shifted, spend_parameters
+from bayesltv.names import (
+    CUSTOMER_ID,
+    GROUP_SEPARATOR,
+    PURCHASE_PARAMETERS,
+    SPEND_PARAMETERS,
+    effect_name,
+    sd_name,
+)
+from bayesltv.prediction.population import Population, Posterior
+from bayesltv.streams import generator
+
+Floats = NDArray[np.float64]
+UnknownGroups = Literal["error", "population"]
+
+
+def place(
+    posterior: Posterior,
+    population: Population,
+    summary: pd.DataFrame,
+    *,
+    unknown_groups: UnknownGroups,
+    seed: int,
+) -> tuple[Population, Codes]:
+    """Return the population with the summary's new groups added, and each customer's group code.
+
+    A new combination of known levels is the sum of their effects. An unknown level is refused, or with
+    ``unknown_groups="population"`` gets one new effect per draw, N(0, sd² (1 + 1/levels)), keyed by (seed, column,
+    level) and shared by its customers: never the average group.
+
+    Raises
+    ------
+    DataError
+        Where a group column is missing, or a level is unknown and not allowed to be.
+    """
+    if unknown_groups not in ("error", "population"):
+        raise DataError(f'unknown_groups={unknown_groups!r} must be "error" or "population"')
+    columns = posterior.columns
+    check_group_columns(summary, columns)
+    codes = codes_of(summary, columns, posterior.combinations)
+    strangers = codes < 0
+    if not strangers.any():
+        return population, codes
+    if unknown_groups == "error":
+        _refuse_unknown_levels(posterior, summary, strangers)
+    rows = summary.loc[strangers, list(columns)].astype(str)
+    added = tuple(sorted(set(map(tuple, rows.to_numpy().tolist()))))
+    purchase, spend = _parameters_of(posterior, added, seed)
+    kept = population.draws.astype(np.int64)
+    extended = replace(
+        population,
+        purchase=np.concatenate([population.purchase, purchase[:, :, kept]], axis=1),
+        spend=np.concatenate([population.spend, spend[:, :, kept]], axis=1) if population.has_spend else population.spend,
+        labels=population.labels + tuple(GROUP_SEPARATOR.join(levels) for levels in added),
+    )
+    return extended, codes_of(summary, columns, posterior.combinations + added)
+
+
+def _refuse_unknown_levels(posterior: Posterior, summary: pd.DataFrame, strangers: NDArray[np.bool_]) -> None:
+    for at, column in enumerate(posterior.columns):
+        known = {levels[at] for levels in posterior.combinations}
+        values = summary[column].astype(str)
+        unknown = strangers & ~values.isin(known).to_numpy()
+        if unknown.any():
+            new = sorted(set(values[unknown]))
+            named = ", ".join(map(repr, new[:5])) + (", ..." if len(new) > 5 else "")
+            raise DataError(
+                f"{column} {named} not in the fit for {int(unknown.sum()):,} of {len(summary):,} customers ({{ids}}): "
+                'refit with them, or pass unknown_groups="population" to draw their effect from the population of '
+                "levels",
+                ids=summary.loc[unknown, CUSTOMER_ID],
+            )
+
+
+def _parameters_of(
+    posterior: Posterior, combinations: Sequence[tuple[str, ...]], seed: int
+) -> tuple[Floats, Floats]:
+    """Return natural parameters of new combinations, shapes (4 or 3, combination, chain × draw)."""
+    scales = {
+        scale: np.stack([_scale_of(posterior, scale, levels, seed) for levels in combinations])
+        for scale in posterior.spec.scales
+    }
+    purchase = purchase_parameters(scales)
+    stacked = np.stack([purchase[name] for name in PURCHASE_PARAMETERS])
+    if posterior.spec.spend is None:
+        return stacked, np.zeros((3, 0, 0))
+    spend = spend_parameters(scales)
+    return stacked, np.stack([spend[name] for name in SPEND_PARAMETERS])
+
+
+def _scale_of(posterior: Posterior, scale: str, levels: tuple[str, ...], seed: int) -> Floats:
+    total = np.zeros(posterior.purchase.shape[2])
+    for column in posterior.spec.pooled_columns(scale):
+        level = levels[posterior.columns.index(column)]
+        total = total + _effect_of(posterior, scale, column, level, seed)
+    value: Floats = shifted(scale, posterior.stacked(scale)[0], np.exp(total))
+    return value
+
+
+def _effect_of(posterior: Posterior, scale: str, column: str, level: str, seed: int) -> Floats:
+    known = [str(each) for each in posterior.dataset[column].values]
+    if level in known:
+        return posterior.stacked(effect_name(scale, column))[known.index(level)]
+    sd = posterior.stacked(sd_name(scale, column))[0]
+    draws = generator(seed, "unknown level", scale, column, level).standard_normal(sd.size)
+    return sd * np.sqrt(1 + 1 / len(known)) * draws

@@ -1,0 +1,169 @@
+"""What kernels see of a posterior: arrays of parameters by group and draw."""
+
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesltv.errors import DataError, StoreError
+from bayesltv.kernels.families import FAMILIES, Family
+from bayesltv.names import (
+    CHAIN,
+    DRAW,
+    GROUP,
+    PURCHASE_PARAMETERS,
+    SPEND_PARAMETERS,
+    TIME_UNIT,
+    level_name,
+)
+from bayesltv.spec.model_spec import ModelSpec
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """A fit's posterior with what is needed to read it; made from any DataTree with the right names.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        Dims (chain, draw, ...).
+    spec : ModelSpec
+        The resolved spec of the fit.
+    combinations : tuple of tuple of str
+        Levels of the group columns of each group, in the posterior's order.
+    time_unit : str
+    """
+
+    dataset: xr.Dataset
+    spec: ModelSpec
+    combinations: tuple[tuple[str, ...], ...]
+    time_unit: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Group columns, in spec order."""
+        return tuple(self.spec.groups)
+
+    @property
+    def chains(self) -> int:
+        """Number of chains."""
+        return int(self.dataset.sizes[CHAIN])
+
+    @property
+    def draws_per_chain(self) -> int:
+        """Number of draws of each chain."""
+        return int(self.dataset.sizes[DRAW])
+
+    @cached_property
+    def purchase(self) -> Floats:
+        """r, alpha (a rate), a, b; shape (4, group, chain × draw)."""
+        return np.stack([self.stacked(name) for name in PURCHASE_PARAMETERS])
+
+    @cached_property
+    def spend(self) -> Floats:
+        """p, q, v (a rate); shape (3, group, chain × draw), or (3, 0, 0) without a spend model."""
+        if self.spec.spend is None:
+            return np.zeros((3, 0, 0))
+        return np.stack([self.stacked(name) for name in SPEND_PARAMETERS])
+
+    def stacked(self, name: str) -> Floats:
+        """Return a variable as (group or level, chain × draw), chains one after the other."""
+        array = self.dataset[name]
+        last = [dim for dim in array.dims if dim not in (CHAIN, DRAW)]
+        values = array.transpose(*last, CHAIN, DRAW).values.astype(np.float64)
+        return np.ascontiguousarray(values.reshape(values.shape[0] if last else 1, -1))
+
+
+@dataclass(frozen=True)
+class Population:
+    """Hyperparameters by group and draw, ready for kernels.
+
+    Attributes
+    ----------
+    family : Family
+    purchase : ndarray of float64, shape (4, group, draw)
+        r, alpha (a rate), a, b.
+    spend : ndarray of float64, shape (3, group, draw), or (3, 0, 0) without a spend model
+        p, q, v (a rate).
+    draws : ndarray of uint64, shape (draw,)
+        Number of each draw among all of the posterior: its part in every customer's random stream.
+    chains : int
+        Draws come chain after chain, equally many of each.
+    labels : tuple of str
+        Of the groups; those that a summary adds stand last.
+    """
+
+    family: Family
+    purchase: Floats
+    spend: Floats
+    draws: NDArray[np.uint64]
+    chains: int
+    labels: tuple[str, ...]
+
+    @property
+    def has_spend(self) -> bool:
+        """Whether there is a spend model."""
+        return self.spend.shape[1] > 0
+
+    def thinned(self, draws: int | None) -> "Population":
+        """Return about `draws` draws, evenly spread over each chain; all where None or more than there are.
+
+        The number is rounded down to a multiple of the number of chains, but to no less than one of each.
+        """
+        if draws is not None and draws < 1:
+            raise DataError(f"draws={draws} must be at least 1")
+        total = self.draws.size
+        if draws is None or draws >= total:
+            return self
+        length, wanted = total // self.chains, max(1, draws // self.chains)
+        within = (np.arange(wanted) * length) // wanted
+        kept = (np.arange(self.chains)[:, None] * length + within[None, :]).ravel()
+        spend = self.spend[:, :, kept] if self.has_spend else self.spend
+        return replace(
+            self,
+            purchase=np.ascontiguousarray(self.purchase[:, :, kept]),
+            spend=np.ascontiguousarray(spend),
+            draws=self.draws[kept],
+        )
+
+
+def read_posterior(fit: xr.DataTree) -> Posterior:
+    """Return the posterior of a fit.
+
+    Raises
+    ------
+    StoreError
+        Where the tree has no posterior, or not the variables and attributes of a fit.
+    """
+    if not isinstance(fit, xr.DataTree) or "posterior" not in fit.children or "spec" not in fit.attrs:
+        raise StoreError("this is not a fit of bayesltv: pass what ltv.fit or ltv.load returned")
+    spec = ModelSpec.from_dict(json.loads(fit.attrs["spec"]), source="the fit's stored spec")
+    dataset = fit["posterior"].to_dataset()
+    needed = PURCHASE_PARAMETERS + (() if spec.spend is None else SPEND_PARAMETERS)
+    missing = [name for name in needed if name not in dataset]
+    if missing:
+        raise StoreError(f"the fit's posterior lacks {', '.join(missing)}")
+    columns = tuple(spec.groups)
+    constant = fit["constant_data"].to_dataset() if columns else xr.Dataset()
+    levels = [[str(level) for level in constant[level_name(column)].values] for column in columns]
+    combinations = tuple(zip(*levels, strict=True)) if columns else ((),)
+    if columns and len(combinations) != dataset.sizes[GROUP]:
+        raise StoreError(f"the fit has {dataset.sizes[GROUP]} groups but levels of {len(combinations)}")
+    return Posterior(dataset, spec, combinations, str(fit.attrs[TIME_UNIT]))
+
+
+def population_of(posterior: Posterior) -> Population:
+    """Return all draws of the groups that were fitted."""
+    return Population(
+        family=FAMILIES[posterior.spec.purchase.family],
+        purchase=posterior.purchase,
+        spend=posterior.spend,
+        draws=np.arange(posterior.purchase.shape[2], dtype=np.uint64),
+        chains=posterior.chains,
+        labels=tuple(" | ".join(levels) for levels in posterior.combinations),
+    )

@@ -1,0 +1,97 @@
+"""Totals per draw, which cannot be rebuilt from customers' quantiles: summed exactly, whatever the order of rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesltv.names import DRAW, GROUP
+
+Integers = NDArray[np.int64]
+QUANTITIES = ("purchases", "spend", "value")
+_STEPS = 2.0**30
+"""Sums count in steps of the typical amount / 2**30 as integers: associative, and good for 8e9 typical amounts."""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Exact sums over customers.
+
+    Attributes
+    ----------
+    sums : ndarray of int64, shape (3, group, tier, draw)
+        Purchases, spend and value; the latter two in steps of `step` money.
+    customers : ndarray of int64, shape (group, tier)
+    step : float
+        Money.
+    """
+
+    sums: Integers
+    customers: Integers
+    step: float
+
+    def __add__(self, other: "Totals") -> "Totals":
+        return Totals(self.sums + other.sums, self.customers + other.customers, self.step)
+
+
+def step_of(typical: float) -> float:
+    """Return the money of one step, for a typical amount: a power of two, so that conversion rounds only once."""
+    return float(2.0 ** np.round(np.log2(typical)) / _STEPS)
+
+
+def add_up(
+    purchases: NDArray[np.int32],
+    spend: NDArray[np.float64],
+    value: NDArray[np.float64],
+    group: NDArray[np.int32],
+    tier: Integers,
+    *,
+    shape: tuple[int, int],
+    step: float,
+) -> Totals:
+    """Return the totals of a block.
+
+    Parameters
+    ----------
+    purchases, spend, value : ndarray, shape (customer, draw)
+    group, tier : ndarray of int, shape (customer,)
+    shape : tuple of int
+        Number of groups and of tiers.
+    step : float
+    """
+    sums = np.zeros((3, *shape, purchases.shape[1]), dtype=np.int64)
+    customers = np.zeros(shape, dtype=np.int64)
+    money = (np.rint(spend / step).astype(np.int64), np.rint(value / step).astype(np.int64))
+    for g, k in sorted(set(zip(group.tolist(), tier.tolist(), strict=True))):
+        mine = (group == g) & (tier == k)
+        customers[g, k] = mine.sum()
+        for at, values in enumerate((purchases, *money)):
+            sums[at, g, k] = values[mine].sum(axis=0, dtype=np.int64)
+    return Totals(sums, customers, step)
+
+
+def combine(parts: Iterable[Totals], empty: Totals) -> Totals:
+    """Return the sum of all parts; `empty` where there are none."""
+    total = empty
+    for part in parts:
+        total = total + part
+    return total
+
+
+def labelled(totals: Totals, groups: Sequence[str], tiers: Sequence[str], *, with_money: bool) -> xr.Dataset:
+    """Return the totals by group, tier and draw as a dataset; sums over group and tier are sums of the table.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``purchases``, ``spend``, ``value`` with dims (group, tier, draw), ``customers`` with dims (group, tier); tier is
+        the customers' label, not the tier of the draw.
+    """
+    dims = (GROUP, "tier", DRAW)
+    variables: dict[str, tuple[tuple[str, ...], NDArray[np.generic]]] = {"purchases": (dims, totals.sums[0])}
+    if with_money:
+        variables |= {name: (dims, totals.sums[at] * totals.step) for at, name in ((1, "spend"), (2, "value"))}
+    variables["customers"] = ((GROUP, "tier"), totals.customers)
+    return xr.Dataset(variables, coords={GROUP: list(groups), "tier": list(tiers)})

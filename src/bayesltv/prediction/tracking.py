@@ -1,0 +1,356 @@
+"""``track``: repeat purchases by week, simulated and actual: does the model follow the log, and where does it lead?"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesltv.data.validate import resolve_observation_end
+from bayesltv.errors import DataError, SpecError
+from bayesltv.kernels.tracking import count_in_bins
+from bayesltv.names import (
+    CUSTOMER_ID,
+    DRAW,
+    FIRST_PURCHASE,
+    FREQUENCY,
+    OBSERVATION_END,
+    PERIOD_END,
+    REPEAT_DAYS,
+    TIME_UNIT,
+    T,
+)
+from bayesltv.prediction.customers import EVENTS, LATENTS, Customers, make_customers, walk
+from bayesltv.prediction.draws import match_summary
+from bayesltv.prediction.new_groups import UnknownGroups, place
+from bayesltv.prediction.population import Population, population_of, read_posterior
+from bayesltv.units import DAYS_PER, horizon_in
+
+Integers = NDArray[np.int64]
+DRAWS = 500
+REPLICATE = "replicate "
+"""Streams of customers who are lived through anew are apart from those of their futures."""
+_FUTURES_PER_BLOCK = 250_000
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Bins of equal width, laid so that one of them ends with the last day observed.
+
+    A purchase on day k after a customer's first counts as the time span (k − 1, k] days, so that a bin holds whole
+    days and the day it is named after is its last.
+
+    Attributes
+    ----------
+    end : Timestamp
+        Last day observed.
+    width, horizon : float
+        In days; the last bin is cut off at the horizon.
+    before, after : int
+        Number of bins up to `end` and past it.
+    """
+
+    end: pd.Timestamp
+    width: int
+    horizon: float
+    before: int
+    after: int
+
+    def bin_of(self, days: Integers) -> Integers:
+        """Return the bin of whole days since 1970-01-01; negative or past the last where there is none."""
+        return self.before - 1 + -(-(days - _number_of(self.end)) // self.width)
+
+    def coords(self) -> dict[str, Any]:
+        """Return the coordinates of the bins: last day, days covered, whether they lie past `end`."""
+        last = np.arange(1 - self.before, self.after + 1) * float(self.width)
+        cut = np.minimum(last, max(self.horizon, 0.0))
+        stamps = self.end.to_datetime64() + np.ceil(cut - _ROUNDING).astype("timedelta64[D]")
+        return {
+            PERIOD_END: stamps.astype("datetime64[ns]"),
+            "days": (PERIOD_END, self.width - (last - cut)),
+            "is_forecast": (PERIOD_END, last > 0),
+        }
+
+
+def track(
+    fit: xr.DataTree,
+    summary: pd.DataFrame,
+    *,
+    seed: int,
+    horizon: str | float | None = None,
+    draws: int | None = DRAWS,
+    bin: str = "week",  # noqa: A002
+    unknown_groups: UnknownGroups = "error",
+    time_unit: str | None = None,
+    observation_end: str | None = None,
+    threads: int | None = None,
+) -> xr.Dataset:
+    """Return simulated repeat purchases of all customers together, by week of the calendar.
+
+    Up to the end of observation every customer is lived through anew from the day of their first purchase, knowing
+    the posterior but not the customer's history: a check of the model. From there on the forecast starts from each
+    customer's history, with the draws of ``predict``: under the same seed its counts add up to ``predict``'s
+    purchases, draw by draw.
+
+    Parameters
+    ----------
+    fit : DataTree
+    summary : DataFrame
+        Customer summary; it may be newer than the fit.
+    seed : int
+    horizon : str or float, optional
+        How far to forecast: text with a unit ("39 weeks") or a number in the summary's unit; None for not at all.
+    draws : int, optional
+        Posterior draws, spread evenly over chains; None for all.
+    bin : str
+        "day", "week", or a whole number of days in words ("4 weeks").
+    unknown_groups : "error" or "population"
+    time_unit, observation_end : str, optional
+        For a summary that has lost its attributes.
+    threads : int, optional
+        Changes speed, never a number.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``purchases`` (int) in each period and ``cumulative_purchases`` (int) since the first customer's first purchase, dims (draw,
+        period_end); the forecast part of ``cumulative_purchases`` starts from what was really bought. Coordinates: ``period_end``
+        (the period's last day), ``days`` (its length; the last one may be cut off by the horizon), ``is_forecast``.
+
+    Raises
+    ------
+    DataError
+        Where the summary does not fit the fit, or the end of observation is not known.
+    SpecError
+        Where horizon or bin is no duration, or the bin not a whole number of days.
+    """
+    posterior = read_posterior(fit)
+    checked = match_summary(posterior, summary, time_unit=time_unit)
+    end = resolve_observation_end(checked, observation_end)
+    if end is None:
+        raise DataError("the summary does not say when observation ended: pass observation_end=")
+    unit = posterior.time_unit
+    days = DAYS_PER[unit]
+    ahead = 0.0 if horizon is None else horizon_in(horizon, unit)
+    calendar = make_calendar(
+        end, longest=float(checked[T].max()) * days, horizon=ahead * days, width=_days_of(bin)
+    )
+    population = population_of(posterior).thinned(draws)
+    population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
+    people = make_customers(checked, codes, population.family, with_spend=False)
+    width = calendar.width / days
+    past = _count_replicates(
+        population, people, seed=seed, width=width, bins=calendar.before, threads=threads
+    )
+    future = _count_futures(
+        population, people, seed=seed, width=width, bins=calendar.after, horizon=ahead, threads=threads
+    )
+    bought = int(checked[FREQUENCY].sum())
+    attributes = {
+        TIME_UNIT: unit,
+        OBSERVATION_END: end.date().isoformat(),
+        "customers": len(people),
+        "bin_days": calendar.width,
+    }
+    cumulative = np.concatenate([past.cumsum(axis=1), bought + future.cumsum(axis=1)], axis=1)
+    dims = (DRAW, PERIOD_END)
+    return xr.Dataset(
+        {
+            "purchases": (dims, np.concatenate([past, future], axis=1)),
+            "cumulative_purchases": (dims, cumulative),
+        },
+        coords=calendar.coords(),
+        attrs=attributes,
+    )
+
+
+def actual_counts(
+    track: xr.Dataset, later: pd.DataFrame, *, customers: Iterable[object] | None = None
+) -> xr.Dataset:
+    """Return the repeat purchases that were really made in the periods of a track.
+
+    Parameters
+    ----------
+    track : Dataset
+        From ``track``.
+    later : DataFrame
+        Summary of the log at the end of the hold-out, or at any end from ``track``'s on. Customers who came after
+        the track's end of observation are left out.
+    customers : iterable, optional
+        Ids that were tracked, where they are not all that came by then.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``purchases`` and ``cumulative_purchases`` (float), dim period_end; NaN for periods that `later` does not cover.
+
+    Raises
+    ------
+    DataError
+        Where `later` has no repeat days, ends too early, or is about other customers.
+    """
+    calendar = _calendar_of(track)
+    known_until = resolve_observation_end(later)
+    if known_until is None or known_until < calendar.end:
+        raise DataError(
+            f"the later summary must say that observation ended on {calendar.end.date()} or after, not "
+            f"{None if known_until is None else known_until.date()}: make it by summarize(log, observation_end=...)"
+        )
+    absent = [name for name in (FIRST_PURCHASE, REPEAT_DAYS) if name not in later.columns]
+    if absent:
+        raise DataError(f"the later summary lacks {', '.join(absent)}: make it by summarize(log)")
+    followed = _followed(later, calendar.end, customers, expected=int(track.attrs["customers"]))
+    lists = [np.asarray(days, dtype=np.int64) for days in followed[REPEAT_DAYS]]
+    place = calendar.bin_of(np.concatenate([np.zeros(0, dtype=np.int64), *lists]))
+    size = calendar.before + calendar.after
+    counts = np.bincount(place[(place >= 0) & (place < size)], minlength=size).astype(np.float64)
+    # a bin's last day stands for all of it, so a bin counts once that day has been observed
+    unknown = track[PERIOD_END].values > known_until.to_datetime64()
+    counts[unknown] = np.nan
+    return xr.Dataset(
+        {"purchases": (PERIOD_END, counts), "cumulative_purchases": (PERIOD_END, counts.cumsum())},
+        coords=track.coords,
+        attrs=dict(track.attrs),
+    )
+
+
+def summarise_track(track: xr.Dataset, *, levels: Sequence[float] = (0.5, 0.9)) -> xr.Dataset:
+    """Return the median and equal-tailed bands of a track; dims (quantile, period_end).
+
+    Parameters
+    ----------
+    track : Dataset
+    levels : sequence of float
+        Probabilities of the bands.
+    """
+    tails = sorted({0.5, *((1 - level) / 2 for level in levels), *((1 + level) / 2 for level in levels)})
+    return track.quantile(tails, dim=DRAW)
+
+
+def make_calendar(end: pd.Timestamp, *, longest: float, horizon: float, width: int) -> Calendar:
+    """Return bins of `width` days from `longest` days before `end` to `horizon` days past it."""
+    return Calendar(
+        end,
+        width,
+        horizon,
+        before=max(1, math.ceil(longest / width - _ROUNDING)),
+        after=math.ceil(horizon / width - _ROUNDING),
+    )
+
+
+def _days_of(text: str) -> int:
+    words = text if any(letter.isdigit() for letter in text) else f"1 {text}"
+    days = horizon_in(words, "day")
+    if days != round(days):
+        raise SpecError(f'bin={text!r} is {days:g} days, not a whole number: use "day", "week" or "4 weeks"')
+    return round(days)
+
+
+def _number_of(day: pd.Timestamp) -> int:
+    return int(day.to_datetime64().astype("datetime64[D]").astype(np.int64))
+
+
+def _calendar_of(track: xr.Dataset) -> Calendar:
+    ahead = track["is_forecast"].values
+    return Calendar(
+        pd.Timestamp(track.attrs[OBSERVATION_END]),
+        int(track.attrs["bin_days"]),
+        float(track["days"].values[ahead].sum()),
+        before=int((~ahead).sum()),
+        after=int(ahead.sum()),
+    )
+
+
+def _followed(
+    later: pd.DataFrame, end: pd.Timestamp, customers: Iterable[object] | None, *, expected: int
+) -> pd.DataFrame:
+    """Return the rows of `later` that were tracked."""
+    kept = (later[FIRST_PURCHASE] <= end).to_numpy()
+    if customers is not None:
+        kept &= later[CUSTOMER_ID].astype(str).isin({str(customer) for customer in customers}).to_numpy()
+    if int(kept.sum()) != expected:
+        raise DataError(
+            f"the later summary has {int(kept.sum()):,} customers to follow, but {expected:,} were tracked: summarize "
+            "the same log, and pass customers= where only some were tracked"
+        )
+    return later[kept]
+
+
+def _count_replicates(
+    population: Population, people: Customers, *, seed: int, width: float, bins: int, threads: int | None
+) -> Integers:
+    """Return counts (draw, bin) of customers lived through anew from their first purchase to the end."""
+
+    def work(some: Customers) -> Integers:
+        anew = np.zeros_like(some.histories)
+        anew[1] = population.family.first_coins
+        start = np.maximum(bins * width - some.histories[3], 0.0)
+        return _counts(population, some, anew, start, bins * width, width, bins, seed, REPLICATE)
+
+    return _add_up(population, people, work, bins, threads)
+
+
+def _count_futures(
+    population: Population,
+    people: Customers,
+    *,
+    seed: int,
+    width: float,
+    bins: int,
+    horizon: float,
+    threads: int | None,
+) -> Integers:
+    """Return counts (draw, bin) of what customers do from the end of observation on, given their histories."""
+    if not bins:
+        return np.zeros((population.draws.size, 0), dtype=np.int64)
+
+    def work(some: Customers) -> Integers:
+        return _counts(population, some, some.histories, np.zeros(len(some)), horizon, width, bins, seed, "")
+
+    return _add_up(population, people, work, bins, threads)
+
+
+def _add_up(
+    population: Population,
+    people: Customers,
+    work: Any,
+    bins: int,
+    threads: int | None,  # noqa: ANN401
+) -> Integers:
+    total = np.zeros((population.draws.size, bins), dtype=np.int64)
+    block = max(64, _FUTURES_PER_BLOCK // population.draws.size)
+    for part in walk(people, work, block=block, threads=threads):
+        total += part
+    return total
+
+
+def _counts(
+    population: Population,
+    people: Customers,
+    histories: NDArray[np.float64],
+    start: NDArray[np.float64],
+    until: float,
+    width: float,
+    bins: int,
+    seed: int,
+    streams: str,
+) -> Integers:
+    counts = np.zeros((population.draws.size, bins), dtype=np.int64)
+    count_in_bins(
+        people.keys(seed, streams + LATENTS),
+        people.keys(seed, streams + EVENTS),
+        population.draws,
+        histories,
+        people.group,
+        population.purchase,
+        start,
+        until,
+        width,
+        counts,
+    )
+    return counts

@@ -1,0 +1,53 @@
+"""Predicted against observed shares of customers who came back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bayesltv.report.style import BLUE, GREY, dress, legend, new_axes, percent_axis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plot_purchase_calibration(
+    table: pd.DataFrame, *, horizon: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the share of customers who bought against the probability that they got.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From ``purchase_calibration``.
+    horizon : str, optional
+        Words for the axis: "39 weeks".
+    ax : Axes, optional
+    """
+    ax = new_axes(ax, size=(5.6, 5.2))
+    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
+    predicted, observed = table["predicted"].to_numpy(), table["observed"].to_numpy()
+    reach = [observed - table["observed_p05"].to_numpy(), table["observed_p95"].to_numpy() - observed]
+    ax.errorbar(
+        predicted,
+        observed,
+        yerr=reach,
+        fmt="o",
+        color=BLUE,
+        markersize=5.5,
+        elinewidth=1.6,
+        capsize=0,
+        label="customers in a bin, 90 % interval",
+    )
+    within = "within the horizon" if horizon is None else f"within {horizon}"
+    ax.set_xlabel(f"predicted probability of a purchase {within}")
+    ax.set_ylabel("share of customers who did buy")
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    percent_axis(ax.xaxis)
+    percent_axis(ax.yaxis)
+    legend(ax, location="upper left")
+    reading = (
+        f"{int(table['customers'].sum()):,} customers in {len(table):,} bins. On the line, 30 % means 30 %"
+    )
+    return dress(ax, title="Do the probabilities come true?", subtitle=reading, grid="both")

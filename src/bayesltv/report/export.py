@@ -1,0 +1,140 @@
+"""Scores on disk: the table that a CRM loads, the totals per draw beside it, and a manifest that says where they are from."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesltv.errors import StoreError
+from bayesltv.files import replacing
+
+CSV, PARQUET = ".csv", ".parquet"
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet runs a cell that begins with one of these (OWASP, CSV injection)."""
+FORMAT = 1
+"""Version of the layout of a manifest."""
+
+
+@dataclass(frozen=True)
+class ScoreFiles:
+    """Where a run of scores goes.
+
+    Attributes
+    ----------
+    table : Path
+        One row per customer, .parquet or .csv.
+    totals : Path
+        One row per group, tier and posterior draw: sums of purchases, spend and value over customers.
+    manifest : Path
+        Written last: where it is, the others are complete.
+    """
+
+    table: Path
+    totals: Path
+    manifest: Path
+
+    @property
+    def all(self) -> tuple[Path, Path, Path]:
+        """The three paths, the manifest last."""
+        return self.table, self.totals, self.manifest
+
+
+def score_files(path: str | Path) -> ScoreFiles:
+    """Return the files of a run of scores: scores.csv has scores.totals.parquet and scores.manifest.json beside it.
+
+    Raises
+    ------
+    StoreError
+        Where the path ends neither in .parquet nor in .csv.
+    """
+    table = Path(path)
+    if table.suffix.lower() not in (CSV, PARQUET):
+        raise StoreError(f"cannot tell the format of {table}: end its name in .parquet or .csv")
+    return ScoreFiles(table, table.with_suffix(".totals.parquet"), table.with_suffix(".manifest.json"))
+
+
+def write_scores(
+    scores: pd.DataFrame, totals: xr.Dataset, files: ScoreFiles, *, provenance: Mapping[str, Any]
+) -> ScoreFiles:
+    """Write a score table, its totals and a manifest; earlier files stay until all three are whole.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        One row per customer.
+    totals : Dataset
+        Dims (group, tier, draw).
+    files : ScoreFiles
+    provenance : mapping
+        What the manifest says, in JSON's types; rows and the SHA-256 of the two other files are added.
+
+    Raises
+    ------
+    StoreError
+        Where a file cannot be written.
+    """
+    with replacing(*files.all) as (table, sums, manifest):
+        _write_table(scores, table, as_csv=files.table.suffix.lower() == CSV)
+        flat_totals(totals).to_parquet(sums, index=False)
+        written = {
+            target.name: {"rows": rows, "sha256": sha256(part.read_bytes()).hexdigest()}
+            for target, part, rows in ((files.table, table, len(scores)), (files.totals, sums, _rows(totals)))
+        }
+        text = json.dumps({"format": FORMAT, **provenance, "files": written}, indent=2, allow_nan=False)
+        manifest.write_text(text + "\n", encoding="utf-8")
+    return files
+
+
+def flat_totals(totals: xr.Dataset) -> pd.DataFrame:
+    """Return totals as one row per group, tier and draw; groups and tiers without customers are left out.
+
+    Returns
+    -------
+    DataFrame
+        group, tier, draw, customers (by label, the same for all draws), purchases, and spend and value in money where
+        the fit has them.
+    """
+    order = [str(name) for name in ("customers", "purchases", "spend", "value") if name in totals]
+    flat = totals.to_dataframe(dim_order=["group", "tier", "draw"]).reset_index()
+    return flat.loc[flat["customers"] > 0, ["group", "tier", "draw", *order]].reset_index(drop=True)
+
+
+def safe_for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which no text cell or heading is a formula: an apostrophe is put before its first sign.
+
+    Numbers are left alone: only text can carry a formula.
+    """
+    texts = [at for at, dtype in enumerate(table.dtypes) if not pd.api.types.is_numeric_dtype(dtype)]
+    safe = pd.DataFrame(table).copy()
+    for at in texts:
+        column = safe.iloc[:, at]
+        if not pd.api.types.is_datetime64_any_dtype(column):
+            safe.isetitem(at, column.map(_safe, na_action="ignore"))
+    return safe.set_axis([_safe(name) for name in safe.columns], axis=1)
+
+
+def _write_table(scores: pd.DataFrame, part: Path, *, as_csv: bool) -> None:
+    if as_csv:
+        # the mark tells spreadsheets that the text is UTF-8
+        safe_for_spreadsheets(scores).to_csv(part, index=False, encoding="utf-8-sig")
+    else:
+        pd.DataFrame(scores).to_parquet(part, index=False)
+
+
+def _safe(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_SIGNS) else value
+
+
+def _rows(totals: xr.Dataset) -> int:
+    return int(np.count_nonzero(totals["customers"].values)) * int(totals.sizes["draw"])
+
+
+def escaped_cells(table: pd.DataFrame, columns: Sequence[str]) -> int:
+    """Return how many cells of these text columns `safe_for_spreadsheets` changes."""
+    return int(sum(table[column].astype("str").str.startswith(FORMULA_SIGNS).sum() for column in columns))

@@ -1,0 +1,157 @@
+"""How figures look: colours, axes, number formats. Matplotlib is imported where a figure is made, not before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+# Okabe & Ito (2008), "Color universal design": told apart with every common colour blindness
+BLUE, ORANGE, VERMILLION, GREEN, BLACK = "#0072B2", "#E69F00", "#D55E00", "#009E73", "#222222"
+GREY, FAINT = "#6B6B6B", "#E6E6E6"
+_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+DPI = 160
+
+
+def new_axes(ax: Axes | None, *, size: tuple[float, float] = (7.2, 4.2)) -> Axes:
+    """Return `ax`, or the axes of a new figure that no global state knows of (``ax.figure`` shows it)."""
+    if ax is not None:
+        return ax
+    axes = new_figure(size).subplots()
+    assert not isinstance(axes, list)
+    return axes
+
+
+def new_figure(size: tuple[float, float]) -> Figure:
+    """Return a figure of this size in inches that needs no display and no pyplot."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: Axes | Figure, path: str | Path) -> Path:
+    """Write a figure, or the figure that axes belong to; the suffix of `path` says the format."""
+    where = Path(path)
+    whole = figure.get_figure(root=True) if hasattr(figure, "get_figure") else figure
+    assert whole is not None
+    whole.savefig(where, dpi=DPI)  # type: ignore[union-attr]
+    return where
+
+
+def dress(ax: Axes, *, title: str, subtitle: str = "", grid: str = "y") -> Axes:
+    """Return `ax` with its title at the left, a line below it that says how to read it, and few lines."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color("#9A9A9A")
+    ax.tick_params(colors=GREY, labelsize=9, length=3)
+    ax.xaxis.label.set(color=BLACK, size=9.5)
+    ax.yaxis.label.set(color=BLACK, size=9.5)
+    ax.grid(visible=True, axis=grid, color=FAINT, linewidth=0.8)  # type: ignore[arg-type]
+    ax.set_axisbelow(True)
+    lines = subtitle.count("\n") + 1 if subtitle else 0
+    ax.set_title(title, loc="left", fontsize=11.5, fontweight="bold", color=BLACK, pad=9 + 12.5 * lines)
+    if subtitle:
+        ax.annotate(
+            subtitle,
+            xy=(0, 1),
+            xytext=(0, 7),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=9,
+            color=GREY,
+            va="bottom",
+        )
+    return ax
+
+
+def legend(ax: Axes, *, location: str = "best", columns: int = 1) -> None:
+    """Add a legend without a frame."""
+    ax.legend(loc=location, ncols=columns, frameon=False, fontsize=9, labelcolor=BLACK)
+
+
+def money_sign(currency: object) -> str:
+    """Return what stands before an amount: "$", "SEK ", or nothing where the currency is not known."""
+    if not currency:
+        return ""
+    return _SYMBOLS.get(str(currency), f"{currency} ")
+
+
+def money(amount: float, currency: object = None, *, decimals: int = 0) -> str:
+    """Return an amount for people: "$1,204", "−$3"."""
+    sign = "−" if round(amount, decimals) < 0 else ""
+    return f"{sign}{money_sign(currency)}{abs(amount):,.{decimals}f}"
+
+
+def money_axis(axis: Axis, currency: object) -> None:
+    """Write an axis' ticks as money, with cents where the ticks need them."""
+
+    def written(value: float, _: int | None = None) -> str:
+        whole = all(float(tick).is_integer() for tick in axis.get_majorticklocs())
+        return money(value, currency, decimals=0 if whole else 2)
+
+    axis.set_major_formatter(written)
+
+
+def date_axis(axis: Axis) -> None:
+    """Write an axis' ticks as months, the first and each January with the year; days where the span is short."""
+    import matplotlib.dates as mdates
+
+    def written(value: float, position: int | None = None) -> str:
+        low, high = axis.get_view_interval()
+        day = mdates.num2date(value)
+        name = f"{day:%b}" if high - low > 90 else f"{day.day} {day:%b}"
+        return f"{name}\n{day:%Y}" if position == 0 or (day.month == 1 and day.day == 1) else name
+
+    axis.set_major_locator(mdates.AutoDateLocator(minticks=4, maxticks=9))
+    axis.set_major_formatter(written)
+
+
+def percent_axis(axis: Axis) -> None:
+    """Write an axis' ticks, which are shares, as per cent."""
+    axis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+
+
+def value_label(attrs: Mapping[object, object]) -> str:
+    """Return what value means in a score table: "Customer value over 12 months (margin, discounted, USD)"."""
+    horizon = attrs.get("horizon")
+    ahead = (
+        f" over {horizon if isinstance(horizon, str) else f'{horizon:g} units'}"
+        if horizon is not None
+        else ""
+    )
+    said = [
+        str(attrs.get("value_basis") or "value"),
+        "discounted",
+        str(attrs.get("currency") or "the log's currency"),
+    ]
+    return f"Customer value{ahead} ({', '.join(said)})"
+
+
+def shades(count: int) -> list[str]:
+    """Return `count` blues from pale to dark: an order that also shows in grey."""
+    from matplotlib.colors import LinearSegmentedColormap, to_hex
+
+    if count == 1:
+        return [BLUE]
+    ramp = LinearSegmentedColormap.from_list("tiers", ["#DCE6EE", "#6FAFDA", BLUE, "#00334F"])
+    return [to_hex(ramp(k / (count - 1) * 0.92)) for k in range(count)]
+
+
+def contrast(colour: str) -> str:
+    """Return the colour of text that can be read on `colour`."""
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = to_rgb(colour)
+    return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.55 else BLACK
+
+
+def shortened(labels: Sequence[str], *, length: int = 28) -> list[str]:
+    """Return labels cut to `length` characters."""
+    return [label if len(label) <= length else f"{label[: length - 1]}…" for label in labels]

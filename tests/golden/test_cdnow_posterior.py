@@ -1,0 +1,78 @@
+"""The posterior on the CDNOW sample against maximum likelihood.
+
+Maximum-likelihood values and asymptotic standard errors of log(r, alpha, a, b) were found with two independent
+optimisers; BG/NBD values agree with Fader, Hardie & Lee (2005) to the three digits printed there.
+"""
+
+import numpy as np
+import pytest
+
+import bayesltv as ltv
+
+ML = {"r": 0.2425945, "alpha": 4.413602, "a": 0.792922, "b": 2.425907}
+STANDARD_ERRORS = {"r": 0.0518, "alpha": 0.0857, "a": 0.2342, "b": 0.2908}
+FULL_INFORMATION = {"p": 3.6100, "q": 4.4862, "v": 34.083}
+MEAN_FORM = {"p": 6.24957, "q": 3.74422, "v": 15.44352}
+
+
+def log_draws(fit, name):
+    return np.log(fit["posterior"][name].values.ravel())
+
+
+@pytest.mark.parametrize("name", ML)
+def test_purchase_posterior_agrees_with_maximum_likelihood_and_its_standard_errors(pooled_fit, name):
+    draws = log_draws(pooled_fit, name)
+    assert abs(draws.mean() - np.log(ML[name])) < draws.std()
+    assert draws.std() == pytest.approx(STANDARD_ERRORS[name], rel=0.15)
+
+
+@pytest.mark.parametrize("name", FULL_INFORMATION)
+def test_spend_posterior_agrees_with_the_full_information_maximum(pooled_fit, name):
+    draws = log_draws(pooled_fit, name)
+    assert abs(draws.mean() - np.log(FULL_INFORMATION[name])) < draws.std()
+
+
+def test_spend_posterior_agrees_with_the_mean_form_maximum_when_only_means_are_given(cdnow):
+    frame = cdnow[["customer_id", "frequency", "recency", "T", "monetary_value"]].fillna({"monetary_value": 0.0})
+    summary = ltv.as_summary(frame, time_unit="week", observation_end="1997-09-30")
+    fit = ltv.fit(summary, ltv.load_spec("pooled"), seed=8, progress=False)
+    assert fit.attrs["spend_form"] == "mean"
+    for name, value in MEAN_FORM.items():
+        draws = log_draws(fit, name)
+        assert abs(draws.mean() - np.log(value)) < draws.std()
+
+
+def test_shipped_settings_pass_every_gate(pooled_fit, grouped_fit, cdnow):
+    for fit in (pooled_fit, grouped_fit):
+        report = ltv.check(fit, cdnow)
+        assert report.passed, report.table.to_string()
+        assert report["rhat"].value <= 1.01
+        assert report["divergences"].value == 0
+        assert min(report["ess_bulk"].value, report["ess_tail"].value) >= 400
+
+
+def test_the_same_seed_gives_the_same_draws_and_another_seed_others(cdnow):
+    spec = ltv.load_spec("pooled")
+    quick = {"chains": 2, "tune": 100, "draws": 20}
+    first, again, other = (
+        ltv.fit(cdnow, spec, seed=seed, sampler=quick, progress=False)["posterior"].to_dataset() for seed in (1, 1, 2)
+    )
+    assert first.equals(again)
+    assert not first.equals(other)
+
+
+def test_loo_from_cells_equals_loo_of_every_customer(pooled_fit, cdnow):
+    import arviz as az
+    import xarray as xr
+
+    cells = ltv.log_likelihood(pooled_fit, cdnow)["purchase"].to_dataset()
+    every = cells["log_likelihood"].isel(unit=np.repeat(np.arange(cells.sizes["unit"]), cells["customers"].values))
+    tree = pooled_fit.copy()
+    tree["log_likelihood"] = xr.DataTree(xr.Dataset({"purchase": every}))
+    expected = az.loo(tree)
+    ours = ltv.loo(pooled_fit, cdnow)
+    assert ours["purchase"].n_data_points == 2357
+    assert ours["purchase"].elpd == pytest.approx(expected.elpd, rel=1e-8)
+    assert ours["purchase"].se == pytest.approx(expected.se, rel=1e-8)
+    assert ours["purchase"].p == pytest.approx(expected.p, rel=1e-6)
+    assert ours["spend"].n_data_points == 946
