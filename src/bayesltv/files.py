@@ -15,19 +15,35 @@ def require_writable(*paths: str | Path) -> None:
     Raises
     ------
     StoreError
-        Where the folder does not exist or may not be written to, or where something stands in the file's place that is
-        no file.
+        Where the folder does not exist or may not be written to, or where something that is no file stands
+        in the file's place.
     """
     for path in paths:
         _part_of(Path(path)).unlink()
 
 
+def make_folder(path: str | Path) -> Path:
+    """Make a folder, and those above it, where it is not there yet, and return it.
+
+    Raises
+    ------
+    StoreError
+        Where it cannot be made.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+    return folder
+
+
 @contextmanager
 def replacing(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
-    """Yield a place beside each path to write to; at the end, and only if nothing failed, they take their paths.
+    """Yield a place beside each path to write to; at the end, if nothing failed, they take their paths.
 
-    Earlier files stay until all new ones are whole. They are renamed in the given order: what says that the others are
-    complete comes last.
+    Earlier files stay until all new ones are whole. They are renamed in the given order: what says that the
+    others are complete comes last.
 
     Raises
     ------

@@ -124,7 +124,7 @@ def fit_file(
     spec : path
         A spec file, or the name of a shipped one.
     out : path
-        netCDF. A fit that failed does not replace one that passed, but is written beside it as NAME.failed.nc.
+        netCDF. A fit that failed does not replace one that passed: it becomes NAME.failed.nc beside it.
     groups : sequence of str
         Group columns, for a summary that has lost its attributes.
 

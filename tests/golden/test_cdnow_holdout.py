@@ -14,7 +14,15 @@ from bayesltv.kernels import beta_geometric
 from bayesltv.kernels.purchase_counts import p_spend_above, purchase_probabilities
 from bayesltv.spec.catalogue import load_decision
 
-ML = {"r": 0.2425945, "alpha": 4.413602, "a": 0.792922, "b": 2.425907, "p": 6.24957, "q": 3.74422, "v": 15.44352}
+ML = {
+    "r": 0.2425945,
+    "alpha": 4.413602,
+    "a": 0.792922,
+    "b": 2.425907,
+    "p": 6.24957,
+    "q": 3.74422,
+    "v": 15.44352,
+}
 TERMS = {"horizon": "39 weeks", "annual_discount_rate": 0.0, "margin": 1.0}
 
 
@@ -70,7 +78,13 @@ def test_the_mean_of_draws_is_the_closed_form(pooled_fit, cdnow):
     decision = ltv.DecisionSpec(value=value, tiers=spec.tiers)
     scores = ltv.score(pooled_fit, cdnow, decision, seed=1, draws=None)
     draws = ltv.predict(
-        pooled_fit, cdnow, horizon="39 weeks", annual_discount_rate=0.1, margin=0.3, service_cost_per_year=2.0, seed=1
+        pooled_fit,
+        cdnow,
+        horizon="39 weeks",
+        annual_discount_rate=0.1,
+        margin=0.3,
+        service_cost_per_year=2.0,
+        seed=1,
     )
     for name, column in (("purchases", "expected_purchases"), ("value", "ltv_mean"), ("alive", "p_alive")):
         values = by_customer(draws, name).astype(float)
@@ -92,10 +106,15 @@ def test_tier_probabilities_are_those_of_the_exact_sum(cdnow):
     scores = ltv.score(fit, some, ltv.DecisionSpec(value=value, tiers=tiers), seed=11, draws=None)
     r, alpha, a, b, p, q, v = ML.values()
     for (_, row), (_, score) in zip(some.iterrows(), scores.iterrows(), strict=True):
-        alive = float(beta_geometric.p_alive(row.frequency, row.frequency, row.recency, row["T"], r, alpha, a, b))
-        counts = purchase_probabilities(39.0, alive, r + row.frequency, alpha + row["T"], a, b + row.frequency)
+        alive = float(
+            beta_geometric.p_alive(row.frequency, row.frequency, row.recency, row["T"], r, alpha, a, b)
+        )
+        counts = purchase_probabilities(
+            39.0, alive, r + row.frequency, alpha + row["T"], a, b + row.frequency
+        )
         above = [
-            p_spend_above(threshold, counts, p, q + p * row.spend_count, v + row.spend_sum) for threshold in thresholds
+            p_spend_above(threshold, counts, p, q + p * row.spend_count, v + row.spend_sum)
+            for threshold in thresholds
         ]
         exact = np.array([1 - above[0], above[0] - above[1], above[1]])
         drawn = score[["p_tier_low", "p_tier_medium", "p_tier_high"]].to_numpy(float)

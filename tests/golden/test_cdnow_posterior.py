@@ -33,7 +33,9 @@ def test_spend_posterior_agrees_with_the_full_information_maximum(pooled_fit, na
 
 
 def test_spend_posterior_agrees_with_the_mean_form_maximum_when_only_means_are_given(cdnow):
-    frame = cdnow[["customer_id", "frequency", "recency", "T", "monetary_value"]].fillna({"monetary_value": 0.0})
+    frame = cdnow[["customer_id", "frequency", "recency", "T", "monetary_value"]].fillna(
+        {"monetary_value": 0.0}
+    )
     summary = ltv.as_summary(frame, time_unit="week", observation_end="1997-09-30")
     fit = ltv.fit(summary, ltv.load_spec("pooled"), seed=8, progress=False)
     assert fit.attrs["spend_form"] == "mean"
@@ -55,7 +57,8 @@ def test_the_same_seed_gives_the_same_draws_and_another_seed_others(cdnow):
     spec = ltv.load_spec("pooled")
     quick = {"chains": 2, "tune": 100, "draws": 20}
     first, again, other = (
-        ltv.fit(cdnow, spec, seed=seed, sampler=quick, progress=False)["posterior"].to_dataset() for seed in (1, 1, 2)
+        ltv.fit(cdnow, spec, seed=seed, sampler=quick, progress=False)["posterior"].to_dataset()
+        for seed in (1, 1, 2)
     )
     assert first.equals(again)
     assert not first.equals(other)
@@ -66,7 +69,9 @@ def test_loo_from_cells_equals_loo_of_every_customer(pooled_fit, cdnow):
     import xarray as xr
 
     cells = ltv.log_likelihood(pooled_fit, cdnow)["purchase"].to_dataset()
-    every = cells["log_likelihood"].isel(unit=np.repeat(np.arange(cells.sizes["unit"]), cells["customers"].values))
+    every = cells["log_likelihood"].isel(
+        unit=np.repeat(np.arange(cells.sizes["unit"]), cells["customers"].values)
+    )
     tree = pooled_fit.copy()
     tree["log_likelihood"] = xr.DataTree(xr.Dataset({"purchase": every}))
     expected = az.loo(tree)

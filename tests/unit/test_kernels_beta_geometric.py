@@ -35,8 +35,8 @@ def mean_over_rates(x, t, r, alpha):
 
 def mean_over_dropout(j, k, a, b):
     """Return E[p^j (1−p)^k], p ~ Beta(a, b), by quadrature that knows the end-point singularities."""
-    over = integrate.quad(lambda p: 1.0, 0, 1, weight="alg", wvar=(a + j - 1, b + k - 1))[0]
-    return over / integrate.quad(lambda p: 1.0, 0, 1, weight="alg", wvar=(a - 1, b - 1))[0]
+    over = integrate.quad(lambda _: 1.0, 0, 1, weight="alg", wvar=(a + j - 1, b + k - 1))[0]
+    return over / integrate.quad(lambda _: 1.0, 0, 1, weight="alg", wvar=(a - 1, b - 1))[0]
 
 
 def integrated(family, x, t_x, T, parameters):
@@ -81,9 +81,7 @@ def test_the_likelihood_is_that_of_simulated_histories(family):
     def within(x):
         def density(t):  # of x purchases, the last at t: the x − 1 before fall anywhere in (0, t)
             log_places = (x - 1) * np.log(t) - gammaln(x)
-            return np.exp(
-                beta_geometric.log_likelihood(x, family.coins(x), t, T, *parameters) + log_places
-            )
+            return np.exp(beta_geometric.log_likelihood(x, family.coins(x), t, T, *parameters) + log_places)
 
         return integrate.quad(density, 0, T)[0]
 
@@ -124,7 +122,7 @@ def test_being_alive_later_is_the_integral_over_rates_and_dropout(family):
         def survived(p, r=r, x=x, alpha=alpha, T=T, horizon=horizon):
             return (1 + p * horizon / (alpha + T)) ** -(r + x)
 
-        scale = integrate.quad(lambda p: 1.0, 0, 1, weight="alg", wvar=(a - 1, b + k - 1))[0]
+        scale = integrate.quad(lambda _: 1.0, 0, 1, weight="alg", wvar=(a - 1, b + k - 1))[0]
         want = integrate.quad(survived, 0, 1, weight="alg", wvar=(a - 1, b + k - 1))[0] / scale
         got = beta_geometric.p_alive_later(horizon, x, k, T, r, alpha, a, b)
         assert got == pytest.approx(want, rel=1e-8)
@@ -140,16 +138,16 @@ def test_being_alive_later_is_the_published_form_where_that_can_be_evaluated():
 
 def test_being_alive_later_is_finite_where_the_published_form_is_not():
     # many purchases: p is known to be near a / b', so that (1 + pH/α')^{−r'} tends to e^{−p r' H/α'}
-    r, alpha, a, b = PUBLISHED
-    for x in (200, 500, 1000, 2000, 100_000):
-        for horizon in (1.0, 39.0, 520.0, 10_000.0):
-            later = float(beta_geometric.p_alive_later(horizon, x, x, 100.0, r, alpha, a, b))
-            limit = (1 + horizon / (alpha + 100.0)) ** -a
-            assert later == pytest.approx(limit, rel=10 / x)
+    for r, alpha, a, b in (PUBLISHED, (1.0, 4.0, 1.0, 2.0), (3.0, 4.0, 2.0, 2.0)):
+        for x in (200, 500, 1000, 2000, 100_000):
+            for horizon in (1.0, 39.0, 520.0, 10_000.0):
+                later = float(beta_geometric.p_alive_later(horizon, x, x, 100.0, r, alpha, a, b))
+                limit = (1 + horizon / (alpha + 100.0)) ** -a
+                assert later == pytest.approx(limit, rel=20 / x)
 
 
 @FAMILY
-@pytest.mark.parametrize("parameters", [PUBLISHED, (1e-6, 1e-3, 1.0, 1e-3), (50.5, 900.0, 1.0, 80.0)])
+@pytest.mark.parametrize("parameters", [PUBLISHED, (1e-6, 1e-3, 1.0, 1e-3), (50.0, 900.0, 1.0, 80.0)])
 def test_extreme_customers_have_finite_likelihoods_and_probabilities(family, parameters):
     r, alpha, a, b = parameters
     x = np.array([0, 0, 0, 1, 1, 5, 2000, 2000, 2000])

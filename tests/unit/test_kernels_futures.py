@@ -1,5 +1,7 @@
 """Predictive draws of the future, against closed forms and a plain simulator."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -80,7 +82,7 @@ def test_counts_have_the_exact_probabilities(family, history):
 @CUSTOMER
 def test_spend_and_value_have_the_exact_distribution_and_mean(family, history):
     x, _, T = history
-    _, purchases, amount, value = (array[0] for array in drawn(family, [history]))
+    _, _, amount, value = (array[0] for array in drawn(family, [history]))
     (p, q, v), share, customer = SPEND, p_alive(family, history), given_alive(family, x, T)
     probabilities = purchase_probabilities(39.0, share, *customer)
     for threshold in (0.0, 25.0, 50.0, 100.0, 300.0):
@@ -93,7 +95,7 @@ def test_spend_and_value_have_the_exact_distribution_and_mean(family, history):
 
 
 def test_amounts_of_one_customer_share_their_rate():
-    # variance of a total of n amounts, ν shared: v'² [pn(pn+1)/((q'−1)(q'−2)) − (pn/(q'−1))²]
+    # total of n amounts, ν shared: Gamma(pn, ν) with ν ~ Gamma(q', rate v') is v' times a beta prime
     _, purchases, amount, _ = (array[0] for array in drawn(BG_NBD, [(8, 23.0, 32.3)]))
     p, shape, rate = SPEND[0], SPEND[1] + 8 * SPEND[0], SPEND[2] + 160.0
     for n in (1, 3, 6):
@@ -105,7 +107,7 @@ def test_amounts_of_one_customer_share_their_rate():
 
 def plain_future(rng, family, history, n):
     """Simulate purchases, discounted spend and discounted time alive, one vector step per purchase."""
-    x, t_x, T = history
+    x, _, T = history
     r, alpha, a, b = PURCHASE
     p, q, v = SPEND
     k = x + (family is MBG_NBD)
@@ -150,7 +152,7 @@ def test_a_longer_horizon_only_lengthens_the_path():
         drawn(BG_NBD, HISTORIES, ids="abcde", draws=range(2000), terms=(horizon, 0.0, 1.0, 0.0))
         for horizon in (0.5, 1.0, 10.0, 39.0, 200.0)
     ]
-    for shorter, longer in zip(paths, paths[1:], strict=False):
+    for shorter, longer in pairwise(paths):
         assert (shorter[0] == longer[0]).all()
         assert (shorter[1] <= longer[1]).all()
         assert (shorter[2] <= longer[2]).all()
@@ -220,13 +222,24 @@ def test_without_a_spend_model_purchases_are_the_same_and_spend_stays_zero():
 
 def test_extreme_customers_have_finite_futures():
     histories = [(0, 0.0, 0.0), (0, 0.0, 1e4), (1, 1e-9, 1e4), (2000, 2000.0, 2000.0), (2000, 5.0, 2000.0)]
-    for parameters in (PURCHASE, (1e-3, 1e-3, 1.0, 1e-3), (0.243, 4.414, 0.01, 0.01), (50.0, 900.0, 1.0, 80.0)):
+    for parameters in (
+        PURCHASE,
+        (1e-3, 1e-3, 1.0, 1e-3),
+        (0.243, 4.414, 0.01, 0.01),
+        (50.0, 900.0, 1.0, 80.0),
+    ):
         for horizon in (1e-9, 39.0, 5000.0):
             alive, purchases, amount, value = drawn(
-                MBG_NBD, histories, ids="abcde", draws=range(200), parameters=parameters, terms=(horizon, 0.002, 1, 1)
+                MBG_NBD,
+                histories,
+                ids="abcde",
+                draws=range(200),
+                parameters=parameters,
+                terms=(horizon, 0.002, 1, 1),
             )
             assert (purchases >= 0).all()
-            assert np.isfinite(amount).all() and np.isfinite(value).all()
+            assert np.isfinite(amount).all()
+            assert np.isfinite(value).all()
             assert ((amount > 0) == (purchases > 0)).all()
             assert not alive[4].any()
             if horizon < 1e-6:

@@ -43,9 +43,7 @@ def test_the_full_likelihood_is_the_integral_over_the_customers_rate():
 def test_the_likelihood_of_the_mean_is_the_integral_over_the_customers_rate():
     for z, (p, q, v) in random_customers(8, seed=2):
         n, mean = z.size, z.mean()
-        want = integrated(
-            lambda nu, n=n, mean=mean, p=p: gamma_density(mean, p * n, n * nu), q, v
-        )
+        want = integrated(lambda nu, n=n, mean=mean, p=p: gamma_density(mean, p * n, n * nu), q, v)
         got = gamma_gamma.log_likelihood_of_mean(n, mean, p, q, v)
         assert got == pytest.approx(np.log(want), rel=1e-8)
 

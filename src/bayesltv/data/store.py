@@ -24,14 +24,15 @@ def require_parquet(path: str | Path) -> Path:
     """
     if not str(path).lower().endswith(PARQUET_SUFFIXES):
         raise StoreError(
-            f"a summary is written as Parquet, not to {path}: a CSV would lose time unit, purchase days and fingerprint. "
+            f"a summary is written as Parquet, not to {path}: a CSV would lose time unit, purchase days and "
+            "fingerprint. "
             f"Name it {Path(path).with_suffix('.parquet')}"
         )
     return Path(path)
 
 
 def write_summary(summary: pd.DataFrame, path: str | Path) -> Path:
-    """Write a summary with its attributes and return its path; an earlier file stays until the new one is whole.
+    """Write a summary with its attributes; an earlier file stays until the new one is whole.
 
     Raises
     ------
@@ -47,8 +48,8 @@ def write_summary(summary: pd.DataFrame, path: str | Path) -> Path:
 def read_summary(path: str | Path) -> pd.DataFrame:
     """Read a summary as it stands; `validate_summary` judges it.
 
-    A CSV needs a header and UTF-8; every cell is read as text, so that the id "00001" keeps its zeros, and only an empty
-    cell is missing. It has no attributes: its time unit must be said.
+    A CSV needs a header and UTF-8; every cell is read as text, so that the id "00001" keeps its zeros, and
+    only an empty cell is missing. It has no attributes: its time unit must be said.
 
     Raises
     ------
@@ -68,7 +69,8 @@ def read_summary(path: str | Path) -> pd.DataFrame:
         return pd.read_parquet(source)
     except (OSError, ValueError) as error:
         raise StoreError(
-            f"{source} is not a readable Parquet file ({_first_line(error)}): is it cut short, or another format?"
+            f"{source} is not a readable Parquet file ({_first_line(error)}): is it cut short, or another "
+            "format?"
         ) from error
 
 
@@ -88,7 +90,9 @@ def _read_csv(source: Path) -> pd.DataFrame:
             f"`iconv -f latin1 -t utf-8 {source.name} > utf8.csv`"
         ) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(f"{source} cannot be read as CSV ({_first_line(error)}): is every row quoted alike?") from error
+        raise DataError(
+            f"{source} cannot be read as CSV ({_first_line(error)}): is every row quoted alike?"
+        ) from error
     return table.assign(**{name: _as_dates(table[name], source) for name in _DATES if name in table})
 
 
@@ -97,7 +101,8 @@ def _as_dates(values: pd.Series[str], source: Path) -> pd.Series[pd.Timestamp]:
         return pd.to_datetime(values, format="ISO8601")
     except ValueError as error:
         raise DataError(
-            f"column {values.name!r} of {source} holds what is no date ({_first_line(error)}): write dates like 2024-01-31"
+            f"column {values.name!r} of {source} holds what is no date ({_first_line(error)}): write "
+            "dates like 2024-01-31"
         ) from error
 
 

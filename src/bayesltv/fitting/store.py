@@ -1,5 +1,7 @@
 """A fit on disk: one netCDF file, written beside its place and renamed."""
 
+import io
+import json
 from pathlib import Path
 
 import xarray as xr
@@ -9,6 +11,7 @@ from bayesltv.files import replacing
 
 FORMAT = 1
 """Version of the layout of a fit."""
+JSON_ATTRIBUTES = ("spec", "sampler", "versions", "checks")
 NEEDED = ("spec", "time_unit", "format")
 
 
@@ -20,8 +23,11 @@ def save(fit: xr.DataTree, path: str | Path) -> Path:
     StoreError
         Where the folder does not exist or cannot be written to.
     """
+    # made in memory: HDF5 brings the whole process down when the disk fills up under it
+    content = io.BytesIO()
+    fit.to_netcdf(content, engine="h5netcdf")
     with replacing(path) as (part,):
-        _write(fit, part)
+        part.write_bytes(content.getvalue())
     return Path(path)
 
 
@@ -40,17 +46,25 @@ def load(path: str | Path) -> xr.DataTree:
         with xr.open_datatree(source, engine="h5netcdf") as tree:
             fit = tree.load()
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
-        raise StoreError(f"{source} is not a readable netCDF file ({error}): is it cut short, or another format?") from error
+        raise StoreError(
+            f"{source} is not a readable netCDF file ({error}): is it cut short, or another format?"
+        ) from error
     missing = [name for name in NEEDED if name not in fit.attrs]
     if missing or "posterior" not in fit.children:
-        raise StoreError(f"{source} is netCDF but not a fit of bayesltv: it lacks {', '.join(missing) or 'posterior'}")
-    if int(fit.attrs["format"]) > FORMAT:
-        raise StoreError(f"{source} has layout {fit.attrs['format']}, newer than this version knows: upgrade bayesltv")
+        raise StoreError(
+            f"{source} is netCDF but not a fit of bayesltv: it lacks {', '.join(missing) or 'posterior'}"
+        )
+    _require_sound(fit, source)
     return fit
 
 
-def _write(fit: xr.DataTree, part: Path) -> None:
+def _require_sound(fit: xr.DataTree, source: Path) -> None:
+    """Raise StoreError where attributes cannot be read, or come from a later version."""
     try:
-        fit.to_netcdf(part, engine="h5netcdf")
-    except RuntimeError as error:  # how HDF5 says that the disk is full when it closes a file
-        raise OSError(str(error)) from error
+        layout = int(fit.attrs["format"])
+        for name in JSON_ATTRIBUTES:
+            json.loads(fit.attrs.get(name, "{}"))
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"{source} is damaged: its attributes cannot be read ({error}). Fit again") from error
+    if layout > FORMAT:
+        raise StoreError(f"{source} has layout {layout}, newer than this version knows: upgrade bayesltv")

@@ -83,13 +83,16 @@ def p_alive_later(
 ) -> Array:
     """Return P(alive at T + horizon | alive at T): ₂F₁(r', a; a+b'; −H/α').
 
-    Evaluated as (1 + H/α')^{−a} ₂F₁(a, a+b'−r'; a+b'; H/(α'+H)), Pfaff's transformation: x cancels in the second
-    argument, where SciPy's ₂F₁ of the first form is NaN from x near 200 on.
+    Evaluated as (1 + H/α')^{−a} ₂F₁(a, a+b'−r'; a+b'; H/(α'+H)), Pfaff's transformation: x cancels in the
+    second argument, where SciPy's ₂F₁ of the first form is NaN from x near 200 on.
     """
     horizon, x, k, T, r, alpha, a, b = _floats(horizon, x, k, T, r, alpha, a, b)
     reach = horizon / (alpha + T)
-    series = hyp2f1(a, (a + b - r) + (k - x), a + b + k, reach / (1 + reach))
-    return np.asarray(np.exp(-a * np.log1p(reach)) * series)
+    second, third, share = (a + b - r) + (k - x), a + b + k, reach / (1 + reach)
+    series = hyp2f1(a, second, third, share)
+    # where r' − a is a whole number in the hundreds SciPy gives NaN; a step aside changes the twelfth digit
+    beside = np.where(np.isfinite(series), second, second + 1e-12 * third)
+    return np.asarray(np.exp(-a * np.log1p(reach)) * hyp2f1(a, beside, third, share))
 
 
 def _floats(*values: ArrayLike) -> tuple[Array, ...]:

@@ -4,7 +4,7 @@ Given alive, N counts the purchases of the mixed Poisson process and each is fol
 that P(alive at T+s) = A · Σ_n P(N_s = n) · P(K > n) and purchases arrive at rate
 A · Σ_n P(N_s = n) · P(K > n) · (r'+n)/(α'+s). All terms are positive: nothing cancels, also at a = 1 and
 x = 2000 where the textbook's ₂F₁ form breaks down. Time integrals run over u = ln(1 + s/α'), where the
-integrands are analytic in a strip of half-width π, so that a few Gauss-Legendre nodes reach double precision.
+integrands are analytic in a strip of half-width π, so that a few Gauss-Legendre nodes are enough.
 """
 
 import math
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bayesltv.kernels.compile import compiled
 
 _SMALLEST = 1e-14
-_MAX_NODES = 32
+_MAX_NODES = 64
 
 
 def _legendre_tables() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -29,11 +29,18 @@ _NODES, _WEIGHTS = _legendre_tables()
 
 
 @compiled
-def _node_count(length):
-    """Nodes for an error near 1e-12: it falls as ρ^(−2n), ρ's ellipse through the singularity π away."""
+def _node_count(length, horizon, discount, shape, a, b):
+    """Return how many nodes leave an error near 1e-12, 1e-9 at worst.
+
+    The error falls as ρ^(−2n), ρ the ellipse through the singularity at distance π, once the nodes resolve
+    the decay of the integrands: r' ln(1 + H/α') times the mean of p by dropout, δH by discount. The factor
+    2.5 is measured: enough in 700 of 700 random cases with r' to 350, a to 20, H/α' to 200, δH to 10, where
+    ρ alone fell short in 220, by up to 7 %.
+    """
     y = 2.0 * math.pi / length
     rho = y + math.sqrt(1.0 + y * y)
-    return min(_MAX_NODES, math.ceil(14.0 / math.log(rho)) + 1)
+    decay = abs(discount) * horizon + a / (a + b) * shape * length
+    return min(_MAX_NODES, math.ceil(14.0 / math.log(rho) + 2.5 * math.sqrt(decay)) + 1)
 
 
 @compiled
@@ -105,11 +112,11 @@ def expected_over_horizon(horizon, discount, shape, rate, a, b, work):
         r' = r + x and α' = α + T.
     a, b : float
         a and b' = b + k.
-    work : ndarray of float64, shape (6, 32)
+    work : ndarray of float64, shape (6, 64)
         Scratch space of the caller.
     """
     length = math.log1p(horizon / rate)
-    nodes = _node_count(length)
+    nodes = _node_count(length, horizon, discount, shape, a, b)
     s, plain, weighted = work[0], work[1], work[2]
     for j in range(nodes):
         s[j] = rate * math.expm1(0.5 * length * (1.0 + _NODES[nodes, j]))

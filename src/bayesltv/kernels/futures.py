@@ -1,9 +1,9 @@
 """Predictive draws: the future of each customer, one replicate per posterior draw, event by event.
 
 Given the latents, purchases come at exponential gaps of rate λ and after each one a coin with probability p
-ends it; each amount is Gamma(p, rate ν) with the customer's own ν. Latents, events and amounts have streams of
-their own: the latents of a draw are the same whatever is simulated from them, purchases are the same with and
-without a spend model, and a longer horizon only lengthens the path.
+ends it; each amount is Gamma(p, rate ν) with the customer's own ν. Latents, events and amounts have streams
+of their own: the latents of a draw are the same whatever is simulated from them, purchases are the same with
+and without a spend model, and a longer horizon only lengthens the path.
 """
 
 import math
@@ -28,7 +28,7 @@ def first_purchase(events, lam):
 
 @compiled
 def purchase_after(time, events, lam, coin):
-    """Return the time of the purchase that follows the one at `time`, or infinity where the customer drops out."""
+    """Return the time of the purchase after the one at `time`; infinity where the customer drops out."""
     if uniform(events) < coin:
         return math.inf
     return time + exponential(events) / lam

@@ -12,8 +12,8 @@ from bayesltv.kernels.random_numbers import open_stream
 def count_in_bins(latent_keys, event_keys, draws, customers, group, purchase, start, until, width, counts):
     """Add the purchases of a block of customers to the bin in which they fall.
 
-    Streams are read as `bayesltv.kernels.futures.draw_futures` reads them: with the same keys, start 0 and until H
-    each draw's counts add up to the purchases that it draws.
+    Streams are read as `bayesltv.kernels.futures.draw_futures` reads them: with the same keys, start 0 and
+    until H, each draw's counts add up to the purchases that it draws.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def count_in_bins(latent_keys, event_keys, draws, customers, group, purchase, st
     purchase : ndarray of float64, shape (4, group, draw)
         r, alpha (a rate), a, b.
     start : ndarray of float64, shape (customer,)
-        Where each customer's present, T, lies on the calendar, in the time unit from the first bin's beginning.
+        Where each customer's present, T, lies on the calendar: time units from the first bin's beginning.
     until, width : float
         End of the calendar and width of a bin; what falls past the last bin by rounding counts in it.
     counts : ndarray of int64, shape (draw, bin)

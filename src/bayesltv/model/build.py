@@ -9,7 +9,6 @@ import pandas as pd
 import pymc as pm
 
 from bayesltv.data.cells import Cells, make_cells
-from bayesltv.data.groups import Groups
 from bayesltv.data.validate import resolve_time_unit, validate_summary
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.kernels.families import FAMILIES
@@ -90,22 +89,22 @@ def model_of(problem: Problem) -> pm.Model:
     cells, spec = problem.cells, problem.spec
     groups = cells.groups
     with pm.Model(coords=group_coords(groups) or None) as model:
-        purchase = _parameters(PURCHASE_SCALES, spec, groups, PURCHASE_PARAMETERS)
+        purchase = _parameters(PURCHASE_SCALES, spec, cells, PURCHASE_PARAMETERS)
         data = _shared("purchase", purchase_data(cells.purchase, FAMILIES[spec.purchase.family]))
         pm.Potential("purchases", PurchaseLikelihood()(stacked(purchase, PURCHASE_PARAMETERS), *data)[0])
         if cells.spend is not None:
-            spend = _parameters(SPEND_SCALES, spec, groups, SPEND_PARAMETERS)
+            spend = _parameters(SPEND_SCALES, spec, cells, SPEND_PARAMETERS)
             data = _shared("spend", spend_data(cells.spend, len(groups.combinations)))
             pm.Potential("spend", SpendLikelihood()(stacked(spend, SPEND_PARAMETERS), *data)[0])
     return model
 
 
 def _parameters(
-    scales: Sequence[str], spec: ModelSpec, groups: Groups, parameters: Sequence[str]
+    scales: Sequence[str], spec: ModelSpec, cells: Cells, parameters: Sequence[str]
 ) -> dict[str, Any]:
-    values = {scale: scale_variable(scale, spec, groups) for scale in scales}
+    values = {scale: scale_variable(scale, spec, cells) for scale in scales}
     natural = purchase_parameters(values) if parameters == PURCHASE_PARAMETERS else spend_parameters(values)
-    dims = GROUP if groups.columns else None
+    dims = GROUP if cells.groups.columns else None
     return {name: pm.Deterministic(name, natural[name], dims=dims) for name in parameters}
 
 

@@ -1,4 +1,4 @@
-"""Calibration: of customers who got a probability of 30 %, did 30 % come back?"""
+"""Calibration: whether 30 % came back of the customers who got a probability of 30 %."""
 
 from collections.abc import Sequence
 
@@ -24,15 +24,14 @@ def purchase_calibration(
     came_back : array_like of bool, shape (customer,)
         Whether the customer did buy within it.
     bins : int or sequence of float
-        Number of bins with about equally many customers (equal predictions stay together, so there may be fewer), or
-        their inner edges.
+        Number of equal steps from 0 to the largest prediction, or the inner edges.
 
     Returns
     -------
     DataFrame
-        One row per bin that has customers, from low to high: ``p_from``, ``p_to`` (smallest and largest prediction),
-        ``customers``, ``came_back`` (counts), ``predicted`` (mean), ``observed`` (share), ``observed_p05``,
-        ``observed_p95`` (Jeffreys interval, 90 %: Brown, Cai & DasGupta 2001).
+        One row per bin that has customers, from low to high: ``p_from``, ``p_to`` (smallest and largest
+        prediction), ``customers``, ``came_back`` (counts), ``predicted`` (mean), ``observed`` (share),
+        ``observed_p05``, ``observed_p95`` (Jeffreys interval, 90 %: Brown, Cai & DasGupta 2001).
 
     Raises
     ------
@@ -47,9 +46,7 @@ def purchase_calibration(
     """
     p, came = np.asarray(probability, dtype=np.float64), np.asarray(came_back, dtype=bool)
     _check(p, came)
-    edges = (
-        np.unique(np.quantile(p, np.arange(1, bins) / bins)) if isinstance(bins, int) else np.asarray(bins)
-    )
+    edges = p.max() * np.arange(1, bins) / bins if isinstance(bins, int) else np.asarray(bins)
     frame = pd.DataFrame({"bin": np.searchsorted(edges, p, side="left"), "p": p, "came": came})
     table = frame.groupby("bin").agg(
         p_from=("p", "min"),
@@ -79,9 +76,7 @@ def jeffreys_interval(
 
 def _check(p: NDArray[np.float64], came: NDArray[np.bool_]) -> None:
     if p.shape != came.shape or p.ndim != 1 or not p.size:
-        raise DataError(
-            f"{p.size:,} probabilities and {came.size:,} outcomes: give one of each per customer, at least one"
-        )
+        raise DataError(f"{p.size:,} probabilities and {came.size:,} outcomes: give one of each per customer")
     bad = int((~((p >= 0) & (p <= 1))).sum())
     if bad:
         raise DataError(f"{bad:,} of {p.size:,} probabilities are missing or not in [0, 1]")

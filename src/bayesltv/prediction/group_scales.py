@@ -11,7 +11,7 @@ from bayesltv.names import (
     SPEND_PARAMETERS,
     SPEND_SCALES,
 )
-from bayesltv.predict.population import read_posterior
+from bayesltv.prediction.population import read_posterior
 
 CUSTOMERS = "customers"
 
@@ -28,8 +28,8 @@ def group_scales(fit: xr.DataTree) -> xr.Dataset:
     xarray.Dataset
         ``purchase_rate`` (per time unit, while alive), ``purchase_shape``, ``dropout_mean`` (a probability),
         ``dropout_concentration`` and, with a spend model, ``spend_typical`` (money), ``spend_within``,
-        ``spend_between``; dims (chain, draw, group), or (chain, draw) for one population. Where the fit holds its cells,
-        coordinate ``customers`` counts those of each group.
+        ``spend_between``; dims (chain, draw, group), or (chain, draw) for one population. Where the fit holds
+        its cells, coordinate ``customers`` counts those of each group.
     """
     posterior = read_posterior(fit)
     dataset = posterior.dataset

@@ -24,7 +24,7 @@ def tier_probabilities(value: Floats, tiers: TierSpec) -> Floats:
         Rows sum to 1.
     """
     reached = np.array([(value >= threshold).mean(axis=1) for threshold in tiers.thresholds])
-    steps = np.vstack([np.ones(value.shape[0]), reached.reshape(-1, value.shape[0]), np.zeros(value.shape[0])])
+    steps = np.vstack([np.ones(value.shape[0]), reached.reshape(len(tiers.thresholds), value.shape[0]), np.zeros(value.shape[0])])
     return np.ascontiguousarray((steps[:-1] - steps[1:]).T)
 
 

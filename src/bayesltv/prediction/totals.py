@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -95,3 +97,31 @@ def labelled(totals: Totals, groups: Sequence[str], tiers: Sequence[str], *, wit
         variables |= {name: (dims, totals.sums[at] * totals.step) for at, name in ((1, "spend"), (2, "value"))}
     variables["customers"] = ((GROUP, "tier"), totals.customers)
     return xr.Dataset(variables, coords={GROUP: list(groups), "tier": list(tiers)})
+
+
+def summarise_totals(totals: xr.Dataset, *, by: str = "tier") -> pd.DataFrame:
+    """Return mean, 5 and 95 % quantiles over draws of the totals by group or tier, and of the whole.
+
+    Parameters
+    ----------
+    totals : Dataset
+        ``scores.totals``.
+    by : "tier" or "group"
+
+    Returns
+    -------
+    DataFrame
+        One row per label and a last one, "total"; ``customers``, then ``<quantity>_mean``, ``_p05``, ``_p95``
+        for purchases, spend and value, where there are any. Quantiles do not add up over rows, since sums are
+        taken inside each draw.
+    """
+    other = GROUP if by == "tier" else "tier"
+    part = totals.sum(other)
+    whole = part.sum(by).expand_dims({by: ["total"]})
+    table = xr.concat([part, whole], by, join="outer")
+    columns: dict[str, Any] = {by: [str(label) for label in table[by].values], "customers": table["customers"].values}
+    for name in (name for name in QUANTITIES if name in table):
+        draws = table[name].transpose(by, DRAW).values
+        low, high = np.quantile(draws, [0.05, 0.95], axis=1)
+        columns |= {f"{name}_mean": draws.mean(axis=1), f"{name}_p05": low, f"{name}_p95": high}
+    return pd.DataFrame(columns)

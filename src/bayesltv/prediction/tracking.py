@@ -1,9 +1,6 @@
-"""``track``: repeat purchases by week, simulated and actual: does the model follow the log, and where does it lead?"""
+"""``track``: repeat purchases by week of the calendar, simulated and actual."""
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -11,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.data.validate import resolve_observation_end
-from bayesltv.errors import DataError, SpecError
+from bayesltv.errors import DataError
 from bayesltv.kernels.tracking import count_in_bins
 from bayesltv.names import (
     CUSTOMER_ID,
@@ -24,6 +21,7 @@ from bayesltv.names import (
     TIME_UNIT,
     T,
 )
+from bayesltv.prediction.calendar import calendar_of, days_of, make_calendar
 from bayesltv.prediction.customers import EVENTS, LATENTS, Customers, make_customers, walk
 from bayesltv.prediction.draws import match_summary
 from bayesltv.prediction.new_groups import UnknownGroups, place
@@ -34,47 +32,8 @@ Integers = NDArray[np.int64]
 DRAWS = 500
 REPLICATE = "replicate "
 """Streams of customers who are lived through anew are apart from those of their futures."""
+STATISTICS = {"mean": None, "p05": 0.05, "p25": 0.25, "p75": 0.75, "p95": 0.95}
 _FUTURES_PER_BLOCK = 250_000
-_ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """Bins of equal width, laid so that one of them ends with the last day observed.
-
-    A purchase on day k after a customer's first counts as the time span (k − 1, k] days, so that a bin holds whole
-    days and the day it is named after is its last.
-
-    Attributes
-    ----------
-    end : Timestamp
-        Last day observed.
-    width, horizon : float
-        In days; the last bin is cut off at the horizon.
-    before, after : int
-        Number of bins up to `end` and past it.
-    """
-
-    end: pd.Timestamp
-    width: int
-    horizon: float
-    before: int
-    after: int
-
-    def bin_of(self, days: Integers) -> Integers:
-        """Return the bin of whole days since 1970-01-01; negative or past the last where there is none."""
-        return self.before - 1 + -(-(days - _number_of(self.end)) // self.width)
-
-    def coords(self) -> dict[str, Any]:
-        """Return the coordinates of the bins: last day, days covered, whether they lie past `end`."""
-        last = np.arange(1 - self.before, self.after + 1) * float(self.width)
-        cut = np.minimum(last, max(self.horizon, 0.0))
-        stamps = self.end.to_datetime64() + np.ceil(cut - _ROUNDING).astype("timedelta64[D]")
-        return {
-            PERIOD_END: stamps.astype("datetime64[ns]"),
-            "days": (PERIOD_END, self.width - (last - cut)),
-            "is_forecast": (PERIOD_END, last > 0),
-        }
 
 
 def track(
@@ -84,7 +43,7 @@ def track(
     seed: int,
     horizon: str | float | None = None,
     draws: int | None = DRAWS,
-    bin: str = "week",  # noqa: A002
+    bin: str = "week",
     unknown_groups: UnknownGroups = "error",
     time_unit: str | None = None,
     observation_end: str | None = None,
@@ -92,10 +51,10 @@ def track(
 ) -> xr.Dataset:
     """Return simulated repeat purchases of all customers together, by week of the calendar.
 
-    Up to the end of observation every customer is lived through anew from the day of their first purchase, knowing
-    the posterior but not the customer's history: a check of the model. From there on the forecast starts from each
-    customer's history, with the draws of ``predict``: under the same seed its counts add up to ``predict``'s
-    purchases, draw by draw.
+    Up to the end of observation every customer is lived through anew from the day of the first purchase on,
+    knowing the posterior but not the customer's history: a check of the model. From there on the forecast
+    starts from each customer's history, with the draws of ``predict``: under the same seed its counts add up
+    to ``predict``'s purchases, draw by draw.
 
     Parameters
     ----------
@@ -104,11 +63,11 @@ def track(
         Customer summary; it may be newer than the fit.
     seed : int
     horizon : str or float, optional
-        How far to forecast: text with a unit ("39 weeks") or a number in the summary's unit; None for not at all.
+        How far to forecast: text with a unit ("39 weeks") or a number in the summary's unit; None for none.
     draws : int, optional
         Posterior draws, spread evenly over chains; None for all.
     bin : str
-        "day", "week", or a whole number of days in words ("4 weeks").
+        Width of a period: "day", "week", or a whole number of days in words ("4 weeks").
     unknown_groups : "error" or "population"
     time_unit, observation_end : str, optional
         For a summary that has lost its attributes.
@@ -118,9 +77,11 @@ def track(
     Returns
     -------
     xarray.Dataset
-        ``purchases`` (int) in each period and ``cumulative_purchases`` (int) since the first customer's first purchase, dims (draw,
-        period_end); the forecast part of ``cumulative_purchases`` starts from what was really bought. Coordinates: ``period_end``
-        (the period's last day), ``days`` (its length; the last one may be cut off by the horizon), ``is_forecast``.
+        ``purchases`` (int) in each period and ``cumulative_purchases`` (int) since the first customer's first
+        purchase, dims (draw, period_end); the forecast part of the latter starts from what was really bought.
+        Coordinates: ``period_end`` (the period's last day), ``days`` (its length; the last one may be cut off
+        by the horizon), ``is_forecast``. Attributes: ``customers``, ``purchases_observed`` (repeat purchases
+        really made by the end of observation), ``bin_days``, ``observation_end``, ``time_unit``.
 
     Raises
     ------
@@ -138,7 +99,7 @@ def track(
     days = DAYS_PER[unit]
     ahead = 0.0 if horizon is None else horizon_in(horizon, unit)
     calendar = make_calendar(
-        end, longest=float(checked[T].max()) * days, horizon=ahead * days, width=_days_of(bin)
+        end, longest=float(checked[T].max()) * days, horizon=ahead * days, width=days_of(bin)
     )
     population = population_of(posterior).thinned(draws)
     population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
@@ -155,6 +116,7 @@ def track(
         TIME_UNIT: unit,
         OBSERVATION_END: end.date().isoformat(),
         "customers": len(people),
+        "purchases_observed": bought,
         "bin_days": calendar.width,
     }
     cumulative = np.concatenate([past.cumsum(axis=1), bought + future.cumsum(axis=1)], axis=1)
@@ -179,27 +141,29 @@ def actual_counts(
     track : Dataset
         From ``track``.
     later : DataFrame
-        Summary of the log at the end of the hold-out, or at any end from ``track``'s on. Customers who came after
-        the track's end of observation are left out.
+        Summary of the log at the end of the hold-out, or at any end from ``track``'s on. Customers who came
+        after the track's end of observation are left out.
     customers : iterable, optional
         Ids that were tracked, where they are not all that came by then.
 
     Returns
     -------
     xarray.Dataset
-        ``purchases`` and ``cumulative_purchases`` (float), dim period_end; NaN for periods that `later` does not cover.
+        ``purchases`` and ``cumulative_purchases`` (float), dim period_end; NaN for periods that `later` does
+        not cover.
 
     Raises
     ------
     DataError
         Where `later` has no repeat days, ends too early, or is about other customers.
     """
-    calendar = _calendar_of(track)
+    calendar = calendar_of(track)
     known_until = resolve_observation_end(later)
     if known_until is None or known_until < calendar.end:
         raise DataError(
             f"the later summary must say that observation ended on {calendar.end.date()} or after, not "
-            f"{None if known_until is None else known_until.date()}: make it by summarize(log, observation_end=...)"
+            f"{None if known_until is None else known_until.date()}: make it by summarize(log, "
+            "observation_end=...)"
         )
     absent = [name for name in (FIRST_PURCHASE, REPEAT_DAYS) if name not in later.columns]
     if absent:
@@ -219,51 +183,13 @@ def actual_counts(
     )
 
 
-def summarise_track(track: xr.Dataset, *, levels: Sequence[float] = (0.5, 0.9)) -> xr.Dataset:
-    """Return the median and equal-tailed bands of a track; dims (quantile, period_end).
-
-    Parameters
-    ----------
-    track : Dataset
-    levels : sequence of float
-        Probabilities of the bands.
-    """
-    tails = sorted({0.5, *((1 - level) / 2 for level in levels), *((1 + level) / 2 for level in levels)})
-    return track.quantile(tails, dim=DRAW)
-
-
-def make_calendar(end: pd.Timestamp, *, longest: float, horizon: float, width: int) -> Calendar:
-    """Return bins of `width` days from `longest` days before `end` to `horizon` days past it."""
-    return Calendar(
-        end,
-        width,
-        horizon,
-        before=max(1, math.ceil(longest / width - _ROUNDING)),
-        after=math.ceil(horizon / width - _ROUNDING),
-    )
-
-
-def _days_of(text: str) -> int:
-    words = text if any(letter.isdigit() for letter in text) else f"1 {text}"
-    days = horizon_in(words, "day")
-    if days != round(days):
-        raise SpecError(f'bin={text!r} is {days:g} days, not a whole number: use "day", "week" or "4 weeks"')
-    return round(days)
-
-
-def _number_of(day: pd.Timestamp) -> int:
-    return int(day.to_datetime64().astype("datetime64[D]").astype(np.int64))
-
-
-def _calendar_of(track: xr.Dataset) -> Calendar:
-    ahead = track["is_forecast"].values
-    return Calendar(
-        pd.Timestamp(track.attrs[OBSERVATION_END]),
-        int(track.attrs["bin_days"]),
-        float(track["days"].values[ahead].sum()),
-        before=int((~ahead).sum()),
-        after=int(ahead.sum()),
-    )
+def summarise_track(track: xr.Dataset) -> xr.Dataset:
+    """Return mean and quantiles over draws; dims (statistic, period_end), statistics as in ``STATISTICS``."""
+    levels = [probability for probability in STATISTICS.values() if probability is not None]
+    quantiles = track.quantile(levels, dim=DRAW).rename(quantile="statistic")
+    mean = track.mean(DRAW).expand_dims(statistic=[0])
+    parts = [mean, quantiles.assign_coords(statistic=range(1, len(levels) + 1))]
+    return xr.concat(parts, "statistic", join="outer").assign_coords(statistic=list(STATISTICS))
 
 
 def _followed(
@@ -272,11 +198,13 @@ def _followed(
     """Return the rows of `later` that were tracked."""
     kept = (later[FIRST_PURCHASE] <= end).to_numpy()
     if customers is not None:
-        kept &= later[CUSTOMER_ID].astype(str).isin({str(customer) for customer in customers}).to_numpy()
+        kept = (
+            kept & later[CUSTOMER_ID].astype(str).isin({str(customer) for customer in customers}).to_numpy()
+        )
     if int(kept.sum()) != expected:
         raise DataError(
-            f"the later summary has {int(kept.sum()):,} customers to follow, but {expected:,} were tracked: summarize "
-            "the same log, and pass customers= where only some were tracked"
+            f"the later summary has {int(kept.sum()):,} customers to follow, but {expected:,} were tracked: "
+            "summarize the same log, and pass customers= where only some were tracked"
         )
     return later[kept]
 
@@ -305,7 +233,7 @@ def _count_futures(
     horizon: float,
     threads: int | None,
 ) -> Integers:
-    """Return counts (draw, bin) of what customers do from the end of observation on, given their histories."""
+    """Return counts (draw, bin) of what customers do past the end of observation, given their histories."""
     if not bins:
         return np.zeros((population.draws.size, 0), dtype=np.int64)
 
@@ -318,9 +246,9 @@ def _count_futures(
 def _add_up(
     population: Population,
     people: Customers,
-    work: Any,
+    work: Callable[[Customers], Integers],
     bins: int,
-    threads: int | None,  # noqa: ANN401
+    threads: int | None,
 ) -> Integers:
     total = np.zeros((population.draws.size, bins), dtype=np.int64)
     block = max(64, _FUTURES_PER_BLOCK // population.draws.size)

@@ -38,8 +38,19 @@ def plot_purchase_calibration(
         markersize=5.5,
         elinewidth=1.6,
         capsize=0,
-        label="customers in a bin, 90 % interval",
+        label="observed share, 90 % interval",
     )
+    for x, y, count in zip(predicted, observed, table["customers"], strict=True):
+        ax.annotate(
+            f"{count:,}",
+            xy=(x, y),
+            xytext=(7, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            color=GREY,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+        )
     within = "within the horizon" if horizon is None else f"within {horizon}"
     ax.set_xlabel(f"predicted probability of a purchase {within}")
     ax.set_ylabel("share of customers who did buy")
@@ -47,7 +58,5 @@ def plot_purchase_calibration(
     percent_axis(ax.xaxis)
     percent_axis(ax.yaxis)
     legend(ax, location="upper left")
-    reading = (
-        f"{int(table['customers'].sum()):,} customers in {len(table):,} bins. On the line, 30 % means 30 %"
-    )
+    reading = f"On the line, 30 % means 30 %. Numbers: customers, {int(table['customers'].sum()):,} in all"
     return dress(ax, title="Do the probabilities come true?", subtitle=reading, grid="both")

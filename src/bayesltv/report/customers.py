@@ -85,7 +85,7 @@ def plot_ltv_intervals(
 
 
 def spread_of_customers(scores: pd.DataFrame, *, count: int = CHOSEN) -> list[str]:
-    """Return ids from the best to the middle of the ranking by expected value, closer together towards the top."""
+    """Return ids from the best to the middle of the ranking by expected value, denser towards the top."""
     ranking = pd.DataFrame(scores).sort_values("ltv_mean", ascending=False, kind="stable")[CUSTOMER_ID]
     last = max(1, len(ranking) // 2)
     ranks = np.unique(np.round(np.geomspace(1, last, min(count, last))).astype(int) - 1)

@@ -1,7 +1,7 @@
-"""Scores on disk: the table that a CRM loads, the totals per draw beside it, and a manifest that says where they are from."""
+"""Scores on disk: the table that a CRM loads, totals per draw, and a manifest of where they are from."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -46,7 +46,7 @@ class ScoreFiles:
 
 
 def score_files(path: str | Path) -> ScoreFiles:
-    """Return the files of a run of scores: scores.csv has scores.totals.parquet and scores.manifest.json beside it.
+    """Return the files of a run of scores: scores.csv has scores.totals.parquet and scores.manifest.json.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def write_scores(
         Where a file cannot be written.
     """
     with replacing(*files.all) as (table, sums, manifest):
-        _write_table(scores, table, as_csv=files.table.suffix.lower() == CSV)
+        _write_table(scores, table, as_csv=_is_csv(files.table))
         flat_totals(totals).to_parquet(sums, index=False)
         written = {
             target.name: {"rows": rows, "sha256": sha256(part.read_bytes()).hexdigest()}
@@ -91,14 +91,27 @@ def write_scores(
     return files
 
 
+def write_table(scores: pd.DataFrame, path: str | Path) -> Path:
+    """Write a score table alone, .parquet or .csv, and return its path.
+
+    Raises
+    ------
+    StoreError
+        Where the file cannot be written.
+    """
+    with replacing(path) as (part,):
+        _write_table(scores, part, as_csv=_is_csv(Path(path)))
+    return Path(path)
+
+
 def flat_totals(totals: xr.Dataset) -> pd.DataFrame:
     """Return totals as one row per group, tier and draw; groups and tiers without customers are left out.
 
     Returns
     -------
     DataFrame
-        group, tier, draw, customers (by label, the same for all draws), purchases, and spend and value in money where
-        the fit has them.
+        group, tier, draw, customers (by label, the same for all draws), purchases, and where the fit has them
+        spend and value in money.
     """
     order = [str(name) for name in ("customers", "purchases", "spend", "value") if name in totals]
     flat = totals.to_dataframe(dim_order=["group", "tier", "draw"]).reset_index()
@@ -106,7 +119,7 @@ def flat_totals(totals: xr.Dataset) -> pd.DataFrame:
 
 
 def safe_for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table in which no text cell or heading is a formula: an apostrophe is put before its first sign.
+    """Return a table in which no text cell or heading is a formula: an apostrophe is put before it.
 
     Numbers are left alone: only text can carry a formula.
     """
@@ -115,7 +128,7 @@ def safe_for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
     for at in texts:
         column = safe.iloc[:, at]
         if not pd.api.types.is_datetime64_any_dtype(column):
-            safe.isetitem(at, column.map(_safe, na_action="ignore"))
+            safe.isetitem(at, column.map(_safe, na_action="ignore").array)
     return safe.set_axis([_safe(name) for name in safe.columns], axis=1)
 
 
@@ -127,14 +140,13 @@ def _write_table(scores: pd.DataFrame, part: Path, *, as_csv: bool) -> None:
         pd.DataFrame(scores).to_parquet(part, index=False)
 
 
+def _is_csv(path: Path) -> bool:
+    return path.suffix.lower() == CSV
+
+
 def _safe(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_SIGNS) else value
 
 
 def _rows(totals: xr.Dataset) -> int:
     return int(np.count_nonzero(totals["customers"].values)) * int(totals.sizes["draw"])
-
-
-def escaped_cells(table: pd.DataFrame, columns: Sequence[str]) -> int:
-    """Return how many cells of these text columns `safe_for_spreadsheets` changes."""
-    return int(sum(table[column].astype("str").str.startswith(FORMULA_SIGNS).sum() for column in columns))

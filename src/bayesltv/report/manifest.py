@@ -48,4 +48,4 @@ def provenance_of(
 
 def _plain(value: object) -> str | int:
     """Return an attribute as JSON has it: netCDF gives numbers back as NumPy's."""
-    return value if isinstance(value, str) else int(value)  # type: ignore[call-overload,no-any-return]
+    return value if isinstance(value, str) else int(value)  # type: ignore[call-overload]

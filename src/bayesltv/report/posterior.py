@@ -10,7 +10,7 @@ import xarray as xr
 
 from bayesltv.errors import DataError
 from bayesltv.names import CURRENCY, DROPOUT_MEAN, GROUP, PURCHASE_RATE, SPEND_TYPICAL, TIME_UNIT
-from bayesltv.predict.group_scales import CUSTOMERS, group_scales
+from bayesltv.prediction.group_scales import CUSTOMERS, group_scales
 from bayesltv.report.style import BLUE, GREY, dress, money_axis, new_axes, new_figure, percent_axis, shortened
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ def _draw_scale(scales: xr.Dataset, scale: str, currency: object, ax: Axes) -> N
     _forest(scales[[scale]], ax)
     ax.set_yticks(range(len(labels))[::-1], labels)
     ax.set_ylim(-0.7, len(labels) - 0.3)
+    ax.locator_params(axis="x", nbins=5)
     ax.set_xlabel(_axis_label(scale, scales.attrs[TIME_UNIT]))
     if scale == DROPOUT_MEAN:
         percent_axis(ax.xaxis)

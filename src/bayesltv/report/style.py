@@ -1,10 +1,12 @@
-"""How figures look: colours, axes, number formats. Matplotlib is imported where a figure is made, not before."""
+"""How figures look: colours, axes, number formats. Matplotlib is imported only where a figure is made."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +18,7 @@ BLUE, ORANGE, VERMILLION, GREEN, BLACK = "#0072B2", "#E69F00", "#D55E00", "#009E
 GREY, FAINT = "#6B6B6B", "#E6E6E6"
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 DPI = 160
+Corner = Literal["upper left", "upper right", "lower right"]
 
 
 def new_axes(ax: Axes | None, *, size: tuple[float, float] = (7.2, 4.2)) -> Axes:
@@ -71,9 +74,9 @@ def dress(ax: Axes, *, title: str, subtitle: str = "", grid: str = "y") -> Axes:
     return ax
 
 
-def legend(ax: Axes, *, location: str = "best", columns: int = 1) -> None:
+def legend(ax: Axes, *, location: Corner) -> None:
     """Add a legend without a frame."""
-    ax.legend(loc=location, ncols=columns, frameon=False, fontsize=9, labelcolor=BLACK)
+    ax.legend(loc=location, frameon=False, fontsize=9, labelcolor=BLACK)
 
 
 def money_sign(currency: object) -> str:
@@ -92,24 +95,31 @@ def money(amount: float, currency: object = None, *, decimals: int = 0) -> str:
 def money_axis(axis: Axis, currency: object) -> None:
     """Write an axis' ticks as money, with cents where the ticks need them."""
 
-    def written(value: float, _: int | None = None) -> str:
+    def written(value: float, _: float | None = None) -> str:
         whole = all(float(tick).is_integer() for tick in axis.get_majorticklocs())
         return money(value, currency, decimals=0 if whole else 2)
 
     axis.set_major_formatter(written)
 
 
-def date_axis(axis: Axis) -> None:
-    """Write an axis' ticks as months, the first and each January with the year; days where the span is short."""
+def date_number(day: np.datetime64) -> float:
+    """Return where a day lies on a date axis."""
     import matplotlib.dates as mdates
 
-    def written(value: float, position: int | None = None) -> str:
+    return float(mdates.date2num(day))  # type: ignore[no-untyped-call]
+
+
+def date_axis(axis: Axis) -> None:
+    """Write an axis' ticks as months, the first and each January with the year; days on a short span."""
+    import matplotlib.dates as mdates
+
+    def written(value: float, position: float | None = None) -> str:
         low, high = axis.get_view_interval()
-        day = mdates.num2date(value)
+        day = mdates.num2date(value)  # type: ignore[no-untyped-call]
         name = f"{day:%b}" if high - low > 90 else f"{day.day} {day:%b}"
         return f"{name}\n{day:%Y}" if position == 0 or (day.month == 1 and day.day == 1) else name
 
-    axis.set_major_locator(mdates.AutoDateLocator(minticks=4, maxticks=9))
+    axis.set_major_locator(mdates.AutoDateLocator(minticks=4, maxticks=9))  # type: ignore[no-untyped-call]
     axis.set_major_formatter(written)
 
 

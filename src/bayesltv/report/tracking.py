@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from bayesltv.names import OBSERVATION_END, PERIOD_END
-from bayesltv.predict.tracking import summarise_track
-from bayesltv.report.style import BLACK, BLUE, GREY, date_axis, dress, legend, new_axes
+from bayesltv.prediction.tracking import summarise_track
+from bayesltv.report.style import BLACK, BLUE, GREY, Corner, date_axis, date_number, dress, legend, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LEVELS = (0.5, 0.9)
-_ALPHAS = {0.9: 0.18, 0.5: 0.32}
+BANDS = ((("p05", "p95"), "90 % of draws", 0.18), (("p25", "p75"), "50 % of draws", 0.32))
+"""Edges, name and solidity, the wider first."""
+HELD_OUT = "actual, not seen by the fit"
 
 
 def plot_tracking_weekly(
@@ -35,16 +36,18 @@ def plot_tracking_weekly(
     -----
     A last period that the horizon cuts short is left out: its count would look like a drop.
     """
-    whole = (track["days"] == track.attrs["bin_days"]).values
-    track = track.isel({PERIOD_END: whole})
-    period = _period(track)
+    whole = {PERIOD_END: (track["days"] == track.attrs["bin_days"]).values}
+    track = track.isel(whole)
+    actual = None if actual is None else actual.isel(whole)
     ax = new_axes(ax, size=(8.4, 4.4))
-    _draw_bands(track, "purchases", ax)
+    bands, ahead = summarise_track(track)["purchases"], track["is_forecast"].values
+    _draw_bands(bands.isel({PERIOD_END: ~ahead}), ax, labelled=True)
+    _draw_bands(bands.isel({PERIOD_END: ahead}), ax, labelled=False)
     if actual is not None:
-        _draw_actual_points(actual.isel({PERIOD_END: whole}), ax)
+        _draw_points(actual, ax)
+    period = _period(track)
     ax.set_ylabel(f"repeat purchases per {period}")
-    ax.set_ylim(bottom=0)
-    return _finish(track, ax, f"Repeat purchases per {period}", "upper right", actual)
+    return _finish(track, actual, ax, title=f"Repeat purchases per {period}", legend_at="upper right")
 
 
 def plot_tracking_cumulative(
@@ -52,74 +55,65 @@ def plot_tracking_cumulative(
 ) -> Axes:
     """Draw repeat purchases added up over the calendar with the bands in which the model expects them.
 
-    The forecast part starts from what had really been bought by the end of observation.
+    The forecast starts from what had really been bought by the end of observation.
 
     Parameters
     ----------
     track : Dataset
         From ``track``.
     actual : Dataset, optional
-        From ``actual_counts``.
+        From ``actual_counts``: the hold-out is dashed, since the fit has not seen it.
     ax : Axes, optional
     """
     ax = new_axes(ax, size=(8.4, 4.4))
-    _draw_bands(track, "cumulative_purchases", ax)
+    bands, ahead = summarise_track(track)["cumulative_purchases"], track["is_forecast"].values
+    last = int((~ahead).sum()) - 1
+    _draw_bands(bands.isel({PERIOD_END: ~ahead}), ax, labelled=True)
+    if ahead.any():
+        future = bands.isel({PERIOD_END: slice(last, None)}).copy(deep=True)
+        future[{PERIOD_END: 0}] = track.attrs["purchases_observed"]
+        _draw_bands(future, ax, labelled=False)
     if actual is not None:
-        ahead = actual["is_forecast"].values
-        days, counts = actual[PERIOD_END].values, actual["cumulative_purchases"].values
-        ax.plot(days[~ahead], counts[~ahead], color=BLACK, linewidth=1.8, label="actual")
-        joined = ahead | np.roll(ahead, -1) if ahead.any() else ahead
-        ax.plot(
-            days[joined],
-            counts[joined],
-            color=BLACK,
-            linewidth=1.8,
-            linestyle=(0, (3, 1.6)),
-            label=_held_out(actual),
-        )
+        _draw_line(actual, last, ax)
     ax.set_ylabel("repeat purchases since the first customer")
-    ax.set_ylim(bottom=0)
-    return _finish(track, ax, "Repeat purchases, added up", "upper left", actual)
+    return _finish(track, actual, ax, title="Repeat purchases, added up", legend_at="upper left")
 
 
-def _draw_bands(track: xr.Dataset, name: str, ax: Axes) -> None:
-    """Draw replay and forecast apart: they are different questions, and only the second knows the customers."""
-    bands = summarise_track(track, levels=LEVELS)[name]
-    ahead, days = track["is_forecast"].values, track[PERIOD_END].values
-    for part, label in ((~ahead, True), (ahead, False)):
-        if not part.any():
-            continue
-        for level in sorted(LEVELS, reverse=True):
-            low, high = (
-                bands.sel(quantile=q, method="nearest").values for q in ((1 - level) / 2, (1 + level) / 2)
-            )
-            ax.fill_between(
-                days[part],
-                low[part],
-                high[part],
-                color=BLUE,
-                alpha=_ALPHAS[level],
-                linewidth=0,
-                label=f"{100 * level:.0f} % of draws" if label else None,
-            )
-        middle = bands.sel(quantile=0.5, method="nearest").values
-        ax.plot(days[part], middle[part], color=BLUE, linewidth=1.8, label="model, median" if label else None)
+def _draw_bands(summary: xr.DataArray, ax: Axes, *, labelled: bool) -> None:
+    """Draw one stretch of the calendar; past and forecast are different questions, so they are not joined."""
+    days = summary[PERIOD_END].values
+    if not days.size:
+        return
+    for edges, name, alpha in BANDS:
+        low, high = (summary.sel(statistic=edge).values for edge in edges)
+        ax.fill_between(
+            days, low, high, color=BLUE, alpha=alpha, linewidth=0, label=name if labelled else None
+        )
+    mean = summary.sel(statistic="mean").values
+    ax.plot(days, mean, color=BLUE, linewidth=1.8, label="model, mean" if labelled else None)
 
 
-def _draw_actual_points(actual: xr.Dataset, ax: Axes) -> None:
+def _draw_points(actual: xr.Dataset, ax: Axes) -> None:
     ahead, days, counts = actual["is_forecast"].values, actual[PERIOD_END].values, actual["purchases"].values
     ax.plot(days, counts, color=BLACK, linewidth=0.8, alpha=0.45)
-    style = {"color": BLACK, "linestyle": "none", "marker": "o", "markersize": 3.8}
+    style: dict[str, Any] = {"color": BLACK, "linestyle": "none", "marker": "o", "markersize": 3.8}
     ax.plot(days[~ahead], counts[~ahead], label="actual", **style)
-    if ahead.any() and np.isfinite(counts[ahead]).any():
-        ax.plot(days[ahead], counts[ahead], markerfacecolor="white", label=_held_out(actual), **style)
+    if _has_holdout(actual):
+        ax.plot(days[ahead], counts[ahead], markerfacecolor="white", label=HELD_OUT, **style)
 
 
-def _held_out(actual: xr.Dataset | None) -> str | None:
+def _draw_line(actual: xr.Dataset, last: int, ax: Axes) -> None:
+    days, counts = actual[PERIOD_END].values, actual["cumulative_purchases"].values
+    style: dict[str, Any] = {"color": BLACK, "linewidth": 1.8}
+    ax.plot(days[: last + 1], counts[: last + 1], label="actual", **style)
+    if _has_holdout(actual):
+        ax.plot(days[last:], counts[last:], linestyle=(0, (3, 1.6)), label=HELD_OUT, **style)
+
+
+def _has_holdout(actual: xr.Dataset | None) -> bool:
     if actual is None:
-        return None
-    seen = np.isfinite(actual["purchases"].values[actual["is_forecast"].values]).any()
-    return "actual, not seen by the fit" if seen else None
+        return False
+    return bool(np.isfinite(actual["purchases"].values[actual["is_forecast"].values]).any())
 
 
 def _period(track: xr.Dataset) -> str:
@@ -127,28 +121,34 @@ def _period(track: xr.Dataset) -> str:
     return {1: "day", 7: "week"}.get(days, f"{days} days")
 
 
-def _finish(track: xr.Dataset, ax: Axes, title: str, location: str, actual: xr.Dataset | None) -> Axes:
-    reading = "the model replays the log that it was fitted to"
-    if track["is_forecast"].values.any():
-        end = np.datetime64(track.attrs[OBSERVATION_END])
-        ax.axvline(end, color=GREY, linewidth=1, linestyle=(0, (4, 3)))  # type: ignore[arg-type]
-        top = ax.get_ylim()[1]
-        for words, side, shift in (("fitted", "right", -6), ("forecast", "left", 6)):
-            ax.annotate(
-                words,
-                xy=(end, top),  # type: ignore[arg-type]
-                xytext=(shift, -2),
-                textcoords="offset points",
-                ha=side,
-                va="top",
-                fontsize=9,
-                color=GREY,
-            )
-        judged = "" if _held_out(actual) is None else ", set against what happened"
-        reading = f"left, the fitted log replayed; right, a forecast{judged}"
-    date_axis(ax.xaxis)
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+def _finish(track: xr.Dataset, actual: xr.Dataset | None, ax: Axes, *, title: str, legend_at: Corner) -> Axes:
+    ax.set_ylim(bottom=0)
     ax.margins(x=0.01)
-    ax.set_xlabel(f"date (last day of each {_period(track)})")
-    legend(ax, location=location)
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    ax.set_xlabel(f"last day of each {_period(track)}")
+    date_axis(ax.xaxis)
+    reading = "the past as the model would replay it"
+    if track["is_forecast"].values.any():
+        _mark_end(np.datetime64(track.attrs[OBSERVATION_END]), ax)
+        judged = ", set against what happened" if _has_holdout(actual) else ""
+        reading = f"left, the past replayed by the model; right, its forecast{judged}"
+    legend(ax, location=legend_at)
     return dress(ax, title=title, subtitle=f"{int(track.attrs['customers']):,} customers: {reading}")
+
+
+def _mark_end(end: np.datetime64, ax: Axes) -> None:
+    """Draw the line at which observation ends."""
+    at = date_number(end)
+    ax.axvline(at, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+    for words, side, shift in (("observed", "right", -6), ("forecast", "left", 6)):
+        ax.annotate(
+            words,
+            xy=(at, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(shift, -2),
+            textcoords="offset points",
+            ha=side,
+            va="top",
+            fontsize=9,
+            color=GREY,
+        )

@@ -1,0 +1,3 @@
+"""The command line: parse, call one function, map errors to exit codes."""
+
+from bayesltv.cli.app import main as main

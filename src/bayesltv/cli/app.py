@@ -1,0 +1,275 @@
+"""The commands. Each parses its arguments, calls one function and shows what it returned."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from bayesltv.cli.guard import AS_JSON, REDACT_IDS, Guarded
+
+app = typer.Typer(
+    cls=Guarded,
+    help="Bayesian customer lifetime value: from a log of purchases to predictive distributions.",
+    epilog="Exit codes: 0 done, 1 bug, 2 usage, 10 data, 11 spec, 12 fit, 13 check, 14 file, 15 engine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models = typer.Typer(help="Model specs and decision files.", no_args_is_help=True)
+app.add_typer(models, name="models")
+
+CHECK_FAILED = 13
+DEFAULT_SEED = 1
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="bayesltv")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"bayesltv {version('bayesltv')}")
+        raise typer.Exit
+
+
+def _remember_json(ctx: typer.Context, asked: bool) -> bool:
+    ctx.meta[AS_JSON] = asked
+    return asked
+
+
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        callback=_remember_json,
+        is_eager=True,
+        help="One JSON object on stdout, the rest on stderr.",
+    ),
+]
+TimeUnit = Annotated[
+    str | None,
+    typer.Option(help="day, week, month or year: the unit of recency and T, where the summary does not say."),
+]
+ObservationEnd = Annotated[str | None, typer.Option(help="Last day observed, where the summary has none.")]
+Seed = Annotated[int, typer.Option(help="The same seed, data, spec and versions give the same numbers.")]
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    redact_ids: Annotated[
+        bool, typer.Option("--redact-ids", help="Show hashes in place of customer ids in messages.")
+    ] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Keep the global options for the command that follows."""
+    ctx.meta[REDACT_IDS] = redact_ids
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for all that the demo makes.")] = Path("bayesltv-demo"),
+    seed: Seed = DEFAULT_SEED,
+    as_json: AsJson = False,
+) -> None:
+    """Run everything on real purchases (CDNOW) by cohort, in about a minute."""
+    from bayesltv.cli import show
+    from bayesltv.demo import run_demo
+
+    show.result(run_demo(out, seed=seed, say=show.step), as_json=as_json)
+
+
+@app.command()
+def summarize(
+    log: Annotated[Path, typer.Argument(help="Transaction log: CSV or Parquet, one row per purchase.")],
+    observation_end: Annotated[str, typer.Option(help="Last day observed, 2024-01-31.")],
+    time_unit: Annotated[str, typer.Option(help="day, week, month or year: the unit of recency and T.")],
+    out: Annotated[Path, typer.Option(help="Customer summary to write, .parquet.")],
+    customer_id_col: Annotated[str, typer.Option(help="Column of customer ids.")] = "customer_id",
+    datetime_col: Annotated[str, typer.Option(help="Column of purchase dates.")] = "date",
+    monetary_value_col: Annotated[str, typer.Option(help="Column of amounts.")] = "amount",
+    no_amounts: Annotated[bool, typer.Option("--no-amounts", help="The log has no amounts.")] = False,
+    order_id_col: Annotated[
+        str | None, typer.Option(help="Column of order ids, to find rows loaded twice.")
+    ] = None,
+    groups: Annotated[list[str] | None, typer.Option("--group", help="Group column; repeatable.")] = None,
+    group_conflict: Annotated[
+        Literal["error", "first", "last"], typer.Option(help="A customer with two values of a group.")
+    ] = "error",
+    refunds: Annotated[
+        Literal["net", "drop", "error"], typer.Option(help="What to do with negative amounts.")
+    ] = "net",
+    timezone: Annotated[str | None, typer.Option(help="Zone of the days, for stamps with offsets.")] = None,
+    acquired_from: Annotated[
+        str | None, typer.Option(help="Keep customers first seen from this day on.")
+    ] = None,
+    late: Annotated[
+        Literal["cut", "error"], typer.Option(help="What to do with rows after the end of observation.")
+    ] = "cut",
+    currency: Annotated[str | None, typer.Option(help="For labels; amounts are never converted.")] = None,
+    datetime_format: Annotated[str | None, typer.Option(help="strptime format, where not ISO 8601.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn a transaction log into a customer summary."""
+    from bayesltv import jobs
+    from bayesltv.cli import show
+
+    settings: dict[str, Any] = {
+        "observation_end": observation_end,
+        "time_unit": time_unit,
+        "customer_id_col": customer_id_col,
+        "datetime_col": datetime_col,
+        "monetary_value_col": None if no_amounts else monetary_value_col,
+        "order_id_col": order_id_col,
+        "groups": groups or [],
+        "group_conflict": group_conflict,
+        "refunds": refunds,
+        "timezone": timezone,
+        "acquired_from": acquired_from,
+        "late": late,
+        "currency": currency,
+        "datetime_format": datetime_format,
+    }
+    show.result(jobs.summarize_file(log, out, settings=settings), as_json=as_json)
+
+
+@app.command()
+def fit(
+    summary: Annotated[Path, typer.Argument(help="Customer summary, .parquet (or .csv).")],
+    spec: Annotated[str, typer.Option(help="Model spec: a file, or a name of `bayesltv models list`.")],
+    out: Annotated[Path, typer.Option(help="Fit to write, netCDF.")],
+    method: Annotated[Literal["nuts"], typer.Option(help="Sampler.")] = "nuts",
+    seed: Seed = DEFAULT_SEED,
+    chains: Annotated[int | None, typer.Option(min=2, help="Chains, in place of the spec's.")] = None,
+    draws: Annotated[int | None, typer.Option(min=1, help="Draws per chain, in place of the spec's.")] = None,
+    tune: Annotated[int | None, typer.Option(min=1, help="Tuning steps, in place of the spec's.")] = None,
+    target_accept: Annotated[float | None, typer.Option(help="Acceptance rate; higher is slower.")] = None,
+    cores: Annotated[int | None, typer.Option(min=1, help="Chains run at once.")] = None,
+    groups: Annotated[
+        list[str] | None,
+        typer.Option("--group", help="Group column, where the summary has none."),
+    ] = None,
+    time_unit: TimeUnit = None,
+    observation_end: ObservationEnd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sample the posterior of a model, check it, and save it."""
+    from bayesltv import jobs
+    from bayesltv.cli import show
+
+    asked = {"chains": chains, "draws": draws, "tune": tune, "target_accept": target_accept}
+    show.step(f"sampling, with seed {seed}")
+    fitted = jobs.fit_file(
+        summary,
+        spec,
+        out,
+        seed=seed,
+        method=method,
+        sampler={name: value for name, value in asked.items() if value is not None},
+        groups=groups or (),
+        time_unit=time_unit,
+        observation_end=observation_end,
+        cores=cores,
+    )
+    show.result(fitted, as_json=as_json)
+    if not fitted.report.passed:
+        show.refusal(fitted.report, f"kept as {fitted.path} to be looked at; `bayesltv score` will refuse it")
+        raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def check(
+    fit: Annotated[Path, typer.Argument(help="Fit, as `bayesltv fit` wrote it.")],
+    summary: Annotated[
+        Path | None,
+        typer.Option(help="The summary it was fitted to, to check the data's assumptions."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that a fit can be trusted."""
+    from bayesltv import jobs
+    from bayesltv.cli import show
+
+    report = jobs.check_file(fit, summary)
+    show.result(report, as_json=as_json)
+    if not report.passed:
+        show.refusal(report, f"`bayesltv score` will refuse {fit}")
+        raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def score(
+    fit: Annotated[Path, typer.Argument(help="Fit, as `bayesltv fit` wrote it.")],
+    summary: Annotated[Path, typer.Argument(help="Customer summary; it may be newer than the fit.")],
+    decision: Annotated[str, typer.Option(help="Decision: a file, or a name of `bayesltv models list`.")],
+    out: Annotated[Path, typer.Option(help="Score table, .parquet or .csv; more beside it.")],
+    draws: Annotated[int, typer.Option(min=1, help="Posterior draws to use, spread over the chains.")] = 1000,
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: all processors.")] = None,
+    seed: Seed = DEFAULT_SEED,
+    unknown_groups: Annotated[
+        Literal["error", "population"], typer.Option(help="Levels of a group that the fit has not seen.")
+    ] = "error",
+    accept_failed: Annotated[
+        list[str] | None, typer.Option(metavar="CHECK", help="Score although this check failed; repeatable.")
+    ] = None,
+    time_unit: TimeUnit = None,
+    observation_end: ObservationEnd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score every customer: value, tier probabilities, next purchase."""
+    from bayesltv import jobs
+    from bayesltv.cli import show
+
+    with show.scoring_bar() as bar:
+        scored = jobs.score_file(
+            fit,
+            summary,
+            decision,
+            out,
+            seed=seed,
+            draws=draws,
+            unknown_groups=unknown_groups,
+            accept_failed=accept_failed or (),
+            time_unit=time_unit,
+            observation_end=observation_end,
+            threads=threads,
+            started=bar.start,
+            progress=bar.advance,
+        )
+    show.result(scored, as_json=as_json)
+
+
+@models.command("list")
+def models_list(as_json: AsJson = False) -> None:
+    """List the model specs and decision files that are shipped."""
+    from bayesltv.cli import show
+    from bayesltv.spec.catalogue import list_specs
+
+    show.result(list_specs(), as_json=as_json)
+
+
+@models.command("show")
+def models_show(
+    name: Annotated[str, typer.Argument(help="A shipped name, or a file.")], as_json: AsJson = False
+) -> None:
+    """Show a spec or decision as it is read, with nothing left to a default."""
+    from bayesltv.cli import show
+    from bayesltv.spec.catalogue import load_any
+
+    show.result(load_any(name), as_json=as_json)
+
+
+@models.command("check")
+def models_check(
+    file: Annotated[str, typer.Argument(help="A spec or decision file.")], as_json: AsJson = False
+) -> None:
+    """Say whether a spec or decision file is right."""
+    from bayesltv.cli import show
+    from bayesltv.spec.catalogue import load_any
+
+    show.verdict(load_any(file), file, as_json=as_json)

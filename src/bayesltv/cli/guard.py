@@ -1,0 +1,97 @@
+"""Where errors become exit codes and one line on stderr, for every command alike."""
+
+import json
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from bayesltv.errors import BayesltvError, BayesltvWarning, Message
+
+REDACT_IDS = "bayesltv.redact_ids"
+AS_JSON = "bayesltv.as_json"
+"""Keys of the context under which the global options are kept."""
+BUG, INTERRUPTED = 1, 130
+BUG_REPORT = (
+    "this is a bug in bayesltv, not something you did wrong: please report it with the lines above and the "
+    "output of "
+    "`bayesltv --version`"
+)
+
+
+class Guarded(TyperGroup):
+    """The commands, inside the one place that says what went wrong."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+        """Run a command; every error of the toolkit's family ends it with its own exit code."""
+        with _told_warnings(ctx):
+            try:
+                return super().invoke(ctx)
+            except BayesltvError as error:
+                message = told(error, redact=ctx.meta.get(REDACT_IDS, False))
+                raise stop(ctx, message, error, code=error.exit_code) from None
+            except KeyboardInterrupt:
+                typer.echo("interrupted: nothing was written", err=True)
+                raise typer.Exit(INTERRUPTED) from None
+            except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
+                raise
+            except Exception as error:
+                traceback.print_exception(error, file=sys.stderr)
+                raise stop(ctx, BUG_REPORT, error, code=BUG) from None
+
+
+def stop(ctx: Any, message: str, error: Exception, *, code: int) -> typer.Exit:  # noqa: ANN401
+    """Say what is wrong on stderr, and for scripts as an object on stdout; return what ends the command."""
+    typer.echo(f"error: {message}", err=True)
+    hint = option_hint(message, ctx.command.commands.get(ctx.invoked_subcommand))
+    if hint:
+        typer.echo(hint, err=True)
+    if ctx.meta.get(AS_JSON, False):
+        said = {"kind": type(error).__name__, "message": message, "exit_code": code}
+        typer.echo(json.dumps({"error": said}))
+    return typer.Exit(code)
+
+
+def told(message: Message, *, redact: bool) -> str:
+    """Return the text of an error or a warning, with hashes for customer ids where they must not be seen."""
+    return message.redacted() if redact else str(message)
+
+
+def option_hint(message: str, command: Any) -> str:  # noqa: ANN401
+    """Return a line that names the options of what the message calls by a Python keyword, or nothing."""
+    options = {
+        each.name: each.opts[0] for each in getattr(command, "params", ()) if each.opts[0].startswith("--")
+    }
+    named = re.findall(r"(\w+)=", message) + re.findall(r"sampler=\{'(\w+)'", message)
+    found = list(dict.fromkeys(options[name] for name in named if name in options))
+    return f"on the command line: {', '.join(found)}" if found else ""
+
+
+@contextmanager
+def _told_warnings(ctx: Any) -> Iterator[None]:  # noqa: ANN401
+    """Print the toolkit's warnings to stderr, each once and on one line; leave others to Python."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", category=BayesltvWarning)
+        warnings.showwarning = _teller(ctx, warnings.showwarning)
+        yield
+
+
+def _teller(ctx: Any, otherwise: Callable[..., None]) -> Callable[..., None]:  # noqa: ANN401
+    seen: set[str] = set()
+
+    def show(message: Any, *rest: Any, **more: Any) -> None:  # noqa: ANN401
+        if not isinstance(message, BayesltvWarning):
+            otherwise(message, *rest, **more)
+            return
+        text = told(message, redact=ctx.meta.get(REDACT_IDS, False))
+        if text not in seen:
+            seen.add(text)
+            typer.echo(f"warning: {text}", err=True)
+
+    return show

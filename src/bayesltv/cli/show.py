@@ -1,0 +1,255 @@
+"""What a command found, for a person in a terminal or for a script as one JSON object."""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bayesltv.checks.result import CheckReport
+from bayesltv.cli.story import tell_demo, tiers_table, total_of
+from bayesltv.demo import Demo
+from bayesltv.jobs import FitFile, ScoreFile, SummaryFile
+from bayesltv.spec.catalogue import Shipped
+from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.spec.model_spec import ModelSpec
+
+Json = dict[str, Any]
+WIDTH = 110
+"""Of tables where there is no terminal to ask."""
+
+
+def result(found: object, *, as_json: bool) -> None:
+    """Show what a command found on stdout."""
+    if as_json:
+        typer.echo(json.dumps(plain(found), allow_nan=False))
+    else:
+        show(found, _console())
+
+
+def step(text: str) -> None:
+    """Say on stderr what is done next."""
+    typer.echo(f"{text} ...", err=True)
+
+
+def refusal(report: CheckReport, what_now: str) -> None:
+    """Say on stderr which checks failed, and what that means."""
+    names = ", ".join(each.name for each in report.failed)
+    number = f"{len(report.failed)} of {len(report.results)} checks failed"
+    typer.echo(f"error: {number} ({names}): {what_now}", err=True)
+
+
+def verdict(spec: ModelSpec | DecisionSpec, file: str, *, as_json: bool) -> None:
+    """Say that a spec file is right: where it is not, an error has said so."""
+    kind = "decision" if isinstance(spec, DecisionSpec) else "model"
+    if as_json:
+        typer.echo(
+            json.dumps({"file": file, "kind": kind, "title": spec.title, "hash": spec.hash(), "passed": True})
+        )
+    else:
+        _console().print(f"{file}: a sound {kind} file", markup=False, highlight=False)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """How a long piece of work reports how far it is."""
+
+    start: Callable[[int], None]
+    advance: Callable[[int], None]
+
+
+@contextmanager
+def scoring_bar() -> Iterator[Bar]:
+    """Yield a progress bar of customers on stderr, which shows itself only in a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("scoring"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("customers"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task("scoring", total=None)
+        yield Bar(
+            lambda total: progress.update(task, total=total), lambda done: progress.update(task, advance=done)
+        )
+
+
+@singledispatch
+def show(found: object, console: Console) -> None:
+    """Print what a command found."""
+    raise TypeError(f"nothing shows {type(found).__name__} on {console}")
+
+
+@singledispatch
+def plain(found: object) -> Json:
+    """Return what a command found in JSON's types."""
+    raise TypeError(f"nothing writes {type(found).__name__} as JSON")
+
+
+@show.register
+def _(found: SummaryFile, console: Console) -> None:
+    told = found.attributes
+    groups = f", groups: {', '.join(told['groups'])}" if told["groups"] else ""
+    _line(console, f"{found.customers:,} customers, {found.repeaters:,} of them with repeat purchases")
+    _line(console, f"observed until {told['observation_end']}, time in {told['time_unit']}s{groups}")
+    for reason, count in told["set_aside"].items():
+        _line(console, f"set aside: {count:,} {reason.replace('_', ' ')}")
+    _line(console, f"written: {found.path}")
+
+
+@plain.register
+def _(found: SummaryFile) -> Json:
+    return {
+        "path": str(found.path),
+        "customers": found.customers,
+        "repeaters": found.repeaters,
+        **found.attributes,
+    }
+
+
+@show.register
+def _(found: FitFile, console: Console) -> None:
+    console.print(found.report)
+    _line(console, f"{found.customers:,} customers, seed {found.seed}, spec {found.spec_hash[:12]}")
+    _line(console, f"written: {found.path}")
+
+
+@plain.register
+def _(found: FitFile) -> Json:
+    return {
+        "path": str(found.path),
+        "customers": found.customers,
+        "seed": found.seed,
+        "spec_hash": found.spec_hash,
+        **_checks(found.report),
+    }
+
+
+@show.register
+def _(found: CheckReport, console: Console) -> None:
+    console.print(found)
+
+
+@plain.register
+def _(found: CheckReport) -> Json:
+    return _checks(found)
+
+
+@show.register
+def _(found: ScoreFile, console: Console) -> None:
+    scores = found.scores
+    if "tier" in scores:
+        console.print(tiers_table(scores))
+    for name in ("purchases", "spend", "value"):
+        if name in scores.totals:
+            low, middle, high = total_of(scores, name)
+            money = f" {scores.attrs['currency'] or ''}".rstrip() if name != "purchases" else ""
+            horizon, interval = scores.attrs["horizon"], f"(90 %: {low:,.0f} to {high:,.0f})"
+            _line(console, f"{name} within {horizon}: {middle:,.0f}{money} in all {interval}")
+    accepted = scores.attrs["accepted_failed_checks"]
+    if accepted:
+        _line(console, f"failed checks that were accepted: {', '.join(accepted)}")
+    _line(
+        console,
+        f"{len(scores):,} customers, seed {scores.attrs['seed']}, {scores.attrs['draws']:,} posterior draws",
+    )
+    for path in (found.path, found.totals, found.manifest):
+        _line(console, f"written: {path}")
+
+
+@plain.register
+def _(found: ScoreFile) -> Json:
+    scores = found.scores
+    tiers = {str(k): int(n) for k, n in scores["tier"].value_counts().items()} if "tier" in scores else {}
+    totals = {
+        str(name): total_of(scores, str(name)) for name in scores.totals.data_vars if name != "customers"
+    }
+    return {
+        "path": str(found.path),
+        "totals_path": str(found.totals),
+        "manifest_path": str(found.manifest),
+        "customers": len(scores),
+        "tiers": tiers,
+        "totals": {
+            name: dict(zip(("p05", "p50", "p95"), values, strict=True)) for name, values in totals.items()
+        },
+        **{str(name): _finite(value) for name, value in scores.attrs.items()},
+    }
+
+
+@show.register
+def _(found: Demo, console: Console) -> None:
+    tell_demo(found, console)
+
+
+@plain.register
+def _(found: Demo) -> Json:
+    held = found.holdout
+    return {
+        "folder": str(found.folder),
+        "files": [str(path) for path in found.files],
+        "customers": len(found.summary),
+        **_checks(found.report),
+        "tiers": {str(k): int(n) for k, n in found.scores["tier"].value_counts().items()},
+        "holdout": {
+            "purchases": {"predicted": held.purchases, "actual": held.actual_purchases},
+            "spend": {"predicted": held.spend, "actual": held.actual_spend},
+        },
+    }
+
+
+@show.register(tuple)
+def _(found: tuple[Any, ...], console: Console) -> None:
+    table = Table("name", "kind", "title", title="Shipped specs", title_justify="left")
+    for each in found:
+        table.add_row(each.name, each.kind, each.title)
+    console.print(table)
+
+
+@plain.register(tuple)
+def _(found: tuple[Any, ...]) -> Json:
+    shipped: tuple[Shipped, ...] = found
+    rows = [{"name": s.name, "kind": s.kind, "title": s.title, "path": str(s.path)} for s in shipped]
+    return {"specs": rows}
+
+
+@show.register(ModelSpec)
+@show.register(DecisionSpec)
+def _(found: ModelSpec | DecisionSpec, console: Console) -> None:
+    from rich.pretty import Pretty
+
+    console.print(Pretty(found.to_dict(), expand_all=True))
+
+
+@plain.register(ModelSpec)
+@plain.register(DecisionSpec)
+def _(found: ModelSpec | DecisionSpec) -> Json:
+    return found.to_dict()
+
+
+def _checks(report: CheckReport) -> dict[str, Any]:
+    return {"passed": report.passed, "checks": json.loads(report.to_json())}
+
+
+def _finite(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
+
+
+def _line(console: Console, text: str) -> None:
+    """Print a line as it is: names and paths are no markup."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

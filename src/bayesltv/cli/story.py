@@ -1,0 +1,182 @@
+"""The demo told to somebody who sees such a model for the first time."""
+
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bayesltv.demo import Demo, Holdout
+from bayesltv.names import CUSTOMER_ID, FREQUENCY
+from bayesltv.prediction.score import ScoreTable
+
+CONTENT = {
+    "summary.parquet": "one row per customer: what the model learns from",
+    "fit.nc": "the posterior, which ArviZ reads as it is",
+    "scores.parquet": "one row per customer: value, tier probabilities, next purchase",
+    "scores.csv": "the same for a spreadsheet",
+    "scores.totals.parquet": "sums over customers by group, tier and posterior draw",
+    "scores.manifest.json": "what it was made from: seed, hashes, versions",
+    "posterior.png": "how the cohorts differ",
+    "tracking_cumulative.png": "purchases added up, the hold-out beside the forecast",
+    "tracking_weekly.png": "the same week by week",
+    "calibration.png": "when the model says 30 %, do 30 % come back?",
+    "tiers.png": "how sure the tiers are",
+    "tier_probabilities.png": "the same for single customers",
+    "ltv_intervals.png": "what single customers may be worth",
+}
+"""What is in each file of the demo."""
+
+
+def total_of(scores: ScoreTable, name: str) -> tuple[float, float, float]:
+    """Return the 5 %, 50 % and 95 % quantile of a total over all customers."""
+    per_draw = scores.totals[name].sum(("group", "tier"))
+    low, middle, high = per_draw.quantile([0.05, 0.5, 0.95]).values.tolist()
+    return low, middle, high
+
+
+def tiers_table(scores: ScoreTable) -> Table:
+    """Return the tiers from high to low: customers, and what is expected of them together."""
+    table = Table(title="Tiers", title_justify="left")
+    for heading in ("tier", "customers", "value in all", "90 % interval"):
+        table.add_column(heading, justify="left" if heading == "tier" else "right")
+    value, customers = scores.totals["value"].sum("group"), scores.totals["customers"].sum("group")
+    for name in reversed([str(each) for each in scores.totals["tier"].values]):
+        low, middle, high = value.sel(tier=name).quantile([0.05, 0.5, 0.95]).values.tolist()
+        table.add_row(
+            name, f"{int(customers.sel(tier=name)):,}", f"{middle:,.0f}", f"{low:,.0f} to {high:,.0f}"
+        )
+    return table
+
+
+def tell_demo(demo: Demo, console: Console) -> None:
+    """Print what was done, what came out, and where it is."""
+    observed = demo.summary.attrs["observation_end"]
+    repeat = int((demo.summary[FREQUENCY] > 0).sum())
+    cohorts = demo.summary["cohort"].nunique()
+    _heading(console, f"1  What was known on {observed}")
+    _say(
+        console,
+        f"{len(demo.summary):,} customers of the shop CDNOW, who first bought in one of {cohorts} weeks "
+        "(cohorts) of "
+        f"1997; {repeat:,} of them bought again, {int(demo.summary[FREQUENCY].sum()):,} times in all.",
+    )
+    _heading(console, "2  Can the fit be trusted?")
+    console.print(demo.report)
+    _heading(console, "3  Did the forecast hold?")
+    _tell_holdout(demo, console)
+    _heading(console, "4  What are the customers worth?")
+    _tell_value(demo, console)
+    _heading(console, "5  Where everything is")
+    console.print(_files(demo))
+    _say(
+        console,
+        "\nYour own purchases: bayesltv summarize LOG.csv ..., then fit and score; each with --help. In "
+        "Python: "
+        f"ltv.load({str(demo.folder / 'fit.nc')!r}).",
+    )
+
+
+def _tell_holdout(demo: Demo, console: Console) -> None:
+    held = demo.holdout
+    _say(console, f"The model has not seen the {held.horizon} that followed. All customers together:")
+    table = Table()
+    for heading in ("", "predicted", "90 % interval", "actual", "actual is"):
+        table.add_column(heading, justify="left" if heading in ("", "actual is") else "right")
+    for name, predicted, actual in (
+        ("purchases", held.purchases, held.actual_purchases),
+        ("spend, USD", held.spend, held.actual_spend),
+    ):
+        low, middle, high = predicted
+        where = "inside" if low <= actual <= high else f"{actual / middle - 1:+.0%} off: outside"
+        table.add_row(name, f"{middle:,.0f}", f"{low:,.0f} to {high:,.0f}", f"{actual:,.0f}", where)
+    console.print(table)
+    if _is_outside(held):
+        _say(
+            console,
+            "Totals can miss: the model knows each customer's chances, but nothing that moves all customers "
+            "at once, such "
+            "as a Christmas season or a price cut.",
+        )
+    _say(
+        console,
+        f"Customer by customer: {held.covered:.0%} of them spent an amount within their own 90 % interval.",
+    )
+
+
+def _tell_value(demo: Demo, console: Console) -> None:
+    value = demo.decision.value
+    _say(
+        console,
+        f"Value is {value.margin_share:.0%} of what a customer will spend within {value.horizon}, discounted "
+        "by "
+        f"{value.annual_discount_rate:.0%} a year. Margin, horizon and tiers stand in `bayesltv models show "
+        "retention`.",
+    )
+    console.print(tiers_table(demo.scores))
+    _say(console, "The customer in the middle of each tier. A point estimate would give you the mean alone:")
+    console.print(_examples(demo))
+    _say(
+        console,
+        "Who bought once counts as active: this model (BG/NBD) lets customers leave only after a repeat "
+        "purchase. The "
+        "spec mbg_by_group lets them leave after the first one, too.",
+    )
+
+
+def _examples(demo: Demo) -> Table:
+    table = Table()
+    for heading in (
+        "customer",
+        "tier",
+        "bought",
+        "still active",
+        "mean value",
+        "90 % interval",
+        "how sure of the tier",
+    ):
+        table.add_column(heading, justify="left" if heading in ("customer", "tier") else "right")
+    for tier in reversed([str(each) for each in demo.scores.totals["tier"].values]):
+        row = middle_of(demo.scores, tier)
+        if row is not None:
+            table.add_row(
+                str(row[CUSTOMER_ID]),
+                tier,
+                _times(int(row[FREQUENCY]) + 1),
+                f"{row['p_alive']:.0%}",
+                f"${row['ltv_mean']:,.2f}",
+                f"${row['ltv_p05']:,.2f} to ${row['ltv_p95']:,.2f}",
+                f"{row[f'p_tier_{tier}']:.0%}",
+            )
+    return table
+
+
+def middle_of(scores: pd.DataFrame, tier: str) -> "pd.Series[Any] | None":
+    """Return the customer in the middle of a tier's ranking by mean value; None for an empty tier."""
+    ranking = pd.DataFrame(scores[scores["tier"] == tier]).sort_values(["ltv_mean", CUSTOMER_ID])
+    return None if ranking.empty else ranking.iloc[len(ranking) // 2]
+
+
+def _files(demo: Demo) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for path in demo.files:
+        table.add_row(Text(str(path)), CONTENT.get(path.name, ""))
+    return table
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def _is_outside(held: Holdout) -> bool:
+    pairs = ((held.purchases, held.actual_purchases), (held.spend, held.actual_spend))
+    return any(not low <= actual <= high for (low, _, high), actual in pairs)
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print(f"\n[bold]{text}[/bold]")
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False)

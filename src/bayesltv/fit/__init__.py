@@ -1,1 +1,0 @@
-"""Sampling, provenance, saving and loading of the DataTree."""

@@ -1,1 +1,0 @@
-"""Posterior and customers to expectations, predictive draws and score tables; blocks of customers at a time."""
