@@ -12,6 +12,9 @@ from bayesltv.files import make_folder, require_writable
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, LAST_PURCHASE, OBSERVATION_END, VALUE_TO_DATE
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from bayesltv.checks.result import CheckReport
     from bayesltv.prediction.score import ScoreTable
     from bayesltv.spec.decision_spec import DecisionSpec
@@ -186,7 +189,7 @@ def draw_figures(
     actual = actual_counts(counts, later)
     table = purchase_calibration(holdout.probability, holdout.came_back)
     chosen = draw.spread_of_customers(scores)
-    pictures = {
+    pictures: dict[str, Axes | Figure] = {
         "posterior": draw.plot_posterior(fit),
         "tracking_cumulative": draw.plot_tracking_cumulative(counts, actual),
         "tracking_weekly": draw.plot_tracking_weekly(counts, actual),

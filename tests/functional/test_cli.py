@@ -189,7 +189,7 @@ def test_a_summary_may_come_as_csv_if_its_unit_is_said(line, tmp_path):
     assert ltv.load(tmp_path / "fit.nc").attrs["spec_hash"] == ltv.load(line / "fit.nc").attrs["spec_hash"]
 
 
-def test_a_fit_that_fails_is_kept_but_never_instead_of_one_that_passed(line, tmp_path):
+def test_a_fit_that_fails_is_kept_to_be_looked_at(line, tmp_path):
     (tmp_path / "strict.toml").write_text(SPEC.replace("ess_min = 10", "ess_min = 1e9"))
     place = (
         "--spec",
@@ -201,15 +201,21 @@ def test_a_fit_that_fails_is_kept_but_never_instead_of_one_that_passed(line, tmp
         "--out",
         tmp_path / "fit.nc",
     )
-    first = run("fit", line / "summary.parquet", *place)
-    assert first.exit_code == 13, first.output
-    assert "ess_bulk" in first.stderr
+    result = run("fit", line / "summary.parquet", *place)
+    assert result.exit_code == 13, result.output
+    assert "checks failed" in result.stderr
+    assert "ess_bulk" in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fit.nc", "strict.toml"]
     assert run("check", tmp_path / "fit.nc").exit_code == 13
+
+
+def test_a_fit_that_fails_never_replaces_one_that_passed(line, world, tmp_path, monkeypatch):
+    failed = ltv.load(world / "failed.nc")
+    monkeypatch.setattr("bayesltv.pipeline.fit", lambda *_, **__: failed)
     (tmp_path / "fit.nc").write_bytes((line / "fit.nc").read_bytes())
-    second = run("fit", line / "summary.parquet", *place, "--json")
-    assert second.exit_code == 13
-    said = json.loads(second.stdout)
+    result = run("fit", line / "summary.parquet", "--spec", "pooled", "--out", tmp_path / "fit.nc", "--json")
+    assert result.exit_code == 13
+    said = json.loads(result.stdout)
     assert said["passed"] is False
     assert Path(said["path"]) == tmp_path / "fit.failed.nc"
     assert (tmp_path / "fit.nc").read_bytes() == (line / "fit.nc").read_bytes()

@@ -46,7 +46,7 @@ def good_rows() -> pd.DataFrame:
     )
 
 
-# ----------------------------------------------------------------------------------------------- transaction log
+# ----------------------------------------------------------------------------------------- transaction log
 
 
 def summarize(log: Path, *more: str) -> Result:
@@ -185,7 +185,7 @@ def test_an_input_is_not_overwritten(tmp_path):
     assert (tmp_path / "log.parquet").read_bytes() == before
 
 
-# ---------------------------------------------------------------------------------------------- customer summary
+# ---------------------------------------------------------------------------------------- customer summary
 
 
 def changed(summary: pd.DataFrame, column: str, value: object, rows: int = 1) -> pd.DataFrame:
@@ -305,7 +305,7 @@ def test_a_summary_that_is_no_parquet(tmp_path, content):
     assert names_in(tmp_path) == ["summary.parquet"]
 
 
-# ------------------------------------------------------------------------------------- specs and decision files
+# ------------------------------------------------------------------------------- specs and decision files
 
 PRIOR = '[priors.purchase_rate]\nper = "week"\nmass = 0.9\nbetween = [{}]\nwhy = "a test"\n'
 
@@ -380,7 +380,7 @@ def test_a_decision_that_does_not_exist(tmp_path, world):
     assert names_in(tmp_path) == []
 
 
-# ---------------------------------------------------------------------------------------------------------- fits
+# ---------------------------------------------------------------------------------------------------- fits
 
 
 def test_a_fit_that_does_not_exist(tmp_path, world):
@@ -441,7 +441,7 @@ def test_a_summary_in_another_unit_than_the_fit(tmp_path, world, small_log):
     assert names_in(tmp_path) == ["days.parquet"]
 
 
-# ----------------------------------------------------------------------------------------------- output that fails
+# ----------------------------------------------------------------------------------------- output that fails
 
 
 @pytest.fixture(params=["no folder", "below a file", "a folder", "a device"])
@@ -527,7 +527,7 @@ def test_a_fit_on_a_full_disk_leaves_the_earlier_one(tmp_path, small_fit):
     assert names_in(tmp_path) == ["fit.nc"]
 
 
-# ------------------------------------------------------------------------------------------------ how it is said
+# ------------------------------------------------------------------------------------------ how it is said
 
 
 def test_ids_can_be_kept_out_of_errors(tmp_path):

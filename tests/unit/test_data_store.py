@@ -40,6 +40,13 @@ def test_a_csv_keeps_zeros_and_labels_that_look_missing(tmp_path, summary):
     assert fingerprint(stored) == summary.attrs["fingerprint"]
 
 
+def test_ids_of_digits_keep_their_zeros(tmp_path):
+    (tmp_path / "s.csv").write_text("customer_id,frequency,recency,T\n00017,0,0,3\n00088,0,0,4\n")
+    stored = validate_summary(read_summary(tmp_path / "s.csv"), time_unit="week")
+    assert stored["customer_id"].tolist() == ["00017", "00088"]
+    assert stored["T"].tolist() == [3.0, 4.0]
+
+
 def test_a_csv_in_another_encoding_names_the_cure(tmp_path):
     (tmp_path / "s.csv").write_bytes("customer_id,frequency,recency,T\nMüller,1,2,3\n".encode("latin-1"))
     with pytest.raises(DataError, match=r"s\.csv is not UTF-8 .*iconv"):
@@ -55,7 +62,7 @@ def test_a_csv_with_ragged_rows_or_none_is_refused(tmp_path):
 
 def test_a_csv_with_broken_dates_is_refused(tmp_path):
     (tmp_path / "s.csv").write_text("customer_id,frequency,recency,T,first_purchase\n1,0,0,3,soon\n")
-    with pytest.raises(DataError, match="'first_purchase' of .* no date"):
+    with pytest.raises(DataError, match=r"'first_purchase' of .* no date"):
         read_summary(tmp_path / "s.csv")
 
 

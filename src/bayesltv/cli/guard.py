@@ -20,8 +20,7 @@ AS_JSON = "bayesltv.as_json"
 BUG, INTERRUPTED = 1, 130
 BUG_REPORT = (
     "this is a bug in bayesltv, not something you did wrong: please report it with the lines above and the "
-    "output of "
-    "`bayesltv --version`"
+    "output of `bayesltv --version`"
 )
 
 

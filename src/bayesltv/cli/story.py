@@ -29,6 +29,11 @@ CONTENT = {
 """What is in each file of the demo."""
 
 
+def percent(share: float, *, sign: str = "") -> str:
+    """Return a share in words: 0.3 is "30 %"."""
+    return f"{100 * share:{sign}.0f} %"
+
+
 def total_of(scores: ScoreTable, name: str) -> tuple[float, float, float]:
     """Return the 5 %, 50 % and 95 % quantile of a total over all customers."""
     per_draw = scores.totals[name].sum(("group", "tier"))
@@ -38,8 +43,9 @@ def total_of(scores: ScoreTable, name: str) -> tuple[float, float, float]:
 
 def tiers_table(scores: ScoreTable) -> Table:
     """Return the tiers from high to low: customers, and what is expected of them together."""
-    table = Table(title="Tiers", title_justify="left")
-    for heading in ("tier", "customers", "value in all", "90 % interval"):
+    unit = f", {scores.attrs['currency']}" if scores.attrs["currency"] else ""
+    table = Table(title=f"Value within {scores.attrs['horizon']}{unit}", title_justify="left")
+    for heading in ("tier", "customers", "all together", "90 % interval"):
         table.add_column(heading, justify="left" if heading == "tier" else "right")
     value, customers = scores.totals["value"].sum("group"), scores.totals["customers"].sum("group")
     for name in reversed([str(each) for each in scores.totals["tier"].values]):
@@ -59,8 +65,8 @@ def tell_demo(demo: Demo, console: Console) -> None:
     _say(
         console,
         f"{len(demo.summary):,} customers of the shop CDNOW, who first bought in one of {cohorts} weeks "
-        "(cohorts) of "
-        f"1997; {repeat:,} of them bought again, {int(demo.summary[FREQUENCY].sum()):,} times in all.",
+        f"(cohorts) of 1997; {repeat:,} of them bought again, {int(demo.summary[FREQUENCY].sum()):,} times "
+        "in all.",
     )
     _heading(console, "2  Can the fit be trusted?")
     console.print(demo.report)
@@ -69,12 +75,12 @@ def tell_demo(demo: Demo, console: Console) -> None:
     _heading(console, "4  What are the customers worth?")
     _tell_value(demo, console)
     _heading(console, "5  Where everything is")
+    console.print(f"In {demo.folder}:", markup=False, highlight=False, soft_wrap=True)
     console.print(_files(demo))
     _say(
         console,
         "\nYour own purchases: bayesltv summarize LOG.csv ..., then fit and score; each with --help. In "
-        "Python: "
-        f"ltv.load({str(demo.folder / 'fit.nc')!r}).",
+        f"Python: ltv.load({str(demo.folder / 'fit.nc')!r}).",
     )
 
 
@@ -89,19 +95,21 @@ def _tell_holdout(demo: Demo, console: Console) -> None:
         ("spend, USD", held.spend, held.actual_spend),
     ):
         low, middle, high = predicted
-        where = "inside" if low <= actual <= high else f"{actual / middle - 1:+.0%} off: outside"
+        where = (
+            "inside" if low <= actual <= high else f"outside, {percent(actual / middle - 1, sign='+')} off"
+        )
         table.add_row(name, f"{middle:,.0f}", f"{low:,.0f} to {high:,.0f}", f"{actual:,.0f}", where)
     console.print(table)
     if _is_outside(held):
         _say(
             console,
-            "Totals can miss: the model knows each customer's chances, but nothing that moves all customers "
-            "at once, such "
-            "as a Christmas season or a price cut.",
+            "Totals can miss: the model knows each customer's chances, but nothing that moves all "
+            "customers at once, such as a Christmas season or a price cut.",
         )
     _say(
         console,
-        f"Customer by customer: {held.covered:.0%} of them spent an amount within their own 90 % interval.",
+        f"Customer by customer: {percent(held.covered)} of them spent an amount within their own 90 % "
+        "interval.",
     )
 
 
@@ -109,10 +117,9 @@ def _tell_value(demo: Demo, console: Console) -> None:
     value = demo.decision.value
     _say(
         console,
-        f"Value is {value.margin_share:.0%} of what a customer will spend within {value.horizon}, discounted "
-        "by "
-        f"{value.annual_discount_rate:.0%} a year. Margin, horizon and tiers stand in `bayesltv models show "
-        "retention`.",
+        f"Value is {percent(value.margin_share)} of what a customer will spend within {value.horizon}, "
+        f"discounted by {percent(value.annual_discount_rate)} a year. Margin, horizon and tiers stand in "
+        "`bayesltv models show retention`.",
     )
     console.print(tiers_table(demo.scores))
     _say(console, "The customer in the middle of each tier. A point estimate would give you the mean alone:")
@@ -120,8 +127,7 @@ def _tell_value(demo: Demo, console: Console) -> None:
     _say(
         console,
         "Who bought once counts as active: this model (BG/NBD) lets customers leave only after a repeat "
-        "purchase. The "
-        "spec mbg_by_group lets them leave after the first one, too.",
+        "purchase. The spec mbg_by_group lets them leave after the first one, too.",
     )
 
 
@@ -144,10 +150,10 @@ def _examples(demo: Demo) -> Table:
                 str(row[CUSTOMER_ID]),
                 tier,
                 _times(int(row[FREQUENCY]) + 1),
-                f"{row['p_alive']:.0%}",
+                percent(row["p_alive"]),
                 f"${row['ltv_mean']:,.2f}",
                 f"${row['ltv_p05']:,.2f} to ${row['ltv_p95']:,.2f}",
-                f"{row[f'p_tier_{tier}']:.0%}",
+                percent(row[f"p_tier_{tier}"]),
             )
     return table
 
@@ -161,7 +167,7 @@ def middle_of(scores: pd.DataFrame, tier: str) -> "pd.Series[Any] | None":
 def _files(demo: Demo) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for path in demo.files:
-        table.add_row(Text(str(path)), CONTENT.get(path.name, ""))
+        table.add_row(Text(str(path.relative_to(demo.folder))), CONTENT.get(path.name, ""))
     return table
 
 

@@ -25,8 +25,7 @@ def require_parquet(path: str | Path) -> Path:
     if not str(path).lower().endswith(PARQUET_SUFFIXES):
         raise StoreError(
             f"a summary is written as Parquet, not to {path}: a CSV would lose time unit, purchase days and "
-            "fingerprint. "
-            f"Name it {Path(path).with_suffix('.parquet')}"
+            f"fingerprint. Name it {Path(path).with_suffix('.parquet')}"
         )
     return Path(path)
 
@@ -86,8 +85,8 @@ def _read_csv(source: Path) -> pd.DataFrame:
         )
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{source} is not UTF-8 (byte {error.start:,}): convert it first, for example "
-            f"`iconv -f latin1 -t utf-8 {source.name} > utf8.csv`"
+            f"{source} is not UTF-8 (byte {error.start:,}): convert it first, for example `iconv -f latin1 "
+            f"-t utf-8 {source.name} > utf8.csv`"
         ) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise DataError(
@@ -101,8 +100,8 @@ def _as_dates(values: pd.Series[str], source: Path) -> pd.Series[pd.Timestamp]:
         return pd.to_datetime(values, format="ISO8601")
     except ValueError as error:
         raise DataError(
-            f"column {values.name!r} of {source} holds what is no date ({_first_line(error)}): write "
-            "dates like 2024-01-31"
+            f"column {values.name!r} of {source} holds what is no date ({_first_line(error)}): write dates "
+            "like 2024-01-31"
         ) from error
 
 

@@ -42,11 +42,12 @@ class Density:
 
     def __call__(self, point: Floats) -> tuple[float, Floats]:
         """Return the log density and its gradient at `point`, shape (size,)."""
-        return self._evaluate(point, *self._data)
+        # a copy is aligned and writable: numba would compile anew for an array that is not
+        return self._evaluate(np.array(point), *self._data)
 
     def expand(self, point: Floats) -> dict[str, Floats]:
         """Return the named variables at `point`."""
-        return dict(zip(self.names, self._expand(point), strict=True))
+        return dict(zip(self.names, self._expand(np.array(point)), strict=True))
 
 
 def make_density(model: pm.Model) -> Density:

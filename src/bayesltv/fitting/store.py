@@ -65,6 +65,8 @@ def _require_sound(fit: xr.DataTree, source: Path) -> None:
         for name in JSON_ATTRIBUTES:
             json.loads(fit.attrs.get(name, "{}"))
     except (ValueError, TypeError) as error:
-        raise StoreError(f"{source} is damaged: its attributes cannot be read ({error}). Fit again") from error
+        raise StoreError(
+            f"{source} is damaged: its attributes cannot be read ({error}). Fit again"
+        ) from error
     if layout > FORMAT:
         raise StoreError(f"{source} has layout {layout}, newer than this version knows: upgrade bayesltv")

@@ -28,6 +28,15 @@ def digamma(x):
 
 
 @compiled
+def _all_proper(parameters):
+    """Whether all are positive and finite, which rounding far out in a tail can break."""
+    for value in parameters.flat:
+        if not 0.0 < value < np.inf:
+            return False
+    return True
+
+
+@compiled
 def purchase_value_and_gradient(
     parameters, weight, frequency, x_code, T_code, t_code,
     x, k, x_group, x_weight, T, T_group, T_weight, T_purchases, t, t_group,
@@ -56,6 +65,8 @@ def purchase_value_and_gradient(
     """
     r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
     gradient = np.zeros_like(parameters)
+    if not _all_proper(parameters):
+        return -np.inf, gradient
     value = 0.0
     coin_odds, by_x = np.empty(x.size), np.zeros(x.size)
     for g in range(r.size):
@@ -143,6 +154,8 @@ def spend_value_and_gradient(
     """
     p, q, v = parameters[0], parameters[1], parameters[2]
     gradient = np.zeros_like(parameters)
+    if not _all_proper(parameters):
+        return -np.inf, gradient
     value = 0.0
     for j in range(n.size):
         g, w = n_group[j], n_weight[j]
