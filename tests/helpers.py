@@ -20,5 +20,6 @@ def point_fit(
         coords={"chain": [0], "draw": np.arange(draws)},
     )
     tree = xr.DataTree.from_dict({"posterior": posterior})
-    tree.attrs = {"spec": json.dumps(spec.to_dict()), "time_unit": time_unit, "checks": "[]", "observation_end": ""}
+    told = {"time_unit": time_unit, "checks": "[]", "observation_end": ""}
+    tree.attrs = {"spec": json.dumps(spec.to_dict()), **told}
     return tree

@@ -108,7 +108,7 @@ def fit_file(
     out: str | Path,
     *,
     seed: int,
-    method: Literal["nuts"] = "nuts",
+    method: Literal["nuts", "laplace"] = "nuts",
     sampler: Mapping[str, Any] | None = None,
     groups: Sequence[str] = (),
     time_unit: str | None = None,

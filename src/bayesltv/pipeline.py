@@ -14,7 +14,7 @@ def fit(
     spec: ModelSpec,
     *,
     seed: int,
-    method: Literal["nuts"] = "nuts",
+    method: Literal["nuts", "laplace"] = "nuts",
     sampler: Mapping[str, Any] | None = None,
     time_unit: str | None = None,
     observation_end: str | None = None,
@@ -31,8 +31,9 @@ def fit(
         From ``load_spec``, or made in Python.
     seed : int
         The same seed, data, spec and versions give the same draws.
-    method : "nuts"
-        The sampler.
+    method : "nuts" or "laplace"
+        NUTS; or, for specs without groups, mode and curvature with importance sampling: seconds instead of a
+        minute, and refused by the checks where it is not exact enough.
     sampler : mapping, optional
         Overrides of the spec's sampler settings, for instance ``{"draws": 500}``.
     time_unit, observation_end : str, optional

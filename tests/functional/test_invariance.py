@@ -60,7 +60,7 @@ def test_amounts_times_100_give_value_times_100(cdnow_log, cdnow, pooled_fit, de
     summary = ltv.summarize(cents, observation_end="1997-09-30", time_unit="week", groups=["cohort"])
     fit = ltv.fit(summary, ltv.load_spec("pooled"), seed=31, progress=False)
     dear, cheap = scored(fit, summary, decision), scored(pooled_fit, cdnow, decision)
-    # posterior means of two independent runs: their Monte Carlo error is about a per cent of a posterior sd of 5 %
+    # two independent runs: the Monte Carlo error of a posterior mean is about a per cent of an sd of 5 %
     np.testing.assert_allclose(dear["ltv_mean"], 100 * cheap["ltv_mean"], rtol=0.03)
     total = dear.totals["value"].sum(("group", "tier")), cheap.totals["value"].sum(("group", "tier"))
     error = np.hypot(float(total[0].std()), 100 * float(total[1].std())) / np.sqrt(400)
@@ -76,7 +76,7 @@ def test_days_and_weeks_give_the_same_scores_from_the_same_spec_file(cdnow_log, 
     np.testing.assert_allclose(daily["ltv_mean"], weekly["ltv_mean"], rtol=0.03)
     wait = daily["next_purchase_days_p50"].to_numpy(), weekly["next_purchase_days_p50"].to_numpy()
     both = np.isfinite(wait[0]) & np.isfinite(wait[1])
-    # where little more than half ever buy again the curve is flat at its median, which then is anybody's guess
+    # where little more than half ever buy again the curve is flat at its median: anybody's guess
     assert np.quantile(np.abs(np.log(wait[0][both] / wait[1][both])), 0.99) < 0.1
 
 

@@ -8,6 +8,7 @@ import bayesltv as ltv
 from bayesltv.prediction.new_groups import place
 from bayesltv.prediction.population import population_of, read_posterior
 
+QUICK = {"tune": 500, "draws": 500}
 TERMS = {"horizon": "39 weeks", "annual_discount_rate": 0.0, "margin": 1.0, "seed": 2}
 
 
@@ -18,7 +19,15 @@ def rows(**columns):
 
 
 def newcomer(customer_id="new", **groups):
-    return rows(customer_id=[customer_id], frequency=[0], recency=[0.0], T=[0.0], **{k: [v] for k, v in groups.items()})
+    levels = {column: [level] for column, level in groups.items()}
+    return rows(customer_id=[customer_id], frequency=[0], recency=[0.0], T=[0.0], **levels)
+
+
+def northerners(**channels):
+    """Newcomers of the north, by id."""
+    summary = pd.concat([newcomer(name, channel=at, region="north") for name, at in channels.items()])
+    summary.attrs = {"time_unit": "week"}
+    return summary
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +42,14 @@ def crossed_fit():
         }
     )
     log = ltv.simulate_log(
-        design, purchase={"r": 0.5, "a": 0.8, "b": 2.5}, spend={"p": 4.0, "q": 4.0, "v": 20.0}, observation_end="2024-12-31", seed=3
+        design,
+        purchase={"r": 0.5, "a": 0.8, "b": 2.5},
+        spend={"p": 4.0, "q": 4.0, "v": 20.0},
+        observation_end="2024-12-31",
+        seed=3,
     )
     summary = ltv.summarize(log, observation_end="2024-12-31", time_unit="week", groups=["channel", "region"])
-    fit = ltv.fit(summary, ltv.load_spec("by_group"), seed=4, sampler={"tune": 500, "draws": 500}, progress=False)
+    fit = ltv.fit(summary, ltv.load_spec("by_group"), seed=4, sampler=QUICK, progress=False)
     return fit, summary
 
 
@@ -64,8 +77,9 @@ def test_a_new_combination_of_known_levels_is_the_sum_of_their_effects(crossed_f
     summary = newcomer(channel="shop", region="south")
     population, codes = place(posterior, population_of(posterior), summary, unknown_groups="error", seed=1)
     draws = posterior.dataset
-    effects = draws["purchase_rate_effect_channel"].sel(channel="shop") + draws["purchase_rate_effect_region"].sel(region="south")
-    expected = (draws["purchase_rate"] * np.exp(effects)).values.ravel()
+    shop = draws["purchase_rate_effect_channel"].sel(channel="shop")
+    south = draws["purchase_rate_effect_region"].sel(region="south")
+    expected = (draws["purchase_rate"] * np.exp(shop + south)).values.ravel()
     r, alpha = population.purchase[:2, codes[0]]
     np.testing.assert_allclose(r / alpha, expected, rtol=1e-12)
     assert population.labels[codes[0]] == "shop | south"
@@ -73,9 +87,9 @@ def test_a_new_combination_of_known_levels_is_the_sum_of_their_effects(crossed_f
 
 def test_an_unknown_level_is_an_error_that_names_level_ids_and_cure(crossed_fit, decision):
     fit, _ = crossed_fit
-    summary = pd.concat([newcomer("a", channel="web", region="north"), newcomer("b", channel="kiosk", region="north")])
-    summary.attrs = {"time_unit": "week"}
-    with pytest.raises(ltv.DataError, match=r"channel 'kiosk' not in the fit for 1 of 2 customers \(id b\).*unknown_groups"):
+    summary = northerners(a="web", b="kiosk")
+    told = r"channel 'kiosk' not in the fit for 1 of 2 customers \(id b\).*unknown_groups"
+    with pytest.raises(ltv.DataError, match=told):
         ltv.score(fit, summary, decision, seed=1, accept_failed=failed(fit))
 
 
@@ -85,14 +99,15 @@ def test_the_predictive_of_an_unknown_group_is_wider_than_that_of_a_known_one(cr
     spread = {}
     for channel in ("web", "kiosk"):
         summary = newcomer(channel=channel, region="north")
-        population, codes = place(posterior, population_of(posterior), summary, unknown_groups="population", seed=1)
+        everybody = population_of(posterior)
+        population, codes = place(posterior, everybody, summary, unknown_groups="population", seed=1)
         r, alpha = population.purchase[:2, codes[0]]
         spread[channel] = np.log(r / alpha).std()
     assert spread["kiosk"] > 1.5 * spread["web"]
-    many = pd.concat([newcomer(f"{c}{i}", channel=c, region="north") for c in ("web", "kiosk") for i in range(200)])
-    many.attrs = {"time_unit": "week"}
+    ids = {channel: [f"{channel}{i}" for i in range(200)] for channel in ("web", "kiosk")}
+    many = northerners(**{customer: channel for channel in ids for customer in ids[channel]})
     draws = ltv.predict(fit, many, unknown_groups="population", **TERMS)["purchases"]
-    totals = {c: draws.sel(customer_id=[f"{c}{i}" for i in range(200)]).sum("customer_id").std() for c in ("web", "kiosk")}
+    totals = {c: draws.sel(customer_id=ids[c]).sum("customer_id").std() for c in ids}
     assert totals["kiosk"] > 1.5 * totals["web"]
 
 
@@ -102,7 +117,7 @@ def test_an_unknown_level_has_one_effect_that_its_customers_share_in_every_call(
     population = population_of(posterior)
     place_one = lambda summary: place(posterior, population, summary, unknown_groups="population", seed=7)  # noqa: E731
     alone, codes = place_one(newcomer(channel="kiosk", region="north"))
-    two = pd.concat([newcomer("x", channel="zoo", region="north"), newcomer("y", channel="kiosk", region="north")])
+    two = northerners(x="zoo", y="kiosk")
     company, both = place_one(two)
     np.testing.assert_array_equal(alone.purchase[:, codes[0]], company.purchase[:, both[1]])
     assert not np.array_equal(company.purchase[:, both[0]], company.purchase[:, both[1]])

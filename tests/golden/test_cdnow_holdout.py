@@ -1,18 +1,18 @@
 """The predictive on the CDNOW hold-out (39 weeks after 39 weeks) against figures of an exact implementation.
 
-CRPS and interval coverage of the exact predictive at the maximum-likelihood parameters, computed once from closed
-forms: CRPS .5104, largest deviation of the non-randomised PIT (Czado, Gneiting & Held 2009) .0198, coverage of the
-95 % interval .972; the sd of the cohort's total with parameters held fixed is 69.5.
+CRPS and interval coverage of the exact predictive at the maximum-likelihood parameters, computed once from
+closed forms: CRPS .5104, largest deviation of the non-randomised PIT (Czado, Gneiting & Held 2009) .0198,
+coverage of the 95 % interval .972; the sd of the cohort's total with parameters held fixed is 69.5.
 """
 
 import numpy as np
 import pytest
-from helpers import point_fit
 
 import bayesltv as ltv
 from bayesltv.kernels import beta_geometric
 from bayesltv.kernels.purchase_counts import p_spend_above, purchase_probabilities
 from bayesltv.spec.catalogue import load_decision
+from helpers import point_fit
 
 ML = {
     "r": 0.2425945,

@@ -1,7 +1,7 @@
 """The posterior on the CDNOW sample against maximum likelihood.
 
-Maximum-likelihood values and asymptotic standard errors of log(r, alpha, a, b) were found with two independent
-optimisers; BG/NBD values agree with Fader, Hardie & Lee (2005) to the three digits printed there.
+Maximum-likelihood values and asymptotic standard errors of log(r, alpha, a, b) were found with two
+independent optimisers; BG/NBD values agree with Fader, Hardie & Lee (2005) to the three digits printed there.
 """
 
 import numpy as np

@@ -18,7 +18,7 @@ FEW = 30
 
 
 def prior_conflict(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
-    """Does a scale's posterior sit in its prior's far tail?"""
+    """Warn where a scale's posterior sits in its prior's far tail."""
     posterior = read_posterior(fit)
     tails = {}
     for scale in posterior.spec.scales:
@@ -29,51 +29,55 @@ def prior_conflict(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResul
         return CheckResult("prior_conflict", "not applicable", None, None, "the posterior holds no scales")
     scale = min(tails, key=lambda name: tails[name])
     clash = tails[scale] < CONFLICT_TAIL
+    advice = f"Look at the unit of the data and at the prior of {scale}: one of them is not what was meant"
     return CheckResult(
         "prior_conflict",
         "warn" if clash else "pass",
         tails[scale],
         CONFLICT_TAIL,
         f"the posterior median of {scale} leaves {tails[scale]:.2%} of its prior beyond it",
-        f"Look at the unit of the data and at the prior of {scale}: one of them is not what was meant" if clash else "",
+        advice if clash else "",
     )
 
 
 def spend_mean_exists(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
-    """Is q above 1, so that mean spend exists?"""
+    """Warn where q is not above 1 in every draw, so that mean spend need not exist."""
     posterior = read_posterior(fit)
     if posterior.spec.spend is None:
         return CheckResult("spend_mean_exists", "not applicable", None, None, "the fit has no spend model")
     q = posterior.spend[1]
     share = float((q <= 1).any(axis=0).mean())
     heavy = share > 0
+    advice = f"Expected spend is infinite there: use medians, or a prior of {SPEND_BETWEEN} above 1"
     return CheckResult(
         "spend_mean_exists",
         "warn" if heavy else "pass",
         share,
         0.0,
         f"q <= 1 in {share:.2%} of draws" + ("" if heavy else f"; smallest q {q.min():.2f}"),
-        f"Expected spend is infinite there: use medians, or a prior of {SPEND_BETWEEN} above 1" if heavy else "",
+        advice if heavy else "",
     )
 
 
 def spend_independence(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
-    """Is spend per purchase unrelated to frequency, as the model assumes?"""
+    """Warn where spend per purchase goes with frequency, which the model takes to be unrelated."""
     name = "spend_independence"
     if read_posterior(fit).spec.spend is None or summary is None or MONETARY_VALUE not in summary.columns:
         return CheckResult(name, "not applicable", None, None, "needs a spend model and the summary")
     repeaters = summary[(summary[FREQUENCY] > 0) & (summary[MONETARY_VALUE] > 0)]
     if len(repeaters) < FEW or repeaters[FREQUENCY].nunique() < 2:
-        return CheckResult(name, "not applicable", None, None, f"only {len(repeaters):,} repeaters with spend")
+        few = f"only {len(repeaters):,} repeaters with spend"
+        return CheckResult(name, "not applicable", None, None, few)
     rho = float(np.asarray(spearmanr(repeaters[FREQUENCY], repeaters[MONETARY_VALUE]).statistic))
     related = abs(rho) >= SPEARMAN_MAX
+    advice = "Frequent buyers spend differently: value is biased for them; split them by a group column"
     return CheckResult(
         name,
         "warn" if related else "pass",
         rho,
         SPEARMAN_MAX,
         f"Spearman correlation of frequency and mean spend {rho:+.3f} over {len(repeaters):,} repeaters",
-        "Frequent buyers spend differently: value is biased for them; split them by a group column" if related else "",
+        advice if related else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""PSIS-LOO from cells and counts (Vehtari, Gelman & Gabry 2017): the customer-level answer at the cells' cost."""
+"""PSIS-LOO from cells and counts (Vehtari, Gelman & Gabry 2017): per customer, at the cells' cost."""
 
 import arviz as az
 import numpy as np
@@ -15,8 +15,9 @@ from bayesltv.prediction.population import Population
 def loo(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None) -> dict[str, ELPDDataLOO]:
     """Return the expected log predictive density of leaving out one customer at a time.
 
-    Identical customers have identical values, so that each distinct history is smoothed once and counted as often as
-    it occurs. Purchase and spend are scored apart: customers are the units of one, repeaters those of the other.
+    Identical customers have identical values, so that each distinct history is smoothed once and counted as
+    often as it occurs. Purchase and spend are scored apart: customers are the units of one, repeaters those
+    of the other.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ def loo(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None
 
 
 def _relative_efficiency(fit: xr.DataTree, draws: int) -> float:
-    """Return the mean effective sample size of the parameters per draw, 1 for a single chain, as ArviZ does."""
+    """Return the parameters' mean effective sample size per draw, 1 for a single chain, as ArviZ does."""
     if fit["posterior"].sizes["chain"] == 1:
         return 1.0
     sizes = az.ess(fit["posterior"].to_dataset(), method="mean")

@@ -91,9 +91,8 @@ class CheckReport:
         for heading in ("check", "status", "value", "threshold", "what was found"):
             table.add_column(heading, justify="right" if heading in ("value", "threshold") else "left")
         for result in self.results:
-            said = result.summary if result.status in ("pass", "not applicable") or not result.advice else (
-                f"{result.summary}. {result.advice}"
-            )
+            silent = result.status in ("pass", "not applicable") or not result.advice
+            said = result.summary if silent else f"{result.summary}. {result.advice}"
             table.add_row(
                 result.name,
                 Text(result.status, style=_COLOURS[result.status]),
@@ -107,7 +106,8 @@ class CheckReport:
         """Return the results as JSON text, as a fit stores them."""
         rows = [asdict(result) for result in self.results]
         for row in rows:
-            row["value"] = row["value"] if row["value"] is None or math.isfinite(row["value"]) else str(row["value"])
+            if row["value"] is not None and not math.isfinite(row["value"]):
+                row["value"] = str(row["value"])
         return json.dumps(rows)
 
 

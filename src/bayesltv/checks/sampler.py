@@ -1,6 +1,7 @@
 """Did the sampler explore the posterior? These checks gate.
 
-R-hat and effective sample sizes: Vehtari, Gelman, Simpson, Carpenter & Bürkner (2021); E-BFMI: Betancourt (2016).
+R-hat and effective sample sizes: Vehtari, Gelman, Simpson, Carpenter & Bürkner (2021); E-BFMI: Betancourt
+(2016).
 """
 
 from collections.abc import Callable
@@ -19,6 +20,8 @@ _MORE = "Sample longer (sampler={'draws': ...}), or simplify the pooling"
 
 def rhat(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
     """Largest rank-normalised split R-hat of any parameter."""
+    if not _has_chains(fit):
+        return _not_applicable("rhat")
     worst, where = _extreme(az.rhat(_posterior(fit)), np.max)
     gate = _gates(fit).rhat_max
     return _judged(
@@ -38,13 +41,14 @@ def ess_tail(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # 
 
 
 def divergences(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
-    """Number of divergent transitions after tuning."""
+    """Count divergent transitions after tuning."""
     stats = _stats(fit)
     if "diverging" not in stats:
         return _not_applicable("divergences")
     count, gate = int(stats["diverging"].sum()), _gates(fit).divergences_max
+    found = f"{count:,} divergent of {stats['diverging'].size:,} transitions"
     return _judged(
-        "divergences", count, gate, count <= gate, f"{count:,} divergent of {stats['diverging'].size:,} transitions",
+        "divergences", count, gate, count <= gate, found,
         "Raise target_accept towards 0.99, pool fewer scales or tighten the priors of their sds",
     )  # fmt: skip
 
@@ -69,16 +73,44 @@ def treedepth(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  #
     if "maxdepth_reached" not in stats:
         return _not_applicable("treedepth")
     share, gate = float(stats["maxdepth_reached"].mean()), _gates(fit).treedepth_share_max
+    found = f"{share:.2%} of transitions reached the greatest tree depth"
     return _judged(
-        "treedepth", share, gate, share <= gate, f"{share:.2%} of transitions reached the greatest tree depth",
+        "treedepth", share, gate, share <= gate, found,
         "Raise max_treedepth, or look for parameters that the data cannot tell apart",
     )  # fmt: skip
 
 
-SAMPLER_CHECKS = (rhat, ess_bulk, ess_tail, divergences, ebfmi, treedepth)
+def pareto_k(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
+    """Tail shape of the importance weights of a Laplace fit (Vehtari et al. 2024)."""
+    stats = _stats(fit)
+    if "pareto_k" not in stats:
+        return _not_applicable("pareto_k", "the posterior was not importance sampled")
+    gate = min(_gates(fit).khat_max, 1 - 1 / np.log10(_draws(fit)))
+    khat = float(stats["pareto_k"])
+    return _judged(
+        "pareto_k", khat, gate, khat < gate, f"k-hat of the importance weights {khat:.2f}",
+        "The posterior is too far from a normal for laplace: use method='nuts'",
+    )  # fmt: skip
+
+
+def importance_ess(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
+    """Effective number of importance-sampled draws of a Laplace fit."""
+    stats = _stats(fit)
+    if "importance_ess" not in stats:
+        return _not_applicable("importance_ess", "the posterior was not importance sampled")
+    size, gate = float(stats["importance_ess"]), _gates(fit).ess_min
+    return _judged(
+        "importance_ess", size, gate, size >= gate, f"importance weights are worth {size:,.0f} draws",
+        "The posterior is too far from a normal for laplace: use method='nuts'",
+    )  # fmt: skip
+
+
+SAMPLER_CHECKS = (rhat, ess_bulk, ess_tail, divergences, ebfmi, treedepth, pareto_k, importance_ess)
 
 
 def _ess(name: str, method: str, fit: xr.DataTree) -> CheckResult:
+    if not _has_chains(fit):
+        return _not_applicable(name)
     worst, where = _extreme(az.ess(_posterior(fit), method=method), np.min)
     gate = _gates(fit).ess_min
     return _judged(name, worst, gate, worst >= gate, f"smallest {method} ESS {worst:,.0f}, of {where}", _MORE)
@@ -86,12 +118,22 @@ def _ess(name: str, method: str, fit: xr.DataTree) -> CheckResult:
 
 def _judged(name: str, value: float, gate: float, good: bool, summary: str, advice: str) -> CheckResult:
     """Return pass or fail; a figure that is not a number fails."""
-    ok = bool(good) and bool(np.isfinite(value))
-    return CheckResult(name, "pass" if ok else "fail", float(value), float(gate), summary, "" if ok else advice)
+    if good and np.isfinite(value):
+        return CheckResult(name, "pass", float(value), float(gate), summary)
+    return CheckResult(name, "fail", float(value), float(gate), summary, advice)
 
 
-def _not_applicable(name: str) -> CheckResult:
-    return CheckResult(name, "not applicable", None, None, "the posterior was not sampled by NUTS")
+def _not_applicable(name: str, reason: str = "the posterior was not sampled by NUTS") -> CheckResult:
+    return CheckResult(name, "not applicable", None, None, reason)
+
+
+def _has_chains(fit: xr.DataTree) -> bool:
+    """Whether the draws came from chains: importance-sampled draws did not."""
+    return "pareto_k" not in _stats(fit)
+
+
+def _draws(fit: xr.DataTree) -> int:
+    return int(fit["posterior"].sizes["chain"] * fit["posterior"].sizes["draw"])
 
 
 def _extreme(figures: xr.Dataset, pick: Callable[..., np.float64]) -> tuple[float, str]:

@@ -143,7 +143,9 @@ def fit(
     summary: Annotated[Path, typer.Argument(help="Customer summary, .parquet (or .csv).")],
     spec: Annotated[str, typer.Option(help="Model spec: a file, or a name of `bayesltv models list`.")],
     out: Annotated[Path, typer.Option(help="Fit to write, netCDF.")],
-    method: Annotated[Literal["nuts"], typer.Option(help="Sampler.")] = "nuts",
+    method: Annotated[
+        Literal["nuts", "laplace"], typer.Option(help="NUTS, or laplace: seconds, for specs without groups.")
+    ] = "nuts",
     seed: Seed = DEFAULT_SEED,
     chains: Annotated[int | None, typer.Option(min=2, help="Chains, in place of the spec's.")] = None,
     draws: Annotated[int | None, typer.Option(min=1, help="Draws per chain, in place of the spec's.")] = None,

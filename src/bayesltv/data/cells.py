@@ -109,7 +109,7 @@ def purchase_cells(summary: pd.DataFrame, codes: Codes) -> PurchaseCells:
 
 
 def number_rows(*columns: NDArray[np.generic]) -> tuple[Integers, Integers]:
-    """Return the number of each row's distinct combination, in lexicographic order, and a row that has each."""
+    """Return the number of each row's combination, in lexicographic order, and a row that has each."""
     key = np.zeros(columns[0].size, dtype=np.int64)
     for column in columns:
         distinct, code = np.unique(column, return_inverse=True)

@@ -80,7 +80,8 @@ def codes_of(summary: pd.DataFrame, columns: Sequence[str], combinations: Sequen
     place = {levels: i for i, levels in enumerate(combinations)}
     number, distinct = pd.MultiIndex.from_frame(summary[list(columns)].astype(str)).factorize()
     lookup = np.array([place.get(tuple(levels), -1) for levels in distinct], dtype=np.int32)
-    return lookup[number]
+    codes: Codes = lookup[number]
+    return codes
 
 
 def check_group_columns(summary: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -95,7 +96,7 @@ def check_group_columns(summary: pd.DataFrame, columns: Sequence[str]) -> None:
         empty = summary[column].isna()
         if empty.any():
             raise DataError(
-                f"group column {column!r} is missing for {int(empty.sum()):,} of {len(summary):,} customers ({{ids}}): "
-                "fill it in, for instance with 'unknown'",
+                f"group column {column!r} is missing for {int(empty.sum()):,} of {len(summary):,} customers "
+                "({ids}): fill it in, for instance with 'unknown'",
                 ids=summary.loc[empty, CUSTOMER_ID],
             )

@@ -1,9 +1,9 @@
 """The log density that a sampler walks on, taken from a ``pm.Model`` and fast to compile.
 
-PyTensor compiles only the small part of the model between the unconstrained point and the natural parameters, with
-the log prior: it knows nothing of the data and takes a second, or a moment once cached on disk. The likelihood kernels
-stand in between, with their gradients, and the whole runs without the GIL. (Compiling the model with its data into one
-function took 17 s at each fit, cached or not.)
+PyTensor compiles only the small part of the model between the unconstrained point and the natural parameters,
+with the log prior: it knows nothing of the data and takes a second, or a moment once cached on disk. The
+likelihood kernels stand in between, with their gradients, and the whole runs without the GIL. (Compiling the
+model with its data into one function took 17 s at each fit, cached or not.)
 """
 
 from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ class Density:
 
 
 def make_density(model: pm.Model) -> Density:
-    """Return the density of a model from ``build_model``, priors and further potentials as they stand in it."""
+    """Return the density of a model from ``build_model``, its priors and further potentials included."""
     terms = [potential for potential in model.potentials if _likelihood_of(potential) is not None]
     others = [potential for potential in model.potentials if _likelihood_of(potential) is None]
     inputs = model.replace_rvs_by_values([term.owner.inputs[0] for term in terms])
@@ -63,7 +63,8 @@ def make_density(model: pm.Model) -> Density:
     values = model.continuous_value_vars
     cotangents = [pt.dmatrix() for _ in terms]
     cost = rest + sum(pt.sum(each * matrix) for each, matrix in zip(cotangents, inputs, strict=True))
-    gradient = pt.join(0, *[slope.ravel() for slope in pytensor.grad(cost, values, disconnected_inputs="ignore")])
+    slopes = pytensor.grad(cost, values, disconnected_inputs="ignore")
+    gradient = pt.join(0, *[slope.ravel() for slope in slopes])
 
     outputs, point = pm.pytensorf.join_nonshared_inputs(
         point=initial, inputs=values, outputs=[rest, *inputs, gradient, *expanded], make_inputs_shared=False

@@ -15,7 +15,16 @@ from bayesltv.spec.settings import SamplerSpec
 
 JITTER = 0.5
 """Start points are spread uniformly by this much around the prior's centre, on the unconstrained scale."""
-SAMPLE_STATS = ("diverging", "energy", "depth", "maxdepth_reached", "n_steps", "step_size", "mean_tree_accept", "logp")
+SAMPLE_STATS = (
+    "diverging",
+    "energy",
+    "depth",
+    "maxdepth_reached",
+    "n_steps",
+    "step_size",
+    "mean_tree_accept",
+    "logp",
+)
 
 
 def sample_nuts(
@@ -23,8 +32,8 @@ def sample_nuts(
 ) -> dict[str, xr.Dataset]:
     """Return the groups ``posterior`` and ``sample_stats`` of a run.
 
-    The mass matrix adapts to correlations (low rank plus diagonal): with 30 groups of 5 to 5,000 customers the smallest
-    effective sample size rose from 323 to 960, with one population from 3,950 to 4,860.
+    The mass matrix adapts to correlations (low rank plus diagonal): with 30 groups of 5 to 5,000 customers
+    the smallest effective sample size rose from 323 to 960, with one population from 3,950 to 4,860.
 
     Parameters
     ----------

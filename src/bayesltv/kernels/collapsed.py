@@ -30,10 +30,7 @@ def digamma(x):
 @compiled
 def _all_proper(parameters):
     """Whether all are positive and finite, which rounding far out in a tail can break."""
-    for value in parameters.flat:
-        if not 0.0 < value < np.inf:
-            return False
-    return True
+    return np.all((parameters > 0.0) & (parameters < np.inf))
 
 
 @compiled

@@ -35,7 +35,7 @@ class Problem:
 
 
 def build_model(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | None = None) -> pm.Model:
-    """Return the hierarchical model of purchases, and of spend where there is any, ready to inspect or sample.
+    """Return the hierarchical model of purchases, and of spend if there is any, to inspect or sample.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ def build_model(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | None
     Returns
     -------
     pymc.Model
-        Free variables are the scales (and the pooling sds and offsets); r, alpha (a rate), a, b and p, q, v (a rate)
-        are deterministic, with the dim ``group`` where the spec has groups. The likelihoods are the potentials
-        ``purchases`` and ``spend``.
+        Free variables are the scales (and the pooling sds and offsets); r, alpha (a rate), a, b and p, q, v
+        (a rate) are deterministic, with the dim ``group`` where the spec has groups. The likelihoods are the
+        potentials ``purchases`` and ``spend``.
 
     Raises
     ------

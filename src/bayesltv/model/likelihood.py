@@ -59,8 +59,14 @@ class SpendLikelihood(Likelihood):
 @register_funcify_default_op_cache_key(PurchaseLikelihood)
 def _numba_purchase(_op: Op, **_: Any) -> Any:  # noqa: ANN401
     @numba_njit
-    def purchase_likelihood(parameters, weight, frequency, x_code, T_code, t_code, x, k, x_group, x_weight, T, T_group, T_weight, T_purchases, t, t_group):  # type: ignore[no-untyped-def]  # fmt: skip
-        value, gradient = purchase_value_and_gradient(np.ascontiguousarray(parameters), weight, frequency, x_code, T_code, t_code, x, k, x_group, x_weight, T, T_group, T_weight, T_purchases, t, t_group)  # fmt: skip
+    def purchase_likelihood(  # type: ignore[no-untyped-def]
+        parameters, weight, frequency, x_code, T_code, t_code,
+        x, k, x_group, x_weight, T, T_group, T_weight, T_purchases, t, t_group,
+    ):  # fmt: skip
+        value, gradient = purchase_value_and_gradient(
+            np.ascontiguousarray(parameters), weight, frequency, x_code, T_code, t_code,
+            x, k, x_group, x_weight, T, T_group, T_weight, T_purchases, t, t_group,
+        )  # fmt: skip
         return np.asarray(value), gradient
 
     return purchase_likelihood, 1
@@ -69,8 +75,13 @@ def _numba_purchase(_op: Op, **_: Any) -> Any:  # noqa: ANN401
 @register_funcify_default_op_cache_key(SpendLikelihood)
 def _numba_spend(_op: Op, **_: Any) -> Any:  # noqa: ANN401
     @numba_njit
-    def spend_likelihood(parameters, count, total, group, n, n_group, n_weight, purchases, log_total, log_mean, is_full):  # type: ignore[no-untyped-def]  # fmt: skip
-        value, gradient = spend_value_and_gradient(np.ascontiguousarray(parameters), count, total, group, n, n_group, n_weight, purchases, log_total, log_mean, is_full[()])  # fmt: skip
+    def spend_likelihood(  # type: ignore[no-untyped-def]
+        parameters, count, total, group, n, n_group, n_weight, purchases, log_total, log_mean, is_full
+    ):
+        value, gradient = spend_value_and_gradient(
+            np.ascontiguousarray(parameters), count, total, group,
+            n, n_group, n_weight, purchases, log_total, log_mean, is_full[()],
+        )  # fmt: skip
         return np.asarray(value), gradient
 
     return spend_likelihood, 1
@@ -113,7 +124,8 @@ def spend_data(rows: SpendRows, n_groups: int) -> Arrays:
     log_total = rows.log_total if is_full else count * (np.log(count) + log_mean)
 
     def by_group(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(group, weights=values, minlength=n_groups)
+        sums: NDArray[np.float64] = np.bincount(group, weights=values, minlength=n_groups).astype(np.float64)
+        return sums
 
     return {
         "count": count,

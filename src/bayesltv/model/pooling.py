@@ -1,15 +1,15 @@
 """Scales in a PyMC model: an intercept and, over group columns, partially pooled effects.
 
-Effects of the levels of a column are zero-sum normals with a common sd: deviations from the mean of the observed
-levels, each with prior variance sd² (1 − 1/levels). Zero-sum deviations take the ridge between intercept and effects
-out of the posterior.
+Effects of the levels of a column are zero-sum normals with a common sd: deviations from the mean of the
+observed levels, each with prior variance sd² (1 − 1/levels). Zero-sum deviations take the ridge between
+intercept and effects out of the posterior.
 
-The sampler sees them partially centred. Were level k known from its own data with standard error δ_k, the posterior
-precision of the deviations given sd would be 1/sd² + λ_j along the eigenvectors of the zero-sum part of diag(1/δ²),
-which are found once. Along each the sampler's variable is scaled by sd / √(1 + sd² λ_j): nearly centred where data say
-much, nearly non-centred where they say little, and the model is the same whatever the δ. On three CDNOW cohorts at
-target_accept .95 this took divergences from 1-6 a run to none and the smallest effective sample size from 800 to 3,000
-at half the steps.
+The sampler sees them partially centred. Were level k known from its own data with standard error δ_k, the
+posterior precision of the deviations given sd would be 1/sd² + λ_j along the eigenvectors of the zero-sum
+part of diag(1/δ²), which are found once. Along each the sampler's variable is scaled by sd / √(1 + sd² λ_j):
+nearly centred where data say much, nearly non-centred where they say little, and the model is the same
+whatever the δ. On three CDNOW cohorts at target_accept .95 this took divergences from 1-6 a run to none and
+the smallest effective sample size from 800 to 3,000 at half the steps.
 """
 
 from typing import Any
@@ -47,7 +47,7 @@ ERROR_PER_REPEATER = {
     SPEND_WITHIN: 1.0,
     SPEND_BETWEEN: 4.4,
 }
-"""Posterior variance of each scale on its link, times the number of repeaters: measured on the CDNOW sample."""
+"""Posterior variance of each scale on its link, times the number of repeaters; from the CDNOW sample."""
 OFFSET = "_offset_"
 """Part of the names of the sampler's own variables, which are kept out of the posterior."""
 
@@ -79,12 +79,13 @@ def scale_variable(scale: str, spec: ModelSpec, cells: Cells) -> Tensor:
 
 
 def level_effects(scale: str, column: str, spec: ModelSpec, cells: Cells) -> Tensor:
-    """Add the effects of the levels of `column` on `scale`; return the effect of each group, shape (group,)."""
+    """Add the effects of the levels of `column` on `scale`; return that of each group, shape (group,)."""
     basis, information = zero_sum_basis(1 / level_errors(scale, column, cells) ** 2)
     sd = prior_variable(sd_name(scale, column), spec.pooling[scale].scale)
     stretch = pt.sqrt(1 + sd**2 * information)
     offset = pm.Normal(f"{scale}{OFFSET}{column}", sigma=stretch, shape=information.size)
-    effect = pm.Deterministic(effect_name(scale, column), pt.sum(basis * (sd / stretch * offset), axis=1), dims=column)
+    deviations = pt.sum(basis * (sd / stretch * offset), axis=1)
+    effect = pm.Deterministic(effect_name(scale, column), deviations, dims=column)
     return effect[cells.groups.level_codes(column)]
 
 

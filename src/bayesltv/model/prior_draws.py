@@ -48,7 +48,8 @@ def draw_prior(spec: ModelSpec, groups: Groups, *, draws: int, rng: np.random.Ge
     if spec.spend is not None:
         natural |= spend_parameters(levels)
     for name, value in natural.items():
-        variables[name] = ((CHAIN, DRAW, GROUP), value[None]) if groups.columns else ((CHAIN, DRAW), value[None, :, 0])
+        by_group = ((CHAIN, DRAW, GROUP), value[None])
+        variables[name] = by_group if groups.columns else ((CHAIN, DRAW), value[None, :, 0])
     return xr.Dataset(variables, coords=group_coords(groups) | {CHAIN: [0], DRAW: np.arange(draws)})
 
 

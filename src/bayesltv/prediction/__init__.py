@@ -1,1 +1,1 @@
-"""Posterior and customers to expectations, predictive draws and score tables; blocks of customers at a time."""
+"""Posterior and customers to expectations, predictive draws and score tables, a block at a time."""

@@ -1,10 +1,10 @@
 """The customers of a summary as kernels see them, and walking over them block by block."""
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from collections import deque
-import os
 
 import numpy as np
 import pandas as pd

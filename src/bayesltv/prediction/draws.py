@@ -176,7 +176,8 @@ def select_customers(summary: pd.DataFrame, customers: Sequence[object]) -> pd.D
             f"{len(absent):,} of {len(wanted):,} customers asked for are not in the summary ({{ids}})",
             ids=absent,
         )
-    return summary.iloc[at].reset_index(drop=True)
+    chosen: pd.DataFrame = summary.iloc[at].reset_index(drop=True)
+    return chosen
 
 
 def block_size(draws: int, asked: int | None) -> int:
@@ -188,8 +189,8 @@ def _refuse_too_large(customers: int, draws: int) -> None:
     size = customers * draws * BYTES_PER_DRAW / 1e9
     if size > GIGABYTES_ALLOWED:
         raise DataError(
-            f"{customers:,} customers x {draws:,} draws would be {size:,.1f} GB (at most {GIGABYTES_ALLOWED:g}): use "
-            "score(), which keeps no draws, or fewer with draws= or customers="
+            f"{customers:,} customers x {draws:,} draws would be {size:,.1f} GB (at most "
+            f"{GIGABYTES_ALLOWED:g}): use score(), which keeps no draws, or fewer with draws= or customers="
         )
 
 

@@ -17,20 +17,24 @@ def require_passed(fit: xr.DataTree, accept_failed: Sequence[str] = ()) -> list[
     Raises
     ------
     CheckFailed
-        Where the fit has not been checked, a check failed that is not in `accept_failed`, or a name in it is unknown.
+        Where the fit has not been checked, a check failed that is not in `accept_failed`, or a name in it is
+        unknown.
     """
     if CHECKS not in fit.attrs:
-        raise CheckFailed("this fit carries no results of checks: run ltv.check(fit) and keep what it returns in the fit")
+        raise CheckFailed(
+            "this fit carries no results of checks: run ltv.check(fit) and keep what it returns in the fit"
+        )
     results = {result["name"]: result for result in json.loads(fit.attrs[CHECKS])}
     unknown = [name for name in accept_failed if name not in results]
     if unknown:
-        raise CheckFailed(f"accept_failed names {', '.join(unknown)}, but the checks are {', '.join(results)}")
+        known = ", ".join(results)
+        raise CheckFailed(f"accept_failed names {', '.join(unknown)}, but the checks are {known}")
     failed = [name for name, result in results.items() if result["status"] == "fail"]
     refused = [name for name in failed if name not in accept_failed]
     if refused:
         said = "; ".join(f"{name}: {results[name]['summary']}. {results[name]['advice']}" for name in refused)
         raise CheckFailed(
-            f"the fit failed {len(refused)} of {len(results)} checks, so that nothing was scored ({said}). Refit, or "
-            f"accept it by name: accept_failed={refused!r}"
+            f"the fit failed {len(refused)} of {len(results)} checks, so that nothing was scored ({said}). "
+            f"Refit, or accept it by name: accept_failed={refused!r}"
         )
     return failed

@@ -58,8 +58,8 @@ def log_likelihood(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | 
     Returns
     -------
     xarray.DataTree
-        Nodes ``purchase`` and, with a spend model, ``spend``: ``log_likelihood`` with dims (chain, draw, unit) for one
-        customer, and ``customers`` with dim (unit), the number of customers that share it.
+        Nodes ``purchase`` and, with a spend model, ``spend``: ``log_likelihood`` with dims (chain, draw,
+        unit) for one customer, and ``customers`` with dim (unit), the number of customers that share it.
 
     Raises
     ------
@@ -70,8 +70,8 @@ def log_likelihood(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | 
     size = sum(part.weight.size for part in parts) * population.draws.size * 8 / 1e9
     if size > GIGABYTES_ALLOWED:
         raise DataError(
-            f"the pointwise log likelihood would be {size:,.1f} GB (at most {GIGABYTES_ALLOWED:g}): use loo(), which works "
-            "in blocks"
+            f"the pointwise log likelihood would be {size:,.1f} GB (at most {GIGABYTES_ALLOWED:g}): "
+            "use loo(), which works in blocks"
         )
     return xr.DataTree.from_dict({part.part: _labelled(population, part) for part in parts})
 
@@ -85,8 +85,8 @@ def likelihood_units(
     codes = codes_of(checked, posterior.columns, posterior.combinations)
     if (codes < 0).any():
         raise DataError(
-            f"{int((codes < 0).sum()):,} of {len(checked):,} customers ({{ids}}) are in groups that were not fitted: their "
-            "likelihood has no draws",
+            f"{int((codes < 0).sum()):,} of {len(checked):,} customers ({{ids}}) are in groups that were not "
+            "fitted: their likelihood has no draws",
             ids=checked.loc[codes < 0, CUSTOMER_ID],
         )
     population = population_of(posterior)

@@ -37,8 +37,8 @@ def place(
     """Return the population with the summary's new groups added, and each customer's group code.
 
     A new combination of known levels is the sum of their effects. An unknown level is refused, or with
-    ``unknown_groups="population"`` gets one new effect per draw, N(0, sd² (1 + 1/levels)), keyed by (seed, column,
-    level) and shared by its customers: never the average group.
+    ``unknown_groups="population"`` gets one new effect per draw, N(0, sd² (1 + 1/levels)), keyed by (seed,
+    column, level) and shared by its customers: never the average group.
 
     Raises
     ------
@@ -59,10 +59,14 @@ def place(
     added = tuple(sorted(set(map(tuple, rows.to_numpy().tolist()))))
     purchase, spend = _parameters_of(posterior, added, seed)
     kept = population.draws.astype(np.int64)
+    if population.has_spend:
+        spend = np.concatenate([population.spend, spend[:, :, kept]], axis=1)
+    else:
+        spend = population.spend
     extended = replace(
         population,
         purchase=np.concatenate([population.purchase, purchase[:, :, kept]], axis=1),
-        spend=np.concatenate([population.spend, spend[:, :, kept]], axis=1) if population.has_spend else population.spend,
+        spend=spend,
         labels=population.labels + tuple(GROUP_SEPARATOR.join(levels) for levels in added),
     )
     return extended, codes_of(summary, columns, posterior.combinations + added)
@@ -77,9 +81,9 @@ def _refuse_unknown_levels(posterior: Posterior, summary: pd.DataFrame, stranger
             new = sorted(set(values[unknown]))
             named = ", ".join(map(repr, new[:5])) + (", ..." if len(new) > 5 else "")
             raise DataError(
-                f"{column} {named} not in the fit for {int(unknown.sum()):,} of {len(summary):,} customers ({{ids}}): "
-                'refit with them, or pass unknown_groups="population" to draw their effect from the population of '
-                "levels",
+                f"{column} {named} not in the fit for {int(unknown.sum()):,} of {len(summary):,} customers "
+                '({ids}): refit with them, or pass unknown_groups="population" to draw their effect from the '
+                "population of levels",
                 ids=summary.loc[unknown, CUSTOMER_ID],
             )
 
@@ -112,7 +116,9 @@ def _scale_of(posterior: Posterior, scale: str, levels: tuple[str, ...], seed: i
 def _effect_of(posterior: Posterior, scale: str, column: str, level: str, seed: int) -> Floats:
     known = [str(each) for each in posterior.dataset[column].values]
     if level in known:
-        return posterior.stacked(effect_name(scale, column))[known.index(level)]
-    sd = posterior.stacked(sd_name(scale, column))[0]
+        effect: Floats = posterior.stacked(effect_name(scale, column))[known.index(level)]
+        return effect
+    sd: Floats = posterior.stacked(sd_name(scale, column))[0]
     draws = generator(seed, "unknown level", scale, column, level).standard_normal(sd.size)
-    return sd * np.sqrt(1 + 1 / len(known)) * draws
+    drawn: Floats = sd * np.sqrt(1 + 1 / len(known)) * draws
+    return drawn

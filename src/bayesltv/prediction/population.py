@@ -108,7 +108,7 @@ class Population:
     @property
     def has_spend(self) -> bool:
         """Whether there is a spend model."""
-        return self.spend.shape[1] > 0
+        return bool(self.spend.shape[1] > 0)
 
     def thinned(self, draws: int | None) -> "Population":
         """Return about `draws` draws, evenly spread over each chain; all where None or more than there are.

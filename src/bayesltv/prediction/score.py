@@ -12,9 +12,17 @@ from numpy.typing import NDArray
 
 from bayesltv.data.cells import number_rows
 from bayesltv.data.validate import resolve_observation_end
-from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.errors import BayesltvWarning
 from bayesltv.kernels.closed_forms import COLUMNS, closed_forms, value_means
-from bayesltv.names import CURRENCY, CUSTOMER_ID, FIRST_PURCHASE, FREQUENCY, LAST_PURCHASE, OBSERVATION_END, VALUE_TO_DATE
+from bayesltv.names import (
+    CURRENCY,
+    CUSTOMER_ID,
+    FIRST_PURCHASE,
+    FREQUENCY,
+    LAST_PURCHASE,
+    OBSERVATION_END,
+    VALUE_TO_DATE,
+)
 from bayesltv.prediction.customers import Customers, make_customers, walk
 from bayesltv.prediction.draws import block_size, match_summary, simulate_futures
 from bayesltv.prediction.gate import require_passed
@@ -114,23 +122,23 @@ class Scorer:
         month, quarter = 30 / self.days_per_unit, 90 / self.days_per_unit
         horizon, discount, margin, service = self.terms.as_tuple()
         closed_forms(
-            cells, group, population.purchase, horizon, discount, month, quarter, means, discounted, time_alive, waits
-        )
+            cells, group, population.purchase, horizon, discount, month, quarter,
+            means, discounted, time_alive, waits,
+        )  # fmt: skip
         columns: Columns = {name: means[at, cell] for at, name in enumerate(COLUMNS)}
         if population.has_spend:
             spend, value = np.empty(len(customers)), np.empty(len(customers))
             count, total = np.ascontiguousarray(histories[4]), np.ascontiguousarray(histories[5])
             value_means(
-                cell, count, total, customers.group, population.spend, discounted, time_alive, margin, service, spend, value
-            )
+                cell, count, total, customers.group, population.spend, discounted, time_alive,
+                margin, service, spend, value,
+            )  # fmt: skip
             columns |= {"ltv_mean": value, "expected_spend_per_purchase": spend}
         columns["next_purchase_days_p50"] = (waits * self.days_per_unit)[cell]
         return columns
 
 
-def make_scorer(
-    posterior: Posterior, population: Population, decision: DecisionSpec, *, seed: int
-) -> Scorer:
+def make_scorer(posterior: Posterior, population: Population, decision: DecisionSpec, *, seed: int) -> Scorer:
     """Return the block scorer of a posterior and a decision."""
     typical = 1.0
     if population.has_spend:
@@ -161,10 +169,10 @@ def score(
     block: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> ScoreTable:
-    """Return the score table: one row per customer in the summary's order, with ``totals`` per draw beside it.
+    """Return the score table: one row per customer in the summary's order, and ``totals`` per draw beside it.
 
-    Expectations, P(alive), probabilities of purchase and the median wait are closed forms averaged over posterior
-    draws; quantiles and tier probabilities come from predictive draws of realised value.
+    Expectations, P(alive), probabilities of purchase and the median wait are closed forms averaged over
+    posterior draws; quantiles and tier probabilities come from predictive draws of realised value.
 
     Parameters
     ----------
@@ -190,8 +198,8 @@ def score(
     Returns
     -------
     ScoreTable
-        A DataFrame. Money is in the log's currency, probabilities are shares, ``next_purchase_days_p50`` is in days and
-        missing where the customer more likely than not never buys again.
+        A DataFrame. Money is in the log's currency, probabilities are shares, ``next_purchase_days_p50`` is
+        in days and missing where the customer more likely than not never buys again.
 
     Raises
     ------
@@ -220,7 +228,7 @@ def score(
     table.totals = labelled(
         totals, population.labels or ("",), scorer.tier_names, with_money=population.has_spend
     )
-    table.attrs = _attributes(fit, decision, population, end, seed, accepted)
+    table.attrs |= _attributes(fit, decision, population, end, seed, accepted)
     return table
 
 
@@ -259,7 +267,8 @@ def fit_age_days(fit: xr.DataTree, end: pd.Timestamp | None) -> float:
 
 def _with_known_last(table: pd.DataFrame) -> pd.DataFrame:
     """Return the id first, then what is predicted, then what is known."""
-    known = [name for name in table.columns if name in (FIRST_PURCHASE, LAST_PURCHASE, FREQUENCY, VALUE_TO_DATE, "fit_age_days")]
+    last = (FIRST_PURCHASE, LAST_PURCHASE, FREQUENCY, VALUE_TO_DATE, "fit_age_days")
+    known = [name for name in table.columns if name in last]
     return table[[name for name in table.columns if name not in known] + known]
 
 
@@ -267,15 +276,17 @@ def _warn_of_missing_money(population: Population, decision: DecisionSpec) -> No
     if not population.has_spend:
         left_out = "ltv columns" + ("" if decision.tiers is None else " and tiers")
         warnings.warn(
-            f"the fit has no spend model: {left_out} are left out of the score table", BayesltvWarning, stacklevel=3
+            f"the fit has no spend model: {left_out} are left out of the score table",
+            BayesltvWarning,
+            stacklevel=3,
         )
 
 
 def _warn_of_infinite_means(table: pd.DataFrame) -> None:
     if "ltv_mean" in table and (missing := int(table["ltv_mean"].isna().sum())):
         warnings.warn(
-            f"expected spend is infinite for {missing:,} of {len(table):,} customers (p·count + q <= 1 in some draws): "
-            "their ltv_mean is left missing; use ltv_p50",
+            f"expected spend is infinite for {missing:,} of {len(table):,} customers (p·count + q <= 1 in "
+            "some draws): their ltv_mean is left missing; use ltv_p50",
             BayesltvWarning,
             stacklevel=3,
         )

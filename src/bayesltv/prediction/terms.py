@@ -50,7 +50,9 @@ def make_terms(
         Where the horizon is no positive duration, the margin is not in (0, 1] or the cost is negative.
     """
     if not (isinstance(margin, int | float) and 0 < margin <= 1):
-        raise SpecError(f"margin = {margin!r} must be a share in (0, 1]: 0.30 is thirty cents of each unit of money")
+        raise SpecError(
+            f"margin = {margin!r} must be a share in (0, 1]: 0.30 is thirty cents of each unit of money"
+        )
     if not (math.isfinite(service_cost_per_year) and service_cost_per_year >= 0):
         raise SpecError(f"service_cost_per_year = {service_cost_per_year} must be finite and not negative")
     return Terms(

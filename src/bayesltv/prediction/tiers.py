@@ -23,8 +23,9 @@ def tier_probabilities(value: Floats, tiers: TierSpec) -> Floats:
     ndarray, shape (customer, tier)
         Rows sum to 1.
     """
-    reached = np.array([(value >= threshold).mean(axis=1) for threshold in tiers.thresholds])
-    steps = np.vstack([np.ones(value.shape[0]), reached.reshape(len(tiers.thresholds), value.shape[0]), np.zeros(value.shape[0])])
+    customers = value.shape[0]
+    reached = [(value >= threshold).mean(axis=1) for threshold in tiers.thresholds]
+    steps = np.vstack([np.ones(customers), *reached, np.zeros(customers)])
     return np.ascontiguousarray((steps[:-1] - steps[1:]).T)
 
 
@@ -42,4 +43,5 @@ def tier_labels(probabilities: Floats, tiers: TierSpec) -> NDArray[np.int64]:
     """
     expected = probabilities @ np.asarray(tiers.cost, dtype=np.float64)
     # differences below the resolution of the draws are ties
-    return np.argmin(np.round(expected, 9), axis=1).astype(np.int64)
+    labels: NDArray[np.int64] = np.argmin(np.round(expected, 9), axis=1).astype(np.int64)
+    return labels

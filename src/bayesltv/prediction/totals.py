@@ -1,4 +1,4 @@
-"""Totals per draw, which cannot be rebuilt from customers' quantiles: summed exactly, whatever the order of rows."""
+"""Totals per draw, which cannot be rebuilt from customers' quantiles: exact, whatever the order of rows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from bayesltv.names import DRAW, GROUP
 Integers = NDArray[np.int64]
 QUANTITIES = ("purchases", "spend", "value")
 _STEPS = 2.0**30
-"""Sums count in steps of the typical amount / 2**30 as integers: associative, and good for 8e9 typical amounts."""
+"""Sums count steps of the typical amount / 2**30 as integers: associative, good for 8e9 typical amounts."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Totals:
 
 
 def step_of(typical: float) -> float:
-    """Return the money of one step, for a typical amount: a power of two, so that conversion rounds only once."""
+    """Return the money of one step, for a typical amount: a power of two, so that conversion rounds once."""
     return float(2.0 ** np.round(np.log2(typical)) / _STEPS)
 
 
@@ -65,11 +65,12 @@ def add_up(
     """
     sums = np.zeros((3, *shape, purchases.shape[1]), dtype=np.int64)
     customers = np.zeros(shape, dtype=np.int64)
-    money = (np.rint(spend / step).astype(np.int64), np.rint(value / step).astype(np.int64))
+    counted: list[NDArray[np.integer[Any]]] = [purchases]
+    counted += [np.rint(money / step).astype(np.int64) for money in (spend, value)]
     for g, k in sorted(set(zip(group.tolist(), tier.tolist(), strict=True))):
         mine = (group == g) & (tier == k)
         customers[g, k] = mine.sum()
-        for at, values in enumerate((purchases, *money)):
+        for at, values in enumerate(counted):
             sums[at, g, k] = values[mine].sum(axis=0, dtype=np.int64)
     return Totals(sums, customers, step)
 
@@ -88,13 +89,14 @@ def labelled(totals: Totals, groups: Sequence[str], tiers: Sequence[str], *, wit
     Returns
     -------
     xarray.Dataset
-        ``purchases``, ``spend``, ``value`` with dims (group, tier, draw), ``customers`` with dims (group, tier); tier is
-        the customers' label, not the tier of the draw.
+        ``purchases``, ``spend``, ``value`` with dims (group, tier, draw), ``customers`` with dims (group,
+        tier); tier is the customers' label, not the tier of the draw.
     """
     dims = (GROUP, "tier", DRAW)
     variables: dict[str, tuple[tuple[str, ...], NDArray[np.generic]]] = {"purchases": (dims, totals.sums[0])}
     if with_money:
-        variables |= {name: (dims, totals.sums[at] * totals.step) for at, name in ((1, "spend"), (2, "value"))}
+        variables["spend"] = (dims, totals.sums[1] * totals.step)
+        variables["value"] = (dims, totals.sums[2] * totals.step)
     variables["customers"] = ((GROUP, "tier"), totals.customers)
     return xr.Dataset(variables, coords={GROUP: list(groups), "tier": list(tiers)})
 
@@ -119,7 +121,8 @@ def summarise_totals(totals: xr.Dataset, *, by: str = "tier") -> pd.DataFrame:
     part = totals.sum(other)
     whole = part.sum(by).expand_dims({by: ["total"]})
     table = xr.concat([part, whole], by, join="outer")
-    columns: dict[str, Any] = {by: [str(label) for label in table[by].values], "customers": table["customers"].values}
+    labels = [str(label) for label in table[by].values]
+    columns: dict[str, Any] = {by: labels, "customers": table["customers"].values}
     for name in (name for name in QUANTITIES if name in table):
         draws = table[name].transpose(by, DRAW).values
         low, high = np.quantile(draws, [0.05, 0.95], axis=1)
