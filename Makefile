@@ -2,13 +2,15 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check floors format lock notebooks clean
+.PHONY: help setup demo test test-slow check floors format lock notebooks bench figures clean
 
 READY := .venv/.ready
 BIN := .venv/bin
 DEMO_DIR := bayesltv-demo
 PYTEST_ARGS :=
+WORKERS := -n 2 --dist loadfile
 NOTEBOOKS := $(wildcard notebooks/*.py)
+BENCHMARKS := $(wildcard benchmarks/bench_*.py)
 
 # Walking the blocks and running the chains is parallel already: threads below that only get in each other's way.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
@@ -26,8 +28,8 @@ $(READY): pyproject.toml constraints.txt .python-version .ci/setup
 demo: $(READY) ## Run everything on real purchases, into DEMO_DIR=bayesltv-demo
 	$(BIN)/bayesltv demo --out $(DEMO_DIR)
 
-test: $(READY) ## Run all tests but the slow ones (more options: PYTEST_ARGS="-n 2 -k cells")
-	$(TEST_ENV) $(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
+test: $(READY) ## Run all tests but the slow ones (more options: PYTEST_ARGS="-n 0 -k cells")
+	$(TEST_ENV) $(BIN)/pytest -m "not slow" $(WORKERS) $(PYTEST_ARGS)
 
 test-slow: $(READY) ## Run the slow tests: recovery of known parameters, calibration
 	$(TEST_ENV) $(BIN)/pytest -m slow $(PYTEST_ARGS)
@@ -47,6 +49,12 @@ format: $(READY) ## Put the source into the house's format
 
 notebooks: $(READY) ## Run every notebook
 	@set -e; for notebook in $(NOTEBOOKS); do echo "$$notebook"; $(TEST_ENV) $(BIN)/python "$$notebook"; done
+
+bench: $(READY) ## Run every benchmark (better with nothing else running)
+	@set -e; for benchmark in $(BENCHMARKS); do echo "$$benchmark"; $(TEST_ENV) $(BIN)/python "$$benchmark"; done
+
+figures: demo ## Renew the README's pictures from the demo's
+	cp $(DEMO_DIR)/figures/{ltv_intervals,tracking_cumulative}.png docs/figures/
 
 lock: ## Resolve constraints.txt, keeping pins that still fit (LOCK_ARGS=--upgrade: none)
 	.ci/setup lock $(LOCK_ARGS)

@@ -39,33 +39,31 @@ def expected_purchases(summary, posterior):
     return expected
 
 
-def share_inside(values, actual):
-    low, high = np.quantile(values, LEVELS, axis=-1)
-    return float(np.mean((low <= actual) & (actual <= high)))
+def describe(values, actual):
+    """Return what intervals of draws, shape (customer, draw), hold, and how wide they are."""
+    low, high = np.quantile(values, LEVELS, axis=1)
+    inside = (low <= actual) & (actual <= high)
+    return {
+        "inside": float(inside.mean()),
+        "inside_of_those_who_came_back": float(inside[actual > 0].mean()),
+        "mean_width": float((high - low).mean()),
+    }
 
 
-def measure(seed=1, sampler=None):
-    """Return the share of customers inside their interval of each kind, and the intervals' mean width."""
+def measure(seed=1):
     log = ltv.load_cdnow()
     summary = ltv.summarize(log, observation_end="1997-09-30", time_unit="week")
     later = ltv.summarize(log, observation_end="1998-06-30", time_unit="week")
-    actual = later["frequency"].to_numpy() - summary["frequency"].to_numpy()  # both are sorted by customer_id
-    fit = ltv.fit(summary, ltv.load_spec("pooled"), seed=seed, sampler=sampler, progress=False)
+    actual = later["frequency"].to_numpy() - summary["frequency"].to_numpy()  # both sorted by customer_id
+    fit = ltv.fit(summary, ltv.load_spec("pooled"), seed=seed, progress=False)
     terms = {"horizon": f"{WEEKS} weeks", "annual_discount_rate": 0.0, "margin": 1.0}
     draws = ltv.predict(fit, summary, seed=seed, **terms)["purchases"]
-    kinds = {
-        "predictive": draws.stack(sample=("chain", "draw")).transpose("customer_id", "sample").values,
-        "expectation": expected_purchases(summary, fit["posterior"]),
-    }
-    low_high = {kind: np.quantile(values, LEVELS, axis=1) for kind, values in kinds.items()}
+    predictive = draws.stack(sample=("chain", "draw")).transpose("customer_id", "sample").values
     return {
         "customers": len(summary),
         "came_back": int((actual > 0).sum()),
-        "inside": {kind: share_inside(values, actual) for kind, values in kinds.items()},
-        "inside_of_those_who_came_back": {
-            kind: share_inside(values[actual > 0], actual[actual > 0]) for kind, values in kinds.items()
-        },
-        "mean_width": {kind: float((high - low).mean()) for kind, (low, high) in low_high.items()},
+        "predictive": describe(predictive, actual),
+        "expectation": describe(expected_purchases(summary, fit["posterior"]), actual),
     }
 
 
@@ -82,8 +80,8 @@ def main():
     print(f"{result['customers']:,} customers, {result['came_back']:,} came back within {WEEKS} weeks")
     print(f"{'94 % interval of':<18}{'inside':>9}{'of those who came back':>25}{'mean width':>13}")
     for kind in ("predictive", "expectation"):
-        inside, back = result["inside"][kind], result["inside_of_those_who_came_back"][kind]
-        print(f"{kind:<18}{inside:>9.1%}{back:>25.1%}{result['mean_width'][kind]:>13.2f}")
+        inside, back, width = result[kind].values()
+        print(f"{kind:<18}{inside:>9.1%}{back:>25.1%}{width:>13.2f}")
 
 
 if __name__ == "__main__":

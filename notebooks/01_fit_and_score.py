@@ -14,9 +14,9 @@
 # %% [markdown]
 # # Fit a model, look at it, score customers
 #
-# From a log of purchases to a distribution of what each customer will be worth. The data are real: 2,357 customers of
-# the compact-disc shop CDNOW who first bought in the first twelve weeks of 1997 (Fader & Hardie 2001). Nothing here
-# takes longer than a coffee; open the file in Jupyter (jupytext) or run it as it is.
+# From a log of purchases to a distribution of what each customer will be worth. The data are real: 2,357
+# customers of the compact-disc shop CDNOW who first bought in the first twelve weeks of 1997 (Fader & Hardie
+# 2001). Nothing here takes longer than a coffee; open the file in Jupyter (jupytext) or run it as it is.
 
 # %%
 import arviz as az
@@ -27,7 +27,8 @@ import pandas as pd
 import bayesltv as ltv
 
 # %% [markdown]
-# Sampler settings that differ from the spec's. Empty: 4 chains of 1,000 draws after 1,000 steps of tuning, as shipped.
+# Sampler settings that differ from the spec's. Empty: 4 chains of 1,000 draws after 1,000 steps of tuning, as
+# shipped.
 
 # %%
 SAMPLER = {}
@@ -35,7 +36,8 @@ SAMPLER = {}
 # %% [markdown]
 # ## 1. From purchases to one row per customer
 #
-# A log has one row per order. Orders of one customer on one day count as one purchase, with their amounts added up.
+# A log has one row per order. Orders of one customer on one day count as one purchase, with their amounts
+# added up.
 
 # %%
 log = ltv.load_cdnow()
@@ -49,9 +51,11 @@ summary[["customer_id", "frequency", "recency", "T", "monetary_value"]].head()
 # - `frequency`: purchases **after** the first;
 # - `recency`: weeks from the first to the last purchase (not "since the last", as marketing uses the word);
 # - `T`: weeks from the first purchase to the end of observation;
-# - `monetary_value`: mean amount of the repeat purchases; missing where there are none, since the first is left out.
+# - `monetary_value`: mean amount of the repeat purchases; missing where there are none, since the first is
+#   left out.
 #
-# Purchases after 30 September 1997 were cut, with a count in `attrs`. We shall need them to see whether we were right.
+# Purchases after 30 September 1997 were cut, with a count in `attrs`. We shall need them to see whether we
+# were right.
 
 # %%
 summary.attrs
@@ -59,15 +63,17 @@ summary.attrs
 # %% [markdown]
 # ## 2. The model
 #
-# While active, customer $i$ buys at random times at a rate $\lambda_i$ of their own, and after each repeat purchase leaves
-# for good with a probability $p_i$ of their own; nobody tells us when that has happened. Over customers
+# While active, customer $i$ buys at random times at a rate $\lambda_i$ of their own, and after each repeat
+# purchase leaves for good with a probability $p_i$ of their own; nobody tells us when that has happened. Over
+# customers
 #
 # $$\lambda_i \sim \mathrm{Gamma}(r, \text{rate } \alpha), \qquad p_i \sim \mathrm{Beta}(a, b)$$
 #
-# (BG/NBD, Fader, Hardie & Lee 2005). Amounts are $z_{ij} \sim \mathrm{Gamma}(p, \nu_i)$ with
-# $\nu_i \sim \mathrm{Gamma}(q, \text{rate } v)$ (Gamma-Gamma). Priors are not put on these seven numbers, which nobody has an
-# opinion about, but on what they mean: the mean purchase rate $r/\alpha$, the mean chance of leaving $a/(a+b)$, the
-# typical amount $p v/q$, and how alike customers are in each. They stand in a file, each with its reason:
+# (BG/NBD, Fader, Hardie & Lee 2005). Amounts are $z_{ij} \sim \mathrm{Gamma}(p, \nu_i)$ with $\nu_i \sim
+# \mathrm{Gamma}(q, \text{rate } v)$ (Gamma-Gamma). Priors are not put on these seven numbers, which nobody
+# has an opinion about, but on what they mean: the mean purchase rate $r/\alpha$, the mean chance of leaving
+# $a/(a+b)$, the typical amount $p v/q$, and how alike customers are in each. They stand in a file, each with
+# its reason:
 
 # %%
 spec = ltv.load_spec("pooled")
@@ -75,9 +81,9 @@ for scale, prior in spec.priors.items():
     print(f"{scale:<22} {prior.why}")
 
 # %% [markdown]
-# What comes out of `build_model` is a `pm.Model`, yours to inspect or to change. The likelihood needs customers only
-# through what they have in common, so that 2,357 of them are 1,016 cells, and each customer's own $\lambda_i$, $p_i$ and
-# $\nu_i$ are integrated out: the posterior has seven dimensions.
+# What comes out of `build_model` is a `pm.Model`, yours to inspect or to change. The likelihood needs
+# customers only through what they have in common, so that 2,357 of them are 1,016 cells, and each customer's
+# own $\lambda_i$, $p_i$ and $\nu_i$ are integrated out: the posterior has seven dimensions.
 
 # %%
 model = ltv.build_model(summary, spec)
@@ -89,7 +95,8 @@ fit = ltv.fit(summary, spec, seed=1, sampler=SAMPLER)
 # %% [markdown]
 # ## 3. Can it be trusted?
 #
-# `fit` has run these checks already; those of the sampler gate: a fit that failed one does not score customers.
+# `fit` has run these checks already; those of the sampler gate: a fit that failed one does not score
+# customers.
 
 # %%
 report = ltv.check(fit, summary)
@@ -102,11 +109,12 @@ report.table[["name", "status", "value", "threshold", "summary"]]
 az.summary(fit, var_names=["r", "alpha", "a", "b", "p", "q", "v"])
 
 # %%
-az.plot_trace_dist(fit, var_names=["purchase_rate", "dropout_mean", "spend_typical"]);
+az.plot_trace_dist(fit, var_names=["purchase_rate", "dropout_mean", "spend_typical"])
+plt.show()
 
 # %% [markdown]
-# $a$ and $b$ are strongly correlated in the posterior, their mean and concentration much less: why priors and sampler
-# work on the latter.
+# $a$ and $b$ are strongly correlated in the posterior, their mean and concentration less so: why priors and
+# sampler work on the latter.
 
 # %%
 posterior = fit["posterior"].to_dataset()
@@ -119,8 +127,8 @@ correlation
 # %% [markdown]
 # ## 4. Score
 #
-# A decision file says what a purchase is worth (30 % margin), over which time (12 months), at which discount (10 % a
-# year), and where the tiers begin. The score table has one row per customer.
+# A decision file says what a purchase is worth (30 % margin), over which time (12 months), at which discount
+# (10 % a year), and where the tiers begin. The score table has one row per customer.
 
 # %%
 decision = ltv.load_decision("retention")
@@ -129,8 +137,8 @@ columns = ["customer_id", "ltv_mean", "ltv_p05", "ltv_p50", "ltv_p95", "p_alive"
 scores.sort_values("ltv_mean", ascending=False)[columns].head()
 
 # %% [markdown]
-# Beside it stand totals per posterior draw. They cannot be had from the customers' quantiles: quantiles do not add up,
-# and customers share the parameters of the model.
+# Beside it stand totals per posterior draw. They cannot be had from the customers' quantiles: quantiles do
+# not add up, and customers share the parameters of the model.
 
 # %%
 total = scores.totals["value"].sum(("group", "tier"))
@@ -149,8 +157,8 @@ rows.join(summary.set_index("customer_id")[["recency", "T"]])[
 ]
 
 # %% [markdown]
-# 03558 bought five times but has been silent for fourteen weeks; 13458 bought four times, the last a few days ago.
-# `predict` draws what each may do, one future per posterior draw:
+# 03558 bought five times but has been silent for fourteen weeks; 13458 bought four times, the last a few days
+# ago. `predict` draws what each may do, one future per posterior draw:
 
 # %%
 draws = ltv.predict(
@@ -159,12 +167,17 @@ draws = ltv.predict(
 draws
 
 # %%
-figure, axes = plt.subplots(2, 1, figsize=(7.2, 4.6), sharex=True, layout="constrained")
+figure, axes = plt.subplots(2, 1, figsize=(7.2, 4.6), sharex=True, sharey=True, layout="constrained")
 top = float(np.quantile(draws["value"], 0.99))
 for ax, customer in zip(axes, PAIR, strict=True):
     value = draws["value"].sel(customer_id=customer).values.ravel()
     nothing = (value == 0).mean()
-    ax.hist(value[value > 0], bins=np.linspace(0, top, 60), weights=np.full((value > 0).sum(), 1 / value.size), color="#0072B2")
+    ax.hist(
+        value[value > 0],
+        bins=np.linspace(0, top, 60),
+        weights=np.full((value > 0).sum(), 1 / value.size),
+        color="#0072B2",
+    )
     ax.axvline(value.mean(), color="#D55E00", label=f"mean ${value.mean():.0f}")
     ax.set_title(f"{customer}: nothing at all with probability {nothing:.0%}", loc="left", fontsize=11)
     ax.set_ylabel("share of draws")
@@ -174,8 +187,9 @@ axes[-1].set_xlabel("value within 12 months, where there is any (margin, discoun
 plt.show()
 
 # %% [markdown]
-# One is a coin toss for a good customer, the other a fair customer for almost sure. Where a bottle of wine costs the
-# same for both, they are not the same bet. Any question about them is a mean over draws:
+# The first is a coin toss for a good customer, the second a fair customer for almost sure. A campaign that
+# brings lost customers back is for the first, one that thanks for loyalty for the second. Any question about
+# them is a mean over draws:
 
 # %%
 pd.DataFrame(
@@ -194,20 +208,22 @@ float((first > second).mean())
 # %% [markdown]
 # ## 6. Was it right?
 #
-# Nine months of purchases were held back. The 94 % predictive interval of the number of purchases should hold at least
-# 94 % of the customers (more, since counts cannot split hairs):
+# Nine months of purchases were held back. The 94 % predictive interval of the number of purchases should hold
+# at least 94 % of the customers (more, since counts cannot split hairs):
 
 # %%
 later = ltv.summarize(log, observation_end="1998-06-30", time_unit="week")
 actual = later["frequency"].to_numpy() - summary["frequency"].to_numpy()  # both are sorted by customer_id
-ahead = ltv.predict(fit, summary, horizon="39 weeks", annual_discount_rate=0.0, margin=1.0, seed=1)["purchases"]
+futures = ltv.predict(fit, summary, horizon="39 weeks", annual_discount_rate=0.0, margin=1.0, seed=1)
+ahead = futures["purchases"]
 low, high = ahead.quantile([0.03, 0.97], ("chain", "draw")).values
 covered = float(np.mean((low <= actual) & (actual <= high)))
 covered
 
 # %% [markdown]
-# The total, though, came out above what the model held possible: customers are independent given the parameters, so that
-# nothing in it moves all of them at once. Trust intervals of customers more than those of sums.
+# The total, though, came out above what the model held possible: customers are independent given the
+# parameters, so that nothing in it moves all of them at once. Trust intervals of customers more than those of
+# sums.
 
 # %%
 together = ahead.sum("customer_id")
@@ -216,9 +232,10 @@ together = ahead.sum("customer_id")
 # %% [markdown]
 # ## Where next
 #
-# - `groups=["cohort"]` in `summarize` and `ltv.load_spec("by_group")` in `fit`: cohorts, channels or regions get levels
-#   of their own and borrow strength from one another; `az.plot_forest(fit, var_names=["purchase_rate_effect_cohort"])`.
-# - `ltv.load_spec("mbg_pooled")`: here everyone who bought once is active for certain, since BG/NBD lets customers leave
-#   only after a repeat purchase. MBG/NBD lets them leave at once.
+# - `groups=["cohort"]` in `summarize` and `ltv.load_spec("by_group")` in `fit`: cohorts, channels or regions
+#   get levels of their own and borrow strength from one another; `az.plot_forest(fit,
+#   var_names=["purchase_rate_effect_cohort"])`.
+# - `ltv.load_spec("mbg_pooled")`: here everyone who bought once is active for certain, since BG/NBD lets
+#   customers leave only after a repeat purchase. MBG/NBD lets them leave at once.
 # - `ltv.loo(fit, summary)` to compare the two.
 # - Copy `models/pooled.toml`, change a prior, and load it by its path.

@@ -1,4 +1,9 @@
-"""Data and fits that several tests share; each is made once per run."""
+"""Data and fits that several tests share; each fit is made once per run, whatever the number of workers."""
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -30,13 +35,31 @@ def cdnow_holdout(cdnow_log, cdnow) -> pd.Series:
 
 
 @pytest.fixture(scope="session")
-def pooled_fit(cdnow) -> xr.DataTree:
-    return ltv.fit(cdnow, ltv.load_spec("pooled"), seed=20240501, progress=False)
+def once(tmp_path_factory) -> Callable[[str, Callable[[], xr.DataTree]], xr.DataTree]:
+    """``once(name, make)``: the fit that the first worker to ask for it has made, while others waited."""
+    folder: Path = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which all workers share
+
+    def made_once(name: str, make: Callable[[], xr.DataTree]) -> xr.DataTree:
+        path = folder / f"{name}.nc"
+        with (folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the file is closed
+            if not path.exists():
+                ltv.save(make(), path)
+        return ltv.load(path)
+
+    return made_once
 
 
 @pytest.fixture(scope="session")
-def grouped_fit(cdnow) -> xr.DataTree:
-    return ltv.fit(cdnow, ltv.load_spec("by_group"), seed=20240501, progress=False)
+def pooled_fit(cdnow, once) -> xr.DataTree:
+    return once("pooled", lambda: ltv.fit(cdnow, ltv.load_spec("pooled"), seed=20240501, progress=False))
+
+
+@pytest.fixture(scope="session")
+def grouped_fit(cdnow, once) -> xr.DataTree:
+    return once("grouped", lambda: ltv.fit(cdnow, ltv.load_spec("by_group"), seed=20240501, progress=False))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Every notebook runs from top to bottom, in order, without a warning."""
 
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -32,10 +33,9 @@ def ran():
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    done = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plt, "show", lambda *_, **__: None)
-        yield lambda notebook: done[notebook] if notebook in done else done.setdefault(notebook, run(notebook))
+        yield cache(run)
     plt.close("all")
 
 

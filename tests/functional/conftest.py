@@ -34,10 +34,9 @@ def small_spec() -> ltv.ModelSpec:
 
 
 @pytest.fixture(scope="session")
-def small_fit(small_summary, small_spec) -> xr.DataTree:
-    fit = ltv.fit(
-        small_summary, small_spec, seed=1, sampler={"chains": 2, "tune": 300, "draws": 300}, progress=False
-    )
+def small_fit(small_summary, small_spec, once) -> xr.DataTree:
+    sampler = {"chains": 2, "tune": 300, "draws": 300}
+    fit = once("small", lambda: ltv.fit(small_summary, small_spec, seed=1, sampler=sampler, progress=False))
     assert ltv.check(fit).passed
     return fit
 

@@ -1,9 +1,9 @@
 """The whole line from the command line: log -> summary -> fit -> checks -> scores."""
 
 import json
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +194,8 @@ def test_a_fit_that_fails_is_kept_to_be_looked_at(line, tmp_path):
     place = (
         "--spec",
         tmp_path / "strict.toml",
+        "--chains",
+        "2",
         "--tune",
         "50",
         "--draws",
@@ -270,16 +272,22 @@ def test_the_version_is_that_of_the_package():
     assert run("--version").stdout == f"bayesltv {version('bayesltv')}\n"
 
 
+def seconds_worked() -> float:
+    """Processor time of the commands so far: a busy machine makes none of them longer."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_help_comes_at_once():
-    """The commands load what they need when they run: within a second, and half of that is Python."""
+    """The commands load what they need when they run: within a second of work, half of which is Python's."""
 
     def seconds() -> float:
-        began = time.perf_counter()
+        began = seconds_worked()
         done = subprocess.run(
             [sys.executable, "-m", "bayesltv", "score", "--help"], capture_output=True, text=True, check=True
         )
         assert "--decision" in done.stdout
-        return time.perf_counter() - began
+        return seconds_worked() - began
 
     assert min(seconds() for _ in range(3)) < 1.0
 

@@ -6,6 +6,8 @@ import pytest
 
 import bayesltv as ltv
 
+CENT = 0.01
+"""Closer than this is equal: a customer all but surely gone is worth a millionth of it, to no digit."""
 TERMS = {"horizon": "26 weeks", "annual_discount_rate": 0.1, "margin": 0.3, "seed": 4}
 
 
@@ -61,7 +63,7 @@ def test_amounts_times_100_give_value_times_100(cdnow_log, cdnow, pooled_fit, de
     fit = ltv.fit(summary, ltv.load_spec("pooled"), seed=31, progress=False)
     dear, cheap = scored(fit, summary, decision), scored(pooled_fit, cdnow, decision)
     # two independent runs: the Monte Carlo error of a posterior mean is about a per cent of an sd of 5 %
-    np.testing.assert_allclose(dear["ltv_mean"], 100 * cheap["ltv_mean"], rtol=0.03)
+    np.testing.assert_allclose(dear["ltv_mean"], 100 * cheap["ltv_mean"], rtol=0.03, atol=CENT)
     total = dear.totals["value"].sum(("group", "tier")), cheap.totals["value"].sum(("group", "tier"))
     error = np.hypot(float(total[0].std()), 100 * float(total[1].std())) / np.sqrt(400)
     assert abs(float(total[0].mean()) - 100 * float(total[1].mean())) < 4.5 * error
@@ -73,7 +75,7 @@ def test_days_and_weeks_give_the_same_scores_from_the_same_spec_file(cdnow_log, 
     daily, weekly = scored(fit, days, decision), scored(pooled_fit, cdnow, decision)
     for column in ("p_alive", "p_purchase_30d", "p_purchase_90d", "p_purchase_horizon"):
         np.testing.assert_allclose(daily[column], weekly[column], atol=0.01)
-    np.testing.assert_allclose(daily["ltv_mean"], weekly["ltv_mean"], rtol=0.03)
+    np.testing.assert_allclose(daily["ltv_mean"], weekly["ltv_mean"], rtol=0.03, atol=CENT)
     wait = daily["next_purchase_days_p50"].to_numpy(), weekly["next_purchase_days_p50"].to_numpy()
     both = np.isfinite(wait[0]) & np.isfinite(wait[1])
     # where little more than half ever buy again the curve is flat at its median: anybody's guess

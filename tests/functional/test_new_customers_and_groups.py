@@ -8,7 +8,7 @@ import bayesltv as ltv
 from bayesltv.prediction.new_groups import place
 from bayesltv.prediction.population import population_of, read_posterior
 
-QUICK = {"tune": 500, "draws": 500}
+QUICK = {"chains": 2, "tune": 400, "draws": 500}
 TERMS = {"horizon": "39 weeks", "annual_discount_rate": 0.0, "margin": 1.0, "seed": 2}
 
 

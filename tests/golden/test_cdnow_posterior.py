@@ -68,14 +68,15 @@ def test_loo_from_cells_equals_loo_of_every_customer(pooled_fit, cdnow):
     import arviz as az
     import xarray as xr
 
-    cells = ltv.log_likelihood(pooled_fit, cdnow)["purchase"].to_dataset()
+    fit = pooled_fit.isel(draw=slice(None, None, 4))  # PSIS of every customer takes its time
+    cells = ltv.log_likelihood(fit, cdnow)["purchase"].to_dataset()
     every = cells["log_likelihood"].isel(
         unit=np.repeat(np.arange(cells.sizes["unit"]), cells["customers"].values)
     )
-    tree = pooled_fit.copy()
+    tree = fit.copy()
     tree["log_likelihood"] = xr.DataTree(xr.Dataset({"purchase": every}))
     expected = az.loo(tree)
-    ours = ltv.loo(pooled_fit, cdnow)
+    ours = ltv.loo(fit, cdnow)
     assert ours["purchase"].n_data_points == 2357
     assert ours["purchase"].elpd == pytest.approx(expected.elpd, rel=1e-8)
     assert ours["purchase"].se == pytest.approx(expected.se, rel=1e-8)

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from helpers import point_fit
 from rich.console import Console
 
 import bayesltv as ltv
 from bayesltv.checks.run import with_checks
 from bayesltv.prediction.gate import require_passed
+from helpers import point_fit
 
 PARAMETERS = {"r": 0.24, "alpha": 4.4, "a": 0.79, "b": 2.4, "p": 6.2, "q": 3.7, "v": 15.4}
 
@@ -88,7 +88,9 @@ def test_a_parameter_that_is_not_a_number_fails():
     assert {"rhat", "ess_bulk"} <= failed(fit)
 
 
-@pytest.mark.parametrize(("khat", "passes"), [(0.3, True), (0.69, True), (0.71, False), (np.nan, False), (np.inf, False)])
+@pytest.mark.parametrize(
+    ("khat", "passes"), [(0.3, True), (0.69, True), (0.71, False), (np.nan, False), (np.inf, False)]
+)
 def test_the_importance_weights_of_a_laplace_fit_gate(khat, passes):
     report = ltv.check(weighted_fit(khat))
     assert report["pareto_k"].passed == passes

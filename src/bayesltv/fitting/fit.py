@@ -77,8 +77,8 @@ def fit(
     problem = make_problem(summary, spec, time_unit=time_unit)
     if method == "laplace" and problem.spec.groups:
         raise FitError(
-            f"method='laplace' is not near enough to a posterior pooled over {', '.join(problem.spec.groups)} (12 of 2,000 "
-            "draws were effective with 5 groups): use method='nuts', or a spec without groups"
+            "method='laplace' is not near enough to a posterior pooled over "
+            f"{', '.join(problem.spec.groups)} (12 of 2,000 draws were effective with 5 groups): use method='nuts', or a spec without groups"
         )
     settings = problem.spec.sampler.overridden(sampler or {})
     warn_of_thin_data(problem)

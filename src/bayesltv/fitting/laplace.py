@@ -1,9 +1,10 @@
 """A near-exact posterior in seconds: mode and curvature, put right by Pareto-smoothed importance sampling.
 
-Draws come from a multivariate t at the mode, with the inverse Hessian as its scale; smoothed importance weights
-(Vehtari, Simpson, Gelman, Yao & Gabry 2024) turn them into draws of the posterior, and the tail shape k-hat of the
-weights says whether they can. With groups they cannot: pooling scales make the posterior far from normal, and 12 of
-2,000 draws remained effective with 5 groups. Grouped specs are refused before anything is computed.
+Draws come from a multivariate t at the mode, with the inverse Hessian as its scale; smoothed importance
+weights (Vehtari, Simpson, Gelman, Yao & Gabry 2024) turn them into draws of the posterior, and the tail shape
+k-hat of the weights says whether they can. With groups they cannot: pooling scales make the posterior far
+from normal, and 12 of 2,000 draws remained effective with 5 groups. Grouped specs are refused before anything
+is computed.
 """
 
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ def smoothed_weights(log_ratio: Floats) -> tuple[Floats, float]:
 
 
 def resample(weights: Floats, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return `size` positions by systematic resampling: each occurs its expected number of times, up to one."""
+    """Return `size` positions by systematic resampling: each about its expected number of times."""
     ladder = (rng.uniform() + np.arange(size)) / size
     places = np.searchsorted(np.cumsum(weights), ladder)
     return np.minimum(places, weights.size - 1).astype(np.int64)
@@ -119,9 +120,10 @@ def _inverse_hessian(density: Density, point: Floats) -> Floats:
         np.linalg.cholesky(hessian)
     except np.linalg.LinAlgError:
         raise FitError(
-            "the posterior has no mode with proper curvature, so that it is not near a normal: use method='nuts'"
+            "the posterior has no mode with proper curvature, so that it is not near a normal: "
+            "use method='nuts'"
         ) from None
-    inverse: Floats = np.linalg.inv(hessian)
+    inverse: Floats = np.linalg.inv(hessian).astype(np.float64)
     return inverse
 
 

@@ -91,17 +91,18 @@ def median_wait(alive, shape, rate):
     Returns
     -------
     float
-        NaN where the customer more likely than not never buys again. Newton's steps on a concave curve from
-        the left: they rise and never overshoot.
+        NaN where the customer more likely than not never buys again. Newton's steps in ln s, from the closed
+        form at the averages of the parameters.
     """
-    if alive.mean() <= 0.5:
+    ever = alive.mean()
+    if ever <= 0.5:
         return np.nan
-    wait = 0.0
+    wait = rate.mean() * math.expm1(-math.log1p(-0.5 / ever) / shape.mean())
     for _ in range(_STEPS):
         bought, slope = _bought_by(wait, alive, shape, rate)
-        step = (0.5 - bought) / slope
-        wait += step
-        if step <= 1e-10 * wait:
+        step = max(-1.0, min(1.0, (0.5 - bought) / (slope * wait)))
+        wait *= math.exp(step)
+        if abs(step) <= 1e-10:
             break
     return wait
 

@@ -41,7 +41,7 @@ class Customers:
     def __len__(self) -> int:
         return int(self.ids.size)
 
-    def rows(self, chosen: slice) -> "Customers":
+    def rows(self, chosen: slice | NDArray[np.int64]) -> "Customers":
         """Return some of the customers."""
         return Customers(
             self.ids[chosen], np.ascontiguousarray(self.histories[:, chosen]), self.group[chosen]

@@ -1,7 +1,7 @@
 """``score``: one flat row per customer, and totals per draw beside it."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,7 @@ from bayesltv.prediction.new_groups import UnknownGroups, place
 from bayesltv.prediction.population import Population, Posterior, population_of, read_posterior
 from bayesltv.prediction.terms import Terms, terms_of
 from bayesltv.prediction.tiers import tier_labels, tier_probabilities
-from bayesltv.prediction.totals import Totals, add_up, combine, labelled, step_of
+from bayesltv.prediction.totals import Totals, add_up, labelled, step_of
 from bayesltv.spec.decision_spec import DecisionSpec
 from bayesltv.units import DAYS_PER
 
@@ -217,10 +217,7 @@ def score(
     scorer = make_scorer(posterior, population, decision, seed=seed)
     _warn_of_missing_money(population, decision)
     size = block_size(population.draws.size, block)
-    walked = walk(people, scorer, block=size, threads=threads)
-    parts = list(_reported(walked, progress)) or [scorer(people)]
-    columns = {name: np.concatenate([part[name] for part, _ in parts]) for name in parts[0][0]}
-    totals = combine((part for _, part in parts), scorer.empty_totals())
+    columns, totals = _walked(people, scorer, block=size, threads=threads, progress=progress)
     end = resolve_observation_end(checked, observation_end)
     table = ScoreTable({**_known(checked, posterior, fit, end), **columns})
     table = ScoreTable(_with_known_last(table))
@@ -232,14 +229,30 @@ def score(
     return table
 
 
-def _reported(
-    parts: Iterable[tuple[Columns, Totals]], progress: Callable[[int], None] | None
-) -> Iterator[tuple[Columns, Totals]]:
-    """Yield what is there to yield, and tell how many customers that were."""
-    for columns, totals in parts:
-        yield columns, totals
+def _walked(
+    people: Customers,
+    scorer: Scorer,
+    *,
+    block: int,
+    threads: int | None,
+    progress: Callable[[int], None] | None,
+) -> tuple[Columns, Totals]:
+    """Return the columns of all customers in their order, and their totals.
+
+    Blocks go through the customers sorted by history, so that equal histories meet in a block and
+    their closed forms are evaluated once.
+    """
+    order = np.lexsort((*people.histories[3::-1], people.group))
+    totals, parts = scorer.empty_totals(), []
+    for columns, part in walk(people.rows(order), scorer, block=block, threads=threads):
+        parts.append(columns)
+        totals = totals + part
         if progress is not None:
-            progress(int(totals.customers.sum()))
+            progress(int(part.customers.sum()))
+    parts = parts or [scorer(people)[0]]
+    columns = {name: np.concatenate([each[name] for each in parts]) for name in parts[0]}
+    place = np.argsort(order)
+    return {name: values[place] for name, values in columns.items()}, totals
 
 
 def _known(

@@ -1,6 +1,6 @@
 """Totals per draw, which cannot be rebuilt from customers' quantiles: exact, whatever the order of rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,14 +73,6 @@ def add_up(
         for at, values in enumerate(counted):
             sums[at, g, k] = values[mine].sum(axis=0, dtype=np.int64)
     return Totals(sums, customers, step)
-
-
-def combine(parts: Iterable[Totals], empty: Totals) -> Totals:
-    """Return the sum of all parts; `empty` where there are none."""
-    total = empty
-    for part in parts:
-        total = total + part
-    return total
 
 
 def labelled(totals: Totals, groups: Sequence[str], tiers: Sequence[str], *, with_money: bool) -> xr.Dataset:

@@ -1,0 +1,94 @@
+"""The README's examples run as they stand, and what it says of files, columns and codes is so."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import bayesltv as ltv
+from bayesltv import errors
+from bayesltv.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+QUICK = ("--chains", "4", "--tune", "400", "--draws", "300")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+
+
+def commands():
+    """The lines of the README that call `bayesltv`, as lists of arguments."""
+    return [
+        shlex.split(line)[1:]
+        for block in blocks("sh")
+        for line in block.splitlines()
+        if line.startswith("bayesltv")
+    ]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """What the Python blocks leave behind, run one after the other in a folder of their own."""
+    space = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("readme"))
+        for number, block in enumerate(blocks("python")):
+            exec(compile(block, f"README.md, python block {number}", "exec"), space)
+        assert Path("scores.parquet").exists()
+    return space
+
+
+def test_python_examples_run_and_score_every_customer(ran):
+    assert len(ran["scores"]) == ran["summary"].shape[0] == 2357
+    assert ltv.check(ran["fit"]).passed
+    assert 0.5 < float(ran["at_least_ten"].item()) < 1
+    assert 0.5 < float(ran["worth_100"].item()) < 1
+
+
+def test_the_table_of_columns_names_every_column_of_a_score_table(ran):
+    listed = set(re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (`.*?) \|", README, flags=re.MULTILINE))))
+    columns = {name for name in ran["scores"].columns if not name.startswith("p_tier_")}
+    assert columns <= listed
+    assert "`p_tier_<tier>`" in README
+
+
+def test_the_command_lines_run_in_the_order_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ltv.load_cdnow().to_csv("log.csv", index=False)
+    lines = commands()
+    assert [line[0] for line in lines[:4]] == ["summarize", "fit", "check", "score"]
+    for line in lines:
+        done = CliRunner().invoke(app, [*line, *(QUICK if line[0] == "fit" else ())])
+        assert done.exit_code == 0, f"bayesltv {shlex.join(line)}\n{done.output}"
+    assert Path("scores.parquet").exists()
+
+
+def test_the_table_of_exit_codes_names_every_code():
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", README, flags=re.MULTILINE)}
+    family = [each for each in vars(errors).values() if isinstance(each, type)]
+    codes = {each.exit_code for each in family if issubclass(each, errors.BayesltvError)}
+    assert codes | {0, 2, 130} == listed
+
+
+def test_files_and_targets_that_are_named_exist():
+    for path in re.findall(r"\]\(([\w./-]+)\)", README):
+        assert (ROOT / path).exists(), path
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    for target in re.findall(
+        r"`?make ([a-z-]+)", "\n".join([*blocks("sh"), *re.findall(r"`make [a-z-]+`", README)])
+    ):
+        assert target in targets, target
+
+
+def test_every_floor_is_in_the_figure():
+    floors = {path.name for path in (ROOT / "src/bayesltv").iterdir() if (path / "__init__.py").exists()}
+    assert all(re.search(rf"\b{floor}\b", README.split("## Where things are")[1]) for floor in floors)
+
+
+def test_pictures_are_small():
+    for picture in (ROOT / "docs/figures").iterdir():
+        assert picture.stat().st_size < 200_000
