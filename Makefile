@@ -8,7 +8,8 @@ READY := .venv/.ready
 BIN := .venv/bin
 DEMO_DIR := bayesltv-demo
 PYTEST_ARGS :=
-WORKERS := -n 2 --dist loadfile
+# Folder by folder: the files with fits come first, and the many quick ones fill what time is left on either side.
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 NOTEBOOKS := $(wildcard notebooks/*.py)
 BENCHMARKS := $(wildcard benchmarks/bench_*.py)
 

@@ -42,7 +42,7 @@ def total_of(scores: ScoreTable, name: str) -> tuple[float, float, float]:
 
 
 def tiers_table(scores: ScoreTable) -> Table:
-    """Return the tiers from high to low: customers, and what is expected of them together."""
+    """Return the tiers from high to low, and all: customers, and what is expected of them together."""
     unit = f", {scores.attrs['currency']}" if scores.attrs["currency"] else ""
     table = Table(title=f"Value within {scores.attrs['horizon']}{unit}", title_justify="left")
     for heading in ("tier", "customers", "all together", "90 % interval"):
@@ -53,6 +53,9 @@ def tiers_table(scores: ScoreTable) -> Table:
         table.add_row(
             name, f"{int(customers.sel(tier=name)):,}", f"{middle:,.0f}", f"{low:,.0f} to {high:,.0f}"
         )
+    low, middle, high = total_of(scores, "value")
+    table.add_section()
+    table.add_row("all", f"{int(customers.sum()):,}", f"{middle:,.0f}", f"{low:,.0f} to {high:,.0f}")
     return table
 
 

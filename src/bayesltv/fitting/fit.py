@@ -78,7 +78,8 @@ def fit(
     if method == "laplace" and problem.spec.groups:
         raise FitError(
             "method='laplace' is not near enough to a posterior pooled over "
-            f"{', '.join(problem.spec.groups)} (12 of 2,000 draws were effective with 5 groups): use method='nuts', or a spec without groups"
+            f"{', '.join(problem.spec.groups)} (12 of 2,000 draws were effective with 5 groups): "
+            "use method='nuts', or a spec without groups"
         )
     settings = problem.spec.sampler.overridden(sampler or {})
     warn_of_thin_data(problem)

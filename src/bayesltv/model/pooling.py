@@ -18,7 +18,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pymc_extras.prior import Prior
+from pymc.distributions import transforms
 
 from bayesltv.data.cells import Cells
 from bayesltv.kernels.scales import shifted
@@ -53,10 +53,15 @@ OFFSET = "_offset_"
 
 
 def prior_variable(name: str, prior: PriorSpec) -> Tensor:
-    """Add the random variable `name` with this prior to the model in context."""
+    """Add the random variable `name` with this prior to the model in context.
+
+    The sampler's scale is always log odds or log. PyMC's own choice is not enough: its LogitNormal has no transform,
+    and a sampler runs into the walls at 0 and 1.
+    """
     # float64 arrays: PyMC takes logs of plain Python floats in single precision
     numbers = {key: np.float64(value) for key, value in prior.parameters.items()}
-    return Prior(prior.family, **numbers).create_variable(name)
+    scale = transforms.logodds if prior.support == "unit" else transforms.log
+    return getattr(pm, prior.family)(name, default_transform=scale, **numbers)
 
 
 def scale_variable(scale: str, spec: ModelSpec, cells: Cells) -> Tensor:

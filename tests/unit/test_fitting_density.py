@@ -1,0 +1,140 @@
+"""The sampler's density is the PyMC model's, and pooled effects are what the model says they are."""
+
+import numpy as np
+import pymc as pm
+import pytest
+from scipy import stats
+
+import bayesltv as ltv
+from bayesltv.data.cells import make_cells
+from bayesltv.data.groups import Groups
+from bayesltv.fitting.density import make_density
+from bayesltv.model.build import make_problem, model_of
+from bayesltv.model.pooling import level_errors, zero_sum_basis
+from bayesltv.model.prior_draws import draw_prior
+
+
+def by_value_variable(model, point):
+    """Split a flat point over the model's unconstrained variables."""
+    parts, start = {}, 0
+    initial = model.initial_point(0)
+    for variable in model.continuous_value_vars:
+        shape = np.shape(initial[variable.name])
+        size = int(np.prod(shape, dtype=int))
+        parts[variable.name] = point[start : start + size].reshape(shape)
+        start += size
+    return parts
+
+
+@pytest.mark.parametrize("name", ["pooled", "by_group", "mbg_pooled", "mbg_by_group"])
+def test_density_is_the_log_probability_of_the_pymc_model(cdnow, name):
+    model = ltv.build_model(cdnow, ltv.load_spec(name))
+    density = make_density(model)
+    whole = model.compile_logp(mode="FAST_COMPILE")  # the Op in plain Python, no numba, no split
+    rng = np.random.default_rng(3)
+    for _ in range(3):
+        point = density.start + 0.5 * rng.standard_normal(density.size)
+        value, gradient = density(point)
+        assert value == pytest.approx(float(whole(by_value_variable(model, point))), rel=1e-10)
+        direction = rng.standard_normal(density.size)
+        step = 1e-5
+        slope = (density(point + step * direction)[0] - density(point - step * direction)[0]) / (2 * step)
+        assert gradient @ direction == pytest.approx(slope, rel=1e-5)
+
+
+def test_further_potentials_of_a_user_are_part_of_the_density(cdnow):
+    spec = ltv.load_spec("pooled")
+    plain = ltv.build_model(cdnow, spec)
+    with ltv.build_model(cdnow, spec) as tilted:
+        pm.Potential("belief", -100.0 * (tilted["purchase_rate"] - 0.06) ** 2)
+    point = make_density(plain).start + 0.1
+    rate = make_density(plain).expand(point)["purchase_rate"]
+    difference = make_density(tilted)(point)[0] - make_density(plain)(point)[0]
+    assert difference == pytest.approx(-100.0 * float(rate - 0.06) ** 2, rel=1e-6)
+
+
+def test_a_point_far_out_is_improbable_and_quickly_said_to_be_so(cdnow):
+    density = make_density(ltv.build_model(cdnow, ltv.load_spec("pooled")))
+    value, _ = density(density.start + 800.0)
+    assert not value > -1e5
+
+
+@pytest.mark.parametrize("levels", [2, 3, 12])
+def test_the_basis_spans_deviations_that_sum_to_zero_with_equal_variance(levels):
+    precision = np.geomspace(1.0, 1e4, levels)
+    basis, information = zero_sum_basis(precision)
+    assert basis.shape == (levels, levels - 1)
+    np.testing.assert_allclose(basis.sum(axis=0), 0.0, atol=1e-12)
+    np.testing.assert_allclose(basis.T @ basis, np.eye(levels - 1), atol=1e-12)
+    np.testing.assert_allclose(np.diag(basis @ basis.T), 1 - 1 / levels, atol=1e-12)
+    np.testing.assert_allclose(
+        basis.T @ np.diag(precision) @ basis, np.diag(information), rtol=1e-9, atol=1e-6
+    )
+
+
+def test_levels_with_more_repeaters_are_thought_to_be_better_known(cdnow):
+    cells = make_cells(cdnow, ["cohort"], with_spend=True)
+    repeaters = cdnow[cdnow["frequency"] > 0].groupby("cohort").size()
+    errors = level_errors("purchase_rate", "cohort", cells)
+    assert np.argmin(errors) == np.argmax(repeaters.to_numpy())
+
+
+def test_prior_draws_follow_the_priors_of_the_model(cdnow):
+    problem = make_problem(cdnow, ltv.load_spec("by_group"))
+    drawn = draw_prior(problem.spec, problem.cells.groups, draws=2000, rng=np.random.default_rng(1))
+    with model_of(problem) as model:
+        names = (
+            "purchase_rate",
+            "dropout_mean",
+            "purchase_rate_sd_cohort",
+            "purchase_rate_effect_cohort",
+            "alpha",
+            "b",
+        )
+        pymc_draws = dict(
+            zip(
+                names,
+                pm.draw([model[name] for name in names], draws=2000, random_seed=2, mode="FAST_COMPILE"),
+                strict=True,
+            )
+        )
+    for name, values in zip(names, drawn_by_pymc, strict=True):
+        ours, theirs = drawn[name].values.reshape(2000, -1)[:, 0], values.reshape(2000, -1)[:, 0]
+        assert stats.ks_2samp(ours, theirs).pvalue > 1e-4, name
+    effects = drawn["purchase_rate_effect_cohort"].values
+    np.testing.assert_allclose(effects.sum(axis=-1), 0.0, atol=1e-12)
+
+
+def test_an_effect_is_on_the_link_of_its_scale(cdnow):
+    problem = make_problem(cdnow, ltv.load_spec("by_group"))
+    drawn = draw_prior(problem.spec, problem.cells.groups, draws=50, rng=np.random.default_rng(4)).isel(
+        chain=0
+    )
+    mean = (drawn["a"] / (drawn["a"] + drawn["b"])).rename(group="cohort")
+    logit = np.log(mean / (1 - mean)) - np.log(drawn["dropout_mean"] / (1 - drawn["dropout_mean"]))
+    np.testing.assert_allclose(logit.values, drawn["dropout_mean_effect_cohort"].values, rtol=1e-6, atol=1e-9)
+
+
+def test_one_population_has_no_group_dimension(cdnow):
+    problem = make_problem(cdnow, ltv.load_spec("pooled"))
+    assert problem.cells.groups == Groups((), ((),))
+    assert draw_prior(problem.spec, problem.cells.groups, draws=5, rng=np.random.default_rng(1))[
+        "r"
+    ].dims == ("chain", "draw")
+
+
+def test_every_scale_is_sampled_without_walls(cdnow):
+    """PyMC's LogitNormal comes without a transform: the density must be proper wherever the sampler steps."""
+    density = make_density(ltv.build_model(cdnow, ltv.load_spec("by_group")))
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        value, gradient = density(density.start + 3 * rng.standard_normal(density.size))
+        assert np.isfinite(value)
+        assert np.isfinite(gradient).all()
+
+
+@pytest.mark.slow
+def test_the_model_is_an_ordinary_pymc_model_that_pymc_can_sample(cdnow):
+    with ltv.build_model(cdnow, ltv.load_spec("pooled")):
+        tree = pm.sample(draws=200, tune=300, chains=2, cores=1, random_seed=1, progressbar=False)
+    assert float(np.log(tree["posterior"]["r"]).mean()) == pytest.approx(np.log(0.2425945), abs=0.05)
