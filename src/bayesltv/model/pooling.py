@@ -55,8 +55,8 @@ OFFSET = "_offset_"
 def prior_variable(name: str, prior: PriorSpec) -> Tensor:
     """Add the random variable `name` with this prior to the model in context.
 
-    The sampler's scale is always log odds or log. PyMC's own choice is not enough: its LogitNormal has no transform,
-    and a sampler runs into the walls at 0 and 1.
+    The sampler's scale is always log odds or log. PyMC's own choice is not enough: its LogitNormal has no
+    transform, and a sampler runs into the walls at 0 and 1.
     """
     # float64 arrays: PyMC takes logs of plain Python floats in single precision
     numbers = {key: np.float64(value) for key, value in prior.parameters.items()}
