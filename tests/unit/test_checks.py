@@ -57,6 +57,16 @@ def test_a_chain_that_is_elsewhere_fails_rhat():
     assert "rhat" in failed(noisy_fit(shift=3.0))
 
 
+def test_the_worst_of_many_levels_is_named():
+    fit = noisy_fit()
+    rng = np.random.default_rng(3)
+    effects = rng.standard_normal((4, 500, 3))
+    effects[0, :, 1] += 3.0
+    dataset = fit["posterior"].to_dataset().assign(effect=(("chain", "draw", "shop"), effects))
+    fit["posterior"] = xr.DataTree(dataset.assign_coords(shop=["a", "b", "c"]))
+    assert "effect [b]" in ltv.check(fit)["rhat"].summary
+
+
 def test_few_draws_fail_the_effective_sample_sizes():
     assert {"ess_bulk", "ess_tail"} <= failed(noisy_fit(draws=50))
 

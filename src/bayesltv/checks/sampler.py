@@ -141,7 +141,15 @@ def _extreme(figures: xr.Dataset, pick: Callable[..., np.float64]) -> tuple[floa
     worst = {str(name): float(pick(array.values)) for name, array in figures.data_vars.items()}
     broken = [name for name, value in worst.items() if np.isnan(value)]
     name = broken[0] if broken else next(n for n in worst if worst[n] == pick(np.array(list(worst.values()))))
-    return worst[name], name
+    return worst[name], name + _level(figures[name], worst[name])
+
+
+def _level(figures: xr.DataArray, value: float) -> str:
+    """Return " [level]" of the first element that has this figure; nothing for a scalar."""
+    if figures.ndim != 1:
+        return ""
+    at = int(np.argmax(np.isnan(figures.values) if np.isnan(value) else figures.values == value))
+    return f" [{figures[figures.dims[0]].values[at]}]"
 
 
 def _posterior(fit: xr.DataTree) -> xr.Dataset:
