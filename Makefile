@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check floors format lock notebooks bench figures clean
+.PHONY: help setup demo test test-fast test-slow check floors format lock notebooks bench figures clean
 
 READY := .venv/.ready
 BIN := .venv/bin
@@ -31,6 +31,9 @@ demo: $(READY) ## Run everything on real purchases, into DEMO_DIR=bayesltv-demo
 
 test: $(READY) ## Run all tests but the slow ones (more options: PYTEST_ARGS="-n 0 -k cells")
 	$(TEST_ENV) $(BIN)/pytest -m "not slow" $(WORKERS) $(PYTEST_ARGS)
+
+test-fast: $(READY) ## Run the tests of single parts only: units and properties
+	$(TEST_ENV) $(BIN)/pytest -m "not slow" $(WORKERS) $(PYTEST_ARGS) tests/unit tests/property
 
 test-slow: $(READY) ## Run the slow tests: recovery of known parameters, calibration
 	$(TEST_ENV) $(BIN)/pytest -m slow $(PYTEST_ARGS)
