@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow check floors format lock notebooks bench figures clean
+.PHONY: help setup demo test test-fast test-slow check floors format lock notebooks bench bench-quick figures clean
 
 READY := .venv/.ready
 BIN := .venv/bin
@@ -18,7 +18,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 TEST_ENV := MPLBACKEND=Agg $(ONE_THREAD)
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with everything pinned
 
@@ -56,6 +56,9 @@ notebooks: $(READY) ## Run every notebook
 
 bench: $(READY) ## Run every benchmark (better with nothing else running)
 	@set -e; for benchmark in $(BENCHMARKS); do echo "$$benchmark"; $(TEST_ENV) $(BIN)/python "$$benchmark"; done
+
+bench-quick: $(READY) ## Run a small version of every benchmark
+	@set -e; for benchmark in $(BENCHMARKS); do echo "$$benchmark"; $(TEST_ENV) $(BIN)/python "$$benchmark" --quick; done
 
 figures: demo ## Renew the README's pictures from the demo's
 	cp $(DEMO_DIR)/figures/{ltv_intervals,tracking_cumulative}.png docs/figures/

@@ -14,17 +14,22 @@ most and the easiest; calling coverage above 94 % better, since intervals of cou
 necessity; or reading it as a comparison of models, which it is not: the posterior is one and the same.
 """
 
-import argparse
-import json
-
 import numpy as np
 
 import bayesltv as ltv
+import common
 from bayesltv.kernels.beta_geometric import p_alive
 from bayesltv.kernels.expectations import expected_over_horizon, work_space
 
 WEEKS = 39
 LEVELS = [0.03, 0.97]
+QUICK = {"chains": 2, "tune": 500, "draws": 100}
+COLUMNS = {
+    "interval": ("94 % interval of", ""),
+    "inside": ("inside", ".1%"),
+    "inside_of_those_who_came_back": ("of those who came back", ".1%"),
+    "mean_width": ("mean width", ".2f"),
+}
 
 
 def expected_purchases(summary, posterior):
@@ -50,12 +55,12 @@ def describe(values, actual):
     }
 
 
-def measure(seed=1):
+def measure(seed=1, sampler=None):
     log = ltv.load_cdnow()
     summary = ltv.summarize(log, observation_end="1997-09-30", time_unit="week")
     later = ltv.summarize(log, observation_end="1998-06-30", time_unit="week")
     actual = later["frequency"].to_numpy() - summary["frequency"].to_numpy()  # both sorted by customer_id
-    fit = ltv.fit(summary, ltv.load_spec("pooled"), seed=seed, progress=False)
+    fit = ltv.fit(summary, ltv.load_spec("pooled"), seed=seed, sampler=sampler, progress=False)
     terms = {"horizon": f"{WEEKS} weeks", "annual_discount_rate": 0.0, "margin": 1.0}
     draws = ltv.predict(fit, summary, seed=seed, **terms)["purchases"]
     predictive = draws.stack(sample=("chain", "draw")).transpose("customer_id", "sample").values
@@ -68,18 +73,17 @@ def measure(seed=1):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    as_json = parser.parse_args().json
-    result = measure()
-    if as_json:
-        print(json.dumps(result))
+    asked = common.parser(__doc__).parse_args()
+    result = measure(sampler=QUICK if asked.quick else None)
+    kinds = ("predictive", "expectation")
+    if asked.json:
+        rows = [{"interval": kind, **result[kind]} for kind in kinds]
+        made = common.envelope("bench_coverage", rows, columns=COLUMNS, question=__doc__.split("\n")[0])
+        common.write_json(asked.json, made)
         return
     print(f"{result['customers']:,} customers, {result['came_back']:,} came back within {WEEKS} weeks")
     print(f"{'94 % interval of':<18}{'inside':>9}{'of those who came back':>25}{'mean width':>13}")
-    for kind in ("predictive", "expectation"):
+    for kind in kinds:
         inside, back, width = result[kind].values()
         print(f"{kind:<18}{inside:>9.1%}{back:>25.1%}{width:>13.2f}")
 

@@ -94,13 +94,14 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, default=3, help="per spec")
+    parser.add_argument("--quick", action="store_true", help="one run per spec")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--one", choices=SPECS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
         print(json.dumps(run_one(asked.one)))
         return
-    results = measure(asked.runs)
+    results = measure(1 if asked.quick else asked.runs)
     if asked.json:
         print(json.dumps({"machine": machine(), "results": results}))
         return
