@@ -24,7 +24,7 @@ FLOORS = (
     ("prediction",),
     ("fitting",),
     ("checks",),
-    ("decide",),
+    ("decisions",),
     ("report",),
     ("engines",),
     ("pipeline",),
@@ -34,7 +34,7 @@ FLOORS = (
 )
 """From the ground up. The package itself is the roof: it offers everything, and nothing below imports it."""
 
-LIGHT_FLOORS = (*FLOORS[0], "kernels", "data", "spec", "prediction", "decide")
+LIGHT_FLOORS = (*FLOORS[0], "kernels", "data", "spec", "prediction", "decisions")
 """Any posterior with the right names will do for these, so none of them may need a sampler or its tools."""
 
 SAMPLING = (

@@ -1,4 +1,4 @@
-"""The decision file: what a customer's value means, and into which tiers it falls."""
+"""The decision file: what a customer's value means, into which tiers it falls, and what can be done."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -7,11 +7,15 @@ from typing import Any
 from bayesltv import units
 from bayesltv.errors import SpecError
 from bayesltv.spec import checked
+from bayesltv.spec.acquisition import AcquisitionSpec
+from bayesltv.spec.actions import ActionSpec, read_actions
+from bayesltv.spec.budget import BudgetSpec
 from bayesltv.spec.frozen import Plain, digest
+from bayesltv.spec.stages import StageSpec
 from bayesltv.spec.tiers import TierSpec
 from bayesltv.spec.toml_file import Table
 
-SECTIONS = ("decision", "value", "tiers")
+SECTIONS = ("decision", "value", "tiers", "stages", "actions", "budget", "acquisition")
 BASES = ("margin", "revenue")
 
 
@@ -105,8 +109,21 @@ class DecisionSpec:
     value : ValueSpec
     tiers : TierSpec, optional
         None: no tiers.
+    stages : StageSpec, optional
+        None: no stages.
+    actions : tuple of ActionSpec
+        What can be done, in the file's order.
+    budget : BudgetSpec, optional
+        None: no limit, nobody held out.
+    acquisition : AcquisitionSpec, optional
+        None: no costs of acquisition.
     title : str
         For people.
+
+    Raises
+    ------
+    SpecError
+        Where sections contradict each other.
 
     Examples
     --------
@@ -117,18 +134,33 @@ class DecisionSpec:
 
     value: ValueSpec
     tiers: TierSpec | None = None
+    stages: StageSpec | None = None
+    actions: tuple[ActionSpec, ...] = ()
+    budget: BudgetSpec | None = None
+    acquisition: AcquisitionSpec | None = None
     title: str = ""
 
     def __post_init__(self) -> None:
         checked.instance("value", self.value, ValueSpec)
-        if self.tiers is not None:
-            checked.instance("tiers", self.tiers, TierSpec)
+        for name, cls in _OPTIONAL.items():
+            if getattr(self, name) is not None:
+                checked.instance(name, getattr(self, name), cls)
+        object.__setattr__(self, "actions", tuple(self.actions))
+        for i, action in enumerate(self.actions):
+            checked.instance(f"actions[{i}]", action, ActionSpec)
         checked.instance("title", self.title, str)
+        check_actions(self.actions, self.value)
+        check_budget(self.budget, self.actions, self.value)
 
     def to_dict(self) -> dict[str, Plain]:
         """Return the decision as plain JSON types, laid out like a decision file, defaults written out."""
         stated: dict[str, Plain] = {"decision": {"title": self.title}, "value": self.value.to_dict()}
-        return stated if self.tiers is None else {**stated, "tiers": self.tiers.to_dict()}
+        for name in _OPTIONAL:
+            if getattr(self, name) is not None:
+                stated[name] = getattr(self, name).to_dict()
+        if self.actions:
+            stated["actions"] = {action.name: action.to_dict() for action in self.actions}
+        return stated
 
     def hash(self) -> str:
         """Return the SHA-256 of the canonical JSON of `to_dict`, 64 hexadecimal digits."""
@@ -157,6 +189,76 @@ class DecisionSpec:
         sections = table.tables(SECTIONS)
         head = table.table("decision")
         head.only(("title",))
-        tiers = TierSpec.read(sections["tiers"]) if "tiers" in sections else None
+        optional = {name: spec.read(sections[name]) for name, spec in _OPTIONAL.items() if name in sections}
+        actions = read_actions(sections["actions"]) if "actions" in sections else ()
         value = table.table("value").record(ValueSpec)
-        return cls(value=value, tiers=tiers, title=head.text("title", default=""))
+        with table.located():
+            return cls(value=value, actions=actions, title=head.text("title", default=""), **optional)
+
+
+def check_actions(actions: tuple[ActionSpec, ...], value: ValueSpec) -> None:
+    """Refuse actions that share a name, outlast the horizon, or lose on every sale.
+
+    Raises
+    ------
+    SpecError
+        Naming the action.
+    """
+    names = [action.name for action in actions]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SpecError(f"actions: {', '.join(twice)} stands twice")
+    horizon = value.horizon_in("day")
+    for action in actions:
+        where = f"actions.{action.name}"
+        if action.window_in("day", horizon) > horizon * (1 + 1e-9):
+            raise SpecError(
+                f"{where}.window = {action.window!r} is longer than the horizon {value.horizon!r}: "
+                "shorten it, or leave it out for an effect that lasts"
+            )
+        margin = value.margin_share
+        if action.discount >= margin and not action.loss_leader:
+            raise SpecError(
+                f"{where}.discount = {action.discount:g} is not below the margin of {margin:g}: every sale "
+                "that redeems it loses money. Make it smaller, or say loss_leader = true"
+            )
+        if margin + action.price - 1 <= 0:
+            raise SpecError(
+                f"{where}.price = {action.price:g} takes all of the margin of {margin:g}: every sale loses"
+            )
+
+
+def check_budget(budget: BudgetSpec | None, actions: tuple[ActionSpec, ...], value: ValueSpec) -> None:
+    """Refuse a budget in another currency, below an action's fixed cost, or with limits on no action.
+
+    Raises
+    ------
+    SpecError
+        Saying what contradicts what.
+    """
+    if budget is None:
+        return
+    if budget.currency is not None and value.currency is not None and budget.currency != value.currency:
+        raise SpecError(
+            f"budget.currency = {budget.currency!r}, but value.currency = {value.currency!r}: amounts are "
+            "never converted, state both in one currency"
+        )
+    for action in actions:
+        if budget.amount is not None and action.fixed >= budget.amount:
+            raise SpecError(
+                f"budget.amount = {budget.amount:g} does not exceed the fixed cost {action.fixed:g} of "
+                f"actions.{action.name}: raise it, or drop the action"
+            )
+    names = [action.name for action in actions]
+    for i, limit in enumerate(budget.limits):
+        if limit.action is not None:
+            checked.known(f"budget.limits[{i}].action", limit.action, names)
+
+
+_OPTIONAL: dict[str, Any] = {
+    "tiers": TierSpec,
+    "stages": StageSpec,
+    "budget": BudgetSpec,
+    "acquisition": AcquisitionSpec,
+}
+"""Sections that may be left out, each read by its own class."""
