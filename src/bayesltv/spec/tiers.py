@@ -12,7 +12,7 @@ from bayesltv.spec.frozen import Plain
 from bayesltv.spec.toml_file import Table
 
 KINDS = ("absolute",)
-_OWN_KEYS = ("kind", "cost")
+_OWN_KEYS = ("kind", "cost", "switching_cost")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -67,6 +67,8 @@ class TierSpec:
     cost : tuple of tuple of float
         ``cost[j][k]``: what it costs to label k a customer whose value falls into j, both from low to high,
         in any one unit. The default |j - k| makes the label the tier of the posterior median.
+    switching_cost : float
+        In the unit of `cost`: a refresh changes a label only where that saves more than this.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class TierSpec:
     tiers: tuple[Tier, ...]
     kind: str = "absolute"
     cost: tuple[tuple[float, ...], ...] = ()
+    switching_cost: float = 0.0
 
     def __post_init__(self) -> None:
         checked.known("kind", self.kind, KINDS)
@@ -92,6 +95,8 @@ class TierSpec:
         _check_order(self.tiers)
         cost = _checked_cost(self.cost, self.names) if self.cost else _distance(len(self.tiers))
         object.__setattr__(self, "cost", cost)
+        switching = checked.number("switching_cost", self.switching_cost, at_least=0.0)
+        object.__setattr__(self, "switching_cost", switching)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -111,7 +116,12 @@ class TierSpec:
     def to_dict(self) -> dict[str, Plain]:
         """Return the section as a decision file would state it, the cost always written out."""
         bands: dict[str, Plain] = {tier.name: tier.to_dict() for tier in reversed(self.tiers)}
-        return {"kind": self.kind, **bands, "cost": [list(row) for row in self.cost]}
+        return {
+            "kind": self.kind,
+            **bands,
+            "cost": [list(row) for row in self.cost],
+            "switching_cost": self.switching_cost,
+        }
 
     @classmethod
     def read(cls, table: Table) -> "TierSpec":
@@ -127,8 +137,9 @@ class TierSpec:
         cost = table.get("cost", list, "a list of rows of numbers") if "cost" in table else ()
         if cost == []:
             raise table.fail("must have a row for each tier", "cost")
+        switching = table.number("switching_cost") if "switching_cost" in table else 0.0
         with table.located():
-            return cls(_low_to_high(tiers, is_sorted=not table.is_file), kind, cost)
+            return cls(_low_to_high(tiers, is_sorted=not table.is_file), kind, cost, switching)
 
 
 def _read_tier(table: Table, name: str) -> Tier:
