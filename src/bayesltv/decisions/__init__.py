@@ -1,1 +1,1 @@
-"""From posteriors to money: actions, their profit and loss, and who gets which."""
+"""From posteriors to money: tiers, stages, actions with their profit and loss, and who gets which."""
