@@ -16,7 +16,8 @@ from bayesltv.kernels.random_numbers import exponential, gamma, open_stream, uni
 
 
 @compiled
-def _discounted_time(until, discount):
+def discounted_time(until, discount):
+    """Return ∫₀^until e^{−discount·s} ds: the present value of a unit of money per unit of time."""
     return until if discount == 0.0 else -math.expm1(-discount * until) / discount
 
 
@@ -105,4 +106,4 @@ def draw_futures(
                 if time == math.inf:
                     until = last
                 purchases[i, d], amount[i, d], value[i, d] = n, spent, margin * worth
-            value[i, d] -= service * _discounted_time(until, discount)
+            value[i, d] -= service * discounted_time(until, discount)

@@ -1,0 +1,308 @@
+"""What an action does to a customer's purchases and money, in closed form given the latents.
+
+An action changes the process. In a window W a customer who is alive buys at rate mλ, drops out after a
+purchase with probability p₁ = min(1, kp) and spends (1+s)ζ an order; for a time W' after it the rate is m'λ;
+then all is as it was. With discount rate δ and D(t, q) = (1 − e^{−qt})/q, a stretch of length t at rate u
+and dropout p that begins with weight w (discounting and survival) holds w·u·D(t, up + δ) discounted
+purchases, and the next one begins with weight w·e^{−(up+δ)t}.
+
+A customer who has dropped out comes back with probability ρ, buys at once, and if the coin after that
+purchase allows lives a second life at the rates λ₂ = m₂λ and p₂ = min(1, k₂p).
+"""
+
+import math
+
+import numpy as np
+
+from bayesltv.kernels.compile import compiled
+from bayesltv.kernels.futures import discounted_time
+from bayesltv.kernels.latents import draw_alive_and_rate, draw_dropout, draw_spend_rate
+from bayesltv.kernels.random_numbers import exponential, gamma, open_stream, uniform
+
+RATE, RATE_AFTER, DROPOUT, SPEND, MARGIN, REACTIVATION, SECOND_RATE, SECOND_DROPOUT, REDEMPTION = range(9)
+"""Rows of `effects`: m, m', k, 1+s, factor on the margin, ρ, m₂, k₂, chance that an order redeems."""
+WINDOW, AFTER, DEPTH, PER_REDEMPTION, SINGLE_USE, CAP, CONTACT, RUNNING, PRICE, WINS_BACK = range(10)
+"""Columns of `offers`, one row per action."""
+GAIN, NEW_DISCOUNT, SUBSIDY, CONTACTED, RAN, SERVED = range(6)
+"""Parts of the profit and loss: what is gained, and five costs that are taken off."""
+PARTS = 6
+
+
+@compiled
+def net_of(parts):
+    """Return what is left of the gain after all costs, always added in the same order."""
+    costs = parts[NEW_DISCOUNT] + parts[SUBSIDY] + parts[CONTACTED] + parts[RAN] + parts[SERVED]
+    return parts[GAIN] - costs
+
+
+@compiled
+def redemptions(rate, coin, redeems, single_use, until, discount):
+    """Return the expected discounted number of orders that redeem within `until`, of a customer alive at 0.
+
+    Where only one order can redeem, a customer who has not yet redeemed stops being one at the rate
+    u(r + (1−r)p): by redeeming or by dropping out.
+    """
+    leaves = redeems + (1.0 - redeems) * coin if single_use else coin
+    return redeems * rate * discounted_time(until, rate * leaves + discount)
+
+
+@compiled
+def capped_redemptions(state, lam, coin, shape, nu, lift, redeems, offer, discount):
+    """Return one customer's discounted redemptions in money, simulated order by order up to the cap."""
+    left, time, paid = offer[CAP], 0.0, 0.0
+    while left > 0.0:
+        time += exponential(state) / lam
+        if time >= offer[WINDOW]:
+            break
+        is_redeemed, amount = uniform(state) < redeems, gamma(state, shape) / nu
+        drops_out = uniform(state) < coin
+        if is_redeemed:
+            given = min(left, offer[DEPTH] * lift * amount + offer[PER_REDEMPTION])
+            left = 0.0 if offer[SINGLE_USE] > 0.0 else left - given
+            paid += given * math.exp(-discount * time)
+        if drops_out:
+            break
+    return paid
+
+
+@compiled
+def act_on_alive(state, lam, p, shape, nu, effect, offer, terms, parts):
+    """Fill the profit and loss of an action on a customer who is alive.
+
+    Parameters
+    ----------
+    state : ndarray of uint64, shape (4,)
+        Stream of the redemptions; used only where there is a cap.
+    lam, p, shape, nu : float
+        λ, dropout probability, and the gamma law of an order's amount.
+    effect : ndarray of float64, shape (9,)
+    offer : ndarray of float64, shape (10,)
+    terms : tuple of float
+        Horizon H, continuous discount rate δ, margin, service cost per unit of time alive.
+    parts : ndarray of float64, shape (6,)
+        Filled here, in money.
+    """
+    horizon, discount, margin, service = terms
+    window = min(offer[WINDOW], horizon)
+    zeta, coin = shape / nu, min(1.0, effect[DROPOUT] * p)
+    fast, later = effect[RATE] * lam, effect[RATE_AFTER] * lam
+    plain = lam * p + discount
+
+    time_without = discounted_time(horizon, plain)
+    leaving = fast * coin + discount
+    time_within = discounted_time(window, leaving)
+    weight = math.exp(-leaving * window)
+    stretch = min(offer[AFTER], horizon - window)
+    time_after = weight * discounted_time(stretch, later * p + discount)
+    weight *= math.exp(-(later * p + discount) * stretch)
+    time_rest = weight * discounted_time(horizon - window - stretch, plain)
+
+    earned = margin * effect[MARGIN] + offer[PRICE] - 1.0
+    after = later * time_after + lam * (time_rest - time_without)
+    parts[GAIN] = earned * effect[SPEND] * zeta * fast * time_within + margin * zeta * after
+    parts[CONTACTED] = offer[CONTACT]
+    parts[RAN] = offer[RUNNING] * time_within
+    parts[SERVED] = service * (time_within + time_after + time_rest - time_without)
+    parts[SUBSIDY], parts[NEW_DISCOUNT] = 0.0, 0.0
+    if offer[DEPTH] > 0.0 or offer[PER_REDEMPTION] > 0.0:
+        redeems, once = effect[REDEMPTION], offer[SINGLE_USE] > 0.0
+        if offer[CAP] < math.inf:
+            begin = state.copy()
+            given = capped_redemptions(state, fast, coin, shape, nu, effect[SPEND], redeems, offer, discount)
+            parts[SUBSIDY] = capped_redemptions(begin, lam, p, shape, nu, 1.0, redeems, offer, discount)
+        else:
+            lifted = offer[DEPTH] * effect[SPEND] * zeta + offer[PER_REDEMPTION]
+            given = lifted * redemptions(fast, coin, redeems, once, window, discount)
+            worth = offer[DEPTH] * zeta + offer[PER_REDEMPTION]
+            parts[SUBSIDY] = worth * redemptions(lam, p, redeems, once, window, discount)
+        parts[NEW_DISCOUNT] = given - parts[SUBSIDY]
+
+
+@compiled
+def act_on_lapsed(lam, p, zeta, effect, offer, terms, parts):
+    """Fill the profit and loss of an action on a customer who has dropped out; only a win-back brings any.
+
+    The purchase that redeems is made at once and counted once; a second life follows it with probability
+    1 − p₂.
+    """
+    horizon, discount, margin, service = terms
+    parts[:] = 0.0
+    parts[CONTACTED] = offer[CONTACT]
+    if offer[WINS_BACK] > 0.0:
+        back = effect[REACTIVATION]
+        rate, coin = effect[SECOND_RATE] * lam, min(1.0, effect[SECOND_DROPOUT] * p)
+        time = (1.0 - coin) * discounted_time(horizon, rate * coin + discount)
+        parts[GAIN] = back * margin * zeta * (1.0 + rate * time)
+        parts[NEW_DISCOUNT] = back * min(offer[CAP], offer[DEPTH] * zeta + offer[PER_REDEMPTION])
+        parts[SERVED] = back * service * time
+
+
+@compiled
+def evaluate_actions(
+    latent_keys,
+    redemption_keys,
+    draws,
+    customers,
+    group,
+    purchase,
+    spend,
+    terms,
+    effects,
+    offers,
+    cell,
+    eligible,
+    net,
+    means,
+):
+    """Fill the net value of each eligible action by draw, and the means of its parts over draws.
+
+    Parameters
+    ----------
+    latent_keys, redemption_keys : ndarray of uint64, shape (customer,)
+        Keys of the latent stream, which `predict` starts from too, and of the redemptions.
+    draws : ndarray of uint64, shape (draw,)
+        Number of each posterior draw.
+    customers : ndarray of float64, shape (6, customer)
+        x, k, t_x, T, count of positive repeat amounts, their sum.
+    group : ndarray of int32, shape (customer,)
+    purchase : ndarray of float64, shape (4, group, draw)
+        r, alpha (a rate), a, b.
+    spend : ndarray of float64, shape (3, group, draw)
+        p, q, v (a rate).
+    terms : tuple of float
+        Horizon H, continuous discount rate δ, margin, service cost per unit of time alive.
+    effects : ndarray of float64, shape (action, cell, draw, 9)
+    offers : ndarray of float64, shape (action, 10)
+    cell : ndarray of int32, shape (action, customer)
+        Cell of the test that the action's effects come from; 0 without one.
+    eligible : ndarray of bool, shape (customer, action)
+    net : ndarray of float64, shape (customer, action, draw)
+        Filled here; 0 where not eligible.
+    means : ndarray of float64, shape (customer, action, 6)
+        Filled here; 0 where not eligible.
+    """
+    latents, redeeming, parts = np.empty(4, np.uint64), np.empty(4, np.uint64), np.zeros(PARTS)
+    n_actions, n_draws = offers.shape[0], draws.size
+    net[:] = 0.0
+    means[:] = 0.0
+    for i in range(latent_keys.size):
+        if not eligible[i].any():
+            continue
+        for d in range(n_draws):
+            alive, lam, p, shape, nu = _latents(
+                latents, latent_keys[i], draws[d], customers[:, i], purchase[:, group[i], d],
+                spend[:, group[i], d],
+            )  # fmt: skip
+            for a in range(n_actions):
+                if eligible[i, a]:
+                    if offers[a, CAP] < math.inf:
+                        open_stream(redeeming, redemption_keys[i], draws[d])
+                    _act(
+                        redeeming,
+                        alive,
+                        lam,
+                        p,
+                        shape,
+                        nu,
+                        effects[a, cell[a, i], d],
+                        offers[a],
+                        terms,
+                        parts,
+                    )
+                    net[i, a, d] = net_of(parts)
+                    for part in range(PARTS):
+                        means[i, a, part] += parts[part]
+        for a in range(n_actions):
+            for part in range(PARTS):
+                means[i, a, part] /= n_draws
+
+
+@compiled
+def add_up_policies(
+    latent_keys,
+    redemption_keys,
+    draws,
+    customers,
+    group,
+    purchase,
+    spend,
+    terms,
+    effects,
+    offers,
+    cell,
+    assigned,
+    step,
+    sums,
+):
+    """Add a block's profit and loss to the totals of several policies, draw by draw.
+
+    The latents are drawn again from the same streams, so that nothing of size customers × actions × draws is
+    kept between two walks.
+
+    Parameters
+    ----------
+    latent_keys, redemption_keys, draws, customers, group, purchase, spend, terms, effects, offers, cell
+        As in `evaluate_actions`.
+    assigned : ndarray of int32, shape (policy, customer)
+        Number of the action; negative: none.
+    step : float
+        Money of one step of the sums.
+    sums : ndarray of int64, shape (policy, action, 6, draw)
+        Added to: exact, whatever the order.
+    """
+    latents, redeeming, parts = np.empty(4, np.uint64), np.empty(4, np.uint64), np.zeros(PARTS)
+    n_policies, n_actions = assigned.shape[0], offers.shape[0]
+    wanted, steps = np.zeros(n_actions, np.bool_), np.zeros((n_actions, PARTS), np.int64)
+    for i in range(latent_keys.size):
+        wanted[:] = False
+        for policy in range(n_policies):
+            if assigned[policy, i] >= 0:
+                wanted[assigned[policy, i]] = True
+        if not wanted.any():
+            continue
+        for d in range(draws.size):
+            alive, lam, p, shape, nu = _latents(
+                latents, latent_keys[i], draws[d], customers[:, i], purchase[:, group[i], d],
+                spend[:, group[i], d],
+            )  # fmt: skip
+            for a in range(n_actions):
+                if wanted[a]:
+                    if offers[a, CAP] < math.inf:
+                        open_stream(redeeming, redemption_keys[i], draws[d])
+                    _act(
+                        redeeming,
+                        alive,
+                        lam,
+                        p,
+                        shape,
+                        nu,
+                        effects[a, cell[a, i], d],
+                        offers[a],
+                        terms,
+                        parts,
+                    )
+                    for part in range(PARTS):
+                        steps[a, part] = round(parts[part] / step)
+            for policy in range(n_policies):
+                a = assigned[policy, i]
+                if a >= 0:
+                    for part in range(PARTS):
+                        sums[policy, a, part, d] += steps[a, part]
+
+
+@compiled
+def _latents(state, key, draw, customer, purchase, spend):
+    """Return alive, λ, p and the gamma law of amounts, in the order in which `predict` draws them."""
+    x, k, t_x, T, count, total = customer
+    open_stream(state, key, draw)
+    alive, lam = draw_alive_and_rate(state, x, k, t_x, T, purchase[0], purchase[1], purchase[2], purchase[3])
+    p = draw_dropout(state, alive, k, purchase[2], purchase[3])
+    return alive, lam, p, spend[0], draw_spend_rate(state, count, total, spend[0], spend[1], spend[2])
+
+
+@compiled
+def _act(state, alive, lam, p, shape, nu, effect, offer, terms, parts):
+    if alive:
+        act_on_alive(state, lam, p, shape, nu, effect, offer, terms, parts)
+    else:
+        act_on_lapsed(lam, p, shape / nu, effect, offer, terms, parts)
