@@ -125,7 +125,7 @@ def test_closed_forms_equal_simulation_event_by_event(kind, alive, discount):
     )
     lives = simulated(campaign, alive=alive, discount=discount, service=service, seed=20240611)
     se = np.sqrt(lives.var(axis=0) / len(lives) + (expected.var(axis=0) / len(expected) if is_capped else 0))
-    # 420 comparisons: at 4.9 standard errors a right implementation fails once in 2,500 (the largest seen is 1.8)
+    # 420 comparisons: at 4.9 se a right implementation fails once in 2,500 (the largest seen is 1.8)
     assert np.all(np.abs(lives.mean(axis=0) - expected.mean(axis=0)) <= 4.9 * se + 1e-9)
     signs = np.array([1, -1, -1, -1, -1, -1])
     net = lives @ signs
