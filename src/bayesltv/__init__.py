@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from bayesltv.data.datasets import load_cdnow as load_cdnow
     from bayesltv.data.simulate import simulate_log as simulate_log
     from bayesltv.data.simulate import simulate_world as simulate_world
+    from bayesltv.data.split import Split as Split
+    from bayesltv.data.split import split as split
     from bayesltv.data.summary import summarize as summarize
     from bayesltv.errors import BayesltvError as BayesltvError
     from bayesltv.errors import BayesltvWarning as BayesltvWarning
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from bayesltv.errors import FitError as FitError
     from bayesltv.errors import SpecError as SpecError
     from bayesltv.errors import StoreError as StoreError
+    from bayesltv.evaluation.evaluate import evaluate as evaluate
+    from bayesltv.evaluation.result import Evaluation as Evaluation
     from bayesltv.fitting.store import load as load
     from bayesltv.fitting.store import save as save
     from bayesltv.model.build import build_model as build_model
@@ -51,6 +55,8 @@ _HOME = {
     "CheckReport": "checks.result",
     "CheckResult": "checks.result",
     "DecisionSpec": "spec.decision_spec",
+    "evaluate": "evaluation.evaluate",
+    "Evaluation": "evaluation.result",
     "fit": "pipeline",
     "GateSpec": "spec.settings",
     "load": "fitting.store",
@@ -71,6 +77,8 @@ _HOME = {
     "simulate_log": "data.simulate",
     "simulate_world": "data.simulate",
     "SpendSpec": "spec.settings",
+    "Split": "data.split",
+    "split": "data.split",
     "summarize": "data.summary",
     "Tier": "spec.tiers",
     "TierSpec": "spec.tiers",

@@ -22,19 +22,21 @@ FLOORS = (
     ("spec",),
     ("model",),
     ("prediction",),
+    ("evaluation",),
     ("fitting",),
     ("checks",),
     ("decisions",),
     ("report",),
     ("engines",),
     ("pipeline",),
+    ("comparison",),
     ("jobs",),
     ("demo",),
     ("cli", "__main__"),
 )
 """From the ground up. The package itself is the roof: it offers everything, and nothing below imports it."""
 
-LIGHT_FLOORS = (*FLOORS[0], "kernels", "data", "spec", "prediction", "decisions")
+LIGHT_FLOORS = (*FLOORS[0], "kernels", "data", "spec", "prediction", "evaluation", "decisions")
 """Any posterior with the right names will do for these, so none of them may need a sampler or its tools."""
 
 SAMPLING = (

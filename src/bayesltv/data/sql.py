@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import duckdb
+    import pandas as pd
 
 MONEY = "DECIMAL(18, 6)"
 """Type of one amount: below 1e12 in absolute size, exact to six decimals; sums are DECIMAL(38, 6)."""
@@ -70,6 +71,12 @@ def one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
 def column(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
     """Return the first column of `query` as a list."""
     return [row[0] for row in connection.execute(query).fetchall()]
+
+
+def frame(connection: duckdb.DuckDBPyConnection, query: str) -> pd.DataFrame:
+    """Return the rows of `query` as a pandas DataFrame."""
+    table: pd.DataFrame = connection.sql(query).to_arrow_table().to_pandas(date_as_object=False)
+    return table
 
 
 def types_of(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:

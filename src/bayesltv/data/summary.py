@@ -278,8 +278,7 @@ def _fetch(
         f"last_day AS last_purchase, {value}repeat_days{extra} "
         f"FROM (SELECT *, total - first_amount AS repeat_sum FROM {CUSTOMERS}) {join} ORDER BY customer_id"
     )
-    table: pd.DataFrame = connection.sql(query).to_arrow_table().to_pandas(date_as_object=False)
-    return table
+    return sql.frame(connection, query)
 
 
 def _in_units(table: pd.DataFrame, end: dt.date, unit: str) -> pd.DataFrame:

@@ -121,7 +121,7 @@ def _expressions(
     order = "NULL" if columns.order_id is None else id_text(columns.order_id, source.types[columns.order_id])
     parts = {
         "customer_id": id_text(columns.customer_id, source.types[columns.customer_id]),
-        "stamp": _stamp(connection, source, columns.date, timezone, datetime_format),
+        "stamp": stamp_sql(connection, source, columns.date, timezone, datetime_format),
         "amount": "0" if columns.amount is None else _amount(columns.amount, source.types[columns.amount]),
         "order_id": f"CAST({order} AS VARCHAR)",
     }
@@ -130,7 +130,7 @@ def _expressions(
     return parts
 
 
-def _stamp(
+def stamp_sql(
     connection: duckdb.DuckDBPyConnection,
     source: Source,
     name: str,

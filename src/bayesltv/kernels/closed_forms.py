@@ -12,7 +12,8 @@ _STEPS = 60
 
 
 @compiled
-def _p_alive(x, k, t_x, T, r, alpha, a, b):
+def p_alive(x, k, t_x, T, r, alpha, a, b):
+    """Return P(alive at T) of one customer at one draw; exactly 1 where no coin was met."""
     if k <= 0.0:
         return 1.0
     return 1.0 / (
@@ -53,7 +54,7 @@ def closed_forms(
         sums = np.zeros(5)
         for d in range(n_draws):
             r, alpha, a, b = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
-            alive[d], shape[d], rate[d] = _p_alive(x, k, t_x, T, r, alpha, a, b), r + x, alpha + T
+            alive[d], shape[d], rate[d] = p_alive(x, k, t_x, T, r, alpha, a, b), r + x, alpha + T
             purchases, worth, years = expected_over_horizon(
                 horizon, discount, shape[d], rate[d], a, b + k, work
             )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc
 
+from bayesltv.kernels.closed_forms import p_alive
 from bayesltv.kernels.compile import compiled
 
 _SMALLEST = 1e-17
@@ -102,3 +103,56 @@ def p_spend_above(
     n = np.arange(1, probabilities.size)
     tail = betainc(spend_shape, p * n, spend_rate / (threshold + spend_rate))
     return float(np.sum(probabilities[1:] * tail))
+
+
+@compiled
+def purchase_probability(y, horizon, a_alive, shape, rate, a, b):
+    """Return P(X* = y), as a sum of positive terms: A [P(K = y) P(N >= y) + P(K > y) P(N = y)].
+
+    Parameters
+    ----------
+    y : int
+        Purchases in the horizon.
+    horizon, a_alive, shape, rate, a, b : float
+        As in `purchase_survival`.
+    """
+    w = horizon / (rate + horizon)
+    log_none, log_w = -math.log1p(horizon / rate), math.log(w)
+    if y == 0:
+        return 1.0 - a_alive + a_alive * math.exp(shape * log_none)
+    reach, below = 1.0, 0.0  # P(K >= y), P(N < y)
+    log_pmf = shape * log_none
+    for n in range(y):
+        below += math.exp(log_pmf)
+        log_pmf += math.log((shape + n) / (n + 1.0)) + log_w
+        if n > 0:
+            reach *= (b + n - 1.0) / (a + b + n - 1.0)
+    leaves = a / (a + b + y - 1.0)
+    return a_alive * reach * (leaves * max(1.0 - below, 0.0) + (1.0 - leaves) * math.exp(log_pmf))
+
+
+@compiled
+def mean_purchase_probabilities(cells, counts, group, purchase, horizon, out):
+    """Fill `out` with P(X* = y) of each cell, averaged over draws.
+
+    Parameters
+    ----------
+    cells : ndarray of float64, shape (4, cell)
+        x, k, t_x, T.
+    counts : ndarray of int64, shape (cell,)
+        y of each cell.
+    group : ndarray of int32, shape (cell,)
+    purchase : ndarray of float64, shape (4, group, draw)
+        r, alpha (a rate), a, b.
+    horizon : float
+    out : ndarray of float64, shape (cell,)
+    """
+    n_draws = purchase.shape[2]
+    for i in range(counts.size):
+        x, k, t_x, T = cells[0, i], cells[1, i], cells[2, i], cells[3, i]
+        g, total = group[i], 0.0
+        for d in range(n_draws):
+            r, alpha, a, b = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
+            alive = p_alive(x, k, t_x, T, r, alpha, a, b)
+            total += purchase_probability(counts[i], horizon, alive, r + x, alpha + T, a, b + k)
+        out[i] = total / n_draws

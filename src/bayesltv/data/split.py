@@ -1,0 +1,181 @@
+"""A log cut in two at a day, and the purchase days of a stretch of the calendar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayesltv import names
+from bayesltv.data import sql
+from bayesltv.data.refunds import Refunds, make_days
+from bayesltv.data.sources import explained, open_source, table_of
+from bayesltv.data.summary import Date, as_day
+from bayesltv.data.transactions import ROWS, Columns, read_rows, stamp_sql
+from bayesltv.errors import DataError
+
+_PLACE = "bayesltv_row"
+
+
+@dataclass(frozen=True)
+class Split:
+    """A log in two parts.
+
+    Attributes
+    ----------
+    calibration, holdout : DataFrame
+        The log's own rows, columns and order: dated up to `date`, that day included, and after it.
+    date : Timestamp
+        Last day of the calibration period: ``observation_end`` of its summary.
+    """
+
+    calibration: pd.DataFrame
+    holdout: pd.DataFrame
+    date: pd.Timestamp
+
+
+@dataclass(frozen=True)
+class PurchaseDays:
+    """One row per customer and purchase day of a stretch of the calendar.
+
+    Attributes
+    ----------
+    customer_id : ndarray of object, shape (row,)
+    day : ndarray of int64, shape (row,)
+        Whole days since 1970-01-01.
+    amount : ndarray of float64, shape (row,), or None
+        Money spent that day, refunds taken off; None for a log without amounts.
+    log_end : Timestamp
+        Latest day of the whole log.
+    """
+
+    customer_id: NDArray[np.object_]
+    day: NDArray[np.int64]
+    amount: NDArray[np.float64] | None
+    log_end: pd.Timestamp
+
+
+def split(
+    log: object,
+    date: Date,
+    *,
+    customer_id_col: str = names.CUSTOMER_ID,
+    datetime_col: str = names.DATE,
+    monetary_value_col: str | None = names.AMOUNT,
+    timezone: str | None = None,
+    datetime_format: str | None = None,
+) -> Split:
+    """Return a log cut in two: rows dated up to `date`, that whole day included, and rows after it.
+
+    A stamp at 23:59 of `date` is calibration, one at 00:00 of the next day is hold-out; stamps that carry an
+    offset fall on the day of `timezone`. ``summarize(split.calibration, observation_end=date)`` and
+    ``summarize(log, observation_end=date)`` are the same.
+
+    Parameters
+    ----------
+    log : path or frame
+        As for ``summarize``.
+    date : date
+        Last day of the calibration period.
+    customer_id_col, datetime_col, monetary_value_col, timezone, datetime_format
+        As for ``summarize``.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    StoreError, DataError
+        Where the log cannot be read, or one of the two parts would be empty.
+
+    Examples
+    --------
+    >>> dates = ["2024-01-01 09:00", "2024-01-31 23:59", "2024-02-01 00:00"]
+    >>> log = pd.DataFrame({"customer_id": [7, 7, 7], "date": dates, "amount": [5.0, 8.0, 2.0]})
+    >>> parts = split(log, "2024-01-31")
+    >>> len(parts.calibration), len(parts.holdout)
+    (2, 1)
+    """
+    day = as_day(date, "date")
+    if day is None:
+        raise DataError("date is missing: give the last day of the calibration period")
+    columns = Columns(customer_id=customer_id_col, date=datetime_col, amount=monetary_value_col)
+    frame = _pandas(log, columns)
+    numbered = frame[list(columns.wanted)].assign(**{_PLACE: np.arange(len(frame))})
+    with sql.connect() as connection:
+        read_rows(connection, numbered, columns=columns, timezone=timezone, datetime_format=datetime_format)
+        source = open_source(connection, numbered, columns=(*columns.wanted, _PLACE))
+        stamp = stamp_sql(connection, source, datetime_col, timezone, datetime_format)
+        early = f"CAST({stamp} AS DATE) <= DATE {sql.text(day.isoformat())}"
+        places = sql.column(connection, f"SELECT {_PLACE} FROM {source.relation} WHERE {early}")
+    before = np.zeros(len(frame), dtype=bool)
+    before[np.asarray(places, dtype=np.int64)] = True
+    if before.all() or not before.any():
+        which = "after" if before.all() else "up to"
+        raise DataError(f"the log has no row {which} {day}: choose a date inside it")
+    first, second = frame[before].reset_index(drop=True), frame[~before].reset_index(drop=True)
+    return Split(first, second, pd.Timestamp(day))
+
+
+def purchase_days(
+    log: object,
+    *,
+    after: pd.Timestamp,
+    until: pd.Timestamp,
+    customer_id_col: str = names.CUSTOMER_ID,
+    datetime_col: str = names.DATE,
+    monetary_value_col: str | None = names.AMOUNT,
+    refunds: Refunds = "net",
+    timezone: str | None = None,
+    datetime_format: str | None = None,
+) -> PurchaseDays:
+    """Return who bought on which day after `after` and up to `until`, and for how much.
+
+    Purchases of one customer on one day are one purchase, and refunds up to `until` are taken off, as in
+    ``summarize``. Refunds of purchases made up to `after` change nothing after it.
+
+    Parameters
+    ----------
+    log : path or frame
+    after, until : Timestamp
+        The day before the first day wanted, and the last.
+
+    Others are those of ``summarize``.
+
+    Raises
+    ------
+    StoreError, DataError
+        Where the log cannot be used.
+    """
+    columns = Columns(customer_id=customer_id_col, date=datetime_col, amount=monetary_value_col)
+    first, last = after.date().isoformat(), until.date().isoformat()
+    with sql.connect() as connection:
+        read_rows(connection, log, columns=columns, timezone=timezone, datetime_format=datetime_format)
+        (end,) = sql.one(connection, f"SELECT max(day) FROM {ROWS}")
+        make_days(connection, rows=ROWS, days="holdout_days", policy=refunds, last_day=last)
+        rows = sql.frame(
+            connection,
+            "SELECT customer_id, CAST(day - DATE '1970-01-01' AS BIGINT) AS number, "
+            "CAST(amount AS DOUBLE) AS amount FROM holdout_days "
+            f"WHERE day > DATE {sql.text(first)} ORDER BY customer_id, number",
+        )
+    amount = None if monetary_value_col is None else rows["amount"].to_numpy(np.float64)
+    ids, days = rows["customer_id"].to_numpy(dtype=object), rows["number"].to_numpy(np.int64)
+    return PurchaseDays(ids, days, amount, pd.Timestamp(end))
+
+
+def _pandas(log: object, columns: Columns) -> pd.DataFrame:
+    """Return the whole log as pandas, in its own order."""
+    if isinstance(log, pd.DataFrame):
+        return log.reset_index(drop=True)
+    with sql.connect() as connection:
+        connection.execute("SET preserve_insertion_order = true")
+        source = open_source(connection, log, columns=columns.wanted)
+        if source.path is None:
+            frame: pd.DataFrame = table_of(log).to_pandas()
+            return frame
+        with explained(source.path):
+            return sql.frame(connection, f"SELECT * FROM {source.relation}")

@@ -1,0 +1,1 @@
+"""Forecasts against what happened, and replicated customers against real ones."""

@@ -1,0 +1,235 @@
+"""``evaluate``: the full predictive distribution against what happened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesltv.data.groups import Codes
+from bayesltv.data.refunds import Refunds
+from bayesltv.data.summary import Date
+from bayesltv.data.validate import resolve_observation_end
+from bayesltv.errors import DataError, SpecError
+from bayesltv.evaluation import tables
+from bayesltv.evaluation.holdout import Holdout, observe
+from bayesltv.evaluation.judge import Columns, Judge, Outcomes, judge_all, make_judge, uniforms
+from bayesltv.evaluation.result import ALL, Evaluation
+from bayesltv.evaluation.rules import randomised_pit
+from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE, FIRST_PURCHASE, FREQUENCY, REPEAT_DAYS
+from bayesltv.prediction.customers import make_customers
+from bayesltv.prediction.draws import match_summary
+from bayesltv.prediction.new_groups import UnknownGroups, place
+from bayesltv.prediction.population import Population, population_of, read_posterior
+from bayesltv.prediction.terms import Terms, make_terms, terms_of
+from bayesltv.prediction.tiers import tier_probabilities
+from bayesltv.prediction.tracking import DRAWS as TRACKED_DRAWS
+from bayesltv.prediction.tracking import actual_counts, track
+from bayesltv.spec.decision_spec import DecisionSpec
+
+CRPS = "fair: E|X − y| − E|X − X'|/2 over pairs of different draws"
+
+
+def evaluate(
+    fit: xr.DataTree,
+    summary: pd.DataFrame,
+    log: object,
+    *,
+    horizon: str | float,
+    seed: int = 1,
+    decision: DecisionSpec | None = None,
+    draws: int | None = None,
+    tracking: bool = True,
+    customer_id_col: str = CUSTOMER_ID,
+    datetime_col: str = DATE,
+    monetary_value_col: str | None = AMOUNT,
+    refunds: Refunds = "net",
+    timezone: str | None = None,
+    datetime_format: str | None = None,
+    log_end: Date | None = None,
+    unknown_groups: UnknownGroups = "error",
+    time_unit: str | None = None,
+    observation_end: str | None = None,
+    threads: int | None = None,
+    block: int | None = None,
+) -> Evaluation:
+    """Return how the predictive distribution of each customer, group and total compares with what happened.
+
+    The draws are those of ``predict`` and ``score`` under the same seed. A fit that failed its checks is
+    judged all the same.
+
+    Parameters
+    ----------
+    fit : DataTree
+    summary : DataFrame
+        Summary of the calibration period: forecasts start at its end of observation.
+    log : path or frame
+        Transaction log that reaches the end of the horizon; it may hold the calibration period too.
+    horizon : str or float
+        Text with a unit ("39 weeks"), or a number in the summary's unit; the hold-out is cut to whole days.
+    seed : int
+    decision : DecisionSpec, optional
+        Its tiers are judged as well: discount and margin are the decision's, the horizon is this one, and
+        service cost is left out, since it depends on a dropout that nobody sees.
+    draws : int, optional
+        Posterior draws, spread evenly over chains; default all.
+    tracking : bool
+        Count purchases by week too, where the summary has ``repeat_days``.
+    customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format
+        As for ``summarize``; ``monetary_value_col=None`` judges purchases alone.
+    log_end : date, optional
+        Last day that the log covers, where that is later than its last row.
+    unknown_groups : "error" or "population"
+    time_unit, observation_end : str, optional
+        For a summary that has lost its attributes.
+    threads, block : int, optional
+        Change speed and memory, never a number.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    DataError
+        Where the log does not reach the end of the horizon or is about other customers, or the summary does
+        not fit the fit.
+
+    Notes
+    -----
+    CRPS: Gneiting & Raftery (2007), fair version of Ferro (2014). Log score: ln P(X = y), exact given the
+    parameters, averaged over posterior draws before the logarithm. PIT: Czado, Gneiting & Held (2009).
+    Equal-tailed intervals of counts cover more than their level, since counts are discrete.
+    """
+    posterior = read_posterior(fit)
+    checked = match_summary(posterior, summary, time_unit=time_unit)
+    end = resolve_observation_end(checked, observation_end)
+    if end is None:
+        raise DataError("the summary does not say when observation ended: pass observation_end=")
+    population = population_of(posterior).thinned(draws)
+    if population.draws.size < 2:
+        raise DataError(f"scores need at least 2 draws, not {population.draws.size}: pass a larger draws=")
+    terms = _terms(posterior.time_unit, horizon, decision)
+    held = observe(
+        log,
+        checked,
+        after=end,
+        horizon=terms.horizon,
+        horizon_text=_worded(horizon, posterior.time_unit),
+        time_unit=posterior.time_unit,
+        log_end=log_end,
+        columns={
+            "customer_id_col": customer_id_col,
+            "datetime_col": datetime_col,
+            "monetary_value_col": monetary_value_col if population.has_spend else None,
+            "refunds": refunds,
+            "timezone": timezone,
+            "datetime_format": datetime_format,
+        },
+    )
+    population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
+    people = make_customers(checked, codes, population.family, with_spend=population.has_spend)
+    outcomes = Outcomes(pd.Index(checked[CUSTOMER_ID]), held.purchases, held.spend)
+    tiers = None if decision is None else decision.tiers
+    judge = make_judge(population, terms, outcomes, tiers, seed=seed)
+    columns, totals = judge_all(judge, people, threads=threads, block=block)
+    judged = _customers(checked, population, codes, columns, seed)
+    names = _add_actual_tiers(judged, judge, held, posterior.time_unit)
+    quantities = ("purchases", "spend") if judge.judges_spend else ("purchases",)
+    events, reliability = tables.event_tables(judged, names)
+    tracked, counted = None, None
+    if tracking and {REPEAT_DAYS, FIRST_PURCHASE} <= set(checked.columns):
+        thin = TRACKED_DRAWS if draws is None else min(draws, TRACKED_DRAWS)
+        tracked = track(
+            fit, checked, seed=seed, horizon=terms.horizon, draws=thin, unknown_groups=unknown_groups,
+            time_unit=posterior.time_unit, observation_end=end.date().isoformat(), threads=threads,
+        )  # fmt: skip
+        counted = actual_counts(tracked, held.as_later(checked))
+    return Evaluation(
+        scores=tables.scores_table(judged, quantities),
+        coverage=tables.coverage_table(judged, quantities),
+        totals=tables.totals_table(totals, judged, population.labels),
+        events=events,
+        reliability=reliability,
+        by_frequency=tables.frequency_table(totals, judged),
+        ranking=tables.ranking_table(judged, checked, quantities),
+        lift=tables.lift_table(judged, quantities),
+        customers=judged,
+        tracking=tracked,
+        tracking_actual=counted,
+        facts=_facts(fit, held, horizon, population, judged, seed),
+    )
+
+
+def _terms(time_unit: str, horizon: str | float, decision: DecisionSpec | None) -> Terms:
+    """Return the terms of a decision over this horizon, or revenue without discount; no service cost."""
+    if decision is None:
+        return make_terms(time_unit, horizon=horizon, annual_discount_rate=0.0, margin=1.0)
+    stated = terms_of(decision.value, time_unit)
+    ahead = make_terms(time_unit, horizon=horizon, annual_discount_rate=0.0, margin=1.0).horizon
+    if decision.tiers is not None and abs(ahead - stated.horizon) > 1e-9 * stated.horizon:
+        raise SpecError(
+            f"tiers are thresholds of value over {decision.value.horizon}, not over {horizon}: judge them "
+            "over their own horizon, or write a decision with this one"
+        )
+    return replace(stated, horizon=ahead, service_cost=0.0)
+
+
+def _worded(horizon: str | float, time_unit: str) -> str:
+    return horizon if isinstance(horizon, str) else f"{horizon:g} {time_unit}s"
+
+
+def _customers(
+    summary: pd.DataFrame, population: Population, codes: Codes, columns: Columns, seed: int
+) -> pd.DataFrame:
+    """Return one row per customer: id, group, frequency, and the judged columns."""
+    ids = summary[CUSTOMER_ID].to_numpy(dtype=object)
+    labels = np.asarray([label or ALL for label in population.labels], dtype=np.object_)
+    known = {CUSTOMER_ID: ids, tables.GROUP_LABEL: labels[codes], FREQUENCY: summary[FREQUENCY].to_numpy()}
+    pits = {
+        f"{name}_pit": randomised_pit(
+            columns[f"{name}_pit_below"],
+            columns[f"{name}_pit_upto"],
+            uniforms(ids, seed=seed, stream=f"pit {name}"),
+        )
+        for name in ("purchases", "spend")
+        if f"{name}_pit_below" in columns
+    }
+    return pd.DataFrame({**known, **columns, **pits})
+
+
+def _add_actual_tiers(judged: pd.DataFrame, judge: Judge, held: Holdout, time_unit: str) -> tuple[str, ...]:
+    """Add the tier that each customer's value really fell in, and return the names of the tiers, if any."""
+    if judge.tiers is None or not judge.judges_spend:
+        return ()
+    value = judge.terms.margin * held.discounted_spend(judge.terms.discount, time_unit)
+    reached = tier_probabilities(value[:, None], judge.tiers).argmax(axis=1)
+    judged["tier_actual"] = np.asarray(judge.tiers.names, dtype=np.object_)[reached]
+    return tuple(judge.tiers.names)
+
+
+def _facts(
+    fit: xr.DataTree,
+    held: Holdout,
+    horizon: str | float,
+    population: Population,
+    judged: pd.DataFrame,
+    seed: int,
+) -> dict[str, Any]:
+    return {
+        "horizon": horizon,
+        "after": held.after.date().isoformat(),
+        "until": held.until.date().isoformat(),
+        "customers": len(judged),
+        "returned": int((held.purchases > 0).sum()),
+        "new_customers_left_out": held.newcomers,
+        "purchases_of_new_customers": held.newcomer_purchases,
+        "draws": int(population.draws.size),
+        "seed": int(seed),
+        "family": population.family.title,
+        "crps": CRPS,
+        "spec_hash": fit.attrs.get("spec_hash"),
+    }

@@ -1,0 +1,151 @@
+"""What the customers of a summary did after its end of observation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayesltv.data.split import PurchaseDays, purchase_days
+from bayesltv.data.summary import Date, as_day
+from bayesltv.errors import DataError
+from bayesltv.names import CUSTOMER_ID, FIRST_PURCHASE, OBSERVATION_END, REPEAT_DAYS
+from bayesltv.units import DAYS_PER, convert
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """Purchases and spend of the hold-out period, in the order of the summary's rows.
+
+    Attributes
+    ----------
+    after, until : Timestamp
+        The end of observation and the last day of the horizon.
+    purchases : ndarray of int64, shape (customer,)
+        Purchase days.
+    spend : ndarray of float64, shape (customer,), or None
+        Money; None where the log has no amounts.
+    days : PurchaseDays
+        The single purchases of these customers.
+    row : ndarray of int64, shape (purchase,)
+        Row of the summary of each purchase.
+    newcomers : int
+        Customers who bought in the hold-out and are not in the summary: they are left out.
+    newcomer_purchases : int
+        Their purchases.
+    """
+
+    after: pd.Timestamp
+    until: pd.Timestamp
+    purchases: NDArray[np.int64]
+    spend: Floats | None
+    days: PurchaseDays
+    row: NDArray[np.int64]
+    newcomers: int
+    newcomer_purchases: int
+
+    def discounted_spend(self, discount: float, time_unit: str) -> Floats:
+        """Return each customer's spend at `discount` per time unit, at the middle of the purchase's day."""
+        assert self.days.amount is not None
+        passed = (self.days.day - _number_of(self.after) - 0.5) / DAYS_PER[time_unit]
+        worth = self.days.amount * np.exp(-discount * passed)
+        return _summed(worth, self.row, self.purchases.size)
+
+    def as_later(self, summary: pd.DataFrame) -> pd.DataFrame:
+        """Return the summary with repeat days up to the end of the hold-out, for ``actual_counts``."""
+        bought = pd.Series(self.days.day).groupby(self.row).agg(list)
+        later = [bought.get(row, []) for row in range(len(summary))]
+        known = [np.asarray(days, dtype=np.int64) for days in summary[REPEAT_DAYS]]
+        frame = pd.DataFrame(
+            {
+                CUSTOMER_ID: summary[CUSTOMER_ID].to_numpy(),
+                FIRST_PURCHASE: summary[FIRST_PURCHASE].to_numpy(),
+                REPEAT_DAYS: [
+                    np.concatenate([days, np.asarray(more, dtype=np.int64)])
+                    for days, more in zip(known, later, strict=True)
+                ],
+            }
+        )
+        frame.attrs[OBSERVATION_END] = self.until.date().isoformat()
+        return frame
+
+
+def observe(
+    log: object,
+    summary: pd.DataFrame,
+    *,
+    after: pd.Timestamp,
+    horizon: float,
+    horizon_text: str,
+    time_unit: str,
+    log_end: Date | None,
+    columns: Mapping[str, Any],
+) -> Holdout:
+    """Return what the customers of a summary did within the horizon.
+
+    Parameters
+    ----------
+    log : path or frame
+        Transaction log that reaches the end of the horizon.
+    summary : DataFrame
+        Validated.
+    after : Timestamp
+        End of observation.
+    horizon : float
+        In `time_unit`.
+    horizon_text : str
+        For messages.
+    log_end : date, optional
+        Last day that the log covers, where that is later than its last row.
+    columns : mapping
+        Keywords of ``purchase_days``.
+
+    Raises
+    ------
+    DataError
+        Where the log does not reach the end of the horizon, or is about other customers.
+    """
+    until = after + pd.Timedelta(days=round(convert(horizon, time_unit, "day")))
+    days = purchase_days(log, after=after, until=until, **columns)
+    covered = as_day(log_end, "log_end")
+    reached = days.log_end if covered is None else max(days.log_end, pd.Timestamp(covered))
+    if reached < until:
+        raise DataError(
+            f"the log ends on {reached.date()}, but {horizon_text} after {after.date()} is {until.date()}: "
+            "give a shorter horizon, a longer log, or log_end= if the log is complete up to a later day"
+        )
+    place = pd.Index(summary[CUSTOMER_ID]).get_indexer(pd.Index(days.customer_id, dtype="str"))
+    known = place >= 0
+    if days.day.size and not known.any():
+        raise DataError(
+            f"none of the {pd.unique(days.customer_id).size:,} customers who bought between "
+            f"{after.date()} and {until.date()} ({{ids}}) is in the summary: are the ids written alike?",
+            ids=pd.unique(days.customer_id)[:6],
+        )
+    row = place[known].astype(np.int64)
+    amount = None if days.amount is None else days.amount[known]
+    strangers = days.customer_id[~known]
+    return Holdout(
+        after,
+        until,
+        np.bincount(row, minlength=len(summary)).astype(np.int64),
+        None if amount is None else _summed(amount, row, len(summary)),
+        PurchaseDays(days.customer_id[known], days.day[known], amount, days.log_end),
+        row,
+        int(pd.unique(strangers).size),
+        int(strangers.size),
+    )
+
+
+def _summed(amounts: Floats, row: NDArray[np.int64], size: int) -> Floats:
+    return np.bincount(row, weights=amounts, minlength=size).astype(np.float64)
+
+
+def _number_of(day: pd.Timestamp) -> int:
+    return int(day.to_datetime64().astype("datetime64[D]").astype(np.int64))
