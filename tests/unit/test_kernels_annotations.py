@@ -15,7 +15,7 @@ def unannotated(text: str) -> list[str]:
 
 
 def is_compiled(function: ast.FunctionDef) -> bool:
-    return any(ast.unparse(decorator) == "compiled" for decorator in function.decorator_list)
+    return any(ast.unparse(decorator) in ("compiled", "inlined") for decorator in function.decorator_list)
 
 
 def is_annotated(function: ast.FunctionDef) -> bool:

@@ -147,6 +147,21 @@ def test_latents_are_those_that_draw_latents_draws(horizon):
     assert alive.tolist() == latents[0].tolist()
 
 
+@CUSTOMER
+def test_a_draws_future_follows_from_the_latents_of_the_same_draw(family, history):
+    keys, draws, *data = arguments(family, [history], ("17",), range(N))
+    latents = np.zeros((1, N), bool), np.zeros((1, N)), np.zeros((1, N)), np.zeros((1, N))
+    draw_latents(keys[0], draws, *data, *latents)
+    alive, rate, dropout, spend_rate = (array[0] for array in latents)
+    _, purchases, amount, _ = (array[0] for array in drawn(family, [history]))
+    expected = np.where(alive, -np.expm1(-rate * dropout * 39.0) / dropout, 0.0)
+    silent = np.where(alive, np.exp(-rate * 39.0), 1.0)
+    for weight in (np.ones(N), rate, dropout, rate * dropout, np.sqrt(rate), 1 / (1 + spend_rate)):
+        assert close((purchases - expected) * weight, 0.0)
+        assert close(((purchases == 0) - silent) * weight, 0.0)
+        assert close((amount - expected * SPEND[0] / spend_rate) * weight * (spend_rate > 0.02), 0.0)
+
+
 def test_a_longer_horizon_only_lengthens_the_path():
     paths = [
         drawn(BG_NBD, HISTORIES, ids="abcde", draws=range(2000), terms=(horizon, 0.0, 1.0, 0.0))

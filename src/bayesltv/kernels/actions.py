@@ -16,7 +16,7 @@ import numpy as np
 
 from bayesltv.kernels.compile import compiled
 from bayesltv.kernels.futures import discounted_time
-from bayesltv.kernels.latents import draw_alive_and_rate, draw_dropout, draw_spend_rate
+from bayesltv.kernels.latents import draw_purchase_latents, draw_spend_latent
 from bayesltv.kernels.random_numbers import exponential, gamma, open_stream, uniform
 
 RATE, RATE_AFTER, DROPOUT, SPEND, MARGIN, REACTIVATION, SECOND_RATE, SECOND_DROPOUT, REDEMPTION = range(9)
@@ -294,10 +294,10 @@ def add_up_policies(
 def _latents(state, key, draw, customer, purchase, spend):
     """Return alive, λ, p and the gamma law of amounts, in the order in which `predict` draws them."""
     x, k, t_x, T, count, total = customer
-    open_stream(state, key, draw)
-    alive, lam = draw_alive_and_rate(state, x, k, t_x, T, purchase[0], purchase[1], purchase[2], purchase[3])
-    p = draw_dropout(state, alive, k, purchase[2], purchase[3])
-    return alive, lam, p, spend[0], draw_spend_rate(state, count, total, spend[0], spend[1], spend[2])
+    r, alpha, a, b = purchase
+    alive, lam, dropout = draw_purchase_latents(state, key, draw, x, k, t_x, T, r, alpha, a, b)
+    p, q, v = spend
+    return alive, lam, dropout, p, draw_spend_latent(state, key, draw, count, total, p, q, v)
 
 
 @compiled

@@ -4,21 +4,33 @@ import math
 
 import numpy as np
 
-from bayesltv.kernels.compile import compiled
+from bayesltv.kernels.compile import compiled, inlined
 from bayesltv.kernels.expectations import expected_over_horizon, work_space
+from bayesltv.kernels.latents import inverse_p_alive
 
 COLUMNS = ("p_alive", "p_purchase_30d", "p_purchase_90d", "p_purchase_horizon", "expected_purchases")
-_STEPS = 60
+_STEPS, _LAST_STEP = 60, 1e-4
+
+
+@inlined
+def p_alive(x, k, t_x, T, r, alpha, a, b):
+    """Return P(alive at T) of one customer at one draw; exactly 1 where no coin was met."""
+    return 1.0 / inverse_p_alive(x, k, t_x, T, r, alpha, a, b)
 
 
 @compiled
-def p_alive(x, k, t_x, T, r, alpha, a, b):
-    """Return P(alive at T) of one customer at one draw; exactly 1 where no coin was met."""
-    if k <= 0.0:
-        return 1.0
-    return 1.0 / (
-        1.0 + math.exp(math.log(a / (b + k - 1.0)) + (r + x) * math.log((alpha + T) / (alpha + t_x)))
-    )
+def _fill_given_alive(x, k, T, g, purchase, horizon, discount, month, quarter, given, work):
+    """Fill the rows of `given`: what is known of a future given alive; it depends on x, k, T and the group."""
+    for d in range(purchase.shape[2]):
+        shape, rate = x + purchase[0, g, d], T + purchase[1, g, d]
+        bought, worth, years = expected_over_horizon(
+            horizon, discount, shape, rate, purchase[2, g, d], purchase[3, g, d] + k, work
+        )
+        given[0, d], given[1, d] = shape, rate
+        given[2, d] = -math.expm1(-shape * math.log1p(month / rate))
+        given[3, d] = -math.expm1(-shape * math.log1p(quarter / rate))
+        given[4, d] = -math.expm1(-shape * math.log1p(horizon / rate))
+        given[5, d], given[6, d], given[7, d] = bought, worth, years
 
 
 @compiled
@@ -26,6 +38,8 @@ def closed_forms(
     cells, group, purchase, horizon, discount, month, quarter, means, discounted, time_alive, waits
 ):
     """Fill the closed forms of each cell.
+
+    Neighbours that differ in recency alone share what is true given alive: order cells by group, x, T, t_x.
 
     Parameters
     ----------
@@ -46,38 +60,45 @@ def closed_forms(
         Filled with the median time to the next purchase, NaN where P(ever buys again) <= 0.5.
     """
     n_draws = purchase.shape[2]
-    work = work_space()
-    alive, shape, rate = np.empty(n_draws), np.empty(n_draws), np.empty(n_draws)
+    work, given, alive = work_space(), np.empty((8, n_draws)), np.empty(n_draws)
     for i in range(group.size):
         x, k, t_x, T = cells[0, i], cells[1, i], cells[2, i], cells[3, i]
         g = group[i]
+        if i == 0 or not _same_future(cells, group, i, i - 1):
+            _fill_given_alive(x, k, T, g, purchase, horizon, discount, month, quarter, given, work)
         sums = np.zeros(5)
         for d in range(n_draws):
-            r, alpha, a, b = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
-            alive[d], shape[d], rate[d] = p_alive(x, k, t_x, T, r, alpha, a, b), r + x, alpha + T
-            purchases, worth, years = expected_over_horizon(
-                horizon, discount, shape[d], rate[d], a, b + k, work
+            share = p_alive(
+                x, k, t_x, T, purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
             )
-            sums[0] += alive[d]
-            sums[1] -= alive[d] * math.expm1(-shape[d] * math.log1p(month / rate[d]))
-            sums[2] -= alive[d] * math.expm1(-shape[d] * math.log1p(quarter / rate[d]))
-            sums[3] -= alive[d] * math.expm1(-shape[d] * math.log1p(horizon / rate[d]))
-            sums[4] += alive[d] * purchases
-            discounted[i, d] = alive[d] * worth
-            time_alive[i, d] = alive[d] * years
+            alive[d] = share
+            sums[0] += share
+            for row in range(1, 5):
+                sums[row] += share * given[row + 1, d]
+            discounted[i, d], time_alive[i, d] = share * given[6, d], share * given[7, d]
         means[:, i] = sums / n_draws
-        waits[i] = median_wait(alive, shape, rate)
+        waits[i] = median_wait(alive, given[0], given[1])
+
+
+@compiled
+def _same_future(cells, group, i, j):
+    """Whether two cells differ in recency alone, which matters no more to those who are alive."""
+    same = cells[0, i] == cells[0, j] and cells[1, i] == cells[1, j] and cells[3, i] == cells[3, j]
+    return same and group[i] == group[j]
 
 
 @compiled
 def _bought_by(wait, alive, shape, rate):
-    """Return P(next purchase within `wait`) and its derivative, averaged over draws."""
-    total, slope = 0.0, 0.0
+    """Return P(next purchase within `wait`) and two derivatives by ln wait, averaged over draws."""
+    total, slope, bend = 0.0, 0.0, 0.0
     for d in range(alive.size):
-        survival = math.exp(-shape[d] * math.log1p(wait / rate[d]))
-        total += alive[d] * (1.0 - survival)
-        slope += alive[d] * survival * shape[d] / (rate[d] + wait)
-    return total / alive.size, slope / alive.size
+        left = rate[d] / (rate[d] + wait)
+        silent = alive[d] * math.exp(shape[d] * math.log(left))
+        steep = shape[d] * (1.0 - left)
+        total += alive[d] - silent
+        slope += silent * steep
+        bend += silent * steep * (left - steep)
+    return total / alive.size, slope / alive.size, bend / alive.size
 
 
 @compiled
@@ -92,18 +113,19 @@ def median_wait(alive, shape, rate):
     Returns
     -------
     float
-        NaN where the customer more likely than not never buys again. Newton's steps in ln s, from the closed
-        form at the averages of the parameters.
+        NaN where the customer more likely than not never buys again. Halley's steps in ln s, from the closed
+        form at the averages of the parameters; an error of the last step's size is cubed by it.
     """
     ever = alive.mean()
     if ever <= 0.5:
         return np.nan
     wait = rate.mean() * math.expm1(-math.log1p(-0.5 / ever) / shape.mean())
     for _ in range(_STEPS):
-        bought, slope = _bought_by(wait, alive, shape, rate)
-        step = max(-1.0, min(1.0, (0.5 - bought) / (slope * wait)))
+        bought, slope, bend = _bought_by(wait, alive, shape, rate)
+        short = 0.5 - bought
+        step = max(-1.0, min(1.0, 2.0 * short * slope / (2.0 * slope * slope + short * bend)))
         wait *= math.exp(step)
-        if abs(step) <= 1e-10:
+        if abs(step) <= _LAST_STEP:
             break
     return wait
 

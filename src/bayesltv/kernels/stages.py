@@ -8,8 +8,7 @@ import math
 import numpy as np
 
 from bayesltv.kernels.compile import compiled
-from bayesltv.kernels.latents import draw_alive_and_rate, draw_dropout
-from bayesltv.kernels.random_numbers import open_stream
+from bayesltv.kernels.latents import draw_purchase_latents
 
 NEW, LAPSED, AT_RISK, ACTIVE = range(4)
 """Rows of `shares` and `counts`, in the order of precedence."""
@@ -79,10 +78,8 @@ def draw_stages(keys, draws, customers, group, purchase, spend, terms, limits, s
         stages = np.zeros(4)
         drops_out, silent, at_risk = 0.0, 0.0, 0.0
         for d in range(draws.size):
-            a, b = purchase[2, g, d], purchase[3, g, d]
-            open_stream(state, keys[i], draws[d])
-            alive, lam = draw_alive_and_rate(state, x, k, t_x, T, purchase[0, g, d], purchase[1, g, d], a, b)
-            coin = draw_dropout(state, alive, k, a, b)
+            r, alpha, a, b = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
+            alive, lam, coin = draw_purchase_latents(state, keys[i], draws[d], x, k, t_x, T, r, alpha, a, b)
             drops = -math.expm1(-lam * coin * ahead)
             stage = _stage(is_new, alive, T - t_x, drops, lam, patience, limit)
             stages[stage] += 1.0

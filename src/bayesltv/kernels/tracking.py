@@ -3,9 +3,17 @@
 import numpy as np
 
 from bayesltv.kernels.compile import compiled
-from bayesltv.kernels.futures import first_purchase, purchase_after
-from bayesltv.kernels.latents import draw_alive_and_rate, draw_dropout
-from bayesltv.kernels.random_numbers import open_stream
+from bayesltv.kernels.futures import purchase_after
+from bayesltv.kernels.latents import (
+    COIN_BRANCH,
+    COINS,
+    draw_alive,
+    draw_dropout_after_coins,
+    draw_rate,
+    inverse_p_alive,
+    wait_of,
+)
+from bayesltv.kernels.random_numbers import open_branch, open_stream, uniform
 
 
 @compiled
@@ -33,24 +41,25 @@ def count_in_bins(latent_keys, event_keys, draws, customers, group, purchase, st
     counts : ndarray of int64, shape (draw, bin)
         Added to here.
     """
-    latents, events = np.empty(4, np.uint64), np.empty(4, np.uint64)
+    latents, coins, events = np.empty(4, np.uint64), np.empty(4, np.uint64), np.empty(4, np.uint64)
     last = counts.shape[1] - 1
     for i in range(latent_keys.size):
         x, k, t_x, T = customers[0, i], customers[1, i], customers[2, i], customers[3, i]
         g, horizon = group[i], until - start[i]
         for d in range(draws.size):
-            a, b = purchase[2, g, d], purchase[3, g, d]
+            r, alpha, a, b = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
             open_stream(latents, latent_keys[i], draws[d])
-            is_alive, lam = draw_alive_and_rate(
-                latents, x, k, t_x, T, purchase[0, g, d], purchase[1, g, d], a, b
-            )
-            if not is_alive:
+            if not draw_alive(latents, inverse_p_alive(x, k, t_x, T, r, alpha, a, b)):
                 continue
-            open_stream(events, event_keys[i], draws[d])
-            time = first_purchase(events, lam)
+            time = wait_of(uniform(latents), r + x, alpha + T)
             if time >= horizon:
                 continue
-            coin = draw_dropout(latents, True, k, a, b)
+            lam, p, n = draw_rate(latents, time, r + x, alpha + T), 0.0, 0
+            open_branch(coins, latent_keys[i], draws[d], COIN_BRANCH)
+            open_stream(events, event_keys[i], draws[d])
             while time < horizon:
+                n += 1
                 counts[d, min(int((start[i] + time) / width), last)] += 1
-                time = purchase_after(time, events, lam, coin)
+                if n == COINS + 1:
+                    p = draw_dropout_after_coins(coins, a, b + k)
+                time = purchase_after(time, n, events, coins, lam, p, a, b + k)

@@ -14,6 +14,7 @@ from bayesltv.data.cells import number_rows
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.errors import BayesltvWarning
 from bayesltv.kernels.closed_forms import COLUMNS, closed_forms, value_means
+from bayesltv.kernels.reductions import quantiles
 from bayesltv.names import (
     CURRENCY,
     CUSTOMER_ID,
@@ -85,7 +86,8 @@ class Scorer:
         tier = np.zeros(len(customers), dtype=np.int64)
         columns: Columns = {}
         if self.population.has_spend:
-            levels = np.quantile(futures.value, list(QUANTILES.values()), axis=1)
+            levels = np.empty((len(QUANTILES), len(customers)))
+            quantiles(futures.value, np.array(list(QUANTILES.values())), levels)
             columns |= {"ltv_mean": expected.pop("ltv_mean"), **dict(zip(QUANTILES, levels, strict=True))}
         columns |= expected
         tiers = self.decision.tiers
@@ -114,7 +116,8 @@ class Scorer:
     def _expectations(self, customers: Customers) -> Columns:
         """Return the closed-form columns, evaluated once per distinct history of the block."""
         population, histories = self.population, customers.histories
-        cell, first = number_rows(customers.group, *histories[:4])
+        frequency, coins, recency, observed = histories[:4]
+        cell, first = number_rows(customers.group, frequency, coins, observed, recency)
         cells, group = np.ascontiguousarray(histories[:4, first]), customers.group[first]
         means, waits = np.empty((len(COLUMNS), first.size)), np.empty(first.size)
         discounted = np.empty((first.size, population.draws.size))
@@ -239,10 +242,11 @@ def _walked(
 ) -> tuple[Columns, Totals]:
     """Return the columns of all customers in their order, and their totals.
 
-    Blocks go through the customers sorted by history, so that equal histories meet in a block and
-    their closed forms are evaluated once.
+    Blocks go through the customers sorted by history, so that equal histories, and those that differ in
+    recency alone, meet in a block and share what is equal.
     """
-    order = np.lexsort((*people.histories[3::-1], people.group))
+    frequency, coins, recency, observed = people.histories[:4]
+    order = np.lexsort((recency, observed, coins, frequency, people.group))
     totals, parts = scorer.empty_totals(), []
     for columns, part in walk(people.rows(order), scorer, block=block, threads=threads):
         parts.append(columns)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesltv.kernels.reductions import shares_reaching
 from bayesltv.spec.tiers import TierSpec
 
 Floats = NDArray[np.float64]
@@ -23,9 +24,11 @@ def tier_probabilities(value: Floats, tiers: TierSpec) -> Floats:
     ndarray, shape (customer, tier)
         Rows sum to 1.
     """
-    customers = value.shape[0]
-    reached = [(value >= threshold).mean(axis=1) for threshold in tiers.thresholds]
-    steps = np.vstack([np.ones(customers), *reached, np.zeros(customers)])
+    customers, draws = value.shape
+    thresholds = np.repeat(np.array(tiers.thresholds, dtype=np.float64)[:, None], draws, axis=1)
+    reached = np.empty((len(tiers.thresholds), customers))
+    shares_reaching(value, thresholds, reached)
+    steps = np.vstack([np.ones(customers), reached, np.zeros(customers)])
     return np.ascontiguousarray((steps[:-1] - steps[1:]).T)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.kernels.reductions import add_customers
 from bayesltv.names import DRAW, GROUP
 
 Integers = NDArray[np.int64]
@@ -65,13 +66,7 @@ def add_up(
     """
     sums = np.zeros((3, *shape, purchases.shape[1]), dtype=np.int64)
     customers = np.zeros(shape, dtype=np.int64)
-    counted: list[NDArray[np.integer[Any]]] = [purchases]
-    counted += [np.rint(money / step).astype(np.int64) for money in (spend, value)]
-    for g, k in sorted(set(zip(group.tolist(), tier.tolist(), strict=True))):
-        mine = (group == g) & (tier == k)
-        customers[g, k] = mine.sum()
-        for at, values in enumerate(counted):
-            sums[at, g, k] = values[mine].sum(axis=0, dtype=np.int64)
+    add_customers(purchases, spend, value, group, tier, step, sums, customers)
     return Totals(sums, customers, step)
 
 
