@@ -7,9 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bayesltv.checks.psense import psense as psense
     from bayesltv.checks.result import CheckReport as CheckReport
     from bayesltv.checks.result import CheckResult as CheckResult
     from bayesltv.checks.run import check as check
+    from bayesltv.comparison.compare import compare as compare
+    from bayesltv.comparison.result import Comparison as Comparison
     from bayesltv.data.adopt import as_summary as as_summary
     from bayesltv.data.datasets import load_cdnow as load_cdnow
     from bayesltv.data.simulate import simulate_log as simulate_log
@@ -54,6 +57,8 @@ _HOME = {
     "check": "checks.run",
     "CheckReport": "checks.result",
     "CheckResult": "checks.result",
+    "compare": "comparison.compare",
+    "Comparison": "comparison.result",
     "DecisionSpec": "spec.decision_spec",
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.result",
@@ -69,6 +74,7 @@ _HOME = {
     "Pooling": "spec.pooling",
     "predict": "prediction.draws",
     "PriorSpec": "spec.prior",
+    "psense": "checks.psense",
     "PurchaseSpec": "spec.settings",
     "SamplerSpec": "spec.settings",
     "save": "fitting.store",

@@ -37,6 +37,26 @@ def loo(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None
     return {part.part: _elpd(population, part, efficiency) for part in parts}
 
 
+def loo_per_customer(
+    fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None
+) -> dict[str, ELPDDataLOO]:
+    """Return `loo` with one value per customer in place of one per distinct history, in the summary's order.
+
+    What `arviz.compare` needs: models that group customers differently have different cells, but the same
+    customers. In the spend part customers are those with repeat spend.
+    """
+    population, parts = likelihood_units(fit, summary, time_unit=time_unit)
+    efficiency = _relative_efficiency(fit, population.draws.size)
+    return {part.part: _expanded(_elpd(population, part, efficiency), part) for part in parts}
+
+
+def _expanded(elpd: ELPDDataLOO, units: Units) -> ELPDDataLOO:
+    unit = units.of_customer[units.of_customer >= 0]
+    elpd.elpd_i = xr.DataArray(elpd.elpd_i.values[unit], dims="customer")
+    elpd.pareto_k = xr.DataArray(elpd.pareto_k.values[unit], dims="customer")
+    return elpd
+
+
 def _relative_efficiency(fit: xr.DataTree, draws: int) -> float:
     """Return the parameters' mean effective sample size per draw, 1 for a single chain, as ArviZ does."""
     if fit["posterior"].sizes["chain"] == 1:

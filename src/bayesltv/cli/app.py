@@ -54,6 +54,7 @@ TimeUnit = Annotated[
     typer.Option(help="day, week, month or year: the unit of recency and T, where the summary does not say."),
 ]
 ObservationEnd = Annotated[str | None, typer.Option(help="Last day observed, where the summary has none.")]
+Report = Annotated[Path | None, typer.Option(metavar="DIR", help="Write pictures and tables here.")]
 Seed = Annotated[int, typer.Option(help="The same seed, data, spec and versions give the same numbers.")]
 
 
@@ -202,6 +203,125 @@ def check(
     if not report.passed:
         show.refusal(report, f"`bayesltv score` will refuse {fit}")
         raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def evaluate(
+    fit: Annotated[Path, typer.Argument(help="Fit, as `bayesltv fit` wrote it.")],
+    log: Annotated[Path, typer.Argument(help="Transaction log that reaches the end of the horizon.")],
+    horizon: Annotated[str, typer.Option(help='How far the forecast goes: "39 weeks".')],
+    summary: Annotated[
+        Path | None,
+        typer.Option(help="Customers to forecast, in place of the log's at the end of observation."),
+    ] = None,
+    decision: Annotated[
+        str | None, typer.Option(help="Decision, whose tiers are judged too: a file or a shipped name.")
+    ] = None,
+    report: Report = None,
+    seed: Seed = DEFAULT_SEED,
+    draws: Annotated[int | None, typer.Option(min=2, help="Posterior draws; default: all.")] = None,
+    customer_id_col: Annotated[str, typer.Option(help="Column of customer ids.")] = "customer_id",
+    datetime_col: Annotated[str, typer.Option(help="Column of purchase dates.")] = "date",
+    monetary_value_col: Annotated[str, typer.Option(help="Column of amounts.")] = "amount",
+    no_amounts: Annotated[bool, typer.Option("--no-amounts", help="Judge purchases alone.")] = False,
+    refunds: Annotated[
+        Literal["net", "drop", "error"], typer.Option(help="What to do with negative amounts.")
+    ] = "net",
+    timezone: Annotated[str | None, typer.Option(help="Zone of the days, for stamps with offsets.")] = None,
+    datetime_format: Annotated[str | None, typer.Option(help="strptime format, where not ISO 8601.")] = None,
+    observation_end: Annotated[
+        str | None, typer.Option(help="Where the forecast starts; default: the fit's own end of observation.")
+    ] = None,
+    log_end: Annotated[
+        str | None, typer.Option(help="Last day that the log covers, where nobody bought on it.")
+    ] = None,
+    unknown_groups: Annotated[
+        Literal["error", "population"], typer.Option(help="Levels of a group that the fit has not seen.")
+    ] = "error",
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: all processors.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold forecasts against what happened: scores, coverage, totals, ranking."""
+    from bayesltv import jobs
+    from bayesltv.cli import show
+
+    columns = {
+        "customer_id_col": customer_id_col,
+        "datetime_col": datetime_col,
+        "monetary_value_col": None if no_amounts else monetary_value_col,
+        "refunds": refunds,
+        "timezone": timezone,
+        "datetime_format": datetime_format,
+    }
+    found, written = jobs.evaluate_file(
+        fit,
+        log,
+        horizon=horizon,
+        seed=seed,
+        summary=summary,
+        decision=decision,
+        draws=draws,
+        observation_end=observation_end,
+        log_end=log_end,
+        columns=columns,
+        unknown_groups=unknown_groups,
+        threads=threads,
+        report=report,
+    )
+    show.result(found, as_json=as_json)
+    show.files(written)
+
+
+@app.command()
+def compare(
+    summary: Annotated[Path, typer.Argument(help="Customer summary, .parquet (or .csv).")],
+    specs: Annotated[
+        list[str], typer.Option("--spec", help="Model spec (file or shipped name) or fit (.nc); repeatable.")
+    ],
+    log: Annotated[Path | None, typer.Option(help="Log that goes on past the summary: a hold-out.")] = None,
+    horizon: Annotated[str | None, typer.Option(help='Of the hold-out: "39 weeks".')] = None,
+    method: Annotated[
+        Literal["nuts", "laplace"], typer.Option(help="NUTS, or laplace: seconds, for specs without groups.")
+    ] = "nuts",
+    report: Report = None,
+    seed: Seed = DEFAULT_SEED,
+    chains: Annotated[int | None, typer.Option(min=2, help="Chains, in place of the specs'.")] = None,
+    draws: Annotated[int | None, typer.Option(min=1, help="Draws per chain, in place of the specs'.")] = None,
+    tune: Annotated[int | None, typer.Option(min=1, help="Tuning steps, in place of the specs'.")] = None,
+    cores: Annotated[int | None, typer.Option(min=1, help="Chains run at once.")] = None,
+    customer_id_col: Annotated[str, typer.Option(help="Column of customer ids in the log.")] = "customer_id",
+    datetime_col: Annotated[str, typer.Option(help="Column of purchase dates in the log.")] = "date",
+    monetary_value_col: Annotated[str, typer.Option(help="Column of amounts in the log.")] = "amount",
+    time_unit: TimeUnit = None,
+    observation_end: ObservationEnd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare model specs on the same customers: leave-one-out, and a hold-out where there is a log."""
+    from bayesltv import jobs
+    from bayesltv.cli import show
+
+    asked = {"chains": chains, "draws": draws, "tune": tune}
+    found, written = jobs.compare_files(
+        summary,
+        specs,
+        seed=seed,
+        log=log,
+        horizon=horizon,
+        method=method,
+        sampler={name: value for name, value in asked.items() if value is not None},
+        columns={
+            "customer_id_col": customer_id_col,
+            "datetime_col": datetime_col,
+            "monetary_value_col": monetary_value_col,
+        },
+        time_unit=time_unit,
+        observation_end=observation_end,
+        cores=cores,
+        report=report,
+        step=show.step,
+    )
+    show.result(found, as_json=as_json)
+    show.files(written)
 
 
 @app.command()

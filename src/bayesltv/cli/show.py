@@ -2,10 +2,11 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import singledispatch
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -14,7 +15,9 @@ from rich.table import Table
 
 from bayesltv.checks.result import CheckReport
 from bayesltv.cli.story import tell_demo, tiers_table, total_of
+from bayesltv.comparison.result import Comparison
 from bayesltv.demo import Demo
+from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs import FitFile, ScoreFile, SummaryFile
 from bayesltv.spec.catalogue import Shipped
 from bayesltv.spec.decision_spec import DecisionSpec
@@ -36,6 +39,13 @@ def result(found: object, *, as_json: bool) -> None:
 def step(text: str) -> None:
     """Say on stderr what is done next."""
     typer.echo(f"{text} ...", err=True)
+
+
+def files(written: Sequence[Path]) -> None:
+    """Say on stderr which files a report consists of."""
+    for folder in dict.fromkeys(path.parent for path in written):
+        count = sum(path.parent == folder for path in written)
+        typer.echo(f"written: {count} files in {folder}", err=True)
 
 
 def refusal(report: CheckReport, what_now: str) -> None:
@@ -143,6 +153,18 @@ def _(found: CheckReport, console: Console) -> None:
 @plain.register
 def _(found: CheckReport) -> Json:
     return _checks(found)
+
+
+@show.register(Evaluation)
+@show.register(Comparison)
+def _(found: Evaluation | Comparison, console: Console) -> None:
+    console.print(found)
+
+
+@plain.register(Evaluation)
+@plain.register(Comparison)
+def _(found: Evaluation | Comparison) -> Json:
+    return found.to_dict()
 
 
 @show.register

@@ -1,6 +1,6 @@
 """Pointwise log likelihood under the posterior: one value per cell or repeater, never n times it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,8 @@ class Units:
     data : tuple of ndarray, each of shape (unit,)
     form : str
         "purchase", or the form of the spend likelihood, "full" or "mean".
+    of_customer : ndarray of int64, shape (customer,)
+        Unit of each customer of the summary; -1 for a customer who has none.
     """
 
     part: str
@@ -42,6 +44,7 @@ class Units:
     group: NDArray[np.int32]
     data: tuple[Floats, ...]
     form: str
+    of_customer: NDArray[np.int64]
 
 
 def log_likelihood(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None) -> xr.DataTree:
@@ -93,9 +96,9 @@ def likelihood_units(
     cells = purchase_cells(checked, codes)
     k = np.asarray(population.family.coins(cells.frequency), dtype=np.float64)
     data = (cells.frequency.astype(np.float64), k, cells.recency, cells.T)
-    parts = [Units("purchase", cells.count, cells.group, data, "purchase")]
+    parts = [Units("purchase", cells.count, cells.group, data, "purchase", cells.cell_of_customer)]
     rows = spend_rows(checked, codes) if population.has_spend else None
-    return population, parts if rows is None else [*parts, _spend_units(rows)]
+    return population, parts if rows is None else [*parts, _spend_units(rows, len(checked))]
 
 
 def value_blocks(population: Population, units: Units) -> Iterator[tuple[slice, Floats]]:
@@ -117,10 +120,21 @@ def _values(population: Population, units: Units, chosen: slice) -> Floats:
     return log_likelihood_of_mean(*data, *spend)
 
 
-def _spend_units(rows: SpendRows) -> Units:
+def total_log_likelihood(population: Population, parts: Iterable[Units]) -> Floats:
+    """Return the log likelihood of all customers, shape (chain, draw): each value times its count."""
+    total = np.zeros(population.draws.size)
+    for part in parts:
+        for chosen, values in value_blocks(population, part):
+            total += part.weight[chosen] @ values
+    return total.reshape(population.chains, -1)
+
+
+def _spend_units(rows: SpendRows, customers: int) -> Units:
     count = rows.count.astype(np.float64)
     data = (count, rows.total, rows.log_total) if rows.form == "full" else (count, rows.total / count)
-    return Units("spend", np.ones(rows.count.size, dtype=np.int64), rows.group, data, rows.form)
+    place = np.full(customers, -1, dtype=np.int64)
+    place[rows.customer] = np.arange(rows.count.size)
+    return Units("spend", np.ones(rows.count.size, dtype=np.int64), rows.group, data, rows.form, place)
 
 
 def _labelled(population: Population, units: Units) -> xr.Dataset:

@@ -1,17 +1,31 @@
 """All figures of the toolkit in one place to import from."""
 
 from bayesltv.report.calibration import plot_purchase_calibration
+from bayesltv.report.comparison import plot_comparison
 from bayesltv.report.customers import plot_ltv_intervals, spread_of_customers
+from bayesltv.report.evaluation import (
+    plot_by_frequency,
+    plot_coverage,
+    plot_lift,
+    plot_pit,
+    plot_reliability,
+)
 from bayesltv.report.posterior import plot_posterior, plot_posterior_by_group
 from bayesltv.report.style import save_figure
 from bayesltv.report.tiers import plot_tier_probabilities, plot_tiers
 from bayesltv.report.tracking import plot_tracking_cumulative, plot_tracking_weekly
 
 __all__ = [
+    "plot_by_frequency",
+    "plot_comparison",
+    "plot_coverage",
+    "plot_lift",
     "plot_ltv_intervals",
+    "plot_pit",
     "plot_posterior",
     "plot_posterior_by_group",
     "plot_purchase_calibration",
+    "plot_reliability",
     "plot_tier_probabilities",
     "plot_tiers",
     "plot_tracking_cumulative",

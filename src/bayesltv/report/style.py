@@ -40,12 +40,12 @@ def new_figure(size: tuple[float, float]) -> Figure:
     return figure
 
 
-def save_figure(figure: Axes | Figure, path: str | Path) -> Path:
-    """Write a figure, or the figure that axes belong to; the suffix of `path` says the format."""
+def save_figure(figure: Axes | Figure, path: str | Path, *, kind: str | None = None) -> Path:
+    """Write a figure, or the figure that axes belong to; the suffix of `path` says the format, or `kind`."""
     where = Path(path)
     whole = figure.get_figure(root=True) if hasattr(figure, "get_figure") else figure
     assert whole is not None
-    whole.savefig(where, dpi=DPI)  # type: ignore[union-attr]
+    whole.savefig(where, dpi=DPI, format=kind)  # type: ignore[union-attr]
     return where
 
 

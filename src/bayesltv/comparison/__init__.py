@@ -1,0 +1,1 @@
+"""Several specs on one summary, one spec at several cut dates."""

@@ -1,0 +1,186 @@
+"""``compare``: several specs on the same customers, by leave-one-out and by a hold-out, side by side."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+from arviz_stats.utils import ELPDData
+
+from bayesltv.checks.loo import loo_per_customer
+from bayesltv.comparison.result import Comparison
+from bayesltv.data.validate import resolve_time_unit, validate_summary
+from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.evaluation.evaluate import evaluate
+from bayesltv.evaluation.result import Evaluation
+from bayesltv.names import FINGERPRINT
+from bayesltv.pipeline import fit
+from bayesltv.spec.model_spec import ModelSpec
+
+CLEAR, SMALL = 2.0, 4.0
+"""A difference is called clear from two standard errors and, after Sivula, Magnusson & Vehtari (2025), 4 on."""
+SCORES = ("crps", "log_score")
+
+
+def compare(
+    summary: pd.DataFrame,
+    models: Mapping[str, ModelSpec | xr.DataTree],
+    *,
+    seed: int = 1,
+    log: object | None = None,
+    horizon: str | float | None = None,
+    method: Literal["nuts", "laplace"] = "nuts",
+    sampler: Mapping[str, Any] | None = None,
+    columns: Mapping[str, Any] | None = None,
+    time_unit: str | None = None,
+    observation_end: str | None = None,
+    cores: int | None = None,
+    progress: bool = True,
+    step: Callable[[str], None] | None = None,
+) -> Comparison:
+    """Return how well several models describe and forecast the same customers.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Customer summary, with the group columns of every spec.
+    models : mapping of name to ModelSpec or DataTree
+        Specs are fitted to the summary; fits are taken as they are, and must have been fitted to it.
+    seed : int
+    log : path or frame, optional
+        Log that goes on past the summary's end of observation: then hold-out scores stand beside.
+    horizon : str or float, optional
+        Of the hold-out; needed with `log`.
+    method, sampler, cores, progress
+        As for ``fit``.
+    columns : mapping, optional
+        How the log is read: keywords of ``evaluate``, for instance ``{"datetime_col": "day"}``.
+    time_unit, observation_end : str, optional
+        For a summary that has lost its attributes.
+    step : callable, optional
+        Told what is done next.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    DataError
+        Where there are fewer than two models, a fit is one of other customers, or only one of log and
+        horizon is given.
+
+    Notes
+    -----
+    Leave-one-out: Vehtari, Gelman & Gabry (2017), from cells weighted by their counts and set out per
+    customer for the standard error of differences. Purchase and spend are scored apart.
+    """
+    if len(models) < 2:
+        raise DataError(f"compare needs at least two models, not {len(models)}: give a second spec or fit")
+    if (log is None) != (horizon is None):
+        raise DataError("a hold-out needs both log= and horizon=: give the other one too, or neither")
+    say = step or (lambda _: None)
+    unit = resolve_time_unit(summary, time_unit)
+    checked = validate_summary(summary, time_unit=unit, observation_end=observation_end)
+    fits = {}
+    for name, model in models.items():
+        if isinstance(model, ModelSpec):
+            say(f"fitting {name}")
+            model = fit(
+                checked, model, seed=seed, method=method, sampler=sampler, cores=cores, progress=progress
+            )  # fmt: skip
+        fits[name] = model
+    _require_same_data(fits)
+    say("leaving one customer out at a time")
+    loos = {name: loo_per_customer(tree, checked) for name, tree in fits.items()}
+    ranked = _ranked(loos)
+    evaluations: dict[str, Evaluation] = {}
+    if log is not None and horizon is not None:
+        for name, tree in fits.items():
+            say(f"forecasting with {name}")
+            evaluations[name] = evaluate(
+                tree, checked, log, horizon=horizon, seed=seed, tracking=False, **(columns or {})
+            )
+    best = str(ranked["model"].iloc[0])
+    holdout = _holdout(evaluations, best) if evaluations else None
+    return Comparison(ranked, holdout, _verdict(ranked), fits, evaluations)
+
+
+def _require_same_data(fits: Mapping[str, xr.DataTree]) -> None:
+    prints = {name: str(tree.attrs.get(FINGERPRINT)) for name, tree in fits.items()}
+    if len(set(prints.values())) > 1:
+        raise DataError(
+            f"the fits {', '.join(prints)} were fitted to different data: fit all of them to this summary"
+        )
+
+
+def _ranked(loos: Mapping[str, Mapping[str, ELPDData]]) -> pd.DataFrame:
+    """Return arviz' table of each part that every model has."""
+    parts = [part for part in ("purchase", "spend") if all(part in each for each in loos.values())]
+    tables = []
+    for part in parts:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            table = az.compare({name: each[part] for name, each in loos.items()}, round_to="none")
+        for each in caught:
+            warnings.warn(f"comparing {part}: {each.message}", BayesltvWarning, stacklevel=3)
+        table = table.rename_axis("model").reset_index()
+        table.insert(0, "part", part)
+        tables.append(table)
+    ranked: pd.DataFrame = pd.concat(tables, ignore_index=True)
+    return ranked
+
+
+def _holdout(evaluations: Mapping[str, Evaluation], best: str) -> pd.DataFrame:
+    """Return hold-out scores by model, with paired differences from the best by leave-one-out."""
+    rows = []
+    for name, found in evaluations.items():
+        row: dict[str, Any] = {"model": name}
+        for quantity in found.quantities:
+            row |= {
+                f"{quantity}_{score}": found.score(score, quantity) for score in ("crps", "pit_deviation")
+            }
+        row["purchases_log_score"] = found.score("log_score")
+        for score in SCORES:
+            column = f"purchases_{score}"
+            difference = found.customers[column] - evaluations[best].customers[column]
+            row[f"{score}_diff"] = float(difference.mean())
+            row[f"{score}_diff_se"] = float(difference.std(ddof=1) / np.sqrt(len(difference)))
+        events = found.events.set_index("event")["brier"]
+        row["brier_of_purchase"] = float(events["purchase"])
+        coverage = found.coverage.set_index(["quantity", "group", "level"])["predictive"]
+        row["coverage_90"] = float(coverage["purchases", "all", 0.9])
+        total = found.total()
+        row |= {f"total_{end}": float(total[end]) for end in ("actual", "mean", "p05", "p95")}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _verdict(ranked: pd.DataFrame) -> str:
+    """Return which model to use, in a sentence per part."""
+    said = []
+    for part, table in ranked.groupby("part", sort=True):
+        best, *others = table.to_dict("records")
+        near = [each["model"] for each in others if not _is_clear(each)]
+        if not near:
+            nearest = others[0]
+            said.append(
+                f"{part}: use {best['model']}; the next, {nearest['model']}, is worse by "
+                f"{-nearest['elpd_diff']:.1f} ± {nearest['dse']:.1f} in elpd."
+            )
+        else:
+            same = ", ".join([best["model"], *near])
+            said.append(
+                f"{part}: {same} cannot be told apart by these customers: take the simplest, or the one whose "
+                "assumptions you believe."
+            )
+    return " ".join(said)
+
+
+def _is_clear(row: Mapping[Any, Any]) -> bool:
+    return bool(-row["elpd_diff"] > max(CLEAR * row["dse"], SMALL))
