@@ -1,0 +1,204 @@
+"""One option per customer under a budget: upper hulls of (cost, net value) and greedy walks along them.
+
+The multiple-choice knapsack's linear relaxation is solved by its hulls (Sinha & Zoltners 1979): on each
+customer's upper hull from (0, 0) the steps have falling efficiency Δnet/Δcost, and all customers' steps are
+taken in the order of efficiency until the budget is used up.
+"""
+
+import numpy as np
+
+from bayesltv.kernels.compile import compiled
+
+
+@compiled
+def hull_steps(net, cost, eligible, customer, action, gain, price):
+    """Fill the steps of all customers' upper hulls and return how many there are.
+
+    Parameters
+    ----------
+    net, cost : ndarray of float64, shape (customer, action)
+        Costs are not negative.
+    eligible : ndarray of bool, shape (customer, action)
+    customer, action : ndarray of int32, shape (customer × action,)
+        Filled: who moves, and to which action.
+    gain, price : ndarray of float64, shape (customer × action,)
+        Filled: more net value and more cost than before the step; both rise from step to step, and gain/price
+        falls.
+    """
+    count, n_actions = 0, net.shape[1]
+    for i in range(net.shape[0]):
+        value, spent, free = 0.0, 0.0, -1
+        for a in range(n_actions):  # what costs nothing comes first
+            if eligible[i, a] and cost[i, a] <= 0.0 and net[i, a] > value:
+                value, free = net[i, a], a
+        if free >= 0:
+            customer[count], action[count], gain[count], price[count] = i, free, value, 0.0
+            count += 1
+        while True:
+            best, steepest, dearest = -1, 0.0, 0.0
+            for a in range(n_actions):
+                if eligible[i, a] and net[i, a] > value and cost[i, a] > spent:
+                    slope = (net[i, a] - value) / (cost[i, a] - spent)
+                    if slope > steepest or (slope == steepest and cost[i, a] > dearest):
+                        best, steepest, dearest = a, slope, cost[i, a]
+            if best < 0:
+                break
+            customer[count], action[count] = i, best
+            gain[count], price[count] = net[i, best] - value, cost[i, best] - spent
+            value, spent = net[i, best], cost[i, best]
+            count += 1
+    return count
+
+
+@compiled
+def take_steps(order, customer, action, gain, price, budget, assigned):
+    """Walk along the steps while they fit, fill who gets what, and return cost and net value at the end.
+
+    A customer whose step does not fit takes no later one either; customers after it may.
+
+    Parameters
+    ----------
+    order : ndarray of int64, shape (step,)
+        Of falling efficiency.
+    customer, action, gain, price : ndarray, shape (step,)
+        From `hull_steps`.
+    budget : float
+    assigned : ndarray of int32, shape (customer,)
+        Filled: the action, or -1.
+    """
+    assigned[:] = -1
+    blocked = np.zeros(assigned.size, np.bool_)
+    cost, value = 0.0, 0.0
+    for at in range(order.size):
+        step = order[at]
+        i = customer[step]
+        if not blocked[i]:
+            if cost + price[step] <= budget:
+                cost += price[step]
+                value += gain[step]
+                assigned[i] = action[step]
+            else:
+                blocked[i] = True
+    return cost, value
+
+
+@compiled
+def _worth(net, cost, money_price, limits, prices, i, a):
+    worth = net[i, a] - money_price * cost[i, a]
+    for r in range(prices.size):
+        if limits[r, i, a]:
+            worth -= prices[r]
+    return worth
+
+
+@compiled
+def best_options(net, cost, eligible, money_price, limits, prices, best, margin, counts):
+    """Fill each customer's best option at given prices; return what they are worth after them, and cost.
+
+    Parameters
+    ----------
+    net, cost : ndarray of float64, shape (customer, action)
+    eligible : ndarray of bool, shape (customer, action)
+    money_price : float
+        Of a unit of the budget.
+    limits : ndarray of bool, shape (limit, customer, action)
+        What each limit counts.
+    prices : ndarray of float64, shape (limit,)
+        Of what a limit counts; negative where there must be at least so many.
+    best : ndarray of int32, shape (customer,)
+        Filled: the action, or -1.
+    margin : ndarray of float64, shape (customer,)
+        Filled: how much better it is than the next best, doing nothing included.
+    counts : ndarray of int64, shape (limit,)
+        Filled: what each limit counts.
+    """
+    value, spent = 0.0, 0.0
+    counts[:] = 0
+    for i in range(net.shape[0]):
+        first, second, choice = 0.0, -np.inf, -1
+        for a in range(net.shape[1]):
+            if eligible[i, a]:
+                worth = _worth(net, cost, money_price, limits, prices, i, a)
+                if worth > first:
+                    first, second, choice = worth, first, a
+                elif worth > second:
+                    second = worth
+        best[i], margin[i] = choice, first - second
+        if choice >= 0:
+            value += first
+            spent += cost[i, choice]
+            for r in range(prices.size):
+                counts[r] += limits[r, i, choice]
+    return value, spent
+
+
+@compiled
+def fill_greedily(order, net, cost, eligible, money_price, limits, prices, budget, room, assigned):
+    """Give each customer in turn the best option at given prices that there is room for; return what is left.
+
+    Parameters
+    ----------
+    order : ndarray of int64, shape (customer,)
+    net, cost, eligible, money_price, limits, prices
+        As in `best_options`.
+    budget : float
+    room : ndarray of int64, shape (limit,)
+        Most that each limit allows; used up here.
+    assigned : ndarray of int32, shape (customer,)
+        Filled: the action, or -1.
+    """
+    assigned[:] = -1
+    for at in range(order.size):
+        i = order[at]
+        choice, most = -1, 0.0
+        for a in range(net.shape[1]):
+            if eligible[i, a] and cost[i, a] <= budget:
+                worth = _worth(net, cost, money_price, limits, prices, i, a)
+                if worth > most and _fits(limits, room, i, a):
+                    choice, most = a, worth
+        if choice >= 0:
+            assigned[i] = choice
+            budget -= cost[i, choice]
+            for r in range(room.size):
+                room[r] -= limits[r, i, choice]
+    return budget
+
+
+@compiled
+def improve(order, option, net, cost, limits, budget, room, assigned):
+    """Move customers to better options while there is room and money; return what is left.
+
+    Parameters
+    ----------
+    order : ndarray of int64, shape (candidate,)
+        Customers, the most efficient move first.
+    option : ndarray of int64, shape (candidate,)
+        Where each would move.
+    net, cost, limits, budget, room, assigned
+        As in `fill_greedily`; `room` and `assigned` are changed.
+    """
+    for at in range(order.size):
+        i, a = order[at], option[at]
+        now = assigned[i]
+        more = cost[i, a] - (cost[i, now] if now >= 0 else 0.0)
+        if more > budget or net[i, a] <= (net[i, now] if now >= 0 else 0.0):
+            continue
+        if now >= 0:
+            for r in range(room.size):
+                room[r] += limits[r, i, now]
+        if _fits(limits, room, i, a):
+            assigned[i] = a
+            budget -= more
+            now = a
+        if now >= 0:
+            for r in range(room.size):
+                room[r] -= limits[r, i, now]
+    return budget
+
+
+@compiled
+def _fits(limits, room, i, a):
+    fits = True
+    for r in range(room.size):
+        fits &= room[r] > 0 or not limits[r, i, a]
+    return fits
