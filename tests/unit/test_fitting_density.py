@@ -1,8 +1,16 @@
 """The sampler's density is the PyMC model's, and pooled effects are what the model says they are."""
 
+import gc
+import time
+import weakref
+from dataclasses import replace
+
 import numpy as np
 import pymc as pm
+import pytensor
 import pytest
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.traversal import graph_inputs
 from scipy import stats
 
 import bayesltv as ltv
@@ -132,3 +140,67 @@ def test_the_model_is_an_ordinary_pymc_model_that_pymc_can_sample(cdnow):
     with ltv.build_model(cdnow, ltv.load_spec("pooled")):
         tree = pm.sample(draws=200, tune=300, chains=2, cores=1, random_seed=1, progressbar=False)
     assert float(np.log(tree["posterior"]["r"]).mean()) == pytest.approx(np.log(0.2425945), abs=0.05)
+
+
+def another_problem(cdnow, name):
+    """Return data and spec of the same shape as CDNOW with the spec `name`, with other numbers throughout."""
+    log = ltv.load_cdnow().assign(amount=lambda frame: 3 * frame["amount"])
+    some = log[log["customer_id"].str[-1].isin(list("0123"))]
+    summary = ltv.summarize(some, observation_end="1997-07-31", time_unit="day", groups=["cohort"])
+    assert 500 < len(summary) < 1500
+    assert summary["cohort"].nunique() == cdnow["cohort"].nunique()
+    spec = ltv.load_spec(name)
+    changed = {
+        scale: replace(prior, parameters={key: 0.7 * value for key, value in prior.parameters.items()})
+        for scale, prior in spec.priors.items()
+    }
+    return summary, replace(spec, priors=changed)
+
+
+@pytest.mark.parametrize("name", ["pooled", "by_group"])
+def test_a_second_model_of_the_same_shape_compiles_nothing_and_keeps_its_own_numbers(
+    cdnow, name, monkeypatch
+):
+    first = make_density(ltv.build_model(cdnow, ltv.load_spec(name)))
+    before = first(first.start + 0.2)
+    model = ltv.build_model(*another_problem(cdnow, name))
+    monkeypatch.setattr(pytensor, "function", None)  # whoever compiles now breaks
+    begun = time.process_time()
+    second = make_density(model)
+    assert time.process_time() - begun < 1.0
+    assert second.size == first.size
+    point = second.start + 0.2
+    monkeypatch.undo()
+    whole = model.compile_logp(mode="FAST_COMPILE")
+    assert second(point)[0] == pytest.approx(float(whole(by_value_variable(model, point))), rel=1e-10)
+    initial = model.initial_point(0)
+    parts = [np.ravel(initial[value.name]) for value in model.continuous_value_vars]
+    np.testing.assert_allclose(second.start, np.concatenate(parts), rtol=1e-12)
+    again = first(first.start + 0.2)
+    assert again[0] == before[0]
+    np.testing.assert_array_equal(again[1], before[1])
+
+
+def test_priors_of_another_family_are_another_shape(cdnow):
+    priors = {"purchase_rate": ltv.PriorSpec("Gamma", {"alpha": 2.0, "beta": 30.0}, per="week")}
+    point = np.zeros(4)
+    one, other = (
+        make_density(ltv.build_model(cdnow, ltv.ModelSpec(spend=None, priors=stated)))
+        for stated in ({}, priors)
+    )
+    difference = other(point)[0] - one(point)[0]
+    default = ltv.ModelSpec(spend=None).priors["purchase_rate"].frozen()
+    expected = stats.gamma(2.0, scale=1 / 30.0).logpdf(1.0) - default.logpdf(1.0)  # exp(0) purchases a week
+    assert difference == pytest.approx(expected, rel=1e-6)
+
+
+def test_compiled_functions_do_not_keep_the_data_of_a_fit_alive(cdnow):
+    model = ltv.build_model(cdnow, ltv.load_spec("by_group"))
+    density = make_density(model)
+    shared = [each for each in graph_inputs(model.potentials) if isinstance(each, SharedVariable)]
+    values = [each.get_value(borrow=True) for each in shared]
+    held = [weakref.ref(value) for value in values if isinstance(value, np.ndarray) and value.ndim]
+    assert len(held) > 20
+    del model, density, shared, values
+    gc.collect()
+    assert [each for each in held if each() is not None] == []

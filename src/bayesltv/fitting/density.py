@@ -1,12 +1,17 @@
 """The log density that a sampler walks on, taken from a ``pm.Model`` and fast to compile.
 
 PyTensor compiles only the small part of the model between the unconstrained point and the natural parameters,
-with the log prior: it knows nothing of the data and takes a second, or a moment once cached on disk. The
-likelihood kernels stand in between, with their gradients, and the whole runs without the GIL. (Compiling the
-model with its data into one function took 17 s at each fit, cached or not.)
+with the log prior: it knows nothing of the data and takes a second or two. The likelihood kernels stand in
+between, with their gradients, and run without the GIL. (Compiling the model with its data into one function
+took 17 s at each fit, cached or not.)
+
+What was compiled is kept, by the structure of the graph: priors, group codes and bases are arguments, so that
+a second model of the same shape compiles nothing, whatever its priors and data.
 """
 
-from collections.abc import Callable, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +20,37 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pymc.initial_point import make_initial_point_expression
 
+from bayesltv.fitting.structure import argument_values, as_arguments, numbers_in, structure_key
 from bayesltv.model.likelihood import Likelihood
 
 Floats = NDArray[np.float64]
+Arrays = tuple[NDArray[Any], ...]
+KEPT = 32
+"""Model shapes whose compiled functions are kept in a process, the latest used ones; each is a few MB."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Functions of one model shape; all that differs between two models of the shape is an argument.
+
+    Attributes
+    ----------
+    start : callable
+        numbers -> start values, one array per free variable.
+    forward : callable
+        (point, *numbers) -> log prior, then the parameter matrix of each likelihood.
+    backward : callable
+        (point, *slopes by parameters, *numbers) -> gradient.
+    expand : callable
+        (point, *numbers) -> named variables.
+    """
+
+    start: Callable[..., Any]
+    forward: Callable[..., Any]
+    backward: Callable[..., Any]
+    expand: Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -27,62 +59,135 @@ class Density:
 
     Attributes
     ----------
-    size : int
-        Dimension of the unconstrained space.
     names : tuple of str
         The model's free and deterministic variables, in the order in which `expand` returns them.
+    start : ndarray, shape (size,)
+        The centre of the prior.
     """
 
-    size: int
     names: tuple[str, ...]
     start: Floats
-    _evaluate: Callable[..., tuple[float, Floats]]
-    _expand: Callable[..., Any]
+    _compiled: Compiled
+    _numbers: Arrays
+    _kernels: tuple[Callable[..., Any], ...]
     _data: tuple[tuple[Any, ...], ...]
+
+    @property
+    def size(self) -> int:
+        """Return the dimension of the unconstrained space."""
+        return self.start.size
 
     def __call__(self, point: Floats) -> tuple[float, Floats]:
         """Return the log density and its gradient at `point`, shape (size,)."""
         # a copy is aligned and writable: numba would compile anew for an array that is not
-        return self._evaluate(np.array(point), *self._data)
+        own = np.array(point)
+        rest, *parameters = self._compiled.forward(own, *self._numbers)
+        value, slopes = float(rest), []
+        for kernel, matrix, data in zip(self._kernels, parameters, self._data, strict=True):
+            part, slope = kernel(matrix, *data)
+            value += part
+            slopes.append(slope)
+        return value, self._compiled.backward(own, *slopes, *self._numbers)[0]
 
     def expand(self, point: Floats) -> dict[str, Floats]:
         """Return the named variables at `point`."""
-        return dict(zip(self.names, self._expand(np.array(point)), strict=True))
+        return dict(zip(self.names, self._compiled.expand(np.array(point), *self._numbers), strict=True))
 
 
 def make_density(model: pm.Model) -> Density:
     """Return the density of a model from ``build_model``, its priors and further potentials included."""
     terms = [potential for potential in model.potentials if _likelihood_of(potential) is not None]
     others = [potential for potential in model.potentials if _likelihood_of(potential) is None]
-    inputs = model.replace_rvs_by_values([term.owner.inputs[0] for term in terms])
-    rest = model.logp(vars=[*model.free_RVs, *model.observed_RVs, *others])
     outside = [*model.free_RVs, *model.deterministics]
-    expanded = model.replace_rvs_by_values(outside)
-
-    initial = model.initial_point(0)
-    values = model.continuous_value_vars
-    cotangents = [pt.dmatrix() for _ in terms]
-    cost = rest + sum(pt.sum(each * matrix) for each, matrix in zip(cotangents, inputs, strict=True))
-    slopes = pytensor.grad(cost, values, disconnected_inputs="ignore")
-    gradient = pt.join(0, *[slope.ravel() for slope in slopes])
-
-    outputs, point = pm.pytensorf.join_nonshared_inputs(
-        point=initial, inputs=values, outputs=[rest, *inputs, gradient, *expanded], make_inputs_shared=False
+    symbols = Symbols(
+        values=tuple(model.continuous_value_vars),
+        starts=tuple(_start_expressions(model)),
+        rest=model.logp(vars=[*model.free_RVs, *model.observed_RVs, *others]),
+        parameters=tuple(model.replace_rvs_by_values([term.owner.inputs[0] for term in terms])),
+        expanded=tuple(model.replace_rvs_by_values(outside)),
     )
-    split = 1 + len(terms)
-    start = np.concatenate([np.ravel(initial[value.name]) for value in values]).astype(np.float64)
+    numbers = numbers_in(symbols.outputs)
+    compiled = _REMEMBERED.get(
+        structure_key([*symbols.values, *numbers], symbols.outputs), lambda: symbols.compiled(numbers)
+    )
+    values = argument_values(numbers)
     return Density(
-        size=start.size,
         names=tuple(variable.name for variable in outside),
-        start=start,
-        _evaluate=_joined(
-            _compile([point], outputs[:split]),
-            [type(term.owner.op).kernel for term in terms],
-            _compile([point, *cotangents], [outputs[split]]),
-        ),
-        _expand=_compile([point], outputs[split + 1 :]),
+        start=np.concatenate([np.ravel(each) for each in compiled.start(*values)]).astype(np.float64),
+        _compiled=compiled,
+        _numbers=values,
+        _kernels=tuple(type(term.owner.op).kernel for term in terms),
         _data=tuple(tuple(_value(each) for each in term.owner.inputs[1:]) for term in terms),
     )
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """The parts of a model's density as PyTensor variables; see `Compiled` for what they become."""
+
+    values: tuple[Any, ...]
+    starts: tuple[Any, ...]
+    rest: Any
+    parameters: tuple[Any, ...]
+    expanded: tuple[Any, ...]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Return all that is computed."""
+        return [self.rest, *self.parameters, *self.expanded, *self.starts]
+
+    def compiled(self, numbers: Sequence[Any]) -> Compiled:
+        """Return the compiled functions, with the shared variables `numbers` as arguments."""
+        cotangents = [pt.dmatrix() for _ in self.parameters]
+        weighed = zip(cotangents, self.parameters, strict=True)
+        cost = self.rest + sum(pt.sum(each * matrix) for each, matrix in weighed)
+        slopes = pytensor.grad(cost, self.values, disconnected_inputs="ignore")
+        gradient = pt.join(0, *[slope.ravel() for slope in slopes])
+        arguments, outputs = as_arguments(numbers, [*self.outputs, gradient])
+        starts = outputs[-1 - len(self.starts) : -1]
+        find_start = pytensor.function(arguments, starts, mode="FAST_COMPILE", on_unused_input="ignore")
+        initial = {value.name: np.zeros(value.type.shape) for value in self.values}
+        joined, point = pm.pytensorf.join_nonshared_inputs(
+            point=initial, inputs=self.values, outputs=[*outputs[: -1 - len(starts)], outputs[-1]]
+        )
+        split = 1 + len(self.parameters)
+        return Compiled(
+            start=find_start,
+            forward=_compile([point, *arguments], joined[:split]),
+            backward=_compile([point, *cotangents, *arguments], joined[-1:]),
+            expand=_compile([point, *arguments], joined[split:-1]),
+        )
+
+
+class _Memory:
+    """Compiled functions by model structure; compiling is one thread's work at a time."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._items: OrderedDict[Hashable, Compiled] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Compiled]) -> Compiled:
+        with self._lock:
+            if key not in self._items:
+                self._items[key] = make()
+            self._items.move_to_end(key)
+            while len(self._items) > self._size:
+                self._items.popitem(last=False)
+            return self._items[key]
+
+
+_REMEMBERED = _Memory(KEPT)
+
+
+def _start_expressions(model: pm.Model) -> list[Any]:
+    expressions: list[Any] = make_initial_point_expression(
+        free_rvs=model.free_RVs,
+        rvs_to_transforms=model.rvs_to_transforms,
+        initval_strategies=model.rvs_to_initial_values,
+        return_transformed=True,
+    )
+    return expressions
 
 
 def _likelihood_of(potential: Any) -> Likelihood | None:  # noqa: ANN401
@@ -95,34 +200,12 @@ def _value(shared: Any) -> Any:  # noqa: ANN401
     return value.item() if value.ndim == 0 else value
 
 
-def _joined(forward: Any, kernels: Sequence[Any], backward: Any) -> Callable[..., tuple[float, Floats]]:  # noqa: ANN401
-    """Return (point, *data) -> (log density, gradient), compiled to run without the GIL."""
-    import numba
-
-    if len(kernels) == 1:
-        (only,) = kernels
-
-        @numba.njit(nogil=True)
-        def evaluate_one(point, data):  # type: ignore[no-untyped-def]
-            rest, parameters = forward(point)
-            value, slope = only(parameters, *data)
-            return rest[()] + value, backward(point, slope)[0]
-
-        return evaluate_one  # type: ignore[no-any-return]
-    first, second = kernels
-
-    @numba.njit(nogil=True)
-    def evaluate_two(point, data, more):  # type: ignore[no-untyped-def]
-        rest, parameters, others = forward(point)
-        value, slope = first(parameters, *data)
-        extra, steepness = second(others, *more)
-        return rest[()] + value + extra, backward(point, slope, steepness)[0]
-
-    return evaluate_two  # type: ignore[no-any-return]
-
-
 def _compile(inputs: Sequence[Any], outputs: Sequence[Any]) -> Callable[..., Any]:
-    """Return the compiled function without PyTensor's storage around it, so that chains may share it."""
-    function = pytensor.function(inputs, outputs, mode="NUMBA", on_unused_input="ignore")
+    """Return the compiled function without PyTensor's storage around it, so that chains may share it.
+
+    Checks of the priors' parameters are left out: the spec has made them, when it was read.
+    """
+    mode = pytensor.compile.mode.get_mode("NUMBA").including("local_remove_check_parameter")
+    function = pytensor.function(inputs, outputs, mode=mode, on_unused_input="ignore")
     compiled: Callable[..., Any] = function.vm.jit_fn
     return compiled

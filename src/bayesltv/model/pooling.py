@@ -19,6 +19,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pymc.distributions import transforms
+from pytensor import shared
 
 from bayesltv.data.cells import Cells
 from bayesltv.kernels.scales import shifted
@@ -58,8 +59,7 @@ def prior_variable(name: str, prior: PriorSpec) -> Tensor:
     The sampler's scale is always log odds or log. PyMC's own choice is not enough: its LogitNormal has no
     transform, and a sampler runs into the walls at 0 and 1.
     """
-    # float64 arrays: PyMC takes logs of plain Python floats in single precision
-    numbers = {key: np.float64(value) for key, value in prior.parameters.items()}
+    numbers = {key: number(value, f"{name}_{key}") for key, value in prior.parameters.items()}
     scale = transforms.logodds if prior.support == "unit" else transforms.log
     return getattr(pm, prior.family)(name, default_transform=scale, **numbers)
 
@@ -86,12 +86,19 @@ def scale_variable(scale: str, spec: ModelSpec, cells: Cells) -> Tensor:
 def level_effects(scale: str, column: str, spec: ModelSpec, cells: Cells) -> Tensor:
     """Add the effects of the levels of `column` on `scale`; return that of each group, shape (group,)."""
     basis, information = zero_sum_basis(1 / level_errors(scale, column, cells) ** 2)
+    levels = information.size
+    basis, information = shared(basis), shared(information)
     sd = prior_variable(sd_name(scale, column), spec.pooling[scale].scale)
     stretch = pt.sqrt(1 + sd**2 * information)
-    offset = pm.Normal(f"{scale}{OFFSET}{column}", sigma=stretch, shape=information.size)
+    offset = pm.Normal(f"{scale}{OFFSET}{column}", sigma=stretch, shape=levels)
     deviations = pt.sum(basis * (sd / stretch * offset), axis=1)
     effect = pm.Deterministic(effect_name(scale, column), deviations, dims=column)
-    return effect[cells.groups.level_codes(column)]
+    return effect[shared(cells.groups.level_codes(column))]
+
+
+def number(value: float, name: str | None = None) -> Tensor:
+    """Return a number that is no part of the model's structure: models that differ in it compile once."""
+    return shared(np.asarray(value, dtype=np.float64), name=name)
 
 
 def zero_sum_basis(precision: Floats) -> tuple[Floats, Floats]:
