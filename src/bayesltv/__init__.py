@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from bayesltv.errors import StoreError as StoreError
     from bayesltv.evaluation.evaluate import evaluate as evaluate
     from bayesltv.evaluation.result import Evaluation as Evaluation
+    from bayesltv.fitting.lend import to_pymc_marketing as to_pymc_marketing
     from bayesltv.fitting.store import load as load
     from bayesltv.fitting.store import save as save
     from bayesltv.model.build import build_model as build_model
     from bayesltv.pipeline import fit as fit
+    from bayesltv.pipeline import from_pymc_marketing as from_pymc_marketing
     from bayesltv.prediction.draws import predict as predict
     from bayesltv.prediction.score import ScoreTable as ScoreTable
     from bayesltv.prediction.score import score as score
@@ -63,6 +65,7 @@ _HOME = {
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.result",
     "fit": "pipeline",
+    "from_pymc_marketing": "pipeline",
     "GateSpec": "spec.settings",
     "load": "fitting.store",
     "load_cdnow": "data.datasets",
@@ -88,6 +91,7 @@ _HOME = {
     "summarize": "data.summary",
     "Tier": "spec.tiers",
     "TierSpec": "spec.tiers",
+    "to_pymc_marketing": "fitting.lend",
     "ValueSpec": "spec.decision_spec",
     **dict.fromkeys(
         (

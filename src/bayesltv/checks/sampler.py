@@ -22,6 +22,8 @@ def rhat(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa
     """Largest rank-normalised split R-hat of any parameter."""
     if not _has_chains(fit):
         return _not_applicable("rhat")
+    if still := _still(fit):
+        return _point("rhat", still, _gates(fit).rhat_max)
     worst, where = _extreme(az.rhat(_posterior(fit)), np.max)
     gate = _gates(fit).rhat_max
     return _judged(
@@ -111,6 +113,8 @@ SAMPLER_CHECKS = (rhat, ess_bulk, ess_tail, divergences, ebfmi, treedepth, paret
 def _ess(name: str, method: str, fit: xr.DataTree) -> CheckResult:
     if not _has_chains(fit):
         return _not_applicable(name)
+    if still := _still(fit):
+        return _point(name, still, _gates(fit).ess_min)
     worst, where = _extreme(az.ess(_posterior(fit), method=method), np.min)
     gate = _gates(fit).ess_min
     return _judged(name, worst, gate, worst >= gate, f"smallest {method} ESS {worst:,.0f}, of {where}", _MORE)
@@ -121,6 +125,18 @@ def _judged(name: str, value: float, gate: float, good: bool, summary: str, advi
     if good and np.isfinite(value):
         return CheckResult(name, "pass", float(value), float(gate), summary)
     return CheckResult(name, "fail", float(value), float(gate), summary, advice)
+
+
+def _still(fit: xr.DataTree) -> list[str]:
+    """Return the parameters that are the same in every draw."""
+    return [str(name) for name, values in _posterior(fit).data_vars.items() if np.ptp(values.values) == 0]
+
+
+def _point(name: str, still: list[str], gate: float) -> CheckResult:
+    """Return a failure: a point has no chains, and leaves its uncertainty out of every interval."""
+    found = f"{', '.join(still)}: a single point, the same in every draw"
+    advice = "Intervals leave out what is not known of these: sample them, or accept that by name"
+    return CheckResult(name, "fail", None, float(gate), found, advice)
 
 
 def _not_applicable(name: str, reason: str = "the posterior was not sampled by NUTS") -> CheckResult:
