@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from bayesltv.checks.result import CheckResult as CheckResult
     from bayesltv.checks.run import check as check
     from bayesltv.comparison.compare import compare as compare
-    from bayesltv.comparison.result import Comparison as Comparison
     from bayesltv.data.adopt import as_summary as as_summary
     from bayesltv.data.datasets import load_cdnow as load_cdnow
     from bayesltv.data.simulate import simulate_log as simulate_log
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from bayesltv.errors import FitError as FitError
     from bayesltv.errors import SpecError as SpecError
     from bayesltv.errors import StoreError as StoreError
+    from bayesltv.evaluation.comparison import Comparison as Comparison
     from bayesltv.evaluation.evaluate import evaluate as evaluate
     from bayesltv.evaluation.result import Evaluation as Evaluation
     from bayesltv.fitting.lend import to_pymc_marketing as to_pymc_marketing
@@ -60,7 +60,7 @@ _HOME = {
     "CheckReport": "checks.result",
     "CheckResult": "checks.result",
     "compare": "comparison.compare",
-    "Comparison": "comparison.result",
+    "Comparison": "evaluation.comparison",
     "DecisionSpec": "spec.decision_spec",
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.result",

@@ -14,7 +14,7 @@ from bayesltv.names import FINGERPRINT, FREQUENCY, GROUPS, OBSERVATION_END, SET_
 
 if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
-    from bayesltv.comparison.result import Comparison
+    from bayesltv.evaluation.comparison import Comparison
     from bayesltv.evaluation.result import Evaluation
     from bayesltv.prediction.new_groups import UnknownGroups
     from bayesltv.prediction.score import ScoreTable

@@ -15,8 +15,8 @@ from rich.table import Table
 
 from bayesltv.checks.result import CheckReport
 from bayesltv.cli.story import tell_demo, tiers_table, total_of
-from bayesltv.comparison.result import Comparison
 from bayesltv.demo import Demo
+from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs import FitFile, ScoreFile, SummaryFile
 from bayesltv.spec.catalogue import Shipped

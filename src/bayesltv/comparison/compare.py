@@ -13,9 +13,9 @@ import xarray as xr
 from arviz_stats.utils import ELPDData
 
 from bayesltv.checks.loo import loo_per_customer
-from bayesltv.comparison.result import Comparison
 from bayesltv.data.validate import resolve_time_unit, validate_summary
 from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.evaluate import evaluate
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.names import FINGERPRINT
@@ -23,7 +23,7 @@ from bayesltv.pipeline import fit
 from bayesltv.spec.model_spec import ModelSpec
 
 CLEAR, SMALL = 2.0, 4.0
-"""A difference is called clear from two standard errors and, after Sivula, Magnusson & Vehtari (2025), 4 on."""
+"""A difference is clear from two standard errors on, and from 4 (Sivula, Magnusson & Vehtari 2025)."""
 SCORES = ("crps", "log_score")
 
 
@@ -176,8 +176,8 @@ def _verdict(ranked: pd.DataFrame) -> str:
         else:
             same = ", ".join([best["model"], *near])
             said.append(
-                f"{part}: {same} cannot be told apart by these customers: take the simplest, or the one whose "
-                "assumptions you believe."
+                f"{part}: {same} cannot be told apart by these customers: take the simplest, or the one "
+                "whose assumptions you believe."
             )
     return " ".join(said)
 

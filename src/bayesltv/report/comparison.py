@@ -14,7 +14,7 @@ from bayesltv.report.style import BLUE, GREY, dress, new_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayesltv.comparison.result import Comparison
+    from bayesltv.evaluation.comparison import Comparison
 
 
 def plot_comparison(comparison: Comparison, *, part: str = "purchase", ax: Axes | None = None) -> Axes:

@@ -22,8 +22,8 @@ class Comparison:
     loo : DataFrame
         One row per part ("purchase", "spend") and model, the best first: ``rank``, ``elpd``, ``se``,
         ``elpd_diff`` (this model's elpd − that of the best, so 0 or below), ``dse`` (standard error of the
-        difference over customers), ``p_worse``, ``weight`` (stacking), ``p`` (effective parameters), ``diag_diff``,
-        ``diag_elpd``, as ``arviz.compare`` has them.
+        difference over customers), ``p_worse``, ``weight`` (stacking), ``p`` (effective parameters),
+        ``diag_diff``, ``diag_elpd``, as ``arviz.compare`` has them.
     holdout : DataFrame or None
         One row per model: hold-out scores, coverage and total; ``crps_diff`` and ``log_score_diff`` against
         the best model by leave-one-out, per customer, with standard errors ``..._se``.
