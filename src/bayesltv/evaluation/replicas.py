@@ -1,0 +1,159 @@
+"""Replicated customers of a block, and the statistics by which they are compared with real ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesltv.kernels.replicas import draw_replicas
+from bayesltv.prediction.customers import AMOUNTS, EVENTS, LATENTS, Customers, walk
+from bayesltv.prediction.population import Population
+
+Floats = NDArray[np.float64]
+REPLICA = "replica "
+"""Streams of replicas are apart from those of futures and of tracks."""
+CLASSES = 8
+"""Frequencies 0, 1, ..., 7 and more."""
+_PER_BLOCK = 250_000
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Histories of customers; all arrays have shape (customer, draw).
+
+    Attributes
+    ----------
+    frequency : ndarray of int32
+    recency : ndarray of float64
+        In the time unit.
+    count : ndarray of int32
+        Positive repeat amounts.
+    total, log_total : ndarray of float64
+        Their sum and log sum.
+    """
+
+    frequency: NDArray[np.int32]
+    recency: Floats
+    count: NDArray[np.int32]
+    total: Floats
+    log_total: Floats
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Sums over customers, one column per draw.
+
+    Attributes
+    ----------
+    frequency : ndarray, shape (class, draw)
+        Customers by frequency.
+    recency : ndarray, shape (class, draw)
+        Sum of recency / T by frequency.
+    repeaters : ndarray, shape (group, draw)
+    purchases : ndarray, shape (draw,)
+        Repeat purchases.
+    spend : ndarray, shape (tenth, draw)
+        Repeaters by mean repeat amount, in tenths of the real ones.
+    spenders, log_mean : ndarray, shape (draw,)
+        Repeaters with spend, and the sum of the logarithms of their mean amounts.
+    spread, spread_of : ndarray, shape (draw,)
+        Sum of ln(mean amount) − mean ln(amount) over customers with two amounts or more, and their number.
+    """
+
+    frequency: Floats
+    recency: Floats
+    repeaters: Floats
+    purchases: Floats
+    spend: Floats
+    spenders: Floats
+    log_mean: Floats
+    spread: Floats
+    spread_of: Floats
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(*(getattr(self, n) + getattr(other, n) for n in Tally.__dataclass_fields__))
+
+
+def simulate_replicas(
+    population: Population, customers: Customers, *, seed: int, days_per_unit: float
+) -> Histories:
+    """Return one replicated history per customer and posterior draw."""
+    shape = (len(customers), population.draws.size)
+    frequency = np.empty(shape, np.int32)
+    recency, total, log_total = (np.empty(shape) for _ in range(3))
+    draw_replicas(
+        *(customers.keys(seed, REPLICA + stream) for stream in (LATENTS, EVENTS, AMOUNTS)),
+        population.draws,
+        np.ascontiguousarray(customers.histories[3]),
+        customers.group,
+        population.purchase,
+        population.spend,
+        float(population.family.first_coins),
+        days_per_unit,
+        frequency,
+        recency,
+        total,
+        log_total,
+    )
+    return Histories(frequency, recency, frequency, total, log_total)
+
+
+def tally(histories: Histories, T: Floats, group: NDArray[np.int32], *, groups: int, edges: Floats) -> Tally:
+    """Return the sums over customers of a block.
+
+    Parameters
+    ----------
+    histories : Histories
+    T : ndarray, shape (customer,)
+    group : ndarray of int32, shape (customer,)
+    groups : int
+        Number of groups.
+    edges : ndarray, shape (tenth − 1,)
+        Inner edges of the classes of mean spend.
+    """
+    x = np.minimum(histories.frequency, CLASSES - 1)
+    share = histories.recency / np.maximum(T, 1e-12)[:, None]
+    classes = [x == k for k in range(CLASSES)]
+    count, spent = histories.count, histories.count > 0
+    mean = np.where(spent, histories.total / np.maximum(count, 1), np.nan)
+    tenth = np.where(spent, np.searchsorted(edges, mean, side="right"), -1)
+    several = count > 1
+    within = np.log(np.where(several, mean, 1.0)) - np.where(several, histories.log_total, 0.0) / np.maximum(
+        count, 1
+    )
+    return Tally(
+        np.array([each.sum(axis=0) for each in classes], dtype=float),
+        np.array([np.where(each, share, 0.0).sum(axis=0) for each in classes]),
+        np.array([(x[group == g] > 0).sum(axis=0) for g in range(groups)], dtype=float),
+        histories.frequency.sum(axis=0, dtype=np.int64).astype(float),
+        np.array([(tenth == k).sum(axis=0) for k in range(edges.size + 1)], dtype=float),
+        spent.sum(axis=0).astype(float),
+        np.log(np.where(spent, mean, 1.0)).sum(axis=0),
+        np.where(several, within, 0.0).sum(axis=0),
+        several.sum(axis=0).astype(float),
+    )
+
+
+def tally_replicas(
+    population: Population,
+    people: Customers,
+    *,
+    seed: int,
+    days_per_unit: float,
+    edges: Floats,
+    threads: int | None,
+) -> Tally:
+    """Return the tally of replicas of all customers; memory does not grow with their number."""
+
+    def work(some: Customers) -> Tally:
+        histories = simulate_replicas(population, some, seed=seed, days_per_unit=days_per_unit)
+        return tally(histories, some.histories[3], some.group, groups=len(population.labels), edges=edges)
+
+    block = max(64, _PER_BLOCK // population.draws.size)
+    whole: Tally | None = None
+    for part in walk(people, work, block=block, threads=threads):
+        whole = part if whole is None else whole + part
+    assert whole is not None
+    return whole

@@ -1,0 +1,90 @@
+"""Replicated customers: new latents from the population, lived through the time each was observed.
+
+Purchases are dated as a log dates them: one at time t belongs to day ceil(t), and purchases of one day are
+one purchase.
+"""
+
+import math
+
+import numpy as np
+
+from bayesltv.kernels.compile import compiled
+from bayesltv.kernels.futures import first_purchase, purchase_after
+from bayesltv.kernels.latents import draw_alive_and_rate, draw_dropout, draw_spend_rate
+from bayesltv.kernels.random_numbers import gamma, open_stream
+
+
+@compiled
+def draw_replicas(
+    latent_keys,
+    event_keys,
+    amount_keys,
+    draws,
+    observed,
+    group,
+    purchase,
+    spend,
+    coins,
+    days,
+    frequency,
+    recency,
+    total,
+    log_total,
+):
+    """Fill (customer, draw) arrays with the histories of customers like those observed.
+
+    Parameters
+    ----------
+    latent_keys, event_keys, amount_keys : ndarray of uint64, shape (customer,)
+        Keys of the three streams.
+    draws : ndarray of uint64, shape (draw,)
+        Number of each posterior draw.
+    observed : ndarray of float64, shape (customer,)
+        T of each customer, in the time unit.
+    group : ndarray of int32, shape (customer,)
+    purchase : ndarray of float64, shape (4, group, draw)
+        r, alpha (a rate), a, b.
+    spend : ndarray of float64, shape (3, group, draw), or (3, 0, 0) where there is no spend model
+        p, q, v (a rate).
+    coins : float
+        Dropout coins that the first purchase brings.
+    days : float
+        Days of the time unit.
+    frequency, recency, total, log_total : ndarray, shape (customer, draw)
+        Filled here: repeat purchase days (int32), time from first to last purchase in the time unit, sum and
+        log sum of the repeat amounts.
+    """
+    latents, events, amounts = np.empty(4, np.uint64), np.empty(4, np.uint64), np.empty(4, np.uint64)
+    with_spend = spend.shape[1] > 0
+    for i in range(latent_keys.size):
+        g, last = group[i], math.floor(observed[i] * days + 0.5)
+        for d in range(draws.size):
+            frequency[i, d], recency[i, d], total[i, d], log_total[i, d] = 0, 0.0, 0.0, 0.0
+            a, b = purchase[2, g, d], purchase[3, g, d]
+            open_stream(latents, latent_keys[i], draws[d])
+            is_alive, lam = draw_alive_and_rate(
+                latents, 0.0, coins, 0.0, 0.0, purchase[0, g, d], purchase[1, g, d], a, b
+            )
+            if not is_alive:
+                continue
+            open_stream(events, event_keys[i], draws[d])
+            time = first_purchase(events, lam)
+            if math.ceil(time * days) > last:
+                continue
+            coin, nu, shape = draw_dropout(latents, True, coins, a, b), 1.0, 0.0
+            if with_spend:
+                shape = spend[0, g, d]
+                nu = draw_spend_rate(latents, 0.0, 0.0, shape, spend[1, g, d], spend[2, g, d])
+                open_stream(amounts, amount_keys[i], draws[d])
+            before = 0.0
+            while time * days <= last:
+                day = max(math.ceil(time * days), 1.0)
+                if day > before:
+                    frequency[i, d] += 1
+                    if with_spend:
+                        z = gamma(amounts, shape) / nu
+                        total[i, d] += z
+                        log_total[i, d] += math.log(z)
+                before = day
+                time = purchase_after(time, events, lam, coin)
+            recency[i, d] = before / days
