@@ -94,7 +94,7 @@ def test_the_default_cost_of_a_wrong_label_is_its_distance():
         ((LOW, Tier("none"), HIGH), {}, "low, none are without"),
         ((MIDDLE, LOW), {}, "the lowest by order is middle"),
         (("low", "high"), {}, "tiers[0] must be a Tier, not str"),
-        ((LOW, HIGH), {"kind": "relativ"}, "known: absolute"),
+        ((LOW, HIGH), {"kind": "relativ"}, 'did you mean "relative"'),
         ((LOW, HIGH), {"cost": ((0, 1),)}, "2 rows of 2 numbers, tiers from low to high: low, high"),
         ((LOW, HIGH), {"cost": ((0, 1), 3)}, "2 rows of 2 numbers"),
         ((LOW, HIGH), {"cost": ((0, -1), (1, 0))}, "cost[0][1] = -1 must be at least 0"),

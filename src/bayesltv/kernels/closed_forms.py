@@ -20,7 +20,7 @@ def p_alive(x, k, t_x, T, r, alpha, a, b):
 
 @compiled
 def _fill_given_alive(x, k, T, g, purchase, horizon, discount, month, quarter, given, work):
-    """Fill the rows of `given`: what is known of a future given alive; it depends on x, k, T and the group."""
+    """Fill the rows of `given`: what is true of a future given alive; it depends on x, k, T and the group."""
     for d in range(purchase.shape[2]):
         shape, rate = x + purchase[0, g, d], T + purchase[1, g, d]
         bought, worth, years = expected_over_horizon(

@@ -32,7 +32,7 @@ COIN_BRANCH, SPEND_BRANCH = np.uint64(1), np.uint64(2)
 
 @inlined
 def inverse_p_alive(x, k, t_x, T, r, alpha, a, b):
-    """Return 1 / P(alive) = 1 + 1{k>0} a/(b+k−1) ((α+T)/(α+t_x))^{r+x}; infinite where P(alive) underflows."""
+    """Return 1 / P(alive) = 1 + 1{k>0} a/(b+k−1) ((α+T)/(α+t_x))^{r+x}; infinity where that overflows."""
     if k <= 0.0:
         return 1.0
     return 1.0 + math.exp(math.log(a / (b + k - 1.0)) + (r + x) * math.log((alpha + T) / (alpha + t_x)))
@@ -46,7 +46,7 @@ def draw_alive(state, inverse):
 
 @inlined
 def wait_of(u, shape, rate):
-    """Return the time to the next purchase of who is alive, given r', α' and the second number of the stream."""
+    """Return the time to the next purchase of who is alive, from the second number of the stream."""
     return rate * math.expm1(-math.log(u) / shape)
 
 

@@ -99,7 +99,7 @@ def _normal_tail(state):
 
 @inlined
 def normal(state):
-    """Return a standard normal number (ziggurat of Marsaglia & Tsang 2000; layer and place from other bits)."""
+    """Return a standard normal number (ziggurat of Marsaglia & Tsang 2000; 8 bits layer, 52 place)."""
     while True:
         bits = next_uint64(state)
         i = np.int64(bits & _LAYER_BITS)

@@ -135,3 +135,48 @@ def add_customers(purchases, spend, value, group, tier, step, sums, customers):
                 sums[0, g, k, d] += purchases[i, d]
                 sums[1, g, k, d] += np.int64(np.rint(spend[i, d] / step))
             sums[2, g, k, d] += np.int64(np.rint(value[i, d] / step))
+
+
+@compiled
+def gather_between(value, low, high, step, above, at_high, at_low, total, squares, found, found_in):
+    """Weigh draws of value against a bracket per draw, and gather those strictly inside it.
+
+    Parameters
+    ----------
+    value : ndarray of float64, shape (customer, draw)
+    low, high : ndarray of float64, shape (draw,)
+    step : float
+        A draw weighs 1 where it is 0, else its positive value in whole steps.
+    above, at_high, at_low, total : ndarray of int64, shape (draw,)
+        Weights above the bracket, at its ends (at `low` alone where they are one), and of all: added to here.
+    squares : ndarray of float64, shape (draw,)
+        Squared weights: added to here.
+    found : ndarray of float64
+        Filled with the values inside; as long as `value` has elements.
+    found_in : ndarray of int32
+        Filled with their draws.
+
+    Returns
+    -------
+    int
+        How many are inside.
+    """
+    size = 0
+    for i in range(value.shape[0]):
+        for d in range(value.shape[1]):
+            v = value[i, d]
+            weight = np.int64(1)
+            if step > 0.0:
+                weight = np.int64(np.rint(v / step)) if v > 0.0 else np.int64(0)
+            total[d] += weight
+            squares[d] += np.float64(weight) * np.float64(weight)
+            if v > high[d]:
+                above[d] += weight
+            elif v == low[d]:
+                at_low[d] += weight
+            elif v == high[d]:
+                at_high[d] += weight
+            elif v > low[d]:
+                found[size], found_in[size] = v, d
+                size += 1
+    return size

@@ -3,13 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesltv.errors import SpecError
 from bayesltv.kernels.reductions import shares_reaching
 from bayesltv.spec.tiers import TierSpec
 
 Floats = NDArray[np.float64]
 
 
-def tier_probabilities(value: Floats, tiers: TierSpec) -> Floats:
+def tier_probabilities(value: Floats, tiers: TierSpec, thresholds: Floats | None = None) -> Floats:
     """Return P(value falls in each tier), low to high.
 
     Parameters
@@ -17,16 +18,29 @@ def tier_probabilities(value: Floats, tiers: TierSpec) -> Floats:
     value : ndarray, shape (customer, draw)
         Predictive draws of value, in money.
     tiers : TierSpec
-        Absolute thresholds; a value equal to one belongs to the tier above it.
+        A value equal to a threshold belongs to the tier above it.
+    thresholds : ndarray, shape (tier - 1, draw), optional
+        Where each tier but the lowest begins in each draw; needed unless the tiers are absolute.
 
     Returns
     -------
     ndarray, shape (customer, tier)
         Rows sum to 1.
+
+    Raises
+    ------
+    SpecError
+        Where the tiers are relative to other customers and no thresholds are given.
     """
     customers, draws = value.shape
-    thresholds = np.repeat(np.array(tiers.thresholds, dtype=np.float64)[:, None], draws, axis=1)
-    reached = np.empty((len(tiers.thresholds), customers))
+    if tiers.is_absolute:
+        thresholds = np.repeat(np.array(tiers.thresholds, dtype=np.float64)[:, None], draws, axis=1)
+    elif thresholds is None:
+        raise SpecError(
+            f'tiers of kind "{tiers.kind}" need the thresholds that `score` finds: a few customers alone do '
+            "not say where the best begin"
+        )
+    reached = np.empty((len(tiers.names) - 1, customers))
     shares_reaching(value, thresholds, reached)
     steps = np.vstack([np.ones(customers), reached, np.zeros(customers)])
     return np.ascontiguousarray((steps[:-1] - steps[1:]).T)

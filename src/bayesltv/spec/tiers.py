@@ -1,4 +1,4 @@
-"""Tiers: named bands of value, and what a wrong label costs."""
+"""Tiers: named bands of value or of rank, and what a wrong label costs."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,8 @@ from bayesltv.spec import checked
 from bayesltv.spec.frozen import Plain
 from bayesltv.spec.toml_file import Table
 
-KINDS = ("absolute",)
+ABSOLUTE, RELATIVE, SHARE = "absolute", "relative", "share"
+KINDS = (ABSOLUTE, RELATIVE, SHARE)
 _OWN_KEYS = ("kind", "cost", "switching_cost")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -29,11 +30,16 @@ class Tier:
     at_least : float, optional
         Money; a value equal to it belongs to this tier. None: the lowest tier, which has no floor (value can
         be negative by the service cost).
+    top : float, optional
+        In place of `at_least`, where tiers are relative to other customers: a share in (0, 1) that this tier
+        and those above it reach from the top, of customers ("relative") or of the sum of positive value
+        ("share"). None: the lowest tier.
     """
 
     name: str
     label: str = ""
     at_least: float | None = None
+    top: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name) or self.name in _OWN_KEYS:
@@ -44,14 +50,14 @@ class Tier:
         object.__setattr__(self, "label", checked.text(f"{self.name}.label", self.label or self.name))
         if self.at_least is not None:
             object.__setattr__(self, "at_least", checked.number(f"{self.name}.at_least", self.at_least))
+        if self.top is not None:
+            top = checked.number(f"{self.name}.top", self.top, above=0.0, below=1.0)
+            object.__setattr__(self, "top", top)
 
     def to_dict(self) -> dict[str, Plain]:
         """Return the tier as a decision file would state it under its name."""
-        return (
-            {"label": self.label}
-            if self.at_least is None
-            else {"label": self.label, "at_least": self.at_least}
-        )
+        floor = {"at_least": self.at_least, "top": self.top}
+        return {"label": self.label, **{key: value for key, value in floor.items() if value is not None}}
 
 
 @dataclass(frozen=True)
@@ -61,9 +67,11 @@ class TierSpec:
     Attributes
     ----------
     tiers : tuple of Tier
-        From low to high; the first has no `at_least`.
+        From low to high; the first has neither `at_least` nor `top`.
     kind : str
-        "absolute": thresholds in money.
+        "absolute": thresholds in money. "relative": shares of customers from the top, ranked within each
+        draw. "share": shares of the sum of positive value within each draw, made by the best customers.
+        Customers of equal value at a boundary, most often those who buy nothing, fall into the tier below.
     cost : tuple of tuple of float
         ``cost[j][k]``: what it costs to label k a customer whose value falls into j, both from low to high,
         in any one unit. The default |j - k| makes the label the tier of the posterior median.
@@ -92,7 +100,7 @@ class TierSpec:
         object.__setattr__(self, "tiers", tuple(self.tiers))
         for i, tier in enumerate(self.tiers):
             checked.instance(f"tiers[{i}]", tier, Tier)
-        _check_order(self.tiers)
+        _check_order(self.tiers, self.kind)
         cost = _checked_cost(self.cost, self.names) if self.cost else _distance(len(self.tiers))
         object.__setattr__(self, "cost", cost)
         switching = checked.number("switching_cost", self.switching_cost, at_least=0.0)
@@ -109,9 +117,19 @@ class TierSpec:
         return tuple(tier.label for tier in self.tiers)
 
     @property
+    def is_absolute(self) -> bool:
+        """Whether thresholds are money, the same whoever else there is."""
+        return self.kind == ABSOLUTE
+
+    @property
     def thresholds(self) -> tuple[float, ...]:
-        """Return the lower ends of all tiers but the lowest, increasing, in money."""
+        """Return the lower ends of all tiers but the lowest, increasing, in money; () unless absolute."""
         return tuple(tier.at_least for tier in self.tiers if tier.at_least is not None)
+
+    @property
+    def tops(self) -> tuple[float, ...]:
+        """Return the shares from the top of all tiers but the lowest, decreasing; () where absolute."""
+        return tuple(tier.top for tier in self.tiers if tier.top is not None)
 
     def to_dict(self) -> dict[str, Plain]:
         """Return the section as a decision file would state it, the cost always written out."""
@@ -144,14 +162,17 @@ class TierSpec:
 
 def _read_tier(table: Table, name: str) -> Tier:
     band = table.table(name)
-    band.only(("label", "at_least"))
+    band.only(("label", "at_least", "top"))
     label = band.text("label", default="")
     at_least = band.number("at_least") if "at_least" in band else None
+    top = band.number("top") if "top" in band else None
     with band.located():
-        return Tier(name, label, at_least)
+        return Tier(name, label, at_least, top)
 
 
 def _floor(tier: Tier) -> float:
+    if tier.top is not None:
+        return -tier.top
     return float("-inf") if tier.at_least is None else tier.at_least
 
 
@@ -162,21 +183,30 @@ def _low_to_high(tiers: Sequence[Tier], *, is_sorted: bool) -> tuple[Tier, ...]:
     return tuple(reversed(tiers) if turned else tiers)
 
 
-def _check_order(tiers: Sequence[Tier]) -> None:
+def _check_order(tiers: Sequence[Tier], kind: str) -> None:
     if len(tiers) < 2:
         raise SpecError(f"{len(tiers)} tiers: there must be two or more")
     names = [tier.name for tier in tiers]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SpecError(f"{', '.join(twice)} stands twice among the tiers")
-    floorless = [tier.name for tier in tiers if tier.at_least is None]
+    key, other = ("at_least", "top") if kind == ABSOLUTE else ("top", "at_least")
+    stray = [tier.name for tier in tiers if getattr(tier, other) is not None]
+    if stray:
+        raise SpecError(f'tiers of kind "{kind}" have {key}, not {other}: {", ".join(stray)}')
+    floorless = [tier.name for tier in tiers if getattr(tier, key) is None]
     if floorless != [names[0]]:
         raise SpecError(
-            f"exactly one tier, the lowest, has no at_least (value may be negative); here "
+            f"exactly one tier, the lowest, has no {key} (value may be negative); here "
             f"{_listed(floorless)} without, and the lowest by order is {names[0]}"
         )
     for lower, upper in pairwise(tiers[1:]):
         if _floor(lower) >= _floor(upper):
+            if kind != ABSOLUTE:
+                raise SpecError(
+                    f"top must decrease from tier to tier: {lower.name} reaches {lower.top:g} from the top, "
+                    f"{upper.name} {upper.top:g}"
+                )
             raise SpecError(
                 f"thresholds must increase from tier to tier: {lower.name} begins at {_floor(lower):g}, "
                 f"{upper.name} at {_floor(upper):g}"

@@ -1,0 +1,328 @@
+"""The block scorer: columns and totals of some customers, the same on every thread, engine and machine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesltv.data.cells import number_rows
+from bayesltv.errors import SpecError
+from bayesltv.kernels.closed_forms import COLUMNS, closed_forms, value_means
+from bayesltv.kernels.reductions import quantiles
+from bayesltv.names import (
+    CUSTOMER_ID,
+    FIRST_PURCHASE,
+    FREQUENCY,
+    LAST_PURCHASE,
+    OBSERVATION_END,
+    VALUE_TO_DATE,
+)
+from bayesltv.prediction.customers import Customers, make_customers, walk
+from bayesltv.prediction.draws import block_size, simulate_futures
+from bayesltv.prediction.new_groups import UnknownGroups, place
+from bayesltv.prediction.population import Population, Posterior, population_of, read_posterior
+from bayesltv.prediction.terms import Terms, terms_of
+from bayesltv.prediction.tiers import tier_labels, tier_probabilities
+from bayesltv.prediction.totals import Totals, add_up, step_of
+from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.units import DAYS_PER
+
+DRAWS = 1000
+QUANTILES = {"ltv_p05": 0.05, "ltv_p50": 0.5, "ltv_p95": 0.95}
+Columns = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """All that a block needs to be scored; the same on every thread and engine.
+
+    Attributes
+    ----------
+    population : Population
+    terms : Terms
+    decision : DecisionSpec
+    seed : int
+    days_per_unit : float
+    step : float
+        Of the totals, in money.
+    thresholds : ndarray of float64, shape (tier - 1, draw), optional
+        Where each tier but the lowest begins in each draw; needed unless the tiers are absolute.
+    """
+
+    population: Population
+    terms: Terms
+    decision: DecisionSpec
+    seed: int
+    days_per_unit: float
+    step: float
+    thresholds: NDArray[np.float64] | None = None
+    tier_names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        tiers = self.decision.tiers
+        has_tiers = tiers is not None and self.population.has_spend
+        object.__setattr__(self, "tier_names", tiers.names if has_tiers and tiers is not None else ("all",))
+
+    def __call__(self, customers: Customers) -> tuple[Columns, Totals]:
+        """Return the columns and totals of a block."""
+        expected = self._expectations(customers)
+        futures = simulate_futures(self.population, customers, self.terms, seed=self.seed)
+        tier = np.zeros(len(customers), dtype=np.int64)
+        columns: Columns = {}
+        if self.population.has_spend:
+            levels = np.empty((len(QUANTILES), len(customers)))
+            quantiles(futures.value, np.array(list(QUANTILES.values())), levels)
+            columns |= {"ltv_mean": expected.pop("ltv_mean"), **dict(zip(QUANTILES, levels, strict=True))}
+        columns |= expected
+        tiers = self.decision.tiers
+        if self.population.has_spend and tiers is not None:
+            probabilities = tier_probabilities(futures.value, tiers, self.thresholds)
+            tier = tier_labels(probabilities, tiers)
+            columns |= {f"p_tier_{name}": probabilities[:, k] for k, name in enumerate(tiers.names)}
+            columns["tier"] = np.asarray(tiers.names, dtype=object)[tier]
+        totals = add_up(
+            futures.purchases,
+            futures.spend,
+            futures.value,
+            customers.group,
+            tier,
+            shape=(len(self.population.labels), len(self.tier_names)),
+            step=self.step,
+        )
+        return columns, totals
+
+    def empty_totals(self) -> Totals:
+        """Return the totals of no customers."""
+        shape = (len(self.population.labels), len(self.tier_names))
+        sums = np.zeros((3, *shape, self.population.draws.size), dtype=np.int64)
+        return Totals(sums, np.zeros(shape, dtype=np.int64), self.step)
+
+    def _expectations(self, customers: Customers) -> Columns:
+        """Return the closed-form columns, evaluated once per distinct history of the block."""
+        population, histories = self.population, customers.histories
+        frequency, coins, recency, observed = histories[:4]
+        cell, first = number_rows(customers.group, frequency, coins, observed, recency)
+        cells, group = np.ascontiguousarray(histories[:4, first]), customers.group[first]
+        means, waits = np.empty((len(COLUMNS), first.size)), np.empty(first.size)
+        discounted = np.empty((first.size, population.draws.size))
+        time_alive = np.empty_like(discounted)
+        month, quarter = 30 / self.days_per_unit, 90 / self.days_per_unit
+        horizon, discount, margin, service = self.terms.as_tuple()
+        closed_forms(
+            cells, group, population.purchase, horizon, discount, month, quarter,
+            means, discounted, time_alive, waits,
+        )  # fmt: skip
+        columns: Columns = {name: means[at, cell] for at, name in enumerate(COLUMNS)}
+        if population.has_spend:
+            spend, value = np.empty(len(customers)), np.empty(len(customers))
+            count, total = np.ascontiguousarray(histories[4]), np.ascontiguousarray(histories[5])
+            value_means(
+                cell, count, total, customers.group, population.spend, discounted, time_alive,
+                margin, service, spend, value,
+            )  # fmt: skip
+            columns |= {"ltv_mean": value, "expected_spend_per_purchase": spend}
+        columns["next_purchase_days_p50"] = (waits * self.days_per_unit)[cell]
+        return columns
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A fit, a decision and a seed: all that scores any rows of any summary, here or on a worker.
+
+    Attributes
+    ----------
+    posterior : Posterior
+    population : Population
+        The draws used, of the groups that were fitted.
+    decision : DecisionSpec
+    seed : int
+    unknown_groups : "error" or "population"
+    fitted_until : str or None
+        The fit's end of observation.
+    thresholds : ndarray of float64, shape (tier - 1, draw), optional
+        Of tiers that are relative to other customers.
+    """
+
+    posterior: Posterior
+    population: Population
+    decision: DecisionSpec
+    seed: int
+    unknown_groups: UnknownGroups = "error"
+    fitted_until: str | None = None
+    thresholds: NDArray[np.float64] | None = None
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether tiers are relative to other customers, so that thresholds are needed."""
+        tiers = self.decision.tiers
+        return tiers is not None and not tiers.is_absolute and self.population.has_spend
+
+    def place(self, checked: pd.DataFrame) -> tuple[Scorer, Customers]:
+        """Return the block scorer and the customers of a validated summary.
+
+        Raises
+        ------
+        DataError
+            Where a group column is missing, or a level is unknown and not allowed to be.
+        """
+        population, codes = place(
+            self.posterior, self.population, checked, unknown_groups=self.unknown_groups, seed=self.seed
+        )
+        people = make_customers(checked, codes, population.family, with_spend=population.has_spend)
+        typical = 1.0
+        if population.has_spend:  # of the fitted groups, so that all rows share one step
+            p, q, v = self.population.spend
+            typical = float(np.median(p * v / q))
+        scorer = Scorer(
+            population,
+            terms_of(self.decision.value, self.posterior.time_unit),
+            self.decision,
+            self.seed,
+            DAYS_PER[self.posterior.time_unit],
+            step_of(typical),
+            self.thresholds,
+        )
+        return scorer, people
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Rows that were scored.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per customer, in the order given.
+    totals : Totals
+    groups, tiers : tuple of str
+        Labels of the totals.
+    """
+
+    table: pd.DataFrame
+    totals: Totals
+    groups: tuple[str, ...]
+    tiers: tuple[str, ...]
+
+
+def make_scoring(
+    fit: xr.DataTree,
+    decision: DecisionSpec,
+    *,
+    seed: int,
+    draws: int | None = DRAWS,
+    unknown_groups: UnknownGroups = "error",
+    thresholds: NDArray[np.float64] | None = None,
+) -> Scoring:
+    """Return what scores rows; `require_passed` is the caller's to ask first.
+
+    Raises
+    ------
+    DataError
+        Where `draws` is below 1.
+    SpecError
+        Where thresholds are given that are not one row per tier but the lowest and one column per draw.
+    """
+    posterior = read_posterior(fit)
+    population = population_of(posterior).thinned(draws)
+    _require_fitting(thresholds, decision, population)
+    until = fit.attrs.get(OBSERVATION_END) or None
+    return Scoring(posterior, population, decision, seed, unknown_groups, until, thresholds)
+
+
+def score_rows(
+    scoring: Scoring,
+    checked: pd.DataFrame,
+    *,
+    observation_end: pd.Timestamp | None,
+    threads: int | None = None,
+    block: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Scored:
+    """Return scores and totals of the rows of a validated summary: a whole one, or any part of one.
+
+    A row's scores do not depend on which others come with it. Sums of parts are those of the whole.
+    """
+    scorer, people = scoring.place(checked)
+    size = block_size(scoring.population.draws.size, block)
+    columns, totals = _walked(people, scorer, block=size, threads=threads, progress=progress)
+    known = _known(checked, scoring.posterior, scoring.fitted_until, observation_end)
+    table = _with_known_last(pd.DataFrame({**known, **columns}))
+    return Scored(table, totals, scorer.population.labels or ("",), scorer.tier_names)
+
+
+def _require_fitting(
+    thresholds: NDArray[np.float64] | None, decision: DecisionSpec, population: Population
+) -> None:
+    if thresholds is None:
+        return
+    wanted = (0 if decision.tiers is None else len(decision.tiers.names) - 1, population.draws.size)
+    if thresholds.shape != wanted:
+        raise SpecError(
+            f"thresholds of shape {thresholds.shape} do not fit {wanted[0] + 1} tiers, {wanted[1]:,} draws: "
+            "take those of a score table made with the same decision and draws"
+        )
+
+
+def in_order_of_history(people: Customers) -> tuple[Customers, NDArray[np.int64]]:
+    """Return customers in the order in which they are walked, and where each one stood.
+
+    Equal histories, and those that differ in recency alone, meet in a block and share what is equal.
+    """
+    frequency, coins, recency, observed = people.histories[:4]
+    order = np.lexsort((recency, observed, coins, frequency, people.group))
+    return people.rows(order), order
+
+
+def _walked(
+    people: Customers,
+    scorer: Scorer,
+    *,
+    block: int,
+    threads: int | None,
+    progress: Callable[[int], None] | None,
+) -> tuple[Columns, Totals]:
+    """Return the columns of all customers in their order, and their totals."""
+    ordered, order = in_order_of_history(people)
+    totals, parts = scorer.empty_totals(), []
+    for columns, part in walk(ordered, scorer, block=block, threads=threads):
+        parts.append(columns)
+        totals = totals + part
+        if progress is not None:
+            progress(int(part.customers.sum()))
+    parts = parts or [scorer(people)[0]]
+    columns = {name: np.concatenate([each[name] for each in parts]) for name in parts[0]}
+    place = np.argsort(order)
+    return {name: values[place] for name, values in columns.items()}, totals
+
+
+def _known(
+    summary: pd.DataFrame, posterior: Posterior, fitted_until: str | None, end: pd.Timestamp | None
+) -> dict[str, Any]:
+    """Return the columns that are copied or follow from dates."""
+    known: dict[str, Any] = {CUSTOMER_ID: summary[CUSTOMER_ID]}
+    known |= {column: summary[column] for column in posterior.columns}
+    known |= {
+        column: summary[column]
+        for column in (FIRST_PURCHASE, LAST_PURCHASE, FREQUENCY, VALUE_TO_DATE)
+        if column in summary.columns
+    }
+    known["fit_age_days"] = days_between(fitted_until, end)
+    return known
+
+
+def days_between(fitted_until: str | None, end: pd.Timestamp | None) -> float:
+    """Return days from the fit's end of observation to `end`; NaN where one of them is not known."""
+    if fitted_until is None or end is None:
+        return float("nan")
+    return float((end - pd.Timestamp(fitted_until)).days)
+
+
+def _with_known_last(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the id first, then what is predicted, then what is known."""
+    last = (FIRST_PURCHASE, LAST_PURCHASE, FREQUENCY, VALUE_TO_DATE, "fit_age_days")
+    known = [name for name in table.columns if name in last]
+    return table[[name for name in table.columns if name not in known] + known]
