@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesltv.data import sql
+from bayesltv.data.histories import BINS, Histories, size_of_bin
 from bayesltv.errors import BayesltvWarning
 
 if TYPE_CHECKING:
@@ -33,12 +35,45 @@ MIDLIFE_DEVIATIONS = 3.0
 """First block against the median block; CDNOW whole .8 to .9, cut after three months 5 to 8."""
 
 
+@dataclass(frozen=True)
+class Tally:
+    """What the passing batches of customers are looked at for; add up.
+
+    Attributes
+    ----------
+    copies : int
+        Rows that repeat another one.
+    sizes : ndarray of int64, shape (bin,)
+        Purchase days by logarithm of their amount, as in `Histories`.
+    least, most : float
+        Of the positive amounts of purchase days.
+    """
+
+    copies: int
+    sizes: NDArray[np.int64]
+    least: float
+    most: float
+
+    def __add__(self, other: Tally | Histories) -> Tally:
+        return Tally(
+            self.copies + other.copies,
+            self.sizes + other.sizes,
+            min(self.least, other.least),
+            max(self.most, other.most),
+        )
+
+
+def empty_tally() -> Tally:
+    """Return the tally of no customers."""
+    return Tally(0, np.zeros(BINS, dtype=np.int64), math.inf, 0.0)
+
+
 def warn_oddities(
     connection: duckdb.DuckDBPyConnection,
+    tally: Tally,
     *,
     rows: str,
     days: str,
-    has_amounts: bool,
     has_orders: bool,
     last_day: str,
 ) -> None:
@@ -47,19 +82,22 @@ def warn_oddities(
     Parameters
     ----------
     connection : DuckDB connection
+    tally : Tally
+        Of a log with amounts: without any a copy of a row changes nothing.
     rows : str
         Table with customer_id, stamp, day, amount and order_id per row.
     days : str
-        Table with customer_id, day, amount and lines per purchase day.
-    has_amounts, has_orders : bool
-        Whether amount and order_id mean anything; without amounts a copy of a row changes nothing.
+        View with customer_id, day and amount per purchase day.
+    has_orders : bool
+        Whether order_id means anything.
     last_day : str
         ISO date; rows after it are not looked at.
     """
     window = f"day <= DATE {sql.text(last_day)}"
-    if has_amounts:
-        _warn_duplicates(connection, rows, days, window, has_orders)
-        _warn_extremes(connection, days)
+    if tally.copies:
+        count = sql.one(connection, f"SELECT count(*) FROM {rows} WHERE {window}")[0]
+        _warn_duplicates(tally.copies, count, has_orders)
+    _warn_extremes(connection, tally, days)
     if has_orders:
         _warn_repeated_orders(connection, rows, window)
 
@@ -129,19 +167,7 @@ def _warn(message: str, *, ids: Iterable[object] = ()) -> None:
     warnings.warn(BayesltvWarning(message, ids=ids), skip_file_prefixes=(_PACKAGE,))
 
 
-def _warn_duplicates(
-    connection: duckdb.DuckDBPyConnection, rows: str, days: str, window: str, has_orders: bool
-) -> None:
-    copies = sql.one(
-        connection,
-        "SELECT coalesce(sum(copies - 1), 0) FROM (SELECT count(*) AS copies "
-        f"FROM {rows} SEMI JOIN (SELECT customer_id, day FROM {days} WHERE lines > 1) USING (customer_id, "
-        "day) "
-        f"WHERE {window} GROUP BY customer_id, stamp, amount, order_id HAVING count(*) > 1)",
-    )[0]
-    if not copies:
-        return
-    count = sql.one(connection, f"SELECT count(*) FROM {rows} WHERE {window}")[0]
+def _warn_duplicates(copies: int, count: int, has_orders: bool) -> None:
     if has_orders:
         _warn(
             f"{copies:,} of {count:,} rows repeat another row with the same customer, time, amount and order "
@@ -173,29 +199,42 @@ def _warn_repeated_orders(connection: duckdb.DuckDBPyConnection, rows: str, wind
         )
 
 
-def _warn_extremes(connection: duckdb.DuckDBPyConnection, days: str) -> None:
-    median = sql.one(connection, f"SELECT CAST(median(amount) AS DOUBLE) FROM {days} WHERE amount > 0")[0]
-    if median is None:
+def _warn_extremes(connection: duckdb.DuckDBPyConnection, tally: Tally, days: str) -> None:
+    if not tally.sizes.any():
         return
-    spread = sql.one(
-        connection,
-        f"SELECT median(abs(ln(amount) - {math.log(median)!r})) FROM {days} WHERE amount > 0",
-    )[0]
+    centre, spread = _median_and_deviation(tally.sizes)
     # 1.4826 times the median absolute deviation is the sd of a normal
     factor = max(math.exp(min(EXTREME_DEVIATIONS * 1.4826 * spread, 600.0)), EXTREME_RATIO)
+    median = math.exp(centre)
     low, high = median / factor, median * factor
+    if low <= tally.least and tally.most <= high:
+        return
     extreme = f"amount > 0 AND (CAST(amount AS DOUBLE) > {high!r} OR CAST(amount AS DOUBLE) < {low!r})"
-    count, least, most = sql.one(
-        connection, f"SELECT count(*), min(amount), max(amount) FROM {days} WHERE {extreme}"
+    found = f"SELECT customer_id, amount FROM {days} WHERE {extreme}"
+    count, least, most, ids = sql.one(
+        connection,
+        "SELECT count(*), min(amount), max(amount), list_sort(list(DISTINCT customer_id))[:6] "
+        f"FROM ({found})",
     )
     if count:
-        ids = sql.column(
-            connection, f"SELECT DISTINCT customer_id FROM {days} WHERE {extreme} ORDER BY 1 LIMIT 6"
-        )
         _warn(
             f"{count:,} purchase days have an extreme amount, beyond {low:,.4g} to {high:,.4g} around the "
-            "median "
-            f"{median:,.2f}; they go from {float(least):,.2f} to {float(most):,.2f} ({{ids}}): are "
+            f"median {median:,.3g}; they go from {float(least):,.2f} to {float(most):,.2f} ({{ids}}): are "
             "unit and decimal point right?",
             ids=ids,
         )
+
+
+def _median_and_deviation(sizes: NDArray[np.int64]) -> tuple[float, float]:
+    """Return the median of the logarithm of amounts and their median absolute deviation, to 1/256."""
+    at = np.flatnonzero(sizes)
+    size, count = size_of_bin(at), sizes[at]
+    centre = _weighted_median(size, count)
+    return centre, _weighted_median(abs(size - centre), count)
+
+
+def _weighted_median(values: NDArray[np.float64], count: NDArray[np.int64]) -> float:
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(count[order])
+    middle = np.searchsorted(reached, [reached[-1] / 2, reached[-1] / 2 + 0.5])  # two where the count is even
+    return float(values[order][middle].mean())

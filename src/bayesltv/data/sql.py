@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from bayesltv.errors import DataError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -11,11 +15,10 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+_SIZE = re.compile(r"[0-9]+([.][0-9]+)?\s*([KMGT]i?)?B", re.IGNORECASE)
+
 MONEY = "DECIMAL(18, 6)"
 """Type of one amount: below 1e12 in absolute size, exact to six decimals; sums are DECIMAL(38, 6)."""
-
-LOG_MONEY = "DECIMAL(18, 12)"
-"""Type of one logarithm of an amount: decimals add up exactly, so that threads cannot change a sum."""
 
 
 @contextmanager
@@ -27,9 +30,17 @@ def connect(
     Parameters
     ----------
     memory_limit : str, optional
-        As DuckDB writes it ("4GB"); past it the engine spills to disk.
+        Text with a unit ("2GB"); past it the engine spills to a temporary folder, which is removed at the
+        end. Default: most of the machine's memory.
     threads : int, optional
         Default: all cores.
+
+    Raises
+    ------
+    DataError
+        Where a limit is none.
+    StoreError
+        Where the work does not fit into the limit even with spilling, or the disk is full.
     """
     import duckdb
 
@@ -38,18 +49,27 @@ def connect(
         "autoload_known_extensions": False,
     }
     if memory_limit is not None:
-        config["memory_limit"] = memory_limit
+        if not _SIZE.fullmatch(memory_limit.strip()):
+            raise DataError(f'memory_limit={memory_limit!r} is no size: write it like "2GB" or "500MB"')
+        config["memory_limit"] = memory_limit.strip()
     if threads is not None:
+        if threads < 1:
+            raise DataError(f"threads={threads} must be at least 1")
         config["threads"] = threads
-    connection = duckdb.connect(":memory:", config=config)
-    try:
-        connection.execute(
-            "SET TimeZone = 'UTC'"
-        )  # aware stamps are converted by name, never by the host's clock
-        connection.execute("SET preserve_insertion_order = false")
-        yield connection
-    finally:
-        connection.close()
+    with tempfile.TemporaryDirectory(prefix="bayesltv-", ignore_cleanup_errors=True) as folder:
+        connection = duckdb.connect(":memory:", config={**config, "temp_directory": folder})
+        try:
+            # aware stamps are converted by name, never by the host's clock
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET preserve_insertion_order = false")
+            yield connection
+        except duckdb.OutOfMemoryException as error:
+            raise StoreError(
+                f"the log does not fit: {str(error).splitlines()[0]}. Raise memory_limit, use fewer threads, "
+                f"or make room in {folder} (TMPDIR says where it is)"
+            ) from error
+        finally:
+            connection.close()
 
 
 def quote(name: str) -> str:
