@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import require_writable
-from bayesltv.names import FINGERPRINT, FREQUENCY, GROUPS, OBSERVATION_END, SET_ASIDE, TIME_UNIT
+from bayesltv.names import FINGERPRINT, GROUPS, OBSERVATION_END, SET_ASIDE, TIME_UNIT
 
 if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
@@ -85,23 +85,20 @@ def summarize_file(log: str | Path, out: str | Path, *, settings: Mapping[str, A
     out : path
         Parquet.
     settings : mapping
-        Keywords of ``summarize``.
+        Keywords of ``summarize``. The rows go to the file as they come: they never are in memory all at once.
 
     Raises
     ------
     DataError, StoreError
         Then nothing is written.
     """
-    from bayesltv.data.store import require_parquet, write_summary
-    from bayesltv.data.summary import summarize
+    from bayesltv.data.request import make_request
+    from bayesltv.data.store import require_parquet, write_summary_of
 
     _prepare(require_parquet(out), inputs=[log])
-    summary = summarize(log, **settings)
-    path = write_summary(summary, out)
+    customers, repeaters, attributes = write_summary_of(log, make_request(**settings), out)
     told = (TIME_UNIT, OBSERVATION_END, GROUPS, SET_ASIDE, FINGERPRINT)
-    return SummaryFile(
-        path, len(summary), int((summary[FREQUENCY] > 0).sum()), {name: summary.attrs[name] for name in told}
-    )
+    return SummaryFile(Path(out), customers, repeaters, {name: attributes[name] for name in told})
 
 
 def fit_file(

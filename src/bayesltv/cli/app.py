@@ -114,6 +114,13 @@ def summarize(
     ] = "cut",
     currency: Annotated[str | None, typer.Option(help="For labels; amounts are never converted.")] = None,
     datetime_format: Annotated[str | None, typer.Option(help="strptime format, where not ISO 8601.")] = None,
+    repeat_days: Annotated[
+        bool, typer.Option(help="List repeat purchase days: a calendar clock and counts over time need them.")
+    ] = True,
+    memory_limit: Annotated[
+        str | None, typer.Option(help='Of the engine, like "2GB"; past it it spills to a temporary folder.')
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: all processors.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Turn a transaction log into a customer summary."""
@@ -135,6 +142,9 @@ def summarize(
         "late": late,
         "currency": currency,
         "datetime_format": datetime_format,
+        "repeat_days": repeat_days,
+        "memory_limit": memory_limit,
+        "threads": threads,
     }
     show.result(jobs.summarize_file(log, out, settings=settings), as_json=as_json)
 

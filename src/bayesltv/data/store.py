@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from bayesltv import names
 from bayesltv.data.sources import CSV_SUFFIXES, PARQUET_SUFFIXES
+from bayesltv.data.walk_log import as_frame, walk_summary
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import replacing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from bayesltv.data.request import Request
 
 _DATES = (names.FIRST_PURCHASE, names.LAST_PURCHASE)
 
@@ -42,6 +50,55 @@ def write_summary(summary: pd.DataFrame, path: str | Path) -> Path:
     with replacing(target) as (part,):
         summary.to_parquet(part, index=False)
     return target
+
+
+def write_summary_of(log: object, request: Request, path: str | Path) -> tuple[int, int, dict[str, Any]]:
+    """Write the summary of a log part by part, as `write_summary` would write it whole.
+
+    Returns
+    -------
+    tuple
+        Number of customers, number of those who repeat, attributes.
+
+    Raises
+    ------
+    StoreError, DataError
+        As `summarize` and `write_summary`; then an earlier file is left as it was.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    target = require_parquet(path)
+    counts = {"customers": 0, "repeaters": 0}
+    writer: pq.ParquetWriter | None = None
+    schema = pa.schema([])
+    with replacing(target) as (part,), ExitStack() as stack:
+
+        def take(rows: pa.Table) -> None:
+            nonlocal writer, schema
+            if writer is None:
+                schema = rows.schema
+                # a stored Arrow schema would hide the metadata that is only known at the end
+                writer = stack.enter_context(pq.ParquetWriter(part, schema, store_schema=False))
+            writer.write_table(rows)
+            counts["customers"] += rows.num_rows
+            counts["repeaters"] += pc.sum(pc.greater(rows[names.FREQUENCY], 0)).as_py() or 0
+
+        attributes = walk_summary(log, request, take)
+        if writer is not None:
+            writer.add_key_value_metadata({"pandas": _pandas_metadata(schema, attributes)})
+    return counts["customers"], counts["repeaters"], attributes
+
+
+def _pandas_metadata(schema: pa.Schema, attributes: dict[str, Any]) -> str:
+    """Return what pandas itself would write beside such a table, so that it finds types and attributes."""
+    import pyarrow as pa
+
+    frame = as_frame(schema.empty_table()).iloc[:0]
+    frame.attrs = attributes
+    metadata: dict[bytes, bytes] = pa.Schema.from_pandas(frame, preserve_index=False).metadata
+    return metadata[b"pandas"].decode()
 
 
 def read_summary(path: str | Path) -> pd.DataFrame:
