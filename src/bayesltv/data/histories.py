@@ -175,7 +175,7 @@ def _start_of_last(ids: pa.ChunkedArray) -> int:
     last = ids[len(ids) - 1]
     for step in (64, 4096, len(ids)):  # customers are short, as a rule
         start = max(len(ids) - step, 0)
-        same = pc.equal(ids.slice(start), last).to_numpy(zero_copy_only=False)  # type: ignore[attr-defined]
+        same = pc.equal(ids.slice(start), last).to_numpy(zero_copy_only=False)
         if not same[0] or start == 0:
             return start + int(np.argmax(same))
     raise AssertionError("the whole column has been looked at")
@@ -239,14 +239,14 @@ def _changes(ids: pa.Array) -> NDArray[np.bool_]:
     import pyarrow.compute as pc
 
     changed = np.ones(len(ids), dtype=np.bool_)
-    differs = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1))  # type: ignore[attr-defined]
+    differs = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1))
     changed[1:] = differs.to_numpy(zero_copy_only=False)
     return changed
 
 
 def _days(table: pa.Table) -> Integers:
-    days = _column(table, "day").view("int32").to_numpy()
-    return days.astype(np.int64)
+    days: Integers = _column(table, "day").view("int32").to_numpy().astype(np.int64)
+    return days
 
 
 def _micros(table: pa.Table) -> Integers:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv import names
-from bayesltv.data.summary import as_day
+from bayesltv.data.request import as_day
 from bayesltv.errors import DataError
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, time_unit_of

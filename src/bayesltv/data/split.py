@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from bayesltv import names
 from bayesltv.data import sql
-from bayesltv.data.refunds import Refunds, make_days
+from bayesltv.data.refunds import DAYS, Refunds, make_purchases
+from bayesltv.data.request import Date, as_day
 from bayesltv.data.sources import explained, open_source, table_of
-from bayesltv.data.summary import Date, as_day
 from bayesltv.data.transactions import ROWS, Columns, read_rows, stamp_sql
 from bayesltv.errors import DataError
 
@@ -155,11 +155,11 @@ def purchase_days(
     with sql.connect() as connection:
         read_rows(connection, log, columns=columns, timezone=timezone, datetime_format=datetime_format)
         (end,) = sql.one(connection, f"SELECT max(day) FROM {ROWS}")
-        make_days(connection, rows=ROWS, days="holdout_days", policy=refunds, last_day=last)
+        make_purchases(connection, rows=ROWS, policy=refunds, last_day=last)
         rows = sql.frame(
             connection,
             "SELECT customer_id, CAST(day - DATE '1970-01-01' AS BIGINT) AS number, "
-            "CAST(amount AS DOUBLE) AS amount FROM holdout_days "
+            f"CAST(amount AS DOUBLE) AS amount FROM {DAYS} "
             f"WHERE day > DATE {sql.text(first)} ORDER BY customer_id, number",
         )
     amount = None if monetary_value_col is None else rows["amount"].to_numpy(np.float64)

@@ -10,10 +10,8 @@ import pandas as pd
 from bayesltv import names
 from bayesltv.data.attributes import GroupConflict
 from bayesltv.data.refunds import Refunds
-from bayesltv.data.request import Date, as_day, make_request
+from bayesltv.data.request import Date, make_request
 from bayesltv.data.walk_log import as_frame, walk_summary
-
-__all__ = ["as_day", "summarize"]
 
 
 def summarize(
@@ -137,5 +135,5 @@ def summarize(
     parts: list[pd.DataFrame] = []
     attributes = walk_summary(log, request, lambda part: parts.append(as_frame(part)))
     summary = pd.concat(parts, ignore_index=True)
-    summary.attrs = attributes
+    summary.attrs = {**attributes}
     return summary

@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayesltv.data.groups import Codes
 from bayesltv.data.refunds import Refunds
-from bayesltv.data.summary import Date
+from bayesltv.data.request import Date
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.errors import DataError, SpecError
 from bayesltv.evaluation import tables

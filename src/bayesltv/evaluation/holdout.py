@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv.data.request import Date, as_day
 from bayesltv.data.split import PurchaseDays, purchase_days
-from bayesltv.data.summary import Date, as_day
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, FIRST_PURCHASE, OBSERVATION_END, REPEAT_DAYS
 from bayesltv.units import DAYS_PER, convert

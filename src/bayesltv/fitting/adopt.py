@@ -15,7 +15,7 @@ import xarray as xr
 
 from bayesltv.data.adopt import as_summary
 from bayesltv.data.cells import purchase_cells
-from bayesltv.data.summary import as_day
+from bayesltv.data.request import as_day
 from bayesltv.errors import FitError, SpecError
 from bayesltv.fitting.store import FORMAT
 from bayesltv.names import (
