@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from bayesltv.errors import StoreError as StoreError
     from bayesltv.evaluation.comparison import Comparison as Comparison
     from bayesltv.evaluation.evaluate import evaluate as evaluate
+    from bayesltv.evaluation.posterior_predictive import posterior_predictive as posterior_predictive
+    from bayesltv.evaluation.prior_predictive import prior_predictive as prior_predictive
     from bayesltv.evaluation.result import Evaluation as Evaluation
     from bayesltv.fitting.lend import to_pymc_marketing as to_pymc_marketing
     from bayesltv.fitting.store import load as load
@@ -75,7 +77,9 @@ _HOME = {
     "loo": "checks.loo",
     "ModelSpec": "spec.model_spec",
     "Pooling": "spec.pooling",
+    "posterior_predictive": "evaluation.posterior_predictive",
     "predict": "prediction.draws",
+    "prior_predictive": "evaluation.prior_predictive",
     "PriorSpec": "spec.prior",
     "psense": "checks.psense",
     "PurchaseSpec": "spec.settings",

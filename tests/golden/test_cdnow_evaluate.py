@@ -13,12 +13,14 @@ import bayesltv as ltv
 from bayesltv.cli.app import app
 
 SAMPLE = {
-    "crps": 0.5104, "log_score": -0.9845, "pit_deviation": 0.0198, "mae_of_median": 0.666, "rmse_of_mean": 1.608,
+    "crps": 0.5104, "log_score": -0.9845, "pit_deviation": 0.0198,
+    "mae_of_median": 0.666, "rmse_of_mean": 1.608,
     "coverage": {0.5: 0.815, 0.8: 0.928, 0.9: 0.947, 0.95: 0.972}, "brier": (0.161, 0.608),
     "total": (1882, 1653), "returners": (684, 617),
 }  # fmt: skip
 MASTER = {
-    "crps": 0.5398, "log_score": -1.0156, "pit_deviation": 0.0213, "mae_of_median": 0.701, "rmse_of_mean": 1.733,
+    "crps": 0.5398, "log_score": -1.0156, "pit_deviation": 0.0213,
+    "mae_of_median": 0.701, "rmse_of_mean": 1.733,
     "coverage": {0.5: 0.804, 0.8: 0.920, 0.9: 0.942, 0.95: 0.971}, "brier": (0.165, 0.601),
     "total": (19684, 16874), "returners": (7058, 6260),
 }  # fmt: skip

@@ -1,0 +1,201 @@
+"""``posterior_predictive``: customers as the fitted model would make them, beside the real ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesltv.errors import DataError
+from bayesltv.evaluation.replicas import CLASSES, Histories, Tally, tally, tally_replicas
+from bayesltv.evaluation.result import records, rich_table
+from bayesltv.names import SPEND_LOG_SUM, SPEND_STATISTICS
+from bayesltv.prediction.customers import Customers, make_customers
+from bayesltv.prediction.draws import match_summary
+from bayesltv.prediction.new_groups import place
+from bayesltv.prediction.population import Population, population_of, read_posterior
+from bayesltv.units import DAYS_PER
+
+Floats = NDArray[np.float64]
+DRAWS = 500
+FREQUENCY, RECENCY, REPEAT = "frequency", "recency given frequency", "repeat share"
+PURCHASES, SPEND, TYPICAL, SPREAD = (
+    "repeat purchases",
+    "mean spend",
+    "typical spend",
+    "within-customer spread",
+)
+TENTHS = 10
+EXTREME = 0.01
+"""A p-value nearer than this to 0 or 1 is worth a look."""
+
+
+@dataclass(frozen=True)
+class PosteriorPredictive:
+    """Statistics of replicated customers beside those of real ones.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per statistic and label: ``observed``; ``predicted``, ``p05``, ``p95`` over draws;
+        ``p_value``, the share of replicas above what was observed, ties half: near 0 the model makes too
+        little of it, near 1 too much. Statistics: "frequency" (customers by number of repeat purchases),
+        "recency given frequency" (mean of recency / T), "repeat share" (of all, and by group), "repeat
+        purchases", "mean spend" (share of repeaters in each tenth of the real mean amounts), "typical spend"
+        (geometric mean of the mean amounts), "within-customer spread" (mean of ln mean − mean ln of a
+        customer's amounts).
+    facts : mapping
+        Customers, draws, seed.
+    """
+
+    table: pd.DataFrame
+    facts: dict[str, Any]
+
+    @property
+    def misfits(self) -> pd.DataFrame:
+        """The rows of the table whose p-value is extreme, the worst first."""
+        far = np.minimum(self.table["p_value"], 1 - self.table["p_value"])
+        return self.table[far < EXTREME].iloc[np.argsort(far[far < EXTREME], kind="stable")]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return facts and table in JSON's types."""
+        return {"facts": dict(self.facts), "table": records(self.table)}
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    def __rich__(self) -> Any:  # noqa: ANN401
+        """Return the table for the terminal."""
+        return rich_table(self.table, f"Replicas ({self.facts['draws']:,} draws) beside real customers")
+
+
+def posterior_predictive(
+    fit: xr.DataTree,
+    summary: pd.DataFrame,
+    *,
+    seed: int = 1,
+    draws: int | None = DRAWS,
+    time_unit: str | None = None,
+    threads: int | None = None,
+) -> PosteriorPredictive:
+    """Return how customers made by the fitted model compare with those it was fitted to.
+
+    In each posterior draw every customer is made anew: latents from the population (not from the customer's
+    own history), purchases over the customer's own T, dated by day as in a log, amounts. Replication from
+    the population is what can show that a family does not fit.
+
+    Parameters
+    ----------
+    fit : DataTree
+    summary : DataFrame
+        The summary that was fitted.
+    seed : int
+    draws : int, optional
+        Posterior draws, spread evenly over chains; None for all.
+    time_unit : str, optional
+        For a summary that has lost its attributes.
+    threads : int, optional
+        Changes speed, never a number.
+
+    Returns
+    -------
+    PosteriorPredictive
+
+    Raises
+    ------
+    DataError
+        Where the summary does not fit the fit, or has groups that were not fitted.
+    """
+    posterior = read_posterior(fit)
+    checked = match_summary(posterior, summary, time_unit=time_unit)
+    if checked.empty:
+        raise DataError("the summary has no customers to compare with")
+    population = population_of(posterior).thinned(draws)
+    population, codes = place(posterior, population, checked, unknown_groups="error", seed=seed)
+    people = make_customers(checked, codes, population.family, with_spend=population.has_spend)
+    real = _histories(people, checked)
+    edges = _edges(real)
+    observed = tally(real, people.histories[3], people.group, groups=len(population.labels), edges=edges)
+    replicated = tally_replicas(
+        population, people, seed=seed, days_per_unit=DAYS_PER[posterior.time_unit], edges=edges,
+        threads=threads,
+    )  # fmt: skip
+    sizes = np.bincount(people.group, minlength=len(population.labels))
+    rows = [
+        _row(statistic, label, float(one[0]), many)
+        for (statistic, label, one), (_, _, many) in zip(
+            _statistics(observed, population, sizes, edges),
+            _statistics(replicated, population, sizes, edges),
+            strict=True,
+        )
+        if np.isfinite(one[0])
+    ]
+    facts = {"customers": len(people), "draws": int(population.draws.size), "seed": int(seed)}
+    return PosteriorPredictive(pd.DataFrame(rows), facts)
+
+
+def _histories(people: Customers, summary: pd.DataFrame) -> Histories:
+    """Return the real histories, as one draw."""
+    x, count = (people.histories[at].astype(np.int32)[:, None] for at in (0, 4))
+    full = set(SPEND_STATISTICS) <= set(summary.columns)
+    logs = summary[SPEND_LOG_SUM].to_numpy(float) if full else np.full(len(summary), np.nan)
+    return Histories(x, people.histories[2][:, None], count, people.histories[5][:, None], logs[:, None])
+
+
+def _edges(real: Histories) -> Floats:
+    """Return the inner tenths of the real mean amounts; none where there are too few to divide."""
+    spent = real.count[:, 0] > 0
+    if spent.sum() < TENTHS:
+        return np.zeros(0)
+    means = real.total[spent, 0] / real.count[spent, 0]
+    return np.unique(np.quantile(means, np.arange(1, TENTHS) / TENTHS))
+
+
+def _statistics(
+    tallied: Tally, population: Population, sizes: NDArray[np.int64], edges: Floats
+) -> Iterator[tuple[str, str, Floats]]:
+    """Yield each statistic by name and label, one value per draw."""
+    classes = [*map(str, range(CLASSES - 1)), f"{CLASSES - 1}+"]
+    for k, label in enumerate(classes):
+        yield FREQUENCY, label, tallied.frequency[k]
+    for k in range(1, CLASSES):
+        yield RECENCY, classes[k], _ratio(tallied.recency[k], tallied.frequency[k])
+    yield REPEAT, "all", tallied.repeaters.sum(axis=0) / sizes.sum()
+    if len(population.labels) > 1:
+        for g in np.flatnonzero(sizes):
+            yield REPEAT, population.labels[g], tallied.repeaters[g] / sizes[g]
+    yield PURCHASES, "all", tallied.purchases
+    if population.has_spend and edges.size:
+        ends = ["", *(f"{edge:,.2f}" for edge in edges), ""]
+        for k in range(edges.size + 1):
+            yield SPEND, f"{ends[k]} to {ends[k + 1]}".strip(), _ratio(tallied.spend[k], tallied.spenders)
+        yield TYPICAL, "all", np.exp(_ratio(tallied.log_mean, tallied.spenders))
+        yield SPREAD, "all", _ratio(tallied.spread, tallied.spread_of)
+
+
+def _ratio(numerator: Floats, denominator: Floats) -> Floats:
+    """Return the quotient, NaN where nobody is counted."""
+    return np.where(denominator > 0, numerator / np.maximum(denominator, 1), np.nan)
+
+
+def _row(statistic: str, label: str, observed: float, replicated: Floats) -> dict[str, Any]:
+    known = replicated[np.isfinite(replicated)]
+    if not known.size:
+        known = np.array([np.nan])
+    low, high = np.quantile(known, [0.05, 0.95])
+    return {
+        "statistic": statistic,
+        "label": label,
+        "observed": observed,
+        "predicted": float(known.mean()),
+        "p05": float(low),
+        "p95": float(high),
+        "p_value": float((known > observed).mean() + 0.5 * (known == observed).mean()),
+    }
