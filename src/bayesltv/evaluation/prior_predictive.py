@@ -69,7 +69,8 @@ class PriorPredictive:
     ----------
     table : DataFrame
         One row per quantity (share of customers who come back within a year; repeat purchases a year, mean
-        and of the best customer in 200; mean spend over the typical amount of the log): ``p05``, ``p50``, ``p95`` over prior draws; ``plausible_from``,
+        and of the best customer in 200; mean spend over the typical amount of the log): ``p05``, ``p50``,
+        ``p95`` over prior draws; ``plausible_from``,
         ``plausible_to`` and ``share_implausible`` of draws outside; ``flagged``; with a summary also
         ``observed`` and ``share_below_observed``; ``advice``.
     draws : DataFrame

@@ -9,9 +9,8 @@ import math
 import numpy as np
 
 from bayesltv.kernels.compile import compiled
-from bayesltv.kernels.futures import first_purchase, purchase_after
-from bayesltv.kernels.latents import draw_alive_and_rate, draw_dropout, draw_spend_rate
-from bayesltv.kernels.random_numbers import gamma, open_stream
+from bayesltv.kernels.latents import draw_purchase_latents, draw_spend_latent
+from bayesltv.kernels.random_numbers import exponential, gamma, open_stream, uniform
 
 
 @compiled
@@ -60,21 +59,22 @@ def draw_replicas(
         g, last = group[i], math.floor(observed[i] * days + 0.5)
         for d in range(draws.size):
             frequency[i, d], recency[i, d], total[i, d], log_total[i, d] = 0, 0.0, 0.0, 0.0
-            a, b = purchase[2, g, d], purchase[3, g, d]
-            open_stream(latents, latent_keys[i], draws[d])
-            is_alive, lam = draw_alive_and_rate(
-                latents, 0.0, coins, 0.0, 0.0, purchase[0, g, d], purchase[1, g, d], a, b
+            r, alpha, a, b = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
+            is_alive, lam, coin = draw_purchase_latents(
+                latents, latent_keys[i], draws[d], 0.0, coins, 0.0, 0.0, r, alpha, a, b
             )
             if not is_alive:
                 continue
             open_stream(events, event_keys[i], draws[d])
-            time = first_purchase(events, lam)
-            if math.ceil(time * days) > last:
+            time = exponential(events) / lam
+            if time * days > last:
                 continue
-            coin, nu, shape = draw_dropout(latents, True, coins, a, b), 1.0, 0.0
+            nu, shape = 1.0, 0.0
             if with_spend:
                 shape = spend[0, g, d]
-                nu = draw_spend_rate(latents, 0.0, 0.0, shape, spend[1, g, d], spend[2, g, d])
+                nu = draw_spend_latent(
+                    latents, latent_keys[i], draws[d], 0.0, 0.0, shape, spend[1, g, d], spend[2, g, d]
+                )
                 open_stream(amounts, amount_keys[i], draws[d])
             before = 0.0
             while time * days <= last:
@@ -86,5 +86,7 @@ def draw_replicas(
                         total[i, d] += z
                         log_total[i, d] += math.log(z)
                 before = day
-                time = purchase_after(time, events, lam, coin)
+                if uniform(events) < coin:
+                    break
+                time += exponential(events) / lam
             recency[i, d] = before / days
