@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from bayesltv.data.split import Split as Split
     from bayesltv.data.split import split as split
     from bayesltv.data.summary import summarize as summarize
+    from bayesltv.decisions.decide import decide as decide
+    from bayesltv.decisions.effects import Effects as Effects
+    from bayesltv.decisions.plan import Plan as Plan
+    from bayesltv.decisions.policy import policy_value as policy_value
     from bayesltv.errors import BayesltvError as BayesltvError
     from bayesltv.errors import BayesltvWarning as BayesltvWarning
     from bayesltv.errors import CheckFailed as CheckFailed
@@ -41,6 +45,9 @@ if TYPE_CHECKING:
     from bayesltv.prediction.draws import predict as predict
     from bayesltv.prediction.score import ScoreTable as ScoreTable
     from bayesltv.prediction.score import score as score
+    from bayesltv.spec.actions import ActionSpec as ActionSpec
+    from bayesltv.spec.budget import BudgetSpec as BudgetSpec
+    from bayesltv.spec.budget import LimitSpec as LimitSpec
     from bayesltv.spec.catalogue import load_decision as load_decision
     from bayesltv.spec.catalogue import load_spec as load_spec
     from bayesltv.spec.decision_spec import DecisionSpec as DecisionSpec
@@ -56,19 +63,24 @@ if TYPE_CHECKING:
     from bayesltv.spec.tiers import TierSpec as TierSpec
 
 _HOME = {
+    "ActionSpec": "spec.actions",
     "as_summary": "data.adopt",
+    "BudgetSpec": "spec.budget",
     "build_model": "model.build",
     "check": "checks.run",
     "CheckReport": "checks.result",
     "CheckResult": "checks.result",
     "compare": "comparison.compare",
     "Comparison": "evaluation.comparison",
+    "decide": "decisions.decide",
     "DecisionSpec": "spec.decision_spec",
+    "Effects": "decisions.effects",
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.result",
     "fit": "pipeline",
     "from_pymc_marketing": "pipeline",
     "GateSpec": "spec.settings",
+    "LimitSpec": "spec.budget",
     "load": "fitting.store",
     "load_cdnow": "data.datasets",
     "load_decision": "spec.catalogue",
@@ -76,6 +88,8 @@ _HOME = {
     "log_likelihood": "checks.loo",
     "loo": "checks.loo",
     "ModelSpec": "spec.model_spec",
+    "Plan": "decisions.plan",
+    "policy_value": "decisions.policy",
     "Pooling": "spec.pooling",
     "posterior_predictive": "evaluation.posterior_predictive",
     "predict": "prediction.draws",

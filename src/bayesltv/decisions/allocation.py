@@ -64,7 +64,7 @@ def allocate(
     eligible: Flags,
     *,
     budget: float = np.inf,
-    fixed: Sequence[float] = (),
+    fixed: Sequence[float] | Floats = (),
     limits: Sequence[Limit] = (),
 ) -> Allocation:
     """Return the allocation with the most expected net value.

@@ -291,6 +291,44 @@ def add_up_policies(
 
 
 @compiled
+def evaluate_at_means(customers, group, purchase, spend, terms, effects, offers, cell, eligible, net, cost):
+    """Fill what actions seem worth where means take the place of all that is uncertain.
+
+    Parameters
+    ----------
+    customers, group, terms, offers, cell, eligible
+        As in `evaluate_actions`; caps are left out.
+    purchase : ndarray of float64, shape (4, group)
+    spend : ndarray of float64, shape (3, group)
+    effects : ndarray of float64, shape (action, cell, 9)
+    net, cost : ndarray of float64, shape (customer, action)
+        Filled here; 0 where not eligible.
+    """
+    state, alive_parts, lapsed_parts = np.zeros(4, np.uint64), np.zeros(PARTS), np.zeros(PARTS)
+    for i in range(group.size):
+        x, k, t_x, T, count, total = customers[:, i]
+        r, alpha, a, b = purchase[:, group[i]]
+        p, q, v = spend[:, group[i]]
+        alive, lapsed_coin = 1.0, 0.5
+        if k > 0:
+            odds = math.log(a / (b + k - 1.0)) + (r + x) * math.log((alpha + T) / (alpha + t_x))
+            alive, lapsed_coin = 1.0 / (1.0 + math.exp(odds)), (a + 1.0) / (a + b + k)
+        zeta = p * (v + total) / max(p * count + q - 1.0, 0.1)
+        for action in range(offers.shape[0]):
+            net[i, action], cost[i, action] = 0.0, 0.0
+            if eligible[i, action]:
+                effect, offer = effects[action, cell[action, i]], offers[action].copy()
+                offer[CAP] = np.inf
+                lam, coin = (r + x) / (alpha + T), a / (a + b + k)
+                act_on_alive(state, lam, coin, p, p / zeta, effect, offer, terms, alive_parts)
+                lam = (r + x) / (alpha + t_x)
+                act_on_lapsed(lam, lapsed_coin, zeta, effect, offer, terms, lapsed_parts)
+                net[i, action] = alive * net_of(alive_parts) + (1.0 - alive) * net_of(lapsed_parts)
+                for part in (NEW_DISCOUNT, SUBSIDY, CONTACTED, RAN):
+                    cost[i, action] += alive * alive_parts[part] + (1.0 - alive) * lapsed_parts[part]
+
+
+@compiled
 def _latents(state, key, draw, customer, purchase, spend):
     """Return alive, λ, p and the gamma law of amounts, in the order in which `predict` draws them."""
     x, k, t_x, T, count, total = customer

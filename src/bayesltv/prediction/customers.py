@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -65,14 +66,24 @@ def make_customers(summary: pd.DataFrame, group: Codes, family: Family, *, with_
     return Customers(ids, histories, np.ascontiguousarray(group, dtype=np.int32))
 
 
-def walk[Result](
-    customers: Customers, work: Callable[[Customers], Result], *, block: int, threads: int | None
+class Rows(Protocol):
+    """Anything that has one row per customer and gives some of them."""
+
+    def __len__(self) -> int: ...
+
+    def rows(self, chosen: slice, /) -> Self:
+        """Return some of the customers."""
+        ...
+
+
+def walk[Part: Rows, Result](
+    customers: Part, work: Callable[[Part], Result], *, block: int, threads: int | None
 ) -> Iterator[Result]:
     """Yield `work` of each block of customers, in order; at most a few blocks are in memory at once.
 
     Parameters
     ----------
-    customers : Customers
+    customers : Customers, or anything with their rows
     work : callable
         Block -> result; runs in threads.
     block : int

@@ -249,6 +249,11 @@ def check_budget(budget: BudgetSpec | None, actions: tuple[ActionSpec, ...], val
                 f"budget.amount = {budget.amount:g} does not exceed the fixed cost {action.fixed:g} of "
                 f"actions.{action.name}: raise it, or drop the action"
             )
+    if budget.risk_weight > 0 and any(limit.at_least for limit in budget.limits):
+        raise SpecError(
+            "budget.risk_weight and at_least in budget.limits exclude each other: what must be done "
+            "leaves no choice about risk. Drop one of them"
+        )
     names = [action.name for action in actions]
     for i, limit in enumerate(budget.limits):
         if limit.action is not None:

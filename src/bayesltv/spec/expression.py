@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from bayesltv.errors import SpecError
 
 type Value = float | str
-type Condition = Test | Missing | Not | All | Any
+type Condition = Test | Missing | Not | Every | Either
 
 OPERATORS = ("==", "!=", "<=", ">=", "<", ">")
 _WORDS = ("and", "or", "not", "in", "is", "missing")
@@ -58,14 +58,14 @@ class Not:
 
 
 @dataclass(frozen=True)
-class All:
+class Every:
     """Conditions joined by "and"."""
 
     conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True)
-class Any:
+class Either:
     """Conditions joined by "or"."""
 
     conditions: tuple[Condition, ...]
@@ -97,7 +97,7 @@ def columns_of(condition: Condition) -> Iterator[str]:
             yield column
         case Not(condition=inner):
             yield from columns_of(inner)
-        case All(conditions=parts) | Any(conditions=parts):
+        case Every(conditions=parts) | Either(conditions=parts):
             for part in parts:
                 yield from columns_of(part)
 
@@ -121,7 +121,7 @@ class _Reader:
         parts = [self._all()]
         while self._skip("or"):
             parts.append(self._all())
-        return parts[0] if len(parts) == 1 else Any(tuple(parts))
+        return parts[0] if len(parts) == 1 else Either(tuple(parts))
 
     def expect_end(self) -> None:
         if self._next.kind != "end":
@@ -131,7 +131,7 @@ class _Reader:
         parts = [self._one()]
         while self._skip("and"):
             parts.append(self._one())
-        return parts[0] if len(parts) == 1 else All(tuple(parts))
+        return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
     def _one(self) -> Condition:
         if self._skip("not"):

@@ -1,0 +1,182 @@
+"""What a plan is compared with: the policies that a team would use without it, at the same budget."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesltv.decisions.actions import ActionModel, Offered
+from bayesltv.decisions.allocation import NOBODY, Allocation
+from bayesltv.kernels.actions import evaluate_at_means
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Codes = NDArray[np.int32]
+NONE, RANDOM, CHURN, LTV, FLAT, PLUG_IN, CURRENT = (
+    "none",
+    "random",
+    "highest_churn_risk",
+    "highest_ltv",
+    "flat_share_of_ltv",
+    "plug_in_means",
+    "current",
+)
+ONE_FOR_ALL = "one_for_all_"
+_HALVINGS = 40
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all policies have in common.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the actions.
+    net, cost : ndarray, shape (customer, action)
+        Expected, in money.
+    eligible : ndarray of bool, shape (customer, action)
+        Customers who are held out are eligible for nothing.
+    fixed : ndarray, shape (action,)
+    capacity : ndarray, shape (action,)
+        Most customers; infinity for no limit.
+    budget : float
+        Infinity for no limit.
+    money : float
+        What policies spend that choose whom to spend it on: the budget, or without one what the plan costs.
+    order : ndarray of int, shape (customer,)
+        A random order of the customers.
+    """
+
+    names: tuple[str, ...]
+    net: Floats
+    cost: Floats
+    eligible: Flags
+    fixed: Floats
+    capacity: Floats
+    budget: float
+    money: float
+    order: NDArray[np.int64]
+
+
+def compare_with(
+    setting: Setting,
+    *,
+    churn_risk: Floats,
+    ltv: Floats,
+    plug_in: Callable[[], Allocation],
+    current: Codes | None = None,
+) -> dict[str, Codes]:
+    """Return the policies to compare with, by name: ndarray of int32, shape (customer,), -1 for nothing.
+
+    ``none``; ``one_for_all_<action>``, everybody who is eligible, in random order where the budget does not
+    reach; ``random``, a random eligible action in random order until the money is spent;
+    ``highest_churn_risk`` and ``highest_ltv``, the best of the one-for-all actions to those who rank first;
+    ``flat_share_of_ltv``, each customer the dearest action that costs no more than a fixed share of its
+    value, the share such that the money is spent; ``plug_in_means``, the plan that follows from means in
+    place of draws; ``current``, what is done today.
+    """
+    n = len(setting.net)
+    policies = {NONE: np.full(n, NOBODY, np.int32)}
+    worth = {}
+    for a, name in enumerate(setting.names):
+        policy = _in_order(setting, setting.order, np.full(n, a), setting.budget)
+        policies[f"{ONE_FOR_ALL}{name}"] = policy
+        worth[a] = setting.net[policy >= 0, a].sum() - setting.fixed[a]
+    best = max(worth, key=lambda a: worth[a])
+    policies[RANDOM] = _in_order(setting, setting.order, _any_option(setting), setting.money)
+    for name, score in ((CHURN, churn_risk), (LTV, ltv)):
+        ranking = np.argsort(-np.nan_to_num(score, nan=-np.inf), kind="stable")
+        policies[name] = _in_order(setting, ranking, np.full(n, best), setting.money)
+    policies[FLAT] = _flat_share(setting, np.nan_to_num(ltv))
+    policies[PLUG_IN] = plug_in().assigned
+    if current is not None:
+        policies[CURRENT] = current
+    return policies
+
+
+def values_at_means(model: ActionModel, offered: Offered) -> tuple[Floats, Floats]:
+    """Return net value and cost of each action where means take the place of draws, shape (customer, action).
+
+    Hyperparameters and effects are averaged first, then the customer's latents: what a spreadsheet does.
+    """
+    shape = (len(offered), len(model.actions))
+    net, cost = np.empty(shape), np.empty(shape)
+    evaluate_at_means(
+        offered.customers.histories,
+        offered.customers.group,
+        model.population.purchase.mean(axis=2),
+        model.population.spend.mean(axis=2),
+        model.terms.as_tuple(),
+        model.effects.mean(axis=2),
+        model.offers,
+        offered.cell,
+        offered.eligible,
+        net,
+        cost,
+    )
+    return net, cost
+
+
+def _in_order(setting: Setting, order: NDArray[np.int64], option: NDArray[np.int64], money: float) -> Codes:
+    """Give each customer in turn its option until the money, or the room for the action, is used up."""
+    assigned = np.full(len(order), NOBODY, np.int32)
+    able = order[setting.eligible[order, option[order]]]
+    chosen = option[able]
+    for a in np.unique(chosen):
+        mine = np.flatnonzero(chosen == a)
+        room = setting.capacity[a]
+        if mine.size > room:
+            able, chosen = np.delete(able, mine[int(room) :]), np.delete(chosen, mine[int(room) :])
+    due = setting.fixed[np.unique(chosen)].sum() if chosen.size else 0.0
+    within = np.cumsum(setting.cost[able, chosen]) <= money - due
+    assigned[able[within]] = chosen[within]
+    return assigned
+
+
+def _any_option(setting: Setting) -> NDArray[np.int64]:
+    """Return one of each customer's eligible actions, each as likely, decided by the random order."""
+    count = setting.eligible.sum(axis=1)
+    rank = np.empty(len(count), np.int64)
+    rank[setting.order] = np.arange(len(count))
+    wanted = rank % np.maximum(count, 1)
+    place = np.cumsum(setting.eligible, axis=1) - 1
+    return np.asarray(np.argmax(setting.eligible & (place == wanted[:, None]), axis=1), dtype=np.int64)
+
+
+def _flat_share(setting: Setting, ltv: Floats) -> Codes:
+    n = len(ltv)
+
+    def given(share: float) -> tuple[Codes, float]:
+        fits = setting.eligible & (setting.cost <= share * ltv[:, None]) & (setting.cost > 0)
+        option = np.argmax(np.where(fits, setting.cost, -1.0), axis=1)
+        assigned = np.where(fits.any(axis=1), option, NOBODY).astype(np.int32)
+        for a in range(setting.cost.shape[1]):
+            mine = setting.order[assigned[setting.order] == a]
+            if mine.size > setting.capacity[a]:
+                assigned[mine[int(setting.capacity[a]) :]] = NOBODY
+        chosen = np.flatnonzero(assigned >= 0)
+        fixed = setting.fixed[np.unique(assigned[chosen])].sum()
+        return assigned, float(setting.cost[chosen, assigned[chosen]].sum() + fixed)
+
+    nobody = np.full(n, NOBODY, np.int32)
+    positive = ltv[ltv > 0]
+    if not positive.size or setting.money <= 0:
+        return nobody
+    low, high = 0.0, float(setting.cost.max() / positive.min())
+    best = nobody
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        policy, cost = given(middle)
+        if cost <= setting.money:
+            low, best = middle, policy
+        else:
+            high = middle
+    return best
+
+
+def current_codes(current: Mapping[str, str], ids: NDArray[np.object_], names: tuple[str, ...]) -> Codes:
+    """Return what is done today as codes; customers who are not named, and "none", get nothing."""
+    code = {name: at for at, name in enumerate(names)}
+    return np.array([code.get(current.get(str(i), ""), NOBODY) for i in ids], dtype=np.int32)

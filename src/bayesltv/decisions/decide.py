@@ -1,0 +1,281 @@
+"""``decide``: from posterior, customers and a decision file to who gets which action."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesltv.decisions.actions import (
+    ActionModel,
+    Offered,
+    Options,
+    add_up_all,
+    evaluate_all,
+    make_action_model,
+)
+from bayesltv.decisions.allocation import NOBODY, Allocation, allocate
+from bayesltv.decisions.baselines import Setting, compare_with, current_codes, values_at_means
+from bayesltv.decisions.choice import Choice, choose, limit_names, limits_of
+from bayesltv.decisions.effects import Effects, cells_of, effects_of, warn_of_harmless
+from bayesltv.decisions.eligibility import eligible_customers
+from bayesltv.decisions.plan import PLAN, Plan, curve_table, customer_table, effect_table
+from bayesltv.decisions.portfolio import action_table, policy_draws, policy_table
+from bayesltv.decisions.roi import option_table
+from bayesltv.decisions.stages import stage_block, stage_limits
+from bayesltv.errors import SpecError
+from bayesltv.names import CURRENCY, MONETARY_VALUE, RECENCY, T
+from bayesltv.prediction.customers import Customers, make_customers, walk
+from bayesltv.prediction.draws import block_size, match_summary
+from bayesltv.prediction.new_groups import UnknownGroups, place
+from bayesltv.prediction.population import Population, population_of, read_posterior
+from bayesltv.prediction.score import DRAWS, score
+from bayesltv.prediction.terms import Terms, terms_of
+from bayesltv.prediction.totals import step_of
+from bayesltv.spec.budget import BudgetSpec
+from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.streams import generator
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Codes = NDArray[np.int32]
+
+
+def decide(
+    fit: xr.DataTree,
+    summary: pd.DataFrame,
+    decision: DecisionSpec,
+    *,
+    seed: int,
+    draws: int | None = DRAWS,
+    effects: Mapping[str, Effects] | None = None,
+    current: Mapping[str, str] | None = None,
+    unknown_groups: UnknownGroups = "error",
+    accept_failed: Sequence[str] = (),
+    time_unit: str | None = None,
+    observation_end: str | None = None,
+    threads: int | None = None,
+    block: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Plan:
+    """Return who gets which action, what that is expected to bring, and what else could be done.
+
+    Actions change the process of purchases (``bayesltv.kernels.actions``); their net value is evaluated at
+    the customer's latents and the action's effects draw by draw, with one draw index for all. Customers are
+    walked twice: first for each action's expected value, then for the totals of whole policies.
+
+    Parameters
+    ----------
+    fit : DataTree
+    summary : DataFrame
+        Customer summary; it may be newer than the fit and hold new customers.
+    decision : DecisionSpec
+        With actions.
+    seed : int
+    draws : int, optional
+        Posterior draws, spread evenly over chains; None for all.
+    effects : mapping of str to Effects, optional
+        Action -> draws of its effects, one per draw of the whole posterior, in place of its priors: from a
+        test.
+    current : mapping of str to str, optional
+        Customer id -> action that is done today, compared with the plan.
+    unknown_groups : "error" or "population"
+    accept_failed : sequence of str
+        Failed checks of the fit that are accepted.
+    time_unit, observation_end : str, optional
+        For a summary that has lost its attributes.
+    threads, block : int, optional
+        Change speed and memory, never a number.
+    progress : callable, optional
+        Told how many customers have been evaluated since it was last called.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    CheckFailed
+        Where a gating check of the fit failed.
+    DataError
+        Where the summary does not fit the fit, or the fit has no spend model.
+    SpecError
+        Where the decision has no actions, nobody is eligible for one, or limits cannot be met.
+    """
+    _require_actions(decision)
+    scores = score(
+        fit, summary, decision, seed=seed, draws=draws, unknown_groups=unknown_groups,
+        accept_failed=accept_failed, time_unit=time_unit, observation_end=observation_end, threads=threads,
+        block=block,
+    )  # fmt: skip
+    _require_one_currency(decision, fit, summary)
+    posterior = read_posterior(fit)
+    checked = match_summary(posterior, summary, time_unit=time_unit, allow_empty=True)
+    population = population_of(posterior).thinned(draws)
+    population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
+    people = make_customers(checked, codes, population.family, with_spend=population.has_spend)
+    terms = terms_of(decision.value, posterior.time_unit)
+    table = _with_stages(scores, decision, population, people, terms, posterior.time_unit, seed, threads)
+
+    known = effects_of(decision.actions, effects or {}, posterior.chains * posterior.draws_per_chain, seed)
+    known = [each.taken(population.draws) for each in known]
+    warn_of_harmless(decision.actions, effects or {})
+    model = make_action_model(
+        population, terms, decision.actions, known, time_unit=posterior.time_unit, seed=seed
+    )
+    asked = _columns_to_ask(table, checked)
+    offered = Offered(
+        people,
+        eligible_customers(decision.actions, asked),
+        cells_of(known, asked),
+        np.full((0, len(people)), NOBODY, np.int32),
+    )
+    options = evaluate_all(model, offered, threads=threads, block=block, progress=progress)
+    budget = decision.budget or BudgetSpec()
+    choice = choose(model, offered, options, budget, asked, seed=seed, block=block, threads=threads)
+    policies = _policies(model, offered, options, choice, budget, table, current, seed)
+    typical = max(float(np.abs(options.net).mean()), 1e-6) if len(people) else 1.0
+    totals = add_up_all(
+        model,
+        Offered(people, offered.eligible, offered.cell, np.stack(list(policies.values()))),
+        step_of(typical),
+        threads=threads,
+        block=block,
+    )
+    names = [action.name for action in decision.actions]
+    fixed = np.array([action.fixed for action in decision.actions])
+    outcome = policy_draws(totals, policies, names, fixed)
+    comparison = policy_table(outcome, PLAN, tail=budget.tail)
+    mine = comparison.iloc[0]
+    return Plan(
+        customers=customer_table(table, options, choice, decision.actions, known, budget),
+        actions=action_table(outcome, PLAN),
+        effects=effect_table(model, offered, known),
+        policies=comparison,
+        budget_curve=curve_table(choice.allocation),
+        options=option_table(options, offered.eligible, people.ids, names),
+        draws=outcome,
+        totals=scores.totals,
+        attrs={
+            **{str(name): value for name, value in scores.attrs.items()},
+            "budget": budget.amount,
+            "hold_out": budget.hold_out,
+            "risk_weight": budget.risk_weight,
+            **{f"net_{name}": float(mine[key]) for name, key in _NET.items()},
+            "cost_mean": float(mine["cost"]),
+            "allocation_net": choice.allocation.net,
+            "allocation_bound": choice.allocation.bound,
+            "allocation_gap": choice.allocation.gap,
+            "allocation_method": choice.allocation.method,
+            "shadow_price": choice.allocation.shadow_price,
+            "limit_prices": dict(
+                zip(limit_names(budget, decision.actions), choice.allocation.limit_prices, strict=False)
+            ),
+            "risk_value": choice.risk[0] if choice.risk else None,
+            "risk_bound": choice.risk[1] if choice.risk else None,
+            "effect_sources": {
+                action.name: dict(each.source) for action, each in zip(decision.actions, known, strict=True)
+            },
+        },
+    )
+
+
+_NET = {"mean": "net", "p05": "net_p05", "p50": "net_p50", "p95": "net_p95"}
+
+
+def _require_actions(decision: DecisionSpec) -> None:
+    if not decision.actions:
+        raise SpecError("the decision has no actions: add [actions.NAME] tables, or use score")
+
+
+def _require_one_currency(decision: DecisionSpec, fit: xr.DataTree, summary: pd.DataFrame) -> None:
+    stated = {
+        "the decision": decision.value.currency or (decision.budget.currency if decision.budget else None),
+        "the fit": fit.attrs.get(CURRENCY) or None,
+        "the summary": summary.attrs.get(CURRENCY) or None,
+    }
+    known = {where: currency for where, currency in stated.items() if currency}
+    if len(set(known.values())) > 1:
+        said = ", ".join(f"{where} says {currency}" for where, currency in known.items())
+        raise SpecError(f"currencies differ ({said}): amounts are never converted, state all in one currency")
+
+
+def _with_stages(
+    scores: pd.DataFrame,
+    decision: DecisionSpec,
+    population: Population,
+    people: Customers,
+    terms: Terms,
+    time_unit: str,
+    seed: int,
+    threads: int | None,
+) -> pd.DataFrame:
+    """Return the scores with the columns of stages, where the decision has any and the scores have none."""
+    table = pd.DataFrame(scores)
+    if decision.stages is None or "stage" in table:
+        return table
+    limits = stage_limits(decision.stages, terms, time_unit)
+
+    def work(some: Customers) -> dict[str, NDArray[Any]]:
+        return stage_block(population, some, terms, limits, seed=seed).columns
+
+    size = block_size(population.draws.size, None)
+    parts = list(walk(people, work, block=size, threads=threads)) or [work(people)]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return table.assign(**columns)
+
+
+def _columns_to_ask(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns that conditions may name: those of the scores, and of the summary."""
+    extra = {
+        name: summary[name].to_numpy()
+        for name in (RECENCY, T, MONETARY_VALUE)
+        if name in summary and name not in table
+    }
+    return table.assign(**extra)
+
+
+def _policies(
+    model: ActionModel,
+    offered: Offered,
+    options: Options,
+    choice: Choice,
+    budget: BudgetSpec,
+    table: pd.DataFrame,
+    current: Mapping[str, str] | None,
+    seed: int,
+) -> dict[str, Codes]:
+    """Return the plan and what it is compared with; customers who are held out get nothing from any."""
+    free = offered.eligible & ~choice.held_out[:, None]
+    money = np.inf if budget.amount is None else budget.amount
+    names = tuple(action.name for action in model.actions)
+    capacity = [np.inf if action.capacity is None else action.capacity for action in model.actions]
+    setting = Setting(
+        names,
+        options.net,
+        options.cost,
+        free,
+        np.array([action.fixed for action in model.actions]),
+        np.array(capacity, dtype=np.float64),
+        money,
+        choice.allocation.cost if np.isinf(money) else money,
+        generator(seed, "policies").permutation(len(free)),
+    )
+
+    def plug_in() -> Allocation:
+        net, cost = values_at_means(model, offered)
+        return allocate(
+            net, cost, free, budget=money, fixed=setting.fixed, limits=limits_of(model.actions, budget, table)
+        )
+
+    codes = None if current is None else current_codes(current, offered.customers.ids, names)
+    others = compare_with(
+        setting,
+        churn_risk=1 - table["p_alive"].to_numpy(float),
+        ltv=table["ltv_mean"].to_numpy(float),
+        plug_in=plug_in,
+        current=codes,
+    )
+    return {PLAN: choice.treated, **others}

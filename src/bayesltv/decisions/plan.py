@@ -1,0 +1,139 @@
+"""A plan: who gets what, what it is expected to bring, and how it compares."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesltv.decisions.actions import ActionModel, Offered, Options
+from bayesltv.decisions.allocation import Allocation
+from bayesltv.decisions.choice import HOLD_OUT, Choice
+from bayesltv.decisions.effects import Effects
+from bayesltv.decisions.roi import break_even
+from bayesltv.spec.actions import NO_ACTION, ActionSpec
+from bayesltv.spec.budget import BudgetSpec
+
+Floats = NDArray[np.float64]
+CURVE_POINTS = 400
+PLAN = "plan"
+"""Name of the plan among the policies."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What ``decide`` recommends.
+
+    Attributes
+    ----------
+    customers : DataFrame
+        One row per customer in the summary's order: the columns of ``score`` and of stages, then
+        ``recommended_action`` ("none" where none pays), ``assignment`` (what is really done: "hold_out" where
+        the recommended action is withheld at random), ``propensity`` (probability of that assignment),
+        ``action_net_mean``, ``_p05``, ``_p95``, ``p_action_pays``, ``action_cost_mean``,
+        ``action_subsidy_mean`` and ``effect_source`` of the recommended action.
+    actions : DataFrame
+        Profit and loss of each action and in all, over the customers who get it.
+    effects : DataFrame
+        One row per action and parameter: mean, 5 and 95 % of its draws, where they come from, and for the
+        main effect the value at which the action would just pay.
+    policies : DataFrame
+        The plan and what it is compared with.
+    budget_curve : DataFrame
+        ``cost`` and ``net``: expected net value of the best allocation for each amount of money.
+    options : xarray.Dataset
+        What each action would bring each customer, dims (customer_id, action).
+    draws : xarray.Dataset
+        Totals of all policies draw by draw.
+    totals : xarray.Dataset
+        ``scores.totals``.
+    attrs : mapping
+        Budget, cost, gap, bound, shadow price, seed, hashes, currency, horizon.
+    """
+
+    customers: pd.DataFrame
+    actions: pd.DataFrame
+    effects: pd.DataFrame
+    policies: pd.DataFrame
+    budget_curve: pd.DataFrame
+    options: xr.Dataset
+    draws: xr.Dataset
+    totals: xr.Dataset
+    attrs: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        told = self.attrs
+        counts = ", ".join(
+            f"{name} {number:,}"
+            for name, number in self.customers["assignment"].value_counts(sort=False).items()
+        )
+        return (
+            f"<Plan: net {told['net_mean']:,.2f} ({told['net_p05']:,.2f} to {told['net_p95']:,.2f}) "
+            f"{told['currency'] or ''} at cost {told['cost_mean']:,.2f}; {counts}>"
+        )
+
+
+def customer_table(
+    table: pd.DataFrame,
+    options: Options,
+    choice: Choice,
+    actions: Sequence[ActionSpec],
+    effects: Sequence[Effects],
+    budget: BudgetSpec,
+) -> pd.DataFrame:
+    """Return the score table with what is recommended to each customer and what that should bring."""
+    names = np.array([*(action.name for action in actions), NO_ACTION], dtype=object)
+    sources = np.array([*(each.overall for each in effects), None], dtype=object)
+    rows, at = np.arange(len(table)), choice.recommended
+    is_none = at < 0
+
+    def chosen(values: Floats) -> Floats:
+        return np.where(is_none, np.nan, values[rows, np.maximum(at, 0)])
+
+    assignment = names[at].copy()
+    assignment[choice.held_out] = HOLD_OUT
+    propensity = np.where(choice.held_out, budget.hold_out, 1 - budget.hold_out)
+    columns = {
+        "recommended_action": names[at],
+        "action_net_mean": chosen(options.net),
+        "action_net_p05": chosen(options.quantiles[0]),
+        "action_net_p95": chosen(options.quantiles[2]),
+        "p_action_pays": chosen(options.p_pays),
+        "action_cost_mean": chosen(options.cost),
+        "action_subsidy_mean": chosen(options.parts[..., 2]),
+        "effect_source": sources[at],
+        "assignment": assignment,
+        "propensity": np.where(is_none, 1.0, propensity),
+    }
+    return table.assign(**columns)
+
+
+def effect_table(model: ActionModel, offered: Offered, effects: Sequence[Effects]) -> pd.DataFrame:
+    """Return what is known of each effect, and at which value of the main one the action just pays."""
+    rows = []
+    for at, (action, each) in enumerate(zip(model.actions, effects, strict=True)):
+        for name, values in each.values.items():
+            low, high = np.quantile(values, [0.05, 0.95])
+            is_main = name == action.main_effect
+            rows.append(
+                {
+                    "action": action.name,
+                    "parameter": name,
+                    "mean": float(values.mean()),
+                    "p05": float(low),
+                    "p95": float(high),
+                    "effect_source": each.source[name],
+                    "break_even": break_even(model, offered, at) if is_main and len(offered) else np.nan,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def curve_table(allocation: Allocation) -> pd.DataFrame:
+    """Return at most a few hundred points of the curve, the corners that matter kept."""
+    cost, net = allocation.curve
+    kept = np.unique(np.linspace(0, cost.size - 1, min(cost.size, CURVE_POINTS)).astype(np.int64))
+    return pd.DataFrame({"cost": cost[kept], "net": net[kept]})
