@@ -39,9 +39,9 @@ def policy_value(
 
     Two estimates, each with an interval by the Bayesian bootstrap (Rubin 1981; the same weights for all
     policies, so that differences are paired). Self-normalised inverse propensity: the mean outcome of those
-    who happened to get what the policy says, weighted by 1/propensity. Doubly robust (Robins, Rotnitzky & Zhao
-    1994): the policy's predicted outcome, corrected by the weighted errors of those same customers; right
-    where either the propensities or the predictions are.
+    who happened to get what the policy says, weighted by 1/propensity. Doubly robust (Robins, Rotnitzky &
+    Zhao 1994): the policy's predicted outcome, corrected by the weighted errors of those same customers;
+    right where either the propensities or the predictions are.
 
     The policies must have been made on other customers than these.
 
@@ -108,7 +108,7 @@ def policy_value(
 
 
 def _values(trial: _Trial, wanted: Mapping[str, NDArray[np.int64]], weights: Floats) -> Floats:
-    """Return both estimates of each policy under some weights of the customers, shape (estimate, weighting)."""
+    """Return both estimates of each policy under some weightings, shape (estimate, weighting)."""
     total = weights.sum(axis=1)
     rows = np.arange(trial.code.size)
     values = []
@@ -162,7 +162,7 @@ def _trial(
 def _cell_means(
     frame: pd.DataFrame, got: "pd.Series[str]", result: Floats, arms: Sequence[str], cells: Sequence[str]
 ) -> Floats:
-    """Return the mean outcome of each row's cell under each arm, without the row itself; of the arm where empty."""
+    """Return the mean outcome of each row's cell under each arm, the row itself left out."""
     table = pd.DataFrame({"outcome": result, "arm": got.to_numpy()})
     table["cell"] = frame.groupby(list(cells), sort=True).ngroup().to_numpy() if cells else 0
     by_arm = table.groupby("arm")["outcome"].mean().reindex(list(arms)).to_numpy()
