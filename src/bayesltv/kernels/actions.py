@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from bayesltv.kernels.compile import compiled
+from bayesltv.kernels.compile import compiled, inlined
 from bayesltv.kernels.futures import discounted_time
 from bayesltv.kernels.latents import draw_purchase_latents, draw_spend_latent
 from bayesltv.kernels.random_numbers import exponential, gamma, open_stream, uniform
@@ -188,11 +188,13 @@ def evaluate_actions(
     for i in range(latent_keys.size):
         if not eligible[i].any():
             continue
+        x, k, t_x, T, count, total = customers[:, i]
+        g, key = group[i], latent_keys[i]
         for d in range(n_draws):
-            alive, lam, p, shape, nu = _latents(
-                latents, latent_keys[i], draws[d], customers[:, i], purchase[:, group[i], d],
-                spend[:, group[i], d],
-            )  # fmt: skip
+            r, alpha, left, stay = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
+            alive, lam, p = draw_purchase_latents(latents, key, draws[d], x, k, t_x, T, r, alpha, left, stay)
+            shape, q, v = spend[0, g, d], spend[1, g, d], spend[2, g, d]
+            nu = draw_spend_latent(latents, key, draws[d], count, total, shape, q, v)
             for a in range(n_actions):
                 if eligible[i, a]:
                     if offers[a, CAP] < math.inf:
@@ -260,11 +262,13 @@ def add_up_policies(
                 wanted[assigned[policy, i]] = True
         if not wanted.any():
             continue
+        x, k, t_x, T, count, total = customers[:, i]
+        g, key = group[i], latent_keys[i]
         for d in range(draws.size):
-            alive, lam, p, shape, nu = _latents(
-                latents, latent_keys[i], draws[d], customers[:, i], purchase[:, group[i], d],
-                spend[:, group[i], d],
-            )  # fmt: skip
+            r, alpha, left, stay = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
+            alive, lam, p = draw_purchase_latents(latents, key, draws[d], x, k, t_x, T, r, alpha, left, stay)
+            shape, q, v = spend[0, g, d], spend[1, g, d], spend[2, g, d]
+            nu = draw_spend_latent(latents, key, draws[d], count, total, shape, q, v)
             for a in range(n_actions):
                 if wanted[a]:
                     if offers[a, CAP] < math.inf:
@@ -328,17 +332,7 @@ def evaluate_at_means(customers, group, purchase, spend, terms, effects, offers,
                     cost[i, action] += alive * alive_parts[part] + (1.0 - alive) * lapsed_parts[part]
 
 
-@compiled
-def _latents(state, key, draw, customer, purchase, spend):
-    """Return alive, λ, p and the gamma law of amounts, in the order in which `predict` draws them."""
-    x, k, t_x, T, count, total = customer
-    r, alpha, a, b = purchase
-    alive, lam, dropout = draw_purchase_latents(state, key, draw, x, k, t_x, T, r, alpha, a, b)
-    p, q, v = spend
-    return alive, lam, dropout, p, draw_spend_latent(state, key, draw, count, total, p, q, v)
-
-
-@compiled
+@inlined
 def _act(state, alive, lam, p, shape, nu, effect, offer, terms, parts):
     if alive:
         act_on_alive(state, lam, p, shape, nu, effect, offer, terms, parts)
