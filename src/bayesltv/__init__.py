@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bayesltv.decisions.effects import Effects as Effects
     from bayesltv.decisions.plan import Plan as Plan
     from bayesltv.decisions.policy import policy_value as policy_value
+    from bayesltv.engines.local import ScoreFolder as ScoreFolder
+    from bayesltv.engines.local import score_to as score_to
     from bayesltv.errors import BayesltvError as BayesltvError
     from bayesltv.errors import BayesltvWarning as BayesltvWarning
     from bayesltv.errors import CheckFailed as CheckFailed
@@ -100,6 +102,8 @@ _HOME = {
     "SamplerSpec": "spec.settings",
     "save": "fitting.store",
     "score": "prediction.score",
+    "score_to": "engines.local",
+    "ScoreFolder": "engines.local",
     "ScoreTable": "prediction.score",
     "simulate_log": "data.simulate",
     "simulate_world": "data.simulate",

@@ -14,6 +14,7 @@ from bayesltv.names import FINGERPRINT, GROUPS, OBSERVATION_END, SET_ASIDE, TIME
 
 if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
+    from bayesltv.engines.local import ScoreFolder
     from bayesltv.evaluation.comparison import Comparison
     from bayesltv.evaluation.result import Evaluation
     from bayesltv.prediction.new_groups import UnknownGroups
@@ -343,7 +344,7 @@ def score_file(
     threads: int | None = None,
     started: Callable[[int], None] | None = None,
     progress: Callable[[int], None] | None = None,
-) -> ScoreFile:
+) -> "ScoreFile | ScoreFolder":
     """Score the customers of a summary and write table, totals and manifest.
 
     Parameters
@@ -352,7 +353,8 @@ def score_file(
     decision : path
         A decision file, or the name of a shipped one.
     out : path
-        .parquet or .csv.
+        .parquet or .csv; or a folder, with a name that has no ending: then the summary is read and the table
+        written in parts, and a run that was stopped goes on where it was.
     started : callable, optional
         Told the number of customers once everything has been read.
 
@@ -368,10 +370,28 @@ def score_file(
     from bayesltv.fitting.store import load
     from bayesltv.prediction.gate import require_passed
     from bayesltv.prediction.score import score
-    from bayesltv.report.export import score_files, write_scores
+    from bayesltv.report.export import is_folder, score_files, write_scores
     from bayesltv.report.manifest import provenance_of
     from bayesltv.spec.catalogue import load_decision
 
+    if is_folder(out):
+        from bayesltv.engines.local import score_to
+
+        return score_to(
+            load(fit),
+            summary,
+            load_decision(decision),
+            out=out,
+            seed=seed,
+            draws=draws,
+            unknown_groups=unknown_groups,
+            accept_failed=accept_failed,
+            time_unit=time_unit,
+            observation_end=observation_end,
+            threads=threads,
+            started=started,
+            progress=progress,
+        )
     files = score_files(out)
     _prepare(*files.all, inputs=[fit, summary, decision])
     declared = load_decision(decision)

@@ -14,11 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bayesltv.checks.result import CheckReport
-from bayesltv.cli.story import tell_demo, tiers_table, total_of
+from bayesltv.cli.story import has_tiers, tell_demo, tier_sizes, tiers_table, total_of
 from bayesltv.demo import Demo
+from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs import FitFile, ScoreFile, SummaryFile
+from bayesltv.prediction.score import ScoreTable
 from bayesltv.spec.catalogue import Shipped
 from bayesltv.spec.decision_spec import DecisionSpec
 from bayesltv.spec.model_spec import ModelSpec
@@ -169,8 +171,20 @@ def _(found: Evaluation | Comparison) -> Json:
 
 @show.register
 def _(found: ScoreFile, console: Console) -> None:
-    scores = found.scores
-    if "tier" in scores:
+    _show_scores(found.scores, len(found.scores), console)
+    for path in (found.path, found.totals, found.manifest):
+        _line(console, f"written: {path}")
+
+
+@show.register
+def _(found: ScoreFolder, console: Console) -> None:
+    _show_scores(found, found.customers, console)
+    kept = f", {found.kept} of them by an earlier run" if found.kept else ""
+    _line(console, f"written: {found.parts} parts in {found.path}{kept}")
+
+
+def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Console) -> None:
+    if has_tiers(scores):
         console.print(tiers_table(scores))
     for name in ("purchases", "spend", "value"):
         if name in scores.totals:
@@ -183,29 +197,42 @@ def _(found: ScoreFile, console: Console) -> None:
         _line(console, f"failed checks that were accepted: {', '.join(accepted)}")
     _line(
         console,
-        f"{len(scores):,} customers, seed {scores.attrs['seed']}, {scores.attrs['draws']:,} posterior draws",
+        f"{customers:,} customers, seed {scores.attrs['seed']}, {scores.attrs['draws']:,} posterior draws",
     )
-    for path in (found.path, found.totals, found.manifest):
-        _line(console, f"written: {path}")
 
 
 @plain.register
 def _(found: ScoreFile) -> Json:
-    scores = found.scores
-    tiers = {str(k): int(n) for k, n in scores["tier"].value_counts().items()} if "tier" in scores else {}
-    totals = {
-        str(name): total_of(scores, str(name)) for name in scores.totals.data_vars if name != "customers"
-    }
     return {
         "path": str(found.path),
         "totals_path": str(found.totals),
         "manifest_path": str(found.manifest),
-        "customers": len(scores),
-        "tiers": tiers,
+        "customers": len(found.scores),
+        **_plain_scores(found.scores),
+    }
+
+
+@plain.register
+def _(found: ScoreFolder) -> Json:
+    return {
+        "path": str(found.path),
+        "parts": found.parts,
+        "kept": found.kept,
+        "customers": found.customers,
+        **_plain_scores(found),
+    }
+
+
+def _plain_scores(scores: ScoreTable | ScoreFolder) -> Json:
+    totals = {
+        str(name): total_of(scores, str(name)) for name in scores.totals.data_vars if name != "customers"
+    }
+    return {
+        "tiers": tier_sizes(scores),
         "totals": {
             name: dict(zip(("p05", "p50", "p95"), values, strict=True)) for name, values in totals.items()
         },
-        **{str(name): _finite(value) for name, value in scores.attrs.items()},
+        **{str(name): _finite(value) for name, value in scores.attrs.items() if name != "thresholds"},
     }
 
 

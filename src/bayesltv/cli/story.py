@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bayesltv.demo import Demo, Holdout
+from bayesltv.engines.local import ScoreFolder
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
 from bayesltv.prediction.score import ScoreTable
 
@@ -34,14 +35,26 @@ def percent(share: float, *, sign: str = "") -> str:
     return f"{100 * share:{sign}.0f} %"
 
 
-def total_of(scores: ScoreTable, name: str) -> tuple[float, float, float]:
+def total_of(scores: ScoreTable | ScoreFolder, name: str) -> tuple[float, float, float]:
     """Return the 5 %, 50 % and 95 % quantile of a total over all customers."""
     per_draw = scores.totals[name].sum(("group", "tier"))
     low, middle, high = per_draw.quantile([0.05, 0.5, 0.95]).values.tolist()
     return low, middle, high
 
 
-def tiers_table(scores: ScoreTable) -> Table:
+def has_tiers(scores: ScoreTable | ScoreFolder) -> bool:
+    """Whether customers were put into tiers."""
+    return [str(name) for name in scores.totals["tier"].values] != ["all"]
+
+
+def tier_sizes(scores: ScoreTable | ScoreFolder) -> dict[str, int]:
+    """Return how many customers each tier has, but for those that nobody is in; empty without tiers."""
+    customers = scores.totals["customers"].sum("group")
+    counts = {str(name): int(customers.sel(tier=name)) for name in scores.totals["tier"].values}
+    return {name: n for name, n in counts.items() if n} if has_tiers(scores) else {}
+
+
+def tiers_table(scores: ScoreTable | ScoreFolder) -> Table:
     """Return the tiers from high to low, and all: customers, and what is expected of them together."""
     unit = f", {scores.attrs['currency']}" if scores.attrs["currency"] else ""
     table = Table(title=f"Value within {scores.attrs['horizon']}{unit}", title_justify="left")

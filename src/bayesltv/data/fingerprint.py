@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,6 +90,11 @@ def text_hashes(texts: pa.LargeStringArray) -> NDArray[np.uint64]:
         word = words[at[rows] + done] << unused >> unused  # bytes of the text after it
         state[rows] = mixed(state[rows] ^ word)
     return state
+
+
+def added(prints: Iterable[str]) -> str:
+    """Return the fingerprint of a summary from those of its parts, in any order."""
+    return f"{sum(int(each, 16) for each in prints) % 2**64:016x}"
 
 
 def _bits(values: NDArray[np.float64]) -> NDArray[np.uint64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,6 +130,66 @@ def read_summary(path: str | Path) -> pd.DataFrame:
             f"{source} is not a readable Parquet file ({_first_line(error)}): is it cut short, or another "
             "format?"
         ) from error
+
+
+def summary_batches(path: str | Path, rows: int) -> Iterator[pd.DataFrame]:
+    """Yield a summary in parts of `rows` rows, in the file's order, without ``repeat_days``.
+
+    Every part has the summary's attributes. A summary without rows is one part without rows. A CSV is read as
+    a whole, for want of attributes and types.
+
+    Raises
+    ------
+    StoreError, DataError
+        As `read_summary`.
+    """
+    if rows < 1:
+        raise DataError(f"{rows} rows in a part: there must be one at least")
+    if str(path).lower().endswith(CSV_SUFFIXES) or not Path(path).is_file():
+        whole = read_summary(path)
+        yield from (whole.iloc[at : at + rows] for at in range(0, max(len(whole), 1), rows))
+        return
+    try:
+        for table in _parquet_parts(Path(path), rows):
+            yield table.to_pandas()
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{path} is not a readable Parquet file ({_first_line(error)}): is it cut short, or another "
+            "format?"
+        ) from error
+
+
+def _parquet_parts(path: Path, rows: int) -> Iterator[pa.Table]:
+    """Yield tables of `rows` rows, whatever the file's row groups."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        columns = [name for name in file.schema_arrow.names if name != names.REPEAT_DAYS]
+        waiting = file.schema_arrow.empty_table().select(columns)
+        yielded = False
+        for batch in file.iter_batches(batch_size=rows, columns=columns):
+            waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch]).cast(waiting.schema)])
+            while waiting.num_rows >= rows:
+                yield waiting.slice(0, rows)
+                waiting, yielded = waiting.slice(rows), True
+        if waiting.num_rows or not yielded:
+            yield waiting
+
+
+def file_digest(path: str | Path) -> str:
+    """Return the SHA-256 of a file, 64 hexadecimal digits.
+
+    Raises
+    ------
+    StoreError
+        Where it cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _read_csv(source: Path) -> pd.DataFrame:

@@ -33,7 +33,7 @@ from bayesltv.units import DAYS_PER
 
 DRAWS = 1000
 QUANTILES = {"ltv_p05": 0.05, "ltv_p50": 0.5, "ltv_p95": 0.95}
-Columns = dict[str, NDArray[Any]]
+Columns = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -250,6 +250,8 @@ def score_rows(
     size = block_size(scoring.population.draws.size, block)
     columns, totals = _walked(people, scorer, block=size, threads=threads, progress=progress)
     known = _known(checked, scoring.posterior, scoring.fitted_until, observation_end)
+    if "tier" in columns:
+        columns["tier"] = pd.array(columns["tier"], dtype="str")  # text also where there are no rows
     table = _with_known_last(pd.DataFrame({**known, **columns}))
     return Scored(table, totals, scorer.population.labels or ("",), scorer.tier_names)
 

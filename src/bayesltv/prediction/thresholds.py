@@ -60,8 +60,8 @@ class _Tally:
     @classmethod
     def around(cls, low: Floats, high: Floats, step: float) -> "_Tally":
         """Return the tally of nobody; `step` is 0 where customers are counted."""
-        counts = [np.zeros(low.size, np.int64) for _ in range(4)]
-        return cls(low, high, step, *counts, np.zeros(low.size), [], [])
+        above, at_high, at_low, total = np.zeros((4, low.size), np.int64)
+        return cls(low, high, step, above, at_high, at_low, total, np.zeros(low.size), [], [])
 
     @property
     def counts_customers(self) -> bool:
@@ -197,7 +197,8 @@ def find_thresholds(
         tallies = walker.tallies(brackets, 1)
         cuts = np.stack([tally.cut(top) for tally, top in zip(tallies, tiers.tops, strict=True)])
         brackets = _beside(tallies, tiers.tops, cuts)
-    return np.minimum(np.nextafter(cuts, np.inf), np.finfo(np.float64).max)
+    begins: Floats = np.minimum(np.nextafter(cuts, np.inf), np.finfo(np.float64).max)
+    return begins
 
 
 def _strides(customers: int) -> list[int]:

@@ -70,6 +70,29 @@ def add_up(
     return Totals(sums, customers, step)
 
 
+def merged(
+    parts: Sequence[tuple[Sequence[str], Totals]], *, fitted: Sequence[str]
+) -> tuple[tuple[str, ...], Totals]:
+    """Return the groups of all parts, the fitted ones first, and the sum of their totals.
+
+    Parameters
+    ----------
+    parts : sequence of (groups, Totals)
+        Parts of one summary may differ in the groups that they add to the fitted ones.
+    fitted : sequence of str
+    """
+    strangers = sorted({group for groups, _ in parts for group in groups} - set(fitted))
+    groups = (*fitted, *strangers)
+    first = parts[0][1]
+    sums = np.zeros((3, len(groups), *first.sums.shape[2:]), dtype=np.int64)
+    customers = np.zeros((len(groups), first.customers.shape[1]), dtype=np.int64)
+    for labels, part in parts:
+        at = [groups.index(label) for label in labels]
+        sums[:, at] += part.sums
+        customers[at] += part.customers
+    return groups, Totals(sums, customers, first.step)
+
+
 def labelled(totals: Totals, groups: Sequence[str], tiers: Sequence[str], *, with_money: bool) -> xr.Dataset:
     """Return the totals by group, tier and draw as a dataset; sums over group and tier are sums of the table.
 

@@ -45,6 +45,12 @@ class ScoreFiles:
         return self.table, self.totals, self.manifest
 
 
+def is_folder(path: str | Path) -> bool:
+    """Whether scores go to a folder of parts: the name has no ending, or an ending but a folder is there."""
+    suffix = Path(path).suffix.lower()
+    return suffix not in (CSV, PARQUET) and (not suffix or Path(path).is_dir())
+
+
 def score_files(path: str | Path) -> ScoreFiles:
     """Return the files of a run of scores: scores.csv has scores.totals.parquet and scores.manifest.json.
 
@@ -55,7 +61,9 @@ def score_files(path: str | Path) -> ScoreFiles:
     """
     table = Path(path)
     if table.suffix.lower() not in (CSV, PARQUET):
-        raise StoreError(f"cannot tell the format of {table}: end its name in .parquet or .csv")
+        raise StoreError(
+            f"cannot tell the format of {table}: end its name in .parquet or .csv, or name a folder"
+        )
     return ScoreFiles(table, table.with_suffix(".totals.parquet"), table.with_suffix(".manifest.json"))
 
 

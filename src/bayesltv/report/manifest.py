@@ -31,8 +31,7 @@ def provenance_of(
     return {
         "fit": {
             "sha256": sha256(Path(fit_file).read_bytes()).hexdigest(),
-            **{name: _plain(fit.attrs[name]) for name in _OF_FIT},
-            "versions": json.loads(fit.attrs["versions"]),
+            **told_of_fit(fit),
         },
         "summary": {
             "customers": len(summary),
@@ -44,6 +43,23 @@ def provenance_of(
         "versions": versions(),
         "processor": processor(),
     }
+
+
+def told_of_fit(fit: xr.DataTree) -> dict[str, Any]:
+    """Return what a fit says about itself, as far as it does."""
+    told: dict[str, Any] = {name: _plain(fit.attrs[name]) for name in _OF_FIT if name in fit.attrs}
+    return {**told, "versions": json.loads(fit.attrs.get("versions", "{}"))}
+
+
+def digest_of(posterior: xr.Dataset) -> str:
+    """Return the SHA-256 of the variables of a posterior by name, whatever file they were in."""
+    digest = sha256()
+    for name in sorted(str(each) for each in posterior.variables):
+        values = posterior[name].values
+        digest.update(f"{name} {values.shape} ".encode())
+        texts = values.dtype.kind not in "biuf"
+        digest.update(json.dumps(values.tolist()).encode() if texts else values.astype(float).tobytes())
+    return digest.hexdigest()
 
 
 def _plain(value: object) -> str | int:

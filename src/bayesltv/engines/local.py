@@ -1,0 +1,288 @@
+"""``score_to``: a summary on disk scored batch by batch into a folder, on this machine."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesltv.data.fingerprint import added
+from bayesltv.data.store import file_digest, summary_batches
+from bayesltv.data.validate import resolve_observation_end
+from bayesltv.engines import folder as files
+from bayesltv.errors import DataError
+from bayesltv.names import CUSTOMER_ID, FINGERPRINT, OBSERVATION_END
+from bayesltv.prediction.draws import match_summary
+from bayesltv.prediction.gate import require_passed
+from bayesltv.prediction.new_groups import UnknownGroups
+from bayesltv.prediction.score import (
+    count_infinite_means,
+    score_attributes,
+    warn_of_infinite_means,
+    warn_of_missing_money,
+)
+from bayesltv.prediction.scoring import DRAWS, Scoring, make_scoring, score_rows
+from bayesltv.prediction.thresholds import find_thresholds
+from bayesltv.prediction.totals import labelled, merged
+from bayesltv.provenance import processor, versions
+from bayesltv.report.manifest import digest_of, told_of_fit
+from bayesltv.spec.decision_spec import DecisionSpec
+
+ROWS_PER_PART = 100_000
+FOUND = "found"
+"""Key of what was found in the summary by looking through all of it."""
+
+
+@dataclass(frozen=True)
+class ScoreFolder:
+    """Scores that were written in parts.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    customers, parts : int
+    kept : int
+        Parts that an earlier run of the same scores had finished.
+    totals : Dataset
+        Sums by group, tier and draw.
+    attrs : dict
+        What the scores say about themselves.
+    """
+
+    path: Path
+    customers: int
+    parts: int
+    kept: int
+    totals: xr.Dataset
+    attrs: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A summary on disk."""
+
+    path: Path
+    rows: int
+    time_unit: str | None
+    observation_end: str | None
+    scoring: Scoring
+
+    def frames(self) -> Iterator[pd.DataFrame]:
+        """Yield its parts as they stand in the file."""
+        return summary_batches(self.path, self.rows)
+
+    def batches(self) -> Iterator[pd.DataFrame]:
+        """Yield its parts, validated."""
+        return map(self.checked, self.frames())
+
+    def checked(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a validated part."""
+        end = resolve_observation_end(frame, self.observation_end)
+        frame.attrs[OBSERVATION_END] = None if end is None else end.date().isoformat()
+        return match_summary(self.scoring.posterior, frame, time_unit=self.time_unit, allow_empty=True)
+
+
+def score_to(
+    fit: xr.DataTree,
+    summary: str | Path,
+    decision: DecisionSpec,
+    *,
+    out: str | Path,
+    seed: int,
+    draws: int | None = DRAWS,
+    unknown_groups: UnknownGroups = "error",
+    accept_failed: Sequence[str] = (),
+    time_unit: str | None = None,
+    observation_end: str | None = None,
+    rows_per_part: int = ROWS_PER_PART,
+    threads: int | None = None,
+    started: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> ScoreFolder:
+    """Score a summary file batch by batch into a folder of Parquet parts; memory does not grow with it.
+
+    The rows are those that `score` returns, in the same order. A run that was stopped goes on where it was
+    when it is started again in the same way, and leaves the same bytes.
+
+    Parameters
+    ----------
+    fit : DataTree
+    summary : path
+        Customer summary, .parquet (a .csv is read as a whole).
+    decision : DecisionSpec
+    out : path
+        Folder: a new one, or that of a run of the same scores.
+    seed : int
+    draws, unknown_groups, accept_failed, time_unit, observation_end, threads
+        As in `score`.
+    rows_per_part : int
+        Customers in memory at once, and in each part.
+    started : callable, optional
+        Told the number of customers once all of them have been read and found right.
+    progress : callable, optional
+        Told how many customers have been scored, or found to be, since it was last called.
+
+    Raises
+    ------
+    CheckFailed
+        Where a gating check of the fit failed.
+    DataError
+        Where the summary does not fit the fit; then no part is written.
+    StoreError
+        Where another run is writing into the folder, or it holds scores made from something else, or there
+        is no room; parts that are finished stay.
+    """
+    accepted = require_passed(fit, accept_failed)
+    scoring = make_scoring(fit, decision, seed=seed, draws=draws, unknown_groups=unknown_groups)
+    source = _Source(Path(summary), rows_per_part, time_unit, observation_end, scoring)
+    wanted = _made_from(fit, source, accepted)
+    with files.locked(out) as folder:
+        run = files.stored_run(folder)
+        if run is None:
+            run = {**wanted, FOUND: _looked_through(source, threads)}
+            files.write_run(folder, run)
+        found = run[FOUND]
+        files.require_same(folder, {key: run[key] for key in run if key != FOUND}, wanted)
+        if found["thresholds"] is not None:
+            source = replace(source, scoring=replace(scoring, thresholds=np.array(found["thresholds"])))
+        if started is not None:
+            started(found["customers"])
+        warn_of_missing_money(scoring)
+        end = None if found[OBSERVATION_END] is None else pd.Timestamp(found[OBSERVATION_END])
+        attrs = score_attributes(fit, scoring, end, accepted)
+        records, kept = _parts(folder, source, attrs, threads, progress)
+        totals = _totals(records, scoring)
+        files.write_totals(folder, totals)
+        files.write_manifest(folder, run, records)
+        files.write_marker(folder)
+    warn_of_infinite_means(sum(record.infinite_means for record in records), found["customers"])
+    return ScoreFolder(folder, found["customers"], len(records), kept, totals, attrs)
+
+
+def _made_from(fit: xr.DataTree, source: _Source, accepted: Sequence[str]) -> dict[str, Any]:
+    """Return what the bytes of the scores depend on, in JSON's types."""
+    scoring = source.scoring
+    return {
+        "format": files.FORMAT,
+        "fit": {"posterior_sha256": digest_of(scoring.posterior.dataset), **told_of_fit(fit)},
+        "summary": {
+            "sha256": file_digest(source.path),
+            "given_time_unit": source.time_unit,
+            "given_observation_end": source.observation_end,
+        },
+        "decision": scoring.decision.to_dict(),
+        "seed": int(scoring.seed),
+        "draws": int(scoring.population.draws.size),
+        "unknown_groups": scoring.unknown_groups,
+        "accepted_failed_checks": list(accepted),
+        "rows_per_part": source.rows,
+        "versions": versions(),
+        "processor": processor(),
+    }
+
+
+def _looked_through(source: _Source, threads: int | None) -> dict[str, Any]:
+    """Return what has to be known of all customers before the first is scored.
+
+    Raises
+    ------
+    DataError
+        Where a row is not right, an id stands in two parts, or a group is unknown.
+    """
+    prints, hashes, customers, end = [], [], 0, None
+    for batch in source.batches():
+        source.scoring.place(batch)
+        prints.append(batch.attrs[FINGERPRINT])
+        hashes.append(pd.util.hash_array(batch[CUSTOMER_ID].to_numpy(dtype=object), categorize=False))
+        customers, end = customers + len(batch), batch.attrs[OBSERVATION_END]
+    _require_distinct(source, np.concatenate(hashes), customers)
+    thresholds = None
+    if source.scoring.is_relative:
+        found = find_thresholds(source.scoring, source.batches, customers=customers, threads=threads)
+        thresholds = found.tolist()
+    return {
+        "customers": customers,
+        FINGERPRINT: added(prints),
+        OBSERVATION_END: end,
+        "thresholds": thresholds,
+    }
+
+
+def _require_distinct(source: _Source, hashes: NDArray[np.uint64], customers: int) -> None:
+    """Raise DataError where an id stands in two parts; within a part the validation has seen to it."""
+    hashes = np.sort(hashes)
+    suspects = hashes[1:][hashes[1:] == hashes[:-1]]
+    if suspects.size == 0:
+        return
+    ids: list[str] = []
+    for batch in source.batches():
+        texts = batch[CUSTOMER_ID].to_numpy(dtype=object)
+        ids += texts[np.isin(pd.util.hash_array(texts, categorize=False), suspects)].tolist()
+    twice = [one for one, other in pairwise(sorted(ids)) if one == other]
+    if twice:
+        raise DataError(
+            f"customer_id appears more than once for {len(twice):,} of {customers:,} customers ({{ids}}): a "
+            "summary has one row per customer",
+            ids=twice[:6],
+        )
+
+
+def _parts(
+    folder: Path,
+    source: _Source,
+    attrs: dict[str, Any],
+    threads: int | None,
+    progress: Callable[[int], None] | None,
+) -> tuple[list[files.Record], int]:
+    """Write the parts that are missing; return the records of all, and how many were there."""
+    records, kept = [], 0
+    for number, frame in enumerate(source.frames()):
+        record = files.read_record(folder, number)
+        if record is None:
+            record = _scored_part(folder, number, source, frame, attrs, threads, progress)
+        else:
+            kept += 1
+            if progress is not None:
+                progress(record.rows)
+        records.append(record)
+    return records, kept
+
+
+def _scored_part(
+    folder: Path,
+    number: int,
+    source: _Source,
+    frame: pd.DataFrame,
+    attrs: dict[str, Any],
+    threads: int | None,
+    progress: Callable[[int], None] | None,
+) -> files.Record:
+    checked = source.checked(frame)
+    end = resolve_observation_end(checked)
+    scored = score_rows(source.scoring, checked, observation_end=end, threads=threads, progress=progress)
+    scored.table.attrs.update(attrs)
+    return files.write_part(
+        folder,
+        number,
+        scored.table,
+        files.Record(
+            len(scored.table),
+            count_infinite_means(scored.table),
+            "",
+            scored.groups,
+            scored.tiers,
+            scored.totals,
+        ),
+    )
+
+
+def _totals(records: Sequence[files.Record], scoring: Scoring) -> xr.Dataset:
+    fitted = scoring.population.labels or ("",)
+    groups, whole = merged([(record.groups, record.totals) for record in records], fitted=fitted)
+    return labelled(whole, groups, records[0].tiers, with_money=scoring.population.has_spend)
