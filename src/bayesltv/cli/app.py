@@ -340,12 +340,10 @@ def score(
     summary: Annotated[Path, typer.Argument(help="Customer summary; it may be newer than the fit.")],
     decision: Annotated[str, typer.Option(help="Decision: a file, or a name of `bayesltv models list`.")],
     out: Annotated[
-        Path, typer.Option(help="Score table, .parquet or .csv, with more beside it; or a folder for parts.")
+        Path, typer.Option(help="Score table, .parquet or .csv, with more beside it; or a folder.")
     ],
     draws: Annotated[int, typer.Option(min=1, help="Posterior draws to use, spread over the chains.")] = 1000,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Default: the processors that there are.")
-    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: as many as processors.")] = None,
     seed: Seed = DEFAULT_SEED,
     unknown_groups: Annotated[
         Literal["error", "population"], typer.Option(help="Levels of a group that the fit has not seen.")

@@ -1,6 +1,5 @@
 """The customers of a summary as kernels see them, and walking over them block by block."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ from bayesltv.data.cells import spend_rows
 from bayesltv.data.groups import Codes
 from bayesltv.kernels.families import Family
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, RECENCY, T
+from bayesltv.processors import available_processors
 from bayesltv.streams import customer_keys
 
 Floats = NDArray[np.float64]
@@ -105,8 +105,3 @@ def walk[Part: Rows, Result](
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def available_processors() -> int:
-    """Return the number of processors that this process may run on."""
-    return os.process_cpu_count() or 1 if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))
