@@ -31,7 +31,8 @@ from bayesltv.prediction.customers import Customers, make_customers, walk
 from bayesltv.prediction.draws import block_size, match_summary
 from bayesltv.prediction.new_groups import UnknownGroups, place
 from bayesltv.prediction.population import Population, population_of, read_posterior
-from bayesltv.prediction.score import DRAWS, score
+from bayesltv.prediction.score import score
+from bayesltv.prediction.scoring import DRAWS
 from bayesltv.prediction.terms import Terms, terms_of
 from bayesltv.prediction.totals import step_of
 from bayesltv.spec.budget import BudgetSpec
