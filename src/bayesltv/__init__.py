@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bayesltv.decisions.effects import Effects as Effects
     from bayesltv.decisions.plan import Plan as Plan
     from bayesltv.decisions.policy import policy_value as policy_value
+    from bayesltv.engines import spark as spark
     from bayesltv.engines.local import ScoreFolder as ScoreFolder
     from bayesltv.engines.local import score_to as score_to
     from bayesltv.errors import BayesltvError as BayesltvError
@@ -129,10 +130,13 @@ _HOME = {
         "errors",
     ),
 }
-__all__ = sorted(_HOME)
+_MODULES = {"spark": "engines.spark"}
+__all__ = sorted([*_HOME, *_MODULES])
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name in _MODULES:
+        return import_module(f"{__name__}.{_MODULES[name]}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
@@ -141,4 +145,4 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_HOME]
+    return [*globals(), *_HOME, *_MODULES]

@@ -148,13 +148,17 @@ def _count_without(connection: duckdb.DuckDBPyConnection, with_purchase: str) ->
     return count
 
 
-def netted_rows(rows: str, window: str) -> str:
-    """Return SQL for the rows of customers with refunds: what is kept of each, what found no purchase."""
+def netted_rows(rows: str, window: str, *, mark: str = _MARK, place: str = "row_number() OVER ()") -> str:
+    """Return SQL for the rows of customers with refunds: what is kept of each, what found no purchase.
+
+    It is plain enough for other engines than DuckDB, given their words for `mark` and `place` (any number
+    that tells rows apart).
+    """
     # within a day purchases come first: a log of dates does not tell which was earlier
     order = "PARTITION BY customer_id ORDER BY day, amount < 0, amount, place"
     return f"""
     WITH concerned AS (
-        SELECT customer_id, day, amount, {_MARK} AS mark, row_number() OVER () AS place
+        SELECT customer_id, day, amount, {mark} AS mark, {place} AS place
         FROM {rows} WHERE {window}
         AND customer_id IN (SELECT customer_id FROM {rows} WHERE amount < 0 AND {window})
     ), summed AS (

@@ -1,6 +1,12 @@
 """One way to compile a kernel: no GIL, NumPy's error model, cached on disk where that is possible."""
 
-from collections.abc import Callable
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -9,8 +15,7 @@ import numba
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` with numba, without fastmath, so that results do not depend on vector width.
 
-    The machine code is cached beside the package, or in the user's cache folder where the package is
-    installed read-only, or not at all where neither can be written.
+    The machine code is cached where `cache_folder` says, or not at all.
     """
     return _compiled(function, forceinline=False)
 
@@ -25,7 +30,67 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _compiled(function: Callable[..., Any], *, forceinline: bool) -> Callable[..., Any]:
     options = {"nogil": True, "error_model": "numpy", "fastmath": False, "forceinline": forceinline}
+    folder = cache_folder(str(Path(function.__code__.co_filename).parent))
+    if folder is None:
+        return numba.njit(cache=False, **options)(function)  # type: ignore[no-any-return]
     try:
-        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+        with _cached_in(folder):
+            return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
     except RuntimeError:  # numba found no folder that it may write to
         return numba.njit(cache=False, **options)(function)  # type: ignore[no-any-return]
+
+
+@cache
+def cache_folder(package: str) -> str | None:
+    """Return where machine code of the sources in `package` is cached; None for nowhere.
+
+    ``NUMBA_CACHE_DIR`` where it is set; else "", which leaves it to numba, where the sources' folder or the
+    user's home can be written to; else a folder of this user alone among the temporary files. numba on its
+    own would make a folder called "~" in the working directory where a user has no home. What is cached is
+    code that will be run, so a folder that others may write to is not used.
+    """
+    if numba.config.CACHE_DIR:
+        return str(numba.config.CACHE_DIR)
+    home = Path("~").expanduser() if _has_home() else None
+    if _is_writable(Path(package) / "__pycache__") or (home is not None and _is_writable(home / ".cache")):
+        return ""
+    return _private_folder()
+
+
+def _has_home() -> bool:
+    try:
+        return Path("~").expanduser().is_absolute()
+    except RuntimeError:  # neither HOME nor an entry in the system's list of users
+        return False
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def _private_folder() -> str | None:
+    """Return a folder of mode 700 that belongs to this user; None where there can be none."""
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    with contextlib.suppress(OSError):
+        folder = Path(tempfile.gettempdir()) / f"bayesltv-kernels-{user}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        is_mine = user in ("user", found.st_uid) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if stat.S_ISDIR(found.st_mode) and is_mine and _is_writable(folder):
+            return str(folder)
+    return None
+
+
+@contextlib.contextmanager
+def _cached_in(folder: str) -> Iterator[None]:
+    """Let numba, which looks at this once, when a function is decorated, cache in `folder`."""
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, folder
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before

@@ -1,0 +1,83 @@
+"""A scoring as bytes for other machines: arrays and JSON, no pickle."""
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesltv.errors import EngineError
+from bayesltv.prediction.population import Posterior, population_of
+from bayesltv.prediction.scoring import Scoring
+from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.spec.model_spec import ModelSpec
+
+_HEAD = "head"
+_THRESHOLDS = "thresholds"
+
+
+def packed(scoring: Scoring) -> bytes:
+    """Return a scoring as bytes: its posterior's draws (8 bytes a number, compressed) and the specs."""
+    posterior, arrays = scoring.posterior, {}
+    dims: dict[str, list[str]] = {}
+    for name, variable in posterior.dataset.variables.items():
+        values = np.asarray(variable.values)
+        arrays[f"variable:{name}"] = values.astype(np.str_) if values.dtype.kind in "OUT" else values
+        dims[str(name)] = [str(dim) for dim in variable.dims]
+    if scoring.thresholds is not None:
+        arrays[_THRESHOLDS] = scoring.thresholds
+    head = {
+        "dims": dims,
+        "coords": [str(name) for name in posterior.dataset.coords],
+        "spec": posterior.spec.to_dict(),
+        "combinations": [list(levels) for levels in posterior.combinations],
+        "time_unit": posterior.time_unit,
+        "decision": scoring.decision.to_dict(),
+        "seed": int(scoring.seed),
+        "draws": int(scoring.population.draws.size),
+        "unknown_groups": scoring.unknown_groups,
+        "fitted_until": scoring.fitted_until,
+    }
+    arrays[_HEAD] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **arrays)
+    return file.getvalue()
+
+
+def unpacked(content: bytes) -> Scoring:
+    """Return the scoring that `packed` was given.
+
+    Raises
+    ------
+    EngineError
+        Where the bytes are no such parcel.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = dict(file)
+        head = json.loads(arrays[_HEAD].tobytes())
+    except (OSError, ValueError, KeyError) as error:
+        raise EngineError(f"what arrived to be scored with cannot be read: {error}") from error
+    posterior = _posterior(head, arrays)
+    return Scoring(
+        posterior=posterior,
+        population=population_of(posterior).thinned(head["draws"]),
+        decision=DecisionSpec.from_dict(head["decision"]),
+        seed=head["seed"],
+        unknown_groups=head["unknown_groups"],
+        fitted_until=head["fitted_until"],
+        thresholds=arrays.get(_THRESHOLDS),
+    )
+
+
+def _posterior(head: Mapping[str, Any], arrays: Mapping[str, Any]) -> Posterior:
+    every = {name: (tuple(dims), arrays[f"variable:{name}"]) for name, dims in head["dims"].items()}
+    coords = {name: every.pop(name) for name in head["coords"]}
+    return Posterior(
+        xr.Dataset(every, coords=coords),
+        ModelSpec.from_dict(head["spec"]),
+        tuple(tuple(levels) for levels in head["combinations"]),
+        head["time_unit"],
+    )

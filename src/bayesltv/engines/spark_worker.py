@@ -1,0 +1,145 @@
+"""What runs on Spark's workers: batches of Arrow in, batches of Arrow out.
+
+A worker needs numpy, scipy, numba, pandas, pyarrow, xarray and this package, none of its other requirements.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from bayesltv import names
+from bayesltv.data.histories import Histories, summary_rows, walk_histories
+from bayesltv.engines.parcel import unpacked
+from bayesltv.prediction.draws import match_summary
+from bayesltv.prediction.scoring import Scored, Scoring, score_rows
+
+if TYPE_CHECKING:
+    Batches = Iterator[pa.RecordBatch]
+
+TROUBLE = "bayesltv on a worker: "
+"""Begins what a worker says of itself, so that the driver finds it in a stack trace of three languages."""
+
+
+def as_task(
+    work: str,
+    version: str,
+    *arguments: Any,  # noqa: ANN401
+) -> Callable[[Batches], Batches]:
+    """Return a task that calls this module's function `work`, for mapInArrow.
+
+    The task travels by value and names the package only when it runs, so that a worker without the package,
+    or with another version of it, can say so.
+    """
+    trouble = TROUBLE
+
+    def task(batches: Batches) -> Batches:
+        import sys
+        from importlib import import_module
+        from importlib.metadata import PackageNotFoundError
+        from importlib.metadata import version as installed
+
+        where = f"{sys.executable}, Python {sys.version.split()[0]}"
+        try:
+            found = installed("bayesltv")
+        except PackageNotFoundError:
+            raise RuntimeError(f"{trouble}bayesltv {version} is not installed ({where})") from None
+        if found != version:
+            raise RuntimeError(f"{trouble}bayesltv {found} is installed, the driver has {version} ({where})")
+        try:
+            module = import_module("bayesltv.engines.spark_worker")
+        except ImportError as error:
+            raise RuntimeError(f"{trouble}bayesltv cannot be imported: {error} ({where})") from error
+        yield from getattr(module, work)(batches, *arguments)
+
+    return task
+
+
+def answer(batches: Batches) -> Batches:
+    """Yield what comes: a worker that can do this can do the rest."""
+    yield from batches
+
+
+def reduce_purchases(batches: Batches, settings: dict[str, Any]) -> Batches:
+    """Yield rows of a summary from a partition's purchases, sorted by customer_id and day."""
+    end, first = dt.date.fromisoformat(settings["end"]), settings["first"]
+    since = None if first is None else dt.date.fromisoformat(first)
+    told = {key: settings[key] for key in ("time_unit", "has_amounts", "repeat_days")}
+
+    def work(some: Histories) -> pa.Table:
+        return summary_rows(some if since is None else some.since(since), end=end, **told)
+
+    for rows in walk_histories(batches, work):
+        yield from rows.to_batches()
+
+
+def score_batches(batches: Batches, parcel: Any, end: str | None) -> Batches:  # noqa: ANN401
+    """Yield the scores of a partition's customers; `parcel` is a broadcast of what `packed` returned."""
+    scoring = _scoring(parcel.value)
+    for scored in _scored(batches, scoring, end):
+        yield from as_arrow(scored.table).to_batches()
+
+
+def add_up_batches(batches: Batches, parcel: Any, end: str | None) -> Batches:  # noqa: ANN401
+    """Yield a partition's totals: one row per group, tier and draw, sums in whole steps."""
+    scoring = _scoring(parcel.value)
+    sums: dict[tuple[str, str], Any] = {}
+    people: dict[tuple[str, str], int] = {}
+    for scored in _scored(batches, scoring, end):
+        for g, group in enumerate(scored.groups):
+            for k, tier in enumerate(scored.tiers):
+                if count := int(scored.totals.customers[g, k]):
+                    cell = scored.totals.sums[:, g, k]
+                    sums[group, tier] = sums.get((group, tier), 0) + cell
+                    people[group, tier] = people.get((group, tier), 0) + count
+    for (group, tier), cell in sums.items():
+        yield totals_rows(group, tier, cell, people[group, tier])
+
+
+def totals_rows(group: str, tier: str, sums: Any, customers: int) -> pa.RecordBatch:  # noqa: ANN401
+    """Return totals of one group and tier, one row per draw."""
+    draws = sums.shape[1]
+    return pa.RecordBatch.from_pydict(
+        {
+            names.GROUP: pa.array([group] * draws, pa.string()),
+            "tier": pa.array([tier] * draws, pa.string()),
+            names.DRAW: np.arange(draws, dtype=np.int64),
+            "purchases": sums[0],
+            "spend": sums[1],
+            "value": sums[2],
+            "customers": np.full(draws, customers, dtype=np.int64),
+        }
+    )
+
+
+def as_arrow(table: pd.DataFrame) -> pa.Table:
+    """Return a score table as Spark takes it: text with short offsets, stamps in microseconds, no index."""
+    made = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    fields = [pa.field(field.name, _plain(field.type)) for field in made.schema]
+    return made.cast(pa.schema(fields))
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_large_string(kind) or pa.types.is_null(kind):
+        return pa.string()
+    return pa.timestamp("us") if pa.types.is_timestamp(kind) else kind
+
+
+def _scored(batches: Iterable[pa.RecordBatch], scoring: Scoring, end: str | None) -> Iterator[Scored]:
+    for batch in batches:
+        frame = batch.to_pandas()
+        frame.attrs = {names.TIME_UNIT: scoring.posterior.time_unit, names.OBSERVATION_END: end}
+        checked = match_summary(scoring.posterior, frame, time_unit=None, allow_empty=True)
+        day = None if end is None else pd.Timestamp(end)
+        yield score_rows(scoring, checked, observation_end=day, threads=1)
+
+
+@lru_cache(maxsize=2)
+def _scoring(content: bytes) -> Scoring:
+    return unpacked(content)

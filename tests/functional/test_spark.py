@@ -1,0 +1,243 @@
+"""Spark against the local engine, on a real session: what differs is only who walks the rows."""
+
+import os
+import shutil
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayesltv as ltv
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("java") is None and "JAVA_HOME" not in os.environ, reason="Spark needs Java 17 or newer"
+)
+
+BLOCKER = '''
+import os, sys
+from importlib import metadata
+
+class Blocked:
+    names = set(os.environ.get("TEST_BLOCKED", "").split())
+    def find_spec(self, name, path=None, target=None):
+        if name in self.names:
+            raise ImportError(name + " is blocked by the test")
+
+sys.meta_path.insert(0, Blocked())
+if "TEST_VERSION" in os.environ:
+    real = metadata.version
+    metadata.version = lambda name: os.environ["TEST_VERSION"] if name == "bayesltv" else real(name)
+if "TEST_ABSENT" in os.environ:
+    def absent(name):
+        raise metadata.PackageNotFoundError(name)
+    metadata.version = absent
+'''
+NOT_ON_WORKERS = (
+    "pymc pymc_extras pymc_marketing pytensor nutpie arviz arviz_base arviz_stats arviz_plots lifetimes "
+    "duckdb narwhals polars matplotlib typer rich h5netcdf"
+)
+NASTY = [  # id, day of January 2024, amount: zeros, refunds, same-day orders, ids that look alike
+    ("007", 1, 10.10), ("007", 9, 20.20), ("007", 9, 0.30), ("007", 20, -5.05), ("007", 25, 3.00),
+    ("7", 2, 5.00), ("é'\"", 3, 0.00), ("é'\"", 4, 0.00), ("é'\"", 5, 7.77), ("a b", 4, 9.99),
+    ("a b", 11, 8.88), ("a b", 12, -8.88), ("only refund", 5, -3.0), ("late", 30, 4.0), ("late", 31, 4.0),
+    ("two days", 6, 1e-6), ("two days", 7, 999_999_999_999.0), ("two days", 8, 999_999_999_999.0),
+    ("netted", 6, 5.0), ("netted", 7, -5.0), ("netted", 8, 6.0), ("netted", 9, 2.5), ("netted", 10, -4.0),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory):
+    from pyspark.sql import SparkSession
+
+    folder = tmp_path_factory.mktemp("spark")
+    (folder / "sitecustomize.py").write_text(BLOCKER)
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    settings = {
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.timestampType": "TIMESTAMP_NTZ",
+        "spark.default.parallelism": "2",
+        "spark.driver.memory": "1g",
+        "spark.local.dir": str(folder / "local"),
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.executorEnv.PYTHONPATH": str(folder),
+        "spark.executorEnv.TEST_BLOCKED": NOT_ON_WORKERS,
+        "spark.executorEnv.OMP_NUM_THREADS": "1",
+    }
+    builder = SparkSession.builder.master("local[2]").appName("test")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pyspark itself
+        session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=ResourceWarning)  # sockets of pyspark
+        warnings.filterwarnings("ignore", module=r"pyspark\..*")
+        yield
+
+
+@pytest.fixture(scope="module")
+def fit(once, cdnow):
+    def made():
+        spec = ltv.load_spec("by_group")
+        sampler = {"chains": 2, "tune": 300, "draws": 100}
+        return ltv.fit(cdnow, spec, seed=3, sampler=sampler, progress=False)
+
+    return once("spark_by_group", made)
+
+
+@pytest.fixture(scope="module")
+def local_scores(fit, cdnow):
+    return ltv.score(fit, cdnow, DECISION, seed=5, draws=50, accept_failed=failed(fit))
+
+
+def failed(fit):
+    return [result.name for result in ltv.check(fit).results if result.status == "fail"]
+
+
+DECISION = ltv.load_decision("retention")
+
+
+def frame_of(spark, frame, partitions):
+    """The rows, shuffled, in as many partitions."""
+    shuffled = frame.sample(frac=1.0, random_state=1).to_dict("list")
+    import pyarrow as pa
+
+    return spark.createDataFrame(pa.table(shuffled)).repartition(partitions)
+
+
+def collected(frame, like):
+    """The rows of a Spark DataFrame in the order of `like`, with the types of pandas."""
+    import pyarrow as pa
+
+    table = pa.Table.from_batches(frame.toArrow().to_batches())
+    rows = table.to_pandas().set_index("customer_id")
+    assert rows.index.is_unique
+    assert len(rows) == len(like)
+    return rows.loc[like["customer_id"]].reset_index()[list(like.columns)]
+
+
+def assert_same(one, other):
+    lists = [name for name in ("repeat_days",) if name in one]
+    plain = one.columns.difference(lists)
+    pd.testing.assert_frame_equal(
+        one[plain], other[plain], check_exact=True, check_dtype=False, check_index_type=False
+    )
+    for name in lists:
+        assert [list(days) for days in one[name]] == [list(days) for days in other[name]]
+
+
+def nasty_log():
+    rows = pd.DataFrame(NASTY, columns=["customer_id", "day", "amount"])
+    days = pd.Timestamp("2023-12-31") + pd.to_timedelta(rows["day"], unit="D")
+    return rows.drop(columns="day").assign(date=days, channel=np.where(rows.customer_id < "a", "web", "shop"))
+
+
+def quietly(*args, **kwargs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ltv.BayesltvWarning)
+        return ltv.summarize(*args, **kwargs)
+
+
+def test_cdnow_is_summarized_as_locally(spark, cdnow_log, cdnow):
+    log = frame_of(spark, cdnow_log, 5)
+    made = ltv.spark.summarize(log, observation_end="1997-09-30", groups=["cohort"])
+    assert_same(collected(made, cdnow), cdnow)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"groups": ["channel"]},
+        {"refunds": "drop", "time_unit": "day"},
+        {"acquired_from": "2024-01-04", "repeat_days": False},
+        {"monetary_value_col": None},
+    ],
+    ids=str,
+)
+def test_a_nasty_log_is_summarized_as_locally(spark, options):
+    log = nasty_log()
+    local = quietly(log, observation_end="2024-01-30", **options)
+    made = ltv.spark.summarize(frame_of(spark, log, 4), observation_end="2024-01-30", **options)
+    assert_same(collected(made, local), local)
+
+
+def test_what_is_wrong_with_a_log_is_said_with_ids(spark):
+    log = nasty_log()
+    wrong = log.assign(amount=log["amount"].where(log["customer_id"] != "7"))
+    with pytest.raises(ltv.DataError, match="'amount' is missing or unreadable in 1 of 23 rows .id 7."):
+        ltv.spark.summarize(frame_of(spark, wrong, 2))
+    with pytest.raises(ltv.DataError, match="8 rows have a negative|6 rows have a negative|rows have a neg"):
+        ltv.spark.summarize(frame_of(spark, log, 2), refunds="error")
+    two = pd.concat([log, log[:1].assign(channel="fax")])
+    with pytest.raises(ltv.DataError, match="more than one value .*007"):
+        ltv.spark.summarize(frame_of(spark, two, 2), groups=["channel"])
+
+
+def test_scores_are_those_of_the_local_engine_to_the_byte(spark, fit, cdnow, local_scores):
+    summary = frame_of(spark, cdnow, 6)
+    options = {"time_unit": "week", "observation_end": "1997-09-30", "accept_failed": failed(fit)}
+    made = ltv.spark.score(summary, fit, DECISION, seed=5, draws=50, **options)
+    assert made.rdd.getNumPartitions() >= 4
+    assert_same(collected(made, local_scores), pd.DataFrame(local_scores))
+    totals = ltv.spark.totals(summary, fit, DECISION, seed=5, draws=50, **options)
+    assert totals.identical(local_scores.totals)
+
+
+def test_from_log_to_scores_without_leaving_spark(spark, fit, cdnow_log, local_scores, tmp_path):
+    log = frame_of(spark, cdnow_log, 4)
+    summary = ltv.spark.summarize(log, observation_end="1997-09-30", groups=["cohort"])
+    summary.write.parquet(str(tmp_path / "summary"))
+    back = spark.read.parquet(str(tmp_path / "summary"))  # unit and last day come along
+    made = ltv.spark.score(back, fit, DECISION, seed=5, draws=50, accept_failed=failed(fit))
+    assert_same(collected(made, local_scores), pd.DataFrame(local_scores))
+
+
+def test_a_summary_that_says_no_unit_is_refused_before_any_work(spark, fit, cdnow):
+    with pytest.raises(ltv.DataError, match="no time_unit"):
+        ltv.spark.score(frame_of(spark, cdnow, 2), fit, DECISION, seed=5, accept_failed=failed(fit))
+
+
+def test_nobody_is_scored_as_an_empty_table_with_the_right_columns(spark, fit, cdnow, local_scores):
+    nobody = frame_of(spark, cdnow, 2).where("frequency < 0")
+    options = {"time_unit": "week", "observation_end": "1997-09-30", "accept_failed": failed(fit)}
+    made = ltv.spark.score(nobody, fit, DECISION, seed=5, **options)
+    assert made.columns == list(local_scores.columns)
+    assert made.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("TEST_VERSION", "0.0.1", "bayesltv 0.0.1 is installed, the driver has"),
+        ("TEST_ABSENT", "1", "is not installed"),
+        ("TEST_BLOCKED", "xarray", "cannot be imported: xarray is blocked"),
+    ],
+)
+def test_a_worker_that_cannot_is_an_engine_error_that_says_so(
+    spark, fit, cdnow, monkeypatch, variable, value, said
+):
+    monkeypatch.setitem(spark.sparkContext.environment, variable, value)
+    options = {"time_unit": "week", "accept_failed": failed(fit)}
+    with pytest.raises(ltv.EngineError, match=said) as caught:
+        ltv.spark.score(frame_of(spark, cdnow, 2), fit, DECISION, seed=5, **options)
+    assert caught.value.exit_code == 15
+
+
+def test_another_frame_than_sparks_is_refused():
+    with pytest.raises(ltv.DataError, match="use ltv.summarize"):
+        ltv.spark.summarize(nasty_log())
