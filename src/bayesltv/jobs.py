@@ -153,14 +153,24 @@ def fit_file(
     return FitFile(save(tree, target), report, len(customers), seed, str(tree.attrs["spec_hash"]))
 
 
-def check_file(fit: str | Path, summary: str | Path | None = None) -> "CheckReport":
-    """Return what the checks say about a fit on disk.
+def check_file(
+    fit: str | Path,
+    summary: str | Path | None = None,
+    *,
+    thorough: bool = False,
+    report: str | Path | None = None,
+) -> "tuple[CheckReport, list[Path]]":
+    """Return what the checks say about a fit on disk, and the files that were written.
 
     Parameters
     ----------
     fit : path
     summary : path, optional
         The summary it was fitted to; checks of the data's assumptions need it.
+    thorough : bool
+        Also make the checks that take a moment.
+    report : path, optional
+        Folder for pictures and tables.
 
     Raises
     ------
@@ -171,6 +181,8 @@ def check_file(fit: str | Path, summary: str | Path | None = None) -> "CheckRepo
     from bayesltv.data.store import read_summary
     from bayesltv.data.validate import validate_summary
     from bayesltv.fitting.store import load
+    from bayesltv.report.criticism import check_figures, check_tables
+    from bayesltv.report.folder import write_folder
 
     tree = load(fit)
     customers = None
@@ -178,7 +190,12 @@ def check_file(fit: str | Path, summary: str | Path | None = None) -> "CheckRepo
         frame = read_summary(summary)
         unit = None if TIME_UNIT in frame.attrs else str(tree.attrs[TIME_UNIT])
         customers = validate_summary(frame, time_unit=unit)
-    return check(tree, customers)
+    if thorough and customers is None:
+        raise DataError("thorough checks make customers anew beside the real ones: pass summary=")
+    found = check(tree, customers, thorough=thorough)
+    if report is None:
+        return found, []
+    return found, write_folder(report, figures=check_figures(found), tables=check_tables(found))
 
 
 def evaluate_file(

@@ -2,14 +2,15 @@
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol
 
 import pandas as pd
 import xarray as xr
 
 Status = Literal["pass", "warn", "fail", "not applicable"]
+_UNSTORED = ("table", "facts")
 _COLOURS: dict[Status, str] = {"pass": "green", "warn": "yellow", "fail": "bold red", "not applicable": "dim"}
 
 
@@ -29,6 +30,10 @@ class CheckResult:
         What was found, where.
     advice : str
         What to do, in a sentence; empty where there is nothing to do.
+    table : DataFrame, optional
+        What the figure was made from; ``plot_check`` draws it. Not stored with a fit.
+    facts : mapping
+        What the table was made with; not stored either.
     """
 
     name: str
@@ -37,6 +42,8 @@ class CheckResult:
     threshold: float | None
     summary: str
     advice: str = ""
+    table: pd.DataFrame | None = field(default=None, repr=False, compare=False)
+    facts: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def passed(self) -> bool:
@@ -45,11 +52,38 @@ class CheckResult:
 
 
 class Check(Protocol):
-    """A check takes a fit, and the summary where there is one, and returns one result."""
+    """A check looks at a fit, and at the summary where there is one, and returns one result."""
 
-    def __call__(self, fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
+    @property
+    def name(self) -> str:
+        """By which a failure can be accepted."""
+        ...
+
+    def run(self, fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
         """Run the check."""
         ...
+
+
+@dataclass(frozen=True)
+class FunctionCheck:
+    """A function as a check, under the function's name.
+
+    Attributes
+    ----------
+    function : callable
+        (fit, summary or None) -> CheckResult.
+    """
+
+    function: Callable[[xr.DataTree, pd.DataFrame | None], CheckResult]
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.function.__name__
+
+    def run(self, fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
+        """Run the function."""
+        return self.function(fit, summary)
 
 
 @dataclass(frozen=True)
@@ -76,7 +110,7 @@ class CheckReport:
     @property
     def table(self) -> pd.DataFrame:
         """One row per check: name, status, value, threshold, summary, advice."""
-        return pd.DataFrame([asdict(result) for result in self.results])
+        return pd.DataFrame([_row(result) for result in self.results])
 
     def __getitem__(self, name: str) -> CheckResult:
         """Return the result of the check of this name."""
@@ -104,7 +138,7 @@ class CheckReport:
 
     def to_json(self) -> str:
         """Return the results as JSON text, as a fit stores them."""
-        rows = [asdict(result) for result in self.results]
+        rows = [_row(result) for result in self.results]
         for row in rows:
             if row["value"] is not None and not math.isfinite(row["value"]):
                 row["value"] = str(row["value"])
@@ -114,6 +148,11 @@ class CheckReport:
 def report_of(results: Sequence[CheckResult]) -> CheckReport:
     """Return the report of these results."""
     return CheckReport(tuple(results))
+
+
+def _row(result: CheckResult) -> dict[str, Any]:
+    """Return the fields of a result but its table."""
+    return {each.name: getattr(result, each.name) for each in fields(result) if each.name not in _UNSTORED}
 
 
 def _number(value: float | None) -> str:

@@ -1,17 +1,30 @@
 """``check``: every check of a fit, in one report."""
 
 import json
+from collections.abc import Sequence
 
 import pandas as pd
 import xarray as xr
 
 from bayesltv.checks.assumptions import ASSUMPTION_CHECKS
-from bayesltv.checks.result import CheckReport, CheckResult, report_of
+from bayesltv.checks.result import Check, CheckReport, CheckResult, FunctionCheck, report_of
 from bayesltv.checks.sampler import SAMPLER_CHECKS
+from bayesltv.checks.timing import TIMING_CHECKS
 from bayesltv.prediction.gate import CHECKS
 
+CHECKS_OF_A_FIT: tuple[Check, ...] = tuple(
+    FunctionCheck(each) for each in (*SAMPLER_CHECKS, *ASSUMPTION_CHECKS, *TIMING_CHECKS)
+)
+"""Made of every fit; quick, whatever the number of customers."""
 
-def check(fit: xr.DataTree, summary: pd.DataFrame | None = None) -> CheckReport:
+
+def check(
+    fit: xr.DataTree,
+    summary: pd.DataFrame | None = None,
+    *,
+    thorough: bool = False,
+    more: Sequence[Check] = (),
+) -> CheckReport:
     """Return what every check says about a fit.
 
     Parameters
@@ -19,13 +32,23 @@ def check(fit: xr.DataTree, summary: pd.DataFrame | None = None) -> CheckReport:
     fit : DataTree
     summary : DataFrame, optional
         The summary it was fitted to; checks of the data's assumptions need it.
+    thorough : bool
+        Also look for shocks common to all customers, make replicated customers, scale priors by powers and
+        leave customers out: seconds to minutes.
+    more : sequence of Check
+        Checks of your own.
 
     Returns
     -------
     CheckReport
         ``report.passed``, ``report.table``; prints as a table in a terminal with rich.
     """
-    return report_of([each(fit, summary) for each in (*SAMPLER_CHECKS, *ASSUMPTION_CHECKS)])
+    checks = [*CHECKS_OF_A_FIT]
+    if thorough:
+        from bayesltv.checks.thorough import THOROUGH_CHECKS
+
+        checks += [FunctionCheck(each) for each in THOROUGH_CHECKS]
+    return report_of([each.run(fit, summary) for each in (*checks, *more)])
 
 
 def with_checks(fit: xr.DataTree, report: CheckReport) -> xr.DataTree:

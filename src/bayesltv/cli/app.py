@@ -202,16 +202,22 @@ def check(
         Path | None,
         typer.Option(help="The summary it was fitted to, to check the data's assumptions."),
     ] = None,
+    thorough: Annotated[
+        bool,
+        typer.Option("--thorough", help="Also common shocks, replicated customers, priors, outliers."),
+    ] = False,
+    report: Report = None,
     as_json: AsJson = False,
 ) -> None:
     """Check that a fit can be trusted."""
     from bayesltv import jobs
     from bayesltv.cli import show
 
-    report = jobs.check_file(fit, summary)
-    show.result(report, as_json=as_json)
-    if not report.passed:
-        show.refusal(report, f"`bayesltv score` will refuse {fit}")
+    found, written = jobs.check_file(fit, summary, thorough=thorough, report=report)
+    show.result(found, as_json=as_json)
+    show.files(written)
+    if not found.passed:
+        show.refusal(found, f"`bayesltv score` will refuse {fit}")
         raise typer.Exit(CHECK_FAILED)
 
 

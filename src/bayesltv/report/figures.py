@@ -2,6 +2,12 @@
 
 from bayesltv.report.calibration import plot_purchase_calibration
 from bayesltv.report.comparison import plot_comparison
+from bayesltv.report.criticism import (
+    plot_check,
+    plot_posterior_predictive,
+    plot_prior_predictive,
+    plot_psense,
+)
 from bayesltv.report.customers import plot_ltv_intervals, spread_of_customers
 from bayesltv.report.evaluation import (
     plot_by_frequency,
@@ -17,6 +23,7 @@ from bayesltv.report.tracking import plot_tracking_cumulative, plot_tracking_wee
 
 __all__ = [
     "plot_by_frequency",
+    "plot_check",
     "plot_comparison",
     "plot_coverage",
     "plot_lift",
@@ -24,6 +31,9 @@ __all__ = [
     "plot_pit",
     "plot_posterior",
     "plot_posterior_by_group",
+    "plot_posterior_predictive",
+    "plot_prior_predictive",
+    "plot_psense",
     "plot_purchase_calibration",
     "plot_reliability",
     "plot_tier_probabilities",

@@ -1,0 +1,195 @@
+"""Checks that take a moment: common shocks, replicated customers, prior sensitivity, outliers. They warn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesltv.checks.loo import loo
+from bayesltv.checks.psense import CONFLICT, SENSITIVE, psense
+from bayesltv.checks.result import CheckResult
+from bayesltv.data.validate import resolve_observation_end
+from bayesltv.evaluation.posterior_predictive import FREQUENCY as BY_FREQUENCY
+from bayesltv.evaluation.posterior_predictive import RECENCY, REPEAT, posterior_predictive
+from bayesltv.names import FIRST_PURCHASE, PERIOD_END, REPEAT_DAYS
+from bayesltv.prediction.population import read_posterior
+from bayesltv.prediction.tracking import actual_counts, track
+
+Floats = NDArray[np.float64]
+DRAWS, SEED = 400, 1
+MOST_CUSTOMERS = 20_000
+"""Customers, evenly picked, among whom shocks are looked for: what moves all moves them."""
+LEAST_EXPECTED = 5.0
+"""Expected purchases of a week below which it is left out."""
+RARE = 0.005
+"""Share of replicas with as large a figure, below which it is none of chance."""
+OUTLIERS = 0.01
+"""Share of customers with unreliable leave-one-out that may be."""
+
+
+def common_shocks(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
+    """Warn where weekly totals vary more than independent customers can make them.
+
+    Weeks are first scaled to the total of all weeks, so that only their ups and downs count. The figure is
+    the mean squared residual in standard deviations of replicated weeks, about 1 for independent customers;
+    it is held against the same figure of each replica.
+    """
+    name = "common_shocks"
+    if summary is None or not {REPEAT_DAYS, FIRST_PURCHASE} <= set(summary.columns):
+        return CheckResult(name, "not applicable", None, None, "needs a summary with repeat_days")
+    end = resolve_observation_end(summary)
+    if end is None:
+        return CheckResult(name, "not applicable", None, None, "the summary has no observation_end")
+    some = summary.iloc[:: max(1, len(summary) // MOST_CUSTOMERS)].reset_index(drop=True)
+    some.attrs = dict(summary.attrs)
+    unit = read_posterior(fit).time_unit
+    counts = track(
+        fit, some, seed=SEED, draws=DRAWS, unknown_groups="population", time_unit=unit,
+        observation_end=end.date().isoformat(),
+    )  # fmt: skip
+    some.attrs["observation_end"] = end.date().isoformat()
+    drawn = counts["purchases"].transpose("draw", PERIOD_END).values.astype(float)
+    real = actual_counts(counts, some)["purchases"].values
+    enough = drawn.mean(axis=0) >= LEAST_EXPECTED
+    if enough.sum() < 8:
+        return CheckResult(
+            name, "not applicable", None, None, f"only {int(enough.sum())} weeks with purchases"
+        )
+    residual, replicated = _residuals(real[enough], drawn[:, enough])
+    figure = float((residual**2).mean())
+    rare = float(((replicated**2).mean(axis=1) >= figure).mean())
+    lagged = float((residual[1:] * residual[:-1]).sum() / (residual**2).sum())
+    shocked = rare < RARE
+    advice = (
+        "Seasons or campaigns move all customers together: try [clock], a calendar in the spec, and take "
+        "intervals of totals without it for too narrow"
+    )
+    weeks = counts[PERIOD_END].values[enough]
+    table = pd.DataFrame(
+        {
+            "period_end": weeks,
+            "actual": real[enough],
+            "predicted": drawn[:, enough].mean(axis=0),
+            "residual": residual,
+        }
+    )
+    limit = float(np.quantile((replicated**2).mean(axis=1), 1 - RARE))
+    return CheckResult(
+        name,
+        "warn" if shocked else "pass",
+        figure,
+        limit,
+        f"weekly totals vary {figure:.2f} times as much as those of independent customers (autocorrelation "
+        f"{lagged:+.2f}, {len(weeks)} weeks)",
+        advice if shocked else "",
+        table=table,
+    )
+
+
+def replicated_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
+    """Warn where customers made by the model are unlike the real ones."""
+    name = "replicated_customers"
+    if summary is None or summary.empty:
+        return CheckResult(name, "not applicable", None, None, "needs the summary")
+    unit = read_posterior(fit).time_unit
+    found = posterior_predictive(fit, summary, seed=SEED, draws=DRAWS, time_unit=unit)
+    p = found.table["p_value"]
+    far = np.minimum(p, 1 - p)
+    worst = found.table.iloc[int(far.argmin())]
+    threshold = RARE / len(found.table) * 5
+    strange = bool(far.min() <= threshold)
+    where = (
+        f"{worst['statistic']} ({worst['label']}): {worst['observed']:.4g}, replicas {worst['predicted']:.4g}"
+    )
+    return CheckResult(
+        name,
+        "warn" if strange else "pass",
+        float(far.min()),
+        threshold,
+        f"furthest of {len(p)} statistics from its replicas: {where} against {worst['predicted']:.4g}",
+        _cure(str(worst["statistic"]), str(worst["label"])) if strange else "",
+        table=found.table,
+        facts=found.facts,
+    )
+
+
+def prior_sensitivity(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
+    """Warn where a posterior moves with the weight of the priors."""
+    name = "prior_sensitivity"
+    if summary is None or "log_prior" not in fit.children:
+        return CheckResult(name, "not applicable", None, None, "needs the summary, and log_prior in the fit")
+    table = psense(fit, summary, time_unit=read_posterior(fit).time_unit)
+    worst = table.iloc[int(table["prior"].argmax())]
+    moved = bool(worst["prior"] >= SENSITIVE)
+    kind = "pull against each other" if worst["diagnosis"] == CONFLICT else "are decided by the prior"
+    advice = (
+        f"Prior of {worst['strongest_prior']} and data on {worst['parameter']} {kind}: state why that prior is "
+        "what is known, or widen it and see what changes"
+    )
+    return CheckResult(
+        name,
+        "warn" if moved else "pass",
+        float(worst["prior"]),
+        SENSITIVE,
+        f"most sensitive to priors: {worst['parameter']} ({worst['prior']:.3f}; to data "
+        f"{worst['likelihood']:.3f})",
+        advice if moved else "",
+        table=table,
+    )
+
+
+def influential_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
+    """Warn where leave-one-out is unreliable for many customers: each of them moves the posterior."""
+    name = "influential_customers"
+    if summary is None or summary.empty:
+        return CheckResult(name, "not applicable", None, None, "needs the summary")
+    parts = loo(fit, summary, time_unit=read_posterior(fit).time_unit)
+    rows = []
+    for part, elpd in parts.items():
+        weight = elpd.elpd_i["customers"].values
+        bad = elpd.pareto_k.values > elpd.good_k
+        share = float(weight[bad].sum() / weight.sum())
+        rows.append(
+            {"part": part, "share": share, "largest_k": float(elpd.pareto_k.max()), "good_k": elpd.good_k}
+        )
+    table = pd.DataFrame(rows)
+    worst = table.iloc[int(table["share"].argmax())]
+    many = bool(worst["share"] > OUTLIERS)
+    return CheckResult(
+        name,
+        "warn" if many else "pass",
+        float(worst["share"]),
+        OUTLIERS,
+        f"{worst['share']:.2%} of customers have k-hat above {worst['good_k']:.2f} in {worst['part']} (largest "
+        f"{worst['largest_k']:.2f})",
+        "Look at those customers: resellers and test accounts belong in a group of their own" if many else "",
+        table=table,
+    )
+
+
+THOROUGH_CHECKS = (common_shocks, replicated_customers, prior_sensitivity, influential_customers)
+
+
+def _residuals(real: Floats, drawn: Floats) -> tuple[Floats, Floats]:
+    """Return residuals from the mean course, at each row's own total, of what was and of each replica."""
+    course = drawn.mean(axis=0) / drawn.mean(axis=0).sum()
+    level = drawn.mean(axis=0).sum()
+    replicated = level * (drawn / drawn.sum(axis=1, keepdims=True) - course)
+    sd = np.maximum(replicated.std(axis=0, ddof=1), 1e-9)
+    return level * (real / real.sum() - course) / sd, replicated / sd
+
+
+def _cure(statistic: str, label: str) -> str:
+    if statistic == BY_FREQUENCY and label == "0":
+        return (
+            "One-time buyers are not as many as the family allows: compare bg_nbd with mbg_nbd (ltv.compare)"
+        )
+    if statistic == BY_FREQUENCY:
+        return "Frequencies are not the family's: compare families, or split customers by a group column"
+    if statistic == RECENCY:
+        return "Customers stop sooner or later than dropout allows: compare families, or try [clock]"
+    if statistic == REPEAT:
+        return f"Group {label} is off: pool dropout_mean and purchase_shape over the group column too"
+    return "Amounts pile up or spread unlike gamma ones (price points?): read tiers near them with care"
