@@ -12,7 +12,6 @@ what they round away stays far below what a few hundred replications can see.
 import json
 import warnings
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -152,18 +151,11 @@ def simulate_people(design, family, *, seed, groups=()):
 def fit_to(world, summary, seed):
     """Return a fit with what prediction reads, thinned.
 
-    As ``ltv.fit`` does it, but for the priors of spend, which there are relative to the data's own amounts;
-    and what is compiled for the first data set serves them all.
+    As ``ltv.fit`` does it, but for the priors of spend, which there are relative to the data's own amounts.
     """
-    model, density = _compiled(world)
-    draws = sample_nuts(
-        model,
-        replace(density, _data=_data(world, make_problem(summary, world.spec).cells)),
-        world.spec.sampler.overridden(SAMPLER),
-        seed=seed,
-        cores=1,
-        progress=False,
-    )["posterior"]
+    model = model_of(Problem(make_problem(summary, world.spec).cells, world.spec))
+    sampler = world.spec.sampler.overridden(SAMPLER)
+    draws = sample_nuts(model, make_density(model), sampler, seed=seed, cores=1, progress=False)["posterior"]
     nodes = {"posterior": draws.isel(draw=slice(None, None, THIN))}
     if world.groups.columns:
         levels = np.array([levels[0] for levels in world.groups.combinations], dtype=object)
@@ -171,14 +163,6 @@ def fit_to(world, summary, seed):
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs = {"spec": json.dumps(world.spec.to_dict()), "time_unit": "year", "checks": "[]"}
     return tree
-
-
-@lru_cache(maxsize=len(WORLDS))
-def _compiled(world):
-    """Model and density of some data set of this shape."""
-    truth = draw_prior(world.spec, world.groups, draws=1, rng=generator(0, world.name, "prior"))
-    model = model_of(Problem(make_problem(simulate(world, truth, 0)[0], world.spec).cells, world.spec))
-    return model, make_density(model)
 
 
 def _data(world, cells):
