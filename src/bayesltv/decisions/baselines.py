@@ -47,6 +47,8 @@ class Setting:
         What policies spend that choose whom to spend it on: the budget, or without one what the plan costs.
     order : ndarray of int, shape (customer,)
         A random order of the customers.
+    used : ndarray of bool, shape (action,)
+        Actions that the plan uses: a random policy has these to choose from.
     """
 
     names: tuple[str, ...]
@@ -58,6 +60,7 @@ class Setting:
     budget: float
     money: float
     order: NDArray[np.int64]
+    used: Flags
 
 
 def compare_with(
@@ -71,7 +74,7 @@ def compare_with(
     """Return the policies to compare with, by name: ndarray of int32, shape (customer,), -1 for nothing.
 
     ``none``; ``one_for_all_<action>``, everybody who is eligible, in random order where the budget does not
-    reach; ``random``, a random eligible action in random order until the money is spent;
+    reach; ``random``, in random order a random one of the plan's actions until the money is spent;
     ``highest_churn_risk`` and ``highest_ltv``, the best of the one-for-all actions to those who rank first;
     ``flat_share_of_ltv``, each customer the dearest action that costs no more than a fixed share of its
     value, the share such that the money is spent; ``plug_in_means``, the plan that follows from means in
@@ -137,12 +140,13 @@ def _in_order(setting: Setting, order: NDArray[np.int64], option: NDArray[np.int
 
 def _any_option(setting: Setting) -> NDArray[np.int64]:
     """Return one of each customer's eligible actions, each as likely, decided by the random order."""
-    count = setting.eligible.sum(axis=1)
+    able = setting.eligible & setting.used
+    count = able.sum(axis=1)
     rank = np.empty(len(count), np.int64)
     rank[setting.order] = np.arange(len(count))
     wanted = rank % np.maximum(count, 1)
-    place = np.cumsum(setting.eligible, axis=1) - 1
-    return np.asarray(np.argmax(setting.eligible & (place == wanted[:, None]), axis=1), dtype=np.int64)
+    place = np.cumsum(able, axis=1) - 1
+    return np.asarray(np.argmax(able & (place == wanted[:, None]), axis=1), dtype=np.int64)
 
 
 def _flat_share(setting: Setting, ltv: Floats) -> Codes:

@@ -25,6 +25,8 @@ from bayesltv.decisions.plan import PLAN, Plan, curve_table, customer_table, eff
 from bayesltv.decisions.portfolio import action_table, policy_draws, policy_table
 from bayesltv.decisions.roi import option_table
 from bayesltv.decisions.stages import stage_block, stage_limits
+from bayesltv.decisions.tested import all_effects
+from bayesltv.decisions.tiers import with_tier_columns
 from bayesltv.errors import SpecError
 from bayesltv.names import CURRENCY, MONETARY_VALUE, RECENCY, T
 from bayesltv.prediction.customers import Customers, make_customers, walk
@@ -51,8 +53,9 @@ def decide(
     *,
     seed: int,
     draws: int | None = DRAWS,
-    effects: Mapping[str, Effects] | None = None,
+    effects: Mapping[str, Effects | xr.Dataset] | None = None,
     current: Mapping[str, str] | None = None,
+    previous: pd.DataFrame | Mapping[str, str] | None = None,
     unknown_groups: UnknownGroups = "error",
     accept_failed: Sequence[str] = (),
     time_unit: str | None = None,
@@ -77,11 +80,13 @@ def decide(
     seed : int
     draws : int, optional
         Posterior draws, spread evenly over chains; None for all.
-    effects : mapping of str to Effects, optional
-        Action -> draws of its effects, one per draw of the whole posterior, in place of its priors: from a
-        test.
+    effects : mapping of str to Effects or Dataset, optional
+        Action -> draws of its effects, one per draw of the whole posterior, in place of its priors: made by
+        hand, or a test's (``bayesltv.decisions.uplift.effect_draws``).
     current : mapping of str to str, optional
         Customer id -> action that is done today, compared with the plan.
+    previous : DataFrame or mapping, optional
+        An earlier export, or customer id -> tier: labels that need not move stay.
     unknown_groups : "error" or "population"
     accept_failed : sequence of str
         Failed checks of the fit that are accepted.
@@ -118,11 +123,14 @@ def decide(
     population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
     people = make_customers(checked, codes, population.family, with_spend=population.has_spend)
     terms = terms_of(decision.value, posterior.time_unit)
-    table = _with_stages(scores, decision, population, people, terms, posterior.time_unit, seed, threads)
+    table = _with_tiers(scores, decision, previous)
+    table = _with_stages(table, decision, population, people, terms, posterior.time_unit, seed, threads)
 
-    known = effects_of(decision.actions, effects or {}, posterior.chains * posterior.draws_per_chain, seed)
+    total = posterior.chains * posterior.draws_per_chain
+    given = all_effects(effects)
+    known = effects_of(decision.actions, given, total, seed)
     known = [each.taken(population.draws) for each in known]
-    warn_of_harmless(decision.actions, effects or {})
+    warn_of_harmless(decision.actions, given)
     model = make_action_model(
         population, terms, decision.actions, known, time_unit=posterior.time_unit, seed=seed
     )
@@ -161,11 +169,13 @@ def decide(
         totals=scores.totals,
         attrs={
             **{str(name): value for name, value in scores.attrs.items()},
+            "groups": list(posterior.columns),
             "budget": budget.amount,
             "hold_out": budget.hold_out,
             "risk_weight": budget.risk_weight,
             **{f"net_{name}": float(mine[key]) for name, key in _NET.items()},
             "cost_mean": float(mine["cost"]),
+            "allocation_cost": choice.allocation.cost,
             "allocation_net": choice.allocation.net,
             "allocation_bound": choice.allocation.bound,
             "allocation_gap": choice.allocation.gap,
@@ -201,6 +211,16 @@ def _require_one_currency(decision: DecisionSpec, fit: xr.DataTree, summary: pd.
     if len(set(known.values())) > 1:
         said = ", ".join(f"{where} says {currency}" for where, currency in known.items())
         raise SpecError(f"currencies differ ({said}): amounts are never converted, state all in one currency")
+
+
+def _with_tiers(
+    scores: pd.DataFrame, decision: DecisionSpec, previous: pd.DataFrame | Mapping[str, str] | None
+) -> pd.DataFrame:
+    """Return the scores with what a wrong label costs, and with labels that need not move."""
+    table = pd.DataFrame(scores)
+    if decision.tiers is None or "tier_error_cost" in table:
+        return table
+    return with_tier_columns(table, decision.tiers, previous=previous)
 
 
 def _with_stages(
@@ -263,6 +283,7 @@ def _policies(
         money,
         choice.allocation.cost if np.isinf(money) else money,
         generator(seed, "policies").permutation(len(free)),
+        np.isin(np.arange(len(names)), choice.recommended),
     )
 
     def plug_in() -> Allocation:

@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
 NEUTRAL = {**dict.fromkeys(EFFECTS, 1.0), "reactivation": 0.0}
 """Value of a parameter that is not stated: no effect; every order in the window redeems."""
+OTHER = "(other)"
+"""Cell of customers whose cell was not in the test, where the test's draws have one."""
 HARMLESS = 0.01
 """A prior that gives harm less than this rules it out for practical purposes."""
 
@@ -145,8 +147,8 @@ def effects_of(
         tested = given.get(action.name)
         if tested is None and action.test is not None:
             raise SpecError(
-                f"actions.{action.name} takes its effects from the test {action.test!r}: pass its result as "
-                "tests=, or state priors"
+                f"actions.{action.name} takes its effects from the test {action.test!r}: pass its draws "
+                f"(effects={{'{action.name}': effect_draws(...)}}), or state priors"
             )
         if tested is not None:
             short = [name for name, values in tested.values.items() if values.shape[0] != draws]
@@ -201,6 +203,8 @@ def cells_of(effects: Sequence[Effects], table: pd.DataFrame) -> Codes:
         parts = [table[column].astype(str).tolist() for column in each.cell_columns]
         labels = pd.Series([GROUP_SEPARATOR.join(row) for row in zip(*parts, strict=True)], dtype=object)
         place = pd.Index(each.cells).get_indexer(pd.Index(labels))
+        if OTHER in each.cells:
+            place = np.where(place < 0, each.cells.index(OTHER), place)
         if (place < 0).any():
             raise DataError(
                 f"{int((place < 0).sum()):,} of {len(table):,} customers are in no cell of the test, like "

@@ -16,19 +16,29 @@ from bayesltv.report.evaluation import (
     plot_pit,
     plot_reliability,
 )
+from bayesltv.report.plan import (
+    plot_budget_curve,
+    plot_customers,
+    plot_policies,
+    plot_roi,
+    plot_waterfall,
+)
 from bayesltv.report.posterior import plot_posterior, plot_posterior_by_group
 from bayesltv.report.style import save_figure
 from bayesltv.report.tiers import plot_tier_probabilities, plot_tiers
 from bayesltv.report.tracking import plot_tracking_cumulative, plot_tracking_weekly
 
 __all__ = [
+    "plot_budget_curve",
     "plot_by_frequency",
     "plot_check",
     "plot_comparison",
     "plot_coverage",
+    "plot_customers",
     "plot_lift",
     "plot_ltv_intervals",
     "plot_pit",
+    "plot_policies",
     "plot_posterior",
     "plot_posterior_by_group",
     "plot_posterior_predictive",
@@ -36,10 +46,12 @@ __all__ = [
     "plot_psense",
     "plot_purchase_calibration",
     "plot_reliability",
+    "plot_roi",
     "plot_tier_probabilities",
     "plot_tiers",
     "plot_tracking_cumulative",
     "plot_tracking_weekly",
+    "plot_waterfall",
     "save_figure",
     "spread_of_customers",
 ]
