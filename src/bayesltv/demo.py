@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bayesltv.checks.result import CheckReport
+    from bayesltv.decisions.plan import Plan
     from bayesltv.prediction.score import ScoreTable
     from bayesltv.spec.decision_spec import DecisionSpec
 
@@ -68,6 +69,8 @@ class Demo:
     decision : DecisionSpec
     scores : ScoreTable
     holdout : Holdout
+    plan : Plan
+        Who gets which action.
     """
 
     folder: Path
@@ -77,6 +80,7 @@ class Demo:
     decision: "DecisionSpec"
     scores: "ScoreTable"
     holdout: Holdout
+    plan: "Plan"
 
 
 def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
@@ -101,9 +105,11 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     from bayesltv.data.datasets import load_cdnow
     from bayesltv.data.store import write_summary
     from bayesltv.data.summary import summarize
+    from bayesltv.decisions.decide import decide
     from bayesltv.fitting.store import save
     from bayesltv.pipeline import fit
     from bayesltv.prediction.score import score
+    from bayesltv.report.crm import plan_files, write_plan
     from bayesltv.report.export import score_files, write_scores, write_table
     from bayesltv.report.manifest import provenance_of
     from bayesltv.spec.catalogue import load_decision, load_spec
@@ -130,11 +136,25 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     write_scores(scores, scores.totals, files, provenance=origin)
     write_table(scores, csv_path)
 
+    say(f"deciding who gets which of {len(decision.actions)} actions")
+    plan = decide(tree, summary, decision, seed=seed)
+    told = provenance_of(tree, summary, decision, plan, fit_file=fit_path, unknown_groups="error")
+    written_plan = write_plan(plan, plan_files(folder / "plan"), provenance=told).all
+
     say("drawing the hold-out and the figures")
     holdout = compare_holdout(tree, summary, later, seed=seed)
-    figures = draw_figures(folder, tree, summary, later, scores, holdout, seed=seed)
-    written = (summary_path, fit_path, files.table, csv_path, files.totals, files.manifest, *figures)
-    return Demo(folder, written, summary, stored_report(tree), decision, scores, holdout)
+    figures = draw_figures(folder, tree, summary, later, scores, holdout, plan, seed=seed)
+    written = (
+        summary_path,
+        fit_path,
+        files.table,
+        csv_path,
+        files.totals,
+        files.manifest,
+        *written_plan,
+        *figures,
+    )
+    return Demo(folder, written, summary, stored_report(tree), decision, scores, holdout, plan)
 
 
 def compare_holdout(fit: xr.DataTree, summary: pd.DataFrame, later: pd.DataFrame, *, seed: int) -> Holdout:
@@ -177,6 +197,7 @@ def draw_figures(
     later: pd.DataFrame,
     scores: pd.DataFrame,
     holdout: Holdout,
+    plan: "Plan",
     *,
     seed: int,
 ) -> list[Path]:
@@ -184,6 +205,7 @@ def draw_figures(
     from bayesltv.prediction.calibration import purchase_calibration
     from bayesltv.prediction.tracking import actual_counts, track
     from bayesltv.report import figures as draw
+    from bayesltv.report.plan import plan_figures
 
     counts = track(fit, summary, seed=seed, horizon=holdout.horizon)
     actual = actual_counts(counts, later)
@@ -197,6 +219,7 @@ def draw_figures(
         "tiers": draw.plot_tiers(scores),
         "tier_probabilities": draw.plot_tier_probabilities(scores, chosen),
         "ltv_intervals": draw.plot_ltv_intervals(scores, chosen),
+        **plan_figures(plan),
     }
     where = make_folder(folder / "figures")
     return [draw.save_figure(picture, where / f"{name}.png") for name, picture in pictures.items()]

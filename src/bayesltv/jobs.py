@@ -14,6 +14,7 @@ from bayesltv.names import FINGERPRINT, GROUPS, OBSERVATION_END, SET_ASIDE, TIME
 
 if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
+    from bayesltv.decisions.plan import Plan
     from bayesltv.engines.local import ScoreFolder
     from bayesltv.evaluation.comparison import Comparison
     from bayesltv.evaluation.result import Evaluation
@@ -74,6 +75,22 @@ class ScoreFile:
     totals: Path
     manifest: Path
     scores: "ScoreTable"
+
+
+@dataclass(frozen=True)
+class PlanFolder:
+    """A plan that was written.
+
+    Attributes
+    ----------
+    folder : Path
+    files : tuple of Path
+    plan : Plan
+    """
+
+    folder: Path
+    files: tuple[Path, ...]
+    plan: "Plan"
 
 
 def summarize_file(log: str | Path, out: str | Path, *, settings: Mapping[str, Any]) -> SummaryFile:
@@ -433,6 +450,88 @@ def score_file(
     origin = provenance_of(tree, customers, declared, table, fit_file=fit, unknown_groups=unknown_groups)
     write_scores(table, table.totals, files, provenance=origin)
     return ScoreFile(*files.all, table)
+
+
+def decide_file(
+    fit: str | Path,
+    summary: str | Path,
+    decision: str | Path,
+    out: str | Path,
+    *,
+    seed: int,
+    draws: int | None,
+    current: str | Path | None = None,
+    previous: str | Path | None = None,
+    unknown_groups: "UnknownGroups" = "error",
+    accept_failed: Sequence[str] = (),
+    time_unit: str | None = None,
+    observation_end: str | None = None,
+    threads: int | None = None,
+    started: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> PlanFolder:
+    """Decide who gets which action and write export, tables, figures and manifest into a folder.
+
+    Parameters
+    ----------
+    fit, summary : path
+    decision : path
+        A decision file with actions, or the name of a shipped one.
+    out : path
+        Folder; made where it is not there.
+    current : path, optional
+        .csv or .parquet with customer_id and action: what is done today.
+    previous : path, optional
+        An earlier export: tiers that need not move stay.
+    started : callable, optional
+        Told the number of customers once everything has been read.
+
+    Others are those of `decide`.
+
+    Raises
+    ------
+    CheckFailed, DataError, SpecError, StoreError
+        Then nothing is written, and what an earlier run wrote is left in place.
+    """
+    from bayesltv.data.store import read_summary
+    from bayesltv.data.validate import validate_summary
+    from bayesltv.decisions.decide import decide
+    from bayesltv.fitting.store import load
+    from bayesltv.prediction.gate import require_passed
+    from bayesltv.report.crm import plan_files, read_columns, write_plan
+    from bayesltv.report.manifest import provenance_of
+    from bayesltv.report.plan import save_plan_figures
+    from bayesltv.spec.catalogue import load_decision
+
+    declared = load_decision(decision)
+    files = plan_files(out)
+    _prepare(*files.all, inputs=[fit, summary, decision])
+    tree = load(fit)
+    require_passed(tree, accept_failed)
+    customers = validate_summary(
+        read_summary(summary), time_unit=time_unit, observation_end=observation_end, allow_empty=True
+    )
+    today = None if current is None else read_columns(current, "action")
+    earlier = None if previous is None else read_columns(previous, "tier")
+    if started is not None:
+        started(len(customers))
+    plan = decide(
+        tree,
+        customers,
+        declared,
+        seed=seed,
+        draws=draws,
+        current=today,
+        previous=earlier,
+        unknown_groups=unknown_groups,
+        accept_failed=accept_failed,
+        threads=threads,
+        progress=progress,
+    )
+    origin = provenance_of(tree, customers, declared, plan, fit_file=fit, unknown_groups=unknown_groups)
+    figures = save_plan_figures(plan, files.folder)
+    write_plan(plan, files, provenance=origin)
+    return PlanFolder(files.folder, (*files.all, *figures), plan)
 
 
 def _prepare(*outputs: str | Path, inputs: Sequence[str | Path]) -> None:

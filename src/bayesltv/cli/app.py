@@ -384,6 +384,56 @@ def score(
     show.result(scored, as_json=as_json)
 
 
+@app.command()
+def decide(
+    fit: Annotated[Path, typer.Argument(help="Fit, as `bayesltv fit` wrote it.")],
+    summary: Annotated[Path, typer.Argument(help="Customer summary; it may be newer than the fit.")],
+    decision: Annotated[str, typer.Option(help="Decision with actions: a file, or a shipped name.")],
+    out: Annotated[Path, typer.Option(help="Folder for export, tables, figures and manifest.")],
+    draws: Annotated[int, typer.Option(min=1, help="Posterior draws to use, spread over the chains.")] = 1000,
+    current: Annotated[
+        Path | None, typer.Option(help="Table of customer_id and action: what is done today.")
+    ] = None,
+    previous: Annotated[
+        Path | None, typer.Option(help="An earlier export: tiers that need not move stay.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: all processors.")] = None,
+    seed: Seed = DEFAULT_SEED,
+    unknown_groups: Annotated[
+        Literal["error", "population"], typer.Option(help="Levels of a group that the fit has not seen.")
+    ] = "error",
+    accept_failed: Annotated[
+        list[str] | None, typer.Option(metavar="CHECK", help="Go on although this check failed; repeatable.")
+    ] = None,
+    time_unit: TimeUnit = None,
+    observation_end: ObservationEnd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide who gets which action, and what it should cost and bring."""
+    from bayesltv import jobs
+    from bayesltv.cli import show
+
+    with show.scoring_bar() as bar:
+        decided = jobs.decide_file(
+            fit,
+            summary,
+            decision,
+            out,
+            seed=seed,
+            draws=draws,
+            current=current,
+            previous=previous,
+            unknown_groups=unknown_groups,
+            accept_failed=accept_failed or (),
+            time_unit=time_unit,
+            observation_end=observation_end,
+            threads=threads,
+            started=bar.start,
+            progress=bar.advance,
+        )
+    show.result(decided, as_json=as_json)
+
+
 @models.command("list")
 def models_list(as_json: AsJson = False) -> None:
     """List the model specs and decision files that are shipped."""

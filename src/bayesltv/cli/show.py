@@ -14,12 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bayesltv.checks.result import CheckReport
+from bayesltv.cli.plan import actions_table, budget_lines, policies_table
 from bayesltv.cli.story import has_tiers, tell_demo, tier_sizes, tiers_table, total_of
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
-from bayesltv.jobs import FitFile, ScoreFile, SummaryFile
+from bayesltv.jobs import FitFile, PlanFolder, ScoreFile, SummaryFile
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.spec.catalogue import Shipped
 from bayesltv.spec.decision_spec import DecisionSpec
@@ -233,6 +234,34 @@ def _plain_scores(scores: ScoreTable | ScoreFolder) -> Json:
             name: dict(zip(("p05", "p50", "p95"), values, strict=True)) for name, values in totals.items()
         },
         **{str(name): _finite(value) for name, value in scores.attrs.items() if name != "thresholds"},
+    }
+
+
+@show.register
+def _(found: PlanFolder, console: Console) -> None:
+    plan = found.plan
+    console.print(actions_table(plan))
+    console.print(policies_table(plan))
+    for line in budget_lines(plan):
+        _line(console, line)
+    for path in found.files:
+        _line(console, f"written: {path}")
+
+
+@plain.register
+def _(found: PlanFolder) -> Json:
+    plan = found.plan
+    tables = {"actions": plan.actions, "effects": plan.effects, "policies": plan.policies}
+    return {
+        "folder": str(found.folder),
+        "files": [str(path) for path in found.files],
+        "customers": len(plan.customers),
+        "assignment": {str(k): int(n) for k, n in plan.customers["assignment"].value_counts().items()},
+        **{
+            name: [{str(k): _finite(v) for k, v in row.items()} for row in table.to_dict("records")]
+            for name, table in tables.items()
+        },
+        **{str(name): _finite(value) for name, value in plan.attrs.items()},
     }
 
 

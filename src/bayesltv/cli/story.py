@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bayesltv.cli.plan import actions_table, budget_lines, policies_table
 from bayesltv.demo import Demo, Holdout
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
@@ -26,6 +27,18 @@ CONTENT = {
     "tiers.png": "how sure the tiers are",
     "tier_probabilities.png": "the same for single customers",
     "ltv_intervals.png": "what single customers may be worth",
+    "customers.parquet": "the plan for a CRM: one row per customer, who gets which action",
+    "customers.csv": "the same for a spreadsheet",
+    "actions.csv": "profit and loss of each action",
+    "effects.csv": "what is believed of each effect, and where the action would just pay",
+    "policies.csv": "the plan beside what else could be done",
+    "budget_curve.csv": "what each amount of money could bring",
+    "plan.manifest.json": "what the plan was made from",
+    "plan_waterfall.png": "from incremental margin to net value",
+    "plan_roi.png": "what each action returns",
+    "plan_budget_curve.png": "what more budget would bring",
+    "plan_policies.png": "the plan beside what else could be done",
+    "plan_customers.png": "who gets what",
 }
 """What is in each file of the demo."""
 
@@ -90,13 +103,15 @@ def tell_demo(demo: Demo, console: Console) -> None:
     _tell_holdout(demo, console)
     _heading(console, "4  What are the customers worth?")
     _tell_value(demo, console)
-    _heading(console, "5  Where everything is")
+    _heading(console, "5  Who should get what?")
+    _tell_plan(demo, console)
+    _heading(console, "6  Where everything is")
     console.print(f"In {demo.folder}:", markup=False, highlight=False, soft_wrap=True)
     console.print(_files(demo))
     _say(
         console,
-        "\nYour own purchases: bayesltv summarize LOG.csv ..., then fit and score; each with --help. In "
-        f"Python: ltv.load({str(demo.folder / 'fit.nc')!r}).",
+        "\nYour own purchases: bayesltv summarize LOG.csv ..., then fit, score and decide; each with --help. "
+        f"In Python: ltv.load({str(demo.folder / 'fit.nc')!r}).",
     )
 
 
@@ -145,6 +160,22 @@ def _tell_value(demo: Demo, console: Console) -> None:
         "Who bought once counts as active: this model (BG/NBD) lets customers leave only after a repeat "
         "purchase. The spec mbg_by_group lets them leave after the first one, too.",
     )
+
+
+def _tell_plan(demo: Demo, console: Console) -> None:
+    budget = demo.decision.budget
+    amount = (
+        "no limit" if budget is None or budget.amount is None else f"a budget of {budget.amount:,.0f} USD"
+    )
+    _say(
+        console,
+        f"{len(demo.decision.actions)} kinds of action, {amount}. No campaign was tested here: every effect "
+        "is assumed, with harm allowed for, and a test would be the first thing to buy.",
+    )
+    console.print(actions_table(demo.plan))
+    console.print(policies_table(demo.plan))
+    for line in budget_lines(demo.plan):
+        _say(console, f"{line[0].upper()}{line[1:]}.")
 
 
 def _examples(demo: Demo) -> Table:

@@ -155,7 +155,7 @@ def decide(
     )
     names = [action.name for action in decision.actions]
     fixed = np.array([action.fixed for action in decision.actions])
-    outcome = policy_draws(totals, policies, names, fixed)
+    outcome = policy_draws(totals, policies, names, fixed, people.ids)
     comparison = policy_table(outcome, PLAN, tail=budget.tail)
     mine = comparison.iloc[0]
     return Plan(

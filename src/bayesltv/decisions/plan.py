@@ -47,7 +47,7 @@ class Plan:
     options : xarray.Dataset
         What each action would bring each customer, dims (customer_id, action).
     draws : xarray.Dataset
-        Totals of all policies draw by draw.
+        Totals of all policies draw by draw, and what each of them gives whom.
     totals : xarray.Dataset
         ``scores.totals``.
     attrs : mapping

@@ -8,14 +8,18 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.decisions.pnl import PARTS, net_value, pnl_row, pnl_table
-from bayesltv.names import DRAW
+from bayesltv.names import CUSTOMER_ID, DRAW
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
 
 def policy_draws(
-    totals: Floats, policies: Mapping[str, Codes], actions: Sequence[str], fixed: Floats
+    totals: Floats,
+    policies: Mapping[str, Codes],
+    actions: Sequence[str],
+    fixed: Floats,
+    ids: NDArray[np.object_],
 ) -> xr.Dataset:
     """Return totals of the policies as a dataset.
 
@@ -27,12 +31,14 @@ def policy_draws(
     actions : sequence of str
     fixed : ndarray, shape (action,)
         Fixed cost of each campaign; paid by policies that use the action.
+    ids : ndarray of object, shape (customer,)
 
     Returns
     -------
     xarray.Dataset
         ``pnl``, dims (policy, action, part, draw); ``customers``, dims (policy, action); ``fixed_cost``, dims
-        (policy, action); ``net``, dims (policy, draw), fixed costs taken off.
+        (policy, action); ``net``, dims (policy, draw), fixed costs taken off; ``assigned``, dims (policy,
+        customer_id), numbers of actions, -1 for none.
     """
     number = np.array(
         [[int((policy == a).sum()) for a in range(len(actions))] for policy in policies.values()]
@@ -45,14 +51,20 @@ def policy_draws(
             "customers": (("policy", "action"), number),
             "fixed_cost": (("policy", "action"), paid),
             "net": (("policy", DRAW), net),
+            "assigned": (("policy", CUSTOMER_ID), np.stack(list(policies.values()))),
         },
-        coords={"policy": list(policies), "action": list(actions), "part": list(PARTS)},
+        coords={
+            "policy": list(policies),
+            "action": list(actions),
+            "part": list(PARTS),
+            CUSTOMER_ID: ids,
+        },
     )
 
 
 def action_table(draws: xr.Dataset, policy: str) -> pd.DataFrame:
     """Return the profit and loss of a policy by action and in all; quantiles do not add up over rows."""
-    mine = draws.sel(policy=policy)
+    mine = draws.drop_vars("assigned").sel(policy=policy)
     rows = {}
     for name in [str(each) for each in draws["action"].values]:
         of = mine.sel(action=name)
@@ -78,6 +90,7 @@ def policy_table(draws: xr.Dataset, plan: str, *, tail: float) -> pd.DataFrame:
         best in each draw), ``behind_plan`` with 5 and 95 %, and ``p_plan_better``.
     """
     net = draws["net"].values
+    draws = draws.drop_vars("assigned")
     best = net.max(axis=0)
     mine = net[[str(each) for each in draws["policy"].values].index(plan)]
     rows = []

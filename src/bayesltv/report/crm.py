@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bayesltv.decisions.plan import Plan
+from bayesltv.errors import DataError, StoreError
 from bayesltv.files import make_folder, replacing
 from bayesltv.names import (
     CURRENCY,
@@ -151,6 +152,28 @@ def write_plan(plan: Plan, files: PlanFiles, *, provenance: Mapping[str, Any]) -
         )
         manifest.write_text(text + "\n", encoding="utf-8")
     return files
+
+
+def read_columns(path: str | Path, column: str) -> dict[str, str]:
+    """Return customer id -> text of a column, of a CSV or Parquet file; rows without one are left out.
+
+    Raises
+    ------
+    DataError
+        Where the file has not both columns.
+    StoreError
+        Where it cannot be read.
+    """
+    try:
+        is_csv = Path(path).suffix.lower() == ".csv"
+        table = pd.read_csv(path, dtype=str, encoding="utf-8-sig") if is_csv else pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot read {path}: {error}") from error
+    absent = [name for name in (CUSTOMER_ID, column) if name not in table]
+    if absent:
+        raise DataError(f"{path} lacks the column {absent[0]!r}: it needs {CUSTOMER_ID} and {column}")
+    known = table.loc[table[column].notna(), [CUSTOMER_ID, column]].astype(str)
+    return dict(zip(known[CUSTOMER_ID], known[column], strict=True))
 
 
 def _typed(values: "pd.Series[Any]", kind: str) -> Any:  # noqa: ANN401

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from bayesltv.decisions.plan import Plan
 from bayesltv.names import FINGERPRINT, OBSERVATION_END, TIME_UNIT
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.provenance import processor, versions
@@ -22,7 +23,7 @@ def provenance_of(
     fit: xr.DataTree,
     summary: pd.DataFrame,
     decision: DecisionSpec,
-    scores: ScoreTable,
+    scores: ScoreTable | Plan,
     *,
     fit_file: str | Path,
     unknown_groups: str,

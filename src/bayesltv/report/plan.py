@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesltv.decisions.plan import PLAN, Plan
 from bayesltv.decisions.pnl import net_value, spending
+from bayesltv.files import make_folder
 from bayesltv.report.style import (
     BLACK,
     BLUE,
@@ -20,6 +22,7 @@ from bayesltv.report.style import (
     money_axis,
     new_axes,
     percent_axis,
+    save_figure,
 )
 
 if TYPE_CHECKING:
@@ -192,6 +195,23 @@ def plot_customers(plan: Plan, *, ax: Axes | None = None) -> Axes:
     )
     reading = "Neither axis decides: what an action changes for the customer does"
     return dress(ax, title="Who gets what", subtitle=reading, grid="both")
+
+
+def save_plan_figures(plan: Plan, folder: Path) -> list[Path]:
+    """Draw every figure of a plan into ``figures`` inside a folder, and return where they are."""
+    where = make_folder(folder / "figures")
+    return [save_figure(each, where / f"{name}.png") for name, each in plan_figures(plan).items()]
+
+
+def plan_figures(plan: Plan) -> dict[str, Axes]:
+    """Return every figure of a plan by name."""
+    return {
+        "plan_waterfall": plot_waterfall(plan),
+        "plan_roi": plot_roi(plan),
+        "plan_budget_curve": plot_budget_curve(plan),
+        "plan_policies": plot_policies(plan),
+        "plan_customers": plot_customers(plan),
+    }
 
 
 def _currency(plan: Plan) -> object:
