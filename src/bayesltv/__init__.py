@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from bayesltv.fitting.store import save as save
     from bayesltv.model.build import build_model as build_model
     from bayesltv.pipeline import fit as fit
+    from bayesltv.pipeline import fit_uplift as fit_uplift
     from bayesltv.pipeline import from_pymc_marketing as from_pymc_marketing
     from bayesltv.prediction.draws import predict as predict
     from bayesltv.prediction.score import ScoreTable as ScoreTable
@@ -81,6 +82,7 @@ _HOME = {
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.result",
     "fit": "pipeline",
+    "fit_uplift": "pipeline",
     "from_pymc_marketing": "pipeline",
     "GateSpec": "spec.settings",
     "LimitSpec": "spec.budget",

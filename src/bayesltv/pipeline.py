@@ -1,11 +1,12 @@
-"""``fit`` as users know it: sampling, or a posterior made elsewhere, and the checks that it then carries."""
+"""``fit`` and ``fit_uplift`` as users know them: sampling, or a posterior made elsewhere, and its checks."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Literal
 
 import pandas as pd
 import xarray as xr
 
+from bayesltv.names import CUSTOMER_ID
 from bayesltv.spec.model_spec import ModelSpec
 
 
@@ -126,3 +127,106 @@ def from_pymc_marketing(
         purchase_model, spend_model, time_unit=time_unit, observation_end=observation_end, currency=currency
     )
     return with_checks(tree, check(tree))
+
+
+def fit_uplift(
+    experiment: pd.DataFrame,
+    *,
+    cells: Sequence[str] | pd.DataFrame,
+    outcome: str,
+    seed: int,
+    randomised: bool | None = None,
+    arm: str = "arm",
+    control: Hashable | None = None,
+    arms: Sequence[Hashable] | None = None,
+    shares: Mapping[Any, float] | None = None,
+    after: Sequence[str] = (),
+    assigned_on: str | None = None,
+    customer_id_col: str = CUSTOMER_ID,
+    accept_failed: Sequence[str] = (),
+    sampler: Mapping[str, Any] | None = None,
+    cores: int | None = None,
+    progress: bool = True,
+) -> xr.DataTree:
+    """Return what the arms of a randomised test do, by cell: draws that partial pooling has shrunk.
+
+    A hurdle model on counts by cell and arm: conversion is binomial, spend of those who converted log-normal,
+    and the effects of each arm are pooled over cells. See ``model.uplift.build_uplift_model``.
+
+    Parameters
+    ----------
+    experiment : DataFrame
+        One row per customer who was assigned, those who did not buy included.
+    cells : sequence of str, or DataFrame
+        Columns known before the assignment by which effects may differ (tier, stage, channel); empty for one
+        cell. Or a table with ``customer_id`` and such columns, for exactly the customers of the experiment:
+        ``scores[["customer_id", "tier", "stage"]]``, scored as of the day of assignment.
+    outcome : str
+        Column with what a customer spent in the test's window, 0 or more.
+    seed : int
+    randomised : bool
+        True: the arms were assigned at random (which is tested where it can be). False: they were not, and
+        the differences are taken for effects all the same. There is no default.
+    arm : str
+        Column with the arm.
+    control : optional
+        The arm without an action; "control" where it is left out.
+    arms : sequence, optional
+        All arms that were planned: one without customers is an error.
+    shares : mapping, optional
+        Arm -> planned share of customers, in any unit; default equal.
+    after : sequence of str
+        Further columns measured after the assignment, which must not be cells.
+    assigned_on : date, optional
+        Day of assignment: a table of cells scored later is refused.
+    customer_id_col : str
+    accept_failed : sequence of str
+        "balance" or "sample_ratio": go on although the arms do not look assigned at random.
+    sampler : mapping, optional
+        Overrides of 4 chains, 1,000 steps of tuning, 1,500 draws, target_accept 0.95.
+    cores : int, optional
+        Chains run at once.
+    progress : bool
+
+    Returns
+    -------
+    xarray.DataTree
+        ``posterior``, dims (chain, draw, ...): ``rate_effect``, ``spend_effect`` (treated): means over cells
+        of the log multipliers of the purchase rate in the window and of spend; ``rate_effect_sd``,
+        ``spend_effect_sd``; ``log_rate``, ``log_spend``, ``conversion``, ``spend_if_converted``, ``outcome``
+        (cell, arm); ``effect`` (cell, treated): outcome per customer less that of the control, in money.
+        ``constant_data``: customers, converted, total and square of the outcome (cell, arm). ``attrs`` hold
+        ``effect_source`` ("test" or "not randomised"), the tests of randomisation and the sampler's checks.
+
+    Raises
+    ------
+    DataError
+        Where `randomised` is not stated, an arm is empty, ids are not the same, cells were measured after the
+        assignment, the outcome is missing or negative, or the arms do not look assigned at random.
+    FitError
+        Where sampling cannot be done.
+    """
+    from bayesltv.checks.result import report_of
+    from bayesltv.checks.run import with_checks
+    from bayesltv.checks.sampler import SAMPLER_CHECKS
+    from bayesltv.fitting.uplift import fit_uplift as sample
+
+    tree = sample(
+        experiment,
+        cells=cells,
+        outcome=outcome,
+        randomised=randomised,
+        arm=arm,
+        control=control,
+        arms=arms,
+        shares=shares,
+        after=after,
+        assigned_on=assigned_on,
+        customer_id_col=customer_id_col,
+        accept_failed=accept_failed,
+        seed=seed,
+        sampler=sampler,
+        cores=cores,
+        progress=progress,
+    )
+    return with_checks(tree, report_of([each(tree, None) for each in SAMPLER_CHECKS]))

@@ -177,4 +177,4 @@ def _stats(fit: xr.DataTree) -> xr.Dataset:
 
 
 def _gates(fit: xr.DataTree) -> GateSpec:
-    return read_posterior(fit).spec.gates
+    return read_posterior(fit).spec.gates if "spec" in fit.attrs else GateSpec()

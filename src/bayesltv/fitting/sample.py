@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from typing import Literal, Protocol
 
 import numpy as np
 import pymc as pm
@@ -9,7 +10,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.errors import FitError
-from bayesltv.fitting.density import Density
 from bayesltv.model.pooling import OFFSET
 from bayesltv.spec.settings import SamplerSpec
 
@@ -27,8 +27,37 @@ SAMPLE_STATS = (
 )
 
 
+class LogDensity(Protocol):
+    """What NUTS walks on: a density on the unconstrained space, and the way back to named variables."""
+
+    @property
+    def size(self) -> int:
+        """Return the dimension of the unconstrained space."""
+        ...
+
+    @property
+    def start(self) -> NDArray[np.float64]:
+        """Return the point around which chains start, shape (size,)."""
+        ...
+
+    def __call__(self, point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Return the log density and its gradient."""
+        ...
+
+    def expand(self, point: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Return the named variables at `point`."""
+        ...
+
+
 def sample_nuts(
-    model: pm.Model, density: Density, sampler: SamplerSpec, *, seed: int, cores: int | None, progress: bool
+    model: pm.Model,
+    density: LogDensity,
+    sampler: SamplerSpec,
+    *,
+    seed: int,
+    cores: int | None,
+    progress: bool,
+    adaptation: Literal["low_rank", "diag"] = "low_rank",
 ) -> dict[str, xr.Dataset]:
     """Return the groups ``posterior`` and ``sample_stats`` of a run.
 
@@ -39,13 +68,15 @@ def sample_nuts(
     ----------
     model : pymc.Model
         For coordinates and dims.
-    density : Density
+    density : LogDensity
     sampler : SamplerSpec
     seed : int
     cores : int, optional
         Chains run at once; default as many as there are processors.
     progress : bool
         Show a bar where stderr is a terminal (or in a notebook).
+    adaptation : "low_rank" or "diag"
+        Of the mass matrix. Low rank costs much in hundreds of dimensions.
 
     Raises
     ------
@@ -77,7 +108,7 @@ def sample_nuts(
             seed=seed,
             target_accept=sampler.target_accept,
             maxdepth=sampler.max_treedepth,
-            adaptation="low_rank",
+            adaptation=adaptation,
             save_warmup=False,
             progress_bar=progress and _watched(),
         )
@@ -93,7 +124,7 @@ def sample_nuts(
     }
 
 
-def _start_points(density: Density) -> Callable[[int], NDArray[np.float64]]:
+def _start_points(density: LogDensity) -> Callable[[int], NDArray[np.float64]]:
     def start_point(seed: int) -> NDArray[np.float64]:
         return density.start + np.random.default_rng(seed).uniform(-JITTER, JITTER, density.size)
 

@@ -11,8 +11,10 @@ from bayesltv.files import replacing
 
 FORMAT = 1
 """Version of the layout of a fit."""
-JSON_ATTRIBUTES = ("spec", "sampler", "versions", "checks")
+JSON_ATTRIBUTES = ("spec", "experiment", "sampler", "versions", "checks")
 NEEDED = ("spec", "time_unit", "format")
+UPLIFT = "uplift"
+"""``kind`` of a fitted experiment, which has no spec of purchases."""
 
 
 def save(fit: xr.DataTree, path: str | Path) -> Path:
@@ -49,7 +51,8 @@ def load(path: str | Path) -> xr.DataTree:
         raise StoreError(
             f"{source} is not a readable netCDF file ({error}): is it cut short, or another format?"
         ) from error
-    missing = [name for name in NEEDED if name not in fit.attrs]
+    needed = ("experiment", "format") if fit.attrs.get("kind") == UPLIFT else NEEDED
+    missing = [name for name in needed if name not in fit.attrs]
     if missing or "posterior" not in fit.children:
         raise StoreError(
             f"{source} is netCDF but not a fit of bayesltv: it lacks {', '.join(missing) or 'posterior'}"

@@ -1,0 +1,154 @@
+"""What a new customer is worth by group, against what it costs to find one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesltv.errors import DataError
+from bayesltv.kernels.closed_forms import closed_forms
+from bayesltv.kernels.payback import payback_times
+from bayesltv.names import DRAW, GROUP
+from bayesltv.prediction.population import Population
+from bayesltv.prediction.terms import Terms
+from bayesltv.spec.acquisition import AcquisitionSpec
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """New customers by group.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per group: group; ``ltv_new`` with ``_p05`` and ``_p95``; ``cac``; ``ratio``, E[LTV]/CAC, with
+        ``_p05`` and ``_p95``; ``p_ratio_above_target``; ``payback`` (median, time unit of the fit; infinite
+        where it does not pay back within the horizon) with ``_p05`` and ``_p95``, and ``p_pays_back``;
+        ``max_cac``, the highest CAC at which a new customer is worth it, and ``max_cac_at_target``;
+        ``next_unit``, value of one more unit of money in acquisition, net of that unit.
+    ltv_new : DataArray
+        Dims (group, draw): the expected LTV of a new customer given each draw of the hyperparameters, money.
+    """
+
+    table: pd.DataFrame
+    ltv_new: xr.DataArray
+
+
+def acquisition(population: Population, terms: Terms, spec: AcquisitionSpec) -> Acquisition:
+    """Return what new customers of each group are worth, against their cost.
+
+    LTV_new = margin ζ (1 + n(H)) − service cost, given hyperparameters: the first purchase counts, at once
+    and undiscounted, and the rest is the future of the history (0, 0, 0); under MBG/NBD a new customer may
+    already be gone after the first purchase. ζ = p v/(q − 1), the mean amount. The interval is that of the
+    expectation (what a channel is worth on average), not of one customer.
+
+    Parameters
+    ----------
+    population : Population
+    terms : Terms
+        Horizon, discount, margin and service cost.
+    spec : AcquisitionSpec
+
+    Returns
+    -------
+    Acquisition
+        Money and ratios are missing where q <= 1 in some draw: mean spend is infinite then.
+
+    Raises
+    ------
+    DataError
+        Where there is no spend model.
+    SpecError
+        Where a cost is for a group that was not fitted.
+    """
+    if not population.has_spend:
+        raise DataError(
+            "the fit has no spend model: a new customer's value needs one. Fit a summary with amounts"
+        )
+    labels = tuple(label or "all" for label in population.labels)
+    spec.require_known(labels)
+    groups = len(labels)
+    discounted, alive = _future(population, terms)
+    spend = mean_spend(population)
+    worth = terms.margin * spend * (1.0 + discounted) - terms.service_cost * alive
+    costs = np.array([np.nan if (cac := spec.cac_of(label)) is None else cac for label in labels])
+    times, coins = np.empty((groups, population.draws.size)), float(population.family.coins(0))
+    payback_times(
+        population.purchase, terms.margin * spend, costs, coins, terms.as_tuple(), times
+    )  # fmt: skip
+    columns: dict[str, object] = {"group": list(labels)}
+    columns |= _interval("ltv_new", worth) | {"cac": costs}
+    ratio = worth / costs[:, None]
+    columns |= _interval("ratio", ratio)
+    columns["p_ratio_above_target"] = _share(ratio, spec.target_ratio)
+    middle, low, high = (np.quantile(times, q, axis=1, method="lower") for q in (0.5, 0.05, 0.95))
+    columns |= {"payback": middle, "payback_p05": low, "payback_p95": high}
+    columns["p_pays_back"] = np.where(
+        np.isnan(times).any(axis=1), np.nan, (times <= terms.horizon).mean(axis=1)
+    )
+    mean = worth.mean(axis=1)
+    columns |= {"max_cac": mean, "max_cac_at_target": mean / spec.target_ratio}
+    columns["next_unit"] = mean / (costs * spec.next_costs) - 1.0
+    array = xr.DataArray(worth, dims=(GROUP, DRAW), coords={GROUP: list(labels)}, name="ltv_new")
+    return Acquisition(pd.DataFrame(columns), array)
+
+
+def mean_spend(population: Population) -> Floats:
+    """Return ζ = p v/(q − 1) of new customers, shape (group, draw); NaN for a group with any q <= 1."""
+    p, q, v = population.spend
+    finite = (q > 1.0).all(axis=1, keepdims=True)
+    mean: Floats = np.where(finite, p * v / np.where(q > 1.0, q - 1.0, np.nan), np.nan)
+    return mean
+
+
+def infinite_groups(population: Population) -> list[str]:
+    """Return the groups in which mean spend is infinite in some draw, so that their money is missing."""
+    spend = mean_spend(population)
+    return [label or "all" for at, label in enumerate(population.labels) if np.isnan(spend[at]).any()]
+
+
+def next_unit_of_money(found: Acquisition, shadow_price: float) -> pd.DataFrame:
+    """Return what one more unit of money brings, net of itself, in retention and in each group's acquisition.
+
+    Parameters
+    ----------
+    found : Acquisition
+    shadow_price : float
+        Of the retention budget: net value gained per unit of budget added, the cost already taken off.
+
+    Returns
+    -------
+    DataFrame
+        ``use`` ("retention", "acquisition: <group>") and ``next_unit``, best first; groups without a cost or
+        with infinite mean spend last. The prices are marginal: they hold for small shifts of money.
+    """
+    uses = ["retention", *(f"acquisition: {group}" for group in found.table["group"])]
+    table = pd.DataFrame({"use": uses, "next_unit": [shadow_price, *found.table["next_unit"]]})
+    return table.sort_values("next_unit", ascending=False, na_position="last", ignore_index=True)
+
+
+def _future(population: Population, terms: Terms) -> tuple[Floats, Floats]:
+    """Return expected discounted purchases and time alive of new customers, shape (group, draw)."""
+    groups, draws = len(population.labels), population.draws.size
+    cells = np.zeros((4, groups))
+    cells[1] = population.family.coins(0)
+    discounted, alive = np.empty((groups, draws)), np.empty((groups, draws))
+    means, waits = np.empty((5, groups)), np.empty(groups)
+    closed_forms(
+        cells, np.arange(groups, dtype=np.int32), population.purchase, terms.horizon, terms.discount,
+        terms.horizon, terms.horizon, means, discounted, alive, waits,
+    )  # fmt: skip
+    return discounted, alive
+
+
+def _interval(name: str, values: Floats) -> dict[str, Floats]:
+    low, high = np.quantile(values, [0.05, 0.95], axis=1)
+    return {name: values.mean(axis=1), f"{name}_p05": low, f"{name}_p95": high}
+
+
+def _share(values: Floats, limit: float) -> Floats:
+    return np.where(np.isnan(values).any(axis=1), np.nan, (values > limit).mean(axis=1))

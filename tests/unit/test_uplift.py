@@ -1,0 +1,294 @@
+"""Effects from an experiment: what is counted, what is refused, what is recovered."""
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytest
+
+import bayesltv as ltv
+from bayesltv.data.experiment import make_experiment
+from bayesltv.decisions.uplift import OTHER, cells_of, effect_draws, uplift_table
+from bayesltv.errors import CheckFailed, DataError
+from bayesltv.fitting.uplift import uplift_density
+from bayesltv.model.uplift import build_uplift_model, make_uplift_problem
+
+ARMS = ("control", "mail", "coupon")
+TRUE = {"mail": (0.35, 0.0), "coupon": (0.0, -0.2)}
+"""Mean over cells of the log multipliers of rate and spend."""
+
+
+def simulated(cells=16, per_arm=500, *, seed=77, spread=0.15):
+    """A test drawn from Poisson processes seen through a window of one unit, and its true effects."""
+    rng = np.random.default_rng(seed)
+    base, spend = np.log(0.12) + 0.5 * rng.standard_normal(cells), 3 + 0.3 * rng.standard_normal(cells)
+    frames, effects = [], np.zeros((cells, 2))
+    for c in range(cells):
+        for arm in ARMS:
+            rate, more = TRUE.get(arm, (0.0, 0.0))
+            log_rate, log_spend = base[c], spend[c]
+            if arm != "control":
+                log_rate, log_spend = log_rate + rate + spread * rng.standard_normal(), log_spend + more
+            bought = rng.poisson(np.exp(log_rate), per_arm) > 0
+            amounts = np.where(bought, rng.lognormal(log_spend, 0.7, per_arm), 0.0)
+            frames.append(pd.DataFrame({"cell": f"c{c:02d}", "arm": arm, "spend": amounts}))
+            means = -np.expm1(-np.exp(log_rate)) * np.exp(log_spend + 0.245)
+            if arm == "control":
+                nothing = means
+            else:
+                effects[c, ARMS.index(arm) - 1] = means - nothing
+    frame = pd.concat(frames, ignore_index=True)
+    frame.insert(0, "customer_id", [f"k{i}" for i in range(len(frame))])
+    return frame.sample(frac=1.0, random_state=1).reset_index(drop=True), effects
+
+
+FRAME, EFFECTS = simulated()
+
+
+@pytest.fixture(scope="module")
+def uplift(once):
+    def made():
+        return ltv.fit_uplift(FRAME, cells=["cell"], outcome="spend", randomised=True, seed=5, progress=False)
+
+    return once("uplift", made)
+
+
+# ------------------------------------------------------------------------------------------------ the density
+
+
+@pytest.mark.parametrize(("cells", "outcome"), [(3, "spend"), (1, "spend"), (3, "visit")])
+def test_the_density_made_by_hand_is_that_of_the_pymc_model(cells, outcome):
+    frame, _ = simulated(cells, 40, seed=3)
+    frame = frame.assign(visit=(frame["spend"] > 0).astype(int))
+    experiment, _ = make_experiment(
+        frame, cells=["cell"] if cells > 1 else [], outcome=outcome, arm="arm", control=None, arms=None
+    )
+    density = uplift_density(make_uplift_problem(experiment))
+    model = build_uplift_model(experiment)
+    values = model.continuous_value_vars
+    names = list(density.expand(density.start))
+    outputs = [model.logp(), *model.replace_rvs_by_values([model[name] for name in names])]
+    initial = model.initial_point(0)
+    joined, point = pm.pytensorf.join_nonshared_inputs(
+        point=initial, inputs=values, outputs=outputs, make_inputs_shared=False
+    )
+    check = pm.pytensorf.compile([point], joined, mode="FAST_COMPILE")
+    at, place = {}, 0
+    for value in values:
+        at[value.name] = slice(place, place + initial[value.name].size)
+        place += initial[value.name].size
+    order = np.concatenate([np.arange(place)[at[name]] for name in _layout(values)])
+    rng, found = np.random.default_rng(8), []
+    for _ in range(3):
+        x = density.start + 0.3 * rng.standard_normal(density.size)
+        theirs = np.empty(place)
+        theirs[order] = x
+        logp, *named = check(theirs)
+        for name, mine in density.expand(x).items():
+            np.testing.assert_allclose(mine, named[names.index(name)], rtol=1e-10, atol=1e-12)
+        value, gradient = density(x)
+        found.append(value - float(logp))
+        steps = 1e-6 * np.eye(density.size)
+        slopes = [(density(x + step)[0] - density(x - step)[0]) / 2e-6 for step in steps]
+        np.testing.assert_allclose(gradient, slopes, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(found, found[0], rtol=0, atol=1e-7)  # equal up to a constant
+
+
+PIECES = ("base", "effect", "base_sd_log__", "base_offset_cell", "effect_sd_log__", "effect_offset_cell")
+
+
+def _layout(values):
+    """Names of the model's values in the order of the density's point."""
+    names = [value.name for value in values]
+    wanted = []
+    for part in ("rate", "spend"):
+        for piece in (
+            "base",
+            "effect",
+            "base_sd_log__",
+            "base_offset_cell",
+            "effect_sd_log__",
+            "effect_offset_cell",
+        ):
+            wanted += [f"{part}_{piece}"] if f"{part}_{piece}" in names else []
+    return wanted + (["spend_sigma_log__"] if "spend_sigma_log__" in names else [])
+
+
+# ---------------------------------------------------------------------------------------------- what it finds
+
+
+def test_effects_of_a_simulated_test_are_found(uplift):
+    posterior = uplift["posterior"].to_dataset()
+    for arm in ARMS[1:]:
+        for name, true in zip(("rate", "spend"), TRUE[arm], strict=True):
+            draws = posterior[f"{name}_effect"].sel(treated=arm).values.ravel()
+            assert abs(draws.mean() - true) < 3.5 * draws.std()
+            assert draws.std() < 0.15
+    effect = posterior["effect"].sel(treated=list(ARMS[1:]))
+    draws = effect.transpose("cell", "treated", ...).values.reshape(16, 2, -1)
+    z = (draws.mean(axis=2) - EFFECTS) / draws.std(axis=2)
+    assert np.sqrt(np.mean(z**2)) == pytest.approx(
+        1.0, abs=0.45
+    )  # 32 effects: sd of the root mean square .13
+
+
+def test_shrunk_effects_are_nearer_the_truth_than_raw_ones(uplift):
+    table = uplift_table(uplift)
+    cells = table[table["cell"] != "all"].sort_values(["arm", "cell"])
+    truth = np.concatenate([EFFECTS[:, 1], EFFECTS[:, 0]])  # coupon before mail
+    raw, shrunk = (((cells[name] - truth) ** 2).mean() for name in ("effect_raw", "effect_mean"))
+    assert shrunk < 0.8 * raw
+
+
+def test_the_table_counts_as_pandas_does(uplift):
+    table = uplift_table(uplift).set_index(["cell", "arm"])
+    part = FRAME[FRAME["cell"] == "c03"].groupby("arm")["spend"].agg(["mean", "var", "size"])
+    row = table.loc[("c03", "mail")]
+    assert row["effect_raw"] == pytest.approx(part.loc["mail", "mean"] - part.loc["control", "mean"])
+    errors = part["var"] / part["size"]
+    assert row["effect_raw_se"] == pytest.approx(np.sqrt(errors["mail"] + errors["control"]), rel=1e-9)
+    assert (row["customers"], row["control_customers"]) == (500, 500)
+    means = FRAME.groupby("arm")["spend"].mean()
+    assert table.loc[("all", "mail"), "effect_raw"] == pytest.approx(means["mail"] - means["control"])
+    assert table.loc[("all", "mail"), "p_positive"] > 0.99
+
+
+def test_the_log_of_the_rate_is_what_conversion_of_a_poisson_process_shows(uplift):
+    # 35 % more rate in the truth of "mail"; conversion rises by less
+    draws = effect_draws(uplift, "mail", draws=1000, seed=1)
+    cells = draws["rate"].sel(cell=[c for c in draws["cell"].values if c != OTHER])
+    mean = float(np.log(cells).mean("cell").mean())
+    assert mean == pytest.approx(0.35, abs=0.2)
+    other = np.log(draws["rate"].sel(cell=OTHER).values)
+    assert other.std() > np.log(cells).mean("cell").values.std()  # a cell not seen is known less well
+    assert draws.attrs["effect_source"] == "test"
+
+
+def test_draws_pair_by_index_and_are_thinned_evenly(uplift):
+    whole = effect_draws(uplift, "mail", draws=6000, seed=1)
+    some = effect_draws(uplift, "mail", draws=1500, seed=1)
+    np.testing.assert_array_equal(some["rate"].values, whole["rate"].values[:, ::4])
+    more = effect_draws(uplift, "mail", draws=6100, seed=1)
+    np.testing.assert_array_equal(more["spend"].values[:, 6000:], whole["spend"].values[:, :100])
+    with pytest.raises(DataError, match="no arm 'post': its arms beside the control are coupon, mail"):
+        effect_draws(uplift, "post", draws=10, seed=1)
+
+
+def test_customers_find_their_cell(uplift):
+    customers = pd.DataFrame({"customer_id": ["x", "y", "z"], "cell": ["c02", "unheard of", "c00"]})
+    assert cells_of(uplift, customers).tolist() == [2, 16, 0]
+    with pytest.raises(DataError, match="have no column 'cell'"):
+        cells_of(uplift, customers.drop(columns="cell"))
+
+
+def test_a_fitted_test_is_checked_and_survives_the_disk(uplift):
+    # `uplift` has been saved and loaded
+    assert "rhat" in uplift.attrs["checks"]
+    broken = uplift.copy()
+    broken.attrs = {**uplift.attrs, "checks": uplift.attrs["checks"].replace('"pass"', '"fail"', 1)}
+    with pytest.raises(CheckFailed, match="failed 1 of"):
+        effect_draws(broken, "mail", draws=10, seed=1)
+    with pytest.raises(ltv.StoreError, match="not a fit"):
+        ltv.predict(uplift, FRAME, horizon=1, annual_discount_rate=0, margin=1, seed=1)
+
+
+# -------------------------------------------------------------------------------------------- what is refused
+
+SMALL = pd.DataFrame(
+    {
+        "customer_id": [str(i) for i in range(400)],
+        "arm": ["control", "mail"] * 200,
+        "tier": ["low", "low", "high", "high"] * 100,
+        "spend": [0.0, 0.0, 3.0, 5.0] * 100,
+    }
+)
+
+
+LOST = pd.concat([SMALL.iloc[::2].iloc[:100], SMALL.iloc[1::2]])
+PEEKED = SMALL.assign(tier=SMALL["arm"].map({"control": "low", "mail": "high"}))
+REPEATED = pd.concat([SMALL, SMALL.head(1)])
+
+
+def fitted(frame=SMALL, **arguments):
+    asked = {"cells": ["tier"], "outcome": "spend", "randomised": True, "seed": 1, "progress": False}
+    return ltv.fit_uplift(frame, **(asked | arguments))
+
+
+def changed(column, value, rows):
+    frame = SMALL.copy()
+    frame[column] = frame[column].astype(object)
+    frame.loc[rows, column] = value
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("frame", "arguments", "says"),
+    [
+        (SMALL, {"randomised": None}, "were the arms assigned at random?"),
+        (SMALL[SMALL["arm"] == "control"], {}, "everybody is in arm 'control': the other arm is empty"),
+        (SMALL, {"arms": ["control", "mail", "coupon"]}, "arm 'coupon' is empty"),
+        (SMALL, {"arms": ["control"]}, "200 customers have arm 'mail', which is not among arms"),
+        (SMALL, {"control": "none"}, "control='none': the arms in 'arm' are control, mail"),
+        (SMALL.replace("control", "a"), {}, 'no arm is called "control": the arms in \'arm\' are a, mail'),
+        (SMALL, {"outcome": "spent"}, "no column 'spent'; did you mean 'spend'?"),
+        (SMALL, {"cells": "tier"}, r"must be a list of columns: cells=\['tier'\]"),
+        (SMALL, {"cells": ["spend"]}, "cell column 'spend' was measured after the arms were assigned"),
+        (SMALL, {"cells": ["arm"]}, "cell column 'arm' was measured after"),
+        (SMALL, {"after": ["tier"]}, "cell column 'tier' was measured after"),
+        (SMALL, {"cells": ["customer_id"]}, "is the customer id"),
+        (changed("spend", np.nan, [3, 8]), {}, r"'spend' is missing for 2 of 400 customers \(ids 3, 8\)"),
+        (changed("spend", -1.0, [7]), {}, r"'spend' is negative for 1 of 400 customers \(id 7\)"),
+        (changed("spend", np.inf, [7]), {}, "is infinite for 1 of 400"),
+        (changed("spend", "much", [7]), {}, "must be numbers"),
+        (SMALL.assign(spend=0.0), {}, "is 0 for everybody"),
+        (changed("tier", None, [5]), {}, r"'tier' is missing for 1 of 400 customers \(id 5\)"),
+        (changed("customer_id", "0", [9]), {}, r"1 customers stand in several rows \(id 0\)"),
+        (SMALL.iloc[:0], {}, "has no rows"),
+        (SMALL, {"shares": {"control": 1, "male": 1}}, "must give each of the arms control, mail a share"),
+        (LOST, {}, "sample ratio mismatch: control 100, mail 200"),
+        (SMALL, {"accept_failed": ["rhat"]}, "what can be accepted is balance, sample_ratio"),
+        (PEEKED, {}, "the arms differ in 'tier'"),
+        (SMALL.assign(tier=SMALL["customer_id"]), {}, None),
+    ],
+)  # fmt: skip
+def test_an_experiment_that_cannot_be_used_gets_one_clear_error(frame, arguments, says):
+    if says is None:  # as many cells as customers are allowed up to a limit
+        frame = pd.concat([frame.assign(customer_id=frame["customer_id"] + s) for s in "abc"])
+        frame = frame.assign(tier=frame["customer_id"])
+        says = "1,200 cells .at most 1,000.: cut tier into bands"
+    with pytest.raises(DataError, match=says):
+        fitted(frame, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        (SMALL[["customer_id", "tier"]].iloc[2:], r"2 of 400 customers of the.* have no cell \(ids 0, 1\)"),
+        (
+            pd.concat([SMALL, SMALL.head(1).assign(customer_id="z")])[["customer_id", "tier"]],
+            r"1 of 401 customers with a cell are not in the experiment \(id z\)",
+        ),
+        (SMALL[["customer_id", "spend"]], "column 'spend' stands both in"),
+        (REPEATED[["customer_id", "tier"]], r"1 customers stand in several rows \(id 0\)"),
+    ],
+)  # fmt: skip
+def test_cells_in_a_table_of_their_own_must_have_the_same_ids(cells, says):
+    with pytest.raises(DataError, match=says):
+        fitted(SMALL.drop(columns="tier"), cells=cells)
+
+
+def test_cells_scored_after_the_assignment_are_refused():
+    cells = SMALL[["customer_id", "tier"]].copy()
+    cells.attrs["as_of_date"] = "2024-03-01"
+    with pytest.raises(
+        DataError, match="the cells are of 2024-03-01, after the arms were assigned on 2024-02-01"
+    ):
+        fitted(SMALL.drop(columns="tier"), cells=cells, assigned_on="2024-02-01")
+
+
+def test_cells_from_a_table_are_joined_by_id():
+    cells = SMALL[["customer_id", "tier"]].sample(frac=1.0, random_state=3)
+    asked = {"outcome": "spend", "arm": "arm", "control": None, "arms": None}
+    joined, _ = make_experiment(SMALL.drop(columns="tier"), cells=cells, **asked)
+    direct, _ = make_experiment(SMALL, cells=["tier"], **asked)
+    np.testing.assert_array_equal(joined.customers, direct.customers)
+    np.testing.assert_allclose(joined.total, direct.total)
