@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from bayesltv.data.summary import summarize as summarize
     from bayesltv.decisions.decide import decide as decide
     from bayesltv.decisions.effects import Effects as Effects
+    from bayesltv.decisions.experiments import plan_test as plan_test
     from bayesltv.decisions.plan import Plan as Plan
     from bayesltv.decisions.policy import policy_value as policy_value
+    from bayesltv.decisions.uplift import effects_from_test as effects_from_test
+    from bayesltv.decisions.uplift import uplift_table as uplift_table
     from bayesltv.engines import spark as spark
     from bayesltv.engines.local import ScoreFolder as ScoreFolder
     from bayesltv.engines.local import score_to as score_to
@@ -97,6 +100,7 @@ _HOME = {
     "policy_value": "decisions.policy",
     "Pooling": "spec.pooling",
     "posterior_predictive": "evaluation.posterior_predictive",
+    "plan_test": "decisions.experiments",
     "predict": "prediction.draws",
     "prior_predictive": "evaluation.prior_predictive",
     "PriorSpec": "spec.prior",
@@ -114,9 +118,11 @@ _HOME = {
     "Split": "data.split",
     "split": "data.split",
     "summarize": "data.summary",
+    "effects_from_test": "decisions.uplift",
     "Tier": "spec.tiers",
     "TierSpec": "spec.tiers",
     "to_pymc_marketing": "fitting.lend",
+    "uplift_table": "decisions.uplift",
     "ValueSpec": "spec.decision_spec",
     **dict.fromkeys(
         (

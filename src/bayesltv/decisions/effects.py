@@ -22,7 +22,7 @@ Codes = NDArray[np.int32]
 NEUTRAL = {**dict.fromkeys(EFFECTS, 1.0), "reactivation": 0.0}
 """Value of a parameter that is not stated: no effect; every order in the window redeems."""
 OTHER = "(other)"
-"""Cell of customers whose cell was not in the test, where the test's draws have one."""
+"""Cell of a test for customers whose own cell was not in it."""
 HARMLESS = 0.01
 """A prior that gives harm less than this rules it out for practical purposes."""
 

@@ -1,4 +1,4 @@
-"""What a fitted test says: effects by cell and arm, raw and shrunk, and draws of them for actions."""
+"""What a fitted test says: effects by cell and arm, raw and shrunk, and as actions take them."""
 
 import json
 from collections.abc import Sequence
@@ -8,15 +8,13 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.data.groups import codes_of
+from bayesltv.decisions.effects import OTHER, Effects, Source
 from bayesltv.errors import DataError
 from bayesltv.names import CHAIN, DRAW
 from bayesltv.prediction.gate import require_passed
 from bayesltv.streams import generator
 
 Floats = NDArray[np.float64]
-OTHER = "(other)"
-"""Cell of customers whose cell was not in the test."""
 
 
 def uplift_table(uplift: xr.DataTree) -> pd.DataFrame:
@@ -72,10 +70,10 @@ def uplift_table(uplift: xr.DataTree) -> pd.DataFrame:
     return table.sort_values("cell", key=lambda cell: cell == "all", kind="stable", ignore_index=True)
 
 
-def effect_draws(
+def effects_from_test(
     uplift: xr.DataTree, arm: str, *, draws: int, seed: int, accept_failed: Sequence[str] = ()
-) -> xr.Dataset:
-    """Return draws of an arm's multipliers, which pair with draws of customers by their index.
+) -> Effects:
+    """Return what a test says of an arm, for ``decide(..., effects={"letter": effects_from_test(...)})``.
 
     A short test shows the change of conversion in its window: with conversion 1 − exp(−e^η), the difference
     of η between arms is the log of the multiplier of a purchase rate that customers of a cell share, here
@@ -89,8 +87,9 @@ def effect_draws(
     arm : str
         A treated arm.
     draws : int
-        How many; those of the fit are taken evenly over its chains, and again from the first where more are
-        asked for.
+        As many as the whole posterior of the purchase model has; those of the test are taken evenly over its
+        chains, and again from the first where more are asked for. The two are independent a posteriori, so
+        that draw d of one may go with draw d of the other.
     seed : int
         For customers of a cell that was not in the test: their effects are drawn from the spread over cells.
     accept_failed : sequence of str
@@ -98,9 +97,9 @@ def effect_draws(
 
     Returns
     -------
-    xarray.Dataset
-        ``rate`` and ``spend``, multipliers (1: no effect), dims (cell, draw); the last cell is "(other)".
-        ``attrs``: effect_source, cell columns (JSON list), arm.
+    Effects
+        ``rate`` and ``spend``, multipliers (1: no effect), shape (draw, cell); the last cell is "(other)". Of
+        a test that was not randomised the source is "assumed".
 
     Raises
     ------
@@ -116,51 +115,15 @@ def effect_draws(
         raise DataError(f"the test has no arm {arm!r}: its arms beside the control are {', '.join(treated)}")
     at, rng = treated.index(arm), generator(seed, "uplift", arm)
     chosen = _evenly(posterior.sizes[CHAIN], posterior.sizes[DRAW], draws)
-    variables = {}
-    for name in ("rate", "spend"):
-        known = _log_multiplier(posterior, name)[:, at][:, chosen]
-        variables[name] = (
-            ("cell", DRAW),
-            np.exp(np.vstack([known, _elsewhere(posterior, name, at, rng)[chosen]])),
-        )
-    told = json.loads(uplift.attrs["experiment"])
-    return xr.Dataset(
-        variables,
-        coords={"cell": [*(str(cell) for cell in posterior["cell"].values), OTHER]},
-        attrs={
-            "effect_source": uplift.attrs["effect_source"],
-            "cell_columns": json.dumps(told["cells"]),
-            "arm": arm,
-        },
-    )
-
-
-def cells_of(uplift: xr.DataTree, customers: pd.DataFrame) -> NDArray[np.int64]:
-    """Return where each customer's cell stands in `effect_draws`; the last, "(other)", if not in the test.
-
-    Parameters
-    ----------
-    uplift : DataTree
-    customers : DataFrame
-        With the test's cell columns: a score table.
-
-    Raises
-    ------
-    DataError
-        Where a cell column is missing.
-    """
-    columns = json.loads(uplift.attrs["experiment"])["cells"]
-    missing = [column for column in columns if column not in customers]
-    if missing:
-        raise DataError(
-            f"the test's cells are by {', '.join(columns)}, but the customers have no column {missing[0]!r}: "
-            "join it to them by customer_id"
-        )
-    data = uplift["constant_data"].to_dataset()
-    levels = [[str(level) for level in data[f"cell_{column}"].values] for column in columns]
-    combinations = list(zip(*levels, strict=True)) if columns else [()]
-    codes = codes_of(customers, columns, combinations).astype(np.int64)
-    return np.where(codes < 0, data.sizes["cell"], codes)
+    parts = [name for name in ("rate", "spend") if f"log_{name}" in posterior]
+    columns = tuple(json.loads(uplift.attrs["experiment"])["cells"])
+    values = {}
+    for name in parts:
+        logs = np.vstack([_log_multiplier(posterior, name)[:, at], _elsewhere(posterior, name, at, rng)])
+        values[name] = np.exp(logs[:, chosen].T if columns else logs[0, chosen])
+    source: Source = "test" if uplift.attrs["effect_source"] == "test" else "assumed"
+    labels = (*(str(cell) for cell in posterior["cell"].values), OTHER) if columns else ()
+    return Effects(values, dict.fromkeys(parts, source), labels, columns)
 
 
 def _log_multiplier(posterior: xr.Dataset, name: str) -> Floats:

@@ -1,0 +1,82 @@
+"""What a test is worth, as a figure and as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesltv.decisions.experiments import TestPlan
+from bayesltv.report.style import BLACK, BLUE, GREY, ORANGE, dress, money, money_axis, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plot_test_value(plan: TestPlan, *, currency: str | None = None, ax: Axes | None = None) -> Axes:
+    """Draw the expected value of a test and its net benefit by size, the ceiling and the best size.
+
+    Parameters
+    ----------
+    plan : TestPlan
+    currency : str, optional
+    ax : Axes, optional
+    """
+    ax = new_axes(ax)
+    curve = plan.curve
+    # net benefit falls without limit once most customers are in the test: show it where it is of interest
+    floor = -0.35 * max(plan.evppi, 1e-9)
+    shown = np.where(curve["net_benefit"] >= floor, curve["net_benefit"], np.nan)
+    ax.axhline(0.0, color=GREY, linewidth=0.8)
+    ax.axhline(plan.evppi, color=BLACK, linewidth=1.0, linestyle=(0, (4, 3)))
+    ax.plot(curve["n_per_arm"], curve["evsi"], color=BLUE, linewidth=1.8)
+    ax.plot(curve["n_per_arm"], shown, color=ORANGE, linewidth=1.8)
+    ax.set_xscale("log")
+    ax.set_ylim(floor, 1.16 * max(plan.evppi, 1e-9))
+    left = curve["n_per_arm"].iloc[0]
+    ceiling = f"ceiling: knowing the effect exactly, {money(plan.evppi, currency)}"
+    ax.annotate(ceiling, (left, plan.evppi), xytext=(0, 4), textcoords="offset points", fontsize=9)
+    if plan.is_worthwhile:
+        ax.plot([plan.n_per_arm], [plan.net_benefit], "o", color=ORANGE, markersize=6)
+        told = f"best: {plan.n_per_arm:,} an arm,\n{money(plan.net_benefit, currency)} net"
+        ax.annotate(
+            told, (plan.n_per_arm, plan.net_benefit), xytext=(8, -26), textcoords="offset points", fontsize=9
+        )
+    ax.annotate(
+        "value of the test (EVSI)", _label_point(curve["n_per_arm"], curve["evsi"], 0.5), color=BLUE,
+        xytext=(-6, 4), textcoords="offset points", ha="right", fontsize=9,
+    )  # fmt: skip
+    ax.set_xlabel("customers in each arm")
+    ax.set_ylabel("expected gain over deciding now")
+    money_axis(ax.yaxis, currency)
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    title = "A test pays" if plan.is_worthwhile else "No test pays"
+    subtitle = "orange: net benefit, after what the test costs and what its smaller arm forgoes"
+    return dress(ax, title=title, subtitle=subtitle)
+
+
+def plans_for_terminal(plans: Mapping[str, TestPlan], *, currency: str | None = None) -> Any:  # noqa: ANN401
+    """Return a rich table of test plans, one row per action."""
+    from rich.table import Table
+
+    table = Table(title="Is a test worth it?", title_justify="left")
+    for heading in ("action", "per arm", "weeks", "net benefit", "ceiling (EVPPI)", "Test & Roll", "advice"):
+        table.add_column(heading, justify="left" if heading in ("action", "advice") else "right")
+    for name, plan in plans.items():
+        table.add_row(
+            name,
+            f"{plan.n_per_arm:,}" if plan.is_worthwhile else "–",
+            "–" if plan.weeks is None else f"{plan.weeks:,.1f}",
+            money(plan.net_benefit, currency),
+            money(plan.evppi, currency),
+            f"{plan.test_and_roll:,}",
+            plan.advice,
+        )
+    return table
+
+
+def _label_point(x: Any, y: Any, share: float) -> tuple[float, float]:  # noqa: ANN401
+    """Return the point where a curve first reaches a share of its end."""
+    at = int(np.argmax(np.asarray(y) >= share * float(np.asarray(y)[-1])))
+    return float(np.asarray(x)[at]), float(np.asarray(y)[at])
