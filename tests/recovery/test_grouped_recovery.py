@@ -1,4 +1,8 @@
-"""Known parameters of simulated groups are recovered, pooled over replications, and small groups shrink."""
+"""Known parameters of simulated groups are recovered, pooled over replications, and small groups shrink.
+
+Purchases are a tenth as frequent as CDNOW's and observed ten times as long: at 0.04 a week, purchases that
+fall on one day and become one take 1.5 % off the rate, more than two standard errors of the larger groups.
+"""
 
 import numpy as np
 import pandas as pd
@@ -11,6 +15,7 @@ CHANNELS, REGIONS = 6, 5
 SIZES = np.round(np.geomspace(5, 5000, CHANNELS * REGIONS)).astype(int)
 SHARED = {"r": 0.6, "p": 4.0, "q": 4.0}
 RATE, DROPOUT, CONCENTRATION, TYPICAL = 0.04, 0.15, 4.0, 30.0
+SLOWER = 10
 SD = {"rate": 0.3, "dropout": 0.3, "typical": 0.2}
 FEW = {"chains": 2, "tune": 600, "draws": 600}
 
@@ -22,7 +27,7 @@ def make_world(rng):
     def effects(name):
         return rng.normal(0, SD[name], CHANNELS)[channel] + rng.normal(0, SD[name], REGIONS)[region]
 
-    rate = RATE * np.exp(effects("rate"))
+    rate = RATE / SLOWER * np.exp(effects("rate"))
     odds = DROPOUT / (1 - DROPOUT) * np.exp(effects("dropout"))
     typical = TYPICAL * np.exp(effects("typical"))
     mean = odds / (1 + odds)
@@ -45,8 +50,8 @@ def fit_world(design, seed, **sampler):
         purchase={"r": SHARED["r"]},
         spend={"p": SHARED["p"], "q": SHARED["q"]},
         observation_end="2024-12-31",
-        start="2023-01-01",
-        acquisition_days=180,
+        start="2005-01-01",
+        acquisition_days=180 * SLOWER,
         seed=seed,
     )
     summary = ltv.summarize(log, observation_end="2024-12-31", time_unit="week", groups=["channel", "region"])
@@ -55,7 +60,7 @@ def fit_world(design, seed, **sampler):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 def test_90_percent_intervals_cover_known_parameters_of_30_crossed_groups():
     covered, spread = [], []
     for replication in range(REPLICATIONS):
