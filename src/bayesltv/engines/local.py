@@ -28,7 +28,7 @@ from bayesltv.prediction.score import (
 )
 from bayesltv.prediction.scoring import DRAWS, Scoring, make_scoring, score_rows
 from bayesltv.prediction.thresholds import find_thresholds
-from bayesltv.prediction.totals import labelled, merged
+from bayesltv.prediction.totals import Totals, labelled, merged
 from bayesltv.provenance import processor, versions
 from bayesltv.report.manifest import digest_of, told_of_fit
 from bayesltv.spec.decision_spec import DecisionSpec
@@ -267,19 +267,16 @@ def _scored_part(
     end = resolve_observation_end(checked)
     scored = score_rows(source.scoring, checked, observation_end=end, threads=threads, progress=progress)
     scored.table.attrs.update(attrs)
-    return files.write_part(
-        folder,
-        number,
-        scored.table,
-        files.Record(
-            len(scored.table),
-            count_infinite_means(scored.table),
-            "",
-            scored.groups,
-            scored.tiers,
-            scored.totals,
-        ),
+    there = np.flatnonzero(scored.totals.customers.sum(axis=1))
+    record = files.Record(
+        len(scored.table),
+        count_infinite_means(scored.table),
+        "",
+        tuple(scored.groups[at] for at in there),
+        scored.tiers,
+        Totals(scored.totals.sums[:, there], scored.totals.customers[there], scored.totals.step),
     )
+    return files.write_part(folder, number, scored.table, record)
 
 
 def _totals(records: Sequence[files.Record], scoring: Scoring) -> xr.Dataset:

@@ -67,8 +67,8 @@ class Scorer:
         has_tiers = tiers is not None and self.population.has_spend
         object.__setattr__(self, "tier_names", tiers.names if has_tiers and tiers is not None else ("all",))
 
-    def __call__(self, customers: Customers) -> tuple[Columns, Totals]:
-        """Return the columns and totals of a block."""
+    def __call__(self, customers: Customers) -> tuple[Columns, NDArray[np.int32], Totals]:
+        """Return the columns of a block, the codes of its groups, and the totals of these."""
         expected = self._expectations(customers)
         futures = simulate_futures(self.population, customers, self.terms, seed=self.seed)
         tier = np.zeros(len(customers), dtype=np.int64)
@@ -84,16 +84,17 @@ class Scorer:
             tier = tier_labels(probabilities, tiers)
             columns |= {f"p_tier_{name}": probabilities[:, k] for k, name in enumerate(tiers.names)}
             columns["tier"] = np.asarray(tiers.names, dtype=object)[tier]
+        groups, code = np.unique(customers.group, return_inverse=True)
         totals = add_up(
             futures.purchases,
             futures.spend,
             futures.value,
-            customers.group,
+            code.astype(np.int32),
             tier,
-            shape=(len(self.population.labels), len(self.tier_names)),
+            shape=(groups.size, len(self.tier_names)),
             step=self.step,
         )
-        return columns, totals
+        return columns, groups, totals
 
     def empty_totals(self) -> Totals:
         """Return the totals of no customers."""
@@ -290,9 +291,10 @@ def _walked(
     """Return the columns of all customers in their order, and their totals."""
     ordered, order = in_order_of_history(people)
     totals, parts = scorer.empty_totals(), []
-    for columns, part in walk(ordered, scorer, block=block, threads=threads):
+    for columns, groups, part in walk(ordered, scorer, block=block, threads=threads):
         parts.append(columns)
-        totals = totals + part
+        totals.sums[:, groups] += part.sums
+        totals.customers[groups] += part.customers
         if progress is not None:
             progress(int(part.customers.sum()))
     parts = parts or [scorer(people)[0]]
