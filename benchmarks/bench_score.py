@@ -9,7 +9,7 @@ is the cheapest thing it offers about the future.
 What would make it rigged: counting threads for one and not for the other (CPU seconds are shown beside the
 wall's); leaving out reading, validating and writing, which are in ours and not in the peer's; customers who
 all have the same history, where sharing work between equal histories would be free (here a million have
-about 270,000 histories at daily resolution); a peer at a size where it swaps; dividing memory by different
+about 190,000 histories at daily resolution); a peer at a size where it swaps; dividing memory by different
 draws. Compiling is not counted for either: a first call on 50 customers, thrown away, does it. Memory is the
 peak of the whole process, imports included; a process that only imports is the first row.
 """

@@ -1,7 +1,7 @@
 """Simulated customers by the million, and a posterior to score them with, made without sampling.
 
 Purchases and spend are drawn at CDNOW's maximum likelihood (Fader, Hardie & Lee 2005), with first purchases
-over 180 days and observation for a year, at daily resolution: a million customers are about 270,000 cells.
+over 180 days and observation for a year, at daily resolution: a million customers are about 190,000 cells.
 """
 
 import json
