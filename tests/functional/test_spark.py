@@ -15,7 +15,8 @@ pytestmark = pytest.mark.skipif(
     shutil.which("java") is None and "JAVA_HOME" not in os.environ, reason="Spark needs Java 17 or newer"
 )
 
-BLOCKER = '''
+DECISION = ltv.load_decision("retention")
+BLOCKER = """
 import os, sys
 from importlib import metadata
 
@@ -33,7 +34,7 @@ if "TEST_ABSENT" in os.environ:
     def absent(name):
         raise metadata.PackageNotFoundError(name)
     metadata.version = absent
-'''
+"""
 NOT_ON_WORKERS = (
     "pymc pymc_extras pymc_marketing pytensor nutpie arviz arviz_base arviz_stats arviz_plots lifetimes "
     "duckdb narwhals polars matplotlib typer rich h5netcdf"
@@ -91,13 +92,8 @@ def _quiet():
 
 
 @pytest.fixture(scope="module")
-def fit(once, cdnow):
-    def made():
-        spec = ltv.load_spec("by_group")
-        sampler = {"chains": 2, "tune": 300, "draws": 100}
-        return ltv.fit(cdnow, spec, seed=3, sampler=sampler, progress=False)
-
-    return once("spark_by_group", made)
+def fit(grouped_fit):
+    return grouped_fit
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +103,6 @@ def local_scores(fit, cdnow):
 
 def failed(fit):
     return [result.name for result in ltv.check(fit).results if result.status == "fail"]
-
-
-DECISION = ltv.load_decision("retention")
 
 
 def frame_of(spark, frame, partitions):
@@ -163,9 +156,7 @@ def test_cdnow_is_summarized_as_locally(spark, cdnow_log, cdnow):
     "options",
     [
         {"groups": ["channel"]},
-        {"refunds": "drop", "time_unit": "day"},
-        {"acquired_from": "2024-01-04", "repeat_days": False},
-        {"monetary_value_col": None},
+        {"refunds": "drop", "time_unit": "day", "acquired_from": "2024-01-04", "repeat_days": False},
     ],
     ids=str,
 )
@@ -179,12 +170,12 @@ def test_a_nasty_log_is_summarized_as_locally(spark, options):
 def test_what_is_wrong_with_a_log_is_said_with_ids(spark):
     log = nasty_log()
     wrong = log.assign(amount=log["amount"].where(log["customer_id"] != "7"))
-    with pytest.raises(ltv.DataError, match="'amount' is missing or unreadable in 1 of 23 rows .id 7."):
+    with pytest.raises(ltv.DataError, match=r"'amount' is missing or unreadable in 1 of 23 rows \(id 7\)"):
         ltv.spark.summarize(frame_of(spark, wrong, 2))
-    with pytest.raises(ltv.DataError, match="8 rows have a negative|6 rows have a negative|rows have a neg"):
+    with pytest.raises(ltv.DataError, match="5 rows have a negative amount"):
         ltv.spark.summarize(frame_of(spark, log, 2), refunds="error")
     two = pd.concat([log, log[:1].assign(channel="fax")])
-    with pytest.raises(ltv.DataError, match="more than one value .*007"):
+    with pytest.raises(ltv.DataError, match=r"more than one value .*\(id 007\)"):
         ltv.spark.summarize(frame_of(spark, two, 2), groups=["channel"])
 
 
@@ -225,7 +216,6 @@ def test_nobody_is_scored_as_an_empty_table_with_the_right_columns(spark, fit, c
     [
         ("TEST_VERSION", "0.0.1", "bayesltv 0.0.1 is installed, the driver has"),
         ("TEST_ABSENT", "1", "is not installed"),
-        ("TEST_BLOCKED", "xarray", "cannot be imported: xarray is blocked"),
     ],
 )
 def test_a_worker_that_cannot_is_an_engine_error_that_says_so(
@@ -239,5 +229,5 @@ def test_a_worker_that_cannot_is_an_engine_error_that_says_so(
 
 
 def test_another_frame_than_sparks_is_refused():
-    with pytest.raises(ltv.DataError, match="use ltv.summarize"):
+    with pytest.raises(ltv.DataError, match=r"use ltv\.summarize"):
         ltv.spark.summarize(nasty_log())

@@ -176,7 +176,7 @@ def explained(path: Path | None) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        if path is None:
+        if path is None or isinstance(error, duckdb.OutOfMemoryException):
             raise
         raise _file_error(path, error) from None
 
