@@ -1,9 +1,11 @@
 """Spark against the local engine, on a real session: what differs is only who walks the rows."""
 
 import os
+import re
 import shutil
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 DECISION = ltv.load_decision("retention")
+GUIDE = Path(__file__).parents[2] / "docs" / "spark.md"
 BLOCKER = """
 import os, sys
 from importlib import metadata
@@ -189,13 +192,23 @@ def test_scores_are_those_of_the_local_engine_to_the_byte(spark, fit, cdnow, loc
     assert totals.identical(local_scores.totals)
 
 
-def test_from_log_to_scores_without_leaving_spark(spark, fit, cdnow_log, local_scores, tmp_path):
-    log = frame_of(spark, cdnow_log, 4)
-    summary = ltv.spark.summarize(log, observation_end="1997-09-30", groups=["cohort"])
-    summary.write.parquet(str(tmp_path / "summary"))
-    back = spark.read.parquet(str(tmp_path / "summary"))  # unit and last day come along
-    made = ltv.spark.score(back, fit, DECISION, seed=5, draws=50, accept_failed=failed(fit))
-    assert_same(collected(made, local_scores), pd.DataFrame(local_scores))
+def test_the_example_of_the_documentation_gives_the_local_scores(
+    spark, fit, cdnow, cdnow_log, tmp_path, monkeypatch
+):
+    (example,) = re.findall(
+        r"^```python\n(.*?)^```", GUIDE.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE
+    )
+    monkeypatch.chdir(tmp_path)
+    cdnow_log.to_parquet("log.parquet")
+    ltv.save(fit, "fit.nc")
+    made = {"spark": spark}
+    example = example.replace('"log.parquet"', f'"{tmp_path}/log.parquet"')  # the JVM has its own directory
+    for name in ("summary", "scores"):
+        example = example.replace(f'parquet("{name}")', f'parquet("{tmp_path}/{name}")')
+    exec(compile(example, str(GUIDE), "exec"), made)
+    local = ltv.score(fit, cdnow, DECISION, seed=1)
+    assert_same(collected(spark.read.parquet(f"{tmp_path}/scores"), local), pd.DataFrame(local))
+    assert made["totals"].identical(local.totals)
 
 
 def test_a_summary_that_says_no_unit_is_refused_before_any_work(spark, fit, cdnow):

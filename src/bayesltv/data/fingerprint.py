@@ -94,7 +94,7 @@ def text_hashes(texts: pa.LargeStringArray) -> NDArray[np.uint64]:
 
 def added(prints: Iterable[str]) -> str:
     """Return the fingerprint of a summary from those of its parts, in any order."""
-    return f"{sum(int(each, 16) for each in prints) % 2**64:016x}"
+    return written(sum(int(each, 16) for each in prints))
 
 
 def _bits(values: NDArray[np.float64]) -> NDArray[np.uint64]:

@@ -53,11 +53,15 @@ def require_workers(spark: SparkSession) -> None:
     Raises
     ------
     EngineError
-        Where the package cannot be imported there, or is of another version.
+        Where the package cannot be imported there, or is of another version; for Spark Connect.
     """
     import pyarrow as pa
+    from pyspark.errors import PySparkException
 
-    count = _PROBES * spark.sparkContext.defaultParallelism
+    try:
+        count = _PROBES * spark.sparkContext.defaultParallelism
+    except PySparkException as error:
+        raise EngineError("Spark Connect has no broadcast: use a classic session (SparkSession)") from error
     probe = spark.range(0, count, 1, count)
     with explained():
         mapped(probe, "answer", pa.schema([("id", pa.int64())])).count()
