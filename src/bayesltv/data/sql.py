@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bayesltv.errors import DataError, StoreError
+from bayesltv.processors import available_processors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,7 +34,7 @@ def connect(
         Text with a unit ("2GB"); past it the engine spills to a temporary folder, which is removed at the
         end. Default: most of the machine's memory.
     threads : int, optional
-        Default: all cores.
+        Default: the processors that this process may use.
 
     Raises
     ------
@@ -52,10 +53,9 @@ def connect(
         if not _SIZE.fullmatch(memory_limit.strip()):
             raise DataError(f'memory_limit={memory_limit!r} is no size: write it like "2GB" or "500MB"')
         config["memory_limit"] = memory_limit.strip()
-    if threads is not None:
-        if threads < 1:
-            raise DataError(f"threads={threads} must be at least 1")
-        config["threads"] = threads
+    if threads is not None and threads < 1:
+        raise DataError(f"threads={threads} must be at least 1")
+    config["threads"] = threads or available_processors()
     with tempfile.TemporaryDirectory(prefix="bayesltv-", ignore_cleanup_errors=True) as folder:
         connection = duckdb.connect(":memory:", config={**config, "temp_directory": folder})
         try:

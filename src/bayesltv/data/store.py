@@ -98,7 +98,7 @@ def _pandas_metadata(schema: pa.Schema, attributes: dict[str, Any]) -> str:
     import pyarrow as pa
 
     frame = as_frame(schema.empty_table()).iloc[:0]
-    frame.attrs = {**attributes}
+    frame.attrs.update(attributes)
     metadata: dict[bytes, bytes] = pa.Schema.from_pandas(frame, preserve_index=False).metadata
     return metadata[b"pandas"].decode()
 

@@ -80,7 +80,7 @@ def summarize(
         What the engine that reads and sorts the log may hold in memory ("2GB"); past it, it spills to a
         temporary folder. The summary itself must fit into memory; `bayesltv summarize` writes it in parts.
     threads : int, optional
-        Default: all cores.
+        Default: the processors that this process may use.
 
     Returns
     -------
@@ -135,5 +135,5 @@ def summarize(
     parts: list[pd.DataFrame] = []
     attributes = walk_summary(log, request, lambda part: parts.append(as_frame(part)))
     summary = pd.concat(parts, ignore_index=True)
-    summary.attrs = {**attributes}
+    summary.attrs.update(attributes)
     return summary

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bayesltv import names
 from bayesltv.data import sql
@@ -17,6 +17,7 @@ from bayesltv.data.attributes import attribute_select
 from bayesltv.data.fingerprint import HASHED, hash_sum, written
 from bayesltv.data.histories import Histories, summary_rows, walk_histories
 from bayesltv.data.oddities import (
+    Tally,
     empty_tally,
     warn_midlife,
     warn_nobody_repeats,
@@ -27,6 +28,7 @@ from bayesltv.data.refunds import DAYS, PURCHASES, RefundReport, make_purchases
 from bayesltv.data.request import Late, Request
 from bayesltv.data.transactions import ROWS, read_rows
 from bayesltv.errors import DataError
+from bayesltv.processors import available_processors
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,6 +46,17 @@ class _Part:
     histories: Histories
     earlier: int
     hashes: int
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is known of all parts: to warn of, and for the attributes."""
+
+    tally: Tally
+    hashes: int
+    earlier: int
+    repeaters: int
+    first_days: NDArray[np.int32]
 
 
 def walk_summary(log: object, request: Request, take: Callable[[pa.Table], None]) -> dict[str, Any]:
@@ -65,39 +78,44 @@ def walk_summary(log: object, request: Request, take: Callable[[pa.Table], None]
         )
         end, cut = _window(connection, request.observation_end, request.late)
         report = make_purchases(connection, rows=ROWS, policy=request.refunds, last_day=end.isoformat())
-        tally, hashes, earlier, repeaters, first_days = empty_tally(), 0, 0, 0, []
-        for part in _parts(connection, request, end):
-            take(part.rows)
-            tally = tally + part.histories
-            hashes += part.hashes
-            earlier += part.earlier
-            repeaters += int((part.histories.frequency > 0).sum())
-            first_days.append(part.histories.first_day.astype(np.int32))
-        known = np.concatenate([np.zeros(0, np.int32), *first_days])
-        _require_customers(known.size, earlier, request)
+        seen = _seen(_parts(connection, request, end), take)
+        _require_customers(seen, request)
         if request.has_amounts:
             warn_oddities(
                 connection,
-                tally,
+                seen.tally,
                 rows=ROWS,
                 days=DAYS,
                 has_orders=columns.order_id is not None,
                 last_day=end.isoformat(),
             )
     if request.acquired_from is None:
-        warn_midlife(known.astype(np.int64))
+        warn_midlife(seen.first_days.astype(np.int64))
     if report.unmatched_rows:
         warn_refunds_without_purchase(report.unmatched_rows, report.unmatched_amount)
-    if not repeaters:
-        warn_nobody_repeats(known.size)
+    if not seen.repeaters:
+        warn_nobody_repeats(seen.first_days.size)
     return {
         names.TIME_UNIT: request.time_unit,
         names.OBSERVATION_END: end.isoformat(),
         names.CURRENCY: request.currency,
         names.GROUPS: list(columns.groups),
-        names.SET_ASIDE: _set_aside(cut, report, earlier),
-        names.FINGERPRINT: written(hashes),
+        names.SET_ASIDE: _set_aside(cut, report, seen.earlier),
+        names.FINGERPRINT: written(seen.hashes),
     }
+
+
+def _seen(parts: Iterable[_Part], take: Callable[[pa.Table], None]) -> _Seen:
+    """Hand on the rows of each part, and return what was seen."""
+    tally, hashes, earlier, repeaters, first_days = empty_tally(), 0, 0, 0, [np.zeros(0, np.int32)]
+    for part in parts:
+        take(part.rows)
+        tally = tally + part.histories
+        hashes += part.hashes
+        earlier += part.earlier
+        repeaters += int((part.histories.frequency > 0).sum())
+        first_days.append(part.histories.first_day.astype(np.int32))
+    return _Seen(tally, hashes, earlier, repeaters, np.concatenate(first_days))
 
 
 def as_frame(part: pa.Table) -> pd.DataFrame:
@@ -123,7 +141,7 @@ def _parts(connection: duckdb.DuckDBPyConnection, request: Request, end: dt.date
     mark = ", mark" if request.has_amounts else ""
     query = f"SELECT customer_id, day, amount{mark} FROM {PURCHASES} ORDER BY customer_id, day"
     batches = connection.sql(query).to_arrow_reader(_BATCH)
-    threads = request.threads or len(os.sched_getaffinity(0))
+    threads = request.threads or available_processors()
     for part in walk_histories(batches, work, threads=threads):
         yield part if extra is None else _joined(part, extra)
 
@@ -181,8 +199,6 @@ def _attribute_rows(connection: duckdb.DuckDBPyConnection, request: Request, end
 
 
 def _joined(part: _Part, extra: _Ahead) -> _Part:
-    from dataclasses import replace
-
     rows = part.rows
     beside = extra.take(rows.num_rows) if rows.num_rows else None
     if beside is None:
@@ -222,13 +238,13 @@ def _window(
     return observation_end, cut
 
 
-def _require_customers(count: int, earlier: int, request: Request) -> None:
-    if count:
+def _require_customers(seen: _Seen, request: Request) -> None:
+    if seen.first_days.size:
         return
-    if not earlier:
+    if not seen.earlier:
         raise DataError("no purchase is left: every amount is a refund, or was netted to zero by one")
     raise DataError(
-        f"acquired_from={request.acquired_from} leaves none of {earlier:,} customers: is it before "
+        f"acquired_from={request.acquired_from} leaves none of {seen.earlier:,} customers: is it before "
         "observation_end?"
     )
 

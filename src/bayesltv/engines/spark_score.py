@@ -192,7 +192,7 @@ def _prepared(
     chosen = [*_NEEDED, *(c for c in _OPTIONAL if c in frame.columns), *groups]
     kept, frame = attributes_of(frame), _with_text(frame.select(*chosen), (names.CUSTOMER_ID, *groups))
     nobody = _nobody(frame)
-    nobody.attrs = kept
+    nobody.attrs.update(kept)
     checked = match_summary(scoring.posterior, nobody, time_unit=time_unit, allow_empty=True)
     end = resolve_observation_end(checked, observation_end)
     require_workers(frame.sparkSession)
@@ -227,7 +227,8 @@ def _added(rows: pd.DataFrame, groups: Sequence[str], job: _Job) -> Totals:
     tiers, draws = job.empty.tiers, job.scoring.population.draws.size
     sums = np.zeros((3, len(groups), len(tiers), draws), dtype=np.int64)
     customers = np.zeros((len(groups), len(tiers)), dtype=np.int64)
-    g, k = pd.Index(groups).get_indexer(rows[names.GROUP]), pd.Index(tiers).get_indexer(rows["tier"])
+    g = pd.Index(groups).get_indexer(pd.Index(rows[names.GROUP]))
+    k = pd.Index(tiers).get_indexer(pd.Index(rows["tier"]))
     for at, name in enumerate(QUANTITIES):
         sums[at, g, k, rows[names.DRAW]] = rows[name]
     customers[g, k] = rows["customers"]
