@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow check floors format lock notebooks bench bench-quick figures clean
+.PHONY: help setup demo test test-fast test-slow check floors format lock notebooks bench bench-quick figures calibration clean
 
 READY := .venv/.ready
 BIN := .venv/bin
@@ -63,9 +63,13 @@ bench-quick: $(READY) ## Run a small version of every benchmark
 figures: demo ## Renew the README's pictures from the demo's
 	cp $(DEMO_DIR)/figures/{ltv_intervals,tracking_cumulative}.png docs/figures/
 
+calibration: $(READY) ## Calibrate by simulation and renew docs/calibration.md (20 min; ranks are kept in .calibration)
+	SBC_RANKS=.calibration $(TEST_ENV) $(BIN)/pytest -n 0 -m slow tests/recovery/test_sbc.py
+	$(TEST_ENV) $(BIN)/python tests/sbc_report.py .calibration
+
 lock: ## Resolve constraints.txt, keeping pins that still fit (LOCK_ARGS=--upgrade: none)
 	.ci/setup lock $(LOCK_ARGS)
 
 clean: ## Remove everything that make and the tests have made
-	rm -rf .venv .uv $(DEMO_DIR) build dist .hypothesis .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .uv .calibration $(DEMO_DIR) build dist .hypothesis .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

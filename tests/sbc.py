@@ -340,3 +340,12 @@ def calibrate(world, replications, *, planted=0):
 def verdict(table):
     """Return each quantity's probability to stray this far where all is right, smallest first."""
     return pd.Series({name: p_uniform(table[name].to_numpy()) for name in table}).sort_values()
+
+
+JOINT = 0.001
+"""Probability that anything strays in any world though all is right."""
+
+
+def bound(table):
+    """Return what a quantity's probability must not fall below: all of them share JOINT (Bonferroni)."""
+    return JOINT / len(WORLDS) / len(table.columns)

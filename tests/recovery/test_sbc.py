@@ -18,8 +18,6 @@ import sbc
 from helpers import point_fit
 from uniformity import p_uniform, ranked
 
-JOINT = 0.001
-"""Probability that anything here strays though all is right."""
 REPLICATIONS, PLANTED = 200, 40
 
 # ---- the latent sampler, parameters known: each customer is a replication
@@ -48,13 +46,13 @@ def ranks_given_parameters(family, *, plant=None):
 @pytest.mark.parametrize("family", ["bg_nbd", "mbg_nbd"])
 def test_latents_and_futures_rank_uniformly_given_the_parameters(family):
     strayed = {name: p_uniform(numbers) for name, numbers in ranks_given_parameters(family).items()}
-    assert min(strayed.values()) > JOINT / 2 / len(strayed), strayed
+    assert min(strayed.values()) > sbc.JOINT / 2 / len(strayed), strayed
 
 
 @pytest.mark.parametrize("family", ["bg_nbd", "mbg_nbd"])
 def test_a_wrong_rate_of_customers_who_left_is_found_given_the_parameters(family):
     ranks = ranks_given_parameters(family, plant=sbc.dead_rate_over_T)
-    assert p_uniform(ranks["rate"]) < JOINT / 2 / len(ranks)
+    assert p_uniform(ranks["rate"]) < sbc.JOINT / 2 / len(ranks)
 
 
 # ---- everything
@@ -75,18 +73,13 @@ def ranks(request):
     return tables
 
 
-def level(table):
-    """Return what a quantity's probability may not fall below."""
-    return JOINT / len(sbc.WORLDS) / len(table.columns)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_the_truth_ranks_uniformly_among_posterior_draws(ranks):
     table = ranks["right"]
     assert len(table) == REPLICATIONS
     strayed = sbc.verdict(table)
-    assert strayed.iloc[0] > level(table), strayed.head()
+    assert strayed.iloc[0] > sbc.bound(table), strayed.head()
 
 
 @pytest.mark.slow
@@ -95,8 +88,8 @@ def test_the_truth_ranks_uniformly_among_posterior_draws(ranks):
 def test_a_planted_error_is_found_with_fewer_replications(ranks, error):
     table = ranks[error]
     assert len(table) == PLANTED
-    assert sbc.verdict(ranks["right"].head(PLANTED)).iloc[0] > level(table)
-    assert sbc.verdict(table).iloc[0] < level(table)
+    assert sbc.verdict(ranks["right"].head(PLANTED)).iloc[0] > sbc.bound(table)
+    assert sbc.verdict(table).iloc[0] < sbc.bound(table)
 
 
 def test_the_worlds_to_calibrate_are_pooled_and_grouped_in_both_families():
