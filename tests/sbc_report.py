@@ -50,7 +50,7 @@ def draw(ranks):
         draw_panel(ax, world, tables)
     lines = [plt.Line2D([], [], color=color) for color in (GREY, BLUE, ORANGE)]
     labels = ["a quantity", "band, 99.9 % for all together", "farthest off with a planted error"]
-    figure.legend(lines, labels, loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(lines, labels, loc="outside upper center", ncols=3, frameon=False)
     figure.supxlabel("rank of the truth among posterior draws (0 below all, 1 above all)")
     figure.supylabel("share of replications with a lower rank, less the rank")
     return figure
