@@ -14,8 +14,8 @@ are not left out.
 import numpy as np
 
 import common
-import rivals
 import holdouts
+import rivals
 from bayesltv.evaluation.ranking import normalised_gini
 
 RESAMPLES = 400

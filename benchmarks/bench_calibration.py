@@ -14,8 +14,8 @@ leaving out totals, which all of these models miss where a shock is shared by al
 import numpy as np
 
 import common
-import rivals
 import holdouts
+import rivals
 from bayesltv.evaluation import rules
 
 RESAMPLES = 1000

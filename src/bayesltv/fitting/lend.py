@@ -26,8 +26,8 @@ def to_pymc_marketing(
 ) -> tuple[Any, Any | None]:
     """Return a pooled fit as fitted models of pymc-marketing: (purchase model, spend model or None).
 
-    Their ``expected_*`` methods then speak from this posterior, and agree with this package up to rounding. The
-    priors that they state were not used. Spend is conditioned on the positive repeat amounts, as here, so
+    Their ``expected_*`` methods then speak from this posterior, and agree with this package up to rounding.
+    The priors that they state were not used. Spend is conditioned on the positive repeat amounts, as here, so
     that ``frequency`` in the spend model's data is their number.
 
     Parameters
