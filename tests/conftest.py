@@ -58,6 +58,13 @@ def pooled_fit(cdnow, once) -> xr.DataTree:
 
 
 @pytest.fixture(scope="session")
+def laplace_fit(cdnow, once) -> xr.DataTree:
+    """The pooled model without chains: seconds, for what needs many right draws and no sampler."""
+    spec = ltv.load_spec("pooled")
+    return once("laplace", lambda: ltv.fit(cdnow, spec, seed=20240501, method="laplace", progress=False))
+
+
+@pytest.fixture(scope="session")
 def grouped_fit(cdnow, once) -> xr.DataTree:
     return once("grouped", lambda: ltv.fit(cdnow, ltv.load_spec("by_group"), seed=20240501, progress=False))
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport as CheckReport
     from bayesltv.checks.result import CheckResult as CheckResult
     from bayesltv.checks.run import check as check
+    from bayesltv.comparison.backtest import Backtest as Backtest
+    from bayesltv.comparison.backtest import backtest as backtest
     from bayesltv.comparison.compare import compare as compare
     from bayesltv.data.adopt import as_summary as as_summary
     from bayesltv.data.datasets import load_cdnow as load_cdnow
@@ -73,6 +75,8 @@ _HOME = {
     "ActionSpec": "spec.actions",
     "as_summary": "data.adopt",
     "BudgetSpec": "spec.budget",
+    "Backtest": "comparison.backtest",
+    "backtest": "comparison.backtest",
     "build_model": "model.build",
     "check": "checks.run",
     "CheckReport": "checks.result",

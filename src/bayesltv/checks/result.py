@@ -132,7 +132,7 @@ class CheckReport:
                 Text(result.status, style=_COLOURS[result.status]),
                 _number(result.value),
                 _number(result.threshold),
-                said,
+                Text(said),
             )
         return table
 

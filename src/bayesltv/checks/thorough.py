@@ -25,6 +25,10 @@ LEAST_EXPECTED = 5.0
 """Expected purchases of a week below which it is left out."""
 RARE = 0.005
 """Share of replicas with as large a figure, below which it is none of chance."""
+FAR = 4.5
+"""Standard deviations of replicas from which one of some thirty statistics is worth a look."""
+_TAILS = 3.29
+"""Standard deviations of a normal between its 5 and 95 % quantiles."""
 OUTLIERS = 0.01
 """Share of customers with unreliable leave-one-out that may be."""
 
@@ -95,20 +99,18 @@ def replicated_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> Chec
         return CheckResult(name, "not applicable", None, None, "needs the summary")
     unit = read_posterior(fit).time_unit
     found = posterior_predictive(fit, summary, seed=SEED, draws=DRAWS, time_unit=unit)
-    p = found.table["p_value"]
-    far = np.minimum(p, 1 - p)
-    worst = found.table.iloc[int(far.argmin())]
-    threshold = RARE / len(found.table) * 5
-    strange = bool(far.min() <= threshold)
-    where = (
-        f"{worst['statistic']} ({worst['label']}): {worst['observed']:.4g}, replicas {worst['predicted']:.4g}"
-    )
+    sd = np.maximum((found.table["p95"] - found.table["p05"]) / _TAILS, 1e-12)
+    distance = ((found.table["observed"] - found.table["predicted"]) / sd).abs()
+    worst = found.table.iloc[int(distance.argmax())]
+    strange = bool(distance.max() > FAR)
+    where = f"{worst['statistic']} ({worst['label']}): {worst['observed']:.4g}"
     return CheckResult(
         name,
         "warn" if strange else "pass",
-        float(far.min()),
-        threshold,
-        f"furthest of {len(p)} statistics from its replicas: {where} against {worst['predicted']:.4g}",
+        float(distance.max()),
+        FAR,
+        f"furthest of {len(distance)} statistics from its replicas, in their standard deviations: {where} "
+        f"against {worst['predicted']:.4g}",
         _cure(str(worst["statistic"]), str(worst["label"])) if strange else "",
         table=found.table,
         facts=found.facts,
@@ -125,8 +127,8 @@ def prior_sensitivity(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckRe
     moved = bool(worst["prior"] >= SENSITIVE)
     kind = "pull against each other" if worst["diagnosis"] == CONFLICT else "are decided by the prior"
     advice = (
-        f"Prior of {worst['strongest_prior']} and data on {worst['parameter']} {kind}: state why that prior is "
-        "what is known, or widen it and see what changes"
+        f"Prior of {worst['strongest_prior']} and data on {worst['parameter']} {kind}: state why that "
+        "prior is what is known, or widen it and see what changes"
     )
     return CheckResult(
         name,
@@ -162,8 +164,8 @@ def influential_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> Che
         "warn" if many else "pass",
         float(worst["share"]),
         OUTLIERS,
-        f"{worst['share']:.2%} of customers have k-hat above {worst['good_k']:.2f} in {worst['part']} (largest "
-        f"{worst['largest_k']:.2f})",
+        f"{worst['share']:.2%} of customers have k-hat above {worst['good_k']:.2f} in {worst['part']} "
+        f"(largest {worst['largest_k']:.2f})",
         "Look at those customers: resellers and test accounts belong in a group of their own" if many else "",
         table=table,
     )

@@ -1,4 +1,4 @@
-"""Are purchases as irregular as the model takes them to be, and is the first one like the others?"""
+"""Whether purchases are as irregular as the model takes them to be, and the first one like the others."""
 
 from __future__ import annotations
 

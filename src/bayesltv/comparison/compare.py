@@ -13,10 +13,11 @@ import xarray as xr
 from arviz_stats.utils import ELPDData
 
 from bayesltv.checks.loo import loo_per_customer
-from bayesltv.data.validate import resolve_time_unit, validate_summary
+from bayesltv.data.validate import resolve_observation_end, resolve_time_unit, validate_summary
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.evaluate import evaluate
+from bayesltv.evaluation.holdout import require_holdout
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.names import FINGERPRINT
 from bayesltv.pipeline import fit
@@ -87,6 +88,13 @@ def compare(
     say = step or (lambda _: None)
     unit = resolve_time_unit(summary, time_unit)
     checked = validate_summary(summary, time_unit=unit, observation_end=observation_end)
+    if log is not None and horizon is not None:
+        end = resolve_observation_end(checked, observation_end)
+        if end is None:
+            raise DataError("the summary does not say when observation ended: pass observation_end=")
+        read = {name: value for name, value in (columns or {}).items() if name != "log_end"}
+        late = (columns or {}).get("log_end")
+        require_holdout(log, after=end, horizon=horizon, time_unit=unit, log_end=late, columns=read)
     fits = {}
     for name, model in models.items():
         if isinstance(model, ModelSpec):

@@ -15,7 +15,7 @@ from bayesltv.data.request import Date
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.errors import DataError, SpecError
 from bayesltv.evaluation import tables
-from bayesltv.evaluation.holdout import Holdout, observe
+from bayesltv.evaluation.holdout import Holdout, observe, worded
 from bayesltv.evaluation.judge import Columns, Judge, Outcomes, judge_all, make_judge, uniforms
 from bayesltv.evaluation.result import ALL, Evaluation
 from bayesltv.evaluation.rules import randomised_pit
@@ -118,7 +118,7 @@ def evaluate(
         checked,
         after=end,
         horizon=terms.horizon,
-        horizon_text=_worded(horizon, posterior.time_unit),
+        horizon_text=worded(horizon, posterior.time_unit),
         time_unit=posterior.time_unit,
         log_end=log_end,
         columns={
@@ -176,10 +176,6 @@ def _terms(time_unit: str, horizon: str | float, decision: DecisionSpec | None) 
             "over their own horizon, or write a decision with this one"
         )
     return replace(stated, horizon=ahead, service_cost=0.0)
-
-
-def _worded(horizon: str | float, time_unit: str) -> str:
-    return horizon if isinstance(horizon, str) else f"{horizon:g} {time_unit}s"
 
 
 def _customers(

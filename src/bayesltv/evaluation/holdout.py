@@ -14,7 +14,7 @@ from bayesltv.data.request import Date, as_day
 from bayesltv.data.split import PurchaseDays, purchase_days
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, FIRST_PURCHASE, OBSERVATION_END, REPEAT_DAYS
-from bayesltv.units import DAYS_PER, convert
+from bayesltv.units import DAYS_PER, convert, horizon_in
 
 Floats = NDArray[np.float64]
 
@@ -111,15 +111,9 @@ def observe(
     DataError
         Where the log does not reach the end of the horizon, or is about other customers.
     """
-    until = after + pd.Timedelta(days=round(convert(horizon, time_unit, "day")))
+    until = _last_day(after, horizon, time_unit)
     days = purchase_days(log, after=after, until=until, **columns)
-    covered = as_day(log_end, "log_end")
-    reached = days.log_end if covered is None else max(days.log_end, pd.Timestamp(covered))
-    if reached < until:
-        raise DataError(
-            f"the log ends on {reached.date()}, but {horizon_text} after {after.date()} is {until.date()}: "
-            "give a shorter horizon, a longer log, or log_end= if the log is complete up to a later day"
-        )
+    _require_reached(days.log_end, after, until, horizon_text, log_end)
     place = pd.Index(summary[CUSTOMER_ID]).get_indexer(pd.Index(days.customer_id, dtype="str"))
     known = place >= 0
     if days.day.size and not known.any():
@@ -141,6 +135,48 @@ def observe(
         int(pd.unique(strangers).size),
         int(strangers.size),
     )
+
+
+def require_holdout(
+    log: object,
+    *,
+    after: pd.Timestamp,
+    horizon: str | float,
+    time_unit: str,
+    log_end: Date | None,
+    columns: Mapping[str, Any],
+) -> None:
+    """Raise where a log does not reach the end of a horizon: to be called before anything is fitted.
+
+    Raises
+    ------
+    DataError
+        With the day that the log should reach.
+    """
+    until = _last_day(after, horizon_in(horizon, time_unit), time_unit)
+    days = purchase_days(log, after=after, until=until, **columns)
+    _require_reached(days.log_end, after, until, worded(horizon, time_unit), log_end)
+
+
+def worded(horizon: str | float, time_unit: str) -> str:
+    """Return a horizon as a message names it."""
+    return horizon if isinstance(horizon, str) else f"{horizon:g} {time_unit}s"
+
+
+def _last_day(after: pd.Timestamp, horizon: float, time_unit: str) -> pd.Timestamp:
+    return after + pd.Timedelta(days=round(convert(horizon, time_unit, "day")))
+
+
+def _require_reached(
+    last_row: pd.Timestamp, after: pd.Timestamp, until: pd.Timestamp, horizon: str, log_end: Date | None
+) -> None:
+    covered = as_day(log_end, "log_end")
+    reached = last_row if covered is None else max(last_row, pd.Timestamp(covered))
+    if reached < until:
+        raise DataError(
+            f"the log ends on {reached.date()}, but {horizon} after {after.date()} is {until.date()}: give a "
+            "shorter horizon, a longer log, or log_end= if the log is complete up to a later day"
+        )
 
 
 def _summed(amounts: Floats, row: NDArray[np.int64], size: int) -> Floats:

@@ -97,7 +97,8 @@ def simulate_replicas(
         total,
         log_total,
     )
-    return Histories(frequency, recency, frequency, total, log_total)
+    count = frequency if population.has_spend else np.zeros_like(frequency)
+    return Histories(frequency, recency, count, total, log_total)
 
 
 def tally(histories: Histories, T: Floats, group: NDArray[np.int32], *, groups: int, edges: Floats) -> Tally:

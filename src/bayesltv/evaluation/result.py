@@ -130,13 +130,14 @@ def plain(value: object) -> Any:  # noqa: ANN401
 def rich_table(table: pd.DataFrame, title: str) -> Any:  # noqa: ANN401
     """Return a table for the terminal; numbers with four digits, what is missing blank."""
     from rich.table import Table
+    from rich.text import Text
 
     shown = Table(title=title, title_justify="left")
     for name in table.columns:
         is_text = table[name].map(lambda value: isinstance(value, str)).all()
         shown.add_column(str(name), justify="left" if is_text else "right")
     for row in table.itertuples(index=False):
-        shown.add_row(*(_written(value) for value in row))
+        shown.add_row(*(Text(_written(value)) for value in row))
     return shown
 
 

@@ -66,11 +66,14 @@ def plot_posterior_predictive(
     long = max(map(len, labels)) > 6
     ax.set_xticks(place, labels, rotation=30 if long else 0, ha="right" if long else "center")
     ax.set_xlim(-0.6, len(table) - 0.4)
-    ax.set_ylim(bottom=0)
+    reach = float(table[["observed", "p95"]].to_numpy().max())
+    ax.set_ylim(0, reach * (6 if statistic == "frequency" else 1.35))
     ax.set_xlabel(across)
     ax.set_ylabel(up)
     if statistic == "frequency":
         ax.set_yscale("symlog", linthresh=10)
+        ax.set_yticks([0, 10, 100, 1_000, 10_000, 100_000, 1_000_000])
+        ax.set_ylim(0, 6 * reach)
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     legend(ax, location="lower right" if statistic.startswith("recency") else "upper right")
     reading = (
@@ -173,7 +176,7 @@ def check_figures(report: CheckReport) -> dict[str, Callable[[], Axes]]:
         if result.name == "replicated_customers":
             replicas = PosteriorPredictive(result.table, dict(result.facts))
             for statistic in _SUBJECTS:
-                if (result.table["statistic"] == statistic).any():
+                if (result.table["statistic"] == statistic).sum() > 1:
                     name = "replicas_" + statistic.replace(" ", "_")
                     found[name] = partial(plot_posterior_predictive, replicas, statistic=statistic)
     return found

@@ -1,0 +1,256 @@
+"""``backtest``: the same spec fitted up to several cut dates, each held against what came next."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+
+from bayesltv.data.summary import Date, as_day, summarize
+from bayesltv.errors import BayesltvError, DataError, EngineError
+from bayesltv.evaluation.evaluate import evaluate
+from bayesltv.evaluation.holdout import require_holdout
+from bayesltv.evaluation.result import ALL, Evaluation, records, rich_table
+from bayesltv.evaluation.rules import interval_score
+from bayesltv.pipeline import fit
+from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.units import time_unit_of
+
+LEVEL = 0.9
+_OF_LOG = ("customer_id_col", "datetime_col", "monetary_value_col", "refunds", "timezone", "datetime_format")
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Forecasts from several cut dates.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per cut and quantity: ``customers``, scores and coverage of customers; ``actual``, ``mean``,
+        ``p05``, ``p95`` of the total, ``inside_90``, ``relative_error`` (mean / actual − 1),
+        ``interval_score`` (of the total at 90 %, per customer) and ``passed`` (the fit's checks).
+    evaluations : mapping
+        Cut (ISO date) -> Evaluation.
+    """
+
+    table: pd.DataFrame
+    evaluations: Mapping[str, Evaluation] = field(repr=False)
+
+    @property
+    def total_coverage(self) -> dict[str, float]:
+        """Share of cuts whose total lies inside its 90 % interval, by quantity."""
+        return {str(k): float(v) for k, v in self.table.groupby("quantity")["inside_90"].mean().items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the table in JSON's types."""
+        return {"total_coverage": self.total_coverage, "table": records(self.table)}
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    def __rich__(self) -> Any:  # noqa: ANN401
+        """Return the table for the terminal."""
+        shown = self.table.drop(columns=["customers", "pit_deviation", "gini", "interval_score", "passed"])
+        return rich_table(shown, f"Rolling origins, {len(self.evaluations)} cuts")
+
+
+def backtest(
+    log: object,
+    spec: ModelSpec,
+    *,
+    cuts: Sequence[Date],
+    horizon: str | float,
+    time_unit: str = "week",
+    groups: Sequence[str] = (),
+    seed: int = 1,
+    method: Literal["nuts", "laplace"] = "nuts",
+    sampler: Mapping[str, Any] | None = None,
+    draws: int | None = 1000,
+    workers: int = 1,
+    columns: Mapping[str, Any] | None = None,
+    acquired_from: Date | None = None,
+    log_end: Date | None = None,
+    progress: bool = True,
+) -> Backtest:
+    """Return how forecasts made at several dates compare with what came next.
+
+    At each cut the log up to it is summarized and the spec fitted, so that nothing of the future is known.
+    Periods that overlap are not independent.
+
+    Parameters
+    ----------
+    log : path or frame
+    spec : ModelSpec
+    cuts : sequence of date
+        Last days of the calibration periods.
+    horizon : str or float
+        Text with a unit, or a number in `time_unit`; the log must reach the last cut's horizon.
+    time_unit, groups
+        As for ``summarize``.
+    seed, method, sampler
+        As for ``fit``; the same seed at each cut.
+    draws : int, optional
+        Posterior draws of each evaluation; None for all.
+    workers : int
+        Processes. More than one needs a script that can be imported (``if __name__ == "__main__":``).
+    columns : mapping, optional
+        How the log is read: keywords that ``summarize`` and ``evaluate`` share.
+    acquired_from : date, optional
+        As for ``summarize``.
+    log_end : date, optional
+        Last day that the log covers, where that is later than its last row.
+    progress : bool
+        Show a progress bar where somebody watches.
+
+    Returns
+    -------
+    Backtest
+
+    Raises
+    ------
+    DataError
+        Where there is no cut, one is no date, or the log does not reach a horizon; before anything is fitted
+        where the dates alone say so.
+    EngineError
+        Where a worker died.
+    """
+    days = sorted({day for cut in cuts if (day := as_day(cut, "cuts")) is not None})
+    if not days:
+        raise DataError('there is no cut: give dates inside the log, cuts=["1997-07-31", "1997-09-30"]')
+    if workers < 1:
+        raise EngineError(f"workers={workers} must be at least 1")
+    unknown = [name for name in columns or {} if name not in _OF_LOG]
+    if unknown:
+        raise DataError(f"columns has no {unknown[0]!r}: it may have {', '.join(_OF_LOG)}")
+    job = _Job(
+        log, spec, horizon, time_unit, tuple(groups), seed, method, dict(sampler or {}), draws,
+        dict(columns or {}), acquired_from, log_end,
+    )  # fmt: skip
+    require_holdout(
+        log, after=pd.Timestamp(days[-1]), horizon=horizon, time_unit=time_unit_of(time_unit),
+        log_end=log_end, columns=job.columns,
+    )  # fmt: skip
+    found: dict[str, tuple[Evaluation, bool]] = {}
+    with _bar(len(days), shown=progress) as advance:
+        for cut, evaluation, passed in _run(job, [day.isoformat() for day in days], workers):
+            found[cut] = evaluation, passed
+            advance()
+    ordered = {day.isoformat(): found[day.isoformat()] for day in days}
+    rows = [row for cut, (each, passed) in ordered.items() for row in _rows(cut, each, passed)]
+    return Backtest(pd.DataFrame(rows), {cut: each for cut, (each, _) in ordered.items()})
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What every cut has in common; goes to other processes as it is."""
+
+    log: object
+    spec: ModelSpec
+    horizon: str | float
+    time_unit: str
+    groups: tuple[str, ...]
+    seed: int
+    method: Literal["nuts", "laplace"]
+    sampler: dict[str, Any]
+    draws: int | None
+    columns: dict[str, Any]
+    acquired_from: Date | None
+    log_end: Date | None
+
+
+def _one(job: _Job, cut: str) -> tuple[str, Evaluation, bool]:
+    """Return the evaluation of one cut, and whether its fit passed its checks."""
+    from bayesltv.checks.run import stored_report
+
+    try:
+        summary = summarize(
+            job.log, observation_end=cut, time_unit=job.time_unit, groups=job.groups,
+            acquired_from=job.acquired_from, **job.columns,
+        )  # fmt: skip
+        tree = fit(summary, job.spec, seed=job.seed, method=job.method, sampler=job.sampler, progress=False)
+        evaluation = evaluate(
+            tree, summary, job.log, horizon=job.horizon, seed=job.seed, draws=job.draws, tracking=False,
+            log_end=job.log_end, **job.columns,
+        )  # fmt: skip
+    except BayesltvError as error:
+        raise type(error)(f"cut {cut}: {error.template}", ids=error.ids) from None
+    return cut, evaluation, stored_report(tree).passed
+
+
+def _run(job: _Job, cuts: Sequence[str], workers: int) -> Any:  # noqa: ANN401
+    """Yield the evaluation of each cut as it is done."""
+    if workers == 1 or len(cuts) == 1:
+        for cut in cuts:
+            yield _one(job, cut)
+        return
+    # a fork would copy locks of the samplers' threads
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(cuts)), mp_context=context) as pool:
+        waiting = [pool.submit(_one, job, cut) for cut in cuts]
+        try:
+            for done in as_completed(waiting):
+                yield done.result()
+        except BrokenProcessPool:
+            raise EngineError(
+                'a worker of the backtest died: is the script guarded by `if __name__ == "__main__":`, and '
+                "is there memory for all of them? workers=1 needs neither"
+            ) from None
+        finally:
+            for each in waiting:
+                each.cancel()
+
+
+def _bar(cuts: int, *, shown: bool) -> Any:  # noqa: ANN401
+    """Return a context whose value is called after each cut; the bar shows itself only in a terminal."""
+    from contextlib import contextmanager
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    @contextmanager
+    def bar() -> Any:  # noqa: ANN401
+        console = Console(stderr=True)
+        parts = (TextColumn("cuts"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        hidden = not (shown and console.is_terminal)
+        with Progress(*parts, console=console, disable=hidden, transient=True) as progress:
+            task = progress.add_task("cuts", total=cuts)
+            yield lambda: progress.advance(task)
+
+    return bar()
+
+
+def _rows(cut: str, found: Evaluation, passed: bool) -> list[dict[str, Any]]:
+    coverage = found.coverage.set_index(["quantity", "group", "level"])["predictive"]
+    rows = []
+    for quantity in found.quantities:
+        total = found.total(quantity)
+        low, high, actual = (float(total[name]) for name in ("p05", "p95", "actual"))
+        customers = int(found.facts["customers"])
+        rows.append(
+            {
+                "cut": cut,
+                "quantity": quantity,
+                "customers": customers,
+                "crps": found.score("crps", quantity),
+                "pit_deviation": found.score("pit_deviation", quantity),
+                "coverage_90": float(coverage[quantity, ALL, LEVEL]),
+                "gini": found.score("gini", quantity),
+                "actual": actual,
+                "mean": float(total["mean"]),
+                "p05": low,
+                "p95": high,
+                "inside_90": bool(total["inside_90"]),
+                "relative_error": float(total["mean"]) / actual - 1 if actual else float("nan"),
+                "interval_score": interval_score(low, high, actual, LEVEL) / customers,
+                "passed": passed,
+            }
+        )
+    return rows

@@ -1,0 +1,224 @@
+"""Checks of assumptions see what is planted and pass what the model itself has made."""
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from rich.console import Console
+
+import bayesltv as ltv
+from bayesltv.checks.loo import loo_per_customer
+from bayesltv.checks.psense import CONFLICT
+from bayesltv.checks.result import CheckResult, FunctionCheck
+from bayesltv.checks.thorough import (
+    common_shocks,
+    influential_customers,
+    prior_sensitivity,
+    replicated_customers,
+)
+from bayesltv.checks.timing import first_purchase_effect, regular_timing
+from bayesltv.report import figures as draw
+from bayesltv.report.criticism import check_figures
+from helpers import point_fit
+
+PURCHASE = {"r": 0.6, "alpha": 3.0, "a": 0.8, "b": 2.5}
+SPEND = {"p": 6.0, "q": 4.0, "v": 15.0}
+END = "1997-12-31"
+
+
+def log_of_waits(waits):
+    """A log of customers who buy on 1 January and then after each of their waits, in days."""
+    days = np.cumsum(np.concatenate([np.zeros((len(waits), 1)), waits], axis=1), axis=1).round().astype(int)
+    number = np.repeat(np.arange(len(waits)), days.shape[1])
+    dates = pd.Timestamp("1997-01-01") + pd.to_timedelta(days.ravel(), unit="D")
+    return pd.DataFrame({"customer_id": number.astype(str), "date": dates, "amount": 10.0})
+
+
+def summary_of(log, end=END):
+    return ltv.summarize(log[log["date"] <= end], observation_end=end, time_unit="week")
+
+
+def gamma_waits(shape, *, seed, customers=1500):
+    rng = np.random.default_rng(seed)
+    means = rng.uniform(15, 60, (customers, 1))
+    return 1 + rng.gamma(shape, means / shape, (customers, 6))
+
+
+@pytest.fixture(scope="module")
+def made_by_the_model():
+    log = ltv.simulate_log(3000, seed=12, purchase=PURCHASE, spend=SPEND, observation_end=END)
+    return summary_of(log)
+
+
+@pytest.fixture(scope="module")
+def few(cdnow):
+    """Customers enough for what smooths importance weights one by one."""
+    some = cdnow.iloc[::12].reset_index(drop=True)
+    some.attrs = cdnow.attrs
+    return some
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return point_fit(PURCHASE | SPEND, draws=300)
+
+
+@pytest.mark.parametrize(("shape", "status"), [(4.0, "warn"), (0.35, "warn")])
+def test_regular_and_bursty_customers_are_seen(truth, shape, status):
+    found = regular_timing(truth, summary_of(log_of_waits(gamma_waits(shape, seed=5))))
+    assert found.status == status
+    assert ("regular" if shape > 1 else "Bursts") in found.advice
+
+
+def test_the_shape_of_waits_is_recovered(truth):
+    found = regular_timing(truth, summary_of(log_of_waits(gamma_waits(3.0, seed=6, customers=3000))))
+    assert found.value == pytest.approx(3.0, rel=0.15)
+
+
+def test_waits_made_by_the_model_pass(truth, made_by_the_model):
+    found = regular_timing(truth, made_by_the_model)
+    assert found.status == "pass"
+    assert found.value == pytest.approx(1.0, abs=0.12)
+    assert first_purchase_effect(truth, made_by_the_model).status == "pass"
+
+
+def test_a_first_wait_unlike_the_others_is_seen(truth):
+    waits = gamma_waits(1.0, seed=7)
+    waits[:, 0] *= 0.3
+    found = first_purchase_effect(truth, summary_of(log_of_waits(waits)))
+    assert found.status == "warn"
+    assert "sooner" in found.advice
+
+
+def test_a_first_amount_unlike_the_others_is_seen(truth, made_by_the_model):
+    doubled = made_by_the_model.copy()
+    doubled["value_to_date"] += doubled["value_to_date"] - doubled["spend_sum"]
+    found = first_purchase_effect(truth, doubled)
+    assert found.status == "warn"
+    assert "first basket" in found.advice
+
+
+def test_weeks_that_move_all_customers_are_seen(truth, made_by_the_model):
+    passing = common_shocks(truth, made_by_the_model)
+    assert passing.status == "pass"
+    log = ltv.simulate_log(3000, seed=12, purchase=PURCHASE, spend=SPEND, observation_end=END)
+    # two of five purchases of every second four weeks are put off to the four weeks after
+    late = log.copy()
+    block = (late["date"] - pd.Timestamp("1997-01-01")).dt.days // 28
+    first = ~late.duplicated("customer_id")
+    moved = (block % 2 == 0) & ~first & (np.arange(len(late)) % 5 < 2)
+    late.loc[moved, "date"] += pd.Timedelta(days=28)
+    found = common_shocks(truth, summary_of(late))
+    assert found.status == "warn"
+    assert "[clock]" in found.advice
+    assert found.value > 2 * passing.value
+
+
+def test_cdnow_has_common_shocks_and_price_points(laplace_fit, cdnow):
+    assert common_shocks(laplace_fit, cdnow).status == "warn"
+    found = replicated_customers(laplace_fit, cdnow)
+    assert found.status == "warn"
+    assert "price points" in found.advice
+
+
+def test_the_wrong_family_is_seen_by_replicas():
+    log = ltv.simulate_log(
+        3000, seed=21, family="mbg_nbd", purchase=PURCHASE | {"a": 2.5}, observation_end=END
+    )
+    summary = ltv.summarize(log, observation_end=END, time_unit="week", monetary_value_col=None)
+    wrong = replicated_customers(point_fit(PURCHASE | {"a": 2.5}, draws=200), summary)
+    right = replicated_customers(point_fit(PURCHASE | {"a": 2.5}, draws=200, family="mbg_nbd"), summary)
+    assert (wrong.status, right.status) == ("warn", "pass")
+    assert "mbg_nbd" in wrong.advice
+
+
+def test_no_customer_of_cdnow_is_too_influential(laplace_fit, few):
+    assert influential_customers(laplace_fit, few).status == "pass"
+
+
+# --------------------------------------------------------------------------------- power scaling and loo
+
+
+def test_sensitivity_is_that_of_arviz_with_every_customer_set_out(laplace_fit, few):
+    found = ltv.psense(laplace_fit, few).set_index("parameter")
+    values = {}
+    for part, node in ltv.log_likelihood(laplace_fit, few).children.items():
+        each = node["log_likelihood"].isel(
+            unit=np.repeat(np.arange(node.sizes["unit"]), node["customers"].values)
+        )
+        values[part] = each.rename(unit=f"{part}_customer").assign_coords(laplace_fit["posterior"].coords)
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": laplace_fit["posterior"].to_dataset()[list(found.index)],
+            "log_prior": laplace_fit["log_prior"].to_dataset(),
+            "log_likelihood": xr.Dataset(values),
+        }
+    )
+    for group, column in (("prior", "prior"), ("likelihood", "likelihood")):
+        expected = az.psense(tree, group=group)
+        for name in found.index:
+            assert found.loc[name, column] == pytest.approx(float(expected[name]), rel=1e-6)
+
+
+def test_a_strong_prior_in_the_wrong_place_is_found(cdnow):
+    sure = ltv.PriorSpec(
+        family="LogNormal", parameters={"mu": 0.0, "sigma": 0.05}, per="week", why="wrong by a factor"
+    )
+    spec = ltv.ModelSpec(priors={"purchase_rate": sure}, spend=None)
+    some = cdnow.iloc[::4].reset_index(drop=True)
+    some.attrs = cdnow.attrs
+    fit = ltv.fit(some, spec, seed=1, method="laplace", progress=False)
+    found = ltv.psense(fit, some).set_index("parameter")
+    assert found["strongest_prior"].eq("purchase_rate").any()
+    assert found["prior"].max() > 0.1
+    assert CONFLICT in set(found["diagnosis"])
+
+
+def test_a_fit_without_log_prior_cannot_be_scaled(truth, cdnow):
+    with pytest.raises(ltv.FitError, match="log_prior"):
+        ltv.psense(truth, cdnow)
+
+
+def test_leave_one_out_per_customer_adds_up_to_that_of_cells(laplace_fit, few):
+    mixed = few.sample(frac=1.0, random_state=3).reset_index(drop=True)
+    mixed.attrs = few.attrs
+    per_customer = loo_per_customer(laplace_fit, mixed)
+    for part, whole in ltv.loo(laplace_fit, few).items():
+        each = per_customer[part]
+        assert each.elpd_i.size == each.n_data_points == whole.n_data_points
+        assert float(each.elpd_i.sum()) == pytest.approx(whole.elpd, abs=1e-8)
+        n = each.elpd_i.size
+        assert whole.se == pytest.approx(np.sqrt(n * np.var(each.elpd_i.values, ddof=1)), rel=1e-9)
+
+
+# -------------------------------------------------------------------------------------------- protocol
+
+
+def test_a_check_of_ones_own_is_run_with_the_others(truth, made_by_the_model):
+    def nobody_is_called_bob(fit, summary):
+        bobs = int((summary["customer_id"] == "bob").sum())
+        return CheckResult("nobody_is_called_bob", "fail" if bobs else "pass", bobs, 0, f"{bobs} bobs")
+
+    report = ltv.check(truth, made_by_the_model, more=[FunctionCheck(nobody_is_called_bob)])
+    assert report["nobody_is_called_bob"].passed
+    assert "nobody_is_called_bob" in list(report.table["name"])
+
+
+def test_thorough_checks_print_serialise_and_draw(laplace_fit, cdnow, monkeypatch):
+    monkeypatch.setattr(
+        "bayesltv.checks.thorough.THOROUGH_CHECKS", (common_shocks, replicated_customers, prior_sensitivity)
+    )
+    report = ltv.check(laplace_fit, cdnow, thorough=True)
+    assert {"common_shocks", "replicated_customers", "prior_sensitivity"} <= set(report.table["name"])
+    assert report.passed
+    assert "table" not in report.to_json()
+    console = Console(record=True, width=400)
+    console.print(report)
+    assert "try [clock]" in console.export_text()
+    figures = check_figures(report)
+    assert {"regular_timing", "common_shocks", "prior_sensitivity", "replicas_frequency"} <= set(figures)
+    for plot in figures.values():
+        assert plot().get_title(loc="left")
+    with pytest.raises(ltv.DataError, match="no picture"):
+        draw.plot_check(report["rhat"])
