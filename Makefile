@@ -67,6 +67,9 @@ calibration: $(READY) ## Calibrate by simulation and renew docs/calibration.md (
 	SBC_RANKS=.calibration $(TEST_ENV) $(BIN)/pytest -n 0 -m slow tests/recovery/test_sbc.py
 	$(TEST_ENV) $(BIN)/python tests/sbc_report.py .calibration
 
+criticism: $(READY) ## Renew the pictures and figures of docs/criticism.md
+	$(TEST_ENV) $(BIN)/python docs/make_criticism.py
+
 lock: ## Resolve constraints.txt, keeping pins that still fit (LOCK_ARGS=--upgrade: none)
 	.ci/setup lock $(LOCK_ARGS)
 

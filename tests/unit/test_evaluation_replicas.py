@@ -86,7 +86,10 @@ def test_a_prior_in_the_wrong_unit_is_flagged(cdnow):
 
 def test_a_sure_prior_far_from_the_data_is_flagged(cdnow):
     sure = ltv.PriorSpec("LogNormal", {"mu": 0.0, "sigma": 0.05}, per="week", why="sure of it")
-    spec = ltv.ModelSpec(priors={"purchase_rate": sure}, spend=None)
+    alike = ltv.PriorSpec("LogNormal", {"mu": 0.7, "sigma": 0.1})
+    stay = ltv.PriorSpec("Beta", {"alpha": 20.0, "beta": 980.0})
+    priors = {"purchase_rate": sure, "purchase_shape": alike, "dropout_mean": stay}
+    spec = ltv.ModelSpec(priors=priors, spend=None)
     table = ltv.prior_predictive(spec, cdnow).table.set_index("quantity")
     assert table.loc["purchases a year", "flagged"]
     assert "hardly allows" in table.loc["purchases a year", "advice"]
