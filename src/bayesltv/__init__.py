@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bayesltv.decisions.experiments import plan_test as plan_test
     from bayesltv.decisions.plan import Plan as Plan
     from bayesltv.decisions.policy import policy_value as policy_value
-    from bayesltv.decisions.uplift import effects_from_test as effects_from_test
+    from bayesltv.decisions.uplift import effect_draws as effect_draws
     from bayesltv.decisions.uplift import uplift_table as uplift_table
     from bayesltv.engines import spark as spark
     from bayesltv.engines.local import ScoreFolder as ScoreFolder
@@ -122,7 +122,7 @@ _HOME = {
     "Split": "data.split",
     "split": "data.split",
     "summarize": "data.summary",
-    "effects_from_test": "decisions.uplift",
+    "effect_draws": "decisions.uplift",
     "Tier": "spec.tiers",
     "TierSpec": "spec.tiers",
     "to_pymc_marketing": "fitting.lend",

@@ -8,7 +8,8 @@ import pytest
 import bayesltv as ltv
 from bayesltv.data.experiment import make_experiment
 from bayesltv.decisions.effects import OTHER, cells_of
-from bayesltv.decisions.uplift import effects_from_test, uplift_table
+from bayesltv.decisions.tested import effects_from_draws
+from bayesltv.decisions.uplift import effect_draws, uplift_table
 from bayesltv.errors import CheckFailed, DataError
 from bayesltv.fitting.uplift import uplift_density
 from bayesltv.model.uplift import build_uplift_model, make_uplift_problem
@@ -155,7 +156,7 @@ def test_the_table_counts_as_pandas_does(uplift):
 
 def test_the_log_of_the_rate_is_what_conversion_of_a_poisson_process_shows(uplift):
     # 35 % more (log) rate in the truth of "mail"; conversion rises by less
-    effects = effects_from_test(uplift, "mail", draws=1000, seed=1)
+    effects = effects_from_draws(effect_draws(uplift, "mail", draws=1000, seed=1))
     assert effects.cells[-1] == OTHER
     logs = np.log(effects.values["rate"])
     assert logs[:, :-1].mean() == pytest.approx(0.35, abs=0.2)
@@ -165,18 +166,18 @@ def test_the_log_of_the_rate_is_what_conversion_of_a_poisson_process_shows(uplif
 
 
 def test_draws_pair_by_index_and_are_thinned_evenly(uplift):
-    whole = effects_from_test(uplift, "mail", draws=6000, seed=1)
-    some = effects_from_test(uplift, "mail", draws=1500, seed=1)
-    np.testing.assert_array_equal(some.values["rate"], whole.values["rate"][::4])
-    more = effects_from_test(uplift, "mail", draws=6100, seed=1)
-    np.testing.assert_array_equal(more.values["spend"][6000:], whole.values["spend"][:100])
+    whole = effect_draws(uplift, "mail", draws=6000, seed=1)
+    some = effect_draws(uplift, "mail", draws=1500, seed=1)
+    np.testing.assert_array_equal(some["rate"].values, whole["rate"].values[:, ::4])
+    more = effect_draws(uplift, "mail", draws=6100, seed=1)
+    np.testing.assert_array_equal(more["spend"].values[:, 6000:], whole["spend"].values[:, :100])
     with pytest.raises(DataError, match="no arm 'post': its arms beside the control are coupon, mail"):
-        effects_from_test(uplift, "post", draws=10, seed=1)
+        effect_draws(uplift, "post", draws=10, seed=1)
 
 
 def test_customers_find_their_cell(uplift):
     customers = pd.DataFrame({"customer_id": ["x", "y", "z"], "cell": ["c02", "unheard of", "c00"]})
-    effects = [effects_from_test(uplift, "mail", draws=10, seed=1)]
+    effects = [effects_from_draws(effect_draws(uplift, "mail", draws=10, seed=1))]
     assert cells_of(effects, customers).tolist() == [[2, 16, 0]]
 
 
@@ -186,7 +187,7 @@ def test_a_fitted_test_is_checked_and_survives_the_disk(uplift):
     broken = uplift.copy()
     broken.attrs = {**uplift.attrs, "checks": uplift.attrs["checks"].replace('"pass"', '"fail"', 1)}
     with pytest.raises(CheckFailed, match="failed 1 of"):
-        effects_from_test(broken, "mail", draws=10, seed=1)
+        effect_draws(broken, "mail", draws=10, seed=1)
     with pytest.raises(ltv.StoreError, match="not a fit"):
         ltv.predict(uplift, FRAME, horizon=1, annual_discount_rate=0, margin=1, seed=1)
 

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.decisions.effects import OTHER, Effects, Source
+from bayesltv.decisions.effects import OTHER
 from bayesltv.errors import DataError
 from bayesltv.names import CHAIN, DRAW
 from bayesltv.prediction.gate import require_passed
@@ -70,10 +70,10 @@ def uplift_table(uplift: xr.DataTree) -> pd.DataFrame:
     return table.sort_values("cell", key=lambda cell: cell == "all", kind="stable", ignore_index=True)
 
 
-def effects_from_test(
+def effect_draws(
     uplift: xr.DataTree, arm: str, *, draws: int, seed: int, accept_failed: Sequence[str] = ()
-) -> Effects:
-    """Return what a test says of an arm, for ``decide(..., effects={"letter": effects_from_test(...)})``.
+) -> xr.Dataset:
+    """Return what a test says of an arm, as ``decide(..., effects={"letter": effect_draws(...)})`` takes it.
 
     A short test shows the change of conversion in its window: with conversion 1 − exp(−e^η), the difference
     of η between arms is the log of the multiplier of a purchase rate that customers of a cell share, here
@@ -97,9 +97,10 @@ def effects_from_test(
 
     Returns
     -------
-    Effects
-        ``rate`` and ``spend``, multipliers (1: no effect), shape (draw, cell); the last cell is "(other)". Of
-        a test that was not randomised the source is "assumed".
+    xarray.Dataset
+        ``rate`` and, where amounts were modelled, ``spend``: multipliers (1: no effect), dims (cell, draw);
+        the last cell is "(other)".
+        ``attrs``: effect_source, cell columns (JSON list), arm.
 
     Raises
     ------
@@ -115,15 +116,23 @@ def effects_from_test(
         raise DataError(f"the test has no arm {arm!r}: its arms beside the control are {', '.join(treated)}")
     at, rng = treated.index(arm), generator(seed, "uplift", arm)
     chosen = _evenly(posterior.sizes[CHAIN], posterior.sizes[DRAW], draws)
-    parts = [name for name in ("rate", "spend") if f"log_{name}" in posterior]
-    columns = tuple(json.loads(uplift.attrs["experiment"])["cells"])
-    values = {}
-    for name in parts:
-        logs = np.vstack([_log_multiplier(posterior, name)[:, at], _elsewhere(posterior, name, at, rng)])
-        values[name] = np.exp(logs[:, chosen].T if columns else logs[0, chosen])
-    source: Source = "test" if uplift.attrs["effect_source"] == "test" else "assumed"
-    labels = (*(str(cell) for cell in posterior["cell"].values), OTHER) if columns else ()
-    return Effects(values, dict.fromkeys(parts, source), labels, columns)
+    variables = {}
+    for name in (name for name in ("rate", "spend") if f"log_{name}" in posterior):
+        known = _log_multiplier(posterior, name)[:, at][:, chosen]
+        variables[name] = (
+            ("cell", DRAW),
+            np.exp(np.vstack([known, _elsewhere(posterior, name, at, rng)[chosen]])),
+        )
+    told = json.loads(uplift.attrs["experiment"])
+    return xr.Dataset(
+        variables,
+        coords={"cell": [*(str(cell) for cell in posterior["cell"].values), OTHER]},
+        attrs={
+            "effect_source": uplift.attrs["effect_source"],
+            "cell_columns": json.dumps(told["cells"]),
+            "arm": arm,
+        },
+    )
 
 
 def _log_multiplier(posterior: xr.Dataset, name: str) -> Floats:
