@@ -26,23 +26,25 @@ def plot_test_value(plan: TestPlan, *, currency: str | None = None, ax: Axes | N
     ax = new_axes(ax)
     curve = plan.curve
     # net benefit falls without limit once most customers are in the test: show it where it is of interest
-    floor = -0.35 * max(plan.evppi, 1e-9)
+    reach = max(plan.evppi, plan.cost, 1.0)
+    floor = -0.35 * reach if plan.cost < 0.3 * reach else -1.3 * plan.cost
     shown = np.where(curve["net_benefit"] >= floor, curve["net_benefit"], np.nan)
     ax.axhline(0.0, color=GREY, linewidth=0.8)
     ax.axhline(plan.evppi, color=BLACK, linewidth=1.0, linestyle=(0, (4, 3)))
     ax.plot(curve["n_per_arm"], curve["evsi"], color=BLUE, linewidth=1.8)
     ax.plot(curve["n_per_arm"], shown, color=ORANGE, linewidth=1.8)
     ax.set_xscale("log")
-    ax.set_ylim(floor, 1.16 * max(plan.evppi, 1e-9))
+    ax.set_ylim(floor, 1.16 * reach)
     left = curve["n_per_arm"].iloc[0]
     ceiling = f"ceiling: knowing the effect exactly, {money(plan.evppi, currency)}"
     ax.annotate(ceiling, (left, plan.evppi), xytext=(0, 4), textcoords="offset points", fontsize=9)
     if plan.is_worthwhile:
         ax.plot([plan.n_per_arm], [plan.net_benefit], "o", color=ORANGE, markersize=6)
-        told = f"best: {plan.n_per_arm:,} an arm,\n{money(plan.net_benefit, currency)} net"
+        told = f"best:\n{plan.n_per_arm:,} an arm\n{money(plan.net_benefit, currency)} net"
         ax.annotate(
-            told, (plan.n_per_arm, plan.net_benefit), xytext=(8, -26), textcoords="offset points", fontsize=9
-        )
+            told, (plan.n_per_arm, plan.net_benefit), xytext=(0, -48), textcoords="offset points",
+            ha="center", fontsize=9,
+        )  # fmt: skip
     ax.annotate(
         "value of the test (EVSI)", _label_point(curve["n_per_arm"], curve["evsi"], 0.5), color=BLUE,
         xytext=(-6, 4), textcoords="offset points", ha="right", fontsize=9,
@@ -52,7 +54,7 @@ def plot_test_value(plan: TestPlan, *, currency: str | None = None, ax: Axes | N
     money_axis(ax.yaxis, currency)
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     title = "A test pays" if plan.is_worthwhile else "No test pays"
-    subtitle = "orange: net benefit, after what the test costs and what its smaller arm forgoes"
+    subtitle = "orange: net benefit, after what the test costs and what its arms forgo"
     return dress(ax, title=title, subtitle=subtitle)
 
 
