@@ -225,6 +225,6 @@ print(f"{best}: {plan.advice}")
 
 # %% [markdown]
 # A test's effects go into `decide` as draws, which pair with those of the customers:
-# `ltv.decide(fit, summary, decision, seed=1, effects={"letter": ltv.effects_from_test(uplift, "letter",
+# `ltv.decide(fit, summary, decision, seed=1, effects={"letter": ltv.effect_draws(uplift, "letter",
 # draws=..., seed=1)})`. What a short test cannot say, an effect on dropout or what happens after its window,
 # stays a prior that is labelled `assumed`.
