@@ -462,6 +462,9 @@ def decide_file(
     draws: int | None,
     current: str | Path | None = None,
     previous: str | Path | None = None,
+    plan_test: bool = False,
+    test_cost: float = 0.0,
+    customers_per_week: float | None = None,
     unknown_groups: "UnknownGroups" = "error",
     accept_failed: Sequence[str] = (),
     time_unit: str | None = None,
@@ -504,7 +507,8 @@ def decide_file(
     from bayesltv.spec.catalogue import load_decision
 
     declared = load_decision(decision)
-    files = plan_files(out)
+    extra = [] if declared.acquisition is None else ["acquisition", "next_unit"]
+    files = plan_files(out, extra=[*extra, "test_plans"] if plan_test else extra)
     _prepare(*files.all, inputs=[fit, summary, decision])
     tree = load(fit)
     require_passed(tree, accept_failed)
@@ -523,6 +527,9 @@ def decide_file(
         draws=draws,
         current=today,
         previous=earlier,
+        plan_test=plan_test,
+        test_cost=test_cost,
+        customers_per_week=customers_per_week,
         unknown_groups=unknown_groups,
         accept_failed=accept_failed,
         threads=threads,

@@ -14,6 +14,7 @@ from bayesltv.prediction.customers import make_customers
 from bayesltv.prediction.population import population_of, read_posterior
 from bayesltv.prediction.terms import make_terms
 from bayesltv.report.planned_tests import plans_for_terminal, plot_test_value
+from bayesltv.spec.acquisition import AcquisitionSpec
 from bayesltv.spec.actions import ActionSpec
 from helpers import point_fit
 
@@ -82,3 +83,32 @@ def test_plans_are_told_in_tables_and_a_figure(offered):
     assert axes.get_title(loc="left") in ("A test pays", "No test pays")
     big = ltv.plan_test(effect_mean=-0.2, effect_sd=0.8, outcome_sd=12.0, customers=50_000, cost=500.0)
     assert plot_test_value(big).get_title(loc="left") == "A test pays"
+
+
+def test_decide_says_what_tests_channels_and_the_next_unit_of_money_are_worth(offered):
+    _, whole = offered
+    decision = ltv.DecisionSpec(
+        value=ltv.ValueSpec(horizon="52 weeks", annual_discount_rate=0.1, margin=0.3),
+        actions=(LETTER,),
+        acquisition=AcquisitionSpec(cac=10.0),
+    )
+    histories = whole.customers.histories
+    summary = pd.DataFrame(
+        {
+            "customer_id": whole.customers.ids,
+            "frequency": histories[0].astype(int),
+            "recency": histories[2],
+            "T": histories[3],
+            "monetary_value": histories[5] / histories[4],
+        }
+    )
+    summary.attrs = {"time_unit": "week", "observation_end": "1997-09-30"}
+    asked = {"seed": 9, "draws": None, "plan_test": True, "test_cost": 3.0, "customers_per_week": 5.0}
+    plan = ltv.decide(point_fit(POINT, draws=DRAWS), summary, decision, **asked)
+    assert plan.tests["letter"].cost == 3.0
+    assert plan.test_plans["action"].tolist() == ["letter"]
+    value = plan.acquisition["ltv_new"].iloc[0]
+    assert plan.acquisition["ratio"].iloc[0] == pytest.approx(value / 10)
+    uses = plan.next_unit.set_index("use")["next_unit"]
+    assert uses["retention"] == plan.attrs["shadow_price"]
+    assert uses["acquisition: all"] == pytest.approx(value / 10 - 1)

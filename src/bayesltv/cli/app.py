@@ -397,6 +397,14 @@ def decide(
     previous: Annotated[
         Path | None, typer.Option(help="An earlier export: tiers that need not move stay.")
     ] = None,
+    plan_test: Annotated[
+        bool,
+        typer.Option("--plan-test", help="Say for each action how large a test should be, or not to test."),
+    ] = False,
+    test_cost: Annotated[float, typer.Option(min=0, help="Fixed cost of a test, in money.")] = 0.0,
+    customers_per_week: Annotated[
+        float | None, typer.Option(help="Customers that a test can enrol in a week, both arms together.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Default: all processors.")] = None,
     seed: Seed = DEFAULT_SEED,
     unknown_groups: Annotated[
@@ -423,6 +431,9 @@ def decide(
             draws=draws,
             current=current,
             previous=previous,
+            plan_test=plan_test,
+            test_cost=test_cost,
+            customers_per_week=customers_per_week,
             unknown_groups=unknown_groups,
             accept_failed=accept_failed or (),
             time_unit=time_unit,

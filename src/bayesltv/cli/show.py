@@ -22,6 +22,7 @@ from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs import FitFile, PlanFolder, ScoreFile, SummaryFile
 from bayesltv.prediction.score import ScoreTable
+from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.spec.catalogue import Shipped
 from bayesltv.spec.decision_spec import DecisionSpec
 from bayesltv.spec.model_spec import ModelSpec
@@ -242,6 +243,8 @@ def _(found: PlanFolder, console: Console) -> None:
     plan = found.plan
     console.print(actions_table(plan))
     console.print(policies_table(plan))
+    if plan.tests:
+        console.print(plans_for_terminal(plan.tests, currency=plan.attrs["currency"]))
     for line in budget_lines(plan):
         _line(console, line)
     for path in found.files:
@@ -252,6 +255,8 @@ def _(found: PlanFolder, console: Console) -> None:
 def _(found: PlanFolder) -> Json:
     plan = found.plan
     tables = {"actions": plan.actions, "effects": plan.effects, "policies": plan.policies}
+    more = {"test_plans": plan.test_plans, "acquisition": plan.acquisition, "next_unit": plan.next_unit}
+    tables |= {name: table for name, table in more.items() if table is not None}
     return {
         "folder": str(found.folder),
         "files": [str(path) for path in found.files],

@@ -1,5 +1,6 @@
 """What a new customer is worth by group, against what it costs to find one."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.errors import DataError
+from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.kernels.closed_forms import closed_forms
 from bayesltv.kernels.payback import payback_times
 from bayesltv.names import DRAW, GROUP
@@ -109,6 +110,19 @@ def infinite_groups(population: Population) -> list[str]:
     """Return the groups in which mean spend is infinite in some draw, so that their money is missing."""
     spend = mean_spend(population)
     return [label or "all" for at, label in enumerate(population.labels) if np.isnan(spend[at]).any()]
+
+
+def warn_of_infinite_spend(population: Population) -> None:
+    """Warn where mean spend of new customers is infinite, so that what they are worth is left missing."""
+    groups = infinite_groups(population)
+    if groups:
+        warnings.warn(
+            f"mean spend is infinite in {len(groups):,} of {len(population.labels):,} groups "
+            f"({', '.join(groups[:5])}; q <= 1 in some draws): what a new customer there "
+            "is worth is left missing",
+            BayesltvWarning,
+            stacklevel=3,
+        )
 
 
 def next_unit_of_money(found: Acquisition, shadow_price: float) -> pd.DataFrame:

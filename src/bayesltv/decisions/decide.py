@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.decisions.acquisition import acquisition, next_unit_of_money, warn_of_infinite_spend
 from bayesltv.decisions.actions import (
     ActionModel,
     Offered,
@@ -22,9 +23,10 @@ from bayesltv.decisions.choice import Choice, choose, limit_names, limits_of
 from bayesltv.decisions.effects import Effects, cells_of, effects_of, warn_of_harmless
 from bayesltv.decisions.eligibility import eligible_customers
 from bayesltv.decisions.plan import PLAN, Plan, curve_table, customer_table, effect_table
+from bayesltv.decisions.planned_tests import plan_tests, plans_table
 from bayesltv.decisions.portfolio import action_table, policy_draws, policy_table
 from bayesltv.decisions.roi import option_table
-from bayesltv.decisions.stages import stage_block, stage_limits
+from bayesltv.decisions.stages import stage_block, stage_limits, warn_of_immortals
 from bayesltv.decisions.tested import all_effects
 from bayesltv.decisions.tiers import with_tier_columns
 from bayesltv.errors import SpecError
@@ -56,6 +58,9 @@ def decide(
     effects: Mapping[str, Effects | xr.Dataset] | None = None,
     current: Mapping[str, str] | None = None,
     previous: pd.DataFrame | Mapping[str, str] | None = None,
+    plan_test: bool = False,
+    test_cost: float = 0.0,
+    customers_per_week: float | None = None,
     unknown_groups: UnknownGroups = "error",
     accept_failed: Sequence[str] = (),
     time_unit: str | None = None,
@@ -87,6 +92,12 @@ def decide(
         Customer id -> action that is done today, compared with the plan.
     previous : DataFrame or mapping, optional
         An earlier export, or customer id -> tier: labels that need not move stay.
+    plan_test : bool
+        Say for each action how large a test of it should be, or that none pays: ``plan.tests``.
+    test_cost : float
+        Fixed cost of a test, in money.
+    customers_per_week : float, optional
+        How many customers a test can enrol in a week, both arms together.
     unknown_groups : "error" or "population"
     accept_failed : sequence of str
         Failed checks of the fit that are accepted.
@@ -157,6 +168,17 @@ def decide(
     fixed = np.array([action.fixed for action in decision.actions])
     outcome = policy_draws(totals, policies, names, fixed, people.ids)
     comparison = policy_table(outcome, PLAN, tail=budget.tail)
+    tests = (
+        plan_tests(
+            model, offered, time_unit=posterior.time_unit, cost=test_cost,
+            customers_per_week=customers_per_week,
+        )
+        if plan_test
+        else {}
+    )  # fmt: skip
+    channels = None if decision.acquisition is None else acquisition(population, terms, decision.acquisition)
+    if channels is not None:
+        warn_of_infinite_spend(population)
     mine = comparison.iloc[0]
     return Plan(
         customers=customer_table(table, options, choice, decision.actions, known, budget),
@@ -190,6 +212,10 @@ def decide(
                 action.name: dict(each.source) for action, each in zip(decision.actions, known, strict=True)
             },
         },
+        tests=tests,
+        test_plans=plans_table(tests) if plan_test else None,
+        acquisition=None if channels is None else channels.table,
+        next_unit=None if channels is None else next_unit_of_money(channels, choice.allocation.shadow_price),
     )
 
 
@@ -238,6 +264,7 @@ def _with_stages(
     if decision.stages is None or "stage" in table:
         return table
     limits = stage_limits(decision.stages, terms, time_unit)
+    warn_of_immortals(population, people, limits)
 
     def work(some: Customers) -> dict[str, NDArray[Any]]:
         return stage_block(population, some, terms, limits, seed=seed).columns

@@ -1,7 +1,7 @@
 """A plan: who gets what, what it is expected to bring, and how it compares."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from bayesltv.decisions.actions import ActionModel, Offered, Options
 from bayesltv.decisions.allocation import Allocation
 from bayesltv.decisions.choice import HOLD_OUT, Choice
 from bayesltv.decisions.effects import Effects
+from bayesltv.decisions.experiments import TestPlan
 from bayesltv.decisions.roi import break_even
 from bayesltv.spec.actions import NO_ACTION, ActionSpec
 from bayesltv.spec.budget import BudgetSpec
@@ -52,6 +53,14 @@ class Plan:
         ``scores.totals``.
     attrs : mapping
         Budget, cost, gap, bound, shadow price, seed, hashes, currency, horizon.
+    tests : mapping of str to TestPlan
+        By action: whether to test it first; empty where not asked for.
+    test_plans : DataFrame, optional
+        `tests` as a table.
+    acquisition : DataFrame, optional
+        What new customers of each group are worth against their cost, where the decision states costs.
+    next_unit : DataFrame, optional
+        What one more unit of money brings in retention and in each group's acquisition.
     """
 
     customers: pd.DataFrame
@@ -63,6 +72,10 @@ class Plan:
     draws: xr.Dataset
     totals: xr.Dataset
     attrs: Mapping[str, Any]
+    tests: Mapping[str, TestPlan] = field(default_factory=dict)
+    test_plans: pd.DataFrame | None = None
+    acquisition: pd.DataFrame | None = None
+    next_unit: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
         told = self.attrs

@@ -13,6 +13,10 @@ from bayesltv.prediction.draws import simulate_futures
 from bayesltv.units import convert
 
 Floats = NDArray[np.float64]
+_COLUMNS = (
+    "action", "effect_mean", "effect_sd", "outcome_sd", "customers", "n_per_arm", "weeks", "net_benefit",
+    "evppi", "evpi", "test_and_roll", "advice",
+)  # fmt: skip
 DRAWS, CUSTOMERS = 100, 300
 """Draws of effects (and as many of latents for each) and customers that stand for all: 9 million evaluations
 of an action take seconds, and the averages over customers are good to a few per cent."""
@@ -111,7 +115,7 @@ def plans_table(plans: Mapping[str, TestPlan]) -> pd.DataFrame:
         }
         for name, plan in plans.items()
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
 def _chosen(offered: Offered, eligible: NDArray[np.int64], size: int, action: int) -> Offered:

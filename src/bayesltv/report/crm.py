@@ -1,7 +1,7 @@
 """A plan on disk: one flat row per customer that a CRM loads, the tables behind it, and a manifest."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -83,8 +83,10 @@ class PlanFiles:
         return self.parquet, self.csv, *self.tables, self.manifest
 
 
-def plan_files(folder: str | Path) -> PlanFiles:
+def plan_files(folder: str | Path, *, extra: Sequence[str] = ()) -> PlanFiles:
     """Return the files of a plan in a folder, which is made where it is not there.
+
+    `extra` names further tables of the plan: "test_plans", "acquisition", "next_unit".
 
     Raises
     ------
@@ -92,7 +94,7 @@ def plan_files(folder: str | Path) -> PlanFiles:
         Where it cannot be made.
     """
     where = make_folder(folder)
-    tables = tuple(where / f"{name}.csv" for name in TABLES)
+    tables = tuple(where / f"{name}.csv" for name in (*TABLES, *extra))
     return PlanFiles(where, where / "customers.parquet", where / "customers.csv", tables, where / MANIFEST)
 
 
@@ -140,8 +142,8 @@ def write_plan(plan: Plan, files: PlanFiles, *, provenance: Mapping[str, Any]) -
     with replacing(*files.all) as (parquet, csv, *tables, manifest):
         export.to_parquet(parquet, index=False)
         _write_csv(export, csv)
-        for name, part in zip(TABLES, tables, strict=True):
-            _write_csv(getattr(plan, name), part)
+        for target, part in zip(files.tables, tables, strict=True):
+            _write_csv(getattr(plan, target.stem), part)
         parts = dict(zip(files.all, (parquet, csv, *tables), strict=False))
         written = {target.name: sha256(part.read_bytes()).hexdigest() for target, part in parts.items()}
         told = {name: _plain(value) for name, value in plan.attrs.items()}

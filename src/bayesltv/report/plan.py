@@ -10,6 +10,7 @@ import numpy as np
 from bayesltv.decisions.plan import PLAN, Plan
 from bayesltv.decisions.pnl import net_value, spending
 from bayesltv.files import make_folder
+from bayesltv.report.planned_tests import plot_test_value
 from bayesltv.report.style import (
     BLACK,
     BLUE,
@@ -211,6 +212,10 @@ def plan_figures(plan: Plan) -> dict[str, Axes]:
         "plan_budget_curve": plot_budget_curve(plan),
         "plan_policies": plot_policies(plan),
         "plan_customers": plot_customers(plan),
+        **{
+            f"test_value_{name}": plot_test_value(test, currency=_currency(plan), name=name)
+            for name, test in plan.tests.items()
+        },
     }
 
 

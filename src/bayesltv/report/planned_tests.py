@@ -14,13 +14,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def plot_test_value(plan: TestPlan, *, currency: str | None = None, ax: Axes | None = None) -> Axes:
+def plot_test_value(
+    plan: TestPlan, *, currency: object = None, name: str = "", ax: Axes | None = None
+) -> Axes:
     """Draw the expected value of a test and its net benefit by size, the ceiling and the best size.
 
     Parameters
     ----------
     plan : TestPlan
     currency : str, optional
+    name : str
+        Of the action, for the title.
     ax : Axes, optional
     """
     ax = new_axes(ax)
@@ -53,12 +57,12 @@ def plot_test_value(plan: TestPlan, *, currency: str | None = None, ax: Axes | N
     ax.set_ylabel("expected gain over deciding now")
     money_axis(ax.yaxis, currency)
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    title = "A test pays" if plan.is_worthwhile else "No test pays"
+    title = ("A test pays" if plan.is_worthwhile else "No test pays") + (f": {name}" if name else "")
     subtitle = "orange: net benefit, after what the test costs and what its arms forgo"
     return dress(ax, title=title, subtitle=subtitle)
 
 
-def plans_for_terminal(plans: Mapping[str, TestPlan], *, currency: str | None = None) -> Any:  # noqa: ANN401
+def plans_for_terminal(plans: Mapping[str, TestPlan], *, currency: object = None) -> Any:  # noqa: ANN401
     """Return a rich table of test plans, one row per action."""
     from rich.table import Table
 
