@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bayesltv.errors import SpecError
 from bayesltv.spec import checked
 from bayesltv.spec.actions import ActionSpec
-from bayesltv.spec.expression import Condition, Either, Every, Missing, Not, Test, Value, columns_of
+from bayesltv.spec.expression import Compared, Condition, Either, Every, Missing, Not, Value, columns_of
 
 Flags = NDArray[np.bool_]
 
@@ -65,7 +65,7 @@ def _holds(condition: Condition, table: pd.DataFrame) -> Flags:
             return ~_holds(inner, table)
         case Missing(column=column):
             return table[column].isna().to_numpy(dtype=np.bool_)
-        case Test(column=column, operator=operator, values=values):
+        case Compared(column=column, operator=operator, values=values):
             return reduce(np.logical_or, [_compared(table[column], operator, value) for value in values])
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from bayesltv.errors import SpecError
 
 type Value = float | str
-type Condition = Test | Missing | Not | Every | Either
+type Condition = Compared | Missing | Not | Every | Either
 
 OPERATORS = ("==", "!=", "<=", ">=", "<", ">")
 _WORDS = ("and", "or", "not", "in", "is", "missing")
@@ -35,7 +35,7 @@ _TOKEN = re.compile(
 
 
 @dataclass(frozen=True)
-class Test:
+class Compared:
     """``column operator value``; "in" has several values, of which one must be equal."""
 
     column: str
@@ -82,7 +82,7 @@ def parse(text: str) -> Condition:
     Examples
     --------
     >>> parse("frequency >= 1 and tier in ['high', 'medium']").conditions[0]
-    Test(column='frequency', operator='>=', values=(1.0,))
+    Compared(column='frequency', operator='>=', values=(1.0,))
     """
     reader = _Reader(text)
     condition = reader.condition()
@@ -93,7 +93,7 @@ def parse(text: str) -> Condition:
 def columns_of(condition: Condition) -> Iterator[str]:
     """Yield the columns that a condition asks for, in the order of the text."""
     match condition:
-        case Test(column=column) | Missing(column=column):
+        case Compared(column=column) | Missing(column=column):
             yield column
         case Not(condition=inner):
             yield from columns_of(inner)
@@ -153,7 +153,7 @@ class _Reader:
         operator = self._next.text
         if operator in OPERATORS:
             self.place += 1
-            return Test(column, operator, (self._value(),))
+            return Compared(column, operator, (self._value(),))
         if self._skip("is"):
             negated = self._skip("not")
             self._expect("missing")
@@ -161,7 +161,7 @@ class _Reader:
         negated = self._skip("not")
         if not self._skip("in"):
             raise self._fail(f'a comparison ({" ".join(OPERATORS)}), "in" or "is missing" after {column}')
-        member = Test(column, "in", self._values())
+        member = Compared(column, "in", self._values())
         return Not(member) if negated else member
 
     def _values(self) -> tuple[Value, ...]:

@@ -1,0 +1,380 @@
+"""Plans: they add up, respect what was asked, say where their numbers come from, and refuse what is wrong."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import bayesltv as ltv
+from bayesltv.decisions.effects import Effects, assumed_effects
+from bayesltv.decisions.eligibility import fulfils
+from bayesltv.decisions.pnl import PARTS
+from bayesltv.decisions.risk import balance_risk, make_cells, objective
+from bayesltv.errors import BayesltvWarning, DataError, SpecError
+from bayesltv.report.crm import CRM_TYPES, crm_table, plan_files, write_plan
+from bayesltv.spec.expression import parse
+from helpers import point_fit
+
+THETA = {"r": 0.6, "alpha": 5.0, "a": 0.9, "b": 2.0, "p": 6.0, "q": 4.0, "v": 90.0}
+DRAWS = 60
+SIGNS = np.array([1, -1, -1, -1, -1, -1])
+
+
+def belief(low, high):
+    return ltv.PriorSpec.elicited(mass=0.9, between=(low, high))
+
+
+LETTER = ltv.ActionSpec(
+    name="letter", kind="contact", window="8 weeks", contact=0.4, eligible="p_purchase_horizon > 0.05",
+    effects={"rate": belief(0.8, 2.2)},
+)  # fmt: skip
+COUPON = ltv.ActionSpec(
+    name="coupon", kind="discount", window="8 weeks", contact=0.05, discount=0.1, fixed=5.0, cap=8.0,
+    effects={"rate": belief(0.9, 2.5)},
+)  # fmt: skip
+BACK = ltv.ActionSpec(
+    name="back", kind="win_back", window="6 weeks", contact=0.3, per_redemption=4.0, eligible="p_alive < 0.6",
+    effects={"reactivation": ltv.PriorSpec("Beta", {"alpha": 2, "beta": 18})},
+)  # fmt: skip
+VALUE = ltv.ValueSpec(
+    horizon="52 weeks", annual_discount_rate=0.1, margin=0.4, currency="EUR", service_cost=1.0
+)
+BUDGET = ltv.BudgetSpec(amount=40.0, hold_out=0.2)
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return point_fit(THETA, draws=DRAWS, family="mbg_nbd")
+
+
+@pytest.fixture(scope="module")
+def summary():
+    log = ltv.simulate_log(
+        120, seed=11, purchase={k: THETA[k] for k in "r alpha a b".split()},  # noqa: SIM905
+        spend={k: THETA[k] for k in "pqv"}, family="mbg_nbd",
+    )  # fmt: skip
+    return ltv.summarize(log, observation_end="1997-09-30", time_unit="week", currency="EUR")
+
+
+def decision(*actions, budget=BUDGET, **more):
+    return ltv.DecisionSpec(value=VALUE, actions=actions or (LETTER, COUPON, BACK), budget=budget, **more)
+
+
+@pytest.fixture(scope="module")
+def plan(fit, summary):
+    return ltv.decide(fit, summary, decision(), seed=4)
+
+
+# ---------------------------------------------------------------------------------------- what adds up
+
+
+def test_parts_add_up_to_net_exactly(plan):
+    table = plan.actions
+    parts = table[list(PARTS)].to_numpy() @ SIGNS - table["fixed_cost"]
+    assert np.allclose(parts, table["net"], atol=1e-9)
+    assert table["net"].iloc[:-1].sum() == pytest.approx(table["net"].iloc[-1], abs=1e-9)
+    options = plan.options
+    each = sum(sign * options[f"{name}_mean"] for name, sign in zip(PARTS, SIGNS, strict=True))
+    assert np.allclose(each, options["net_mean"], atol=1e-9, equal_nan=True)
+
+
+def test_the_portfolio_is_the_sum_of_its_customers_inside_each_draw(plan):
+    mine = plan.draws.sel(policy="plan")
+    chosen = mine["assigned"].values
+    at = np.flatnonzero(chosen >= 0)
+    fixed = float(mine["fixed_cost"].sum())
+    expected = plan.options["net_mean"].values[at, chosen[at]].sum() - fixed
+    assert float(mine["net"].mean()) == pytest.approx(expected, abs=1e-5)
+    assert plan.attrs["allocation_net"] == pytest.approx(expected)
+    # quantiles of a portfolio are not the sums of its customers' quantiles
+    low = plan.options["net_p05"].values[at, chosen[at]].sum() - fixed
+    assert plan.attrs["net_p05"] > low
+
+
+def test_what_was_asked_is_respected(plan):
+    customers = plan.customers
+    assert plan.attrs["cost_mean"] <= 40.0 + 1e-5
+    eligible = plan.options["eligible"].values
+    assigned = plan.draws["assigned"].values
+    for policy in assigned:
+        treated = np.flatnonzero(policy >= 0)
+        assert eligible[treated, policy[treated]].all()
+    held = (customers["assignment"] == "hold_out").to_numpy()
+    assert 0 < held.sum() < 40
+    assert (assigned[:, held] == -1).all()
+    assert (customers.loc[held, "recommended_action"] != "none").all()
+    assert (customers.loc[held, "propensity"] == 0.2).all()
+    given = customers["assignment"].isin(["letter", "coupon", "back"])
+    assert (customers.loc[given, "propensity"] == 0.8).all()
+    assert (customers.loc[customers["recommended_action"] == "none", "propensity"] == 1).all()
+    table = plan.policies.set_index("policy")
+    assert table.loc["none", ["net", "cost", "customers"]].eq(0).all()
+    limited = ["random", "highest_churn_risk", "highest_ltv", "flat_share_of_ltv", "one_for_all_letter"]
+    assert (table.loc[limited, "cost"] <= 40.0 + 1e-5).all()
+
+
+def test_no_other_rule_claims_more_at_the_same_money(plan):
+    table = plan.policies.set_index("policy")
+    others = table.drop(index="plan")
+    same_money = others[others["cost"] <= plan.attrs["cost_mean"] + 1e-9]
+    assert (same_money["net"] <= plan.attrs["allocation_bound"] + 1e-6).all()
+    assert (table["regret"] >= table.loc["plan", "regret"] - 1e-9).any()
+
+
+def test_hold_out_is_random_and_the_same_in_every_run(fit, summary, plan):
+    half = summary.iloc[::2].reset_index(drop=True)
+    half.attrs = summary.attrs
+    again = ltv.decide(fit, half, decision(), seed=4)
+    both = again.customers.merge(plan.customers, on="customer_id")
+    held = both[(both["recommended_action_x"] != "none") & (both["recommended_action_y"] != "none")]
+    assert ((held["assignment_x"] == "hold_out") == (held["assignment_y"] == "hold_out")).all()
+
+
+def test_blocks_and_threads_change_no_number(fit, summary, plan):
+    again = ltv.decide(fit, summary, decision(), seed=4, block=7, threads=2)
+    assert again.options.identical(plan.options)
+    assert again.draws.identical(plan.draws)
+    pd.testing.assert_frame_equal(again.customers, plan.customers)
+
+
+def test_draws_of_customers_and_effects_go_together(fit, summary):
+    """Where all customers share an effect, the portfolio is as unsure as the effect: nothing averages out."""
+    rate = np.where(np.arange(DRAWS) % 2, 3.0, 0.2)
+    alone = replace(LETTER, eligible="")
+    shared = ltv.decide(
+        fit, summary, decision(alone, budget=None), seed=4, effects={"letter": Effects({"rate": rate})}
+    )
+    net = shared.draws["net"].sel(policy="one_for_all_letter").values
+    assert net[rate > 1].mean() > 0 > net[rate < 1].mean()
+    assert net[rate > 1].min() > net[rate < 1].max()
+
+
+def test_effects_of_a_test_are_used_cell_by_cell_and_said_to_be_from_it(fit, summary):
+    cells = [0, 1, 2]
+    drawn = xr.Dataset(
+        {"rate": (("cell", "draw"), np.array([[0.3] * DRAWS, [4.0] * DRAWS, [1.0] * DRAWS]))},
+        coords={"cell": ["0", "1", "(other)"]},
+        attrs={"cell_columns": json.dumps(["frequency"]), "effect_source": "test"},
+    )
+    action = replace(LETTER, eligible="frequency <= 2", effects={}, test="spring")
+    with pytest.raises(SpecError, match="takes its effects from the test 'spring'"):
+        ltv.decide(fit, summary, decision(action), seed=4)
+    made = ltv.decide(fit, summary, decision(action, budget=None), seed=4, effects={"letter": drawn})
+    net = made.options["net_mean"].sel(action="letter").values
+    frequency = made.customers["frequency"].to_numpy()
+    assert [bool((net[frequency == cell] > 0).mean() > 0.5) for cell in cells] == [False, True, False]
+    # a factor of 1 leaves the contact as the only change
+    assert np.allclose(net[frequency == 2], -0.4)
+    assert set(made.customers.loc[made.customers["recommended_action"] == "letter", "effect_source"]) == {
+        "test"
+    }
+
+
+def test_a_test_without_effect_leaves_little_to_claim(fit, summary):
+    """Winner's curse: with three arms that do nothing, known well, the plan spends next to nothing."""
+    rng = np.random.default_rng(2)
+    known = {
+        name: Effects({"rate": np.exp(rng.normal(0.0, 0.03, DRAWS))}, {"rate": "test"})
+        for name in ("letter", "coupon")
+    }
+    made = ltv.decide(fit, summary, decision(LETTER, COUPON), seed=4, effects=known)
+    value = made.customers["ltv_mean"].sum()
+    assert made.attrs["net_mean"] < 0.001 * value
+    assert made.attrs["cost_mean"] < 0.002 * value
+
+
+def test_the_break_even_effect_breaks_even(fit, summary, plan):
+    row = plan.effects.query("action == 'coupon' and parameter == 'rate'").iloc[0]
+    at = {"coupon": Effects({"rate": np.full(DRAWS, row["break_even"])})}
+    made = ltv.decide(fit, summary, decision(replace(COUPON, fixed=0.0), budget=None), seed=4, effects=at)
+    net = made.options["net_mean"].values
+    assert abs(np.nanmean(net)) < 0.01 * np.nanmean(made.options["cost_mean"])
+    assert row["effect_source"] == "assumed"
+
+
+def test_capacity_and_limits_hold(fit, summary):
+    most = replace(LETTER, capacity=5)
+    limits = (ltv.LimitSpec(where="frequency >= 1", action="coupon", at_least=8),)
+    made = ltv.decide(
+        fit, summary, decision(most, replace(COUPON, fixed=0.0), budget=ltv.BudgetSpec(limits=limits)), seed=4
+    )
+    given = made.customers["assignment"]
+    assert (given == "letter").sum() <= 5
+    assert ((given == "coupon") & (made.customers["frequency"] >= 1)).sum() >= 8
+
+
+# ------------------------------------------------------------------------------------------------ risk
+
+
+def test_weight_on_the_tail_buys_a_better_tail(fit, summary):
+    risky = np.where(np.arange(DRAWS) % 2, 3.4, 0.1)
+    safe = np.full(DRAWS, 1.45)
+    actions = (replace(LETTER, eligible="", name="risky"), replace(LETTER, eligible="", name="safe"))
+    known = {"risky": Effects({"rate": risky}), "safe": Effects({"rate": safe})}
+    plans = [
+        ltv.decide(
+            fit,
+            summary,
+            decision(*actions, budget=ltv.BudgetSpec(amount=30.0, risk_weight=w)),
+            seed=4,
+            effects=known,
+        )
+        for w in (0.0, 0.9)
+    ]
+    tables = [each.policies.set_index("policy").loc["plan"] for each in plans]
+    assert tables[1]["cvar"] > tables[0]["cvar"]
+    assert tables[1]["net"] < tables[0]["net"]
+    assert plans[1].attrs["risk_value"] <= plans[1].attrs["risk_bound"] + 1e-9
+
+
+def test_the_balance_of_mean_and_tail_is_the_linear_programs():
+    """Two actions for one divisible cell: the best share by a fine grid."""
+    rng = np.random.default_rng(3)
+    draws = np.stack([rng.normal(1.0, 2.0, 400), rng.normal(0.6, 0.8, 400)])[None, :, :]
+
+    def solve(net):
+        best = int(np.argmax(net[0]))
+        value = max(0.0, float(net[0, best]))
+        return ltv_allocation(np.array([best if net[0, best] > 0 else -1], np.int32), value)
+
+    found = balance_risk(solve, draws, np.zeros(2), weight=0.5, tail=0.1)
+    grid = [(x, y) for x in np.linspace(0, 1, 101) for y in np.linspace(0, 1, 101) if x + y <= 1 + 1e-12]
+    best = max(objective(x * draws[0, 0] + y * draws[0, 1], 0.5, 0.1) for x, y in grid)
+    assert found.value == pytest.approx(best, abs=2e-3)
+    assert found.bound >= found.value - 1e-9
+
+
+def ltv_allocation(assigned, value):
+    from bayesltv.decisions.allocation import Allocation
+
+    return Allocation(assigned, value, 0.0, value, 0.0)
+
+
+def test_many_customers_become_cells_of_alike_ones():
+    rng = np.random.default_rng(1)
+    net, cost = rng.normal(1, 1, (60_000, 3)), rng.uniform(0.1, 1, (60_000, 3))
+    eligible = rng.random((60_000, 3)) < 0.9
+    cell = make_cells(net, cost, eligible)
+    assert cell.max() < 2_100
+    assert np.array_equal(make_cells(net[:100], cost[:100], eligible[:100]), np.arange(100))
+    pattern = eligible @ np.array([1, 2, 4])
+    assert pd.Series(pattern).groupby(cell).nunique().max() == 1
+
+
+# ------------------------------------------------------------------------------------- what is refused
+
+
+def test_what_is_wrong_is_said_before_anything_is_evaluated(fit, summary):
+    cases = [
+        (
+            replace(LETTER, eligible="p_alife > 0.5"),
+            "there is no score column 'p_alife'; did you mean \"p_alive\"?",
+        ),
+        (replace(LETTER, eligible="frequency > 999"), "none of 120 customers is eligible"),
+        (replace(LETTER, eligible="frequency > 'one'"), "frequency is a number"),
+    ]
+    for action, says in cases:
+        with pytest.raises(SpecError) as caught:
+            ltv.decide(fit, summary, decision(action), seed=4)
+        assert says in str(caught.value)
+    with pytest.raises(SpecError, match="the decision has no actions"):
+        ltv.decide(fit, summary, ltv.DecisionSpec(value=VALUE), seed=4)
+    dollars = summary.copy()
+    dollars.attrs = {**summary.attrs, "currency": "USD"}
+    with pytest.raises(SpecError, match="currencies differ"):
+        ltv.decide(fit, dollars, decision(), seed=4)
+    short = {"letter": Effects({"rate": np.ones(7)})}
+    with pytest.raises(DataError, match="7 draws of rate"):
+        ltv.decide(fit, summary, decision(), seed=4, effects=short)
+    with pytest.raises(SpecError, match="names 'mail'"):
+        ltv.decide(fit, summary, decision(), seed=4, effects={"mail": Effects({"rate": np.ones(DRAWS)})})
+    no_spend = point_fit({k: THETA[k] for k in ("r", "alpha", "a", "b")}, draws=4, family="mbg_nbd")
+    with pytest.warns(BayesltvWarning), pytest.raises(DataError, match="no spend model"):
+        ltv.decide(no_spend, summary, decision(LETTER), seed=4)
+
+
+def test_impossible_draws_of_effects_are_refused():
+    for values, says in [
+        ({"rate": np.array([1.0, -0.1])}, "rate must be positive and finite in every draw, is not in 1"),
+        ({"redemption": np.array([0.5, 1.2])}, "between 0 and 1"),
+        ({"spend": np.array([np.nan, 1.0])}, "spend must be positive"),
+        ({"rats": np.ones(2)}, "unknown"),
+    ]:
+        with pytest.raises(SpecError) as caught:
+            Effects(values)
+        assert says in str(caught.value)
+
+
+def test_a_prior_that_rules_out_harm_is_warned_of(fit, summary):
+    sure = replace(LETTER, effects={"rate": belief(1.2, 1.4)})
+    with pytest.warns(BayesltvWarning, match=r"letter\.rate all but rule out"):
+        ltv.decide(fit, summary, decision(sure), seed=4)
+
+
+def test_assumed_effects_have_their_priors_law_and_a_stream_each():
+    first, again = (assumed_effects(LETTER, 2_000, seed=1).values["rate"] for _ in range(2))
+    assert np.array_equal(first, again)
+    prior = LETTER.effects["rate"]
+    assert first.mean() == pytest.approx(float(prior.frozen().mean()), rel=2e-3)
+    other = assumed_effects(replace(LETTER, name="other"), 2_000, seed=1).values["rate"]
+    assert abs(np.corrcoef(first, other)[0, 1]) < 0.1
+
+
+# ------------------------------------------------------------------------------------- who is eligible
+
+
+def test_conditions_hold_for_known_values_only():
+    table = pd.DataFrame(
+        {
+            "a": [1.0, np.nan, 3.0],
+            "tier": ["low", None, "high"],
+            "day": pd.to_datetime(["1997-01-01", None, "1997-06-01"]),
+        }
+    )
+    cases = {
+        "a >= 1": [True, False, True],
+        "not a >= 1": [False, True, False],
+        "a != 1": [False, False, True],
+        "a is missing": [False, True, False],
+        "tier in ['high', 'mid'] or a == 1": [True, False, True],
+        "day < '1997-03-01'": [True, False, False],
+        "a > 0 and tier != 'low'": [False, False, True],
+    }
+    for text, expected in cases.items():
+        assert fulfils(parse(text), table).tolist() == expected, text
+    with pytest.raises(SpecError, match="is no day"):
+        fulfils(parse("day > 'soon'"), table)
+
+
+# ------------------------------------------------------------------------------------------ the export
+
+
+def test_the_export_has_the_documented_columns_and_types(plan, tmp_path):
+    files = write_plan(plan, plan_files(tmp_path / "plan"), provenance={"seed": 4})
+    export = pd.read_parquet(files.parquet)
+    assert [name for name in export.columns if not name.startswith(("p_tier_", "p_stage_"))] == list(
+        CRM_TYPES
+    )
+    for name, kind in CRM_TYPES.items():
+        wanted = {"number": "float64", "count": "Int64", "date": "datetime64[us]", "text": "str"}[kind]
+        assert str(crm_table(plan)[name].dtype) == wanted, name
+    assert len(export) == len(plan.customers)
+    told = json.loads(files.manifest.read_text())
+    assert told["rows"] == 120
+    assert told["plan"]["budget"] == 40.0
+    assert set(told["sha256"]) == {path.name for path in files.all[:-1]}
+
+
+def test_a_spreadsheet_runs_no_id(fit, summary, tmp_path):
+    strange = summary.head(30).copy()
+    strange["customer_id"] = [f"=cmd{i}" for i in range(30)]
+    strange.attrs = summary.attrs
+    made = ltv.decide(fit, strange, decision(replace(LETTER, eligible="")), seed=4)
+    files = write_plan(made, plan_files(tmp_path / "plan"), provenance={})
+    text = files.csv.read_bytes()
+    assert text.startswith(b"\xef\xbb\xbf")
+    assert b"\n'=cmd0," in text
+    assert pd.read_parquet(files.parquet)["customer_id"].iloc[0] == "=cmd0"
