@@ -54,14 +54,42 @@ class Ledger:
         return self.contribution - self.discounts - self.contact - self.running - self.service
 
 
+class Luck:
+    """What chance deals each customer: waits, amounts, coins, redemptions, by number of the purchase.
+
+    Two runs with the same luck differ by the campaign alone: the j-th purchase has the same amount and the
+    same coin, and comes when as much intensity has gone by. Each run by itself is as random as ever.
+    """
+
+    def __init__(self, rng, shape):
+        self.rng, self.shape = rng, np.asarray(shape)
+        self.waits, self.amounts, self.coins, self.redeems = (
+            np.empty((self.shape.size, 0)) for _ in range(4)
+        )
+        self.back = rng.random(self.shape.size)
+
+    def reach(self, number):
+        """Deal up to purchase `number` of each customer."""
+        while self.waits.shape[1] <= number:
+            n = (self.shape.size, 8)
+            self.waits = np.hstack([self.waits, self.rng.standard_exponential(n)])
+            self.amounts = np.hstack([self.amounts, self.rng.gamma(self.shape[:, None], size=n)])
+            self.coins = np.hstack([self.coins, self.rng.random(n)])
+            self.redeems = np.hstack([self.redeems, self.rng.random(n)])
+
+
 def run(rng, customers, campaign, *, horizon, discount, margin, service=0.0, contacted=True):
     """Return the ledger of `customers` (alive, lam, p, shape, nu: arrays) over the horizon under a campaign.
 
-    With `contacted=False` the vouchers are out but nobody has been written to: what would have been redeemed
-    by customers whose behaviour is that of `campaign` with no effects.
+    `rng` is a generator, or a `Luck` to be shared by several runs. With `contacted=False` the vouchers are
+    out but nobody has been written to: what would have been redeemed by customers whose behaviour is that of
+    `campaign` with no effects.
     """
     alive, lam, p, shape, nu = (np.asarray(each) for each in customers)
     n = alive.size
+    luck = rng if isinstance(rng, Luck) else Luck(rng, shape)
+    luck.reach(0)
+    left_to_wait, number = luck.waits[:, 0].copy(), np.zeros(n, dtype=int)
     each = {name: np.broadcast_to(getattr(campaign, name), n) for name in EFFECTS}
     window = min(campaign.window, horizon)
     ends = np.array([window, min(window + campaign.after, horizon), horizon])
@@ -75,43 +103,51 @@ def run(rng, customers, campaign, *, horizon, discount, margin, service=0.0, con
 
     if campaign.wins_back:
         lapsed = np.flatnonzero(~alive)
-        back = lapsed[rng.random(lapsed.size) < each["reactivation"][lapsed]]
-        amount = rng.gamma(shape[back]) / nu[back]
+        back = lapsed[luck.back[lapsed] < each["reactivation"][lapsed]]
+        amount = luck.amounts[back, 0] / nu[back]
         contribution[back] += margin * amount
         discounts[back] += np.minimum(campaign.cap, campaign.depth * amount + campaign.per_redemption)
         purchases[back] += 1
         rates[:, back] = lam[back] * each["second_rate"][back]
         coins[:, back] = np.minimum(1, p[back] * each["second_dropout"][back])
         spends[:, back], redeemed[back] = 1.0, True
-        active = np.concatenate([active, back[rng.random(back.size) >= coins[0, back]]])
+        active = np.concatenate([active, back[luck.coins[back, 0] >= coins[0, back]]])
+        luck.reach(1)
+        number[back], left_to_wait[back] = 1, luck.waits[back, 1]
 
     now, phase = np.zeros(n), np.zeros(n, dtype=int)
     is_second_life = np.zeros(n, dtype=bool)
     is_second_life[active[~alive[active]]] = True
     while active.size:
         until = ends[phase[active]]
-        after = now[active] + rng.standard_exponential(active.size) / rates[phase[active], active]
+        rate = rates[phase[active], active]
+        after = now[active] + left_to_wait[active] / rate
         buys = after <= until
         then = np.where(buys, after, until)
         worth = present(now[active], then, discount)
         served[active] += service * worth
         in_window = (phase[active] == 0) & ~is_second_life[active]
         running[active] += np.where(in_window, campaign.running * worth, 0.0)
+        left_to_wait[active] -= rate * (then - now[active])
         now[active] = then
         buyers, in_window = active[buys], in_window[buys]
         at = np.exp(-discount * now[buyers])
-        amount = spends[phase[buyers], buyers] * rng.gamma(shape[buyers]) / nu[buyers]
+        this = number[buyers]
+        amount = spends[phase[buyers], buyers] * luck.amounts[buyers, this] / nu[buyers]
         earned = np.where(in_window, margin * each["margin"][buyers] + campaign.price - 1, margin)
         contribution[buyers] += at * earned * amount
         purchases[buyers] += 1
-        redeems = in_window & (rng.random(buyers.size) < each["redemption"][buyers])
+        redeems = in_window & (luck.redeems[buyers, this] < each["redemption"][buyers])
         redeems &= ~redeemed[buyers] if campaign.single_use else True
         given = np.where(redeems, campaign.depth * amount + campaign.per_redemption, 0.0)
         given = np.minimum(given, left[buyers])
         left[buyers] -= given
         redeemed[buyers] |= redeems
         discounts[buyers] += at * given
-        stays = rng.random(buyers.size) >= coins[phase[buyers], buyers]
+        stays = luck.coins[buyers, this] >= coins[phase[buyers], buyers]
+        number[buyers] += 1
+        luck.reach(int(number.max()))
+        left_to_wait[buyers] = luck.waits[buyers, number[buyers]]
         movers = active[~buys]
         phase[movers] += 1
         active = np.concatenate([buyers[stays], movers[phase[movers] < 3]])

@@ -310,7 +310,7 @@ def _policies(
         money,
         choice.allocation.cost if np.isinf(money) else money,
         generator(seed, "policies").permutation(len(free)),
-        np.isin(np.arange(len(names)), choice.recommended),
+        np.isin(np.arange(len(names)), choice.recommended) | (choice.recommended < 0).all(),
     )
 
     def plug_in() -> Allocation:
