@@ -460,6 +460,7 @@ def decide_file(
     *,
     seed: int,
     draws: int | None,
+    tests: Mapping[str, str | Path] | None = None,
     current: str | Path | None = None,
     previous: str | Path | None = None,
     plan_test: bool = False,
@@ -482,6 +483,8 @@ def decide_file(
         A decision file with actions, or the name of a shipped one.
     out : path
         Folder; made where it is not there.
+    tests : mapping of str to path, optional
+        Name of a test -> file of what ``fit_uplift`` returned.
     current : path, optional
         .csv or .parquet with customer_id and action: what is done today.
     previous : path, optional
@@ -525,6 +528,7 @@ def decide_file(
         declared,
         seed=seed,
         draws=draws,
+        tests={name: load(path) for name, path in (tests or {}).items()},
         current=today,
         previous=earlier,
         plan_test=plan_test,

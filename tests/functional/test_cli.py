@@ -300,10 +300,11 @@ def test_the_demo_makes_everything_and_tells_what_it_found(tmp_path):
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "summary.parquet", "fit.nc", "scores.parquet", "scores.csv", "scores.totals.parquet",
-        "scores.manifest.json", "figures",
+        "scores.manifest.json", "plan", "figures",
     }  # fmt: skip
+    assert (folder / "plan" / "plan.manifest.json").is_file()
     pictures = sorted((folder / "figures").glob("*.png"))
-    assert len(pictures) == 7
+    assert len(pictures) == 12
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
     told = " ".join(result.stdout.split())
     for words in ("2,357 customers", "Checks: passed", "1,882", "39 weeks", "90 % interval", "scores.csv"):

@@ -391,6 +391,10 @@ def decide(
     decision: Annotated[str, typer.Option(help="Decision with actions: a file, or a shipped name.")],
     out: Annotated[Path, typer.Option(help="Folder for export, tables, figures and manifest.")],
     draws: Annotated[int, typer.Option(min=1, help="Posterior draws to use, spread over the chains.")] = 1000,
+    tests: Annotated[
+        list[str] | None,
+        typer.Option("--test", metavar="NAME=FILE", help="Fitted test that actions name; repeatable."),
+    ] = None,
     current: Annotated[
         Path | None, typer.Option(help="Table of customer_id and action: what is done today.")
     ] = None,
@@ -429,6 +433,7 @@ def decide(
             out,
             seed=seed,
             draws=draws,
+            tests=_named_files(tests or []),
             current=current,
             previous=previous,
             plan_test=plan_test,
@@ -443,6 +448,14 @@ def decide(
             progress=bar.advance,
         )
     show.result(decided, as_json=as_json)
+
+
+def _named_files(pairs: list[str]) -> dict[str, Path]:
+    """Return NAME -> FILE of texts NAME=FILE."""
+    for pair in pairs:
+        if not all(pair.partition("=")):
+            raise typer.BadParameter(f"{pair!r}: write NAME=FILE", param_hint="--test")
+    return {name: Path(file) for name, _, file in (pair.partition("=") for pair in pairs)}
 
 
 @models.command("list")

@@ -27,7 +27,7 @@ from bayesltv.decisions.planned_tests import plan_tests, plans_table
 from bayesltv.decisions.portfolio import action_table, policy_draws, policy_table
 from bayesltv.decisions.roi import option_table
 from bayesltv.decisions.stages import stage_block, stage_limits, warn_of_immortals
-from bayesltv.decisions.tested import all_effects
+from bayesltv.decisions.tested import all_effects, effects_of_tests
 from bayesltv.decisions.tiers import with_tier_columns
 from bayesltv.errors import SpecError
 from bayesltv.names import CURRENCY, MONETARY_VALUE, RECENCY, T
@@ -56,6 +56,7 @@ def decide(
     seed: int,
     draws: int | None = DRAWS,
     effects: Mapping[str, Effects | xr.Dataset] | None = None,
+    tests: Mapping[str, xr.DataTree] | None = None,
     current: Mapping[str, str] | None = None,
     previous: pd.DataFrame | Mapping[str, str] | None = None,
     plan_test: bool = False,
@@ -88,6 +89,8 @@ def decide(
     effects : mapping of str to Effects or Dataset, optional
         Action -> draws of its effects, one per draw of the whole posterior, in place of its priors: made by
         hand, or a test's (``bayesltv.decisions.uplift.effect_draws``).
+    tests : mapping of str to DataTree, optional
+        Name of a test -> what ``fit_uplift`` returned, for the actions that name it.
     current : mapping of str to str, optional
         Customer id -> action that is done today, compared with the plan.
     previous : DataFrame or mapping, optional
@@ -138,7 +141,9 @@ def decide(
     table = _with_stages(table, decision, population, people, terms, posterior.time_unit, seed, threads)
 
     total = posterior.chains * posterior.draws_per_chain
-    given = all_effects(effects)
+    given = all_effects(
+        {**effects_of_tests(decision.actions, tests or {}, total, seed=seed), **(effects or {})}
+    )
     known = effects_of(decision.actions, given, total, seed)
     known = [each.taken(population.draws) for each in known]
     warn_of_harmless(decision.actions, given)
@@ -168,7 +173,7 @@ def decide(
     fixed = np.array([action.fixed for action in decision.actions])
     outcome = policy_draws(totals, policies, names, fixed, people.ids)
     comparison = policy_table(outcome, PLAN, tail=budget.tail)
-    tests = (
+    planned = (
         plan_tests(
             model, offered, time_unit=posterior.time_unit, cost=test_cost,
             customers_per_week=customers_per_week,
@@ -212,8 +217,8 @@ def decide(
                 action.name: dict(each.source) for action, each in zip(decision.actions, known, strict=True)
             },
         },
-        tests=tests,
-        test_plans=plans_table(tests) if plan_test else None,
+        tests=planned,
+        test_plans=plans_table(planned) if plan_test else None,
         acquisition=None if channels is None else channels.table,
         next_unit=None if channels is None else next_unit_of_money(channels, choice.allocation.shadow_price),
     )

@@ -147,8 +147,8 @@ def effects_of(
         tested = given.get(action.name)
         if tested is None and action.test is not None:
             raise SpecError(
-                f"actions.{action.name} takes its effects from the test {action.test!r}: pass its draws "
-                f"(effects={{'{action.name}': effect_draws(...)}}), or state priors"
+                f"actions.{action.name} takes its effects from the test {action.test!r}: pass its fit "
+                f"(tests={{{action.test!r}: ...}}), or state priors"
             )
         if tested is not None:
             short = [name for name, values in tested.values.items() if values.shape[0] != draws]

@@ -1,14 +1,16 @@
 """Effects that a test has measured, from its draws as ``decisions.uplift.effect_draws`` gives them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 
 from bayesltv.decisions.effects import Effects, Source
+from bayesltv.decisions.uplift import effect_draws
 from bayesltv.errors import SpecError
 from bayesltv.names import DRAW
+from bayesltv.spec.actions import ActionSpec
 
 PARAMETERS = ("rate", "spend")
 """What a test of some weeks identifies: purchases and spend in its window; all else stays assumed."""
@@ -41,6 +43,31 @@ def effects_from_draws(drawn: xr.Dataset) -> Effects:
         return Effects({name: each[:, 0] for name, each in values.items()}, dict.fromkeys(known, source))
     cells = tuple(str(cell) for cell in drawn["cell"].values)
     return Effects(values, dict.fromkeys(known, source), cells, columns)
+
+
+def effects_of_tests(
+    actions: Sequence[ActionSpec], tests: Mapping[str, xr.DataTree], draws: int, *, seed: int
+) -> dict[str, xr.Dataset]:
+    """Return the draws of each action that names one of the tests.
+
+    Raises
+    ------
+    SpecError
+        Where a test is given that no action names.
+    CheckFailed, DataError
+        Where a test's fit failed its checks, or has not the arm.
+    """
+    named = {action.test for action in actions}
+    strange = [name for name in tests if name not in named]
+    if strange:
+        raise SpecError(
+            f"no action takes its effects from the test {strange[0]!r}: name it, test = {strange[0]!r}"
+        )
+    return {
+        action.name: effect_draws(tests[action.test], action.arm or action.name, draws=draws, seed=seed)
+        for action in actions
+        if action.test is not None and action.test in tests
+    }
 
 
 def all_effects(given: Mapping[str, Effects | xr.Dataset] | None) -> dict[str, Effects]:
