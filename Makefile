@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow check floors format lock notebooks bench bench-quick figures calibration clean
+.PHONY: help setup demo test test-fast test-slow check floors format lock notebooks bench bench-quick figures calibration criticism clean
 
 READY := .venv/.ready
 BIN := .venv/bin
