@@ -99,8 +99,8 @@ def replicated_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> Chec
         return CheckResult(name, "not applicable", None, None, "needs the summary")
     unit = read_posterior(fit).time_unit
     found = posterior_predictive(fit, summary, seed=SEED, draws=DRAWS, time_unit=unit)
-    sd = np.maximum((found.table["p95"] - found.table["p05"]) / _TAILS, 1e-12)
-    distance = ((found.table["observed"] - found.table["predicted"]) / sd).abs()
+    seen, made, low, high = found.table[["observed", "predicted", "p05", "p95"]].to_numpy(float).T
+    distance: Floats = np.abs(seen - made) / np.maximum((high - low) / _TAILS, 1e-12)
     worst = found.table.iloc[int(distance.argmax())]
     strange = bool(distance.max() > FAR)
     where = f"{worst['statistic']} ({worst['label']}): {worst['observed']:.4g}"

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from bayesltv.data.summary import Date, as_day, summarize
+from bayesltv.data.request import Date, as_day
+from bayesltv.data.summary import summarize
 from bayesltv.errors import BayesltvError, DataError, EngineError
 from bayesltv.evaluation.evaluate import evaluate
 from bayesltv.evaluation.holdout import require_holdout

@@ -114,7 +114,7 @@ def plot_prior_predictive(found: PriorPredictive, *, ax: Axes | None = None) -> 
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.set_yticks(place, list(table["quantity"]))
-    ax.set_ylim(-0.6, len(table) - 0.4)
+    ax.set_ylim(-1.3, len(table) - 0.4)
     ax.set_xlabel("value, logarithmic")
     legend(ax, location="lower right")
     reading = "200 customers over a year for each draw of the prior; red: flagged as implausible"
