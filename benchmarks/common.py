@@ -48,7 +48,8 @@ def main(question, script, *, cases, one, columns, title=""):
         ``__doc__`` and ``__file__`` of the benchmark.
     cases : callable
         ``cases(quick)`` returns a list of dicts that JSON can hold. The key "env", if there is one, holds
-        environment variables of the process.
+        environment variables of the process; a case with a true "discard" is run to warm caches, and not
+        kept.
     one : callable
         ``one(case)`` measures and returns a dict of results. Time spent outside it is not counted, but for
         ``process_seconds``, the whole process from its start, imports and preparation included.
@@ -64,8 +65,10 @@ def main(question, script, *, cases, one, columns, title=""):
         if asked.only and not any(asked.only in str(value) for value in case.values()):
             continue
         shown = {key: value for key, value in case.items() if key != "env"}
-        rows.append(shown | measure_subprocess(script, case))
-        print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+        row = shown | measure_subprocess(script, case)
+        print(json.dumps(row), file=sys.stderr, flush=True)
+        if not case.get("discard"):
+            rows.append(row)
     name = Path(script).stem
     made = envelope(name, rows, columns=columns, question=question.split("\n")[0], title=title)
     if asked.json:

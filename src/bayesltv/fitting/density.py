@@ -77,6 +77,11 @@ class Density:
         """Return the dimension of the unconstrained space."""
         return self.start.size
 
+    @property
+    def terms(self) -> int:
+        """Return the number of cells and repeaters that one evaluation sums over."""
+        return sum(data[0].size for data in self._data)
+
     def __call__(self, point: Floats) -> tuple[float, Floats]:
         """Return the log density and its gradient at `point`, shape (size,)."""
         # a copy is aligned and writable: numba would compile anew for an array that is not
@@ -113,7 +118,7 @@ def make_density(model: pm.Model) -> Density:
     values = argument_values(numbers)
     return Density(
         names=tuple(variable.name for variable in outside),
-        start=np.concatenate([np.ravel(each) for each in compiled.start(*values)]).astype(np.float64),
+        start=flattened(compiled.start(*values)),
         _compiled=compiled,
         _numbers=values,
         _kernels=tuple(type(term.owner.op).kernel for term in terms),
@@ -151,12 +156,30 @@ class Symbols:
             point=initial, inputs=self.values, outputs=[*outputs[: -1 - len(starts)], outputs[-1]]
         )
         split = 1 + len(self.parameters)
-        return Compiled(
-            start=find_start,
-            forward=_compile([point, *arguments], joined[:split]),
-            backward=_compile([point, *cotangents, *arguments], joined[-1:]),
-            expand=_compile([point, *arguments], joined[split:-1]),
-        )
+        # fastmath fuses operations across functions or not, depending on whether these come from the cache on
+        # disk: gradients of one model differed in the last bit between processes, and with them the draws
+        with pytensor.config.change_flags(numba__fastmath=False):
+            made = Compiled(
+                start=find_start,
+                forward=_compile([point, *arguments], joined[:split]),
+                backward=_compile([point, *cotangents, *arguments], joined[-1:]),
+                expand=_compile([point, *arguments], joined[split:-1]),
+            )
+            _call_once(made, argument_values(numbers))
+        return made
+
+
+def _call_once(made: Compiled, numbers: Arrays) -> None:
+    """Call each function: numba compiles only then."""
+    point = flattened(made.start(*numbers))
+    _, *matrices = made.forward(point, *numbers)
+    made.backward(point, *matrices, *numbers)
+    made.expand(point, *numbers)
+
+
+def flattened(values: Sequence[Any]) -> Floats:
+    """Return the values of all variables as one point."""
+    return np.concatenate([np.ravel(each) for each in values]).astype(np.float64)
 
 
 class _Memory:

@@ -86,10 +86,13 @@ def fit(
     model = model_of(problem)
     density = make_density(model)
     if method == "laplace":
-        groups = sample_laplace(model, density, settings, rng=generator(seed, "laplace"))
+        groups = sample_laplace(model, density, settings, rng=generator(seed, "laplace"), cores=cores)
     else:
         key = int.from_bytes(stream_key(seed, "nuts")[:4], "little")
-        groups = sample_nuts(model, density, settings, seed=key, cores=cores, progress=progress)
+        at_mode = not problem.spec.groups
+        groups = sample_nuts(
+            model, density, settings, seed=key, at_mode=at_mode, cores=cores, progress=progress
+        )
     groups["prior"] = draw_prior(
         problem.spec, problem.cells.groups, draws=PRIOR_DRAWS, rng=generator(seed, "prior")
     )

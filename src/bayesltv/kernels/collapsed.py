@@ -1,9 +1,9 @@
 """The collapsed log likelihoods and their gradients, compiled: what a sampler evaluates at every step.
 
 Log-gamma terms are evaluated at the distinct (frequency, group), logs at the distinct (T, group) and
-(recency, group); what is left per cell is one exp and one log1p, and per repeater one log. Values equal
-those of ``beta_geometric.log_likelihood`` and ``gamma_gamma.log_likelihood_of_amounts`` summed over
-customers.
+(recency, group); what is left per cell is one exp and, where it holds several customers, one log1p, and per
+repeater one log. Values equal those of ``beta_geometric.log_likelihood`` and
+``gamma_gamma.log_likelihood_of_amounts`` summed over customers.
 """
 
 import math
@@ -99,6 +99,7 @@ def purchase_value_and_gradient(
     log_t, by_t = np.empty(t.size), np.zeros(t.size)
     for j in range(t.size):
         log_t[j] = math.log(alpha[t_group[j]] + t[j])
+    product = 1.0  # of 1 + odds over cells of one customer: a logarithm for hundreds of them
     for c in range(weight.size):
         j = x_code[c]
         g = x_group[j]
@@ -106,12 +107,20 @@ def purchase_value_and_gradient(
         stretch = log_T[T_code[c]] - log_t[t_code[c]]
         odds = coin_odds[j] + shape * stretch
         small = math.exp(-abs(odds))
-        value += weight[c] * (max(odds, 0.0) + math.log1p(small))
+        value += weight[c] * max(odds, 0.0)
+        if weight[c] == 1.0:
+            product *= 1.0 + small
+            if product > 1e200:
+                value += math.log(product)
+                product = 1.0
+        else:
+            value += weight[c] * math.log1p(small)
         dead = weight[c] * (1.0 if odds >= 0.0 else small) / (1.0 + small)
         by_x[j] += dead
         by_T[T_code[c]] += dead * shape
         by_t[t_code[c]] += dead * shape
         gradient[0, g] += dead * stretch
+    value += math.log(product)
     for j in range(x.size):
         if k[j] > 0:
             g = x_group[j]
