@@ -1,7 +1,7 @@
 """Question: how long does a posterior that passes its checks take, and how long do the peers take?
 
-Per case one process; rows are the same customers, in weeks. ``bayesltv`` runs at the shipped settings (4
-chains), pooled and by 20 groups, with NUTS and, pooled, with Laplace; ``pymc-marketing`` its BetaGeoModel (and
+Per case one process; rows are the same customers, in weeks. ``bayesltv`` runs at the shipped settings,
+pooled and by 20 groups, with NUTS and, pooled, with Laplace; ``pymc-marketing`` its BetaGeoModel (and
 GammaGammaModel where there is spend) with its default sampler and with ``method="map"``; ``lifetimes`` its
 BetaGeoFitter, a point estimate. Timed is the whole call that a user makes, building and compiling included,
 reading and summarising left out. "cold" finds no compiled code at all, as right after an installation; the

@@ -75,6 +75,16 @@ def effect_name(scale: str, column: str) -> str:
     return f"{scale}_effect_{column}"
 
 
+def coefficients_name(scale: str) -> str:
+    """Name of the posterior variable that holds the coefficients of the covariates on `scale`."""
+    return f"{scale}_covariates"
+
+
+def covariate_dim(scale: str) -> str:
+    """Name of the dim of those coefficients: labels "age" or "channel=web"."""
+    return f"{scale}_covariate"
+
+
 def level_name(column: str) -> str:
     """Name of the constant that holds the level of `column` of each observed group."""
     return f"{column}_of_group"

@@ -4,6 +4,10 @@ Maximum-likelihood values and asymptotic standard errors of log(r, alpha, a, b) 
 independent optimisers; BG/NBD values agree with Fader, Hardie & Lee (2005) to the three digits printed there.
 """
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -82,3 +86,34 @@ def test_loo_from_cells_equals_loo_of_every_customer(pooled_fit, cdnow):
     assert ours["purchase"].se == pytest.approx(expected.se, rel=1e-8)
     assert ours["purchase"].p == pytest.approx(expected.p, rel=1e-6)
     assert ours["spend"].n_data_points == 946
+
+
+DRAWS_OF_A_FRESH_PROCESS = """
+import hashlib
+import bayesltv as ltv
+summary = ltv.summarize(
+    ltv.load_cdnow(), observation_end="1997-09-30", time_unit="week", groups=["cohort"]
+)
+quick = {"chains": 2, "tune": 100, "draws": 50}
+for name in ("pooled", "by_group"):
+    posterior = ltv.fit(summary, ltv.load_spec(name), seed=1, sampler=quick, progress=False)["posterior"]
+    content = b"".join(posterior[name].values.tobytes() for name in sorted(posterior.data_vars))
+    print(hashlib.sha256(content).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_a_fresh_process_draws_the_same_whether_or_not_compiled_code_is_cached(tmp_path):
+    """It did not while PyTensor compiled with fastmath: gradients differed in the last bit."""
+    flags = f"base_compiledir={tmp_path / 'pytensor'}"
+    cold = {"PYTENSOR_FLAGS": flags, "NUMBA_CACHE_DIR": str(tmp_path / "numba")}
+    printed = [
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", DRAWS_OF_A_FRESH_PROCESS],
+            env={**os.environ, **env, "PYTHONHASHSEED": seed},
+            check=True, capture_output=True, text=True,
+        ).stdout
+        for seed, env in (("1", {}), ("2", cold), ("3", cold))
+    ]  # fmt: skip
+    assert printed[0] == printed[1] == printed[2]
+    assert len(printed[0].split()) == 2

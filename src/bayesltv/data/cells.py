@@ -18,8 +18,23 @@ TABLE_PER_ROW = 16
 
 
 @dataclass(frozen=True)
+class Rows:
+    """The distinct (group, covariates) that have parameters of their own.
+
+    Attributes
+    ----------
+    group : ndarray of int32, shape (row,)
+    design : ndarray of float64, shape (row, feature)
+        Numbers of the covariates; no columns where the spec has none, and then rows are the groups.
+    """
+
+    group: Codes
+    design: Floats
+
+
+@dataclass(frozen=True)
 class PurchaseCells:
-    """Distinct (frequency, recency, T, group) with the number of customers that share each.
+    """Distinct (frequency, recency, T, row) with the number of customers that share each.
 
     Attributes
     ----------
@@ -27,6 +42,7 @@ class PurchaseCells:
     recency, T : ndarray of float64, shape (cell,)
         In the summary's time unit.
     group : ndarray of int32, shape (cell,)
+        Row among `Rows`: without covariates, the group.
     cell_of_customer : ndarray of int64, shape (customer,)
         Where each customer of the summary went.
     """
@@ -76,9 +92,17 @@ class Cells:
     groups: Groups
     purchase: PurchaseCells
     spend: SpendRows | None
+    rows: Rows
+
+    @property
+    def group_of_cell(self) -> Codes:
+        """Group of each purchase cell."""
+        return self.rows.group[self.purchase.group]
 
 
-def make_cells(summary: pd.DataFrame, columns: Sequence[str], *, with_spend: bool) -> Cells:
+def make_cells(
+    summary: pd.DataFrame, columns: Sequence[str], *, with_spend: bool, design: Floats | None = None
+) -> Cells:
     """Return the cells of a validated summary.
 
     Parameters
@@ -89,9 +113,18 @@ def make_cells(summary: pd.DataFrame, columns: Sequence[str], *, with_spend: boo
         Group columns.
     with_spend : bool
         Whether the spec has a spend section.
+    design : ndarray of float64, shape (customer, feature), optional
+        Numbers of the covariates.
     """
     groups, codes = make_groups(summary, columns)
-    return Cells(groups, purchase_cells(summary, codes), spend_rows(summary, codes) if with_spend else None)
+    if design is None or not design.shape[1]:
+        every = np.arange(len(groups.combinations), dtype=np.int32)
+        rows = Rows(every, np.zeros((every.size, 0)))
+    else:
+        number, first = number_rows(codes, *design.T)
+        rows, codes = Rows(codes[first], design[first]), number.astype(np.int32)
+    spend = spend_rows(summary, codes) if with_spend else None
+    return Cells(groups, purchase_cells(summary, codes), spend, rows)
 
 
 def purchase_cells(summary: pd.DataFrame, codes: Codes) -> PurchaseCells:

@@ -70,6 +70,11 @@ def acquisition(population: Population, terms: Terms, spec: AcquisitionSpec) -> 
         raise DataError(
             "the fit has no spend model: a new customer's value needs one. Fit a summary with amounts"
         )
+    if population.group_of_row is not None:
+        raise DataError(
+            "the fit has covariates, and a new customer of a group has none yet: leave [acquisition] out, or "
+            "fit a spec without covariates for it"
+        )
     labels = tuple(label or "all" for label in population.labels)
     spec.require_known(labels)
     groups = len(labels)
@@ -109,7 +114,8 @@ def mean_spend(population: Population) -> Floats:
 def infinite_groups(population: Population) -> list[str]:
     """Return the groups in which mean spend is infinite in some draw, so that their money is missing."""
     spend = mean_spend(population)
-    return [label or "all" for at, label in enumerate(population.labels) if np.isnan(spend[at]).any()]
+    rows = np.flatnonzero(np.isnan(spend).any(axis=1)).astype(np.int32)
+    return [population.labels[at] or "all" for at in np.unique(population.groups(rows))]
 
 
 def warn_of_infinite_spend(population: Population) -> None:

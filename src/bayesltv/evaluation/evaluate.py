@@ -184,7 +184,8 @@ def _customers(
     """Return one row per customer: id, group, frequency, and the judged columns."""
     ids = summary[CUSTOMER_ID].to_numpy(dtype=object)
     labels = np.asarray([label or ALL for label in population.labels], dtype=np.object_)
-    known = {CUSTOMER_ID: ids, tables.GROUP_LABEL: labels[codes], FREQUENCY: summary[FREQUENCY].to_numpy()}
+    group = labels[population.groups(codes)]
+    known = {CUSTOMER_ID: ids, tables.GROUP_LABEL: group, FREQUENCY: summary[FREQUENCY].to_numpy()}
     pits = {
         f"{name}_pit": randomised_pit(
             columns[f"{name}_pit_below"],

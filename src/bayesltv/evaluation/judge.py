@@ -95,7 +95,7 @@ class Judge:
             futures.purchases,
             futures.spend,
             (futures.purchases > 0).astype(np.float64),
-            customers.group,
+            self.population.groups(customers.group),
             np.minimum(customers.histories[0], BINS - 1).astype(np.int64),
             shape=(len(self.population.labels), BINS),
             step=self.step,

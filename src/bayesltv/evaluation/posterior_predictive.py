@@ -122,12 +122,13 @@ def posterior_predictive(
     people = make_customers(checked, codes, population.family, with_spend=population.has_spend)
     real = _histories(people, checked)
     edges = _edges(real)
-    observed = tally(real, people.histories[3], people.group, groups=len(population.labels), edges=edges)
+    group = population.groups(people.group)
+    observed = tally(real, people.histories[3], group, groups=len(population.labels), edges=edges)
     replicated = tally_replicas(
         population, people, seed=seed, days_per_unit=DAYS_PER[posterior.time_unit], edges=edges,
         threads=threads,
     )  # fmt: skip
-    sizes = np.bincount(people.group, minlength=len(population.labels))
+    sizes = np.bincount(group, minlength=len(population.labels))
     rows = [
         _row(statistic, label, float(one[0]), many)
         for (statistic, label, one), (_, _, many) in zip(

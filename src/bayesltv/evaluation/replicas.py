@@ -150,7 +150,8 @@ def tally_replicas(
 
     def work(some: Customers) -> Tally:
         histories = simulate_replicas(population, some, seed=seed, days_per_unit=days_per_unit)
-        return tally(histories, some.histories[3], some.group, groups=len(population.labels), edges=edges)
+        group = population.groups(some.group)
+        return tally(histories, some.histories[3], group, groups=len(population.labels), edges=edges)
 
     block = max(64, _PER_BLOCK // population.draws.size)
     whole: Tally | None = None

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy import stats
 
 from bayesltv.data.validate import fingerprint, resolve_observation_end
 from bayesltv.errors import BayesltvWarning, FitError
@@ -16,8 +17,18 @@ from bayesltv.fitting.laplace import sample_laplace
 from bayesltv.fitting.sample import sample_nuts
 from bayesltv.fitting.store import FORMAT
 from bayesltv.model.build import Problem, make_problem, model_of
+from bayesltv.model.covariates import acting
 from bayesltv.model.prior_draws import draw_prior
-from bayesltv.names import CURRENCY, FINGERPRINT, OBSERVATION_END, TIME_UNIT, level_name, sd_name
+from bayesltv.names import (
+    CURRENCY,
+    FINGERPRINT,
+    OBSERVATION_END,
+    TIME_UNIT,
+    coefficients_name,
+    covariate_dim,
+    level_name,
+    sd_name,
+)
 from bayesltv.provenance import versions
 from bayesltv.spec.model_spec import ModelSpec
 from bayesltv.streams import generator, stream_key
@@ -46,7 +57,8 @@ def fit(
         Customer summary.
     spec : ModelSpec
     seed : int
-        The same seed, data, spec and versions give the same draws.
+        The same seed, data, spec and versions give the same draws on the same kind of processor, in a new
+        process too, whether or not compiled code is cached.
     method : "nuts" or "laplace"
         NUTS; or, for specs without groups, mode and curvature with importance sampling: seconds instead of a
         minute, and refused by the checks where it is not exact enough.
@@ -112,6 +124,7 @@ def fit(
         CURRENCY: str(summary.attrs.get(CURRENCY) or ""),
         FINGERPRINT: fingerprint(summary),
         "customers": int(problem.cells.purchase.count.sum()),
+        "cells": int(problem.cells.purchase.count.size),
         "repeaters": 0 if problem.cells.spend is None else int(problem.cells.spend.count.size),
         "spend_form": "" if problem.cells.spend is None else problem.cells.spend.form,
         "versions": json.dumps(versions()),
@@ -136,12 +149,19 @@ def log_prior(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     priors = {scale: spec.priors[scale] for scale in spec.scales}
     for scale in spec.scales:
         priors |= {sd_name(scale, column): spec.pooling[scale].scale for column in spec.pooled_columns(scale)}
-    return xr.Dataset(
-        {
-            name: posterior[name].copy(data=prior.frozen().logpdf(posterior[name].values))
-            for name, prior in priors.items()
-        }
-    )
+    densities = {
+        name: posterior[name].copy(data=prior.frozen().logpdf(posterior[name].values))
+        for name, prior in priors.items()
+    }
+    for scale in spec.scales:
+        _, labels, sigma = acting(spec, scale)
+        if labels:
+            values = posterior[coefficients_name(scale)]
+            each = stats.norm.logpdf(values.values, scale=sigma)
+            densities[coefficients_name(scale)] = values.isel({covariate_dim(scale): 0}, drop=True).copy(
+                data=each.sum(-1)
+            )
+    return xr.Dataset(densities)
 
 
 def _constant_data(problem: Problem) -> xr.Dataset:
@@ -149,7 +169,7 @@ def _constant_data(problem: Problem) -> xr.Dataset:
     variables: dict[str, Any] = {
         name: ("cell", getattr(cells, name)) for name in ("frequency", "recency", "T", "count")
     }
-    variables["group_code"] = ("cell", cells.group)
+    variables["group_code"] = ("cell", problem.cells.group_of_cell)
     if groups.columns:
         for at, column in enumerate(groups.columns):
             levels = np.array([levels[at] for levels in groups.combinations], dtype=object)

@@ -120,4 +120,6 @@ def _expanded(model: pm.Model, density: Density, points: Floats, sampler: Sample
         values = np.array([row[name] for row in rows])
         dims = tuple(str(dim) for dim in model.named_vars_to_dims.get(name, ()))
         variables[name] = ((CHAIN, DRAW, *dims), values.reshape(*shape, *values.shape[1:]))
-    return xr.Dataset(variables, coords={CHAIN: np.arange(shape[0]), DRAW: np.arange(shape[1])})
+    used = {dim for dims, _ in variables.values() for dim in dims}
+    labels = {name: list(values) for name, values in model.coords.items() if name in used}
+    return xr.Dataset(variables, coords={**labels, CHAIN: np.arange(shape[0]), DRAW: np.arange(shape[1])})

@@ -66,11 +66,11 @@ def purchase_value_and_gradient(
         return -np.inf, gradient
     value = 0.0
     coin_odds, by_x = np.empty(x.size), np.zeros(x.size)
+    members = np.zeros(r.size)
+    for j in range(x.size):
+        members[x_group[j]] += x_weight[j]
     for g in range(r.size):
-        customers = 0.0
-        for j in range(x.size):
-            if x_group[j] == g:
-                customers += x_weight[j]
+        customers = members[g]
         value += customers * (
             r[g] * math.log(alpha[g]) - math.lgamma(r[g]) + math.lgamma(a[g] + b[g]) - math.lgamma(b[g])
         )

@@ -1,18 +1,20 @@
 """``build_model``: summary and spec to a ``pm.Model``; purchase and spend in one."""
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 import pymc as pm
 
 from bayesltv.data.cells import Cells, make_cells
+from bayesltv.data.design import design_of
 from bayesltv.data.validate import resolve_time_unit, validate_summary
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.kernels.families import FAMILIES
 from bayesltv.kernels.scales import purchase_parameters, spend_parameters
+from bayesltv.model.covariates import covariate_coords, of_rows
 from bayesltv.model.likelihood import (
     PurchaseLikelihood,
     SpendLikelihood,
@@ -24,6 +26,9 @@ from bayesltv.model.pooling import scale_variable
 from bayesltv.model.prior_draws import group_coords
 from bayesltv.names import GROUP, GROUPS, PURCHASE_PARAMETERS, PURCHASE_SCALES, SPEND_PARAMETERS, SPEND_SCALES
 from bayesltv.spec.model_spec import ModelSpec
+
+LONELY = 0.8
+"""Share of cells in customers from which covariates are said to be too fine."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,14 @@ def make_problem(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | Non
     unit = resolve_time_unit(summary, time_unit)
     columns = tuple(summary.attrs.get(GROUPS, ())) if spec.is_open else tuple(spec.groups)
     checked = validate_summary(summary, time_unit=unit, groups=columns)
-    cells = make_cells(checked, columns, with_spend=spec.spend is not None)
+    codings = [each.coding(column).learned(checked) for column, each in spec.covariates.items()]
+    design = design_of(checked, codings)
+    cells = make_cells(checked, columns, with_spend=spec.spend is not None, design=design)
+    if codings:
+        spec = replace(
+            spec, covariates={each.column: spec.covariates[each.column].with_coding(each) for each in codings}
+        )
+        _warn_of_lonely_cells(cells)
     if spec.is_open and not columns:
         raise DataError(
             'the spec pools over "all" group columns but the summary names none: pass groups= to summarize, '
@@ -84,28 +96,49 @@ def make_problem(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | Non
     return Problem(cells, named.resolved(time_unit=unit, spend_unit=spend_unit))
 
 
+def _warn_of_lonely_cells(cells: Cells) -> None:
+    """Warn where covariates leave hardly any customers alike: each fit then costs as many cells."""
+    count, customers = cells.purchase.count.size, int(cells.purchase.count.sum())
+    if count > LONELY * customers and customers > 1000:
+        warnings.warn(
+            f"{count:,} cells for {customers:,} customers ({count / customers:.0%}): covariates leave hardly "
+            "any two alike, so that the fit costs as much as with single customers; round them (round_to)",
+            BayesltvWarning,
+            stacklevel=4,
+        )
+
+
 def model_of(problem: Problem) -> pm.Model:
     """Return the model of a problem."""
     cells, spec = problem.cells, problem.spec
     groups = cells.groups
-    with pm.Model(coords=group_coords(groups) or None) as model:
-        purchase = _parameters(PURCHASE_SCALES, spec, cells, PURCHASE_PARAMETERS)
+    coords = group_coords(groups) | covariate_coords(spec)
+    with pm.Model(coords=coords or None) as model:
+        purchase = _parameters(PURCHASE_SCALES, spec, cells, PURCHASE_PARAMETERS, purchase_parameters)
         data = _shared("purchase", purchase_data(cells.purchase, FAMILIES[spec.purchase.family]))
         pm.Potential("purchases", PurchaseLikelihood()(stacked(purchase, PURCHASE_PARAMETERS), *data)[0])
         if cells.spend is not None:
-            spend = _parameters(SPEND_SCALES, spec, cells, SPEND_PARAMETERS)
-            data = _shared("spend", spend_data(cells.spend, len(groups.combinations)))
+            spend = _parameters(SPEND_SCALES, spec, cells, SPEND_PARAMETERS, spend_parameters)
+            data = _shared("spend", spend_data(cells.spend, cells.rows.group.size))
             pm.Potential("spend", SpendLikelihood()(stacked(spend, SPEND_PARAMETERS), *data)[0])
     return model
 
 
 def _parameters(
-    scales: Sequence[str], spec: ModelSpec, cells: Cells, parameters: Sequence[str]
+    scales: Sequence[str],
+    spec: ModelSpec,
+    cells: Cells,
+    parameters: Sequence[str],
+    natural: Callable[[Mapping[str, Any]], dict[str, Any]],
 ) -> dict[str, Any]:
+    """Add the natural parameters of each group, and return those of each row: of its group and covariates."""
     values = {scale: scale_variable(scale, spec, cells) for scale in scales}
-    natural = purchase_parameters(values) if parameters == PURCHASE_PARAMETERS else spend_parameters(values)
     dims = GROUP if cells.groups.columns else None
-    return {name: pm.Deterministic(name, natural[name], dims=dims) for name in parameters}
+    of_groups = natural(values)
+    named = {name: pm.Deterministic(name, of_groups[name], dims=dims) for name in parameters}
+    if not spec.covariates:
+        return named
+    return natural({scale: of_rows(scale, value, spec, cells) for scale, value in values.items()})
 
 
 def _shared(prefix: str, arrays: Mapping[str, Any]) -> list[Any]:

@@ -124,6 +124,6 @@ def zero_sum_basis(precision: Floats) -> tuple[Floats, Floats]:
 
 def level_errors(scale: str, column: str, cells: Cells) -> Floats:
     """Return about the standard error of each level's effect, were it estimated from its own data alone."""
-    level = cells.groups.level_codes(column)[cells.purchase.group]
+    level = cells.groups.level_codes(column)[cells.group_of_cell]
     repeaters = np.bincount(level, weights=cells.purchase.count * (cells.purchase.frequency > 0))
     return np.sqrt(ERROR_PER_REPEATER[scale] / (1 + repeaters))

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from bayesltv.data.groups import Groups
 from bayesltv.kernels.scales import purchase_parameters, shifted, spend_parameters
-from bayesltv.names import CHAIN, DRAW, GROUP, effect_name, sd_name
+from bayesltv.model.covariates import acting, covariate_coords
+from bayesltv.names import CHAIN, DRAW, GROUP, coefficients_name, covariate_dim, effect_name, sd_name
 from bayesltv.spec.model_spec import ModelSpec
 
 Floats = NDArray[np.float64]
@@ -44,13 +45,18 @@ def draw_prior(spec: ModelSpec, groups: Groups, *, draws: int, rng: np.random.Ge
             variables[effect_name(scale, column)] = ((CHAIN, DRAW, column), effect[None])
             total += effect[:, groups.level_codes(column)]
         levels[scale] = shifted(scale, intercept[:, None], np.exp(total))
+        labels, sigma = acting(spec, scale)[1:]
+        if labels:
+            drawn = sigma * rng.standard_normal((draws, len(labels)))
+            variables[coefficients_name(scale)] = ((CHAIN, DRAW, covariate_dim(scale)), drawn[None])
     natural: dict[str, Any] = purchase_parameters(levels)
     if spec.spend is not None:
         natural |= spend_parameters(levels)
     for name, value in natural.items():
         by_group = ((CHAIN, DRAW, GROUP), value[None])
         variables[name] = by_group if groups.columns else ((CHAIN, DRAW), value[None, :, 0])
-    return xr.Dataset(variables, coords=group_coords(groups) | {CHAIN: [0], DRAW: np.arange(draws)})
+    coords = group_coords(groups) | covariate_coords(spec)
+    return xr.Dataset(variables, coords=coords | {CHAIN: [0], DRAW: np.arange(draws)})
 
 
 def group_coords(groups: Groups) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from bayesltv.errors import DataError
 from bayesltv.kernels.beta_geometric import log_likelihood as purchase_log_likelihood
 from bayesltv.kernels.gamma_gamma import log_likelihood_of_amounts, log_likelihood_of_mean
 from bayesltv.names import CHAIN, CUSTOMER_ID, DRAW
+from bayesltv.prediction.covariates import with_covariates
 from bayesltv.prediction.draws import GIGABYTES_ALLOWED, match_summary
 from bayesltv.prediction.population import Population, population_of, read_posterior
 
@@ -92,7 +93,7 @@ def likelihood_units(
             "fitted: their likelihood has no draws",
             ids=checked.loc[codes < 0, CUSTOMER_ID],
         )
-    population = population_of(posterior)
+    population, codes = with_covariates(posterior, population_of(posterior), checked, codes)
     cells = purchase_cells(checked, codes)
     k = np.asarray(population.family.coins(cells.frequency), dtype=np.float64)
     data = (cells.frequency.astype(np.float64), k, cells.recency, cells.T)

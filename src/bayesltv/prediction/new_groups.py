@@ -19,6 +19,7 @@ from bayesltv.names import (
     effect_name,
     sd_name,
 )
+from bayesltv.prediction.covariates import with_covariates
 from bayesltv.prediction.population import Population, Posterior
 from bayesltv.streams import generator
 
@@ -34,7 +35,7 @@ def place(
     unknown_groups: UnknownGroups,
     seed: int,
 ) -> tuple[Population, Codes]:
-    """Return the population with the summary's new groups added, and each customer's group code.
+    """Return the population with the summary's new groups and covariates, and each customer's row in it.
 
     A new combination of known levels is the sum of their effects. An unknown level is refused, or with
     ``unknown_groups="population"`` gets one new effect per draw, N(0, sd² (1 + 1/levels)), keyed by (seed,
@@ -43,7 +44,8 @@ def place(
     Raises
     ------
     DataError
-        Where a group column is missing, or a level is unknown and not allowed to be.
+        Where a group column is missing, or a level is unknown and not allowed to be; where a covariate is
+        missing, has a level that was not fitted, or too many different values.
     """
     if unknown_groups not in ("error", "population"):
         raise DataError(f'unknown_groups={unknown_groups!r} must be "error" or "population"')
@@ -52,7 +54,7 @@ def place(
     codes = codes_of(summary, columns, posterior.combinations)
     strangers = codes < 0
     if not strangers.any():
-        return population, codes
+        return with_covariates(posterior, population, summary, codes)
     if unknown_groups == "error":
         _refuse_unknown_levels(posterior, summary, strangers)
     rows = summary.loc[strangers, list(columns)].astype(str)
@@ -69,7 +71,8 @@ def place(
         spend=spend,
         labels=population.labels + tuple(GROUP_SEPARATOR.join(levels) for levels in added),
     )
-    return extended, codes_of(summary, columns, posterior.combinations + added)
+    codes = codes_of(summary, columns, posterior.combinations + added)
+    return with_covariates(posterior, extended, summary, codes)
 
 
 def _refuse_unknown_levels(posterior: Posterior, summary: pd.DataFrame, strangers: NDArray[np.bool_]) -> None:

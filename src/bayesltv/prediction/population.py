@@ -96,6 +96,9 @@ class Population:
         Draws come chain after chain, equally many of each.
     labels : tuple of str
         Of the groups; those that a summary adds stand last.
+    group_of_row : ndarray of int32, shape (row,), optional
+        With covariates the second axis of `purchase` and `spend` holds rows of equal group and covariates,
+        and this says the group of each; None where rows are the groups.
     """
 
     family: Family
@@ -104,6 +107,11 @@ class Population:
     draws: NDArray[np.uint64]
     chains: int
     labels: tuple[str, ...]
+    group_of_row: NDArray[np.int32] | None = None
+
+    def groups(self, rows: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the group of customers who stand in these rows: what totals are summed by."""
+        return rows if self.group_of_row is None else self.group_of_row[rows]
 
     @property
     def has_spend(self) -> bool:

@@ -84,7 +84,7 @@ class Scorer:
             tier = tier_labels(probabilities, tiers)
             columns |= {f"p_tier_{name}": probabilities[:, k] for k, name in enumerate(tiers.names)}
             columns["tier"] = np.asarray(tiers.names, dtype=object)[tier]
-        groups, code = np.unique(customers.group, return_inverse=True)
+        groups, code = np.unique(self.population.groups(customers.group), return_inverse=True)
         totals = add_up(
             futures.purchases,
             futures.spend,

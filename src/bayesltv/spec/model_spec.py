@@ -7,13 +7,14 @@ from typing import Any
 from bayesltv import names
 from bayesltv.errors import SpecError
 from bayesltv.spec import checked, defaults, parts
+from bayesltv.spec.covariates import Covariate, checked_covariates, without
 from bayesltv.spec.frozen import FrozenMapping, Plain, digest
 from bayesltv.spec.pooling import Pooling, column_names
 from bayesltv.spec.prior import PriorSpec
 from bayesltv.spec.settings import GateSpec, PurchaseSpec, SamplerSpec, SpendSpec
 from bayesltv.spec.toml_file import Table
 
-SECTIONS = ("model", "purchase", "spend", "priors", "pooling", "sampler", "gates")
+SECTIONS = ("model", "purchase", "spend", "priors", "pooling", "covariates", "sampler", "gates")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,9 @@ class ModelSpec:
     pooling : mapping of scale to Pooling
         Scales whose level differs by group. Purchase rate, dropout mean and typical spend are always here
         where there are groups; ``Pooling(columns=())`` shares one of them between the groups.
+    covariates : mapping of column to Covariate
+        Columns of the summary that move a customer's scales; the scales' own values are those of the mean and
+        reference customer.
     sampler : SamplerSpec
     gates : GateSpec
     time_unit, spend_unit : optional
@@ -61,6 +65,7 @@ class ModelSpec:
     spend: SpendSpec | None = field(default_factory=SpendSpec)
     priors: Mapping[str, PriorSpec] = field(default_factory=dict)
     pooling: Mapping[str, Pooling] = field(default_factory=dict)
+    covariates: Mapping[str, Covariate] = field(default_factory=dict)
     sampler: SamplerSpec = field(default_factory=SamplerSpec)
     gates: GateSpec = field(default_factory=GateSpec)
     time_unit: str | None = None
@@ -71,6 +76,8 @@ class ModelSpec:
         object.__setattr__(self, "groups", parts.checked_groups(self.groups))
         object.__setattr__(self, "priors", self._all_priors())
         object.__setattr__(self, "pooling", self._all_pooling())
+        covariates = checked_covariates(self.covariates, self.groups, self.scales)
+        object.__setattr__(self, "covariates", FrozenMapping(covariates))
         if self.time_unit is not None:
             object.__setattr__(self, "time_unit", checked.unit("time_unit", self.time_unit))
         if self.spend_unit is not None:
@@ -121,6 +128,7 @@ class ModelSpec:
             spend=None,
             priors=_only(self.priors, names.PURCHASE_SCALES),
             pooling=_only(self.pooling, names.PURCHASE_SCALES),
+            covariates=without(self.covariates, names.PURCHASE_SCALES),
             spend_unit=None,
         )
 
@@ -177,6 +185,8 @@ class ModelSpec:
             stated["spend"] = asdict(self.spend)
         stated["priors"] = {scale: dict(prior.to_dict()) for scale, prior in self.priors.items()}
         stated["pooling"] = {scale: dict(pooling.to_dict()) for scale, pooling in self.pooling.items()}
+        if self.covariates:
+            stated["covariates"] = {column: dict(each.to_dict()) for column, each in self.covariates.items()}
         return {**stated, "sampler": asdict(self.sampler), "gates": asdict(self.gates)}
 
     def hash(self) -> str:
@@ -215,6 +225,12 @@ class ModelSpec:
             "pooling": {
                 scale: Pooling.read(inner)
                 for scale, inner in sections["pooling"].tables(parts.scales_of(spend)).items()
+            },
+            "covariates": {
+                column: Covariate.read(inner)
+                for column, inner in sections["covariates"]
+                .tables(tuple(table.values.get("covariates", ())))
+                .items()
             },
             "sampler": sections["sampler"].record(SamplerSpec),
             "gates": sections["gates"].record(GateSpec),
