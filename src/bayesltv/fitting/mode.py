@@ -1,19 +1,41 @@
 """The mode of a density and its curvature there: where Laplace draws from, and where NUTS starts from."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from bayesltv.errors import FitError
-from bayesltv.fitting.density import Density
 
 Floats = NDArray[np.float64]
 _STEP = 1e-4
 _CLOSE = 1e-6
 """In posterior standard deviations: a Newton step below it ends the search."""
 _NEWTON_STEPS = 20
+
+
+class LogDensity(Protocol):
+    """What is sampled: a density on the unconstrained space, and the way back to named variables."""
+
+    @property
+    def size(self) -> int:
+        """Return the dimension of the unconstrained space."""
+        ...
+
+    @property
+    def start(self) -> NDArray[np.float64]:
+        """Return the point around which chains start, shape (size,)."""
+        ...
+
+    def __call__(self, point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Return the log density and its gradient."""
+        ...
+
+    def expand(self, point: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Return the named variables at `point`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -24,7 +46,7 @@ class Normal:
     covariance: Floats
 
 
-def find_mode(density: Density) -> Normal:
+def find_mode(density: LogDensity) -> Normal:
     """Return the mode and the inverse Hessian of minus the log density there.
 
     Raises
@@ -47,7 +69,7 @@ def find_mode(density: Density) -> Normal:
     return Normal(point, _inverse_hessian(density, point))
 
 
-def _inverse_hessian(density: Density, point: Floats) -> Floats:
+def _inverse_hessian(density: LogDensity, point: Floats) -> Floats:
     steps = _STEP * np.eye(point.size)
     rows = [(density(point + h)[1] - density(point - h)[1]) / (2 * _STEP) for h in steps]
     hessian = -(np.array(rows) + np.array(rows).T) / 2

@@ -9,11 +9,8 @@ joint density rises without end where a pooling sd goes to 0), and the sampler s
 
 import sys
 from collections.abc import Callable
-<<<<<<< HEAD
-from typing import Literal, Protocol
-=======
 from dataclasses import dataclass
->>>>>>> d1810dd (Start one population from the mode and its curvature, number rows by tables, no fastmath; compare fits with the peers)
+from typing import Literal
 
 import numpy as np
 import pymc as pm
@@ -21,11 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.errors import FitError
-<<<<<<< HEAD
-=======
-from bayesltv.fitting.density import Density
-from bayesltv.fitting.mode import find_mode
->>>>>>> d1810dd (Start one population from the mode and its curvature, number rows by tables, no fastmath; compare fits with the peers)
+from bayesltv.fitting.mode import LogDensity, find_mode
 from bayesltv.model.pooling import OFFSET
 from bayesltv.spec.settings import SamplerSpec
 
@@ -46,28 +39,6 @@ SAMPLE_STATS = (
 )
 
 
-<<<<<<< HEAD
-class LogDensity(Protocol):
-    """What NUTS walks on: a density on the unconstrained space, and the way back to named variables."""
-
-    @property
-    def size(self) -> int:
-        """Return the dimension of the unconstrained space."""
-        ...
-
-    @property
-    def start(self) -> NDArray[np.float64]:
-        """Return the point around which chains start, shape (size,)."""
-        ...
-
-    def __call__(self, point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """Return the log density and its gradient."""
-        ...
-
-    def expand(self, point: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Return the named variables at `point`."""
-        ...
-=======
 @dataclass(frozen=True)
 class Coordinates:
     """The sampler's coordinates z of a point: point = origin + scale z.
@@ -75,25 +46,28 @@ class Coordinates:
     Attributes
     ----------
     origin : ndarray, shape (size,)
-    scale : ndarray, shape (size, size)
-        Lower triangular.
+    scale : ndarray, shape (size, size), optional
+        Lower triangular; None leaves the unit as it is.
     spread : float
         Half the width of the box around the origin, in z, from which chains start.
     """
 
     origin: Floats
-    scale: Floats
+    scale: Floats | None
     spread: float
 
     def point(self, z: Floats) -> Floats:
         """Return the point at `z`."""
-        point: Floats = self.origin + self.scale @ z
-        return point
+        return self.origin + (z if self.scale is None else self.scale @ z)
+
+    def gradient(self, gradient: Floats) -> Floats:
+        """Return the gradient by z of what has this gradient by the point."""
+        return gradient if self.scale is None else self.scale.T @ gradient
 
 
-def coordinates(density: Density, *, at_mode: bool) -> Coordinates:
+def coordinates(density: LogDensity, *, at_mode: bool) -> Coordinates:
     """Return coordinates around the mode, or around the prior's centre where there is no proper mode."""
-    plain = Coordinates(density.start, np.eye(density.size), JITTER)
+    plain = Coordinates(density.start, None, JITTER)
     if not at_mode:
         return plain
     try:
@@ -101,28 +75,18 @@ def coordinates(density: Density, *, at_mode: bool) -> Coordinates:
     except FitError:
         return plain
     return Coordinates(normal.mode, np.linalg.cholesky(normal.covariance).astype(np.float64), JITTER_OF_MODE)
->>>>>>> d1810dd (Start one population from the mode and its curvature, number rows by tables, no fastmath; compare fits with the peers)
 
 
 def sample_nuts(
     model: pm.Model,
-<<<<<<< HEAD
     density: LogDensity,
     sampler: SamplerSpec,
     *,
     seed: int,
     cores: int | None,
     progress: bool,
+    at_mode: bool = False,
     adaptation: Literal["low_rank", "diag"] = "low_rank",
-=======
-    density: Density,
-    sampler: SamplerSpec,
-    *,
-    seed: int,
-    at_mode: bool,
-    cores: int | None,
-    progress: bool,
->>>>>>> d1810dd (Start one population from the mode and its curvature, number rows by tables, no fastmath; compare fits with the peers)
 ) -> dict[str, xr.Dataset]:
     """Return the groups ``posterior`` and ``sample_stats`` of a run.
 
@@ -136,12 +100,12 @@ def sample_nuts(
     density : LogDensity
     sampler : SamplerSpec
     seed : int
-    at_mode : bool
-        Start at the mode, and scale by the curvature there; for one population.
     cores : int, optional
         Chains run at once; default as many as there are processors.
     progress : bool
         Show a bar where stderr is a terminal (or in a notebook).
+    at_mode : bool
+        Start at the mode, and scale by the curvature there; for one population.
     adaptation : "low_rank" or "diag"
         Of the mass matrix. Low rank costs much in hundreds of dimensions.
 
@@ -158,7 +122,7 @@ def sample_nuts(
 
     def log_density(z: Floats) -> tuple[float, Floats]:
         value, gradient = density(frame.point(z))
-        return value, frame.scale.T @ gradient
+        return value, frame.gradient(gradient)
 
     compiled = from_pyfunc(
         density.size,
@@ -197,16 +161,10 @@ def sample_nuts(
     }
 
 
-<<<<<<< HEAD
-def _start_points(density: LogDensity) -> Callable[[int], NDArray[np.float64]]:
-    def start_point(seed: int) -> NDArray[np.float64]:
-        return density.start + np.random.default_rng(seed).uniform(-JITTER, JITTER, density.size)
-=======
 def _start_points(frame: Coordinates) -> Callable[[int], Floats]:
     def start_point(seed: int) -> Floats:
         size = frame.origin.size
         return np.random.default_rng(seed).uniform(-frame.spread, frame.spread, size)
->>>>>>> d1810dd (Start one population from the mode and its curvature, number rows by tables, no fastmath; compare fits with the peers)
 
     return start_point
 
