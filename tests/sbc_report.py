@@ -45,7 +45,10 @@ def draw_panel(ax, world, tables):
 
 
 def draw(ranks):
-    figure, axes = plt.subplots(2, 2, figsize=(9, 6.2), sharex=True, sharey=True, layout="constrained")
+    rows, columns = (1, 1) if len(ranks) == 1 else ((len(ranks) + 1) // 2, 2)
+    shared = {"sharex": True, "sharey": True, "layout": "constrained"}
+    size = (1.5 + 4 * columns, 1.2 + 2.6 * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **shared)
     for ax, (world, tables) in zip(axes.flat, ranks.items(), strict=False):
         draw_panel(ax, world, tables)
     lines = [plt.Line2D([], [], color=color) for color in (GREY, BLUE, ORANGE)]
@@ -96,7 +99,8 @@ def main(folder):
     def read(world, name):
         return pd.read_parquet(Path(folder) / f"{world.name}-{name}.parquet")
 
-    ranks = {world: {name: read(world, name) for name in ("right", *ERRORS)} for world in sbc.WORLDS}
+    done = [world for world in sbc.WORLDS if (Path(folder) / f"{world.name}-right.parquet").exists()]
+    ranks = {world: {name: read(world, name) for name in ("right", *ERRORS)} for world in done}
     draw(ranks).savefig(DOCS / "figures/sbc.png", dpi=120)
     path = DOCS / "calibration.md"
     text = path.read_text(encoding="utf-8")
