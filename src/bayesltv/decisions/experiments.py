@@ -70,9 +70,14 @@ class TestPlan:
         return self.n_per_arm > 0
 
     @property
+    def without(self) -> str:
+        """What to do without a test."""
+        return "treat everybody" if self.effect_mean > 0 else "leave the action out"
+
+    @property
     def advice(self) -> str:
         """What to do, in a sentence."""
-        decided = "treat everybody" if self.effect_mean > 0 else "leave the action out"
+        decided = self.without
         if not self.is_worthwhile:
             return (
                 f"do not test: knowing the effect exactly would be worth {self.evppi:,.0f}, and no size of "

@@ -29,9 +29,10 @@ def uplift_table(uplift: xr.DataTree) -> pd.DataFrame:
     -------
     DataFrame
         ``cell`` ("all" in the last rows), ``arm``, ``customers`` and ``control_customers``;
-        ``effect_raw`` and ``effect_raw_se``: difference of mean outcomes and its standard error;
+        ``effect_raw`` and ``effect_raw_se``: difference of mean outcomes and its standard error (over cells:
+        weighted by their customers);
         ``effect_mean``, ``effect_p05``, ``effect_p95``, ``p_positive``: the shrunk effect on the outcome per
-        customer; ``rate_mean``, ``spend_mean``: posterior medians of the multipliers of rate and spend (1
+        customer; ``rate_p50``, ``spend_p50``: posterior medians of the multipliers of rate and spend (1
         where there were no amounts to model). Raw effects are for looking; the best of many raw effects
         promises more than it keeps.
     """
@@ -63,7 +64,7 @@ def uplift_table(uplift: xr.DataTree) -> pd.DataFrame:
         rows,
         columns=[
             "cell", "arm", "customers", "control_customers", "effect_raw", "effect_raw_se",
-            "effect_mean", "effect_p05", "effect_p95", "p_positive", "rate_mean", "spend_mean",
+            "effect_mean", "effect_p05", "effect_p95", "p_positive", "rate_p50", "spend_p50",
         ],
     )  # fmt: skip
     table = table.astype({"customers": np.int64, "control_customers": np.int64})

@@ -67,8 +67,16 @@ def plans_for_terminal(plans: Mapping[str, TestPlan], *, currency: object = None
     from rich.table import Table
 
     table = Table(title="Is a test worth it?", title_justify="left")
-    for heading in ("action", "per arm", "weeks", "net benefit", "ceiling (EVPPI)", "Test & Roll", "advice"):
-        table.add_column(heading, justify="left" if heading in ("action", "advice") else "right")
+    for heading in (
+        "action",
+        "per arm",
+        "weeks",
+        "net benefit",
+        "ceiling (EVPPI)",
+        "Test & Roll",
+        "what to do",
+    ):
+        table.add_column(heading, justify="left" if heading in ("action", "what to do") else "right")
     for name, plan in plans.items():
         table.add_row(
             name,
@@ -77,7 +85,7 @@ def plans_for_terminal(plans: Mapping[str, TestPlan], *, currency: object = None
             money(plan.net_benefit, currency),
             money(plan.evppi, currency),
             f"{plan.test_and_roll:,}",
-            plan.advice,
+            "test" if plan.is_worthwhile else f"no test: {plan.without}",
         )
     return table
 
