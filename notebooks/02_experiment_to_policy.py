@@ -84,6 +84,7 @@ def coupon_test(path):
 def charity_mailing(path):
     """Gifts after letters that offer to match each dollar by one, two or three; cells by past gifts."""
     frame = pd.read_csv(path).dropna(subset=["out_amountgive"]).rename(columns={"out_amountgive": "spend"})
+    frame = frame[frame["mrm2"] >= 0]  # -999: not known
     frame["customer_id"] = np.arange(len(frame)).astype(str)
     kinds = [frame["treatment"] == 0, frame["treat_ratio3"] == 1, frame["treat_ratio2"] == 1]
     frame["arm"] = np.select(kinds, ["control", "match 3:1", "match 2:1"], "match 1:1")
@@ -128,7 +129,9 @@ table[table["cell"] == "all"].round(3)
 # %%
 parts = table[table["cell"] != "all"]
 arms = list(dict.fromkeys(parts["arm"]))
-figure, axes = plt.subplots(1, len(arms), figsize=(4.2 * len(arms), 4.2), squeeze=False, sharey=True)
+figure, axes = plt.subplots(
+    1, len(arms), figsize=(4.2 * len(arms), 4.2), squeeze=False, sharey=True, layout="constrained"
+)
 for ax, arm in zip(axes[0], arms, strict=True):
     mine = parts[parts["arm"] == arm].sort_values("effect_raw").reset_index()
     ax.axhline(0, color="#6B6B6B", linewidth=0.8)
@@ -138,11 +141,12 @@ for ax, arm in zip(axes[0], arms, strict=True):
     )  # fmt: skip
     ends = [mine["effect_mean"] - mine["effect_p05"], mine["effect_p95"] - mine["effect_mean"]]
     ax.errorbar(
-        mine.index, mine["effect_mean"], yerr=ends,
+        mine.index + 0.25, mine["effect_mean"], yerr=ends,
         fmt="o", color="#0072B2", markersize=4, label="shrunk, 90 %",
     )  # fmt: skip
-    ax.set(title=arm, xlabel="cells, by raw effect", ylabel="effect on spend per customer")
-axes[0][0].legend(frameon=False)
+    ax.set(title=arm, xlabel="cells, by raw effect")
+axes[0][0].set_ylabel("effect on spend per customer")
+axes[0][0].legend(frameon=False, loc="upper left")
 plt.show()
 
 # %% [markdown]
