@@ -41,7 +41,7 @@ SAMPLER = {}
 
 # %%
 PATH = os.environ.get("BAYESLTV_EXPERIMENT")
-SPLITS = int(os.environ.get("BAYESLTV_SPLITS", "2"))
+SPLITS = int(os.environ.get("BAYESLTV_SPLITS", "1"))
 
 # %% [markdown]
 # ## 1. The test
