@@ -378,3 +378,21 @@ def test_a_spreadsheet_runs_no_id(fit, summary, tmp_path):
     assert text.startswith(b"\xef\xbb\xbf")
     assert b"\n'=cmd0," in text
     assert pd.read_parquet(files.parquet)["customer_id"].iloc[0] == "=cmd0"
+
+
+def test_nobody_is_a_plan_too(fit, summary):
+    nobody = summary.iloc[:0].copy()
+    nobody.attrs = summary.attrs
+    made = ltv.decide(fit, nobody, decision(), seed=4)
+    assert len(made.customers) == 0
+    assert made.attrs["net_mean"] == 0
+
+
+def test_a_price_change_breaks_even_at_an_elasticity(fit, summary):
+    """At a higher price p with unit costs unchanged, margin m: (m + p − 1) n(e) = m n(1), nearly n ~ rate."""
+    rise = ltv.ActionSpec(name="rise", kind="price_change", price=1.05, effects={"rate": belief(0.7, 1.1)})
+    costless = ltv.DecisionSpec(value=replace(VALUE, service_cost=0.0), actions=(rise,))
+    row = ltv.decide(fit, summary, costless, seed=4).effects.iloc[0]
+    # fewer orders a week are partly made up for in the long run: customers leave after orders, not weeks
+    assert 0.4 / 0.45 * 0.8 < row["break_even"] < 0.4 / 0.45
+    assert row["break_even_elasticity"] == pytest.approx(np.log(row["break_even"]) / np.log(1.05))

@@ -14,7 +14,7 @@ from bayesltv.decisions.allocation import Allocation
 from bayesltv.decisions.choice import HOLD_OUT, Choice
 from bayesltv.decisions.effects import Effects
 from bayesltv.decisions.experiments import TestPlan
-from bayesltv.decisions.roi import break_even
+from bayesltv.decisions.roi import break_even, elasticity
 from bayesltv.spec.actions import NO_ACTION, ActionSpec
 from bayesltv.spec.budget import BudgetSpec
 
@@ -40,7 +40,7 @@ class Plan:
         Profit and loss of each action and in all, over the customers who get it.
     effects : DataFrame
         One row per action and parameter: mean, 5 and 95 % of its draws, where they come from, and for the
-        main effect the value at which the action would just pay.
+        main effect the value at which the action would just pay (for a price change also as an elasticity).
     policies : DataFrame
         The plan and what it is compared with.
     budget_curve : DataFrame
@@ -130,7 +130,8 @@ def effect_table(model: ActionModel, offered: Offered, effects: Sequence[Effects
     for at, (action, each) in enumerate(zip(model.actions, effects, strict=True)):
         for name, values in each.values.items():
             low, high = np.quantile(values, [0.05, 0.95])
-            is_main = name == action.main_effect
+            is_main = name == action.main_effect and len(offered) > 0
+            even = break_even(model, offered, at) if is_main else np.nan
             rows.append(
                 {
                     "action": action.name,
@@ -139,7 +140,8 @@ def effect_table(model: ActionModel, offered: Offered, effects: Sequence[Effects
                     "p05": float(low),
                     "p95": float(high),
                     "effect_source": each.source[name],
-                    "break_even": break_even(model, offered, at) if is_main and len(offered) else np.nan,
+                    "break_even": even,
+                    "break_even_elasticity": elasticity(even, action.price),
                 }
             )
     return pd.DataFrame(rows)

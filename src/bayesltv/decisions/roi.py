@@ -84,7 +84,7 @@ def break_even(model: ActionModel, offered: Offered, at: int) -> float:
 
 def elasticity(effect: float, price: float) -> float:
     """Return the price elasticity that a factor on the purchase rate means: ln(effect)/ln(price)."""
-    return float(np.log(effect) / np.log(price)) if effect > 0 and price not in (0.0, 1.0) else float("nan")
+    return float(np.log(effect) / np.log(price)) if effect > 0 and price != 1.0 else float("nan")
 
 
 def _some(offered: Offered, at: int) -> Offered:
