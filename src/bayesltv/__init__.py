@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from bayesltv.pipeline import fit as fit
     from bayesltv.pipeline import fit_uplift as fit_uplift
     from bayesltv.pipeline import from_pymc_marketing as from_pymc_marketing
+    from bayesltv.prediction.clock_path import trace_clock as trace_clock
     from bayesltv.prediction.draws import predict as predict
     from bayesltv.prediction.score import ScoreTable as ScoreTable
     from bayesltv.prediction.score import score as score
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from bayesltv.spec.budget import LimitSpec as LimitSpec
     from bayesltv.spec.catalogue import load_decision as load_decision
     from bayesltv.spec.catalogue import load_spec as load_spec
+    from bayesltv.spec.clock import ClockSpec as ClockSpec
     from bayesltv.spec.decision_spec import DecisionSpec as DecisionSpec
     from bayesltv.spec.decision_spec import ValueSpec as ValueSpec
     from bayesltv.spec.model_spec import ModelSpec as ModelSpec
@@ -84,6 +86,7 @@ _HOME = {
     "compare": "comparison.compare",
     "Comparison": "evaluation.comparison",
     "decide": "decisions.decide",
+    "ClockSpec": "spec.clock",
     "DecisionSpec": "spec.decision_spec",
     "Effects": "decisions.effects",
     "evaluate": "evaluation.evaluate",
@@ -125,6 +128,7 @@ _HOME = {
     "effect_draws": "decisions.uplift",
     "Tier": "spec.tiers",
     "TierSpec": "spec.tiers",
+    "trace_clock": "prediction.clock_path",
     "to_pymc_marketing": "fitting.lend",
     "uplift_table": "decisions.uplift",
     "ValueSpec": "spec.decision_spec",

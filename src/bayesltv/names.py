@@ -64,6 +64,35 @@ SPEND_BETWEEN = "spend_between"
 PURCHASE_SCALES = (PURCHASE_RATE, PURCHASE_SHAPE, DROPOUT_MEAN, DROPOUT_CONCENTRATION)
 SPEND_SCALES = (SPEND_TYPICAL, SPEND_WITHIN, SPEND_BETWEEN)
 
+# the calendar clock: parameters as the spec names them, and dims
+CLOCK = "clock"
+CLOCK_BLOCK = "clock_block"
+"""Dim of the clock's values: the last day of each block."""
+CLOCK_HARMONIC = "clock_harmonic"
+CLOCK_START = "clock_start"
+CLOCK_END = "clock_end"
+"""First and last day of the fit's calendar, in days since 1970-01-01."""
+CLOCK_SD = "sd"
+CLOCK_RHO = "rho"
+CLOCK_STEP_SD = "step_sd"
+CLOCK_SEASON_SD = "season_sd"
+CLOCK_GROUP_SD = "group_sd"
+
+
+def clock_name(part: str) -> str:
+    """Name of the posterior variable that holds a parameter or component of the clock."""
+    return f"{CLOCK}_{part}"
+
+
+def factor_name(event: str) -> str:
+    """Name of the posterior variable that holds the factor of an event of the clock."""
+    return f"{CLOCK}_factor_{event}"
+
+
+def seen_name(event: str) -> str:
+    """Name of the constant that says how many times the fit's calendar holds an event of the clock."""
+    return f"{CLOCK}_seen_{event}"
+
 
 def sd_name(scale: str, column: str) -> str:
     """Name of the posterior variable that holds the pooling sd of `scale` over the levels of `column`."""

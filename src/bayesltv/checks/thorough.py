@@ -97,7 +97,10 @@ def replicated_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> Chec
     name = "replicated_customers"
     if summary is None or summary.empty:
         return CheckResult(name, "not applicable", None, None, "needs the summary")
-    unit = read_posterior(fit).time_unit
+    posterior = read_posterior(fit)
+    if posterior.spec.clock is not None:
+        return CheckResult(name, "not applicable", None, None, "replicas do not follow a clock; track does")
+    unit = posterior.time_unit
     found = posterior_predictive(fit, summary, seed=SEED, draws=DRAWS, time_unit=unit)
     seen, made, low, high = found.table[["observed", "predicted", "p05", "p95"]].to_numpy(float).T
     distance: Floats = np.abs(seen - made) / np.maximum((high - low) / _TAILS, 1e-12)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv.data.days import Days, Repeats, history_days, repeats_of
 from bayesltv.data.groups import Codes, Groups, make_groups
 from bayesltv.names import FREQUENCY, MONETARY_VALUE, RECENCY, SPEND_COUNT, SPEND_LOG_SUM, SPEND_SUM, T
 
@@ -45,6 +46,8 @@ class PurchaseCells:
         Row among `Rows`: without covariates, the group.
     cell_of_customer : ndarray of int64, shape (customer,)
         Where each customer of the summary went.
+    days : Days, optional
+        Calendar days of each cell, where a clock needs them; then cells also share first day and end.
     """
 
     frequency: Integers
@@ -53,6 +56,7 @@ class PurchaseCells:
     group: Codes
     count: Integers
     cell_of_customer: Integers
+    days: Days | None = None
 
 
 @dataclass(frozen=True)
@@ -87,12 +91,25 @@ class SpendRows:
 
 @dataclass(frozen=True)
 class Cells:
-    """All that a model is built from; `spend` is None where there is nothing to learn spend from."""
+    """All that a model is built from.
+
+    Attributes
+    ----------
+    groups : Groups
+    purchase : PurchaseCells
+    spend : SpendRows, optional
+        None where there is nothing to learn spend from.
+    repeats : Repeats, optional
+        Single repeat purchases, where a clock needs them; `codes` are their customers' groups.
+    codes : ndarray of int32, shape (customer,)
+    """
 
     groups: Groups
     purchase: PurchaseCells
     spend: SpendRows | None
     rows: Rows
+    repeats: Repeats | None = None
+    row_of_customer: Codes | None = None
 
     @property
     def group_of_cell(self) -> Codes:
@@ -101,7 +118,12 @@ class Cells:
 
 
 def make_cells(
-    summary: pd.DataFrame, columns: Sequence[str], *, with_spend: bool, design: Floats | None = None
+    summary: pd.DataFrame,
+    columns: Sequence[str],
+    *,
+    with_spend: bool,
+    with_days: bool = False,
+    design: Floats | None = None,
 ) -> Cells:
     """Return the cells of a validated summary.
 
@@ -113,8 +135,15 @@ def make_cells(
         Group columns.
     with_spend : bool
         Whether the spec has a spend section.
+    with_days : bool
+        Whether it has a clock.
     design : ndarray of float64, shape (customer, feature), optional
         Numbers of the covariates.
+
+    Raises
+    ------
+    DataError
+        Where a clock's days are missing or contradict the rest.
     """
     groups, codes = make_groups(summary, columns)
     if design is None or not design.shape[1]:
@@ -123,14 +152,17 @@ def make_cells(
     else:
         number, first = number_rows(codes, *design.T)
         rows, codes = Rows(codes[first], design[first]), number.astype(np.int32)
+    days = history_days(summary) if with_days else None
     spend = spend_rows(summary, codes) if with_spend else None
-    return Cells(groups, purchase_cells(summary, codes), spend, rows)
+    repeats = None if days is None else repeats_of(summary, days)
+    return Cells(groups, purchase_cells(summary, codes, days), spend, rows, repeats, codes)
 
 
-def purchase_cells(summary: pd.DataFrame, codes: Codes) -> PurchaseCells:
+def purchase_cells(summary: pd.DataFrame, codes: Codes, days: Days | None = None) -> PurchaseCells:
     """Return the distinct histories of `summary`, in lexicographic order, with counts."""
     columns = (codes, *(summary[name].to_numpy() for name in (FREQUENCY, RECENCY, T)))
-    cell_of_customer, first = number_rows(*columns)
+    calendar = () if days is None else (days.first, days.end)
+    cell_of_customer, first = number_rows(*columns, *calendar)
     count = np.bincount(cell_of_customer, minlength=first.size).astype(np.int64)
     group, frequency, recency, horizon = (column[first] for column in columns)
     return PurchaseCells(
@@ -140,6 +172,7 @@ def purchase_cells(summary: pd.DataFrame, codes: Codes) -> PurchaseCells:
         group.astype(np.int32),
         count,
         cell_of_customer,
+        None if days is None else days.rows(first),
     )
 
 

@@ -31,6 +31,7 @@ from bayesltv.decisions.tested import all_effects, effects_of_tests
 from bayesltv.decisions.tiers import with_tier_columns
 from bayesltv.errors import SpecError
 from bayesltv.names import CURRENCY, MONETARY_VALUE, RECENCY, T
+from bayesltv.prediction.clock import refuse_clock
 from bayesltv.prediction.customers import Customers, make_customers, walk
 from bayesltv.prediction.draws import block_size, match_summary
 from bayesltv.prediction.new_groups import UnknownGroups, place
@@ -125,6 +126,7 @@ def decide(
         Where the decision has no actions, nobody is eligible for one, or limits cannot be met.
     """
     _require_actions(decision)
+    refuse_clock(read_posterior(fit).spec.clock, "decide")
     scores = score(
         fit, summary, decision, seed=seed, draws=draws, unknown_groups=unknown_groups,
         accept_failed=accept_failed, time_unit=time_unit, observation_end=observation_end, threads=threads,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bayesltv.errors import BayesltvWarning, SpecError
 from bayesltv.kernels.stages import DROPS_OUT, NO_PURCHASE, VALUE_AT_RISK, draw_stages
 from bayesltv.names import FREQUENCY
+from bayesltv.prediction.clock import refuse_clock
 from bayesltv.prediction.customers import LATENTS, Customers
 from bayesltv.prediction.population import Population
 from bayesltv.prediction.terms import Terms
@@ -79,6 +80,7 @@ def stage_block(
     -------
     StageBlock
     """
+    refuse_clock(population.clock, "the draw of stages")
     shares = np.empty((len(STAGES), len(customers)))
     warned = np.empty((3, len(customers)))
     counts = np.empty((len(STAGES), population.draws.size), np.int64)

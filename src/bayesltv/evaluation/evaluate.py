@@ -131,7 +131,10 @@ def evaluate(
         },
     )
     population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
-    people = make_customers(checked, codes, population.family, with_spend=population.has_spend)
+    people = make_customers(
+        checked, codes, population.family, with_spend=population.has_spend,
+        with_days=population.clock is not None,
+    )  # fmt: skip
     outcomes = Outcomes(pd.Index(checked[CUSTOMER_ID]), held.purchases, held.spend)
     tiers = None if decision is None else decision.tiers
     judge = make_judge(population, terms, outcomes, tiers, seed=seed)

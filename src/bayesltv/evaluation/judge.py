@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.data.cells import number_rows
 from bayesltv.evaluation import rules
-from bayesltv.kernels.closed_forms import COLUMNS, closed_forms, value_means
-from bayesltv.kernels.purchase_counts import mean_purchase_probabilities
+from bayesltv.kernels.closed_forms import COLUMNS, value_means
 from bayesltv.prediction.customers import Customers, walk
 from bayesltv.prediction.draws import block_size, simulate_futures
+from bayesltv.prediction.expected import expect, probability_of
 from bayesltv.prediction.population import Population
 from bayesltv.prediction.terms import Terms
 from bayesltv.prediction.tiers import tier_probabilities
@@ -105,16 +104,9 @@ class Judge:
     def _expected(self, customers: Customers, bought: NDArray[np.int64]) -> Columns:
         """Return closed forms, once per distinct history, and intervals of the expectation over draws."""
         population, histories = self.population, customers.histories
-        cell, first = number_rows(customers.group, *histories[:4])
-        cells, group = np.ascontiguousarray(histories[:4, first]), customers.group[first]
-        means, waits = np.empty((len(COLUMNS), first.size)), np.empty(first.size)
-        expected, alive_for = (np.empty((first.size, population.draws.size)) for _ in range(2))
-        horizon = self.terms.horizon
-        closed_forms(
-            cells, group, population.purchase, horizon, 0.0, horizon, horizon,
-            means, expected, alive_for, waits,
-        )  # fmt: skip
-        closed = dict(zip(COLUMNS, means, strict=True))
+        found = expect(population, customers, horizon=self.terms.horizon, discount=0.0)
+        cell, expected = found.cell, found.purchases
+        closed = dict(zip(COLUMNS, found.means, strict=True))
         columns: Columns = {
             "p_alive": closed["p_alive"][cell],
             "p_purchase": closed["p_purchase_horizon"][cell],
@@ -125,7 +117,7 @@ class Judge:
             spend, value = np.empty(len(customers)), np.empty(len(customers))
             count, total = np.ascontiguousarray(histories[4]), np.ascontiguousarray(histories[5])
             value_means(
-                cell, count, total, customers.group, population.spend, expected, alive_for,
+                cell, count, total, customers.group, population.spend, expected, found.time_alive,
                 1.0, 0.0, spend, value,
             )  # fmt: skip
             columns["spend_expected"] = value
@@ -140,12 +132,8 @@ class Judge:
 
     def _log_scores(self, customers: Customers, bought: NDArray[np.int64]) -> Floats:
         """Return ln P(X = y) of the predictive distribution, exact given the draws of the parameters."""
-        number, first = number_rows(customers.group, *customers.histories[:4], bought)
-        cells, out = np.ascontiguousarray(customers.histories[:4, first]), np.empty(first.size)
-        counts, group = bought[first], customers.group[first]
-        mean_purchase_probabilities(cells, counts, group, self.population.purchase, self.terms.horizon, out)
         with np.errstate(divide="ignore"):
-            return np.asarray(np.log(out)[number])
+            return np.asarray(np.log(probability_of(self.population, customers, bought, self.terms.horizon)))
 
 
 def judge_all(

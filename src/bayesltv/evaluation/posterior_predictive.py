@@ -16,6 +16,7 @@ from bayesltv.errors import DataError
 from bayesltv.evaluation.replicas import CLASSES, Histories, Tally, tally, tally_replicas
 from bayesltv.evaluation.result import records, rich_table
 from bayesltv.names import SPEND_LOG_SUM, SPEND_STATISTICS
+from bayesltv.prediction.clock import refuse_clock
 from bayesltv.prediction.customers import Customers, make_customers
 from bayesltv.prediction.draws import match_summary
 from bayesltv.prediction.new_groups import place
@@ -114,6 +115,7 @@ def posterior_predictive(
         Where the summary does not fit the fit, or has groups that were not fitted.
     """
     posterior = read_posterior(fit)
+    refuse_clock(posterior.spec.clock, "the posterior predictive check (track does)")
     checked = match_summary(posterior, summary, time_unit=time_unit)
     if checked.empty:
         raise DataError("the summary has no customers to compare with")

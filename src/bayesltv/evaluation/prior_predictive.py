@@ -28,6 +28,7 @@ from bayesltv.names import (
     SPEND_PARAMETERS,
     T,
 )
+from bayesltv.prediction.clock import refuse_clock
 from bayesltv.prediction.customers import Customers
 from bayesltv.prediction.population import Population
 from bayesltv.spec.model_spec import ModelSpec
@@ -137,6 +138,7 @@ def prior_predictive(
     >>> found.table["quantity"].iloc[0], found.plausible
     ('repeat share, 1 year', True)
     """
+    refuse_clock(spec.clock, "the prior predictive check")
     unit, resolved, groups, codes = _resolved(spec, summary, time_unit)
     prior = draw_prior(resolved, groups, draws=draws, rng=generator(seed, "prior predictive"))
     with_spend = resolved.spend is not None

@@ -17,9 +17,12 @@ from bayesltv.fitting.laplace import sample_laplace
 from bayesltv.fitting.sample import sample_nuts
 from bayesltv.fitting.store import FORMAT
 from bayesltv.model.build import Problem, make_problem, model_of
+from bayesltv.model.clock_prior import clock_priors
 from bayesltv.model.covariates import acting
 from bayesltv.model.prior_draws import draw_prior
 from bayesltv.names import (
+    CLOCK_END,
+    CLOCK_START,
     CURRENCY,
     FINGERPRINT,
     OBSERVATION_END,
@@ -28,9 +31,12 @@ from bayesltv.names import (
     covariate_dim,
     level_name,
     sd_name,
+    seen_name,
 )
 from bayesltv.provenance import versions
+from bayesltv.spec.events import Events
 from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.spec.timeline import Timeline
 from bayesltv.streams import generator, stream_key
 
 PRIOR_DRAWS = 1000
@@ -95,6 +101,7 @@ def fit(
         )
     settings = problem.spec.sampler.overridden(sampler or {})
     warn_of_thin_data(problem)
+    warn_of_rare_events(problem)
     model = model_of(problem)
     density = make_density(model)
     if method == "laplace":
@@ -106,7 +113,11 @@ def fit(
             model, density, settings, seed=key, at_mode=at_mode, cores=cores, progress=progress
         )
     groups["prior"] = draw_prior(
-        problem.spec, problem.cells.groups, draws=PRIOR_DRAWS, rng=generator(seed, "prior")
+        problem.spec,
+        problem.cells.groups,
+        draws=PRIOR_DRAWS,
+        rng=generator(seed, "prior"),
+        timeline=problem.timeline,
     )
     groups["log_prior"] = log_prior(groups["posterior"], problem.spec)
     groups["constant_data"] = _constant_data(problem)
@@ -149,6 +160,8 @@ def log_prior(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     priors = {scale: spec.priors[scale] for scale in spec.scales}
     for scale in spec.scales:
         priors |= {sd_name(scale, column): spec.pooling[scale].scale for column in spec.pooled_columns(scale)}
+    if spec.clock is not None:
+        priors |= clock_priors(spec.clock)
     densities = {
         name: posterior[name].copy(data=prior.frozen().logpdf(posterior[name].values))
         for name, prior in priors.items()
@@ -175,7 +188,48 @@ def _constant_data(problem: Problem) -> xr.Dataset:
             levels = np.array([levels[at] for levels in groups.combinations], dtype=object)
             variables[level_name(column)] = ("group", levels)
     coords = {"group": list(groups.labels)} if groups.columns else {}
+    if problem.timeline is not None:
+        variables |= _calendar(problem.timeline, problem)
     return xr.Dataset(variables, coords=coords)
+
+
+def _calendar(timeline: Timeline, problem: Problem) -> dict[str, Any]:
+    """Return the clock's first and last day, the days of the cells, and how often each event was seen."""
+    days = problem.cells.purchase.days
+    assert days is not None
+    variables: dict[str, Any] = {
+        CLOCK_START: int(timeline.edges[0]),
+        CLOCK_END: timeline.end,
+        **{f"{name}_day": ("cell", getattr(days, name)) for name in ("first", "last", "end")},
+    }
+    clock = problem.spec.clock
+    if clock is not None and clock.events is not None:
+        variables |= {seen_name(event): times for event, times in events_seen(clock.events, timeline).items()}
+    return variables
+
+
+def events_seen(events: Events, timeline: Timeline) -> dict[str, int]:
+    """Return how many times each event took place within the fit's calendar."""
+    first, last = int(timeline.edges[0]), timeline.end
+    return {
+        event: sum(each.last_day > first and each.first_day <= last for each in events.of(event))
+        for event in events.names
+    }
+
+
+def warn_of_rare_events(problem: Problem) -> None:
+    """Warn of events that the calendar holds once or never: what is said of them leans on their priors."""
+    clock, timeline = problem.spec.clock, problem.timeline
+    if clock is None or clock.events is None or timeline is None:
+        return
+    seen = events_seen(clock.events, timeline)
+    rare = [f"{event} ({'once' if times else 'never'})" for event, times in seen.items() if times < 2]
+    if rare:
+        warnings.warn(
+            f"the calendar holds {', '.join(rare)}: their factors lean on the declared priors",
+            BayesltvWarning,
+            stacklevel=3,
+        )
 
 
 def _clean(dataset: xr.Dataset) -> xr.Dataset:

@@ -17,6 +17,7 @@ from bayesltv.names import (
     SPEND_SUM,
     T,
 )
+from bayesltv.prediction.clock import refuse_clock
 from bayesltv.prediction.draws import match_summary
 from bayesltv.prediction.population import read_posterior
 
@@ -59,6 +60,7 @@ def to_pymc_marketing(
     from pymc_marketing import clv
 
     posterior = read_posterior(fit)
+    refuse_clock(posterior.spec.clock, "pymc-marketing")
     if posterior.columns:
         raise SpecError(
             f"the fit has groups ({', '.join(posterior.columns)}) and pymc-marketing has none: "

@@ -60,10 +60,24 @@ def purchase_value_and_gradient(
     -------
     float, ndarray of float64, shape (4, group)
     """
+    value, gradient, _, _ = value_and_slopes(
+        parameters, weight, frequency, x_code, T_code, t_code,
+        x, k, x_group, x_weight, T, T_group, T_weight, T_purchases, t, t_group,
+    )  # fmt: skip
+    return value, gradient
+
+
+@compiled
+def value_and_slopes(
+    parameters, weight, frequency, x_code, T_code, t_code,
+    x, k, x_group, x_weight, T, T_group, T_weight, T_purchases, t, t_group,
+):  # fmt: skip
+    """Return what `purchase_value_and_gradient` does, and the derivatives by each distinct T and recency."""
     r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
     gradient = np.zeros_like(parameters)
+    slope_T, slope_t = np.zeros(T.size), np.zeros(t.size)
     if not _all_proper(parameters):
-        return -np.inf, gradient
+        return -np.inf, gradient, slope_T, slope_t
     value = 0.0
     coin_odds, by_x = np.empty(x.size), np.zeros(x.size)
     members = np.zeros(r.size)
@@ -88,15 +102,15 @@ def purchase_value_and_gradient(
         gradient[2, g] -= w * falling
         gradient[3, g] += w * (digamma(coins) - falling)
         coin_odds[j] = math.log(a[g]) - math.log(coins - 1.0) if k[j] > 0 else -np.inf
-    log_T, by_T = np.empty(T.size), np.zeros(T.size)
+    log_T = np.empty(T.size)
     for j in range(T.size):
         g = T_group[j]
         log_T[j] = math.log(alpha[g] + T[j])
         shapes = r[g] * T_weight[j] + T_purchases[j]
         value -= shapes * log_T[j]
         gradient[0, g] -= T_weight[j] * log_T[j]
-        gradient[1, g] -= shapes / (alpha[g] + T[j])
-    log_t, by_t = np.empty(t.size), np.zeros(t.size)
+        slope_T[j] = -shapes
+    log_t = np.empty(t.size)
     for j in range(t.size):
         log_t[j] = math.log(alpha[t_group[j]] + t[j])
     product = 1.0  # of 1 + odds over cells of one customer: a logarithm for hundreds of them
@@ -117,8 +131,8 @@ def purchase_value_and_gradient(
             value += weight[c] * math.log1p(small)
         dead = weight[c] * (1.0 if odds >= 0.0 else small) / (1.0 + small)
         by_x[j] += dead
-        by_T[T_code[c]] += dead * shape
-        by_t[t_code[c]] += dead * shape
+        slope_T[T_code[c]] += dead * shape
+        slope_t[t_code[c]] -= dead * shape
         gradient[0, g] += dead * stretch
     value += math.log(product)
     for j in range(x.size):
@@ -127,10 +141,12 @@ def purchase_value_and_gradient(
             gradient[2, g] += by_x[j] / a[g]
             gradient[3, g] -= by_x[j] / (b[g] + k[j] - 1.0)
     for j in range(T.size):
-        gradient[1, T_group[j]] += by_T[j] / (alpha[T_group[j]] + T[j])
+        slope_T[j] /= alpha[T_group[j]] + T[j]
+        gradient[1, T_group[j]] += slope_T[j]
     for j in range(t.size):
-        gradient[1, t_group[j]] -= by_t[j] / (alpha[t_group[j]] + t[j])
-    return value, gradient
+        slope_t[j] /= alpha[t_group[j]] + t[j]
+        gradient[1, t_group[j]] += slope_t[j]
+    return value, gradient, slope_T, slope_t
 
 
 @compiled

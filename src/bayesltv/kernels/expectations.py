@@ -114,11 +114,18 @@ def expected_over_horizon(horizon, discount, shape, rate, a, b, work):
     work : ndarray of float64, shape (6, 64)
         Scratch space of the caller.
     """
-    length = math.log1p(horizon / rate)
-    nodes = _node_count(length, horizon, discount, shape, a, b)
+    return expected_over_span(0.0, horizon, discount, shape, rate, a, b, work)
+
+
+@compiled
+def expected_over_span(low, high, discount, shape, rate, a, b, work):
+    """Return what `expected_over_horizon` does for (T + low, T + high], discounted to T + low."""
+    origin = math.log1p(low / rate)
+    length = math.log1p(high / rate) - origin
+    nodes = _node_count(length, high - low, discount, shape, a, b)
     u, s, plain, weighted = work[0], work[1], work[2], work[3]
     for j in range(nodes):
-        u[j] = 0.5 * length * (1.0 + _NODES[nodes, j])
+        u[j] = origin + 0.5 * length * (1.0 + _NODES[nodes, j])
         s[j] = rate * math.expm1(u[j])
     if not _sums_at_nodes(nodes, u, s, rate, shape, a, b, plain, weighted, work[4], work[5]):
         for j in range(nodes):
@@ -126,7 +133,7 @@ def expected_over_horizon(horizon, discount, shape, rate, a, b, work):
     purchases, discounted, alive = 0.0, 0.0, 0.0
     for j in range(nodes):
         du = 0.5 * length * _WEIGHTS[nodes, j]
-        fading = math.exp(-discount * s[j])
+        fading = math.exp(-discount * (s[j] - low))
         purchases += du * weighted[j]
         discounted += du * weighted[j] * fading
         alive += du * (rate + s[j]) * plain[j] * fading

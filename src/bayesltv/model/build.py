@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pymc as pm
+import pytensor.tensor as pt
 
 from bayesltv.data.cells import Cells, make_cells
 from bayesltv.data.design import design_of
@@ -15,17 +16,32 @@ from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.kernels.families import FAMILIES
 from bayesltv.kernels.scales import purchase_parameters, spend_parameters
 from bayesltv.model.covariates import covariate_coords, of_rows
+from bayesltv.model.clock import clock_variable, clocks_of_rows, repeat_counts, see
+from bayesltv.model.clock_prior import clock_coords
 from bayesltv.model.likelihood import (
+    ClockedPurchaseLikelihood,
     PurchaseLikelihood,
     SpendLikelihood,
+    clocked_purchase_data,
     purchase_data,
     spend_data,
     stacked,
 )
 from bayesltv.model.pooling import scale_variable
 from bayesltv.model.prior_draws import group_coords
-from bayesltv.names import GROUP, GROUPS, PURCHASE_PARAMETERS, PURCHASE_SCALES, SPEND_PARAMETERS, SPEND_SCALES
+from bayesltv.names import (
+    GROUP,
+    GROUPS,
+    PURCHASE_PARAMETERS,
+    PURCHASE_RATE,
+    PURCHASE_SCALES,
+    SPEND_PARAMETERS,
+    SPEND_SCALES,
+)
+from bayesltv.spec.clock import ClockSpec
 from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.spec.timeline import Timeline, make_timeline
+from bayesltv.units import DAYS_PER
 
 LONELY = 0.8
 """Share of cells in customers from which covariates are said to be too fine."""
@@ -37,6 +53,8 @@ class Problem:
 
     cells: Cells
     spec: ModelSpec
+    timeline: Timeline | None = None
+    """Of the clock, where the spec has one."""
 
 
 def build_model(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | None = None) -> pm.Model:
@@ -73,7 +91,13 @@ def make_problem(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | Non
     checked = validate_summary(summary, time_unit=unit, groups=columns)
     codings = [each.coding(column).learned(checked) for column, each in spec.covariates.items()]
     design = design_of(checked, codings)
-    cells = make_cells(checked, columns, with_spend=spec.spend is not None, design=design)
+    cells = make_cells(
+        checked,
+        columns,
+        with_spend=spec.spend is not None,
+        with_days=spec.clock is not None,
+        design=design,
+    )
     if codings:
         spec = replace(
             spec, covariates={each.column: spec.covariates[each.column].with_coding(each) for each in codings}
@@ -93,7 +117,18 @@ def make_problem(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | Non
         )
         named = named.without_spend()
     spend_unit = None if cells.spend is None else cells.spend.unit
-    return Problem(cells, named.resolved(time_unit=unit, spend_unit=spend_unit))
+    resolved = named.resolved(time_unit=unit, spend_unit=spend_unit)
+    return Problem(cells, resolved, None if resolved.clock is None else _timeline(resolved.clock, cells))
+
+
+def _timeline(clock: ClockSpec, cells: Cells) -> Timeline:
+    days = cells.purchase.days
+    assert days is not None
+    start, end = int(days.first.min()), int(days.end.max())
+    clock.check_calendar(end - start)
+    if clock.events is not None:
+        clock.events.require(start + 1, end, "the summary")
+    return make_timeline(clock, start=start, end=end)
 
 
 def _warn_of_lonely_cells(cells: Cells) -> None:
@@ -113,15 +148,38 @@ def model_of(problem: Problem) -> pm.Model:
     cells, spec = problem.cells, problem.spec
     groups = cells.groups
     coords = group_coords(groups) | covariate_coords(spec)
+    if spec.clock is not None and problem.timeline is not None:
+        coords |= clock_coords(spec.clock, problem.timeline)
     with pm.Model(coords=coords or None) as model:
         purchase = _parameters(PURCHASE_SCALES, spec, cells, PURCHASE_PARAMETERS, purchase_parameters)
-        data = _shared("purchase", purchase_data(cells.purchase, FAMILIES[spec.purchase.family]))
-        pm.Potential("purchases", PurchaseLikelihood()(stacked(purchase, PURCHASE_PARAMETERS), *data)[0])
+        pm.Potential("purchases", _purchase_likelihood(problem, stacked(purchase, PURCHASE_PARAMETERS)))
         if cells.spend is not None:
             spend = _parameters(SPEND_SCALES, spec, cells, SPEND_PARAMETERS, spend_parameters)
             data = _shared("spend", spend_data(cells.spend, cells.rows.group.size))
             pm.Potential("spend", SpendLikelihood()(stacked(spend, SPEND_PARAMETERS), *data)[0])
     return model
+
+
+def _purchase_likelihood(problem: Problem, parameters: Any) -> Any:  # noqa: ANN401
+    cells, spec, timeline = problem.cells, problem.spec, problem.timeline
+    family = FAMILIES[spec.purchase.family]
+    if spec.clock is None or timeline is None:
+        return PurchaseLikelihood()(parameters, *_shared("purchase", purchase_data(cells.purchase, family)))[
+            0
+        ]
+    clocks = clocks_of_rows(spec.clock, cells)
+    arrays = clocked_purchase_data(
+        cells.purchase,
+        family,
+        timeline,
+        clocks,
+        repeat_counts(cells, timeline, clocks),
+        DAYS_PER[str(spec.time_unit)],
+    )
+    rate = pm.modelcontext(None)[PURCHASE_RATE]
+    s = clock_variable(spec.clock, cells, timeline, rate, see(arrays, timeline))
+    packed = pt.concatenate([parameters.ravel(), s.ravel()])[None]
+    return ClockedPurchaseLikelihood()(packed, *_shared("purchase", arrays))[0]
 
 
 def _parameters(

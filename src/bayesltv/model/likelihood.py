@@ -1,6 +1,7 @@
 """The collapsed likelihoods as PyTensor operations with their gradients, over cells with counts."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
 from bayesltv.data.cells import PurchaseCells, SpendRows, number_rows
+from bayesltv.kernels.clock import clocked_value_and_gradient
 from bayesltv.kernels.collapsed import purchase_value_and_gradient, spend_value_and_gradient
 from bayesltv.kernels.families import Family
+from bayesltv.spec.timeline import Timeline
 
 Tensor = Any
 Arrays = dict[str, NDArray[Any]]
@@ -50,6 +53,12 @@ class PurchaseLikelihood(Likelihood):
     kernel = staticmethod(purchase_value_and_gradient)
 
 
+class ClockedPurchaseLikelihood(Likelihood):
+    """``kernels.clock.clocked_value_and_gradient`` inside a PyTensor graph."""
+
+    kernel = staticmethod(clocked_value_and_gradient)
+
+
 class SpendLikelihood(Likelihood):
     """``kernels.collapsed.spend_value_and_gradient`` inside a PyTensor graph."""
 
@@ -70,6 +79,24 @@ def _numba_purchase(_op: Op, **_: Any) -> Any:  # noqa: ANN401
         return np.asarray(value), gradient
 
     return purchase_likelihood, 1
+
+
+@register_funcify_default_op_cache_key(ClockedPurchaseLikelihood)
+def _numba_clocked_purchase(_op: Op, **_: Any) -> Any:  # noqa: ANN401
+    @numba_njit
+    def clocked_purchase_likelihood(  # type: ignore[no-untyped-def]
+        packed, weight, frequency, x_code, T_code, t_code, x, k, x_group, x_weight,
+        T_first, T_end, T_group, T_weight, T_purchases, t_first, t_last, t_group,
+        clock, segment, elapsed, length, unit, repeats,
+    ):  # fmt: skip
+        value, gradient = clocked_value_and_gradient(
+            np.ascontiguousarray(packed), weight, frequency, x_code, T_code, t_code, x, k, x_group, x_weight,
+            T_first, T_end, T_group, T_weight, T_purchases, t_first, t_last, t_group,
+            clock, segment, elapsed, length, unit, repeats,
+        )  # fmt: skip
+        return np.asarray(value), gradient
+
+    return clocked_purchase_likelihood, 1
 
 
 @register_funcify_default_op_cache_key(SpendLikelihood)
@@ -112,6 +139,55 @@ def purchase_data(cells: PurchaseCells, family: Family) -> Arrays:
         "T_purchases": np.bincount(T_code, weights=weight * frequency),
         "t": cells.recency[risky][t_at],
         "t_group": group[risky][t_at],
+    }
+
+
+def clocked_purchase_data(
+    cells: PurchaseCells,
+    family: Family,
+    timeline: Timeline,
+    clocks: NDArray[np.int64],
+    repeats: NDArray[np.float64],
+    days_per_unit: float,
+) -> Arrays:
+    """Return what `ClockedPurchaseLikelihood` takes after the packed parameters, in its order.
+
+    Parameters
+    ----------
+    cells : PurchaseCells
+        With days.
+    family : Family
+    timeline : Timeline
+    clocks : ndarray of int64, shape (group,)
+        The clock that each group goes by.
+    repeats : ndarray of float64, shape (clock, segment)
+        Repeat purchases.
+    days_per_unit : float
+    """
+    assert cells.days is not None
+    days = cells.days
+    # recency and T become numbers of the distinct pairs of days, which the plain collapse then takes as times
+    T_code, T_at = number_rows(days.first, days.end)
+    t_code, t_at = number_rows(days.first, days.last)
+    data = purchase_data(replace(cells, T=T_code.astype(float), recency=t_code.astype(float)), family)
+    T, t = (data.pop(name).astype(np.int64) for name in ("T", "t"))
+    pairs = {"T_first": days.first[T_at[T]], "T_end": days.end[T_at[T]],
+             "t_first": days.first[t_at[t]], "t_last": days.last[t_at[t]]}  # fmt: skip
+    distinct, place = np.unique(np.concatenate(list(pairs.values())), return_inverse=True)
+    ends = np.cumsum([each.size for each in pairs.values()])[:-1]
+    codes = dict(zip(pairs, np.split(place.astype(np.int64), ends), strict=True))
+    segment = np.maximum(timeline.segment_of(distinct), 0)  # the calendar's day before the first
+    order = ("T_first", "T_end", "T_group", "T_weight", "T_purchases", "t_first", "t_last", "t_group")
+    whole = {**data, **codes}
+    return {
+        **{name: values for name, values in data.items() if name not in order},
+        **{name: whole[name] for name in order},
+        "clock": clocks,
+        "segment": segment,
+        "elapsed": (distinct - timeline.edges[segment]).astype(np.float64),
+        "length": timeline.days.astype(np.float64),
+        "unit": np.array([days_per_unit]),
+        "repeats": repeats,
     }
 
 

@@ -8,14 +8,23 @@ from numpy.typing import NDArray
 
 from bayesltv.data.groups import Groups
 from bayesltv.kernels.scales import purchase_parameters, shifted, spend_parameters
+from bayesltv.model.clock_prior import clock_coords, draw_clock
 from bayesltv.model.covariates import acting, covariate_coords
 from bayesltv.names import CHAIN, DRAW, GROUP, coefficients_name, covariate_dim, effect_name, sd_name
 from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.spec.timeline import Timeline
 
 Floats = NDArray[np.float64]
 
 
-def draw_prior(spec: ModelSpec, groups: Groups, *, draws: int, rng: np.random.Generator) -> xr.Dataset:
+def draw_prior(
+    spec: ModelSpec,
+    groups: Groups,
+    *,
+    draws: int,
+    rng: np.random.Generator,
+    timeline: Timeline | None = None,
+) -> xr.Dataset:
     """Return prior draws of the scales, pooling sds, effects and natural parameters.
 
     Parameters
@@ -25,6 +34,8 @@ def draw_prior(spec: ModelSpec, groups: Groups, *, draws: int, rng: np.random.Ge
     groups : Groups
     draws : int
     rng : numpy.random.Generator
+    timeline : Timeline, optional
+        Of the clock, where the spec has one.
 
     Returns
     -------
@@ -56,6 +67,9 @@ def draw_prior(spec: ModelSpec, groups: Groups, *, draws: int, rng: np.random.Ge
         by_group = ((CHAIN, DRAW, GROUP), value[None])
         variables[name] = by_group if groups.columns else ((CHAIN, DRAW), value[None, :, 0])
     coords = group_coords(groups) | covariate_coords(spec)
+    if spec.clock is not None and timeline is not None:
+        variables |= draw_clock(spec.clock, groups, timeline, draws=draws, rng=rng)
+        coords |= clock_coords(spec.clock, timeline)
     return xr.Dataset(variables, coords=coords | {CHAIN: [0], DRAW: np.arange(draws)})
 
 

@@ -57,7 +57,8 @@ def with_covariates(
     scales = purchase_scales(dict(zip(PURCHASE_PARAMETERS, population.purchase[:, group], strict=True)))
     purchase = purchase_parameters({name: _moved(name, each, factors) for name, each in scales.items()})
     stacked = np.stack([purchase[name] for name in PURCHASE_PARAMETERS])
-    moved = replace(population, purchase=stacked, group_of_row=group.astype(np.int32))
+    clock = None if population.clock is None else population.clock.for_rows(group)
+    moved = replace(population, purchase=stacked, group_of_row=group.astype(np.int32), clock=clock)
     if population.has_spend:
         scales = spend_scales(dict(zip(SPEND_PARAMETERS, population.spend[:, group], strict=True)))
         spend = spend_parameters({name: _moved(name, each, factors) for name, each in scales.items()})

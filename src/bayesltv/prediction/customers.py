@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.data.cells import spend_rows
+from bayesltv.data.days import history_days
 from bayesltv.data.groups import Codes
 from bayesltv.kernels.families import Family
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, RECENCY, T
@@ -33,28 +34,44 @@ class Customers:
     histories : ndarray of float64, shape (6, customer)
         Frequency x, dropout coins k, recency t_x, T, count of positive repeat amounts, their sum.
     group : ndarray of int32, shape (customer,)
+    days : ndarray of float64, shape (3, customer), or (3, 0) without a clock
+        First purchase, last purchase, end of observation, in days since 1970-01-01.
     """
 
     ids: NDArray[np.object_]
     histories: Floats
     group: Codes
+    days: Floats = field(default_factory=lambda: np.zeros((3, 0)))
 
     def __len__(self) -> int:
         return int(self.ids.size)
 
     def rows(self, chosen: slice | NDArray[np.int64]) -> "Customers":
         """Return some of the customers."""
-        return Customers(
-            self.ids[chosen], np.ascontiguousarray(self.histories[:, chosen]), self.group[chosen]
-        )
+        days = np.ascontiguousarray(self.days[:, chosen]) if self.days.shape[1] else self.days
+        histories = np.ascontiguousarray(self.histories[:, chosen])
+        return Customers(self.ids[chosen], histories, self.group[chosen], days)
+
+    @property
+    def calendar(self) -> tuple[Floats, ...]:
+        """The days as columns: what tells equal histories apart under a clock; none without one."""
+        return tuple(self.days) if self.days.shape[1] else ()
 
     def keys(self, seed: int, stream: str) -> NDArray[np.uint64]:
         """Return each customer's key in a named stream."""
         return customer_keys(seed, stream, self.ids)
 
 
-def make_customers(summary: pd.DataFrame, group: Codes, family: Family, *, with_spend: bool) -> Customers:
-    """Return the customers of a validated summary."""
+def make_customers(
+    summary: pd.DataFrame, group: Codes, family: Family, *, with_spend: bool, with_days: bool = False
+) -> Customers:
+    """Return the customers of a validated summary.
+
+    Raises
+    ------
+    DataError
+        Where a clock needs days that the summary does not have.
+    """
     frequency = summary[FREQUENCY].to_numpy(np.int64)
     histories = np.zeros((6, len(summary)))
     histories[0], histories[1] = frequency, family.coins(frequency)
@@ -63,7 +80,11 @@ def make_customers(summary: pd.DataFrame, group: Codes, family: Family, *, with_
     if rows is not None:
         histories[4, rows.customer], histories[5, rows.customer] = rows.count, rows.total
     ids = summary[CUSTOMER_ID].to_numpy(dtype=object)
-    return Customers(ids, histories, np.ascontiguousarray(group, dtype=np.int32))
+    codes = np.ascontiguousarray(group, dtype=np.int32)
+    if not with_days:
+        return Customers(ids, histories, codes)
+    days = history_days(summary)
+    return Customers(ids, histories, codes, np.array([days.first, days.last, days.end], dtype=np.float64))
 
 
 class Rows(Protocol):

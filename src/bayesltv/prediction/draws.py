@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from bayesltv.data.validate import resolve_time_unit, validate_summary
 from bayesltv.errors import DataError
+from bayesltv.kernels.clocked import draw_clocked_futures
 from bayesltv.kernels.futures import draw_futures
 from bayesltv.names import CHAIN, CUSTOMER_ID, DRAW, TIME_UNIT
 from bayesltv.prediction.customers import AMOUNTS, EVENTS, LATENTS, Customers, make_customers, walk
+from bayesltv.prediction.expected import places_of
 from bayesltv.prediction.new_groups import UnknownGroups, place
 from bayesltv.prediction.population import Population, Posterior, population_of, read_posterior
 from bayesltv.prediction.terms import Terms, make_terms
@@ -46,21 +48,20 @@ def simulate_futures(population: Population, customers: Customers, terms: Terms,
     """Return one predictive replicate per posterior draw of each customer."""
     shape = (len(customers), population.draws.size)
     futures = Futures(np.empty(shape, np.bool_), np.empty(shape, np.int32), np.empty(shape), np.empty(shape))
-    draw_futures(
-        customers.keys(seed, LATENTS),
-        customers.keys(seed, EVENTS),
-        customers.keys(seed, AMOUNTS),
-        population.draws,
-        customers.histories,
-        customers.group,
-        population.purchase,
-        population.spend,
-        terms.as_tuple(),
-        futures.alive,
-        futures.purchases,
-        futures.spend,
-        futures.value,
-    )
+    keys = [customers.keys(seed, stream) for stream in (LATENTS, EVENTS, AMOUNTS)]
+    filled = futures.alive, futures.purchases, futures.spend, futures.value
+    clock = population.clock
+    if clock is None:
+        draw_futures(
+            *keys, population.draws, customers.histories, customers.group, population.purchase,
+            population.spend, terms.as_tuple(), *filled,
+        )  # fmt: skip
+    else:
+        draw_clocked_futures(
+            *keys, population.draws, customers.histories, places_of(clock, customers, terms.horizon),
+            customers.group, *clock.as_tuple(), population.purchase, population.spend, terms.as_tuple(),
+            *filled,
+        )  # fmt: skip
     return futures
 
 
@@ -136,7 +137,10 @@ def predict(
     population = population_of(posterior).thinned(draws)
     population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
     _refuse_too_large(len(checked), population.draws.size)
-    people = make_customers(checked, codes, population.family, with_spend=population.has_spend)
+    people = make_customers(
+        checked, codes, population.family, with_spend=population.has_spend,
+        with_days=population.clock is not None,
+    )  # fmt: skip
     whole = _collect(population, people, terms, seed=seed, threads=threads, block=block)
     return _labelled(whole, people, population, posterior)
 

@@ -8,14 +8,17 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.data.cells import SpendRows, purchase_cells, spend_rows
-from bayesltv.data.groups import codes_of
+from bayesltv.data.cells import SpendRows, number_rows, purchase_cells, spend_rows
+from bayesltv.data.days import history_days, repeats_of
+from bayesltv.data.groups import Codes, codes_of
 from bayesltv.errors import DataError
 from bayesltv.kernels.beta_geometric import log_likelihood as purchase_log_likelihood
 from bayesltv.kernels.gamma_gamma import log_likelihood_of_amounts, log_likelihood_of_mean
 from bayesltv.names import CHAIN, CUSTOMER_ID, DRAW
-from bayesltv.prediction.covariates import with_covariates
+from bayesltv.prediction.clock import Clock
+from bayesltv.prediction.customers import make_customers
 from bayesltv.prediction.draws import GIGABYTES_ALLOWED, match_summary
+from bayesltv.prediction.new_groups import place
 from bayesltv.prediction.population import Population, population_of, read_posterior
 
 Floats = NDArray[np.float64]
@@ -38,6 +41,8 @@ class Units:
         "purchase", or the form of the spend likelihood, "full" or "mean".
     of_customer : ndarray of int64, shape (customer,)
         Unit of each customer of the summary; -1 for a customer who has none.
+    bought : ndarray of float64, shape (unit, segment), optional
+        Repeat purchases in each segment of a clock; then recency and T in `data` are places of days.
     """
 
     part: str
@@ -46,6 +51,7 @@ class Units:
     data: tuple[Floats, ...]
     form: str
     of_customer: NDArray[np.int64]
+    bought: Floats | None = None
 
 
 def log_likelihood(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None) -> xr.DataTree:
@@ -93,11 +99,8 @@ def likelihood_units(
             "fitted: their likelihood has no draws",
             ids=checked.loc[codes < 0, CUSTOMER_ID],
         )
-    population, codes = with_covariates(posterior, population_of(posterior), checked, codes)
-    cells = purchase_cells(checked, codes)
-    k = np.asarray(population.family.coins(cells.frequency), dtype=np.float64)
-    data = (cells.frequency.astype(np.float64), k, cells.recency, cells.T)
-    parts = [Units("purchase", cells.count, cells.group, data, "purchase", cells.cell_of_customer)]
+    population, codes = place(posterior, population_of(posterior), checked, unknown_groups="error", seed=0)
+    parts = [_purchase_units(population, checked, codes)]
     rows = spend_rows(checked, codes) if population.has_spend else None
     return population, parts if rows is None else [*parts, _spend_units(rows, len(checked))]
 
@@ -114,6 +117,8 @@ def _values(population: Population, units: Units, chosen: slice) -> Floats:
     group = units.group[chosen]
     data = [column[chosen, None] for column in units.data]
     if units.form == "purchase":
+        if population.clock is not None:
+            return _clocked_values(population, population.clock, units, chosen)
         return purchase_log_likelihood(*data, *population.purchase[:, group])
     spend = population.spend[:, group]
     if units.form == "full":
@@ -128,6 +133,47 @@ def total_log_likelihood(population: Population, parts: Iterable[Units]) -> Floa
         for chosen, values in value_blocks(population, part):
             total += part.weight[chosen] @ values
     return total.reshape(population.chains, -1)
+
+
+def _purchase_units(population: Population, checked: pd.DataFrame, codes: Codes) -> Units:
+    """Return distinct histories; under a clock those that also bought in the same segments."""
+    clock = population.clock
+    if clock is None:
+        cells = purchase_cells(checked, codes)
+        k = np.asarray(population.family.coins(cells.frequency), dtype=np.float64)
+        data = (cells.frequency.astype(np.float64), k, cells.recency, cells.T)
+        return Units("purchase", cells.count, cells.group, data, "purchase", cells.cell_of_customer)
+    people = make_customers(checked, codes, population.family, with_spend=False, with_days=True)
+    repeats = repeats_of(checked, history_days(checked))
+    bought = np.zeros((len(people), clock.timeline.block.size))
+    np.add.at(bought, (repeats.customer, clock.timeline.segment_of(repeats.day)), 1.0)
+    touched = bought.any(axis=0)
+    unit, at = number_rows(codes, people.histories[0], *people.days, *bought[:, touched].T)
+    some = people.rows(at)
+    return Units(
+        "purchase",
+        np.bincount(unit).astype(np.int64),
+        some.group,
+        (*some.histories[:2], *clock.places(some.days)),
+        "purchase",
+        unit,
+        bought[at],
+    )
+
+
+def _clocked_values(population: Population, clock: Clock, units: Units, chosen: slice) -> Floats:
+    """Return the log likelihood in operational time, plus s over the repeat purchases."""
+    assert units.bought is not None
+    group = units.group[chosen]
+    x, k, *places = (column[chosen] for column in units.data)
+    first, last, end = (clock.times_at(place, group) for place in places)
+    values = purchase_log_likelihood(
+        x[:, None], k[:, None], last - first, end - first, *population.purchase[:, group]
+    )
+    for c in range(clock.times.shape[0]):
+        own = clock.of_group[group] == c
+        values[own] += units.bought[chosen][own] @ clock.intensity[c].T
+    return values
 
 
 def _spend_units(rows: SpendRows, customers: int) -> Units:

@@ -19,6 +19,7 @@ from bayesltv.names import (
     effect_name,
     sd_name,
 )
+from bayesltv.prediction.clock import make_clock
 from bayesltv.prediction.covariates import with_covariates
 from bayesltv.prediction.population import Population, Posterior
 from bayesltv.streams import generator
@@ -54,7 +55,8 @@ def place(
     codes = codes_of(summary, columns, posterior.combinations)
     strangers = codes < 0
     if not strangers.any():
-        return with_covariates(posterior, population, summary, codes)
+        clocked = _with_clock(posterior, population, posterior.combinations, seed)
+        return with_covariates(posterior, clocked, summary, codes)
     if unknown_groups == "error":
         _refuse_unknown_levels(posterior, summary, strangers)
     rows = summary.loc[strangers, list(columns)].astype(str)
@@ -71,8 +73,28 @@ def place(
         spend=spend,
         labels=population.labels + tuple(GROUP_SEPARATOR.join(levels) for levels in added),
     )
-    codes = codes_of(summary, columns, posterior.combinations + added)
-    return with_covariates(posterior, extended, summary, codes)
+    combinations = posterior.combinations + added
+    clocked = _with_clock(posterior, extended, combinations, seed)
+    return with_covariates(posterior, clocked, summary, codes_of(summary, columns, combinations))
+
+
+def _with_clock(
+    posterior: Posterior, population: Population, combinations: Sequence[tuple[str, ...]], seed: int
+) -> Population:
+    """Return the population with the clock by which its groups go, where the fit has one."""
+    spec = posterior.spec.clock
+    if spec is None or posterior.calendar is None:
+        return population
+    at = None if spec.by is None else posterior.columns.index(spec.by)
+    clock = make_clock(
+        posterior.dataset,
+        spec,
+        calendar=posterior.calendar,
+        levels=[None if at is None else levels[at] for levels in combinations],
+        time_unit=posterior.time_unit,
+        seed=seed,
+    )
+    return replace(population, clock=clock.taken(population.draws.astype(np.int64)))
 
 
 def _refuse_unknown_levels(posterior: Posterior, summary: pd.DataFrame, strangers: NDArray[np.bool_]) -> None:

@@ -12,6 +12,8 @@ from bayesltv.errors import DataError, StoreError
 from bayesltv.kernels.families import FAMILIES, Family
 from bayesltv.names import (
     CHAIN,
+    CLOCK_END,
+    CLOCK_START,
     DRAW,
     GROUP,
     PURCHASE_PARAMETERS,
@@ -19,6 +21,7 @@ from bayesltv.names import (
     TIME_UNIT,
     level_name,
 )
+from bayesltv.prediction.clock import Clock
 from bayesltv.spec.model_spec import ModelSpec
 
 Floats = NDArray[np.float64]
@@ -37,12 +40,15 @@ class Posterior:
     combinations : tuple of tuple of str
         Levels of the group columns of each group, in the posterior's order.
     time_unit : str
+    calendar : tuple of int, optional
+        First and last day of the fit in days since 1970-01-01, where the spec has a clock.
     """
 
     dataset: xr.Dataset
     spec: ModelSpec
     combinations: tuple[tuple[str, ...], ...]
     time_unit: str
+    calendar: tuple[int, int] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -99,6 +105,8 @@ class Population:
     group_of_row : ndarray of int32, shape (row,), optional
         With covariates the second axis of `purchase` and `spend` holds rows of equal group and covariates,
         and this says the group of each; None where rows are the groups.
+    clock : Clock, optional
+        Operational time, set by ``place`` where the fit has a clock.
     """
 
     family: Family
@@ -108,6 +116,7 @@ class Population:
     chains: int
     labels: tuple[str, ...]
     group_of_row: NDArray[np.int32] | None = None
+    clock: Clock | None = None
 
     def groups(self, rows: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the group of customers who stand in these rows: what totals are summed by."""
@@ -157,12 +166,16 @@ def read_posterior(fit: xr.DataTree) -> Posterior:
     if missing:
         raise StoreError(f"the fit's posterior lacks {', '.join(missing)}")
     columns = tuple(spec.groups)
-    constant = fit["constant_data"].to_dataset() if columns else xr.Dataset()
+    with_constants = bool(columns) or spec.clock is not None
+    constant = fit["constant_data"].to_dataset() if with_constants else xr.Dataset()
     levels = [[str(level) for level in constant[level_name(column)].values] for column in columns]
     combinations = tuple(zip(*levels, strict=True)) if columns else ((),)
     if columns and len(combinations) != dataset.sizes[GROUP]:
         raise StoreError(f"the fit has {dataset.sizes[GROUP]} groups but levels of {len(combinations)}")
-    return Posterior(dataset, spec, combinations, str(fit.attrs[TIME_UNIT]))
+    calendar = None
+    if spec.clock is not None:
+        calendar = int(constant[CLOCK_START]), int(constant[CLOCK_END])
+    return Posterior(dataset, spec, combinations, str(fit.attrs[TIME_UNIT]), calendar)
 
 
 def population_of(posterior: Posterior) -> Population:

@@ -9,9 +9,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.data.cells import number_rows
 from bayesltv.errors import SpecError
-from bayesltv.kernels.closed_forms import COLUMNS, closed_forms, value_means
+from bayesltv.kernels.closed_forms import COLUMNS, value_means
 from bayesltv.kernels.reductions import quantiles
 from bayesltv.names import (
     CUSTOMER_ID,
@@ -23,6 +22,7 @@ from bayesltv.names import (
 )
 from bayesltv.prediction.customers import Customers, make_customers, walk
 from bayesltv.prediction.draws import block_size, simulate_futures
+from bayesltv.prediction.expected import expect
 from bayesltv.prediction.new_groups import UnknownGroups, place
 from bayesltv.prediction.population import Population, Posterior, population_of, read_posterior
 from bayesltv.prediction.terms import Terms, terms_of
@@ -105,28 +105,21 @@ class Scorer:
     def _expectations(self, customers: Customers) -> Columns:
         """Return the closed-form columns, evaluated once per distinct history of the block."""
         population, histories = self.population, customers.histories
-        frequency, coins, recency, observed = histories[:4]
-        cell, first = number_rows(customers.group, frequency, coins, observed, recency)
-        cells, group = np.ascontiguousarray(histories[:4, first]), customers.group[first]
-        means, waits = np.empty((len(COLUMNS), first.size)), np.empty(first.size)
-        discounted = np.empty((first.size, population.draws.size))
-        time_alive = np.empty_like(discounted)
-        month, quarter = 30 / self.days_per_unit, 90 / self.days_per_unit
         horizon, discount, margin, service = self.terms.as_tuple()
-        closed_forms(
-            cells, group, population.purchase, horizon, discount, month, quarter,
-            means, discounted, time_alive, waits,
-        )  # fmt: skip
-        columns: Columns = {name: means[at, cell] for at, name in enumerate(COLUMNS)}
+        found = expect(
+            population, customers, horizon=horizon, discount=discount, days_per_unit=self.days_per_unit
+        )
+        cell = found.cell
+        columns: Columns = {name: found.means[at, cell] for at, name in enumerate(COLUMNS)}
         if population.has_spend:
             spend, value = np.empty(len(customers)), np.empty(len(customers))
             count, total = np.ascontiguousarray(histories[4]), np.ascontiguousarray(histories[5])
             value_means(
-                cell, count, total, customers.group, population.spend, discounted, time_alive,
+                cell, count, total, customers.group, population.spend, found.purchases, found.time_alive,
                 margin, service, spend, value,
             )  # fmt: skip
             columns |= {"ltv_mean": value, "expected_spend_per_purchase": spend}
-        columns["next_purchase_days_p50"] = (waits * self.days_per_unit)[cell]
+        columns["next_purchase_days_p50"] = found.waits[cell]
         return columns
 
 
@@ -173,7 +166,10 @@ class Scoring:
         population, codes = place(
             self.posterior, self.population, checked, unknown_groups=self.unknown_groups, seed=self.seed
         )
-        people = make_customers(checked, codes, population.family, with_spend=population.has_spend)
+        people = make_customers(
+        checked, codes, population.family, with_spend=population.has_spend,
+        with_days=population.clock is not None,
+    )  # fmt: skip
         typical = 1.0
         if population.has_spend:  # of the fitted groups, so that all rows share one step
             p, q, v = self.population.spend

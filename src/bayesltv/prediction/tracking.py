@@ -1,6 +1,7 @@
 """``track``: repeat purchases by week of the calendar, simulated and actual."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.errors import DataError
+from bayesltv.kernels.clocked import count_clocked_in_bins
 from bayesltv.kernels.tracking import count_in_bins
 from bayesltv.names import (
     CUSTOMER_ID,
@@ -24,6 +26,7 @@ from bayesltv.names import (
 from bayesltv.prediction.calendar import calendar_of, days_of, make_calendar
 from bayesltv.prediction.customers import EVENTS, LATENTS, Customers, make_customers, walk
 from bayesltv.prediction.draws import match_summary
+from bayesltv.prediction.expected import places_of
 from bayesltv.prediction.new_groups import UnknownGroups, place
 from bayesltv.prediction.population import Population, population_of, read_posterior
 from bayesltv.units import DAYS_PER, horizon_in
@@ -103,7 +106,10 @@ def track(
     )
     population = population_of(posterior).thinned(draws)
     population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
-    people = make_customers(checked, codes, population.family, with_spend=False)
+    people = make_customers(
+        checked, codes, population.family, with_spend=False,
+        with_days=population.clock is not None,
+    )  # fmt: skip
     width = calendar.width / days
     past = _count_replicates(
         population, people, seed=seed, width=width, bins=calendar.before, threads=threads
@@ -218,7 +224,8 @@ def _count_replicates(
         anew = np.zeros_like(some.histories)
         anew[1] = population.family.first_coins
         start = np.maximum(bins * width - some.histories[3], 0.0)
-        return _counts(population, some, anew, start, bins * width, width, bins, seed, REPLICATE)
+        born = replace(some, histories=anew, days=some.days[[0, 0, 0]])
+        return _counts(population, born, start, bins * width, width, bins, seed, REPLICATE)
 
     return _add_up(population, people, work, bins, threads)
 
@@ -238,7 +245,7 @@ def _count_futures(
         return np.zeros((population.draws.size, 0), dtype=np.int64)
 
     def work(some: Customers) -> Integers:
-        return _counts(population, some, some.histories, np.zeros(len(some)), horizon, width, bins, seed, "")
+        return _counts(population, some, np.zeros(len(some)), horizon, width, bins, seed, "")
 
     return _add_up(population, people, work, bins, threads)
 
@@ -260,7 +267,6 @@ def _add_up(
 def _counts(
     population: Population,
     people: Customers,
-    histories: NDArray[np.float64],
     start: NDArray[np.float64],
     until: float,
     width: float,
@@ -269,16 +275,17 @@ def _counts(
     streams: str,
 ) -> Integers:
     counts = np.zeros((population.draws.size, bins), dtype=np.int64)
-    count_in_bins(
-        people.keys(seed, streams + LATENTS),
-        people.keys(seed, streams + EVENTS),
-        population.draws,
-        histories,
-        people.group,
-        population.purchase,
-        start,
-        until,
-        width,
-        counts,
-    )
+    keys = [people.keys(seed, streams + stream) for stream in (LATENTS, EVENTS)]
+    clock = population.clock
+    if clock is None:
+        count_in_bins(
+            *keys, population.draws, people.histories, people.group, population.purchase,
+            start, until, width, counts,
+        )  # fmt: skip
+    else:
+        places = places_of(clock, people, until - start)
+        count_clocked_in_bins(
+            *keys, population.draws, people.histories, places, people.group, *clock.as_tuple(),
+            population.purchase, start, width, counts,
+        )  # fmt: skip
     return counts

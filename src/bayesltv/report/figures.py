@@ -1,6 +1,7 @@
 """All figures of the toolkit in one place to import from."""
 
 from bayesltv.report.calibration import plot_purchase_calibration
+from bayesltv.report.clock import plot_clock
 from bayesltv.report.comparison import plot_comparison
 from bayesltv.report.criticism import (
     plot_check,
@@ -32,6 +33,7 @@ __all__ = [
     "plot_budget_curve",
     "plot_by_frequency",
     "plot_check",
+    "plot_clock",
     "plot_comparison",
     "plot_coverage",
     "plot_customers",

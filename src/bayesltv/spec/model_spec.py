@@ -7,6 +7,7 @@ from typing import Any
 from bayesltv import names
 from bayesltv.errors import SpecError
 from bayesltv.spec import checked, defaults, parts
+from bayesltv.spec.clock import ClockSpec
 from bayesltv.spec.covariates import Covariate, checked_covariates, without
 from bayesltv.spec.frozen import FrozenMapping, Plain, digest
 from bayesltv.spec.pooling import Pooling, column_names
@@ -14,7 +15,7 @@ from bayesltv.spec.prior import PriorSpec
 from bayesltv.spec.settings import GateSpec, PurchaseSpec, SamplerSpec, SpendSpec
 from bayesltv.spec.toml_file import Table
 
-SECTIONS = ("model", "purchase", "spend", "priors", "pooling", "covariates", "sampler", "gates")
+SECTIONS = ("model", "purchase", "spend", "priors", "pooling", "covariates", "clock", "sampler", "gates")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,8 @@ class ModelSpec:
     covariates : mapping of column to Covariate
         Columns of the summary that move a customer's scales; the scales' own values are those of the mean and
         reference customer.
+    clock : ClockSpec, optional
+        Purchase intensity over the calendar that customers share; None for none.
     sampler : SamplerSpec
     gates : GateSpec
     time_unit, spend_unit : optional
@@ -66,6 +69,7 @@ class ModelSpec:
     priors: Mapping[str, PriorSpec] = field(default_factory=dict)
     pooling: Mapping[str, Pooling] = field(default_factory=dict)
     covariates: Mapping[str, Covariate] = field(default_factory=dict)
+    clock: ClockSpec | None = None
     sampler: SamplerSpec = field(default_factory=SamplerSpec)
     gates: GateSpec = field(default_factory=GateSpec)
     time_unit: str | None = None
@@ -119,7 +123,8 @@ class ModelSpec:
                 f"groups {', '.join(absent)} are not in the spec, which has {self._groups_text()}"
             )
         pooling = self.pooling if self.is_open else _restricted(self.pooling, named)
-        return replace(self, groups=named, pooling=pooling if named else {})
+        clock = None if self.clock is None else self.clock.within(named)
+        return replace(self, groups=named, pooling=pooling if named else {}, clock=clock)
 
     def without_spend(self) -> "ModelSpec":
         """Return the spec of the purchases alone, for a log that has no amounts."""
@@ -187,6 +192,8 @@ class ModelSpec:
         stated["pooling"] = {scale: dict(pooling.to_dict()) for scale, pooling in self.pooling.items()}
         if self.covariates:
             stated["covariates"] = {column: dict(each.to_dict()) for column, each in self.covariates.items()}
+        if self.clock is not None:
+            stated["clock"] = dict(self.clock.to_dict())
         return {**stated, "sampler": asdict(self.sampler), "gates": asdict(self.gates)}
 
     def hash(self) -> str:
@@ -232,6 +239,7 @@ class ModelSpec:
                 .tables(tuple(table.values.get("covariates", ())))
                 .items()
             },
+            "clock": ClockSpec.read(sections["clock"]) if "clock" in table else None,
             "sampler": sections["sampler"].record(SamplerSpec),
             "gates": sections["gates"].record(GateSpec),
         }
@@ -245,6 +253,9 @@ class ModelSpec:
             checked.instance("spend", self.spend, SpendSpec)
         checked.instance("priors", self.priors, Mapping)
         checked.instance("pooling", self.pooling, Mapping)
+        if self.clock is not None:
+            checked.instance("clock", self.clock, ClockSpec)
+            parts.check_clock_column(self.clock.by, self.groups)
         checked.instance("sampler", self.sampler, SamplerSpec)
         checked.instance("gates", self.gates, GateSpec)
 

@@ -20,6 +20,9 @@ _TAKEN = {
     *names.PURCHASE_PARAMETERS,
     *names.SPEND_PARAMETERS,
     *_ALL_SCALES,
+    names.CLOCK,
+    names.CLOCK_BLOCK,
+    names.CLOCK_HARMONIC,
 }
 """Names that mean something else in a summary or a posterior."""
 
@@ -92,6 +95,12 @@ def check_pooling(scale: str, pooling: object, groups: tuple[str, ...] | str) ->
             raise SpecError(
                 f"pooling.{scale}.columns: {column!r} is not a group; {checked.nearest(column, groups)}"
             )
+
+
+def check_clock_column(by: str | None, groups: tuple[str, ...] | str) -> None:
+    """Refuse clocks of their own for the levels of a column that is no group."""
+    if by is not None and not isinstance(groups, str) and by not in groups:
+        raise SpecError(f"clock.by: {by!r} is not a group; {checked.nearest(by, groups)}")
 
 
 def read_priors(table: Table, scales: tuple[str, ...]) -> dict[str, PriorSpec]:

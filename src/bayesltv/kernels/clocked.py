@@ -1,0 +1,322 @@
+"""The kernels of prediction in operational time: T, recency and horizon differ from draw to draw.
+
+Days come as places among the edges of a timeline (segment + share of it that has passed), U at the edges as a
+table by clock and draw. Within a segment U is linear, so that a place is a look-up and the day of an event is
+found by walking the edges. Everything else is that of the plain kernels, from the same random streams.
+"""
+
+import math
+
+import numpy as np
+
+from bayesltv.kernels.closed_forms import p_alive
+from bayesltv.kernels.compile import compiled, inlined
+from bayesltv.kernels.expectations import expected_over_span, work_space
+from bayesltv.kernels.futures import discounted_time, purchase_after
+from bayesltv.kernels.latents import (
+    COIN_BRANCH,
+    COINS,
+    draw_alive,
+    draw_dropout_after_coins,
+    draw_rate,
+    draw_spend_latent,
+    inverse_p_alive,
+    wait_of,
+)
+from bayesltv.kernels.purchase_counts import purchase_probability
+from bayesltv.kernels.random_numbers import gamma, open_branch, open_stream, uniform
+
+FIRST, LAST, END, UNTIL = range(4)
+"""Rows of places: first and last purchase, end of observation, end of the horizon."""
+MONTH, QUARTER = 4, 5
+"""Further rows for closed forms: 30 and 90 days after the end of observation."""
+_STEPS, _LAST_STEP = 60, 1e-4
+
+
+@inlined
+def time_at(times, place):
+    """Return U at a place; past the last edge the last segment goes on."""
+    j = min(int(place), times.size - 2)
+    return times[j] + (place - j) * (times[j + 1] - times[j])
+
+
+@inlined
+def day_of(times, edges, j, time):
+    """Return the day on which U is `time`, from segment `j` or a later one."""
+    while time > times[j + 1] and j < times.size - 2:
+        j += 1
+    return edges[j] + (time - times[j]) / (times[j + 1] - times[j]) * (edges[j + 1] - edges[j])
+
+
+@compiled
+def draw_clocked_futures(
+    latent_keys, event_keys, amount_keys, draws, customers, places, group, clocks, times, edges, unit,
+    purchase, spend, terms, alive, purchases, amount, value,
+):  # fmt: skip
+    """Fill (customer, draw) arrays with what a block of customers does until the end of the horizon.
+
+    Parameters
+    ----------
+    places : ndarray of float64, shape (4, customer)
+        See ``FIRST`` to ``UNTIL``.
+    clocks : ndarray of int64, shape (group,)
+    times : ndarray of float64, shape (clock, draw, edge)
+    edges : ndarray of float64, shape (edge,)
+        Days.
+    unit : float
+        Days per time unit.
+    terms : tuple of float
+        As in ``futures.draw_futures``: discount and service cost run over the calendar.
+
+    Others are those of ``futures.draw_futures``.
+    """
+    horizon, discount, margin, service = terms
+    latents, coins, events = np.empty(4, np.uint64), np.empty(4, np.uint64), np.empty(4, np.uint64)
+    amounts = np.empty(4, np.uint64)
+    with_spend = spend.shape[1] > 0
+    whole = service * discounted_time(horizon, discount)
+    for i in range(latent_keys.size):
+        x, k, count, total = customers[0, i], customers[1, i], customers[4, i], customers[5, i]
+        g = group[i]
+        segment = min(int(places[END, i]), edges.size - 2)
+        today = edges[segment] + (places[END, i] - segment) * (edges[segment + 1] - edges[segment])
+        for d in range(draws.size):
+            alive[i, d], purchases[i, d], amount[i, d], value[i, d] = False, 0, 0.0, 0.0
+            table = times[clocks[g], d]
+            first, now = time_at(table, places[FIRST, i]), time_at(table, places[END, i])
+            T, ahead = now - first, time_at(table, places[UNTIL, i]) - now
+            t_x = time_at(table, places[LAST, i]) - first
+            r, alpha, a, b = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
+            open_stream(latents, latent_keys[i], draws[d])
+            if not draw_alive(latents, inverse_p_alive(x, k, t_x, T, r, alpha, a, b)):
+                continue
+            alive[i, d], value[i, d] = True, 0.0 - whole
+            u = uniform(latents)
+            shape, rate = r + x, alpha + T
+            time = wait_of(u, shape, rate)
+            if time >= ahead:
+                continue
+            b += k
+            lam, p, nu, each = draw_rate(latents, time, shape, rate), 0.0, 1.0, 0.0
+            open_branch(coins, latent_keys[i], draws[d], COIN_BRANCH)
+            open_stream(events, event_keys[i], draws[d])
+            if with_spend:
+                each = spend[0, g, d]
+                q, v = spend[1, g, d], spend[2, g, d]
+                nu = draw_spend_latent(amounts, latent_keys[i], draws[d], count, total, each, q, v)
+                open_stream(amounts, amount_keys[i], draws[d])
+            n, spent, worth, last = 0, 0.0, 0.0, 0.0
+            while time < ahead:
+                n, last = n + 1, time
+                if with_spend:
+                    z = gamma(amounts, each) / nu
+                    spent += z
+                    if discount != 0.0:
+                        z *= math.exp(-discount * (day_of(table, edges, segment, now + time) - today) / unit)
+                    worth += z
+                if n == COINS + 1:
+                    p = draw_dropout_after_coins(coins, a, b)
+                time = purchase_after(time, n, events, coins, lam, p, a, b)
+            until = horizon
+            if time == math.inf:
+                until = (day_of(table, edges, segment, now + last) - today) / unit
+            purchases[i, d], amount[i, d] = n, spent
+            value[i, d] = margin * worth - service * discounted_time(until, discount)
+
+
+@compiled
+def count_clocked_in_bins(
+    latent_keys, event_keys, draws, customers, places, group, clocks, times, edges, unit, purchase, start,
+    width, counts,
+):  # fmt: skip
+    """Add the purchases of a block of customers to the bin of the calendar in which they fall.
+
+    Parameters are those of ``tracking.count_in_bins`` and `draw_clocked_futures`; `start` is where the
+    customer's ``END`` lies on the calendar, in time units from the first bin's beginning.
+    """
+    latents, coins, events = np.empty(4, np.uint64), np.empty(4, np.uint64), np.empty(4, np.uint64)
+    last_bin = counts.shape[1] - 1
+    for i in range(latent_keys.size):
+        x, k, g = customers[0, i], customers[1, i], group[i]
+        segment = min(int(places[END, i]), edges.size - 2)
+        today = edges[segment] + (places[END, i] - segment) * (edges[segment + 1] - edges[segment])
+        for d in range(draws.size):
+            table = times[clocks[g], d]
+            first, now = time_at(table, places[FIRST, i]), time_at(table, places[END, i])
+            T, ahead = now - first, time_at(table, places[UNTIL, i]) - now
+            t_x = time_at(table, places[LAST, i]) - first
+            r, alpha, a, b = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
+            open_stream(latents, latent_keys[i], draws[d])
+            if not draw_alive(latents, inverse_p_alive(x, k, t_x, T, r, alpha, a, b)):
+                continue
+            time = wait_of(uniform(latents), r + x, alpha + T)
+            if time >= ahead:
+                continue
+            lam, p, n = draw_rate(latents, time, r + x, alpha + T), 0.0, 0
+            open_branch(coins, latent_keys[i], draws[d], COIN_BRANCH)
+            open_stream(events, event_keys[i], draws[d])
+            while time < ahead:
+                n += 1
+                passed = (day_of(table, edges, segment, now + time) - today) / unit
+                counts[d, min(int((start[i] + passed) / width), last_bin)] += 1
+                if n == COINS + 1:
+                    p = draw_dropout_after_coins(coins, a, b + k)
+                time = purchase_after(time, n, events, coins, lam, p, a, b + k)
+
+
+@compiled
+def clocked_probabilities(cells, places, counts, group, clocks, times, purchase, out):
+    """Fill `out` with P(X* = y) of each cell, averaged over draws; see ``mean_purchase_probabilities``."""
+    n_draws = purchase.shape[2]
+    for i in range(counts.size):
+        x, k, g, total = cells[0, i], cells[1, i], group[i], 0.0
+        for d in range(n_draws):
+            r, alpha, a, b = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
+            table = times[clocks[g], d]
+            first, now = time_at(table, places[FIRST, i]), time_at(table, places[END, i])
+            T, t_x = now - first, time_at(table, places[LAST, i]) - first
+            ahead = time_at(table, places[UNTIL, i]) - now
+            alive = p_alive(x, k, t_x, T, r, alpha, a, b)
+            total += purchase_probability(counts[i], ahead, alive, r + x, alpha + T, a, b + k)
+        out[i] = total / n_draws
+
+
+@compiled
+def _expected(table, edges, unit, end, until, discount, shape, rate, a, b, work):
+    """Return E of purchases, discounted purchases and discounted time alive until a place, given alive now.
+
+    Within a segment the calendar runs evenly with U, so that each has Gauss-Legendre nodes of its own.
+    """
+    now, ahead = time_at(table, end), time_at(table, until)
+    start = min(int(end), edges.size - 2)
+    today = edges[start] + (end - start) * (edges[start + 1] - edges[start])
+    purchases, discounted, alive = 0.0, 0.0, 0.0
+    low, j = now, start
+    while low < ahead:
+        high = min(ahead, table[j + 1]) if j < edges.size - 2 else ahead
+        slope = (edges[j + 1] - edges[j]) / (table[j + 1] - table[j])
+        bought, worth, lived = expected_over_span(
+            low - now, high - now, discount * slope / unit, shape, rate, a, b, work
+        )
+        fading = math.exp(-discount * (edges[j] + (low - table[j]) * slope - today) / unit)
+        purchases += bought
+        discounted += fading * worth
+        alive += fading * lived * slope / unit
+        low, j = high, j + 1
+    return purchases, discounted, alive
+
+
+@compiled
+def _fill_given_alive(x, k, place, g, c, times, edges, unit, purchase, discount, given, work):
+    """Fill the rows of `given`: what is true of a future given alive, as in ``closed_forms``."""
+    for d in range(purchase.shape[2]):
+        table = times[c, d]
+        now = time_at(table, place[END])
+        shape, rate = x + purchase[0, g, d], purchase[1, g, d] + now - time_at(table, place[FIRST])
+        given[0, d], given[1, d] = shape, rate
+        for row, at in ((2, MONTH), (3, QUARTER), (4, UNTIL)):
+            given[row, d] = -math.expm1(-shape * math.log1p((time_at(table, place[at]) - now) / rate))
+        given[5, d], given[6, d], given[7, d] = _expected(
+            table, edges, unit, place[END], place[UNTIL], discount, shape, rate,
+            purchase[2, g, d], purchase[3, g, d] + k, work,
+        )  # fmt: skip
+
+
+@compiled
+def clocked_closed_forms(
+    cells, places, group, clocks, times, edges, unit, purchase, discount, means, discounted, time_alive, waits
+):
+    """Fill the closed forms of each cell; see ``closed_forms.closed_forms``.
+
+    Parameters
+    ----------
+    cells : ndarray of float64, shape (2, cell)
+        x, k.
+    places : ndarray of float64, shape (6, cell)
+        See ``FIRST`` to ``QUARTER``.
+    waits : ndarray of float64, shape (cell,)
+        Filled with the median days to the next purchase.
+
+    Others are those of `draw_clocked_futures` and ``closed_forms``.
+    """
+    n_draws = purchase.shape[2]
+    work, given, alive = work_space(), np.empty((8, n_draws)), np.empty(n_draws)
+    for i in range(group.size):
+        x, k, g = cells[0, i], cells[1, i], group[i]
+        c = clocks[g]
+        if i == 0 or not _same_future(cells, places, group, i, i - 1):
+            _fill_given_alive(
+                x, k, places[:, i].copy(), g, c, times, edges, unit, purchase, discount, given, work
+            )
+        sums = np.zeros(5)
+        for d in range(n_draws):
+            first = time_at(times[c, d], places[FIRST, i])
+            t_x = time_at(times[c, d], places[LAST, i]) - first
+            T = time_at(times[c, d], places[END, i]) - first
+            share = p_alive(
+                x, k, t_x, T, purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
+            )
+            alive[d] = share
+            sums[0] += share
+            for row in range(1, 5):
+                sums[row] += share * given[row + 1, d]
+            discounted[i, d], time_alive[i, d] = share * given[6, d], share * given[7, d]
+        means[:, i] = sums / n_draws
+        waits[i] = _median_wait(alive, given[0], given[1], times[c], edges, places[END, i])
+
+
+@compiled
+def _same_future(cells, places, group, i, j):
+    same = group[i] == group[j] and cells[0, i] == cells[0, j] and cells[1, i] == cells[1, j]
+    return same and places[FIRST, i] == places[FIRST, j] and places[END, i] == places[END, j]
+
+
+@compiled
+def _bought_by(place, alive, shape, rate, times, end):
+    """Return P(next purchase before a place), averaged over draws."""
+    total = 0.0
+    for d in range(alive.size):
+        ahead = time_at(times[d], place) - time_at(times[d], end)
+        total += alive[d] * (1.0 - math.exp(-shape[d] * math.log1p(ahead / rate[d])))
+    return total / alive.size
+
+
+@compiled
+def _median_wait(alive, shape, rate, times, edges, end):
+    """Return the median days to the next purchase: the segment by halving, then the day by false position."""
+    if alive.mean() <= 0.5:
+        return np.nan
+    last = edges.size - 2
+    low, high = int(end), last + 1
+    if _bought_by(float(high), alive, shape, rate, times, end) < 0.5:
+        step = 1.0
+        while _bought_by(last + step, alive, shape, rate, times, end) < 0.5 and step < 1e12:
+            step *= 2.0
+        left, right = last + 0.5 * step, last + step
+    else:
+        while high - low > 1:
+            middle = (low + high) // 2
+            if _bought_by(float(middle), alive, shape, rate, times, end) < 0.5:
+                low = middle
+            else:
+                high = middle
+        left, right = max(float(low), end), float(high)
+    f_left = _bought_by(left, alive, shape, rate, times, end) - 0.5
+    f_right = _bought_by(right, alive, shape, rate, times, end) - 0.5
+    place = right
+    for _ in range(_STEPS):
+        place = left - f_left * (right - left) / (f_right - f_left)
+        f = _bought_by(place, alive, shape, rate, times, end) - 0.5
+        if abs(f) < 1e-10 or right - left < 1e-12 * right:
+            break
+        if (f < 0.0) == (f_left < 0.0):
+            left, f_left, f_right = place, f, 0.5 * f_right
+        else:
+            right, f_right, f_left = place, f, 0.5 * f_left
+    return _day_at(edges, place) - _day_at(edges, end)
+
+
+@inlined
+def _day_at(edges, place):
+    j = min(int(place), edges.size - 2)
+    return edges[j] + (place - j) * (edges[j + 1] - edges[j])

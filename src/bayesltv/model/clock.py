@@ -1,0 +1,224 @@
+"""A shared calendar clock in a PyMC model.
+
+s is a sum of processes, each linear in standard normal innovations: s = C u, C the loadings times their sds.
+The sampler sees u through the posterior that it would have if each block's s were seen with variance 1/n, n
+its repeat purchases, where the greatest likelihood has it: given sds, ρ and the purchase rate, that posterior
+has precision M = I + C' diag(n) C and a mean that moves against the log rate, as the two are confounded. With
+M = L L' the sampler's variable is z = L' (u − mean): nearly standard normal whatever sds, ρ and rate are. It
+is given the law that makes u standard normal, so that the model is the same whatever was seen.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor import shared
+from scipy.optimize import minimize
+
+from bayesltv.data.cells import Cells
+from bayesltv.data.groups import Groups
+from bayesltv.kernels.clock import clocked_value_and_gradient
+from bayesltv.kernels.processes import ar1_loadings, random_walk_loadings, season_loadings
+from bayesltv.model.clock_prior import clock_priors
+from bayesltv.model.pooling import OFFSET, prior_variable
+from bayesltv.model.whitening import innovations
+from bayesltv.names import (
+    CLOCK,
+    CLOCK_BLOCK,
+    CLOCK_HARMONIC,
+    CLOCK_RHO,
+    CLOCK_SD,
+    CLOCK_SEASON_SD,
+    CLOCK_STEP_SD,
+    clock_name,
+    effect_name,
+    factor_name,
+    sd_name,
+)
+from bayesltv.spec.clock import AR1, RANDOM_WALK, SEASONAL, ClockSpec
+from bayesltv.spec.timeline import Timeline
+
+Tensor = Any
+Floats = NDArray[np.float64]
+_LOOSE, _FARTHEST = 1.0, 20.0
+"""Sd of a normal that holds the rough estimate in place, on the log scale; bound of its exponents."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the data say of each block, roughly.
+
+    Attributes
+    ----------
+    counts : ndarray, shape (block,)
+        Repeat purchases.
+    log_level : ndarray, shape (block,)
+        ln rate + s where the likelihood is greatest, all groups taken together.
+    """
+
+    counts: Floats
+    log_level: Floats
+
+
+def see(data: Mapping[str, NDArray[Any]], timeline: Timeline) -> Seen:
+    """Return what the data say of each block.
+
+    Parameters
+    ----------
+    data : mapping
+        Of ``ClockedPurchaseLikelihood``, in its order.
+    timeline : Timeline
+    """
+    groups, clocks, segments = data["clock"].size, *data["repeats"].shape
+    arrays = tuple(data.values())
+
+    def downhill(point: Floats) -> tuple[float, Floats]:
+        natural = np.exp(np.clip(point[:4], -_FARTHEST, _FARTHEST))
+        s = point[4:]
+        packed = np.concatenate([np.repeat(natural, groups), np.tile(s[timeline.block], clocks)])
+        value, slope = clocked_value_and_gradient(packed[None], *arrays)
+        by_natural = slope[0, : 4 * groups].reshape(4, groups).sum(axis=1) * natural
+        by_segment = slope[0, 4 * groups :].reshape(clocks, segments).sum(axis=0)
+        by_s = np.bincount(timeline.block, weights=by_segment, minlength=timeline.blocks)
+        value -= 0.5 * np.sum((point[:4] / _LOOSE) ** 2) + 0.5 * np.sum((s / _LOOSE) ** 2)
+        gradient = np.concatenate([by_natural, by_s]) - point / _LOOSE**2
+        return (-value, -gradient) if np.isfinite(value) else (1e100, np.zeros_like(point))
+
+    found = minimize(downhill, np.zeros(4 + timeline.blocks), jac=True, method="L-BFGS-B").x
+    by_block = np.bincount(timeline.block, weights=data["repeats"].sum(axis=0), minlength=timeline.blocks)
+    return Seen(by_block.astype(np.float64), found[0] - found[1] + found[4:])
+
+
+def clock_variable(clock: ClockSpec, cells: Cells, timeline: Timeline, rate: Tensor, seen: Seen) -> Tensor:
+    """Add the clock to the model in context; return s, shape (clock, segment).
+
+    Parameters
+    ----------
+    clock : ClockSpec
+    cells : Cells
+        With the single repeat purchases.
+    timeline : Timeline
+        Of the fit.
+    rate : tensor
+        The intercept of the purchase rate.
+    seen : Seen
+        For the sampler's coordinates.
+    """
+    priors = {name: prior_variable(name, prior) for name, prior in clock_priors(clock).items()}
+    s = pt.zeros((1, timeline.blocks))
+    if clock.process:
+        s = _common(clock, timeline, priors, rate, seen)[None]
+    if clock.by is not None:
+        s = s + _own(clock, cells.groups, timeline, priors)
+    s = s[:, timeline.block]
+    if clock.events is not None:
+        factors = pt.stack([pt.log(priors[factor_name(event)]) for event in clock.events.names])
+        s = s + pt.dot(factors, timeline.events)[None]
+    return s
+
+
+def clocks_of_rows(clock: ClockSpec, cells: Cells) -> NDArray[np.int64]:
+    """Return the clock that each row goes by: the common one, or that of its level."""
+    if clock.by is None:
+        return np.zeros(cells.rows.group.size, dtype=np.int64)
+    return cells.groups.level_codes(clock.by)[cells.rows.group]
+
+
+def repeat_counts(cells: Cells, timeline: Timeline, clocks: NDArray[np.int64]) -> Floats:
+    """Return the repeat purchases of each clock and segment, shape (clock, segment)."""
+    assert cells.repeats is not None
+    assert cells.row_of_customer is not None
+    own = clocks[cells.row_of_customer[cells.repeats.customer]]
+    shape = (int(clocks.max()) + 1, timeline.block.size)
+    key = own * shape[1] + timeline.segment_of(cells.repeats.day)
+    counts: Floats = np.bincount(key, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+    return counts
+
+
+def _common(
+    clock: ClockSpec,
+    timeline: Timeline,
+    priors: Mapping[str, Tensor],
+    rate: Tensor,
+    seen: Seen,
+) -> Tensor:
+    """Return s of the blocks, shape (block,)."""
+    loadings = _loadings(clock, timeline, priors)
+    whole = pt.concatenate(list(loadings.values()), axis=1)
+    size = sum(_sizes(clock, timeline).values())
+    known = shared(seen.counts), shared(seen.log_level) - pt.log(rate)
+    offset = pm.CustomDist(
+        f"{CLOCK}{OFFSET}blocks",
+        whole,
+        *known,
+        logp=_log_density,
+        random=_draw,
+        signature="(b,u),(b),(b)->(u)",
+        shape=(size,),
+    )
+    drawn = innovations(offset, whole, *known)[0]
+    parts, start = {}, 0
+    for process, length in _sizes(clock, timeline).items():
+        own = drawn[start : start + length]
+        parts[process] = pt.dot(loadings[process], own)
+        if process == SEASONAL:
+            sd = priors[clock_name(CLOCK_SEASON_SD)]
+            pm.Deterministic(clock_name(SEASONAL), sd * own, dims=CLOCK_HARMONIC)
+        elif len(loadings) > 1:
+            pm.Deterministic(clock_name(process), parts[process], dims=CLOCK_BLOCK)
+        start += length
+    return pm.Deterministic(CLOCK, sum(parts.values()), dims=CLOCK_BLOCK)
+
+
+def _loadings(clock: ClockSpec, timeline: Timeline, priors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the loadings of each process, shapes (block, innovation)."""
+    loadings = {}
+    if AR1 in clock.process:
+        rho = priors[clock_name(CLOCK_RHO)]
+        loadings[AR1] = priors[clock_name(CLOCK_SD)] * ar1_loadings(rho, timeline.blocks)
+    if RANDOM_WALK in clock.process:
+        loadings[RANDOM_WALK] = priors[clock_name(CLOCK_STEP_SD)] * random_walk_loadings(timeline.blocks)
+    if SEASONAL in clock.process:
+        waves = season_loadings(timeline.block_middles, clock.harmonics)[: timeline.blocks]
+        loadings[SEASONAL] = priors[clock_name(CLOCK_SEASON_SD)] * waves
+    return loadings
+
+
+def _sizes(clock: ClockSpec, timeline: Timeline) -> dict[str, int]:
+    return {
+        process: 2 * clock.harmonics if process == SEASONAL else timeline.blocks for process in clock.process
+    }
+
+
+def _own(clock: ClockSpec, groups: Groups, timeline: Timeline, priors: Mapping[str, Tensor]) -> Tensor:
+    """Return how each level's clock deviates, shape (level, block): AR(1) with the common ρ."""
+    assert clock.by is not None
+    offset = pm.Normal(f"{CLOCK}{OFFSET}{clock.by}", shape=(len(groups.levels(clock.by)), timeline.blocks))
+    fading = ar1_loadings(priors[clock_name(CLOCK_RHO)], timeline.blocks)
+    deviations = priors[sd_name(CLOCK, clock.by)] * pt.dot(offset, fading.T)
+    return pm.Deterministic(effect_name(CLOCK, clock.by), deviations, dims=(clock.by, CLOCK_BLOCK))
+
+
+def _log_density(value: Tensor, loadings: Tensor, counts: Tensor, seen: Tensor) -> Tensor:
+    drawn, log_det = innovations(value, loadings, counts, seen)
+    return -0.5 * pt.sum(drawn**2 + np.log(2 * np.pi)) - log_det
+
+
+def _draw(
+    loadings: Floats,
+    counts: Floats,
+    seen: Floats,
+    rng: np.random.Generator | None = None,
+    size: Any = None,  # noqa: ANN401
+) -> Floats:
+    assert rng is not None
+    assert not size, "the offsets of one model are drawn one at a time"
+    weighted = loadings * counts[:, None]
+    precision = np.eye(loadings.shape[1]) + loadings.T @ weighted
+    mean = np.linalg.solve(precision, weighted.T @ seen)
+    drawn: Floats = (rng.standard_normal(mean.size) - mean) @ np.linalg.cholesky(precision)
+    return drawn

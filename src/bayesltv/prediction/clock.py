@@ -1,0 +1,264 @@
+"""A posterior's clock over past and future: each draw goes on with its own intensity, shared by all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesltv.errors import DataError, SpecError
+from bayesltv.kernels.processes import ar1_loadings, season_loadings
+from bayesltv.names import (
+    CHAIN,
+    CLOCK,
+    CLOCK_RHO,
+    CLOCK_SD,
+    CLOCK_STEP_SD,
+    DRAW,
+    clock_name,
+    effect_name,
+    factor_name,
+    sd_name,
+)
+from bayesltv.spec.clock import AR1, RANDOM_WALK, SEASONAL, ClockSpec
+from bayesltv.spec.events import iso
+from bayesltv.spec.timeline import Timeline, make_timeline
+from bayesltv.streams import generator
+from bayesltv.units import DAYS_PER, DAYS_PER_YEAR
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+YEARS_AHEAD = 10
+"""How far past the fit's end every draw is continued; later the last block's pace goes on."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Operational time U over the calendar, draw by draw.
+
+    Attributes
+    ----------
+    timeline : Timeline
+        The fit's segments, and those of the years that follow.
+    times : ndarray of float64, shape (clock, draw, edge)
+        U at the timeline's edges, in time units.
+    of_group : ndarray of int64, shape (group,)
+        The clock that each group goes by.
+    days_per_unit : float
+    known_until : int
+        Last day for which events are known; the last edge where there are none.
+    """
+
+    timeline: Timeline
+    times: Floats
+    of_group: Integers
+    days_per_unit: float
+    known_until: int
+
+    def taken(self, draws: NDArray[Any]) -> "Clock":
+        """Return the clock of some of the draws."""
+        return replace(self, times=np.ascontiguousarray(self.times[:, draws]))
+
+    def for_rows(self, group: NDArray[Any]) -> "Clock":
+        """Return the clock for rows of these groups."""
+        return replace(self, of_group=self.of_group[group])
+
+    def as_tuple(self) -> tuple[Integers, Floats, Floats, float]:
+        """Return clocks of groups, times, edges and days per unit, as kernels take them."""
+        return self.of_group, self.times, self.edges, self.days_per_unit
+
+    @property
+    def edges(self) -> Floats:
+        """Days of the edges, as kernels take them."""
+        return self.timeline.edges.astype(np.float64)
+
+    @property
+    def intensity(self) -> Floats:
+        """Return s of each clock, draw and segment."""
+        pace = np.diff(self.times, axis=-1) * self.days_per_unit / self.timeline.days
+        logs: Floats = np.log(pace)
+        return logs
+
+    def times_at(self, place: Floats, group: NDArray[Any]) -> Floats:
+        """Return U at places of customers of these groups, shape (customer, draw)."""
+        segment = np.minimum(place.astype(np.int64), self.timeline.block.size - 1)
+        share = (place - segment)[:, None]
+        own = self.of_group[group]
+        times: Floats = (1 - share) * self.times[own, :, segment] + share * self.times[own, :, segment + 1]
+        return times
+
+    def places(self, days: Floats) -> Floats:
+        """Return where days stand among the edges.
+
+        Raises
+        ------
+        DataError
+            For days before the clock begins.
+        """
+        start = float(self.timeline.edges[0])
+        early = int((days < start).sum()) if days.size else 0
+        if early:
+            raise DataError(
+                f"{early:,} customers were acquired before {iso(int(start))}, where the fit's clock begins: "
+                "fit it to a summary that holds them, or leave them out"
+            )
+        return self.timeline.place(days)
+
+    def require(self, last: float) -> None:
+        """Refuse a horizon that ends past what the clock knows.
+
+        Raises
+        ------
+        DataError
+            Where events are not known, or no draw was continued, until then.
+        """
+        if last > self.known_until + 1e-6:
+            why = (
+                "the clock's events are known: complete the event table, extend covers, and fit again"
+                if self.known_until < self.timeline.edges[-1]
+                else f"a clock is continued ({YEARS_AHEAD} years): take a shorter horizon"
+            )
+            raise DataError(
+                f"the horizon ends on {iso(int(np.ceil(last)))}, after {iso(self.known_until)}, until which "
+                f"{why}"
+            )
+
+
+def make_clock(
+    dataset: xr.Dataset,
+    clock: ClockSpec,
+    *,
+    calendar: tuple[int, int],
+    levels: Sequence[str | None],
+    time_unit: str,
+    seed: int,
+) -> Clock:
+    """Return the clock of all draws of a posterior.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The posterior.
+    clock : ClockSpec
+    calendar : tuple of int
+        First day (the earliest first purchase) and last day of the fit.
+    levels : sequence of str or None
+        Level of the clock's group column of each group; None where all groups share one clock. A level that
+        was not fitted deviates by a path of its own, drawn from the process.
+    time_unit : str
+    seed : int
+        Each draw has one future, which customers share; it depends on the seed, the draw and the block.
+    """
+    start, end = calendar
+    timeline = make_timeline(clock, start=start, end=end, until=end + round(YEARS_AHEAD * DAYS_PER_YEAR))
+    blocks = int(timeline.block[-1]) + 1
+    draws = _Draws(dataset, seed)
+    common = np.zeros((draws.size, blocks))
+    if AR1 in clock.process:
+        common += _ar1(draws, timeline.blocks, blocks)
+    if RANDOM_WALK in clock.process:
+        common += _random_walk(draws, timeline.blocks, blocks)
+    if SEASONAL in clock.process:
+        waves = season_loadings(timeline.block_middles, clock.harmonics)
+        common += draws.of(clock_name(SEASONAL)) @ waves.T
+    distinct: list[str | None] = [None] if clock.by is None else list(dict.fromkeys(levels))
+    own = [
+        common if clock.by is None else common + _deviation(draws, clock, str(level), timeline, blocks)
+        for level in distinct
+    ]
+    s = np.stack(own)[:, :, timeline.block]
+    if clock.events is not None:
+        for at, event in enumerate(clock.events.names):
+            s += np.log(draws.of(factor_name(event)))[None, :, None] * timeline.events[at]
+    days_per_unit = DAYS_PER[time_unit]
+    steps = np.exp(s) * timeline.days / days_per_unit
+    times = np.concatenate([np.zeros((*s.shape[:2], 1)), np.cumsum(steps, axis=-1)], axis=-1)
+    of_group = np.array(
+        [0 if clock.by is None else distinct.index(level) for level in levels], dtype=np.int64
+    )
+    last = int(timeline.edges[-1])
+    known = last if clock.events is None else min(last, clock.events.covers[1])
+    return Clock(timeline, times, of_group, days_per_unit, known)
+
+
+def refuse_clock(clock: object, what: str) -> None:
+    """Refuse a fit or spec with a clock where it is not followed.
+
+    Raises
+    ------
+    SpecError
+        Naming `what` cannot follow it.
+    """
+    if clock is not None:
+        raise SpecError(f"{what} does not follow a calendar clock: use a spec without [clock] for it")
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """Variables of a posterior as (draw, ...), and the streams that go on from them."""
+
+    dataset: xr.Dataset
+    seed: int
+
+    @property
+    def size(self) -> int:
+        return int(self.dataset.sizes[CHAIN] * self.dataset.sizes[DRAW])
+
+    def of(self, name: str) -> Floats:
+        array = self.dataset[name]
+        last = [dim for dim in array.dims if dim not in (CHAIN, DRAW)]
+        values = array.transpose(CHAIN, DRAW, *last).values.astype(np.float64)
+        return values.reshape(self.size, *values.shape[2:])
+
+    def shocks(self, name: str, block: int) -> Floats:
+        """Return standard normals, one per draw, that depend on nothing but seed, name and block."""
+        return generator(self.seed, CLOCK, name, str(block)).standard_normal(self.size)
+
+
+def _state(draws: _Draws, process: str) -> Floats:
+    parts = clock_name(process)
+    return draws.of(parts if parts in draws.dataset else CLOCK)
+
+
+def _ar1(draws: _Draws, fitted: int, blocks: int) -> Floats:
+    sd, rho = draws.of(clock_name(CLOCK_SD)), draws.of(clock_name(CLOCK_RHO))
+    return _continued(draws, _state(draws, AR1), sd, rho, AR1, fitted, blocks)
+
+
+def _continued(
+    draws: _Draws, state: Floats, sd: Floats, rho: Floats, name: str, fitted: int, blocks: int
+) -> Floats:
+    values = np.empty((draws.size, blocks))
+    values[:, :fitted] = state
+    for block in range(fitted, blocks):
+        shock = sd * np.sqrt(1 - rho**2) * draws.shocks(name, block - fitted)
+        values[:, block] = rho * values[:, block - 1] + shock
+    return values
+
+
+def _random_walk(draws: _Draws, fitted: int, blocks: int) -> Floats:
+    sd = draws.of(clock_name(CLOCK_STEP_SD))
+    values = np.empty((draws.size, blocks))
+    values[:, :fitted] = _state(draws, RANDOM_WALK)
+    for block in range(fitted, blocks):
+        values[:, block] = values[:, block - 1] + sd * draws.shocks(RANDOM_WALK, block - fitted)
+    return values
+
+
+def _deviation(draws: _Draws, clock: ClockSpec, level: str, timeline: Timeline, blocks: int) -> Floats:
+    """Return how one level deviates from the common clock, shape (draw, block)."""
+    assert clock.by is not None
+    sd, rho = draws.of(sd_name(CLOCK, clock.by)), draws.of(clock_name(CLOCK_RHO))
+    known = [str(each) for each in draws.dataset[clock.by].values]
+    stream = f"{clock.by}\x1f{level}"
+    if level in known:
+        state = draws.of(effect_name(CLOCK, clock.by))[:, known.index(level)]
+    else:
+        shocks = np.stack(
+            [draws.shocks(stream, at - timeline.blocks) for at in range(timeline.blocks)], axis=1
+        )
+        loadings = np.stack([ar1_loadings(each, timeline.blocks) for each in rho])
+        state = sd[:, None] * np.einsum("dij,dj->di", loadings, shocks)
+    return _continued(draws, state, sd, rho, stream, timeline.blocks, blocks)
