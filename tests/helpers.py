@@ -23,3 +23,37 @@ def point_fit(
     told = {"time_unit": time_unit, "checks": "[]", "observation_end": ""}
     tree.attrs = {"spec": json.dumps(spec.to_dict()), **told}
     return tree
+
+
+def clock_fit(
+    parameters: dict[str, float],
+    path: np.ndarray,
+    *,
+    clock: ltv.ClockSpec,
+    start: str,
+    end: str,
+    variables: dict[str, np.ndarray | float],
+    family: str = "bg_nbd",
+    time_unit: str = "week",
+) -> xr.DataTree:
+    """A fit with a clock whose parameters are a single point, and whose draws go by the rows of `path`.
+
+    `variables` are the clock's own: numbers, or arrays with one row per draw and the clock's blocks.
+    """
+    draws = path.shape[0]
+    tree = point_fit(parameters, draws=draws, family=family, time_unit=time_unit)
+    spec = json.loads(tree.attrs["spec"])
+    spec["clock"] = clock.to_dict()
+    tree.attrs["spec"] = json.dumps(spec)
+    posterior = tree["posterior"].to_dataset()
+    dims = {1: ("chain", "draw"), 2: ("chain", "draw", "clock_block")}
+    found = {
+        "clock": path,
+        **{k: np.broadcast_to(v, draws) if np.ndim(v) == 0 else v for k, v in variables.items()},
+    }
+    posterior = posterior.assign({name: (dims[np.ndim(v)], np.array(v)[None]) for name, v in found.items()})
+    first, last = (int(np.datetime64(day, "D").astype(int)) for day in (start, end))
+    constant = xr.Dataset({"clock_start": first, "clock_end": last})
+    made = xr.DataTree.from_dict({"posterior": posterior, "constant_data": constant})
+    made.attrs = tree.attrs | {"observation_end": end}
+    return made
