@@ -47,7 +47,7 @@ def draw_panel(ax, world, tables):
 def draw(ranks):
     rows, columns = (1, 1) if len(ranks) == 1 else ((len(ranks) + 1) // 2, 2)
     shared = {"sharex": True, "sharey": True, "layout": "constrained"}
-    size = (1.5 + 4 * columns, 1.2 + 2.6 * rows)
+    size = (9, 1.6 + 2.5 * rows)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **shared)
     for ax, (world, tables) in zip(axes.flat, ranks.items(), strict=False):
         draw_panel(ax, world, tables)
@@ -55,7 +55,7 @@ def draw(ranks):
     labels = ["a quantity", "band, 99.9 % for all together", "farthest off with a planted error"]
     figure.legend(lines, labels, loc="outside upper center", ncols=3, frameon=False)
     figure.supxlabel("rank of the truth among posterior draws (0 below all, 1 above all)")
-    figure.supylabel("share of replications with a lower rank, less the rank")
+    figure.supylabel("share with a lower rank, less the rank")
     return figure
 
 
