@@ -18,7 +18,7 @@ from bayesltv.fitting.sample import sample_nuts
 from bayesltv.fitting.store import FORMAT
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.clock_prior import clock_priors
-from bayesltv.model.covariates import acting
+from bayesltv.model.coefficients import acting
 from bayesltv.model.prior_draws import draw_prior
 from bayesltv.names import (
     CLOCK_END,

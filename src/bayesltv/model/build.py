@@ -17,7 +17,8 @@ from bayesltv.kernels.families import FAMILIES
 from bayesltv.kernels.scales import purchase_parameters, spend_parameters
 from bayesltv.model.clock import clock_variable, clocks_of_rows, repeat_counts, see
 from bayesltv.model.clock_prior import clock_coords
-from bayesltv.model.covariates import covariate_coords, of_rows
+from bayesltv.model.coefficients import covariate_coords
+from bayesltv.model.covariates import of_rows
 from bayesltv.model.likelihood import (
     ClockedPurchaseLikelihood,
     PurchaseLikelihood,

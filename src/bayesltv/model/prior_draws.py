@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bayesltv.data.groups import Groups
 from bayesltv.kernels.scales import purchase_parameters, shifted, spend_parameters
 from bayesltv.model.clock_prior import clock_coords, draw_clock
-from bayesltv.model.covariates import acting, covariate_coords
+from bayesltv.model.coefficients import acting, covariate_coords
 from bayesltv.names import CHAIN, DRAW, GROUP, coefficients_name, covariate_dim, effect_name, sd_name
 from bayesltv.spec.model_spec import ModelSpec
 from bayesltv.spec.timeline import Timeline

@@ -26,7 +26,7 @@ def plot_clock(path: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     ax : Axes, optional
     """
     ax = new_axes(ax, size=(8.4, 3.8))
-    factor = np.exp(path.isel({CLOCK: 0}))
+    factor = xr.apply_ufunc(np.exp, path.isel({CLOCK: 0}))
     ends = factor[CLOCK_BLOCK].values.astype("datetime64[D]")
     starts = ends - np.timedelta64(int(path.attrs["block_days"]), "D")
     spans = [(date_number(start), date_number(end)) for start, end in zip(starts, ends, strict=True)]

@@ -1,0 +1,30 @@
+"""The coefficients that a spec with covariates has: labels, places in the design, prior sds; needs no PyMC."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesltv.data.design import features_of
+from bayesltv.names import covariate_dim
+from bayesltv.spec.model_spec import ModelSpec
+
+Floats = NDArray[np.float64]
+
+
+def acting(spec: ModelSpec, scale: str) -> tuple[list[int], list[str], Floats]:
+    """Return, of the features that act on `scale`: their places in the design, labels and prior sds."""
+    codings = [each.coding(column) for column, each in spec.covariates.items()]
+    every = features_of(codings)
+    sigmas = {
+        feature: each.sigma
+        for (column, each), coding in zip(spec.covariates.items(), codings, strict=True)
+        for feature in coding.features
+        if scale in each.on
+    }
+    at = [place for place, feature in enumerate(every) if feature in sigmas]
+    return at, [every[place] for place in at], np.array([sigmas[every[place]] for place in at])
+
+
+def covariate_coords(spec: ModelSpec) -> dict[str, list[str]]:
+    """Return the labels of the coefficients of each scale that has any."""
+    labels = {scale: acting(spec, scale)[1] for scale in spec.scales}
+    return {covariate_dim(scale): names for scale, names in labels.items() if names}
