@@ -1,4 +1,4 @@
-"""The coefficients that a spec with covariates has: labels, places in the design, prior sds; needs no PyMC."""
+"""Which coefficients of covariates a scale has: needed with and without PyMC."""
 
 import numpy as np
 from numpy.typing import NDArray
