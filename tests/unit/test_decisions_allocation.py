@@ -156,3 +156,12 @@ def test_order_of_customers_does_not_matter():
     found = allocate(net, cost, eligible, budget=40.0)
     assert turned.net == pytest.approx(found.net, rel=1e-12)
     assert np.array_equal(turned.assigned[::-1], found.assigned)
+
+
+def test_who_cannot_have_the_first_step_gets_no_later_one():
+    """5 for the first option, 1 more for the second: with 4 to spend the customer gets neither."""
+    net, cost = np.array([[10.0, 11.0], [1.0, 0.0]]), np.array([[5.0, 6.0], [2.0, 9.0]])
+    found = by_hull(net, cost, np.ones((2, 2), dtype=bool), 4.0)
+    assert found.assigned.tolist() == [-1, 0]
+    assert (found.net, found.cost) == (1.0, 2.0)
+    assert found.bound == pytest.approx(8.0)
