@@ -262,8 +262,8 @@ def summarise(worlds):
         row["regret"], row["regret_se"] = mean_and_se(
             [each["oracle"] - each["realised"]["plan"] for each in mine]
         )
-        row["p_pays"] = np.mean([each["p_pays"] for each in mine])
-        row["paid"] = np.mean([each["realised"]["plan"] > 0 for each in mine])
+        row["p_no_loss"] = np.mean([each["p_pays"] for each in mine])
+        row["no_loss"] = np.mean([each["realised"]["plan"] >= 0 for each in mine])
         for rule in RULES:
             ahead = [each["realised"]["plan"] - each["realised"][rule] for each in mine]
             row[f"{rule}"], row[f"{rule}_se"] = mean_and_se(ahead)
@@ -289,6 +289,11 @@ def show(rows, calibration):
             f"{row['off']:>13.1f} +- {row['off_se']:.1f}{row['spent']:>7.0f}{row['regret']:>8.1f} +- "
             f"{row['regret_se']:.1f}"
         )
+    print(
+        f"\nclaimed of all customers' value: {rows[0]['claimed_of_ltv']:.2%}; with no effect at all: "
+        + ", ".join(f"{row['claimed_of_ltv']:.3%}" for row in rows if row["shops"] == "no effect")
+    )
+    print(f"P(no loss) said {rows[0]['p_no_loss']:.2f}, came true {rows[0]['no_loss']:.2f}")
     print("\nthe plan brings more than (mean, standard error)")
     print(f"{'':<22}" + "".join(f"{row['shops']:>20}" for row in rows))
     for rule in RULES:
