@@ -12,7 +12,7 @@ from bayesltv.kernels.collapsed import purchase_value_and_gradient
 from bayesltv.kernels.families import FAMILIES
 from bayesltv.kernels.processes import ar1_loadings
 from bayesltv.kernels.whitening import innovations_of, pull_back
-from bayesltv.model.clock import clocks_of_groups, repeat_counts
+from bayesltv.model.clock import clocks_of_rows, repeat_counts
 from bayesltv.model.likelihood import clocked_purchase_data, purchase_data
 from bayesltv.spec.clock import ClockSpec
 from bayesltv.spec.timeline import make_timeline
@@ -53,7 +53,7 @@ def inputs(family, clock, *, n=300):
     frame = customers(n, 1)
     cells = make_cells(frame, ["shop"], with_spend=False, with_days=True)
     timeline = make_timeline(clock, start=START, end=END)
-    clocks = clocks_of_groups(clock, cells.groups)
+    clocks = clocks_of_rows(clock, cells)
     counts = repeat_counts(cells, timeline, clocks)
     data = clocked_purchase_data(cells.purchase, family, timeline, clocks, counts, 7.0)
     return frame, cells, timeline, data
@@ -88,7 +88,7 @@ def test_the_likelihood_is_the_plain_one_in_operational_time_plus_s_over_repeat_
     first = (frame["first_purchase"].to_numpy().astype("datetime64[D]").astype(int)) - START
     last = first + np.rint(frame["recency"] * 7).astype(int)
     end = first + np.rint(frame["T"] * 7).astype(int)
-    group = cells.codes
+    group = cells.row_of_customer
     own = group if by else np.zeros_like(group)
     x = frame["frequency"].to_numpy()
     each = beta_geometric.log_likelihood(

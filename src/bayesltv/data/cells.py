@@ -100,8 +100,8 @@ class Cells:
     spend : SpendRows, optional
         None where there is nothing to learn spend from.
     repeats : Repeats, optional
-        Single repeat purchases, where a clock needs them; `codes` are their customers' groups.
-    codes : ndarray of int32, shape (customer,)
+        Single repeat purchases, where a clock needs them.
+    row_of_customer : ndarray of int32, shape (customer,)
     """
 
     groups: Groups
