@@ -11,7 +11,7 @@ import numpy as np
 
 from bayesltv.kernels.closed_forms import p_alive
 from bayesltv.kernels.compile import compiled, inlined
-from bayesltv.kernels.expectations import expected_over_span, work_space
+from bayesltv.kernels.expectations import expected_over_calendar
 from bayesltv.kernels.futures import discounted_time, purchase_after
 from bayesltv.kernels.latents import (
     COIN_BRANCH,
@@ -30,7 +30,7 @@ FIRST, LAST, END, UNTIL = range(4)
 """Rows of places: first and last purchase, end of observation, end of the horizon."""
 MONTH, QUARTER = 4, 5
 """Further rows for closed forms: 30 and 90 days after the end of observation."""
-_STEPS, _LAST_STEP = 60, 1e-4
+_STEPS = 80
 
 
 @inlined
@@ -182,31 +182,6 @@ def clocked_probabilities(cells, places, counts, group, clocks, times, purchase,
 
 
 @compiled
-def _expected(table, edges, unit, end, until, discount, shape, rate, a, b, work):
-    """Return E of purchases, discounted purchases and discounted time alive until a place, given alive now.
-
-    Within a segment the calendar runs evenly with U, so that each has Gauss-Legendre nodes of its own.
-    """
-    now, ahead = time_at(table, end), time_at(table, until)
-    start = min(int(end), edges.size - 2)
-    today = edges[start] + (end - start) * (edges[start + 1] - edges[start])
-    purchases, discounted, alive = 0.0, 0.0, 0.0
-    low, j = now, start
-    while low < ahead:
-        high = min(ahead, table[j + 1]) if j < edges.size - 2 else ahead
-        slope = (edges[j + 1] - edges[j]) / (table[j + 1] - table[j])
-        bought, worth, lived = expected_over_span(
-            low - now, high - now, discount * slope / unit, shape, rate, a, b, work
-        )
-        fading = math.exp(-discount * (edges[j] + (low - table[j]) * slope - today) / unit)
-        purchases += bought
-        discounted += fading * worth
-        alive += fading * lived * slope / unit
-        low, j = high, j + 1
-    return purchases, discounted, alive
-
-
-@compiled
 def _fill_given_alive(x, k, place, g, c, times, edges, unit, purchase, discount, given, work):
     """Fill the rows of `given`: what is true of a future given alive, as in ``closed_forms``."""
     for d in range(purchase.shape[2]):
@@ -216,7 +191,7 @@ def _fill_given_alive(x, k, place, g, c, times, edges, unit, purchase, discount,
         given[0, d], given[1, d] = shape, rate
         for row, at in ((2, MONTH), (3, QUARTER), (4, UNTIL)):
             given[row, d] = -math.expm1(-shape * math.log1p((time_at(table, place[at]) - now) / rate))
-        given[5, d], given[6, d], given[7, d] = _expected(
+        given[5, d], given[6, d], given[7, d] = expected_over_calendar(
             table, edges, unit, place[END], place[UNTIL], discount, shape, rate,
             purchase[2, g, d], purchase[3, g, d] + k, work,
         )  # fmt: skip
@@ -240,7 +215,7 @@ def clocked_closed_forms(
     Others are those of `draw_clocked_futures` and ``closed_forms``.
     """
     n_draws = purchase.shape[2]
-    work, given, alive = work_space(), np.empty((8, n_draws)), np.empty(n_draws)
+    work, given, alive = np.zeros((9, 6 * edges.size)), np.empty((8, n_draws)), np.empty(n_draws)
     for i in range(group.size):
         x, k, g = cells[0, i], cells[1, i], group[i]
         c = clocks[g]
@@ -272,47 +247,48 @@ def _same_future(cells, places, group, i, j):
 
 
 @compiled
-def _bought_by(place, alive, shape, rate, times, end):
-    """Return P(next purchase before a place), averaged over draws."""
-    total = 0.0
+def _bought_by(place, alive, shape, rate, times, now):
+    """Return P(next purchase before a place) and its derivative by the place, averaged over draws."""
+    total, slope = 0.0, 0.0
+    j = min(int(place), times.shape[1] - 2)
     for d in range(alive.size):
-        ahead = time_at(times[d], place) - time_at(times[d], end)
-        total += alive[d] * (1.0 - math.exp(-shape[d] * math.log1p(ahead / rate[d])))
-    return total / alive.size
+        step = times[d, j + 1] - times[d, j]
+        due = rate[d] + times[d, j] + (place - j) * step - now[d]
+        silent = alive[d] * math.exp(shape[d] * math.log(rate[d] / due))
+        total += alive[d] - silent
+        slope += silent * shape[d] * step / due
+    return total / alive.size, slope / alive.size
 
 
 @compiled
 def _median_wait(alive, shape, rate, times, edges, end):
-    """Return the median days to the next purchase: the segment by halving, then the day by false position."""
-    if alive.mean() <= 0.5:
+    """Return the median days to the next purchase, NaN where P(ever buys again) <= 0.5.
+
+    Newton's steps in the place, no further than a bracket allows: within a segment the probability is smooth.
+    """
+    ever = alive.mean()
+    if ever <= 0.5:
         return np.nan
-    last = edges.size - 2
-    low, high = int(end), last + 1
-    if _bought_by(float(high), alive, shape, rate, times, end) < 0.5:
-        step = 1.0
-        while _bought_by(last + step, alive, shape, rate, times, end) < 0.5 and step < 1e12:
-            step *= 2.0
-        left, right = last + 0.5 * step, last + step
-    else:
-        while high - low > 1:
-            middle = (low + high) // 2
-            if _bought_by(float(middle), alive, shape, rate, times, end) < 0.5:
-                low = middle
-            else:
-                high = middle
-        left, right = max(float(low), end), float(high)
-    f_left = _bought_by(left, alive, shape, rate, times, end) - 0.5
-    f_right = _bought_by(right, alive, shape, rate, times, end) - 0.5
-    place = right
+    now = np.empty(alive.size)
+    for d in range(alive.size):
+        now[d] = time_at(times[d], end)
+    wait = rate.mean() * math.expm1(-math.log1p(-0.5 / ever) / shape.mean())
+    start = min(int(end), edges.size - 2)
+    place = end + wait / (times[:, start + 1] - times[:, start]).mean()
+    low, high = end, math.inf
     for _ in range(_STEPS):
-        place = left - f_left * (right - left) / (f_right - f_left)
-        f = _bought_by(place, alive, shape, rate, times, end) - 0.5
-        if abs(f) < 1e-10 or right - left < 1e-12 * right:
-            break
-        if (f < 0.0) == (f_left < 0.0):
-            left, f_left, f_right = place, f, 0.5 * f_right
+        bought, slope = _bought_by(place, alive, shape, rate, times, now)
+        if bought < 0.5:
+            low = place
         else:
-            right, f_right, f_left = place, f, 0.5 * f_left
+            high = place
+        step = (0.5 - bought) / slope if slope > 0.0 else math.inf
+        moved = place + step
+        if not low < moved < high:
+            moved = 0.5 * (low + high) if high < math.inf else 2.0 * place + 1.0
+        if abs(moved - place) <= 1e-10 * (1.0 + place) or abs(bought - 0.5) < 1e-12:
+            break
+        place = moved
     return _day_at(edges, place) - _day_at(edges, end)
 
 

@@ -141,6 +141,71 @@ def expected_over_span(low, high, discount, shape, rate, a, b, work):
 
 
 @compiled
+def expected_over_calendar(times, edges, unit, end, until, discount, shape, rate, a, b, work):
+    """Return what `expected_over_horizon` does in operational time, discounted over the calendar.
+
+    Within a segment the calendar runs evenly with U, so that each has Gauss-Legendre nodes of its own; all of
+    them are summed in one walk.
+
+    Parameters
+    ----------
+    times, edges : ndarray of float64, shape (edge,)
+        U in time units, and days.
+    unit : float
+        Days per time unit.
+    end, until : float
+        Places of the end of observation and of the horizon: segment + share of it that has passed.
+    discount, shape, rate, a, b : float
+        As in `expected_over_horizon`; `rate` = α + T in operational time.
+    work : ndarray of float64, shape (9, 6 × edge)
+        Scratch space of the caller.
+    """
+    j = min(int(end), edges.size - 2)
+    now = times[j] + (end - j) * (times[j + 1] - times[j])
+    today = edges[j] + (end - j) * (edges[j + 1] - edges[j])
+    last = min(int(until), edges.size - 2)
+    ahead = times[last] + (until - last) * (times[last + 1] - times[last]) - now
+    u, s, weight, fading = work[0], work[1], work[6], work[7]
+    low, origin, count = 0.0, 0.0, 0
+    while low < ahead:
+        high = min(ahead, times[j + 1] - now) if j < last else ahead
+        next_origin = math.log1p(high / rate)
+        length = next_origin - origin
+        slope = (edges[j + 1] - edges[j]) / (times[j + 1] - times[j])
+        y = 2.0 * math.pi / max(length, 1e-12)
+        decay = abs(discount) * slope * (high - low) / unit + a / (a + b) * shape * length
+        wanted = math.ceil(8.0 / math.log(y + math.sqrt(1.0 + y * y)) + 2.0 * math.sqrt(decay))
+        nodes = max(2, min(6, wanted))
+        for i in range(nodes):
+            u[count] = origin + 0.5 * length * (1.0 + _NODES[nodes, i])
+            s[count] = rate * math.expm1(u[count])
+            day = edges[j] + (now + s[count] - times[j]) * slope
+            weight[count] = 0.5 * length * _WEIGHTS[nodes, i]
+            work[8, count] = slope / unit
+            fading[count] = math.exp(-discount * (day - today) / unit)
+            count += 1
+        low, origin, j = high, next_origin, j + 1
+    return _added_up(count, shape, rate, a, b, work)
+
+
+@compiled
+def _added_up(count, shape, rate, a, b, work):
+    u, s, paces, weight, fading = work[0], work[1], work[8], work[6], work[7]
+    plain, weighted = work[2], work[3]
+    if count == 0:
+        return 0.0, 0.0, 0.0
+    if not _sums_at_nodes(count, u, s, rate, shape, a, b, plain, weighted, work[4], work[5]):
+        for j in range(count):
+            plain[j], weighted[j] = _sums_at(s[j], shape, rate, a, b)
+    purchases, discounted, alive = 0.0, 0.0, 0.0
+    for j in range(count):
+        purchases += weight[j] * weighted[j]
+        discounted += weight[j] * weighted[j] * fading[j]
+        alive += weight[j] * (rate + s[j]) * plain[j] * fading[j] * paces[j]
+    return purchases, discounted, alive
+
+
+@compiled
 def work_space():
     """Return the scratch array that `expected_over_horizon` asks for; one per thread."""
     return np.zeros((6, _MAX_NODES))
