@@ -186,8 +186,9 @@ def _fill_given_alive(x, k, place, g, c, times, edges, unit, purchase, discount,
     """Fill the rows of `given`: what is true of a future given alive, as in ``closed_forms``."""
     for d in range(purchase.shape[2]):
         table = times[c, d]
-        now = time_at(table, place[END])
-        shape, rate = x + purchase[0, g, d], purchase[1, g, d] + now - time_at(table, place[FIRST])
+        now, first = time_at(table, place[END]), time_at(table, place[FIRST])
+        given[8, d], given[9, d] = first, now - first
+        shape, rate = x + purchase[0, g, d], purchase[1, g, d] + now - first
         given[0, d], given[1, d] = shape, rate
         for row, at in ((2, MONTH), (3, QUARTER), (4, UNTIL)):
             given[row, d] = -math.expm1(-shape * math.log1p((time_at(table, place[at]) - now) / rate))
@@ -215,7 +216,7 @@ def clocked_closed_forms(
     Others are those of `draw_clocked_futures` and ``closed_forms``.
     """
     n_draws = purchase.shape[2]
-    work, given, alive = np.zeros((9, 6 * edges.size)), np.empty((8, n_draws)), np.empty(n_draws)
+    work, given, alive = np.zeros((9, 6 * edges.size)), np.empty((10, n_draws)), np.empty(n_draws)
     for i in range(group.size):
         x, k, g = cells[0, i], cells[1, i], group[i]
         c = clocks[g]
@@ -225,11 +226,16 @@ def clocked_closed_forms(
             )
         sums = np.zeros(5)
         for d in range(n_draws):
-            first = time_at(times[c, d], places[FIRST, i])
-            t_x = time_at(times[c, d], places[LAST, i]) - first
-            T = time_at(times[c, d], places[END, i]) - first
+            t_x = time_at(times[c, d], places[LAST, i]) - given[8, d]
             share = p_alive(
-                x, k, t_x, T, purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
+                x,
+                k,
+                t_x,
+                given[9, d],
+                purchase[0, g, d],
+                purchase[1, g, d],
+                purchase[2, g, d],
+                purchase[3, g, d],
             )
             alive[d] = share
             sums[0] += share
