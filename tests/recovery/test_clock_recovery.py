@@ -1,9 +1,9 @@
 """A known clock is recovered: ranks of the truth are uniform, and totals lie inside their intervals.
 
 Worlds are drawn from the priors of a spec with its own, narrower priors (simulation-based calibration: Talts
-et al. 2018) and lived through in the calendar, independently of the package. 500 customers, ten blocks observed and
-ten ahead; the AR(1) shocks go on past the end of observation. Blocks are 32 weeks, so that a day hardly ever
-holds two purchases: with four weeks and rates to match, merging them moved the ranks of the shape.
+et al. 2018) and lived through in the calendar, independently of the package: 500 customers, ten blocks
+observed and ten ahead, while the AR(1) shocks go on. Blocks are 32 weeks, so that a day hardly ever holds two
+purchases: with four weeks and rates to match, merging them moved the ranks of the shape.
 """
 
 import warnings
