@@ -56,7 +56,8 @@ def test_every_shipped_model_states_each_prior_and_resolves(path):
 
 def test_pooled_states_the_defaults_of_the_package():
     spec = load_spec("pooled")
-    assert spec == ModelSpec(title=spec.title)
+    shorter = SamplerSpec(tune=500)  # one population starts from its mode
+    assert spec == ModelSpec(title=spec.title, sampler=shorter)
     assert dict(spec.priors) == PURCHASE_PRIORS | SPEND_PRIORS
 
 
@@ -345,7 +346,9 @@ def test_a_slip_of_the_pen_is_named_by_file_key_path_and_cure(written, text, say
     assert str(caught.value).count(str(path)) == 1
 
 
-@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize(
+    "section", [each for each in SECTIONS if each != "covariates"]
+)  # its keys are columns
 def test_no_section_takes_an_unknown_key(written, section):
     with pytest.raises(SpecError, match=rf"{section}\.zzz: unknown key"):
         load_spec(written(f"[{section}]\nzzz = 1\n" if section != "pooling" else "[pooling.zzz]\n"))

@@ -195,6 +195,8 @@ def _cure(statistic: str, label: str) -> str:
         return "Frequencies are not the family's: compare families, or split customers by a group column"
     if statistic == RECENCY:
         return "Customers stop sooner or later than dropout allows: compare families, or try [clock]"
+    if statistic == REPEAT and label == "all":
+        return "More or fewer come back than the family allows: compare bg_nbd with mbg_nbd (ltv.compare)"
     if statistic == REPEAT:
         return f"Group {label} is off: pool dropout_mean and purchase_shape over the group column too"
     return "Amounts pile up or spread unlike gamma ones (price points?): read tiers near them with care"
