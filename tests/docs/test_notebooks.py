@@ -43,7 +43,11 @@ def test_there_are_notebooks():
     assert NOTEBOOKS
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "notebook",
+    [NOTEBOOKS[0], *(pytest.param(each, marks=pytest.mark.slow) for each in NOTEBOOKS[1:])],
+    ids=lambda path: path.stem,
+)
 def test_notebook_runs_from_top_to_bottom(ran, notebook):
     ran(notebook)
 

@@ -32,6 +32,7 @@ def whole_spec():
     return ltv.ModelSpec(spend=None, groups=("cohort",), clock=clock)
 
 
+@pytest.mark.slow
 def test_the_density_is_the_log_probability_of_the_pymc_model(cdnow):
     model = ltv.build_model(cdnow, quick_spec())
     density = make_density(model)
@@ -47,6 +48,7 @@ def test_the_density_is_the_log_probability_of_the_pymc_model(cdnow):
         assert gradient @ direction == pytest.approx(slope, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_sums_of_processes_and_clocks_of_groups_have_a_gradient(cdnow):
     """In plain Python, since compiling this model takes minutes."""
     model = ltv.build_model(cdnow, whole_spec())
@@ -97,6 +99,7 @@ def clock_fit_of_cdnow(cdnow, once) -> xr.DataTree:
         return fit(cdnow, quick_spec(), seed=20240501, sampler=sampler, cores=1, progress=False)
 
 
+@pytest.mark.slow
 def test_a_fit_names_its_blocks_by_their_last_day(clock_fit_of_cdnow):
     tree = clock_fit_of_cdnow
     assert tree["posterior"]["clock"].dims == ("chain", "draw", "clock_block")
@@ -108,18 +111,21 @@ def test_a_fit_names_its_blocks_by_their_last_day(clock_fit_of_cdnow):
     assert {"clock", "clock_sd"} <= set(tree["prior"].data_vars)
 
 
+@pytest.mark.slow
 def test_cdnow_was_quick_in_winter_and_slow_in_summer(clock_fit_of_cdnow):
     """Repeat purchases per customer at risk fell from February to June, which no dropout explains."""
     s = clock_fit_of_cdnow["posterior"]["clock"].mean(("chain", "draw"))
     assert float(s.sel(clock_block="1997-02-18") - s.sel(clock_block="1997-06-10")) > 0.3
 
 
+@pytest.mark.slow
 def test_the_sampler_finds_no_funnel(clock_fit_of_cdnow):
     stats_ = clock_fit_of_cdnow["sample_stats"]
     assert int(stats_["diverging"].sum()) <= 1
     assert float(stats_["n_steps"].mean()) < 20
 
 
+@pytest.mark.slow
 def test_a_trace_goes_on_past_the_end(clock_fit_of_cdnow):
     trace = ltv.trace_clock(clock_fit_of_cdnow, seed=1, horizon="26 weeks")
     assert trace.dims == ("clock", "chain", "draw", "clock_block")
@@ -129,6 +135,7 @@ def test_a_trace_goes_on_past_the_end(clock_fit_of_cdnow):
     )
 
 
+@pytest.mark.slow
 def test_a_fit_comes_back_from_its_file(clock_fit_of_cdnow, cdnow, tmp_path):
     path = ltv.save(clock_fit_of_cdnow, tmp_path / "fit.nc")
     terms = {"horizon": "8 weeks", "annual_discount_rate": 0.1, "margin": 1.0, "seed": 2, "draws": 20}
