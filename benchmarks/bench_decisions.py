@@ -30,13 +30,14 @@ import common
 from bayesltv.decisions.allocation import allocate
 from bayesltv.kernels import actions as kernel
 from bayesltv.kernels.actions import act_on_alive, net_of
+from bayesltv.kernels.stretches import STILL
 from campaigns import NOTHING, Campaign, Luck, run
 
-CUSTOMERS, TESTED, DRAWS, LIVES = 2_000, 8_000, 300, 16
+CUSTOMERS, TESTED, DRAWS, LIVES = 2_000, 8_000, 1_000, 16
 WINDOW, HORIZON, ANNUAL, MARGIN = 8.0, "52 weeks", 0.10, 0.40
 DISCOUNT = np.log1p(ANNUAL) / (365.25 / 7)
 BUDGET = 300.0
-SAMPLER = {"chains": 2, "draws": 250}
+SAMPLER = {"chains": 2, "draws": 500}
 SPREAD = 0.35
 """Sd of the log of true effects, and of the prior."""
 CAMPAIGNS = {
@@ -178,7 +179,7 @@ def at_truth(truth, shape, factors):
         offer = np.array([WINDOW, 52.0, campaign.depth, 0, 0, np.inf, campaign.contact, 0, 1, 0])
         cost[:, a], net[:, a] = campaign.contact, -campaign.contact
         for i in np.flatnonzero(alive):
-            act_on_alive(state, lam[i], p[i], shape, nu[i], effect, offer, terms, parts)
+            act_on_alive(state, STILL, lam[i], p[i], shape, nu[i], effect, offer, terms, parts)
             net[i, a], cost[i, a] = net_of(parts), parts[1:5].sum()
     return net, cost
 

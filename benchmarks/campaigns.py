@@ -78,13 +78,21 @@ class Luck:
             self.redeems = np.hstack([self.redeems, self.rng.random(n)])
 
 
-def run(rng, customers, campaign, *, horizon, discount, margin, service=0.0, contacted=True):
+EVEN = (np.array([0.0, np.inf]), np.ones(1))
+"""A calendar on which purchases always come at the same pace: edges, and the factor between them."""
+
+
+def run(
+    rng, customers, campaign, *, horizon, discount, margin, service=0.0, contacted=True, calendar=EVEN
+):  # fmt: skip
     """Return the ledger of `customers` (alive, lam, p, shape, nu: arrays) over the horizon under a campaign.
 
     `rng` is a generator, or a `Luck` to be shared by several runs. With `contacted=False` the vouchers are
     out but nobody has been written to: what would have been redeemed by customers whose behaviour is that of
-    `campaign` with no effects.
+    `campaign` with no effects. All customers' purchases come faster or slower together by the factors of
+    `calendar` between its edges, the first of which is now.
     """
+    edges, pace = calendar
     alive, lam, p, shape, nu = (np.asarray(each) for each in customers)
     n = alive.size
     luck = rng if isinstance(rng, Luck) else Luck(rng, shape)
@@ -115,12 +123,12 @@ def run(rng, customers, campaign, *, horizon, discount, margin, service=0.0, con
         luck.reach(1)
         number[back], left_to_wait[back] = 1, luck.waits[back, 1]
 
-    now, phase = np.zeros(n), np.zeros(n, dtype=int)
+    now, phase, segment = np.zeros(n), np.zeros(n, dtype=int), np.zeros(n, dtype=int)
     is_second_life = np.zeros(n, dtype=bool)
     is_second_life[active[~alive[active]]] = True
     while active.size:
-        until = ends[phase[active]]
-        rate = rates[phase[active], active]
+        until = np.minimum(ends[phase[active]], edges[segment[active] + 1])
+        rate = rates[phase[active], active] * pace[segment[active]]
         after = now[active] + left_to_wait[active] / rate
         buys = after <= until
         then = np.where(buys, after, until)
@@ -149,7 +157,9 @@ def run(rng, customers, campaign, *, horizon, discount, margin, service=0.0, con
         luck.reach(int(number.max()))
         left_to_wait[buyers] = luck.waits[buyers, number[buyers]]
         movers = active[~buys]
-        phase[movers] += 1
+        ended = now[movers] >= ends[phase[movers]]
+        segment[movers] += now[movers] >= edges[segment[movers] + 1]
+        phase[movers] += ended
         active = np.concatenate([buyers[stays], movers[phase[movers] < 3]])
     contact = np.full(n, campaign.contact if contacted else 0.0)
     return Ledger(contribution, discounts, contact, running, served, purchases)

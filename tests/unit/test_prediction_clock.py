@@ -318,9 +318,7 @@ def test_a_customer_from_before_the_clock_is_an_error():
         ltv.predict(shaken(3), newcomer("1996-12-01"), seed=1, **TERMS)
 
 
-def test_decisions_and_replicates_say_that_they_do_not_follow_a_clock(some):
-    with pytest.raises(ltv.SpecError, match="does not follow a calendar clock"):
-        ltv.decide(shaken(3), some, ltv.load_decision("retention"), seed=1)
+def test_replicates_say_that_they_do_not_follow_a_clock(some):
     with pytest.raises(ltv.SpecError, match="does not follow a calendar clock"):
         ltv.posterior_predictive(shaken(3), some, seed=1)
 

@@ -9,10 +9,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.errors import BayesltvWarning, DataError
-from bayesltv.kernels.closed_forms import closed_forms
 from bayesltv.kernels.payback import payback_times
 from bayesltv.names import DRAW, GROUP
+from bayesltv.prediction.customers import Customers
+from bayesltv.prediction.expected import expect
 from bayesltv.prediction.population import Population
+from bayesltv.prediction.roads import places_on, roads_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.spec.acquisition import AcquisitionSpec
 
@@ -39,7 +41,9 @@ class Acquisition:
     ltv_new: xr.DataArray
 
 
-def acquisition(population: Population, terms: Terms, spec: AcquisitionSpec) -> Acquisition:
+def acquisition(
+    population: Population, terms: Terms, spec: AcquisitionSpec, *, today: float | None = None
+) -> Acquisition:
     """Return what new customers of each group are worth, against their cost.
 
     LTV_new = margin ζ (1 + n(H)) − service cost, given hyperparameters: the first purchase counts, at once
@@ -53,6 +57,8 @@ def acquisition(population: Population, terms: Terms, spec: AcquisitionSpec) -> 
     terms : Terms
         Horizon, discount, margin and service cost.
     spec : AcquisitionSpec
+    today : float, optional
+        Day on which they are new, since 1970-01-01: under a clock it matters; default the fit's last day.
 
     Returns
     -------
@@ -78,13 +84,17 @@ def acquisition(population: Population, terms: Terms, spec: AcquisitionSpec) -> 
     labels = tuple(label or "all" for label in population.labels)
     spec.require_known(labels)
     groups = len(labels)
-    discounted, alive = _future(population, terms)
+    newcomers = _newcomers(population, today)
+    found = expect(population, newcomers, horizon=terms.horizon, discount=terms.discount)
+    discounted, alive = found.purchases[found.cell], found.time_alive[found.cell]
     spend = mean_spend(population)
     worth = terms.margin * spend * (1.0 + discounted) - terms.service_cost * alive
     costs = np.array([np.nan if (cac := spec.cac_of(label)) is None else cac for label in labels])
     times, coins = np.empty((groups, population.draws.size)), float(population.family.coins(0))
+    places = places_on(population, newcomers, terms.horizon)
     payback_times(
-        population.purchase, terms.margin * spend, costs, coins, terms.as_tuple(), times
+        population.purchase, *roads_of(population), places, terms.margin * spend, costs, coins,
+        terms.as_tuple(), times,
     )  # fmt: skip
     columns: dict[str, object] = {"group": list(labels)}
     columns |= _interval("ltv_new", worth) | {"cac": costs}
@@ -151,18 +161,16 @@ def next_unit_of_money(found: Acquisition, shadow_price: float) -> pd.DataFrame:
     return table.sort_values("next_unit", ascending=False, na_position="last", ignore_index=True)
 
 
-def _future(population: Population, terms: Terms) -> tuple[Floats, Floats]:
-    """Return expected discounted purchases and time alive of new customers, shape (group, draw)."""
-    groups, draws = len(population.labels), population.draws.size
-    cells = np.zeros((4, groups))
-    cells[1] = population.family.coins(0)
-    discounted, alive = np.empty((groups, draws)), np.empty((groups, draws))
-    means, waits = np.empty((5, groups)), np.empty(groups)
-    closed_forms(
-        cells, np.arange(groups, dtype=np.int32), population.purchase, terms.horizon, terms.discount,
-        terms.horizon, terms.horizon, means, discounted, alive, waits,
-    )  # fmt: skip
-    return discounted, alive
+def _newcomers(population: Population, today: float | None) -> Customers:
+    """Return one new customer of each group: the history (0, 0, 0)."""
+    groups = len(population.labels)
+    histories = np.zeros((6, groups))
+    histories[1] = population.family.coins(0)
+    days = np.zeros((3, 0))
+    if population.clock is not None:
+        days = np.full((3, groups), population.clock.timeline.end if today is None else today, np.float64)
+    ids = np.array(population.labels, dtype=object)
+    return Customers(ids, histories, np.arange(groups, dtype=np.int32), days)
 
 
 def _interval(name: str, values: Floats) -> dict[str, Floats]:

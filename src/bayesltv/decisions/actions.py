@@ -12,6 +12,7 @@ from bayesltv.errors import DataError
 from bayesltv.kernels.actions import add_up_policies, evaluate_actions
 from bayesltv.prediction.customers import LATENTS, Customers, walk
 from bayesltv.prediction.population import Population
+from bayesltv.prediction.roads import places_on, roads_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.spec.actions import ActionSpec
 
@@ -134,6 +135,7 @@ class ActionModel:
             spend=np.ascontiguousarray(self.population.spend[:, :, kept]),
             draws=self.population.draws[kept],
             chains=1,
+            clock=None if self.population.clock is None else self.population.clock.taken(kept),
         )
         return replace(self, population=population, effects=np.ascontiguousarray(self.effects[:, :, kept]))
 
@@ -156,7 +158,9 @@ class ActionModel:
             customers.keys(self.seed, REDEMPTIONS),
             population.draws,
             customers.histories,
+            places_on(population, customers, self.terms.horizon),
             customers.group,
+            *roads_of(population),
             population.purchase,
             population.spend,
             self.terms.as_tuple(),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from bayesltv.decisions.actions import ActionModel, Offered
 from bayesltv.decisions.allocation import NOBODY, Allocation
 from bayesltv.kernels.actions import evaluate_at_means
+from bayesltv.prediction.roads import places_on, roads_of
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -106,9 +107,14 @@ def values_at_means(model: ActionModel, offered: Offered) -> tuple[Floats, Float
     """
     shape = (len(offered), len(model.actions))
     net, cost = np.empty(shape), np.empty(shape)
+    clocks, times, edges = roads_of(model.population)
     evaluate_at_means(
         offered.customers.histories,
+        places_on(model.population, offered.customers, model.terms.horizon),
         offered.customers.group,
+        clocks,
+        times.mean(axis=1),
+        edges,
         model.population.purchase.mean(axis=2),
         model.population.spend.mean(axis=2),
         model.terms.as_tuple(),

@@ -31,7 +31,6 @@ from bayesltv.decisions.tested import all_effects, effects_of_tests
 from bayesltv.decisions.tiers import with_tier_columns
 from bayesltv.errors import SpecError
 from bayesltv.names import CURRENCY, MONETARY_VALUE, RECENCY, T
-from bayesltv.prediction.clock import refuse_clock
 from bayesltv.prediction.customers import Customers, make_customers, walk
 from bayesltv.prediction.draws import block_size, match_summary
 from bayesltv.prediction.new_groups import UnknownGroups, place
@@ -126,7 +125,6 @@ def decide(
         Where the decision has no actions, nobody is eligible for one, or limits cannot be met.
     """
     _require_actions(decision)
-    refuse_clock(read_posterior(fit).spec.clock, "decide")
     scores = score(
         fit, summary, decision, seed=seed, draws=draws, unknown_groups=unknown_groups,
         accept_failed=accept_failed, time_unit=time_unit, observation_end=observation_end, threads=threads,
@@ -137,7 +135,10 @@ def decide(
     checked = match_summary(posterior, summary, time_unit=time_unit, allow_empty=True)
     population = population_of(posterior).thinned(draws)
     population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
-    people = make_customers(checked, codes, population.family, with_spend=population.has_spend)
+    people = make_customers(
+        checked, codes, population.family, with_spend=population.has_spend,
+        with_days=population.clock is not None,
+    )  # fmt: skip
     terms = terms_of(decision.value, posterior.time_unit)
     table = _with_tiers(scores, decision, previous)
     table = _with_stages(table, decision, population, people, terms, posterior.time_unit, seed, threads)
@@ -183,8 +184,9 @@ def decide(
         if plan_test
         else {}
     )  # fmt: skip
-    channels = None if decision.acquisition is None else acquisition(population, terms, decision.acquisition)
-    if channels is not None:
+    channels = None
+    if decision.acquisition is not None:
+        channels = acquisition(population, terms, decision.acquisition, today=people.last_end)
         warn_of_infinite_spend(population)
     mine = comparison.iloc[0]
     return Plan(

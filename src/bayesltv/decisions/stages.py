@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from bayesltv.errors import BayesltvWarning, SpecError
 from bayesltv.kernels.stages import DROPS_OUT, NO_PURCHASE, VALUE_AT_RISK, draw_stages
 from bayesltv.names import FREQUENCY
-from bayesltv.prediction.clock import refuse_clock
 from bayesltv.prediction.customers import LATENTS, Customers
 from bayesltv.prediction.population import Population
+from bayesltv.prediction.roads import places_on, roads_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.spec.stages import STAGES, StageSpec
 
@@ -80,7 +80,6 @@ def stage_block(
     -------
     StageBlock
     """
-    refuse_clock(population.clock, "the draw of stages")
     shares = np.empty((len(STAGES), len(customers)))
     warned = np.empty((3, len(customers)))
     counts = np.empty((len(STAGES), population.draws.size), np.int64)
@@ -88,7 +87,9 @@ def stage_block(
         customers.keys(seed, LATENTS),
         population.draws,
         customers.histories,
+        places_on(population, customers, terms.horizon),
         customers.group,
+        *roads_of(population),
         population.purchase,
         population.spend,
         terms.as_tuple(),

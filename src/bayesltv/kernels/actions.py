@@ -2,9 +2,8 @@
 
 An action changes the process. In a window W a customer who is alive buys at rate mλ, drops out after a
 purchase with probability p₁ = min(1, kp) and spends (1+s)ζ an order; for a time W' after it the rate is m'λ;
-then all is as it was. With discount rate δ and D(t, q) = (1 − e^{−qt})/q, a stretch of length t at rate u
-and dropout p that begins with weight w (discounting and survival) holds w·u·D(t, up + δ) discounted
-purchases, and the next one begins with weight w·e^{−(up+δ)t}.
+then all is as it was. Windows and discounting are calendar time; rates are per unit of operational time where
+customers share a clock. What each stretch holds is in closed form (`bayesltv.kernels.stretches`).
 
 A customer who has dropped out comes back with probability ρ, buys at once, and if the coin after that
 purchase allows lives a second life at the rates λ₂ = m₂λ and p₂ = min(1, k₂p).
@@ -15,9 +14,9 @@ import math
 import numpy as np
 
 from bayesltv.kernels.compile import compiled, inlined
-from bayesltv.kernels.futures import discounted_time
 from bayesltv.kernels.latents import draw_purchase_latents, draw_spend_latent
 from bayesltv.kernels.random_numbers import exponential, gamma, open_stream, uniform
+from bayesltv.kernels.stretches import history_at, live, time_after, today_of
 
 RATE, RATE_AFTER, DROPOUT, SPEND, MARGIN, REACTIVATION, SECOND_RATE, SECOND_DROPOUT, REDEMPTION = range(9)
 """Rows of `effects`: m, m', k, 1+s, factor on the margin, ρ, m₂, k₂, chance that an order redeems."""
@@ -36,23 +35,24 @@ def net_of(parts):
 
 
 @compiled
-def redemptions(rate, coin, redeems, single_use, until, discount):
-    """Return the expected discounted number of orders that redeem within `until`, of a customer alive at 0.
+def redemptions(road, rate, coin, redeems, single_use, until, discount):
+    """Return the expected discounted number of orders that redeem within `until`, of a customer alive now.
 
     Where only one order can redeem, a customer who has not yet redeemed stops being one at the rate
     u(r + (1−r)p): by redeeming or by dropping out.
     """
     leaves = redeems + (1.0 - redeems) * coin if single_use else coin
-    return redeems * rate * discounted_time(until, rate * leaves + discount)
+    return redeems * rate * live(road, 0.0, until, rate, leaves, discount)[0]
 
 
 @compiled
-def capped_redemptions(state, lam, coin, shape, nu, lift, redeems, offer, discount):
+def capped_redemptions(state, road, lam, coin, shape, nu, lift, redeems, offer, discount):
     """Return one customer's discounted redemptions in money, simulated order by order up to the cap."""
-    left, time, paid = offer[CAP], 0.0, 0.0
+    left, passed, paid = offer[CAP], 0.0, 0.0
     while left > 0.0:
-        time += exponential(state) / lam
-        if time >= offer[WINDOW]:
+        passed += exponential(state) / lam
+        time = time_after(road, passed)
+        if not time < offer[WINDOW]:
             break
         is_redeemed, amount = uniform(state) < redeems, gamma(state, shape) / nu
         drops_out = uniform(state) < coin
@@ -66,13 +66,15 @@ def capped_redemptions(state, lam, coin, shape, nu, lift, redeems, offer, discou
 
 
 @compiled
-def act_on_alive(state, lam, p, shape, nu, effect, offer, terms, parts):
+def act_on_alive(state, road, lam, p, shape, nu, effect, offer, terms, parts):
     """Fill the profit and loss of an action on a customer who is alive.
 
     Parameters
     ----------
     state : ndarray of uint64, shape (4,)
         Stream of the redemptions; used only where there is a cap.
+    road : tuple
+        The calendar ahead: see ``stretches.live``.
     lam, p, shape, nu : float
         λ, dropout probability, and the gamma law of an order's amount.
     effect : ndarray of float64, shape (9,)
@@ -84,42 +86,40 @@ def act_on_alive(state, lam, p, shape, nu, effect, offer, terms, parts):
     """
     horizon, discount, margin, service = terms
     window = min(offer[WINDOW], horizon)
+    ends = window + min(offer[AFTER], horizon - window)
     zeta, coin = shape / nu, min(1.0, effect[DROPOUT] * p)
     fast, later = effect[RATE] * lam, effect[RATE_AFTER] * lam
-    plain = lam * p + discount
 
-    time_without = discounted_time(horizon, plain)
-    leaving = fast * coin + discount
-    time_within = discounted_time(window, leaving)
-    weight = math.exp(-leaving * window)
-    stretch = min(offer[AFTER], horizon - window)
-    time_after = weight * discounted_time(stretch, later * p + discount)
-    weight *= math.exp(-(later * p + discount) * stretch)
-    time_rest = weight * discounted_time(horizon - window - stretch, plain)
+    bought_without, lived_without, _ = live(road, 0.0, horizon, lam, p, discount)
+    bought_within, lived_within, weight = live(road, 0.0, window, fast, coin, discount)
+    bought_after, lived_after, fading = live(road, window, ends, later, p, discount)
+    bought_rest, lived_rest, _ = live(road, ends, horizon, lam, p, discount)
+    rest = weight * fading
 
     earned = margin * effect[MARGIN] + offer[PRICE] - 1.0
-    after = later * time_after + lam * (time_rest - time_without)
-    parts[GAIN] = earned * effect[SPEND] * zeta * fast * time_within + margin * zeta * after
+    after = later * weight * bought_after + lam * (rest * bought_rest - bought_without)
+    parts[GAIN] = earned * effect[SPEND] * zeta * fast * bought_within + margin * zeta * after
     parts[CONTACTED] = offer[CONTACT]
-    parts[RAN] = offer[RUNNING] * time_within
-    parts[SERVED] = service * (time_within + time_after + time_rest - time_without)
+    parts[RAN] = offer[RUNNING] * lived_within
+    parts[SERVED] = service * (lived_within + weight * lived_after + rest * lived_rest - lived_without)
     parts[SUBSIDY], parts[NEW_DISCOUNT] = 0.0, 0.0
     if offer[DEPTH] > 0.0 or offer[PER_REDEMPTION] > 0.0:
         redeems, once = effect[REDEMPTION], offer[SINGLE_USE] > 0.0
         if offer[CAP] < math.inf:
             begin = state.copy()
-            given = capped_redemptions(state, fast, coin, shape, nu, effect[SPEND], redeems, offer, discount)
-            parts[SUBSIDY] = capped_redemptions(begin, lam, p, shape, nu, 1.0, redeems, offer, discount)
+            lift = effect[SPEND]
+            given = capped_redemptions(state, road, fast, coin, shape, nu, lift, redeems, offer, discount)
+            parts[SUBSIDY] = capped_redemptions(begin, road, lam, p, shape, nu, 1.0, redeems, offer, discount)
         else:
             lifted = offer[DEPTH] * effect[SPEND] * zeta + offer[PER_REDEMPTION]
-            given = lifted * redemptions(fast, coin, redeems, once, window, discount)
+            given = lifted * redemptions(road, fast, coin, redeems, once, window, discount)
             worth = offer[DEPTH] * zeta + offer[PER_REDEMPTION]
-            parts[SUBSIDY] = worth * redemptions(lam, p, redeems, once, window, discount)
+            parts[SUBSIDY] = worth * redemptions(road, lam, p, redeems, once, window, discount)
         parts[NEW_DISCOUNT] = given - parts[SUBSIDY]
 
 
 @compiled
-def act_on_lapsed(lam, p, zeta, effect, offer, terms, parts):
+def act_on_lapsed(road, lam, p, zeta, effect, offer, terms, parts):
     """Fill the profit and loss of an action on a customer who has dropped out; only a win-back brings any.
 
     The purchase that redeems is made at once and counted once; a second life follows it with probability
@@ -131,10 +131,10 @@ def act_on_lapsed(lam, p, zeta, effect, offer, terms, parts):
     if offer[WINS_BACK] > 0.0:
         back = effect[REACTIVATION]
         rate, coin = effect[SECOND_RATE] * lam, min(1.0, effect[SECOND_DROPOUT] * p)
-        time = (1.0 - coin) * discounted_time(horizon, rate * coin + discount)
-        parts[GAIN] = back * margin * zeta * (1.0 + rate * time)
+        bought, lived, _ = live(road, 0.0, horizon, rate, coin, discount)
+        parts[GAIN] = back * margin * zeta * (1.0 + rate * (1.0 - coin) * bought)
         parts[NEW_DISCOUNT] = back * min(offer[CAP], offer[DEPTH] * zeta + offer[PER_REDEMPTION])
-        parts[SERVED] = back * service * time
+        parts[SERVED] = back * service * (1.0 - coin) * lived
 
 
 @compiled
@@ -143,7 +143,11 @@ def evaluate_actions(
     redemption_keys,
     draws,
     customers,
+    places,
     group,
+    clocks,
+    times,
+    edges,
     purchase,
     spend,
     terms,
@@ -163,8 +167,16 @@ def evaluate_actions(
     draws : ndarray of uint64, shape (draw,)
         Number of each posterior draw.
     customers : ndarray of float64, shape (6, customer)
-        x, k, t_x, T, count of positive repeat amounts, their sum.
+        x, k, t_x, T, count of positive repeat amounts, their sum; t_x and T are not looked at.
+    places : ndarray of float64, shape (3 or more, customer)
+        First purchase, last purchase and end of observation among the edges.
     group : ndarray of int32, shape (customer,)
+    clocks : ndarray of int64, shape (group,)
+        The clock that each group goes by.
+    times : ndarray of float64, shape (clock, draw, edge)
+        Operational time at the edges.
+    edges : ndarray of float64, shape (edge,)
+        In time units.
     purchase : ndarray of float64, shape (4, group, draw)
         r, alpha (a rate), a, b.
     spend : ndarray of float64, shape (3, group, draw)
@@ -188,9 +200,13 @@ def evaluate_actions(
     for i in range(latent_keys.size):
         if not eligible[i].any():
             continue
-        x, k, t_x, T, count, total = customers[:, i]
+        x, k, count, total = customers[0, i], customers[1, i], customers[4, i], customers[5, i]
         g, key = group[i], latent_keys[i]
+        segment, today = today_of(places, i, edges)
         for d in range(n_draws):
+            table = times[clocks[g], d]
+            t_x, T = history_at(places, i, table)
+            road = table, edges, segment, today
             r, alpha, left, stay = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
             alive, lam, p = draw_purchase_latents(latents, key, draws[d], x, k, t_x, T, r, alpha, left, stay)
             shape, q, v = spend[0, g, d], spend[1, g, d], spend[2, g, d]
@@ -201,6 +217,7 @@ def evaluate_actions(
                         open_stream(redeeming, redemption_keys[i], draws[d])
                     _act(
                         redeeming,
+                        road,
                         alive,
                         lam,
                         p,
@@ -225,7 +242,11 @@ def add_up_policies(
     redemption_keys,
     draws,
     customers,
+    places,
     group,
+    clocks,
+    times,
+    edges,
     purchase,
     spend,
     terms,
@@ -243,7 +264,9 @@ def add_up_policies(
 
     Parameters
     ----------
-    latent_keys, redemption_keys, draws, customers, group, purchase, spend, terms, effects, offers, cell
+    latent_keys, redemption_keys, draws, customers, places, group, clocks, times, edges
+        As in `evaluate_actions`.
+    purchase, spend, terms, effects, offers, cell
         As in `evaluate_actions`.
     assigned : ndarray of int32, shape (policy, customer)
         Number of the action; negative: none.
@@ -262,9 +285,13 @@ def add_up_policies(
                 wanted[assigned[policy, i]] = True
         if not wanted.any():
             continue
-        x, k, t_x, T, count, total = customers[:, i]
+        x, k, count, total = customers[0, i], customers[1, i], customers[4, i], customers[5, i]
         g, key = group[i], latent_keys[i]
+        segment, today = today_of(places, i, edges)
         for d in range(draws.size):
+            table = times[clocks[g], d]
+            t_x, T = history_at(places, i, table)
+            road = table, edges, segment, today
             r, alpha, left, stay = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
             alive, lam, p = draw_purchase_latents(latents, key, draws[d], x, k, t_x, T, r, alpha, left, stay)
             shape, q, v = spend[0, g, d], spend[1, g, d], spend[2, g, d]
@@ -275,6 +302,7 @@ def add_up_policies(
                         open_stream(redeeming, redemption_keys[i], draws[d])
                     _act(
                         redeeming,
+                        road,
                         alive,
                         lam,
                         p,
@@ -295,13 +323,17 @@ def add_up_policies(
 
 
 @compiled
-def evaluate_at_means(customers, group, purchase, spend, terms, effects, offers, cell, eligible, net, cost):
+def evaluate_at_means(
+    customers, places, group, clocks, times, edges, purchase, spend, terms, effects, offers, cell, eligible,
+    net, cost,
+):  # fmt: skip
     """Fill what actions seem worth where means take the place of all that is uncertain.
 
     Parameters
     ----------
-    customers, group, terms, offers, cell, eligible
+    customers, places, group, clocks, edges, terms, offers, cell, eligible
         As in `evaluate_actions`; caps are left out.
+    times : ndarray of float64, shape (clock, edge)
     purchase : ndarray of float64, shape (4, group)
     spend : ndarray of float64, shape (3, group)
     effects : ndarray of float64, shape (action, cell, 9)
@@ -310,7 +342,11 @@ def evaluate_at_means(customers, group, purchase, spend, terms, effects, offers,
     """
     state, alive_parts, lapsed_parts = np.zeros(4, np.uint64), np.zeros(PARTS), np.zeros(PARTS)
     for i in range(group.size):
-        x, k, t_x, T, count, total = customers[:, i]
+        x, k, count, total = customers[0, i], customers[1, i], customers[4, i], customers[5, i]
+        table = times[clocks[group[i]]]
+        t_x, T = history_at(places, i, table)
+        segment, today = today_of(places, i, edges)
+        road = table, edges, segment, today
         r, alpha, a, b = purchase[:, group[i]]
         p, q, v = spend[:, group[i]]
         alive, lapsed_coin = 1.0, 0.5
@@ -324,17 +360,17 @@ def evaluate_at_means(customers, group, purchase, spend, terms, effects, offers,
                 effect, offer = effects[action, cell[action, i]], offers[action].copy()
                 offer[CAP] = np.inf
                 lam, coin = (r + x) / (alpha + T), a / (a + b + k)
-                act_on_alive(state, lam, coin, p, p / zeta, effect, offer, terms, alive_parts)
+                act_on_alive(state, road, lam, coin, p, p / zeta, effect, offer, terms, alive_parts)
                 lam = (r + x) / (alpha + t_x)
-                act_on_lapsed(lam, lapsed_coin, zeta, effect, offer, terms, lapsed_parts)
+                act_on_lapsed(road, lam, lapsed_coin, zeta, effect, offer, terms, lapsed_parts)
                 net[i, action] = alive * net_of(alive_parts) + (1.0 - alive) * net_of(lapsed_parts)
                 for part in (NEW_DISCOUNT, SUBSIDY, CONTACTED, RAN):
                     cost[i, action] += alive * alive_parts[part] + (1.0 - alive) * lapsed_parts[part]
 
 
 @inlined
-def _act(state, alive, lam, p, shape, nu, effect, offer, terms, parts):
+def _act(state, road, alive, lam, p, shape, nu, effect, offer, terms, parts):
     if alive:
-        act_on_alive(state, lam, p, shape, nu, effect, offer, terms, parts)
+        act_on_alive(state, road, lam, p, shape, nu, effect, offer, terms, parts)
     else:
-        act_on_lapsed(lam, p, shape / nu, effect, offer, terms, parts)
+        act_on_lapsed(road, lam, p, shape / nu, effect, offer, terms, parts)

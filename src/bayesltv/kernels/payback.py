@@ -4,30 +4,51 @@ import math
 
 import numpy as np
 
+from bayesltv.kernels.clocked import END
 from bayesltv.kernels.compile import compiled
-from bayesltv.kernels.expectations import expected_over_horizon, work_space
+from bayesltv.kernels.expectations import expected_over_calendar, expected_over_horizon, work_space
+from bayesltv.kernels.stretches import today_of
 
 _STEPS = 60
 _GRID = 40
 
 
 @compiled
-def _earned_by(time, unit, alive, r, alpha, a, b, discount, service, work):
+def _place_after(road, time):
+    """Return where the time `time` after the end of observation stands among the edges."""
+    _, edges, j, today = road
+    at, last = today + time, edges.size - 2
+    while j < last and edges[j + 1] < at:
+        j += 1
+    return j + (at - edges[j]) / (edges[j + 1] - edges[j])
+
+
+@compiled
+def _earned_by(time, road, place, unit, future, discount, service, work):
     """Return expected value from a new customer's purchases in [0, time], the first included."""
     if time <= 0.0:
         return unit
-    _, purchases, present = expected_over_horizon(time, discount, r, alpha, a, b, work)
+    (alive, r, alpha, a, b), table, edges = future, road[0], road[1]
+    if edges.size == 2:
+        _, purchases, present = expected_over_horizon(time, discount, r, alpha, a, b, work)
+    else:
+        until = _place_after(road, time)
+        _, purchases, present = expected_over_calendar(
+            table, edges, 1.0, place, until, discount, r, alpha, a, b, work
+        )
     return unit * (1.0 + alive * purchases) - service * alive * present
 
 
 @compiled
-def payback_times(purchase, unit, costs, coins, terms, times):
+def payback_times(purchase, clocks, clock_times, edges, places, unit, costs, coins, terms, times):
     """Fill the first time at which expected value covers the cost of acquisition, given hyperparameters.
 
     Parameters
     ----------
     purchase : ndarray of float64, shape (4, group, draw)
         r, alpha (a rate), a, b.
+    clocks, clock_times, edges, places
+        As in ``actions.evaluate_actions``, of one new customer of each group.
     unit : ndarray of float64, shape (group, draw)
         Margin times mean amount; NaN where that is infinite.
     costs : ndarray of float64, shape (group,)
@@ -40,8 +61,9 @@ def payback_times(purchase, unit, costs, coins, terms, times):
         Filled; infinity where it is not covered within H, NaN where it cannot be said.
     """
     horizon, discount, _, service = terms
-    work = work_space()
+    work = work_space() if edges.size == 2 else np.zeros((9, 6 * edges.size))
     for g in range(costs.size):
+        segment, today = today_of(places, g, edges)
         for d in range(times.shape[1]):
             value, cost = unit[g, d], costs[g]
             if math.isnan(value) or math.isnan(cost):
@@ -50,15 +72,16 @@ def payback_times(purchase, unit, costs, coins, terms, times):
             if value >= cost:
                 times[g, d] = 0.0
                 continue
+            road, place = (clock_times[clocks[g], d], edges, segment, today), places[END, g]
             r, alpha, a = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d]
             b = purchase[3, g, d]
             alive = 1.0 if coins == 0.0 else (b + coins - 1.0) / (a + b + coins - 1.0)
-            after = b + coins
+            future = alive, r, alpha, a, b + coins
             # value may fall again by service cost: find the first step of a grid that covers, then halve
             low, high, found = 0.0, 0.0, False
             for step in range(1, _GRID + 1):
                 low, high = high, horizon * step / _GRID
-                if _earned_by(high, value, alive, r, alpha, a, after, discount, service, work) >= cost:
+                if _earned_by(high, road, place, value, future, discount, service, work) >= cost:
                     found = True
                     break
             if not found:
@@ -66,7 +89,7 @@ def payback_times(purchase, unit, costs, coins, terms, times):
                 continue
             for _ in range(_STEPS):
                 middle = 0.5 * (low + high)
-                if _earned_by(middle, value, alive, r, alpha, a, after, discount, service, work) >= cost:
+                if _earned_by(middle, road, place, value, future, discount, service, work) >= cost:
                     high = middle
                 else:
                     low = middle

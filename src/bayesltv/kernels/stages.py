@@ -9,17 +9,12 @@ import numpy as np
 
 from bayesltv.kernels.compile import compiled
 from bayesltv.kernels.latents import draw_purchase_latents
+from bayesltv.kernels.stretches import history_at, live, passed_within, today_of
 
 NEW, LAPSED, AT_RISK, ACTIVE = range(4)
 """Rows of `shares` and `counts`, in the order of precedence."""
 DROPS_OUT, NO_PURCHASE, VALUE_AT_RISK = range(3)
 """Rows of `warnings`."""
-
-
-@compiled
-def _discounted_for(time, rate):
-    """Return ∫₀^time e^{−rate s} ds."""
-    return time if rate == 0.0 else -math.expm1(-rate * time) / rate
 
 
 @compiled
@@ -32,12 +27,16 @@ def _stage(is_new, alive, silent, drops, lam, patience, limit):
 
 
 @compiled
-def draw_stages(keys, draws, customers, group, purchase, spend, terms, limits, shares, warnings, counts):
+def draw_stages(
+    keys, draws, customers, places, group, clocks, times, edges, purchase, spend, terms, limits, shares,
+    warnings, counts,
+):  # fmt: skip
     """Fill what a block of customers is like, and who slips away.
 
     Given alive, λ and p, a customer drops out within h with probability 1 − e^{−λph}, and the money that
     goes with it is margin ζ e^{−δh} (1 − e^{−λph}) λ (1 − e^{−q₂(H−h)})/q₂, q₂ = λp + δ: what one who is
-    still there at h buys in (h, H]. ζ is the mean of the customer's spend given the hyperparameters.
+    still there at h buys in (h, H]. ζ is the mean of the customer's spend given the hyperparameters. Under a
+    clock silence and what is left are counted in operational time; h, H and how long one is new are calendar.
 
     Parameters
     ----------
@@ -47,6 +46,8 @@ def draw_stages(keys, draws, customers, group, purchase, spend, terms, limits, s
         Number of each posterior draw.
     customers : ndarray of float64, shape (6, customer)
         x, k, t_x, T, count of positive repeat amounts, their sum.
+    places, clocks, times, edges
+        As in ``actions.evaluate_actions``.
     group : ndarray of int32, shape (customer,)
     purchase : ndarray of float64, shape (4, group, draw)
         r, alpha (a rate), a, b.
@@ -72,15 +73,20 @@ def draw_stages(keys, draws, customers, group, purchase, spend, terms, limits, s
     state = np.empty(4, np.uint64)
     counts[:, :] = 0
     for i in range(keys.size):
-        x, k, t_x, T, count, total = customers[:, i]
+        x, k, count, total = customers[0, i], customers[1, i], customers[4, i], customers[5, i]
         g = group[i]
-        is_new = x == 0.0 and new_within >= T
+        segment, today = today_of(places, i, edges)
+        is_new = x == 0.0 and new_within >= customers[3, i]
         stages = np.zeros(4)
         drops_out, silent, at_risk = 0.0, 0.0, 0.0
         for d in range(draws.size):
+            table = times[clocks[g], d]
+            t_x, T = history_at(places, i, table)
+            road = table, edges, segment, today
+            passed = passed_within(road, ahead)
             r, alpha, a, b = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
             alive, lam, coin = draw_purchase_latents(state, keys[i], draws[d], x, k, t_x, T, r, alpha, a, b)
-            drops = -math.expm1(-lam * coin * ahead)
+            drops = -math.expm1(-lam * coin * passed)
             stage = _stage(is_new, alive, T - t_x, drops, lam, patience, limit)
             stages[stage] += 1.0
             counts[stage, d] += 1
@@ -90,8 +96,8 @@ def draw_stages(keys, draws, customers, group, purchase, spend, terms, limits, s
                 mean = spend[0, g, d] * (spend[2, g, d] + total) / excess if excess > 0.0 else np.nan
             if alive:
                 drops_out += drops
-                silent += math.exp(-lam * ahead)
-                left = _discounted_for(horizon - ahead, lam * coin + discount)
+                silent += math.exp(-lam * passed)
+                left = live(road, ahead, horizon, lam, coin, discount)[0]
                 at_risk += later * mean * drops * lam * left
             else:
                 silent += 1.0

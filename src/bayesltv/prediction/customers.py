@@ -57,6 +57,11 @@ class Customers:
         """The days as columns: what tells equal histories apart under a clock; none without one."""
         return tuple(self.days) if self.days.shape[1] else ()
 
+    @property
+    def last_end(self) -> float | None:
+        """The latest end of observation in days since 1970-01-01; None without days."""
+        return float(self.days[2].max()) if self.days.shape[1] else None
+
     def keys(self, seed: int, stream: str) -> NDArray[np.uint64]:
         """Return each customer's key in a named stream."""
         return customer_keys(seed, stream, self.ids)
