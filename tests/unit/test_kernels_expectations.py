@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate
 from scipy.special import roots_jacobi
 
-from bayesltv.kernels import beta_geometric
+from bayesltv.kernels import beta_geometric, expectations
 from bayesltv.kernels.expectations import expected_over_horizon, work_space
 from bayesltv.kernels.purchase_counts import purchase_survival
 
@@ -132,3 +132,48 @@ def test_a_tiny_horizon_holds_the_rate_times_the_horizon(shape):
     assert purchases == pytest.approx(shape / 43 * 1e-9, rel=1e-6)
     assert discounted == pytest.approx(shape / 43 * 1e-9, rel=1e-6)
     assert alive == pytest.approx(1e-9, rel=1e-6)
+
+
+@pytest.mark.parametrize("block", [7, 28, 224])
+def test_nodes_of_a_calendar_are_enough_whatever_the_customer(block):
+    """Against the same sums at hundreds of points of each segment; draws differ from the typical one."""
+    rng = np.random.default_rng(block)
+    laid, work = expectations.calendar_space(400)
+    worst = 0.0
+    for _ in range(60):
+        edges = np.append(0.0, np.cumsum(np.full(840 // block, float(block))))
+        steps = np.exp(0.5 * rng.standard_normal(edges.size - 1)) * block / 7.0
+        own = steps * np.exp(0.9 * rng.uniform(-1.0, 1.0, steps.size))
+        times = np.append(0.0, own.cumsum())
+        x, alpha = rng.choice([0, 1, 3, 12, 60]), rng.uniform(2.0, 60.0)
+        shape, rate, a, b = 0.4 + x, alpha * np.exp(0.2 * rng.standard_normal()), 0.8, 2.4 + x
+        discount, end, until = rng.choice([0.0, 0.002, 0.02]), 0.3, (edges.size - 1) * 0.7
+        count = expectations.lay_nodes(
+            steps, edges, 7.0, end, until, discount, shape, alpha, a / (a + b), laid
+        )
+        now = end * own[0]
+        found = expectations.expected_at_nodes(count, laid, times, edges, 7.0, now, shape, rate, a, b, work)
+        np.testing.assert_allclose(
+            found, dense(times, edges, now, end, until, discount, shape, rate, a, b), rtol=1e-6
+        )
+        worst = max(worst, count)
+    assert worst > 2
+
+
+def dense(times, edges, now, end, until, discount, shape, rate, a, b):
+    total, today = np.zeros(3), end * edges[1]
+    nodes, weights = np.polynomial.legendre.leggauss(24)
+    for j in range(int(until) + 1):
+        low, high = (end if j == 0 else 0.0), min(1.0, until - j)
+        for cut in range(4):
+            left = low + (high - low) * cut / 4
+            share = left + (high - low) / 8 * (1 + nodes)
+            wide = weights * (high - low) / 8
+            s = times[j] + share * (times[j + 1] - times[j]) - now
+            sums = np.array([expectations._sums_at(each, shape, rate, a, b) for each in s]).T
+            days = edges[j] + share * (edges[j + 1] - edges[j]) - today
+            fading = np.exp(-discount * days / 7.0)
+            bought = wide * (times[j + 1] - times[j]) * sums[1] / (rate + s)
+            lived = wide * (edges[j + 1] - edges[j]) / 7.0 * sums[0] * fading
+            total += [bought.sum(), (bought * fading).sum(), lived.sum()]
+    return total

@@ -11,7 +11,7 @@ import numpy as np
 
 from bayesltv.kernels.closed_forms import p_alive
 from bayesltv.kernels.compile import compiled, inlined
-from bayesltv.kernels.expectations import expected_over_calendar
+from bayesltv.kernels.expectations import calendar_space, expected_at_nodes, lay_nodes
 from bayesltv.kernels.futures import discounted_time, purchase_after
 from bayesltv.kernels.latents import (
     COIN_BRANCH,
@@ -182,8 +182,17 @@ def clocked_probabilities(cells, places, counts, group, clocks, times, purchase,
 
 
 @compiled
-def _fill_given_alive(x, k, place, g, c, times, edges, unit, purchase, discount, given, work):
+def _fill_given_alive(x, k, place, g, c, times, edges, unit, purchase, discount, steps, given, laid, work):
     """Fill the rows of `given`: what is true of a future given alive, as in ``closed_forms``."""
+    rate, shape, leaves = 0.0, 0.0, 0.0
+    for d in range(purchase.shape[2]):
+        passed = time_at(times[c, d], place[END]) - time_at(times[c, d], place[FIRST])
+        rate += (purchase[1, g, d] + passed) / purchase.shape[2]
+        shape = max(shape, x + purchase[0, g, d])
+        leaves = max(leaves, purchase[2, g, d] / (purchase[2, g, d] + purchase[3, g, d] + k))
+    count = lay_nodes(
+        steps[c], edges, unit, place[END], place[UNTIL], discount, shape, rate, leaves, laid
+    )  # fmt: skip
     for d in range(purchase.shape[2]):
         table = times[c, d]
         now, first = time_at(table, place[END]), time_at(table, place[FIRST])
@@ -192,10 +201,9 @@ def _fill_given_alive(x, k, place, g, c, times, edges, unit, purchase, discount,
         given[0, d], given[1, d] = shape, rate
         for row, at in ((2, MONTH), (3, QUARTER), (4, UNTIL)):
             given[row, d] = -math.expm1(-shape * math.log1p((time_at(table, place[at]) - now) / rate))
-        given[5, d], given[6, d], given[7, d] = expected_over_calendar(
-            table, edges, unit, place[END], place[UNTIL], discount, shape, rate,
-            purchase[2, g, d], purchase[3, g, d] + k, work,
-        )  # fmt: skip
+        given[5, d], given[6, d], given[7, d] = expected_at_nodes(
+            count, laid, table, edges, unit, now, shape, rate, purchase[2, g, d], purchase[3, g, d] + k, work
+        )
 
 
 @compiled
@@ -216,14 +224,20 @@ def clocked_closed_forms(
     Others are those of `draw_clocked_futures` and ``closed_forms``.
     """
     n_draws = purchase.shape[2]
-    work, given, alive = np.zeros((9, 6 * edges.size)), np.empty((10, n_draws)), np.empty(n_draws)
+    given, alive = np.empty((10, n_draws)), np.empty(n_draws)
+    laid, work = calendar_space(edges.size)
+    steps = np.empty((times.shape[0], edges.size - 1))
+    for c in range(times.shape[0]):
+        for j in range(edges.size - 1):
+            steps[c, j] = (times[c, :, j + 1] - times[c, :, j]).mean()
     for i in range(group.size):
         x, k, g = cells[0, i], cells[1, i], group[i]
         c = clocks[g]
         if i == 0 or not _same_future(cells, places, group, i, i - 1):
             _fill_given_alive(
-                x, k, places[:, i].copy(), g, c, times, edges, unit, purchase, discount, given, work
-            )
+                x, k, places[:, i].copy(), g, c, times, edges, unit, purchase, discount, steps, given, laid,
+                work,
+            )  # fmt: skip
         sums = np.zeros(5)
         for d in range(n_draws):
             t_x = time_at(times[c, d], places[LAST, i]) - given[8, d]

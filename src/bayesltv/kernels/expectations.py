@@ -16,6 +16,8 @@ from bayesltv.kernels.compile import compiled
 
 _SMALLEST = 1e-12
 _MAX_NODES = 64
+MOST_NODES = 20
+"""Of one segment of a calendar."""
 
 
 def _legendre_tables() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -141,68 +143,100 @@ def expected_over_span(low, high, discount, shape, rate, a, b, work):
 
 
 @compiled
-def expected_over_calendar(times, edges, unit, end, until, discount, shape, rate, a, b, work):
-    """Return what `expected_over_horizon` does in operational time, discounted over the calendar.
+def lay_nodes(steps, edges, unit, end, until, discount, shape, rate, leaves, laid):
+    """Lay Gauss-Legendre nodes over the calendar of a horizon, for all draws of a clock at once.
 
-    Within a segment the calendar runs evenly with U, so that each has Gauss-Legendre nodes of its own; all of
-    them are summed in one walk.
+    Within a segment U runs evenly with the calendar, so that a node's day, weight and discount are the same
+    in each draw, and only U differs. Nodes lie where they would for the typical draw, in u = ln(α' + s).
 
     Parameters
     ----------
-    times, edges : ndarray of float64, shape (edge,)
-        U in time units, and days.
+    steps : ndarray of float64, shape (edge - 1,)
+        U that passes in each segment, typically.
+    edges : ndarray of float64, shape (edge,)
+        Days.
     unit : float
         Days per time unit.
     end, until : float
         Places of the end of observation and of the horizon: segment + share of it that has passed.
-    discount, shape, rate, a, b : float
-        As in `expected_over_horizon`; `rate` = α + T in operational time.
-    work : ndarray of float64, shape (9, 6 × edge)
-        Scratch space of the caller.
+    discount, shape, rate, leaves : float
+        Continuous rate; largest r', typical α', largest a/(a + b') of the draws.
+    laid : ndarray of float64, shape (4, `MOST_NODES` × edge)
+        Filled with segment, share of it that has passed, weight in shares of it, and discount factor.
+
+    Returns
+    -------
+    int
+        Number of nodes.
     """
-    j = min(int(end), edges.size - 2)
-    now = times[j] + (end - j) * (times[j + 1] - times[j])
+    j, last = min(int(end), edges.size - 2), min(int(until), edges.size - 2)
     today = edges[j] + (end - j) * (edges[j + 1] - edges[j])
-    last = min(int(until), edges.size - 2)
-    ahead = times[last] + (until - last) * (times[last + 1] - times[last]) - now
-    u, s, weight, fading = work[0], work[1], work[6], work[7]
-    low, origin, count = 0.0, 0.0, 0
-    while low < ahead:
-        high = min(ahead, times[j + 1] - now) if j < last else ahead
-        next_origin = math.log1p(high / rate)
-        length = next_origin - origin
-        slope = (edges[j + 1] - edges[j]) / (times[j + 1] - times[j])
-        y = 2.0 * math.pi / max(length, 1e-12)
-        decay = abs(discount) * slope * (high - low) / unit + a / (a + b) * shape * length
-        wanted = math.ceil(8.0 / math.log(y + math.sqrt(1.0 + y * y)) + 2.0 * math.sqrt(decay))
-        nodes = max(2, min(6, wanted))
-        for i in range(nodes):
-            u[count] = origin + 0.5 * length * (1.0 + _NODES[nodes, i])
-            s[count] = rate * math.expm1(u[count])
-            day = edges[j] + (now + s[count] - times[j]) * slope
-            weight[count] = 0.5 * length * _WEIGHTS[nodes, i]
-            work[8, count] = slope / unit
-            fading[count] = math.exp(-discount * (day - today) / unit)
-            count += 1
-        low, origin, j = high, next_origin, j + 1
-    return _added_up(count, shape, rate, a, b, work)
+    begin, since, count = end - j, rate, 0
+    while j <= last:
+        stop = 1.0 if j < last else until - last
+        if stop > begin:
+            step, days = steps[j], edges[j + 1] - edges[j]
+            length = math.log1p(step * (stop - begin) / since)
+            y = 2.0 * math.pi / length
+            decay = abs(discount) * days * (stop - begin) / unit + leaves * shape * length
+            extra = min(decay, 2.0 * math.sqrt(decay)) + max(0.0, 4.0 * length - 1.5)
+            wanted = math.ceil(9.5 / math.log(y + math.sqrt(1.0 + y * y)) + extra)
+            nodes = max(2, min(MOST_NODES, wanted))
+            for i in range(nodes):
+                u = 0.5 * length * (1.0 + _NODES[nodes, i])
+                share = begin + since * math.expm1(u) / step
+                laid[0, count], laid[1, count] = j, share
+                laid[2, count] = 0.5 * length * _WEIGHTS[nodes, i] * since * math.exp(u) / step
+                laid[3, count] = math.exp(-discount * (edges[j] + share * days - today) / unit)
+                count += 1
+            since += step * (stop - begin)
+        begin, j = 0.0, j + 1
+    return count
 
 
 @compiled
-def _added_up(count, shape, rate, a, b, work):
-    u, s, paces, weight, fading = work[0], work[1], work[8], work[6], work[7]
-    plain, weighted = work[2], work[3]
+def expected_at_nodes(count, laid, times, edges, unit, now, shape, rate, a, b, work):
+    """Return what `expected_over_horizon` does in operational time, discounted over the calendar.
+
+    Parameters
+    ----------
+    count, laid
+        From `lay_nodes`.
+    times, edges : ndarray of float64, shape (edge,)
+        U in time units, and days.
+    unit : float
+        Days per time unit.
+    now : float
+        U at the end of observation.
+    shape, rate, a, b : float
+        As in `expected_over_horizon`; `rate` = α + T in operational time.
+    work : ndarray of float64, shape (6, `MOST_NODES` × edge)
+        Scratch space of the caller.
+    """
     if count == 0:
         return 0.0, 0.0, 0.0
+    u, s, plain, weighted = work[0], work[1], work[2], work[3]
+    for i in range(count):
+        j = int(laid[0, i])
+        s[i] = times[j] + laid[1, i] * (times[j + 1] - times[j]) - now
+        u[i] = math.log1p(s[i] / rate)
     if not _sums_at_nodes(count, u, s, rate, shape, a, b, plain, weighted, work[4], work[5]):
-        for j in range(count):
-            plain[j], weighted[j] = _sums_at(s[j], shape, rate, a, b)
+        for i in range(count):
+            plain[i], weighted[i] = _sums_at(s[i], shape, rate, a, b)
     purchases, discounted, alive = 0.0, 0.0, 0.0
-    for j in range(count):
-        purchases += weight[j] * weighted[j]
-        discounted += weight[j] * weighted[j] * fading[j]
-        alive += weight[j] * (rate + s[j]) * plain[j] * fading[j] * paces[j]
-    return purchases, discounted, alive
+    for i in range(count):
+        j = int(laid[0, i])
+        bought = laid[2, i] * (times[j + 1] - times[j]) * weighted[i] / (rate + s[i])
+        purchases += bought
+        discounted += bought * laid[3, i]
+        alive += laid[2, i] * (edges[j + 1] - edges[j]) * plain[i] * laid[3, i]
+    return purchases, discounted, alive / unit
+
+
+@compiled
+def calendar_space(edges):
+    """Return the arrays `laid` and `work` of one thread for a timeline with so many edges."""
+    return np.zeros((4, MOST_NODES * edges)), np.zeros((6, MOST_NODES * edges))
 
 
 @compiled

@@ -4,9 +4,15 @@ import math
 
 import numpy as np
 
-from bayesltv.kernels.clocked import END
+from bayesltv.kernels.clocked import END, time_at
 from bayesltv.kernels.compile import compiled
-from bayesltv.kernels.expectations import expected_over_calendar, expected_over_horizon, work_space
+from bayesltv.kernels.expectations import (
+    calendar_space,
+    expected_at_nodes,
+    expected_over_horizon,
+    lay_nodes,
+    work_space,
+)
 from bayesltv.kernels.stretches import today_of
 
 _STEPS = 60
@@ -24,7 +30,7 @@ def _place_after(road, time):
 
 
 @compiled
-def _earned_by(time, road, place, unit, future, discount, service, work):
+def _earned_by(time, road, place, unit, future, discount, service, laid, work):
     """Return expected value from a new customer's purchases in [0, time], the first included."""
     if time <= 0.0:
         return unit
@@ -32,10 +38,10 @@ def _earned_by(time, road, place, unit, future, discount, service, work):
     if edges.size == 2:
         _, purchases, present = expected_over_horizon(time, discount, r, alpha, a, b, work)
     else:
-        until = _place_after(road, time)
-        _, purchases, present = expected_over_calendar(
-            table, edges, 1.0, place, until, discount, r, alpha, a, b, work
-        )
+        until, leaves = _place_after(road, time), a / (a + b)
+        count = lay_nodes(np.diff(table), edges, 1.0, place, until, discount, r, alpha, leaves, laid)
+        now = time_at(table, place)
+        _, purchases, present = expected_at_nodes(count, laid, table, edges, 1.0, now, r, alpha, a, b, work)
     return unit * (1.0 + alive * purchases) - service * alive * present
 
 
@@ -61,7 +67,9 @@ def payback_times(purchase, clocks, clock_times, edges, places, unit, costs, coi
         Filled; infinity where it is not covered within H, NaN where it cannot be said.
     """
     horizon, discount, _, service = terms
-    work = work_space() if edges.size == 2 else np.zeros((9, 6 * edges.size))
+    laid, work = calendar_space(edges.size)
+    if edges.size == 2:
+        work = work_space()
     for g in range(costs.size):
         segment, today = today_of(places, g, edges)
         for d in range(times.shape[1]):
@@ -81,7 +89,7 @@ def payback_times(purchase, clocks, clock_times, edges, places, unit, costs, coi
             low, high, found = 0.0, 0.0, False
             for step in range(1, _GRID + 1):
                 low, high = high, horizon * step / _GRID
-                if _earned_by(high, road, place, value, future, discount, service, work) >= cost:
+                if _earned_by(high, road, place, value, future, discount, service, laid, work) >= cost:
                     found = True
                     break
             if not found:
@@ -89,7 +97,7 @@ def payback_times(purchase, clocks, clock_times, edges, places, unit, costs, coi
                 continue
             for _ in range(_STEPS):
                 middle = 0.5 * (low + high)
-                if _earned_by(middle, road, place, value, future, discount, service, work) >= cost:
+                if _earned_by(middle, road, place, value, future, discount, service, laid, work) >= cost:
                     high = middle
                 else:
                     low = middle
