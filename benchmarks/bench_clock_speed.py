@@ -34,7 +34,7 @@ def cases(quick):
     return [{"data": data, "draws": 100 if quick else 1000} for data in (["sample"] if quick else DATA)]
 
 
-DATA = ("master", "100000")
+DATA = ("master", "20000")
 
 
 def one(case):

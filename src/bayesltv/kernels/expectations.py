@@ -179,7 +179,7 @@ def lay_nodes(steps, edges, unit, end, until, discount, shape, rate, leaves, lai
             length = math.log1p(step * (stop - begin) / since)
             y = 2.0 * math.pi / length
             decay = abs(discount) * days * (stop - begin) / unit + leaves * shape * length
-            extra = min(decay, 2.0 * math.sqrt(decay)) + max(0.0, 4.0 * length - 1.5)
+            extra = min(decay, 2.0 * math.sqrt(decay)) + max(0.0, 6.0 * length - 1.0)
             wanted = math.ceil(9.5 / math.log(y + math.sqrt(1.0 + y * y)) + extra)
             nodes = max(2, min(MOST_NODES, wanted))
             for i in range(nodes):
