@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from bayesltv.prediction.draws import predict as predict
     from bayesltv.prediction.score import ScoreTable as ScoreTable
     from bayesltv.prediction.score import score as score
+    from bayesltv.report.html import write_report as write_report
     from bayesltv.spec.actions import ActionSpec as ActionSpec
     from bayesltv.spec.budget import BudgetSpec as BudgetSpec
     from bayesltv.spec.budget import LimitSpec as LimitSpec
@@ -132,6 +133,7 @@ _HOME = {
     "to_pymc_marketing": "fitting.lend",
     "uplift_table": "decisions.uplift",
     "ValueSpec": "spec.decision_spec",
+    "write_report": "report.html",
     **dict.fromkeys(
         (
             "BayesltvError",

@@ -106,11 +106,13 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     from bayesltv.data.store import write_summary
     from bayesltv.data.summary import summarize
     from bayesltv.decisions.decide import decide
+    from bayesltv.evaluation.evaluate import evaluate
     from bayesltv.fitting.store import save
     from bayesltv.pipeline import fit
     from bayesltv.prediction.score import score
     from bayesltv.report.crm import plan_files, write_plan
     from bayesltv.report.export import score_files, write_scores, write_table
+    from bayesltv.report.html import write_report
     from bayesltv.report.manifest import provenance_of
     from bayesltv.spec.catalogue import load_decision, load_spec
 
@@ -141,10 +143,19 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     told = provenance_of(tree, summary, decision, plan, fit_file=fit_path, unknown_groups="error")
     written_plan = write_plan(plan, plan_files(folder / "plan"), provenance=told).all
 
-    say("drawing the hold-out and the figures")
+    say("drawing the hold-out, the figures and the report")
     holdout = compare_holdout(tree, summary, later, seed=seed)
     figures = draw_figures(folder, tree, summary, later, scores, holdout, plan, seed=seed)
+    page = write_report(
+        tree,
+        folder / "report.html",
+        summary=summary,
+        scores=scores,
+        evaluation=evaluate(tree, summary, log, horizon=holdout.horizon, seed=seed),
+        plan=plan,
+    )
     written = (
+        page,
         summary_path,
         fit_path,
         files.table,

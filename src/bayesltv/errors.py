@@ -26,7 +26,7 @@ class Message(Exception):
 
     def redacted(self) -> str:
         """Return the message with every customer id replaced by a short hash."""
-        return self.template.replace("{ids}", name_ids([_hashed(i) for i in self.ids]))
+        return self.template.replace("{ids}", name_ids([hashed(i) for i in self.ids]))
 
 
 class BayesltvWarning(Message, UserWarning):
@@ -82,5 +82,6 @@ def name_ids(ids: Iterable[object], limit: int = IDS_NAMED) -> str:
     return f"{'id' if len(texts) == 1 else 'ids'} {named}"
 
 
-def _hashed(text: str) -> str:
+def hashed(text: str) -> str:
+    """Return the short hash that stands for a customer id where ids must not be seen."""
     return "#" + blake2b(text.encode(), digest_size=4).hexdigest()

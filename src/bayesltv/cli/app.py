@@ -450,6 +450,59 @@ def decide(
     show.result(decided, as_json=as_json)
 
 
+@app.command()
+def report(
+    ctx: typer.Context,
+    fit: Annotated[Path, typer.Argument(help="Fit, as `bayesltv fit` wrote it.")],
+    out: Annotated[Path, typer.Option(help="Page to write, .html: one file that needs nothing else.")],
+    summary: Annotated[Path | None, typer.Option(help="The summary it was fitted to.")] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="What `bayesltv score` wrote: a table, or a folder of parts.")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(help="Log that reaches the end of the horizon.")] = None,
+    horizon: Annotated[str | None, typer.Option(help='Of the forecasts held against it: "39 weeks".')] = None,
+    log_end: Annotated[
+        str | None, typer.Option(help="Last day that the log covers, where nobody bought on it.")
+    ] = None,
+    plan: Annotated[Path | None, typer.Option(metavar="DIR", help="What `bayesltv decide` wrote.")] = None,
+    thorough: Annotated[
+        bool,
+        typer.Option("--thorough", help="Also common shocks, priors, outliers among the checks."),
+    ] = False,
+    customer_id_col: Annotated[str, typer.Option(help="Column of customer ids in the log.")] = "customer_id",
+    datetime_col: Annotated[str, typer.Option(help="Column of purchase dates in the log.")] = "date",
+    monetary_value_col: Annotated[str, typer.Option(help="Column of amounts in the log.")] = "amount",
+    no_amounts: Annotated[bool, typer.Option("--no-amounts", help="Judge purchases alone.")] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: all processors.")] = None,
+    seed: Seed = DEFAULT_SEED,
+    as_json: AsJson = False,
+) -> None:
+    """Write all that is known about a fit into one HTML file."""
+    from bayesltv import jobs
+    from bayesltv.cli import show
+
+    written = jobs.report_file(
+        fit,
+        out,
+        seed=seed,
+        summary=summary,
+        scores=scores,
+        log=log,
+        horizon=horizon,
+        log_end=log_end,
+        plan=plan,
+        columns={
+            "customer_id_col": customer_id_col,
+            "datetime_col": datetime_col,
+            "monetary_value_col": None if no_amounts else monetary_value_col,
+        },
+        thorough=thorough,
+        redact_ids=ctx.meta.get(REDACT_IDS, False),
+        threads=threads,
+    )
+    show.result(written, as_json=as_json)
+
+
 def _named_files(pairs: list[str]) -> dict[str, Path]:
     """Return NAME -> FILE of texts NAME=FILE."""
     for pair in pairs:

@@ -20,7 +20,7 @@ from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
-from bayesltv.jobs import FitFile, PlanFolder, ScoreFile, SummaryFile
+from bayesltv.jobs import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.spec.catalogue import Shipped
@@ -183,6 +183,17 @@ def _(found: ScoreFolder, console: Console) -> None:
     _show_scores(found, found.customers, console)
     kept = f", {found.kept} of them by an earlier run" if found.kept else ""
     _line(console, f"written: {found.parts} parts in {found.path}{kept}")
+
+
+@show.register
+def _(found: ReportFile, console: Console) -> None:
+    console.print(found.report)
+    _line(console, f"written: {found.path} ({found.size / 1e6:.1f} MB, opens in any browser)")
+
+
+@plain.register
+def _(found: ReportFile) -> Json:
+    return {"path": str(found.path), "bytes": found.size, **_checks(found.report)}
 
 
 def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Console) -> None:

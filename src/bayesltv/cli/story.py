@@ -14,6 +14,7 @@ from bayesltv.names import CUSTOMER_ID, FREQUENCY
 from bayesltv.prediction.score import ScoreTable
 
 CONTENT = {
+    "report.html": "all of it on one page, for a browser or for paper",
     "summary.parquet": "one row per customer: what the model learns from",
     "fit.nc": "the posterior, which ArviZ reads as it is",
     "scores.parquet": "one row per customer: value, tier probabilities, next purchase",

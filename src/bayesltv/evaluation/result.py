@@ -137,11 +137,12 @@ def rich_table(table: pd.DataFrame, title: str) -> Any:  # noqa: ANN401
         is_text = table[name].map(lambda value: isinstance(value, str)).all()
         shown.add_column(str(name), justify="left" if is_text else "right")
     for row in table.itertuples(index=False):
-        shown.add_row(*(Text(_written(value)) for value in row))
+        shown.add_row(*(Text(written(value)) for value in row))
     return shown
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
+    """Return a value as people read it: four digits, thousands apart, nothing for what is missing."""
     value = plain(value)
     if value is None:
         return ""

@@ -1,0 +1,152 @@
+"""``write_report``: everything known about a fit in one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import xarray as xr
+
+from bayesltv.evaluation.result import Evaluation
+from bayesltv.files import replacing
+from bayesltv.names import CURRENCY, OBSERVATION_END
+from bayesltv.prediction.score import ScoreTable
+from bayesltv.report import sections
+from bayesltv.report.page import Headline, Section, interval
+from bayesltv.report.style import money
+
+if TYPE_CHECKING:
+    from bayesltv.checks.result import CheckReport
+    from bayesltv.decisions.plan import Plan
+    from bayesltv.report.stored import StoredPlan
+
+TEMPLATE = "report.html.j2"
+
+
+def write_report(
+    fit: xr.DataTree,
+    path: str | Path,
+    *,
+    summary: pd.DataFrame | None = None,
+    checks: CheckReport | None = None,
+    scores: ScoreTable | None = None,
+    evaluation: Evaluation | None = None,
+    plan: Plan | StoredPlan | None = None,
+    title: str = "Customer lifetime value",
+    redact_ids: bool = False,
+) -> Path:
+    """Write one HTML file with all results that are given; an earlier file stays until the new one is whole.
+
+    Pictures and style are inside the file and it asks nothing of the network. Every text that comes from
+    data is escaped. The only customer ids are those of the picture of single customers' value.
+
+    Parameters
+    ----------
+    fit : DataTree
+    path : path
+        .html
+    summary : DataFrame, optional
+        The summary that was fitted: what it holds, and customers made anew by the model beside it.
+    checks : CheckReport, optional
+        From ``check``, whose pictures are drawn with the data. Default: the checks are made with the summary
+        where there is one, else those that the fit carries are shown.
+    scores : ScoreTable, optional
+        From ``score``.
+    evaluation : Evaluation, optional
+        From ``evaluate``.
+    plan : Plan, optional
+        From ``decide``.
+    title : str
+    redact_ids : bool
+        Show hashes in place of customer ids.
+
+    Returns
+    -------
+    Path
+        Of the file.
+
+    Raises
+    ------
+    StoreError
+        Where the file cannot be written.
+    """
+    found = checks if checks is not None else judge(fit, summary)
+    parts = [sections.verdict(found), sections.learnt(fit)]
+    if summary is not None:
+        parts.append(sections.data(summary, found))
+    if scores is not None:
+        parts.append(sections.scored(scores, redact_ids=redact_ids))
+    if evaluation is not None:
+        parts.append(sections.held_out(evaluation))
+    if plan is not None:
+        parts.append(sections.planned(plan))
+    parts.append(sections.origin(fit))
+    text = render(title, parts, headlines=headlines(fit, scores, evaluation, plan), checks=found)
+    with replacing(path) as (part,):
+        part.write_text(text, encoding="utf-8")
+    return Path(path)
+
+
+def judge(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckReport:
+    """Return what the checks say: made anew, with replicas, of a summary; else as the fit carries it."""
+    from bayesltv.checks.result import FunctionCheck
+    from bayesltv.checks.run import check, stored_report
+    from bayesltv.checks.thorough import replicated_customers
+    from bayesltv.prediction.gate import CHECKS
+
+    if summary is None:
+        return stored_report(fit) if CHECKS in fit.attrs else check(fit)
+    return check(fit, summary, more=[FunctionCheck(replicated_customers)])
+
+
+def headlines(
+    fit: xr.DataTree,
+    scores: ScoreTable | None,
+    evaluation: Evaluation | None,
+    plan: Plan | StoredPlan | None,
+) -> list[Headline]:
+    """Return the figures that stand at the head of the page."""
+    told, found = fit.attrs, []
+    if "customers" in told:
+        until = f"observed until {told[OBSERVATION_END]}" if told.get(OBSERVATION_END) else ""
+        found.append(Headline("customers fitted", f"{int(told['customers']):,}", until))
+    if scores is not None:
+        name = "value" if "value" in scores.totals else "purchases"
+        currency = scores.attrs.get(CURRENCY) if name == "value" else None
+        draws = scores.totals[name].sum(("group", "tier"))
+        low, high = draws.quantile([0.05, 0.95]).values.tolist()
+        more = f"{money(low, currency)} to {money(high, currency)} at 90 %, over {scores.attrs['horizon']}"
+        found.append(Headline(f"expected {name} in all", money(float(draws.mean()), currency), more))
+    if evaluation is not None:
+        total = evaluation.total()
+        more = f"forecast {interval(total[['mean', 'p05', 'p95']].tolist(), money)}"
+        found.append(Headline("purchases in the hold-out", f"{total['actual']:,.0f}", more))
+    if plan is not None and plan.attrs.get("net_mean") is not None:
+        of, currency = plan.attrs, plan.attrs.get(CURRENCY)
+        more = f"{money(of['net_p05'], currency)} to {money(of['net_p95'], currency)} at 90 %"
+        found.append(Headline("net value of the plan", money(of["net_mean"], currency), more))
+    return found
+
+
+def render(title: str, parts: list[Section], *, headlines: list[Headline], checks: CheckReport) -> str:
+    """Return the page as HTML; everything that is put into the template is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("bayesltv.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    status = "fail" if checks.failed else "warn" if checks.warnings else "pass"
+    number = len(checks.failed) or len(checks.warnings)
+    words = {
+        "pass": "all checks passed",
+        "warn": f"checks passed, {number} with a warning",
+        "fail": f"{number} of {len(checks.results)} checks failed",
+    }
+    return environment.get_template(TEMPLATE).render(
+        title=title, sections=parts, headlines=headlines, status=status, verdict=words[status]
+    )

@@ -1,0 +1,82 @@
+"""``bayesltv report``: one page of everything on disk, one clear error for each mistake."""
+
+import json
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from bayesltv.cli.app import app
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+@pytest.fixture(scope="module")
+def made(world, small_log, tmp_path_factory):
+    """A folder with scores as a table and as parts, a plan, and a log in which every third buys once more."""
+    folder = tmp_path_factory.mktemp("made")
+    later = small_log.drop_duplicates("customer_id").iloc[::3].assign(date="1998-01-31")
+    log = pd.concat([small_log.assign(date=small_log["date"].astype(str)), later])
+    log.to_csv(folder / "log.csv", index=False)
+    start = (world / "fit.nc", world / "summary.parquet", "--decision", "retention", "--draws", 50)
+    for verb, out in (("score", "scores.parquet"), ("score", "parts"), ("decide", "plan")):
+        done = run(verb, *start, "--out", folder / out)
+        assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.mark.parametrize("scores", ["scores.parquet", "parts"])
+def test_everything_goes_into_one_page(world, made, tmp_path, scores):
+    page = tmp_path / "report.html"
+    done = run(
+        "--redact-ids", "report", world / "fit.nc", "--summary", world / "summary.parquet", "--scores",
+        made / scores, "--plan", made / "plan", "--log", made / "log.csv", "--horizon", "20 weeks",
+        "--log-end", "1998-02-28", "--out", page, "--json",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["path"] == str(page)
+    assert told["bytes"] == page.stat().st_size
+    assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
+    text = page.read_text("utf-8")
+    for key in ("checks", "posterior", "data", "scores", "holdout", "plan", "origin"):
+        assert f'<section id="{key}">' in text
+    assert 'alt="plan waterfall"' in text
+    assert "replicated_customers" in text
+    assert "<span>purchases in the hold-out</span><b>84</b>" in text
+
+
+def test_a_fit_alone_is_enough_and_one_that_failed_is_told_as_such(world, tmp_path):
+    done = run("report", world / "failed.nc", "--out", tmp_path / "report.html")
+    assert done.exit_code == 0, done.output
+    assert "checks failed" in (tmp_path / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (("--log", "{world}/log.csv"), 10, "pass both log= and horizon="),
+        (("--horizon", "20 weeks"), 10, "pass both log= and horizon="),
+        (("--thorough",), 10, "pass summary="),
+        (("--scores", "{world}/none.parquet"), 14, "none.manifest.json is missing or damaged"),
+        (("--scores", "{world}/scores.txt"), 14, "cannot tell the format"),
+        (("--plan", "{world}"), 14, "plan.manifest.json is missing or damaged"),
+        (("--summary", "{world}/none.parquet"), 14, "does not exist"),
+    ],
+)
+def test_each_mistake_has_one_clear_error_and_the_last_page_stays(world, tmp_path, options, code, says):
+    page = tmp_path / "report.html"
+    page.write_text("last month's")
+    given = [each.format(world=world) for each in options]
+    done = run("report", world / "fit.nc", "--out", page, *given)
+    assert done.exit_code == code, done.output
+    assert says in done.stderr
+    assert page.read_text() == "last month's"
+
+
+def test_the_page_never_replaces_what_it_reads(world):
+    done = run("report", world / "fit.nc", "--out", world / "fit.nc")
+    assert done.exit_code == 14
+    assert "is read by this very command" in done.stderr
