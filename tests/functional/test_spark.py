@@ -5,11 +5,13 @@ import re
 import shutil
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from tests.helpers import clock_fit, covariate_fit, point_fit
 
 import bayesltv as ltv
 
@@ -18,6 +20,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 DECISION = ltv.load_decision("retention")
+BANDS = (ltv.Tier("low"), ltv.Tier("mid", top=0.5), ltv.Tier("high", top=0.2))
+RELATIVE = replace(DECISION, tiers=ltv.TierSpec(BANDS, kind="relative"))
+POINT = {"r": 0.5, "alpha": 5.0, "a": 0.8, "b": 2.5, "p": 3.6, "q": 4.5, "v": 34.0}
 GUIDE = Path(__file__).parents[2] / "docs" / "spark.md"
 BLOCKER = """
 import os, sys
@@ -209,6 +214,48 @@ def test_the_example_of_the_documentation_gives_the_local_scores(
     local = ltv.score(fit, cdnow, DECISION, seed=1)
     assert_same(collected(spark.read.parquet(f"{tmp_path}/scores"), local), pd.DataFrame(local))
     assert made["totals"].identical(local.totals)
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_clock_reaches_the_workers(spark, cdnow, relative):
+    clock, path = ltv.ClockSpec(), 0.8 * np.random.default_rng(2).standard_normal((20, 10))
+    variables = {"clock_sd": 0.8, "clock_rho": 0.5}
+    fit = clock_fit(POINT, path, clock=clock, start="1997-01-01", end="1997-09-30", variables=variables)
+    decision = RELATIVE if relative else DECISION
+    some = cdnow[:400]
+    local = ltv.score(fit, some, decision, seed=5)
+    options = {"seed": 5, "time_unit": "week", "observation_end": "1997-09-30"}
+    options["thresholds"] = local.attrs["thresholds"] if relative else None
+    summary = frame_of(spark, some, 4)
+    made = collected(ltv.spark.score(summary, fit, decision, **options), local)
+    assert_same(made, pd.DataFrame(local))
+    assert ltv.spark.totals(summary, fit, decision, **options).identical(local.totals)
+    plain = ltv.score(point_fit(POINT, draws=20), some, decision, seed=5)
+    assert not np.allclose(made["expected_purchases"], plain["expected_purchases"], rtol=0.01)
+
+
+def test_a_clock_without_the_days_it_needs_is_refused_before_any_work(spark, cdnow):
+    path, variables = np.zeros((3, 10)), {"clock_sd": 0.8, "clock_rho": 0.5}
+    fit = clock_fit(
+        POINT, path, clock=ltv.ClockSpec(), start="1997-01-01", end="1997-09-30", variables=variables
+    )
+    summary = frame_of(spark, cdnow[:20].drop(columns="first_purchase"), 2)
+    with pytest.raises(ltv.DataError, match="'first_purchase'"):
+        ltv.spark.score(summary, fit, DECISION, seed=5, time_unit="week")
+
+
+def test_covariates_reach_the_workers(spark, cdnow):
+    fit, rng = covariate_fit(POINT, draws=20), np.random.default_rng(3)
+    some = cdnow[:300]
+    some = some.assign(age=rng.integers(20, 60, 300), channel=rng.choice(["web", "app", "shop"], 300))
+    local = ltv.score(fit, some, DECISION, seed=5)
+    options = {"seed": 5, "time_unit": "week", "observation_end": "1997-09-30"}
+    summary = frame_of(spark, some, 4)
+    made = ltv.spark.score(summary, fit, DECISION, **options)
+    assert_same(collected(made, local), pd.DataFrame(local))
+    assert ltv.spark.totals(summary, fit, DECISION, **options).identical(local.totals)
+    with pytest.raises(ltv.DataError, match="channel"):
+        ltv.spark.score(summary.drop("channel"), fit, DECISION, **options)
 
 
 def test_a_summary_that_says_no_unit_is_refused_before_any_work(spark, fit, cdnow):

@@ -188,8 +188,10 @@ def _prepared(
             'thresholds=bayesltv.score(fit, sample, decision, ...).attrs["thresholds"]'
         )
     groups = scoring.posterior.columns
-    require_columns(frame.columns, (*_NEEDED, *groups), title="the summary", cure="make it by summarize(log)")
-    chosen = [*_NEEDED, *(c for c in _OPTIONAL if c in frame.columns), *groups]
+    own = tuple(dict.fromkeys((*groups, *scoring.posterior.spec.covariates)))
+    cure = "make it by summarize(log), and join covariates to it"
+    require_columns(frame.columns, (*_NEEDED, *own), title="the summary", cure=cure)
+    chosen = [*_NEEDED, *(c for c in _OPTIONAL if c in frame.columns and c not in own), *own]
     kept, frame = attributes_of(frame), _with_text(frame.select(*chosen), (names.CUSTOMER_ID, *groups))
     nobody = _nobody(frame)
     nobody.attrs.update(kept)
