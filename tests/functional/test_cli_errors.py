@@ -217,7 +217,7 @@ def fit(folder: Path, summary: pd.DataFrame, *more: object) -> Result:
     return result
 
 
-NUMBERS = ("frequency", "recency", "T", "spend_sum", "spend_log_sum")
+NUMBERS = ("frequency", "recency", "T", "spend_count", "spend_sum", "spend_log_sum", "value_to_date")
 
 
 @pytest.mark.parametrize(
@@ -227,6 +227,16 @@ NUMBERS = ("frequency", "recency", "T", "spend_sum", "spend_log_sum")
 def test_nan_and_infinity_anywhere_in_a_summary(tmp_path, small_summary, column, value):
     result = fit(tmp_path, changed(small_summary, column, value, rows=2))
     assert_refused(result, DATA, column, "infinite", "2 of 250 customers", "ids c0")
+
+
+@pytest.mark.parametrize("column", ["first_purchase", "last_purchase"])
+def test_dates_that_are_missing_or_no_dates_in_a_summary(tmp_path, small_summary, column):
+    result = fit(tmp_path, changed(small_summary, column, pd.NaT, rows=2))
+    assert_refused(result, DATA, f"{column} is missing for 2 of 250 customers", "ids c0")
+    text = small_summary.astype({column: str})
+    text.attrs = small_summary.attrs
+    result = fit(tmp_path, changed(text, column, "soon", rows=2))
+    assert_refused(result, DATA, f"{column} is no date for 2 of 250 customers", "'soon'", "2024-01-31")
 
 
 @pytest.mark.parametrize("column", ["monetary_value", "spend_sum"])

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv.data.day_lists import day_lists
 from bayesltv.data.groups import Codes
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, FIRST_PURCHASE, FREQUENCY, RECENCY, REPEAT_DAYS, TIME_UNIT, T
@@ -84,11 +85,9 @@ def repeats_of(summary: pd.DataFrame, days: Days) -> Repeats:
             f"a clock needs the day of every repeat purchase, and the summary has no column {REPEAT_DAYS!r}: "
             "make it with summarize(log), or use a spec without [clock]"
         )
-    lists = [_listed(value) for value in summary[REPEAT_DAYS]]
-    counts = np.array([each.size for each in lists], dtype=np.int64)
-    customer = np.repeat(np.arange(len(lists)), counts)
-    day = np.concatenate([*lists, np.zeros(0, dtype=np.int64)])
-    wrong = counts != summary[FREQUENCY].to_numpy()
+    lists = day_lists(summary[REPEAT_DAYS])
+    day, customer = lists.days, lists.row
+    wrong = lists.counts != summary[FREQUENCY].to_numpy()
     _refuse(summary, wrong, "repeat_days are not as many as frequency")
     wrong[customer[(day <= days.first[customer]) | (day > days.end[customer])]] = True
     _refuse(summary, wrong, "repeat_days lie outside first_purchase and the end of observation")
@@ -110,11 +109,6 @@ def _whole_days(summary: pd.DataFrame, name: str, unit: float) -> Integers:
     broken = np.abs(days - np.rint(days)) > _ROUNDING * (1 + np.abs(days))
     _refuse(summary, broken, f"{name} is not a whole number of days")
     return np.rint(days).astype(np.int64)
-
-
-def _listed(value: object) -> Integers:
-    missing = value is None or (isinstance(value, float) and np.isnan(value))
-    return np.zeros(0, dtype=np.int64) if missing else np.asarray(value, dtype=np.int64)
 
 
 def _refuse(summary: pd.DataFrame, broken: NDArray[np.bool_], what: str) -> None:

@@ -73,9 +73,9 @@ class _Source:
     observation_end: str | None
     scoring: Scoring
 
-    def frames(self) -> Iterator[pd.DataFrame]:
+    def frames(self, *, with_days: bool = False) -> Iterator[pd.DataFrame]:
         """Yield its parts as they stand in the file."""
-        return summary_batches(self.path, self.rows)
+        return summary_batches(self.path, self.rows, with_days=with_days)
 
     def batches(self) -> Iterator[pd.DataFrame]:
         """Yield its parts, validated."""
@@ -196,7 +196,7 @@ def _looked_through(source: _Source, threads: int | None) -> dict[str, Any]:
         Where a row is not right, an id stands in two parts, or a group is unknown.
     """
     prints, hashes, customers, end = [], [], 0, None
-    for batch in source.batches():
+    for batch in map(source.checked, source.frames(with_days=True)):  # which the fingerprint covers
         source.scoring.place(batch)
         prints.append(batch.attrs[FINGERPRINT])
         hashes.append(pd.util.hash_array(batch[CUSTOMER_ID].to_numpy(dtype=object), categorize=False))
