@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 from bayesltv.data.day_lists import day_lists
 from bayesltv.data.groups import Codes
 from bayesltv.errors import DataError
-from bayesltv.names import CUSTOMER_ID, FIRST_PURCHASE, FREQUENCY, RECENCY, REPEAT_DAYS, TIME_UNIT, T
+from bayesltv.names import (
+    CUSTOMER_ID,
+    FIRST_PURCHASE,
+    FREQUENCY,
+    OBSERVATION_END,
+    RECENCY,
+    REPEAT_DAYS,
+    TIME_UNIT,
+    T,
+)
 from bayesltv.units import DAYS_PER
 
 Integers = NDArray[np.int64]
@@ -48,18 +57,19 @@ class Repeats:
 def history_days(summary: pd.DataFrame) -> Days:
     """Return each customer's days, from the date of the first purchase and recency and T.
 
-    Every customer has an own end of observation, first purchase + T.
+    Every customer has an own end of observation, first purchase + T. Without dates it is the summary's.
 
     Raises
     ------
     DataError
-        Where the first purchase's date is missing, or recency or T is not a whole number of days.
+        Where neither dates nor an end of observation are there, or recency or T is not a whole number of
+        days.
     """
+    unit = DAYS_PER[str(summary.attrs[TIME_UNIT])]
+    recency, observed = _whole_days(summary, RECENCY, unit), _whole_days(summary, T, unit)
     if FIRST_PURCHASE not in summary.columns:
-        raise DataError(
-            "a clock needs the date of each first purchase, and the summary has no column "
-            f"{FIRST_PURCHASE!r}: make it with summarize(log)"
-        )
+        first = _end_of(summary) - observed
+        return Days(first, first + recency, first + observed)
     dates = pd.to_datetime(summary[FIRST_PURCHASE])
     if dates.isna().any():
         raise DataError(
@@ -68,8 +78,18 @@ def history_days(summary: pd.DataFrame) -> Days:
             ids=summary.loc[dates.isna(), CUSTOMER_ID],
         )
     first = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
-    unit = DAYS_PER[str(summary.attrs[TIME_UNIT])]
-    return Days(first, first + _whole_days(summary, RECENCY, unit), first + _whole_days(summary, T, unit))
+    return Days(first, first + recency, first + observed)
+
+
+def _end_of(summary: pd.DataFrame) -> int:
+    end = summary.attrs.get(OBSERVATION_END)
+    if end is None:
+        raise DataError(
+            "a clock needs the date of each first purchase, and the summary has no column "
+            f"{FIRST_PURCHASE!r}: make it with summarize(log), or pass observation_end=, from which T counts "
+            "back"
+        )
+    return int(np.datetime64(end, "D").astype(np.int64))
 
 
 def repeats_of(summary: pd.DataFrame, days: Days) -> Repeats:

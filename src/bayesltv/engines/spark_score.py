@@ -195,8 +195,10 @@ def _prepared(
     kept, frame = attributes_of(frame), _with_text(frame.select(*chosen), (names.CUSTOMER_ID, *groups))
     nobody = _nobody(frame)
     nobody.attrs.update(kept)
-    checked = match_summary(scoring.posterior, nobody, time_unit=time_unit, allow_empty=True)
-    end = resolve_observation_end(checked, observation_end)
+    checked = match_summary(
+        scoring.posterior, nobody, time_unit=time_unit, observation_end=observation_end, allow_empty=True
+    )
+    end = resolve_observation_end(checked)
     require_workers(frame.sparkSession)
     empty = score_rows(scoring, checked, observation_end=end, threads=1)
     return _Job(frame, scoring, None if end is None else end.date().isoformat(), empty)

@@ -97,12 +97,14 @@ def score(
     scoring = make_scoring(
         fit, decision, seed=seed, draws=draws, unknown_groups=unknown_groups, thresholds=given
     )
-    checked = match_summary(scoring.posterior, summary, time_unit=time_unit, allow_empty=True)
+    checked = match_summary(
+        scoring.posterior, summary, time_unit=time_unit, observation_end=observation_end, allow_empty=True
+    )
     warn_of_missing_money(scoring)
     if scoring.is_relative and given is None:
         found = find_thresholds(scoring, lambda: [checked], customers=len(checked), threads=threads)
         scoring = replace(scoring, thresholds=found)
-    end = resolve_observation_end(checked, observation_end)
+    end = resolve_observation_end(checked)
     scored = score_rows(
         scoring, checked, observation_end=end, threads=threads, block=block, progress=progress
     )
