@@ -22,7 +22,8 @@ def require_passed(fit: xr.DataTree, accept_failed: Sequence[str] = ()) -> list[
     """
     if CHECKS not in fit.attrs:
         raise CheckFailed(
-            "this fit carries no results of checks: run ltv.check(fit) and keep what it returns in the fit"
+            "this fit carries no results of checks: keep them in it, "
+            "fit = ltv.with_checks(fit, ltv.check(fit))"
         )
     results = {result["name"]: result for result in json.loads(fit.attrs[CHECKS])}
     unknown = [name for name in accept_failed if name not in results]
