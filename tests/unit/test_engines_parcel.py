@@ -5,7 +5,6 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import xarray as xr
-from tests.helpers import clock_fit, covariate_fit, point_fit
 
 import bayesltv as ltv
 from bayesltv.engines.parcel import packed, unpacked
@@ -13,6 +12,7 @@ from bayesltv.errors import EngineError
 from bayesltv.prediction.population import Posterior
 from bayesltv.prediction.scoring import Scoring, make_scoring
 from bayesltv.spec.events import Events, Occurrence, day_number
+from helpers import clock_fit, covariate_fit, point_fit
 
 POINT = {"r": 0.5, "alpha": 5.0, "a": 0.8, "b": 2.5, "p": 3.6, "q": 4.5, "v": 34.0}
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from tests.helpers import point_fit
 
 import bayesltv as ltv
+from helpers import point_fit
 
 POINT = {"r": 0.5, "alpha": 5.0, "a": 0.8, "b": 2.5}
 TERMS = {"horizon": "39 weeks", "annual_discount_rate": 0.1, "margin": 1.0, "seed": 1}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,8 +54,12 @@ def write_summary(summary: pd.DataFrame, path: str | Path) -> Path:
     return target
 
 
-def write_summary_of(log: object, request: Request, path: str | Path) -> tuple[int, int, dict[str, Any]]:
+def write_summary_of(
+    log: object, request: Request, path: str | Path, *, progress: Callable[[int], None] | None = None
+) -> tuple[int, int, dict[str, Any]]:
     """Write the summary of a log part by part, as `write_summary` would write it whole.
+
+    `progress` is told how many customers have been written since it was last called.
 
     Returns
     -------
@@ -85,6 +89,8 @@ def write_summary_of(log: object, request: Request, path: str | Path) -> tuple[i
                 writer = stack.enter_context(pq.ParquetWriter(part, schema, store_schema=False))
             writer.write_table(rows)
             counts["customers"] += rows.num_rows
+            if progress is not None:
+                progress(rows.num_rows)
             counts["repeaters"] += pc.sum(pc.greater(rows[names.FREQUENCY], 0)).as_py() or 0
 
         attributes = walk_summary(log, request, take)
