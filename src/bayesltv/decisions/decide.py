@@ -135,7 +135,9 @@ def decide(
     )  # fmt: skip
     _require_one_currency(decision, fit, summary)
     posterior = read_posterior(fit)
-    checked = match_summary(posterior, summary, time_unit=time_unit, allow_empty=True)
+    checked = match_summary(
+        posterior, summary, time_unit=time_unit, observation_end=observation_end, allow_empty=True
+    )
     population = population_of(posterior).thinned(draws)
     population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
     people = make_customers(
