@@ -27,8 +27,8 @@ import pandas as pd
 import bayesltv as ltv
 
 # %% [markdown]
-# Sampler settings that differ from the spec's. Empty: 4 chains of 1,000 draws after 1,000 steps of tuning, as
-# shipped.
+# Sampler settings that differ from the spec's. Empty: as shipped, 4 chains of 1,000 draws after 500 steps of
+# tuning.
 
 # %%
 SAMPLER = {}

@@ -57,3 +57,23 @@ def clock_fit(
     made = xr.DataTree.from_dict({"posterior": posterior, "constant_data": constant})
     made.attrs = tree.attrs | {"observation_end": end}
     return made
+
+
+def covariate_fit(parameters: dict[str, float], *, draws: int) -> xr.DataTree:
+    """A fit with covariates age and channel, whose coefficients on the purchase rate go by the draw."""
+    from bayesltv.spec.covariates import Covariate
+
+    tree = point_fit(parameters, draws=draws)
+    spec = json.loads(tree.attrs["spec"])
+    age = Covariate(kind="numeric", on=("purchase_rate",), mean=40.0, sd=10.0)
+    channel = Covariate(kind="categorical", on=("purchase_rate",), reference="web", levels=("app", "shop"))
+    spec["covariates"] = {"age": dict(age.to_dict()), "channel": dict(channel.to_dict())}
+    tree.attrs["spec"] = json.dumps(spec)
+    coefficients = np.random.default_rng(4).normal(0.5, 0.2, (1, draws, 3))
+    dim = "purchase_rate_covariate"
+    labels = xr.Dataset(coords={dim: ["age", "channel=app", "channel=shop"]})
+    posterior = tree["posterior"].to_dataset().merge(labels)
+    posterior = posterior.assign(purchase_rate_covariates=(("chain", "draw", dim), coefficients))
+    made = xr.DataTree.from_dict({"posterior": posterior})
+    made.attrs = tree.attrs
+    return made

@@ -7,10 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bayesltv.checks.loo import log_likelihood as log_likelihood
+    from bayesltv.checks.loo import loo as loo
     from bayesltv.checks.psense import psense as psense
     from bayesltv.checks.result import CheckReport as CheckReport
     from bayesltv.checks.result import CheckResult as CheckResult
     from bayesltv.checks.run import check as check
+    from bayesltv.checks.run import with_checks as with_checks
     from bayesltv.comparison.backtest import Backtest as Backtest
     from bayesltv.comparison.backtest import backtest as backtest
     from bayesltv.comparison.compare import compare as compare
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from bayesltv.fitting.store import load as load
     from bayesltv.fitting.store import save as save
     from bayesltv.model.build import build_model as build_model
+    from bayesltv.pipeline import as_fit as as_fit
     from bayesltv.pipeline import fit as fit
     from bayesltv.pipeline import fit_uplift as fit_uplift
     from bayesltv.pipeline import from_pymc_marketing as from_pymc_marketing
@@ -76,6 +80,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "ActionSpec": "spec.actions",
+    "as_fit": "pipeline",
     "as_summary": "data.adopt",
     "BudgetSpec": "spec.budget",
     "Backtest": "comparison.backtest",
@@ -134,6 +139,7 @@ _HOME = {
     "uplift_table": "decisions.uplift",
     "ValueSpec": "spec.decision_spec",
     "write_report": "report.html",
+    "with_checks": "checks.run",
     **dict.fromkeys(
         (
             "BayesltvError",

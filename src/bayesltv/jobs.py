@@ -111,7 +111,13 @@ class ReportFile:
     size: int
 
 
-def summarize_file(log: str | Path, out: str | Path, *, settings: Mapping[str, Any]) -> SummaryFile:
+def summarize_file(
+    log: str | Path,
+    out: str | Path,
+    *,
+    settings: Mapping[str, Any],
+    progress: Callable[[int], None] | None = None,
+) -> SummaryFile:
     """Write the customer summary of a log.
 
     Parameters
@@ -122,6 +128,8 @@ def summarize_file(log: str | Path, out: str | Path, *, settings: Mapping[str, A
         Parquet.
     settings : mapping
         Keywords of ``summarize``. The rows go to the file as they come: they never are in memory all at once.
+    progress : callable, optional
+        Told how many customers have been written since it was last called.
 
     Raises
     ------
@@ -132,7 +140,7 @@ def summarize_file(log: str | Path, out: str | Path, *, settings: Mapping[str, A
     from bayesltv.data.store import require_parquet, write_summary_of
 
     _prepare(require_parquet(out), inputs=[log])
-    customers, repeaters, attributes = write_summary_of(log, make_request(**settings), out)
+    customers, repeaters, attributes = write_summary_of(log, make_request(**settings), out, progress=progress)
     told = (TIME_UNIT, OBSERVATION_END, GROUPS, SET_ASIDE, FINGERPRINT)
     return SummaryFile(Path(out), customers, repeaters, {name: attributes[name] for name in told})
 
@@ -391,9 +399,11 @@ def score_file(
     draws: int | None,
     unknown_groups: "UnknownGroups" = "error",
     accept_failed: Sequence[str] = (),
+    max_fit_age_days: float | None = None,
     time_unit: str | None = None,
     observation_end: str | None = None,
     threads: int | None = None,
+    looking: Callable[[int], None] | None = None,
     started: Callable[[int], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> "ScoreFile | ScoreFolder":
@@ -407,6 +417,9 @@ def score_file(
     out : path
         .parquet or .csv; or a folder, with a name that has no ending: then the summary is read and the table
         written in parts, and a run that was stopped goes on where it was.
+    looking : callable, optional
+        Told how many rows have been read since it was last called, before customers are scored: of a folder
+        of parts, where all of the summary is looked through first.
     started : callable, optional
         Told the number of customers once everything has been read.
 
@@ -438,9 +451,11 @@ def score_file(
             draws=draws,
             unknown_groups=unknown_groups,
             accept_failed=accept_failed,
+            max_fit_age_days=max_fit_age_days,
             time_unit=time_unit,
             observation_end=observation_end,
             threads=threads,
+            looking=looking,
             started=started,
             progress=progress,
         )
@@ -462,6 +477,7 @@ def score_file(
         draws=draws,
         unknown_groups=unknown_groups,
         accept_failed=accept_failed,
+        max_fit_age_days=max_fit_age_days,
         threads=threads,
         progress=progress,
     )
@@ -486,6 +502,7 @@ def decide_file(
     customers_per_week: float | None = None,
     unknown_groups: "UnknownGroups" = "error",
     accept_failed: Sequence[str] = (),
+    max_fit_age_days: float | None = None,
     time_unit: str | None = None,
     observation_end: str | None = None,
     threads: int | None = None,
@@ -554,6 +571,7 @@ def decide_file(
         customers_per_week=customers_per_week,
         unknown_groups=unknown_groups,
         accept_failed=accept_failed,
+        max_fit_age_days=max_fit_age_days,
         threads=threads,
         progress=progress,
     )

@@ -73,6 +73,56 @@ def fit(
     return with_checks(tree, check(tree, summary))
 
 
+def as_fit(
+    tree: xr.DataTree,
+    summary: pd.DataFrame,
+    spec: ModelSpec,
+    *,
+    seed: int = 0,
+    time_unit: str | None = None,
+    observation_end: str | None = None,
+) -> xr.DataTree:
+    """Return draws of your own, as from ``pm.sample(model=build_model(summary, spec))``, as a checked fit.
+
+    Parameters
+    ----------
+    tree : DataTree
+        With a ``posterior`` of the model that ``build_model`` makes of the same summary and spec. With
+        groups, covariates or a clock all its variables are needed; for one population r, alpha, a, b (and p,
+        q, v where there is spend) will do. Checks look at ``sample_stats`` where it has them.
+    summary : DataFrame
+        What was fitted.
+    spec : ModelSpec
+    seed : int
+        Recorded, and used for the draws of the prior that stand beside the posterior.
+    time_unit, observation_end : str, optional
+        For a summary that has lost its attributes.
+
+    Returns
+    -------
+    xarray.DataTree
+        As from ``fit``: ``predict``, ``score``, ``decide`` and ``save`` take it.
+
+    Raises
+    ------
+    DataError, SpecError
+        Where summary and spec make no model.
+    FitError
+        Where the posterior is not that of this model: variables, dims or labels differ, or draws of a
+        parameter are not positive and finite.
+
+    Examples
+    --------
+    >>> tree = pm.sample(model=build_model(summary, spec))  # doctest: +SKIP
+    >>> fit = as_fit(tree, summary, spec)  # doctest: +SKIP
+    """
+    from bayesltv.checks.run import check, with_checks
+    from bayesltv.fitting.own import adopt_own
+
+    made = adopt_own(tree, summary, spec, seed=seed, time_unit=time_unit, observation_end=observation_end)
+    return with_checks(made, check(made, summary))
+
+
 def from_pymc_marketing(
     purchase_model: Any,  # noqa: ANN401
     spend_model: Any = None,  # noqa: ANN401

@@ -74,6 +74,17 @@ def test_a_log_that_does_not_exist(tmp_path):
     assert_refused(summarize(tmp_path / "nope.csv"), STORE, "nope.csv does not exist", "check the path")
 
 
+def test_covariates_are_carried_as_they_are(tmp_path):
+    log = written(tmp_path, good_rows().assign(age=[30, 30, 41, 52]))
+    assert summarize(log, "--covariate", "age").exit_code == 0
+    assert pd.read_parquet(tmp_path / "out" / "summary.parquet")["age"].tolist() == [30, 41, 52]
+    changed_age = good_rows().assign(age=[30, 31, 41, 52])
+    other = tmp_path / "other"
+    other.mkdir()
+    result = summarize(written(other, changed_age), "--covariate", "age")
+    assert_refused(result, DATA, "'age' has more than one value", "id 00017", "group_conflict=")
+
+
 def test_a_missing_column_names_the_nearest_and_the_option(tmp_path):
     result = summarize(written(tmp_path, good_rows().rename(columns={"date": "order_date"})))
     assert_refused(result, DATA, "no column 'date'", "order_date", "datetime_col=")
@@ -217,7 +228,7 @@ def fit(folder: Path, summary: pd.DataFrame, *more: object) -> Result:
     return result
 
 
-NUMBERS = ("frequency", "recency", "T", "spend_sum", "spend_log_sum")
+NUMBERS = ("frequency", "recency", "T", "spend_count", "spend_sum", "spend_log_sum", "value_to_date")
 
 
 @pytest.mark.parametrize(
@@ -227,6 +238,16 @@ NUMBERS = ("frequency", "recency", "T", "spend_sum", "spend_log_sum")
 def test_nan_and_infinity_anywhere_in_a_summary(tmp_path, small_summary, column, value):
     result = fit(tmp_path, changed(small_summary, column, value, rows=2))
     assert_refused(result, DATA, column, "infinite", "2 of 250 customers", "ids c0")
+
+
+@pytest.mark.parametrize("column", ["first_purchase", "last_purchase"])
+def test_dates_that_are_missing_or_no_dates_in_a_summary(tmp_path, small_summary, column):
+    result = fit(tmp_path, changed(small_summary, column, pd.NaT, rows=2))
+    assert_refused(result, DATA, f"{column} is missing for 2 of 250 customers", "ids c0")
+    text = small_summary.astype({column: str})
+    text.attrs = small_summary.attrs
+    result = fit(tmp_path, changed(text, column, "soon", rows=2))
+    assert_refused(result, DATA, f"{column} is no date for 2 of 250 customers", "'soon'", "2024-01-31")
 
 
 @pytest.mark.parametrize("column", ["monetary_value", "spend_sum"])
@@ -419,6 +440,40 @@ def test_a_fit_that_failed_refuses_and_leaves_the_last_good_output(tmp_path, wor
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_a_fit_that_is_too_old_refuses_with_both_dates(tmp_path, world, small_log):
+    later = ltv.summarize(small_log, observation_end="1997-12-31", time_unit="week", groups=["channel"])
+    later.to_parquet(tmp_path / "later.parquet", index=False)
+    place = (
+        "score",
+        world / "fit.nc",
+        tmp_path / "later.parquet",
+        "--decision",
+        "retention",
+        "--draws",
+        "20",
+    )
+    result = run(*place, "--out", tmp_path / "s.csv", "--max-fit-age", "31")
+    assert_refused(
+        result, CHECK, "1997-09-30, 92 days before", "1997-12-31", "max_fit_age_days=31", "fit again"
+    )
+    assert "on the command line: --max-fit-age" in result.stderr
+    assert names_in(tmp_path) == ["later.parquet"]
+    assert run(*place, "--out", tmp_path / "s.csv", "--max-fit-age", "92").exit_code == 0
+
+
+@pytest.mark.parametrize("engine", ["score", "decide"])
+def test_an_age_that_is_not_known_is_no_young_age(small_fit, small_summary, engine):
+    lost = small_summary.copy()
+    lost.attrs = {"time_unit": "week"}
+    work, decision = getattr(ltv, engine), ltv.load_decision("retention")
+    with pytest.raises(ltv.CheckFailed, match=r"the summary does not say .* pass observation_end="):
+        work(small_fit, lost, decision, seed=1, draws=20, max_fit_age_days=7)
+    fit = small_fit.copy()
+    fit.attrs = {**small_fit.attrs, "observation_end": ""}
+    with pytest.raises(ltv.CheckFailed, match=r"the fit does not say .*: fit again"):
+        work(fit, small_summary, decision, seed=1, draws=20, max_fit_age_days=7)
+
+
 def test_an_unknown_check_cannot_be_accepted(tmp_path, world):
     result = score(world, tmp_path, "--accept-failed", "r_hat", fit="failed.nc")
     assert_refused(result, CHECK, "r_hat", "rhat, ess_bulk")
@@ -597,3 +652,23 @@ def test_an_interrupt_is_130(tmp_path, monkeypatch):
     result = run("check", tmp_path / "fit.nc")
     assert result.exit_code == 130
     assert "Traceback" not in result.output
+    assert "files that were finished stay" in result.stderr
+    assert result.stdout == ""
+    said = json.loads(run("check", tmp_path / "fit.nc", "--json").stdout)["error"]
+    assert (said["kind"], said["exit_code"]) == ("KeyboardInterrupt", 130)
+
+
+def test_ids_can_be_kept_out_of_bugs(tmp_path, monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        try:
+            raise KeyError("secret17")
+        except KeyError as error:
+            raise ValueError("no customer secret17") from error
+
+    monkeypatch.setattr("bayesltv.jobs.check_file", broken)
+    result = run("--redact-ids", "check", tmp_path / "fit.nc", "--json")
+    assert result.exit_code == BUG
+    assert "secret17\n" not in result.output
+    assert "customer secret17" not in result.output.replace('raise ValueError("no customer secret17")', "")
+    for text in ("builtins.KeyError", "builtins.ValueError", "in broken", "please report"):
+        assert text in result.stderr

@@ -116,9 +116,10 @@ def test_the_manifest_tells_what_the_scores_are_made_from(undisturbed, whole, pl
 def killed(place, undisturbed):
     """What became of runs that were killed and started again."""
     script, scenarios = Path(killed_runs.__file__), PLACES | ANYWHERE
+    folders = os.pathsep.join(filter(None, [str(script.parent), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, str(script), str(place)], input=json.dumps(scenarios), text=True, check=True,
-        capture_output=True, env={**os.environ, "PYTHONPATH": str(script.parent)}, timeout=300,
+        capture_output=True, env={**os.environ, "PYTHONPATH": folders}, timeout=300,
     )  # fmt: skip
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -239,6 +240,39 @@ def test_no_customers_make_an_empty_table_with_the_right_columns(place, undistur
     empty, some = (pq.read_schema(path / "part-00000.parquet") for path in (found.path, undisturbed.path))
     assert [(field.name, field.type) for field in empty] == [(field.name, field.type) for field in some]
     assert (found.path / "_SUCCESS").exists()
+
+
+def test_a_refusal_before_the_first_part_leaves_no_folder(place, tmp_path):
+    bad = pd.read_parquet(place / "summary.parquet").assign(T=-1.0)
+    write_summary(bad, tmp_path / "bad.parquet")
+    with pytest.raises(ltv.DataError, match="T is negative"):
+        scored(place, tmp_path / "new" / "out", summary=tmp_path / "bad.parquet")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.parquet"]
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ltv.DataError, match="T is negative"):
+        scored(place, tmp_path / "mine", summary=tmp_path / "bad.parquet")
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_a_fit_that_is_too_old_is_refused_with_both_dates(place, tmp_path):
+    fit = ltv.load(place / "fit.nc")
+    fit.attrs["observation_end"] = "1997-08-31"
+    ltv.save(fit, tmp_path / "old.nc")
+    with pytest.raises(ltv.CheckFailed, match=r"end on 1997-08-31, 30 days before .* 1997-09-30") as caught:
+        scored(place, tmp_path / "out", fit=tmp_path / "old.nc", max_fit_age_days=29)
+    assert caught.value.exit_code == 13
+    assert not (tmp_path / "out").exists()
+    assert scored(place, tmp_path / "out", fit=tmp_path / "old.nc", max_fit_age_days=30).customers == 300
+
+
+def test_rows_are_told_of_while_all_are_looked_through(place, undisturbed, tmp_path):
+    looked, started, done = [], [], []
+    told = {"looking": looked.append, "started": started.append, "progress": done.append}
+    found = scored(place, tmp_path / "out", **told)
+    assert found.totals.identical(undisturbed.totals)
+    assert looked[:5] == [60] * 5
+    assert sum(looked) == 600  # once to validate, once for the cuts of relative tiers
+    assert (started, sum(done)) == ([300], 300)
 
 
 def test_a_folder_with_other_things_is_left_alone(place, tmp_path):

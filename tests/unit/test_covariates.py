@@ -140,6 +140,13 @@ def test_predictions_and_scores_follow_the_covariates_whatever_the_order_of_rows
     assert ltv.loo(fit, summary)["purchase"].n_data_points == 3000
 
 
+def test_nobody_is_scored_with_the_columns_that_somebody_has(fit, summary):
+    options = {"seed": 1, "draws": 20}
+    nobody = ltv.score(fit, summary.iloc[:0], ltv.load_decision("retention"), **options)
+    somebody = ltv.score(fit, summary.iloc[:3], ltv.load_decision("retention"), **options)
+    assert nobody.dtypes.equals(somebody.dtypes)
+
+
 def test_the_transform_is_stored_with_the_fit(fit, summary):
     stored = ltv.ModelSpec.from_dict(json.loads(fit.attrs["spec"]))
     assert stored.covariates["age"].mean == pytest.approx(summary["age"].mean())

@@ -7,6 +7,7 @@ import pytest
 
 from bayesltv.data.adopt import as_summary
 from bayesltv.data.datasets import load_cdnow
+from bayesltv.data.fingerprint import fingerprint
 from bayesltv.data.summary import summarize
 from bayesltv.errors import DataError
 
@@ -65,7 +66,7 @@ def test_a_summary_that_lost_its_attributes_in_a_csv_is_adopted_with_keywords(tm
     summary.to_csv(tmp_path / "summary.csv", index=False)
     back = pd.read_csv(tmp_path / "summary.csv", dtype={"customer_id": "str"})
     adopted = as_summary(back, time_unit="week", observation_end="1997-09-30")
-    assert adopted.attrs["fingerprint"] == summary.attrs["fingerprint"]
+    assert adopted.attrs["fingerprint"] == fingerprint(summary)
 
 
 def test_other_names_and_other_frames_are_adopted():

@@ -37,7 +37,13 @@ def test_a_csv_keeps_zeros_and_labels_that_look_missing(tmp_path, summary):
     assert stored["customer_id"].tolist() == ["00017", "00088", "NA"]
     assert stored["region"].tolist() == ["NA", "EU", "01"]
     assert stored["monetary_value"].isna().tolist() == [False, True, True]
-    assert fingerprint(stored) == summary.attrs["fingerprint"]
+    assert fingerprint(stored) == fingerprint(summary.drop(columns="repeat_days"))
+
+
+def test_lists_of_days_that_a_csv_holds_as_text_are_left_out(tmp_path, summary):
+    summary.to_csv(tmp_path / "s.csv", index=False)
+    stored = validate_summary(read_summary(tmp_path / "s.csv"), time_unit="week")
+    assert "repeat_days" not in stored
 
 
 def test_ids_of_digits_keep_their_zeros(tmp_path):

@@ -276,6 +276,63 @@ def test_the_fingerprint_changes_with_every_column_of_the_history(column, value)
     assert fingerprint(broken(**{column: ("c", value)})) != fingerprint(ROWS)
 
 
+def dated(first=("2024-01-01", "2024-01-09", "2024-01-19"), days=((19724, 19733), (), (19745,))):
+    lists = pd.Series([np.array(each, dtype=np.int64) for each in days], dtype=object)
+    return ROWS.assign(first_purchase=pd.to_datetime(list(first)), repeat_days=lists)
+
+
+def test_the_fingerprint_sees_the_calendar():
+    """The same histories a year later, or on other days between, are other data to a clock."""
+    expected = fingerprint(dated())
+    assert fingerprint(dated().iloc[::-1]) == expected
+    assert fingerprint(dated(days=((19733, 19724), (), (19745,)))) == expected
+    assert fingerprint(dated(first=("2023-01-01", "2024-01-09", "2024-01-19"))) != expected
+    assert fingerprint(dated(days=((19725, 19733), (), (19745,)))) != expected
+    assert fingerprint(dated(days=((19724,), (19733,), (19745,)))) != expected
+    assert len({expected, fingerprint(ROWS), fingerprint(dated().drop(columns="repeat_days"))}) == 3
+
+
+@pytest.mark.parametrize(
+    "value", ["[19724 19733]", [19724.5, 19733.0], [np.inf, 1.0], [np.nan, 1.0], 19724, ["a", "b"]]
+)
+def test_repeat_days_that_are_no_lists_of_days_are_named_with_their_customer(value):
+    frame = dated()
+    frame.at[0, "repeat_days"] = value
+    with pytest.raises(
+        DataError, match=r"repeat_days is no list of whole days for 1 of 3 customers \(id a\)"
+    ):
+        validate_summary(frame, time_unit="week")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("first_purchase", "soon", "first_purchase is no date"),
+        ("first_purchase", "31.01.2024", "first_purchase is no date"),
+        ("first_purchase", 20240131, "first_purchase is no date"),
+        ("first_purchase", None, "first_purchase is missing"),
+        ("last_purchase", None, "last_purchase is missing"),
+        ("last_purchase", "2024-13-01", "last_purchase is no date"),
+        ("value_to_date", np.inf, "value_to_date is missing or infinite"),
+        ("value_to_date", np.nan, "value_to_date is missing or infinite"),
+    ],
+)
+def test_what_is_known_of_a_customer_is_looked_at_too(column, value, message):
+    rows = ROWS.assign(first_purchase="2024-01-01", last_purchase="2024-01-09", value_to_date=10.0)
+    good = validate_summary(rows, time_unit="week")
+    assert good["first_purchase"].tolist() == [pd.Timestamp("2024-01-01")] * 3
+    with pytest.raises(DataError) as caught:
+        validate_summary(broken(rows, **{column: ("c", value)}), time_unit="week")
+    assert str(caught.value).startswith(message)
+    assert "for 1 of 3 customers (id c)" in str(caught.value)
+
+
+def test_dates_with_a_time_zone_are_days_as_they_stand():
+    stamps = pd.to_datetime(["2024-01-01 23:30"] * 3).tz_localize("Asia/Tokyo")
+    checked = validate_summary(ROWS.assign(first_purchase=stamps), time_unit="week")
+    assert checked["first_purchase"].dt.date.astype(str).tolist() == ["2024-01-01"] * 3
+
+
 def test_the_fingerprint_sees_two_customers_swap_their_histories():
     swapped = ROWS.assign(customer_id=["b", "a", "c"])
     assert fingerprint(swapped) != fingerprint(ROWS)

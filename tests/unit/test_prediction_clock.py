@@ -65,6 +65,24 @@ def test_a_clock_that_stands_still_scores_as_the_plain_model_scores(some, decisi
     assert (clocked["tier"] == plain["tier"]).all()
 
 
+def test_without_dates_the_end_of_observation_says_where_customers_stand(some):
+    dates = ["first_purchase", "last_purchase", "repeat_days"]
+    bare, fit = some.drop(columns=dates), shaken(20)
+    bare.attrs = {"time_unit": "week"}
+    expected = ltv.predict(fit, some, seed=3, **TERMS)
+    found = ltv.predict(fit, bare, seed=3, observation_end="1997-09-30", **TERMS)
+    assert found.identical(expected)
+    with pytest.raises(ltv.DataError, match=r"'first_purchase'.*observation_end="):
+        ltv.predict(fit, bare, seed=3, **TERMS)
+
+
+def test_an_end_that_contradicts_the_dates_is_refused(some):
+    lost = some.copy()
+    lost.attrs = {"time_unit": "week"}
+    with pytest.raises(ltv.DataError, match="T is not the time from first_purchase to observation_end=1997"):
+        ltv.predict(shaken(5), lost, seed=3, observation_end="1997-12-31", **TERMS)
+
+
 def test_scores_do_not_depend_on_order_blocks_or_threads(some, decision):
     fit = shaken(30)
     whole = ltv.score(fit, some, decision, seed=1).set_index("customer_id")

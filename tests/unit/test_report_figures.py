@@ -1,6 +1,7 @@
 """Figures: they draw, say what is on their axes in which unit, and always show uncertainty."""
 
 import json
+import resource
 
 import numpy as np
 import pandas as pd
@@ -8,12 +9,13 @@ import pytest
 import xarray as xr
 
 import bayesltv as ltv
+from bayesltv.errors import StoreError
 from bayesltv.prediction.calibration import purchase_calibration
 from bayesltv.prediction.group_scales import group_scales
 from bayesltv.prediction.tracking import actual_counts, track
 from bayesltv.report import figures as draw
 from bayesltv.report.posterior import MOST_GROUPS, chosen_groups
-from bayesltv.report.style import money, new_figure
+from bayesltv.report.style import money, new_figure, save_figure
 from helpers import point_fit
 
 CDNOW = {"r": 0.2425945, "alpha": 4.413602, "a": 0.792922, "b": 2.425907}
@@ -283,3 +285,22 @@ def test_every_figure_draws_into_given_axes_and_leaves_pyplot_alone(plots, name)
 )
 def test_money_is_written_for_people(amount, currency, decimals, text):
     assert money(amount, currency, decimals=decimals) == text
+
+
+def test_a_figure_that_cannot_be_written_leaves_the_earlier_one(tmp_path, monkeypatch):
+    figure = new_figure((2.0, 2.0))
+    path = save_figure(figure, tmp_path / "a.png")
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))  # what a full disk looks like to a program
+    try:
+        with pytest.raises(StoreError, match=r"cannot write .*a\.png.*room") as caught:
+            save_figure(figure, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.exit_code == 14
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    assert save_figure(figure, tmp_path / "a.svg").read_text().startswith("<?xml")
+    with pytest.raises(StoreError, match="is no folder"):
+        save_figure(figure, tmp_path / "nope" / "a.png")

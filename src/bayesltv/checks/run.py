@@ -52,7 +52,19 @@ def check(
 
 
 def with_checks(fit: xr.DataTree, report: CheckReport) -> xr.DataTree:
-    """Return the fit with the results of its checks among its attributes, where scoring looks for them."""
+    """Return the fit with the results of its checks among its attributes, where scoring looks for them.
+
+    Parameters
+    ----------
+    fit : DataTree
+    report : CheckReport
+        From ``check``, also with checks of your own among them.
+
+    Returns
+    -------
+    xarray.DataTree
+        A copy; the fit that was passed is left as it is.
+    """
     kept = fit.copy()
     kept.attrs = {**fit.attrs, CHECKS: report.to_json()}
     return kept

@@ -54,6 +54,15 @@ TimeUnit = Annotated[
     typer.Option(help="day, week, month or year: the unit of recency and T, where the summary does not say."),
 ]
 ObservationEnd = Annotated[str | None, typer.Option(help="Last day observed, where the summary has none.")]
+MaxFitAge = Annotated[
+    float | None,
+    typer.Option(
+        "--max-fit-age",
+        metavar="DAYS",
+        min=0,
+        help="Refuse a fit whose data end more days than this before the summary's.",
+    ),
+]
 Report = Annotated[Path | None, typer.Option(metavar="DIR", help="Write pictures and tables here.")]
 Seed = Annotated[int, typer.Option(help="The same seed, data, spec and versions give the same numbers.")]
 
@@ -99,8 +108,12 @@ def summarize(
         str | None, typer.Option(help="Column of order ids, to find rows loaded twice.")
     ] = None,
     groups: Annotated[list[str] | None, typer.Option("--group", help="Group column; repeatable.")] = None,
+    covariates: Annotated[
+        list[str] | None, typer.Option("--covariate", help="Covariate column; repeatable.")
+    ] = None,
     group_conflict: Annotated[
-        Literal["error", "first", "last"], typer.Option(help="A customer with two values of a group.")
+        Literal["error", "first", "last"],
+        typer.Option(help="A customer with two values of a group or covariate."),
     ] = "error",
     refunds: Annotated[
         Literal["net", "drop", "error"], typer.Option(help="What to do with negative amounts.")
@@ -135,6 +148,7 @@ def summarize(
         "monetary_value_col": None if no_amounts else monetary_value_col,
         "order_id_col": order_id_col,
         "groups": groups or [],
+        "covariates": covariates or [],
         "group_conflict": group_conflict,
         "refunds": refunds,
         "timezone": timezone,
@@ -146,7 +160,9 @@ def summarize(
         "memory_limit": memory_limit,
         "threads": threads,
     }
-    show.result(jobs.summarize_file(log, out, settings=settings), as_json=as_json)
+    with show.summary_bar() as advance:
+        made = jobs.summarize_file(log, out, settings=settings, progress=advance)
+    show.result(made, as_json=as_json)
 
 
 @app.command()
@@ -357,6 +373,7 @@ def score(
     accept_failed: Annotated[
         list[str] | None, typer.Option(metavar="CHECK", help="Score although this check failed; repeatable.")
     ] = None,
+    max_fit_age_days: MaxFitAge = None,
     time_unit: TimeUnit = None,
     observation_end: ObservationEnd = None,
     as_json: AsJson = False,
@@ -375,9 +392,11 @@ def score(
             draws=draws,
             unknown_groups=unknown_groups,
             accept_failed=accept_failed or (),
+            max_fit_age_days=max_fit_age_days,
             time_unit=time_unit,
             observation_end=observation_end,
             threads=threads,
+            looking=bar.look,
             started=bar.start,
             progress=bar.advance,
         )
@@ -417,6 +436,7 @@ def decide(
     accept_failed: Annotated[
         list[str] | None, typer.Option(metavar="CHECK", help="Go on although this check failed; repeatable.")
     ] = None,
+    max_fit_age_days: MaxFitAge = None,
     time_unit: TimeUnit = None,
     observation_end: ObservationEnd = None,
     as_json: AsJson = False,
@@ -441,6 +461,7 @@ def decide(
             customers_per_week=customers_per_week,
             unknown_groups=unknown_groups,
             accept_failed=accept_failed or (),
+            max_fit_age_days=max_fit_age_days,
             time_unit=time_unit,
             observation_end=observation_end,
             threads=threads,

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ REDACT_IDS = "bayesltv.redact_ids"
 AS_JSON = "bayesltv.as_json"
 """Keys of the context under which the global options are kept."""
 BUG, INTERRUPTED = 1, 130
+INTERRUPTION = "interrupted; files that were finished stay, and none is half written"
 BUG_REPORT = (
     "this is a bug in bayesltv, not something you did wrong: please report it with the lines above and the "
     "output of `bayesltv --version`"
@@ -36,16 +36,15 @@ class Guarded(TyperGroup):
                 message = told(error, redact=ctx.meta.get(REDACT_IDS, False))
                 raise stop(ctx, message, error, code=error.exit_code) from None
             except KeyboardInterrupt:
-                typer.echo("interrupted: nothing was written", err=True)
-                raise typer.Exit(INTERRUPTED) from None
+                raise stop(ctx, INTERRUPTION, KeyboardInterrupt(), code=INTERRUPTED) from None
             except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
                 raise
             except Exception as error:
-                traceback.print_exception(error, file=sys.stderr)
+                typer.echo(trace(error, redact=ctx.meta.get(REDACT_IDS, False)), err=True, nl=False)
                 raise stop(ctx, BUG_REPORT, error, code=BUG) from None
 
 
-def stop(ctx: Any, message: str, error: Exception, *, code: int) -> typer.Exit:  # noqa: ANN401
+def stop(ctx: Any, message: str, error: BaseException, *, code: int) -> typer.Exit:  # noqa: ANN401
     """Say what is wrong on stderr, and for scripts as an object on stdout; return what ends the command."""
     typer.echo(f"error: {message}", err=True)
     hint = option_hint(message, ctx.command.commands.get(ctx.invoked_subcommand))
@@ -55,6 +54,24 @@ def stop(ctx: Any, message: str, error: Exception, *, code: int) -> typer.Exit: 
         said = {"kind": type(error).__name__, "message": message, "exit_code": code}
         typer.echo(json.dumps({"error": said}))
     return typer.Exit(code)
+
+
+def trace(error: BaseException, *, redact: bool) -> str:
+    """Return a traceback; where ids must not be seen only types and frames, since texts may hold them."""
+    if not redact:
+        return "".join(traceback.format_exception(error))
+    chain: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None and following not in chain:
+        chain.append(following)
+        hidden = following.__suppress_context__
+        following = following.__cause__ or (None if hidden else following.__context__)
+    lines = []
+    for each in reversed(chain):
+        lines.append("Traceback (most recent call last; texts left out by --redact-ids):\n")
+        lines += traceback.format_tb(each.__traceback__)
+        lines.append(f"{type(each).__module__}.{type(each).__qualname__}\n")
+    return "".join(lines)
 
 
 def told(message: Message, *, redact: bool) -> str:

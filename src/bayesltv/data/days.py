@@ -6,9 +6,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv.data.day_lists import day_lists
 from bayesltv.data.groups import Codes
 from bayesltv.errors import DataError
-from bayesltv.names import CUSTOMER_ID, FIRST_PURCHASE, FREQUENCY, RECENCY, REPEAT_DAYS, TIME_UNIT, T
+from bayesltv.names import (
+    CUSTOMER_ID,
+    FIRST_PURCHASE,
+    FREQUENCY,
+    OBSERVATION_END,
+    RECENCY,
+    REPEAT_DAYS,
+    TIME_UNIT,
+    T,
+)
 from bayesltv.units import DAYS_PER
 
 Integers = NDArray[np.int64]
@@ -47,18 +57,19 @@ class Repeats:
 def history_days(summary: pd.DataFrame) -> Days:
     """Return each customer's days, from the date of the first purchase and recency and T.
 
-    Every customer has an own end of observation, first purchase + T.
+    Every customer has an own end of observation, first purchase + T. Without dates it is the summary's.
 
     Raises
     ------
     DataError
-        Where the first purchase's date is missing, or recency or T is not a whole number of days.
+        Where neither dates nor an end of observation are there, or recency or T is not a whole number of
+        days.
     """
+    unit = DAYS_PER[str(summary.attrs[TIME_UNIT])]
+    recency, observed = _whole_days(summary, RECENCY, unit), _whole_days(summary, T, unit)
     if FIRST_PURCHASE not in summary.columns:
-        raise DataError(
-            "a clock needs the date of each first purchase, and the summary has no column "
-            f"{FIRST_PURCHASE!r}: make it with summarize(log)"
-        )
+        first = _end_of(summary) - observed
+        return Days(first, first + recency, first + observed)
     dates = pd.to_datetime(summary[FIRST_PURCHASE])
     if dates.isna().any():
         raise DataError(
@@ -67,8 +78,18 @@ def history_days(summary: pd.DataFrame) -> Days:
             ids=summary.loc[dates.isna(), CUSTOMER_ID],
         )
     first = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
-    unit = DAYS_PER[str(summary.attrs[TIME_UNIT])]
-    return Days(first, first + _whole_days(summary, RECENCY, unit), first + _whole_days(summary, T, unit))
+    return Days(first, first + recency, first + observed)
+
+
+def _end_of(summary: pd.DataFrame) -> int:
+    end = summary.attrs.get(OBSERVATION_END)
+    if end is None:
+        raise DataError(
+            "a clock needs the date of each first purchase, and the summary has no column "
+            f"{FIRST_PURCHASE!r}: make it with summarize(log), or pass observation_end=, from which T counts "
+            "back"
+        )
+    return int(np.datetime64(end, "D").astype(np.int64))
 
 
 def repeats_of(summary: pd.DataFrame, days: Days) -> Repeats:
@@ -84,11 +105,9 @@ def repeats_of(summary: pd.DataFrame, days: Days) -> Repeats:
             f"a clock needs the day of every repeat purchase, and the summary has no column {REPEAT_DAYS!r}: "
             "make it with summarize(log), or use a spec without [clock]"
         )
-    lists = [_listed(value) for value in summary[REPEAT_DAYS]]
-    counts = np.array([each.size for each in lists], dtype=np.int64)
-    customer = np.repeat(np.arange(len(lists)), counts)
-    day = np.concatenate([*lists, np.zeros(0, dtype=np.int64)])
-    wrong = counts != summary[FREQUENCY].to_numpy()
+    lists = day_lists(summary[REPEAT_DAYS])
+    day, customer = lists.days, lists.row
+    wrong = lists.counts != summary[FREQUENCY].to_numpy()
     _refuse(summary, wrong, "repeat_days are not as many as frequency")
     wrong[customer[(day <= days.first[customer]) | (day > days.end[customer])]] = True
     _refuse(summary, wrong, "repeat_days lie outside first_purchase and the end of observation")
@@ -110,11 +129,6 @@ def _whole_days(summary: pd.DataFrame, name: str, unit: float) -> Integers:
     broken = np.abs(days - np.rint(days)) > _ROUNDING * (1 + np.abs(days))
     _refuse(summary, broken, f"{name} is not a whole number of days")
     return np.rint(days).astype(np.int64)
-
-
-def _listed(value: object) -> Integers:
-    missing = value is None or (isinstance(value, float) and np.isnan(value))
-    return np.zeros(0, dtype=np.int64) if missing else np.asarray(value, dtype=np.int64)
 
 
 def _refuse(summary: pd.DataFrame, broken: NDArray[np.bool_], what: str) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv import names
+from bayesltv.data.day_lists import DayLists, day_lists, day_numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,11 +21,12 @@ _BLOCK = 1 << 15
 
 
 def fingerprint(summary: pd.DataFrame) -> str:
-    """Return 16 hex digits that stand for ids, histories and exact spend of a customer summary.
+    """Return 16 hex digits that stand for ids, histories, days and exact spend of a customer summary.
 
     The sum, modulo 2**64, of one 64-bit hash per row over customer_id, frequency, recency, T, monetary_value,
-    spend_count, spend_sum and spend_log_sum: the same for any order of rows and columns, whatever other
-    columns and attributes there are. A spend column that is absent counts as one that is missing throughout.
+    spend_count, spend_sum and spend_log_sum, and where they are present over first_purchase and repeat_days:
+    the same for any order of rows and columns, whatever other columns and attributes there are. A spend
+    column that is absent counts as one that is missing throughout.
 
     Parameters
     ----------
@@ -35,6 +37,11 @@ def fingerprint(summary: pd.DataFrame) -> str:
     -------
     str
         Hexadecimal, 16 digits.
+
+    Raises
+    ------
+    ValueError
+        Where repeat_days are no lists of whole numbers.
 
     Examples
     --------
@@ -50,12 +57,23 @@ def fingerprint(summary: pd.DataFrame) -> str:
     columns = {
         name: summary[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in HASHED if name in summary
     }
-    return written(hash_sum(ids, columns))
+    if names.FIRST_PURCHASE in summary:
+        columns[names.FIRST_PURCHASE] = day_numbers(summary[names.FIRST_PURCHASE])
+    repeats = day_lists(summary[names.REPEAT_DAYS]) if names.REPEAT_DAYS in summary else None
+    return written(hash_sum(ids, columns, repeats))
 
 
-def hash_sum(ids: pa.LargeStringArray, columns: Mapping[str, NDArray[np.float64]]) -> int:
-    """Return the sum of the hashes of rows: add up those of parts, and `written` gives the fingerprint."""
-    total = 0
+def hash_sum(
+    ids: pa.LargeStringArray,
+    columns: Mapping[str, NDArray[np.float64]],
+    repeats: DayLists | None = None,
+) -> int:
+    """Return the sum of the hashes of rows: add up those of parts, and `written` gives the fingerprint.
+
+    `columns` are those of ``HASHED``, and first_purchase in days since 1970-01-01.
+    """
+    total, first = 0, columns.get(names.FIRST_PURCHASE)
+    days = None if repeats is None else _hashes_of_lists(repeats)
     for start in range(0, len(ids), _BLOCK):  # blocks that stay in the processor's cache
         state = text_hashes(ids.slice(start, _BLOCK))
         for name in HASHED:
@@ -64,6 +82,10 @@ def hash_sum(ids: pa.LargeStringArray, columns: Mapping[str, NDArray[np.float64]
             if name == names.MONETARY_VALUE:  # other packages write 0 for "no repeat spend"
                 values = np.where(values == 0, np.nan, values)
             state = mixed(state ^ _bits(values))
+        if first is not None:
+            state = mixed(state ^ _bits(first[start : start + _BLOCK]))
+        if days is not None:
+            state = mixed(state ^ days[start : start + _BLOCK])
         total += int(state.sum(dtype=np.uint64))
     return total
 
@@ -95,6 +117,15 @@ def text_hashes(texts: pa.LargeStringArray) -> NDArray[np.uint64]:
 def added(prints: Iterable[str]) -> str:
     """Return the fingerprint of a summary from those of its parts, in any order."""
     return written(sum(int(each, 16) for each in prints))
+
+
+def _hashes_of_lists(lists: DayLists) -> NDArray[np.uint64]:
+    """Return a hash of each row's days that does not depend on their order."""
+    sums = np.zeros(lists.days.size + 1, dtype=np.uint64)
+    np.cumsum(mixed(lists.days.astype(np.uint64)), out=sums[1:])  # modulo 2**64, and so are differences
+    ends = np.cumsum(lists.counts)
+    hashes: NDArray[np.uint64] = sums[ends] - sums[ends - lists.counts]
+    return hashes
 
 
 def _bits(values: NDArray[np.float64]) -> NDArray[np.uint64]:

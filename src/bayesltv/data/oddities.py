@@ -83,7 +83,7 @@ def warn_oddities(
     ----------
     connection : DuckDB connection
     tally : Tally
-        Of a log with amounts: without any a copy of a row changes nothing.
+        Of a log without amounts it counts no copies, which change nothing there, and no sizes.
     rows : str
         Table with customer_id, stamp, day, amount and order_id per row.
     days : str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,8 +54,12 @@ def write_summary(summary: pd.DataFrame, path: str | Path) -> Path:
     return target
 
 
-def write_summary_of(log: object, request: Request, path: str | Path) -> tuple[int, int, dict[str, Any]]:
+def write_summary_of(
+    log: object, request: Request, path: str | Path, *, progress: Callable[[int], None] | None = None
+) -> tuple[int, int, dict[str, Any]]:
     """Write the summary of a log part by part, as `write_summary` would write it whole.
+
+    `progress` is told how many customers have been written since it was last called.
 
     Returns
     -------
@@ -85,6 +89,8 @@ def write_summary_of(log: object, request: Request, path: str | Path) -> tuple[i
                 writer = stack.enter_context(pq.ParquetWriter(part, schema, store_schema=False))
             writer.write_table(rows)
             counts["customers"] += rows.num_rows
+            if progress is not None:
+                progress(rows.num_rows)
             counts["repeaters"] += pc.sum(pc.greater(rows[names.FREQUENCY], 0)).as_py() or 0
 
         attributes = walk_summary(log, request, take)
@@ -132,8 +138,8 @@ def read_summary(path: str | Path) -> pd.DataFrame:
         ) from error
 
 
-def summary_batches(path: str | Path, rows: int) -> Iterator[pd.DataFrame]:
-    """Yield a summary in parts of `rows` rows, in the file's order, without ``repeat_days``.
+def summary_batches(path: str | Path, rows: int, *, with_days: bool = False) -> Iterator[pd.DataFrame]:
+    """Yield a summary in parts of `rows` rows, in the file's order; ``repeat_days`` only where asked for.
 
     Every part has the summary's attributes. A summary without rows is one part without rows. A CSV is read as
     a whole, for want of attributes and types.
@@ -150,7 +156,7 @@ def summary_batches(path: str | Path, rows: int) -> Iterator[pd.DataFrame]:
         yield from (whole.iloc[at : at + rows] for at in range(0, max(len(whole), 1), rows))
         return
     try:
-        for table in _parquet_parts(Path(path), rows):
+        for table in _parquet_parts(Path(path), rows, with_days=with_days):
             yield table.to_pandas()
     except (OSError, ValueError) as error:
         raise StoreError(
@@ -159,13 +165,14 @@ def summary_batches(path: str | Path, rows: int) -> Iterator[pd.DataFrame]:
         ) from error
 
 
-def _parquet_parts(path: Path, rows: int) -> Iterator[pa.Table]:
+def _parquet_parts(path: Path, rows: int, *, with_days: bool) -> Iterator[pa.Table]:
     """Yield tables of `rows` rows, whatever the file's row groups."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        columns = [name for name in file.schema_arrow.names if name != names.REPEAT_DAYS]
+        left_out = () if with_days else (names.REPEAT_DAYS,)
+        columns = [name for name in file.schema_arrow.names if name not in left_out]
         waiting = file.schema_arrow.empty_table().select(columns)
         yielded = False
         for batch in file.iter_batches(batch_size=rows, columns=columns):
@@ -211,6 +218,7 @@ def _read_csv(source: Path) -> pd.DataFrame:
         raise DataError(
             f"{source} cannot be read as CSV ({_first_line(error)}): is every row quoted alike?"
         ) from error
+    table = table.drop(columns=names.REPEAT_DAYS, errors="ignore")  # lists, which a CSV writes cut short
     return table.assign(**{name: _as_dates(table[name], source) for name in _DATES if name in table})
 
 

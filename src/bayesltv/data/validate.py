@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
 from bayesltv import names
+from bayesltv.data.day_lists import unreadable_lists
 from bayesltv.data.fingerprint import fingerprint as fingerprint
 from bayesltv.data.sources import plain_text, require_columns
 from bayesltv.errors import DataError
@@ -69,7 +70,7 @@ def validate_summary(
         names.OBSERVATION_END: None if end is None else end.date().isoformat(),
         names.CURRENCY: summary.attrs.get(names.CURRENCY),
         names.GROUPS: list(groups) or list(summary.attrs.get(names.GROUPS, [])),
-        names.FINGERPRINT: fingerprint(checked),
+        names.FINGERPRINT: _fingerprint(checked),
     }
     return checked
 
@@ -166,6 +167,9 @@ def _canonical(summary: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     for name in (names.FREQUENCY, names.SPEND_COUNT):
         if name in copy:
             copy[name] = _whole(copy[name], copy)
+    for name in (names.FIRST_PURCHASE, names.LAST_PURCHASE):
+        if name in copy:
+            copy[name] = _dates(copy[name], copy)
     if names.MONETARY_VALUE in copy:  # other packages write 0 where there is no repeat purchase to average
         nothing = (copy[names.FREQUENCY] == 0) & (copy[names.MONETARY_VALUE] == 0)
         copy[names.MONETARY_VALUE] = copy[names.MONETARY_VALUE].mask(nothing)
@@ -201,6 +205,33 @@ def _floats(values: pd.Series[Any], ids: pd.Series[str]) -> pd.Series[float]:
     return pd.Series(numbers.to_numpy(dtype=np.float64, na_value=np.nan), index=values.index)
 
 
+def _dates(values: pd.Series[Any], checked: pd.DataFrame) -> pd.Series[pd.Timestamp]:
+    """Dates without a time zone; text as ISO 8601, since 01/02/2024 has two meanings."""
+    name = str(values.name)
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind == "M":
+        dates = values
+    else:
+        given = values.mask(values.map(lambda value: isinstance(value, (bool, int, float))))
+        texts = isinstance(values.dtype, pd.StringDtype) or pd.api.types.infer_dtype(given) == "string"
+        dates = pd.to_datetime(given, errors="coerce", format="ISO8601" if texts else None)
+        broken = dates.isna() & values.notna()
+        if broken.any():
+            cure = f"such as {values[broken].iloc[0]!r}: write dates like 2024-01-31"
+            _refuse(checked, f"{name} is no date", broken, cure)
+    _refuse_where(checked, f"{name} is missing", dates.isna(), "fill it, or drop the column")
+    return dates if dates.dt.tz is None else dates.dt.tz_localize(None)
+
+
+def _fingerprint(checked: pd.DataFrame) -> str:
+    """Return the fingerprint, which finds on its way lists that hold no days."""
+    try:
+        return fingerprint(checked)
+    except (ValueError, TypeError, OverflowError):
+        cure = "drop the column, or make the summary with summarize(log)"
+        broken = unreadable_lists(checked[names.REPEAT_DAYS])
+        _refuse(checked, f"{names.REPEAT_DAYS} is no list of whole days", broken, cure)
+
+
 def _whole(values: pd.Series[float], checked: pd.DataFrame) -> pd.Series[int]:
     """int64, after the rules that only a float column can break."""
     name = str(values.name)
@@ -216,7 +247,7 @@ def _refuse_where(checked: pd.DataFrame, what: str, broken: pd.Series[bool], cur
         _refuse(checked, what, broken, cure)
 
 
-def _refuse(checked: pd.DataFrame, what: str, broken: pd.Series[bool], cure: str) -> None:
+def _refuse(checked: pd.DataFrame, what: str, broken: pd.Series[bool], cure: str) -> NoReturn:
     raise DataError(
         f"{what} for {int(broken.sum()):,} of {len(checked):,} customers ({{ids}}): {cure}",
         ids=checked.loc[broken, names.CUSTOMER_ID].head(6),
@@ -257,8 +288,7 @@ def _history_rules(checked: pd.DataFrame, end: pd.Timestamp | None) -> Iterator[
 def _date_rules(checked: pd.DataFrame, unit: str, end: pd.Timestamp | None) -> Iterator[Rule]:
     if end is None or names.FIRST_PURCHASE not in checked:
         return
-    first = pd.to_datetime(checked[names.FIRST_PURCHASE])
-    days = (end - first).dt.days
+    days = (end - checked[names.FIRST_PURCHASE]).dt.days
     off = (days - checked[names.T] * DAYS_PER[unit]).abs() > 1.0  # a stamp's time of day may be in T
     yield (
         f"T is not the time from first_purchase to observation_end={end.date()} in {unit}s",
@@ -269,6 +299,10 @@ def _date_rules(checked: pd.DataFrame, unit: str, end: pd.Timestamp | None) -> I
 
 def _spend_rules(checked: pd.DataFrame) -> Iterator[Rule]:
     x = checked[names.FREQUENCY]
+    if names.VALUE_TO_DATE in checked:
+        spent = checked[names.VALUE_TO_DATE]
+        cure = "it is all spend so far: fill it, or drop the column"
+        yield f"{names.VALUE_TO_DATE} is missing or infinite", ~np.isfinite(spent), cure
     if names.MONETARY_VALUE in checked:
         mean = checked[names.MONETARY_VALUE]
         yield "monetary_value is infinite", np.isinf(mean), "fill or drop them"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bayesltv import names
 from bayesltv.data import sql
 from bayesltv.data.attributes import attribute_select
+from bayesltv.data.day_lists import day_lists_of_arrow, day_numbers
 from bayesltv.data.fingerprint import HASHED, hash_sum, written
 from bayesltv.data.histories import Histories, summary_rows, walk_histories
 from bayesltv.data.oddities import (
@@ -80,7 +81,7 @@ def walk_summary(log: object, request: Request, take: Callable[[pa.Table], None]
         report = make_purchases(connection, rows=ROWS, policy=request.refunds, last_day=end.isoformat())
         seen = _seen(_parts(connection, request, end), take)
         _require_customers(seen, request)
-        if request.has_amounts:
+        if request.has_amounts or columns.order_id is not None:
             warn_oddities(
                 connection,
                 seen.tally,
@@ -153,7 +154,10 @@ def _hash_sum(rows: pa.Table) -> int:
     columns = {
         name: rows.column(name).to_numpy().astype(np.float64) for name in HASHED if name in rows.column_names
     }
-    return hash_sum(ids, columns)
+    columns[names.FIRST_PURCHASE] = day_numbers(rows.column(names.FIRST_PURCHASE).to_pandas())
+    with_days = names.REPEAT_DAYS in rows.column_names
+    repeats = day_lists_of_arrow(rows.column(names.REPEAT_DAYS)) if with_days else None
+    return hash_sum(ids, columns, repeats)
 
 
 # ------------------------------------------------------------------------------------- groups and covariates

@@ -64,6 +64,7 @@ def decide(
     customers_per_week: float | None = None,
     unknown_groups: UnknownGroups = "error",
     accept_failed: Sequence[str] = (),
+    max_fit_age_days: float | None = None,
     time_unit: str | None = None,
     observation_end: str | None = None,
     threads: int | None = None,
@@ -104,6 +105,8 @@ def decide(
     unknown_groups : "error" or "population"
     accept_failed : sequence of str
         Failed checks of the fit that are accepted.
+    max_fit_age_days : float, optional
+        Refuse a fit whose data end more days than this before the summary's.
     time_unit, observation_end : str, optional
         For a summary that has lost its attributes.
     threads, block : int, optional
@@ -127,12 +130,14 @@ def decide(
     _require_actions(decision)
     scores = score(
         fit, summary, decision, seed=seed, draws=draws, unknown_groups=unknown_groups,
-        accept_failed=accept_failed, time_unit=time_unit, observation_end=observation_end, threads=threads,
-        block=block,
+        accept_failed=accept_failed, max_fit_age_days=max_fit_age_days, time_unit=time_unit,
+        observation_end=observation_end, threads=threads, block=block,
     )  # fmt: skip
     _require_one_currency(decision, fit, summary)
     posterior = read_posterior(fit)
-    checked = match_summary(posterior, summary, time_unit=time_unit, allow_empty=True)
+    checked = match_summary(
+        posterior, summary, time_unit=time_unit, observation_end=observation_end, allow_empty=True
+    )
     population = population_of(posterior).thinned(draws)
     population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
     people = make_customers(

@@ -10,8 +10,8 @@ import fcntl
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,12 +64,16 @@ def part_path(folder: Path, number: int) -> Path:
 def locked(path: str | Path) -> Iterator[Path]:
     """Make the folder and keep other runs out of it; what a killed run left half written is removed.
 
+    Where nothing was begun in it, it is gone again at the end: a refusal leaves no trace.
+
     Raises
     ------
     StoreError
         Where another run is writing into it, or it cannot be made.
     """
-    folder = make_folder(path)
+    folder = Path(path)
+    absent = [each for each in (folder, *folder.parents) if not each.exists()]
+    make_folder(folder)
     with _opened(folder / LOCK) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,7 +88,20 @@ def locked(path: str | Path) -> Iterator[Path]:
         lock.flush()
         for left in [*folder.glob(".*.part"), *folder.glob(f"{RECORDS}/.*.part")]:
             left.unlink()
-        yield folder  # closing the file gives the lock back, and so does being killed
+        try:
+            yield folder  # closing the file gives the lock back, and so does being killed
+        finally:
+            _leave_no_trace(folder, absent)
+
+
+def _leave_no_trace(folder: Path, made: Sequence[Path]) -> None:
+    """Remove the lock, and the folders that were made for it, where nothing else is in them."""
+    if any(each.name != LOCK for each in folder.iterdir()):
+        return
+    (folder / LOCK).unlink(missing_ok=True)
+    with suppress(OSError):  # somebody else has put something there
+        for each in made:
+            each.rmdir()
 
 
 @contextmanager

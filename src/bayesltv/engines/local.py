@@ -1,6 +1,6 @@
 """``score_to``: a summary on disk scored batch by batch into a folder, on this machine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,7 @@ from bayesltv.engines import folder as files
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, FINGERPRINT, OBSERVATION_END
 from bayesltv.prediction.draws import match_summary
-from bayesltv.prediction.gate import require_passed
+from bayesltv.prediction.gate import require_passed, require_recent
 from bayesltv.prediction.new_groups import UnknownGroups
 from bayesltv.prediction.score import (
     count_infinite_means,
@@ -73,9 +73,13 @@ class _Source:
     observation_end: str | None
     scoring: Scoring
 
-    def frames(self) -> Iterator[pd.DataFrame]:
+    def frames(self, *, with_days: bool = False) -> Iterator[pd.DataFrame]:
         """Yield its parts as they stand in the file."""
-        return summary_batches(self.path, self.rows)
+        return summary_batches(self.path, self.rows, with_days=with_days)
+
+    def end(self) -> pd.Timestamp | None:
+        """Return the last day observed, as the file or the caller says."""
+        return resolve_observation_end(next(self.frames()), self.observation_end)
 
     def batches(self) -> Iterator[pd.DataFrame]:
         """Yield its parts, validated."""
@@ -98,10 +102,12 @@ def score_to(
     draws: int | None = DRAWS,
     unknown_groups: UnknownGroups = "error",
     accept_failed: Sequence[str] = (),
+    max_fit_age_days: float | None = None,
     time_unit: str | None = None,
     observation_end: str | None = None,
     rows_per_part: int = ROWS_PER_PART,
     threads: int | None = None,
+    looking: Callable[[int], None] | None = None,
     started: Callable[[int], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> ScoreFolder:
@@ -119,10 +125,13 @@ def score_to(
     out : path
         Folder: a new one, or that of a run of the same scores.
     seed : int
-    draws, unknown_groups, accept_failed, time_unit, observation_end, threads
+    draws, unknown_groups, accept_failed, max_fit_age_days, time_unit, observation_end, threads
         As in `score`.
     rows_per_part : int
         Customers in memory at once, and in each part.
+    looking : callable, optional
+        Told how many rows have been read since it was last called, in the passes over all customers that
+        come before the first is scored.
     started : callable, optional
         Told the number of customers once all of them have been read and found right.
     progress : callable, optional
@@ -131,7 +140,7 @@ def score_to(
     Raises
     ------
     CheckFailed
-        Where a gating check of the fit failed.
+        Where a gating check of the fit failed, or the fit is too old.
     DataError
         Where the summary does not fit the fit; then no part is written.
     StoreError
@@ -141,11 +150,13 @@ def score_to(
     accepted = require_passed(fit, accept_failed)
     scoring = make_scoring(fit, decision, seed=seed, draws=draws, unknown_groups=unknown_groups)
     source = _Source(Path(summary), rows_per_part, time_unit, observation_end, scoring)
+    if max_fit_age_days is not None:
+        require_recent(fit, source.end(), max_fit_age_days)
     wanted = _made_from(fit, source, accepted)
     with files.locked(out) as folder:
         run = files.stored_run(folder)
         if run is None:
-            run = {**wanted, FOUND: _looked_through(source, threads)}
+            run = {**wanted, FOUND: _looked_through(source, threads, looking)}
             files.write_run(folder, run)
         found = run[FOUND]
         files.require_same(folder, {key: run[key] for key in run if key != FOUND}, wanted)
@@ -187,7 +198,9 @@ def _made_from(fit: xr.DataTree, source: _Source, accepted: Sequence[str]) -> di
     }
 
 
-def _looked_through(source: _Source, threads: int | None) -> dict[str, Any]:
+def _looked_through(
+    source: _Source, threads: int | None, looking: Callable[[int], None] | None
+) -> dict[str, Any]:
     """Return what has to be known of all customers before the first is scored.
 
     Raises
@@ -196,7 +209,7 @@ def _looked_through(source: _Source, threads: int | None) -> dict[str, Any]:
         Where a row is not right, an id stands in two parts, or a group is unknown.
     """
     prints, hashes, customers, end = [], [], 0, None
-    for batch in source.batches():
+    for batch in _told(map(source.checked, source.frames(with_days=True)), looking):  # for the fingerprint
         source.scoring.place(batch)
         prints.append(batch.attrs[FINGERPRINT])
         hashes.append(pd.util.hash_array(batch[CUSTOMER_ID].to_numpy(dtype=object), categorize=False))
@@ -204,7 +217,12 @@ def _looked_through(source: _Source, threads: int | None) -> dict[str, Any]:
     _require_distinct(source, np.concatenate(hashes), customers)
     thresholds = None
     if source.scoring.is_relative:
-        found = find_thresholds(source.scoring, source.batches, customers=customers, threads=threads)
+        found = find_thresholds(
+            source.scoring,
+            lambda: _told(source.batches(), looking),
+            customers=customers,
+            threads=threads,
+        )
         thresholds = found.tolist()
     return {
         "customers": customers,
@@ -212,6 +230,14 @@ def _looked_through(source: _Source, threads: int | None) -> dict[str, Any]:
         OBSERVATION_END: end,
         "thresholds": thresholds,
     }
+
+
+def _told(batches: Iterable[pd.DataFrame], looking: Callable[[int], None] | None) -> Iterator[pd.DataFrame]:
+    """Yield batches, and tell of each once it has been dealt with."""
+    for batch in batches:
+        yield batch
+        if looking is not None:
+            looking(len(batch))
 
 
 def _require_distinct(source: _Source, hashes: NDArray[np.uint64], customers: int) -> None:

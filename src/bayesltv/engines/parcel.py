@@ -34,6 +34,7 @@ def packed(scoring: Scoring) -> bytes:
         "spec": posterior.spec.to_dict(),
         "combinations": [list(levels) for levels in posterior.combinations],
         "time_unit": posterior.time_unit,
+        "calendar": None if posterior.calendar is None else list(posterior.calendar),
         "decision": scoring.decision.to_dict(),
         "seed": int(scoring.seed),
         "draws": int(scoring.population.draws.size),
@@ -75,9 +76,11 @@ def unpacked(content: bytes) -> Scoring:
 def _posterior(head: Mapping[str, Any], arrays: Mapping[str, Any]) -> Posterior:
     every = {name: (tuple(dims), arrays[f"variable:{name}"]) for name, dims in head["dims"].items()}
     coords = {name: every.pop(name) for name in head["coords"]}
+    first_and_last = head["calendar"]
     return Posterior(
-        xr.Dataset(every, coords=coords),
-        ModelSpec.from_dict(head["spec"]),
-        tuple(tuple(levels) for levels in head["combinations"]),
-        head["time_unit"],
+        dataset=xr.Dataset(every, coords=coords),
+        spec=ModelSpec.from_dict(head["spec"]),
+        combinations=tuple(tuple(levels) for levels in head["combinations"]),
+        time_unit=head["time_unit"],
+        calendar=None if first_and_last is None else (first_and_last[0], first_and_last[1]),
     )

@@ -21,7 +21,7 @@ from bayesltv.engines.spark_session import explained, mapped, require_spark_fram
 from bayesltv.engines.spark_worker import as_arrow, totals_rows
 from bayesltv.errors import DataError, SpecError
 from bayesltv.prediction.draws import match_summary
-from bayesltv.prediction.gate import require_passed
+from bayesltv.prediction.gate import require_passed, require_recent
 from bayesltv.prediction.new_groups import UnknownGroups
 from bayesltv.prediction.scoring import DRAWS, Scored, Scoring, make_scoring, score_rows
 from bayesltv.prediction.totals import QUANTITIES, Totals, labelled
@@ -52,6 +52,7 @@ def score(
     draws: int | None = DRAWS,
     unknown_groups: UnknownGroups = "error",
     accept_failed: Sequence[str] = (),
+    max_fit_age_days: float | None = None,
     time_unit: str | None = None,
     observation_end: str | None = None,
     thresholds: NDArray[np.float64] | None = None,
@@ -69,7 +70,7 @@ def score(
     fit : DataTree
     decision : DecisionSpec
     seed : int
-    draws, unknown_groups, accept_failed
+    draws, unknown_groups, accept_failed, max_fit_age_days
         As in `bayesltv.score`.
     time_unit, observation_end : str, optional
         Needed where `summary` does not come from `summarize`, or has lost the metadata of its columns.
@@ -80,7 +81,7 @@ def score(
     Raises
     ------
     CheckFailed
-        Where a gating check of the fit failed.
+        Where a gating check of the fit failed, or the fit is too old.
     DataError
         Where the summary does not fit the fit; what is wrong with single rows is raised by the action.
     SpecError
@@ -102,6 +103,7 @@ def score(
         time_unit=time_unit,
         observation_end=observation_end,
     )
+    require_recent(fit, job.last_day, max_fit_age_days)
     return job.mapped("score_batches", as_arrow(job.empty.table).schema)
 
 
@@ -114,6 +116,7 @@ def totals(
     draws: int | None = DRAWS,
     unknown_groups: UnknownGroups = "error",
     accept_failed: Sequence[str] = (),
+    max_fit_age_days: float | None = None,
     time_unit: str | None = None,
     observation_end: str | None = None,
     thresholds: NDArray[np.float64] | None = None,
@@ -144,6 +147,7 @@ def totals(
         time_unit=time_unit,
         observation_end=observation_end,
     )
+    require_recent(fit, job.last_day, max_fit_age_days)
     parts = job.mapped("add_up_batches", totals_rows("", "", np.zeros((3, 0), np.int64), 0).schema)
     by = (names.GROUP, "tier", names.DRAW)
     with explained():
@@ -173,6 +177,11 @@ class _Job:
     end: str | None
     empty: Scored
 
+    @property
+    def last_day(self) -> pd.Timestamp | None:
+        """The summary's end of observation."""
+        return None if self.end is None else pd.Timestamp(self.end)
+
     def mapped(self, work: str, schema: pa.Schema) -> DataFrame:
         parcel = self.frame.sparkSession.sparkContext.broadcast(packed(self.scoring))
         return mapped(self.frame, work, schema, parcel, self.end)
@@ -188,13 +197,17 @@ def _prepared(
             'thresholds=bayesltv.score(fit, sample, decision, ...).attrs["thresholds"]'
         )
     groups = scoring.posterior.columns
-    require_columns(frame.columns, (*_NEEDED, *groups), title="the summary", cure="make it by summarize(log)")
-    chosen = [*_NEEDED, *(c for c in _OPTIONAL if c in frame.columns), *groups]
+    own = tuple(dict.fromkeys((*groups, *scoring.posterior.spec.covariates)))
+    cure = "make it by summarize(log), and join covariates to it"
+    require_columns(frame.columns, (*_NEEDED, *own), title="the summary", cure=cure)
+    chosen = [*_NEEDED, *(c for c in _OPTIONAL if c in frame.columns and c not in own), *own]
     kept, frame = attributes_of(frame), _with_text(frame.select(*chosen), (names.CUSTOMER_ID, *groups))
     nobody = _nobody(frame)
     nobody.attrs.update(kept)
-    checked = match_summary(scoring.posterior, nobody, time_unit=time_unit, allow_empty=True)
-    end = resolve_observation_end(checked, observation_end)
+    checked = match_summary(
+        scoring.posterior, nobody, time_unit=time_unit, observation_end=observation_end, allow_empty=True
+    )
+    end = resolve_observation_end(checked)
     require_workers(frame.sparkSession)
     empty = score_rows(scoring, checked, observation_end=end, threads=1)
     return _Job(frame, scoring, None if end is None else end.date().isoformat(), empty)

@@ -112,23 +112,42 @@ def fit(
         groups = sample_nuts(
             model, density, settings, seed=key, at_mode=at_mode, cores=cores, progress=progress
         )
-    groups["prior"] = draw_prior(
+    told = {**{k: getattr(settings, k) for k in settings.__dataclass_fields__}}
+    return completed(
+        groups, problem, summary, seed=seed, method=method, sampler=told, observation_end=observation_end
+    )
+
+
+def completed(
+    groups: Mapping[str, xr.Dataset],
+    problem: Problem,
+    summary: pd.DataFrame,
+    *,
+    seed: int,
+    method: str,
+    sampler: Mapping[str, Any],
+    observation_end: str | None,
+) -> xr.DataTree:
+    """Return a fit: what was sampled, and beside it prior, log prior, cells and provenance."""
+    whole = dict(groups)
+    whole["prior"] = draw_prior(
         problem.spec,
         problem.cells.groups,
         draws=PRIOR_DRAWS,
         rng=generator(seed, "prior"),
         timeline=problem.timeline,
     )
-    groups["log_prior"] = log_prior(groups["posterior"], problem.spec)
-    groups["constant_data"] = _constant_data(problem)
-    tree = xr.DataTree.from_dict({name: _clean(dataset) for name, dataset in groups.items()})
+    if set(problem.spec.scales) <= set(groups["posterior"]):  # a posterior made elsewhere may lack them
+        whole["log_prior"] = log_prior(groups["posterior"], problem.spec)
+    whole["constant_data"] = _constant_data(problem)
+    tree = xr.DataTree.from_dict({name: _clean(dataset) for name, dataset in whole.items()})
     end = resolve_observation_end(summary, observation_end)
     tree.attrs = {
         "format": FORMAT,
         "spec": json.dumps(problem.spec.to_dict()),
         "spec_hash": problem.spec.hash(),
         "method": method,
-        "sampler": json.dumps({**{k: getattr(settings, k) for k in settings.__dataclass_fields__}}),
+        "sampler": json.dumps(dict(sampler)),
         "seed": int(seed),
         TIME_UNIT: str(problem.spec.time_unit),
         OBSERVATION_END: "" if end is None else end.date().isoformat(),

@@ -1,5 +1,6 @@
 """``predict``: each customer's predictive draws, as a labelled dataset."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.data.sources import plain_text
 from bayesltv.data.validate import resolve_time_unit, validate_summary
 from bayesltv.errors import DataError
 from bayesltv.kernels.clocked import draw_clocked_futures
@@ -78,6 +80,7 @@ def predict(
     customers: Sequence[object] | None = None,
     unknown_groups: UnknownGroups = "error",
     time_unit: str | None = None,
+    observation_end: str | None = None,
     threads: int | None = None,
     block: int | None = None,
 ) -> xr.Dataset:
@@ -105,8 +108,9 @@ def predict(
         Ids to select, in the order wanted.
     unknown_groups : "error" or "population"
         What to do with levels of a group column that the fit has not seen.
-    time_unit : str, optional
-        For a summary that has lost its attributes.
+    time_unit, observation_end : str, optional
+        For a summary that has lost its attributes. A fit with a clock needs the end of observation where the
+        summary has no dates of first purchases; where it has, the two are compared.
     threads, block : int, optional
         Change speed and memory, never a number.
 
@@ -124,7 +128,7 @@ def predict(
         Where horizon, discount or margin is impossible.
     """
     posterior = read_posterior(fit)
-    checked = match_summary(posterior, summary, time_unit=time_unit)
+    checked = match_summary(posterior, summary, time_unit=time_unit, observation_end=observation_end)
     if customers is not None:
         checked = select_customers(checked, customers)
     terms = make_terms(
@@ -146,14 +150,19 @@ def predict(
 
 
 def match_summary(
-    posterior: Posterior, summary: pd.DataFrame, *, time_unit: str | None, allow_empty: bool = False
+    posterior: Posterior,
+    summary: pd.DataFrame,
+    *,
+    time_unit: str | None,
+    observation_end: str | None = None,
+    allow_empty: bool = False,
 ) -> pd.DataFrame:
     """Return the validated summary.
 
     Raises
     ------
     DataError
-        Where it is no summary, or its time unit is not the fit's.
+        Where it is no summary, its time unit is not the fit's, or its dates contradict `observation_end`.
     """
     unit = resolve_time_unit(summary, time_unit)
     if unit != posterior.time_unit:
@@ -161,7 +170,13 @@ def match_summary(
             f"the summary counts in {unit}s but the fit in {posterior.time_unit}s: summarize with "
             f'time_unit="{posterior.time_unit}"'
         )
-    return validate_summary(summary, time_unit=unit, groups=posterior.columns, allow_empty=allow_empty)
+    return validate_summary(
+        summary,
+        time_unit=unit,
+        observation_end=observation_end,
+        groups=posterior.columns,
+        allow_empty=allow_empty,
+    )
 
 
 def select_customers(summary: pd.DataFrame, customers: Sequence[object]) -> pd.DataFrame:
@@ -170,9 +185,16 @@ def select_customers(summary: pd.DataFrame, customers: Sequence[object]) -> pd.D
     Raises
     ------
     DataError
-        Where ids are not in the summary.
+        Where ids are not in the summary, or stand in `customers` more than once.
     """
-    wanted = [str(customer) for customer in customers]
+    wanted = [plain_text(customer) for customer in customers]
+    twice = [customer for customer, count in Counter(wanted).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"{len(twice):,} of {len(set(wanted)):,} customers asked for stand in customers= more than once "
+            "({ids}): name each once",
+            ids=twice,
+        )
     at = pd.Index(summary[CUSTOMER_ID]).get_indexer(pd.Index(wanted, dtype="str"))
     absent = [customer for customer, place in zip(wanted, at, strict=True) if place < 0]
     if absent:

@@ -1,11 +1,13 @@
-"""A fit that failed a check does not score customers, unless somebody says so by name."""
+"""A fit that failed a check, or is too old, does not score customers, unless somebody says so."""
 
 import json
 from collections.abc import Sequence
 
+import pandas as pd
 import xarray as xr
 
 from bayesltv.errors import CheckFailed
+from bayesltv.names import OBSERVATION_END
 
 CHECKS = "checks"
 """Attribute of a fit that holds the results of its checks."""
@@ -22,7 +24,8 @@ def require_passed(fit: xr.DataTree, accept_failed: Sequence[str] = ()) -> list[
     """
     if CHECKS not in fit.attrs:
         raise CheckFailed(
-            "this fit carries no results of checks: run ltv.check(fit) and keep what it returns in the fit"
+            "this fit carries no results of checks: keep them in it, "
+            "fit = ltv.with_checks(fit, ltv.check(fit))"
         )
     results = {result["name"]: result for result in json.loads(fit.attrs[CHECKS])}
     unknown = [name for name in accept_failed if name not in results]
@@ -38,3 +41,37 @@ def require_passed(fit: xr.DataTree, accept_failed: Sequence[str] = ()) -> list[
             f"Refit, or accept it by name: accept_failed={refused!r}"
         )
     return failed
+
+
+def require_recent(fit: xr.DataTree, end: pd.Timestamp | None, max_fit_age_days: float | None) -> None:
+    """Raise where the fit's data end too long before the summary's; nothing where no limit is set.
+
+    Parameters
+    ----------
+    fit : DataTree
+    end : Timestamp, optional
+        The summary's end of observation.
+    max_fit_age_days : float, optional
+        In days; 0 where summary and fit must end on the same day, or the fit later.
+
+    Raises
+    ------
+    CheckFailed
+        Where the fit is older, or its age is not known.
+    """
+    if max_fit_age_days is None:
+        return
+    until = fit.attrs.get(OBSERVATION_END) or None
+    if until is None or end is None:
+        who = "the fit does" if until is None else "the summary does"
+        raise CheckFailed(
+            f"{who} not say when observation ended, so that max_fit_age_days={max_fit_age_days:g} cannot be "
+            f"checked: {'fit again' if until is None else 'pass observation_end='}, or leave the limit out"
+        )
+    age = (end - pd.Timestamp(until)).days
+    if not age <= max_fit_age_days:
+        raise CheckFailed(
+            f"the fit's data end on {until}, {age:,} days before the summary's on {end.date()}, and "
+            f"max_fit_age_days={max_fit_age_days:g}, so that nothing was scored: fit again on newer "
+            "purchases, or allow more"
+        )

@@ -125,7 +125,7 @@ class Population:
     @property
     def has_spend(self) -> bool:
         """Whether there is a spend model."""
-        return bool(self.spend.shape[1] > 0)
+        return bool(self.spend.shape[2] > 0)  # with covariates, nobody has no rows
 
     def thinned(self, draws: int | None) -> "Population":
         """Return about `draws` draws, evenly spread over each chain; all where None or more than there are.

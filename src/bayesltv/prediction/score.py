@@ -14,7 +14,7 @@ from bayesltv.data.validate import resolve_observation_end
 from bayesltv.errors import BayesltvWarning
 from bayesltv.names import CURRENCY, OBSERVATION_END
 from bayesltv.prediction.draws import match_summary
-from bayesltv.prediction.gate import require_passed
+from bayesltv.prediction.gate import require_passed, require_recent
 from bayesltv.prediction.new_groups import UnknownGroups
 from bayesltv.prediction.scoring import DRAWS, Scoring, days_between, make_scoring, score_rows
 from bayesltv.prediction.thresholds import find_thresholds
@@ -42,6 +42,7 @@ def score(
     draws: int | None = DRAWS,
     unknown_groups: UnknownGroups = "error",
     accept_failed: Sequence[str] = (),
+    max_fit_age_days: float | None = None,
     time_unit: str | None = None,
     observation_end: str | None = None,
     thresholds: NDArray[np.float64] | None = None,
@@ -68,6 +69,8 @@ def score(
     unknown_groups : "error" or "population"
     accept_failed : sequence of str
         Failed checks of the fit that are accepted; they stand in ``attrs``.
+    max_fit_age_days : float, optional
+        Refuse a fit whose data end more days than this before the summary's.
     time_unit, observation_end : str, optional
         For a summary that has lost its attributes.
     thresholds : ndarray of float64, shape (tier - 1, draw), optional
@@ -88,7 +91,7 @@ def score(
     Raises
     ------
     CheckFailed
-        Where a gating check of the fit failed.
+        Where a gating check of the fit failed, or the fit is too old.
     DataError
         Where the summary does not fit the fit.
     """
@@ -97,12 +100,15 @@ def score(
     scoring = make_scoring(
         fit, decision, seed=seed, draws=draws, unknown_groups=unknown_groups, thresholds=given
     )
-    checked = match_summary(scoring.posterior, summary, time_unit=time_unit, allow_empty=True)
+    checked = match_summary(
+        scoring.posterior, summary, time_unit=time_unit, observation_end=observation_end, allow_empty=True
+    )
+    end = resolve_observation_end(checked)
+    require_recent(fit, end, max_fit_age_days)
     warn_of_missing_money(scoring)
     if scoring.is_relative and given is None:
         found = find_thresholds(scoring, lambda: [checked], customers=len(checked), threads=threads)
         scoring = replace(scoring, thresholds=found)
-    end = resolve_observation_end(checked, observation_end)
     scored = score_rows(
         scoring, checked, observation_end=end, threads=threads, block=block, progress=progress
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+from bayesltv.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,11 +44,20 @@ def new_figure(size: tuple[float, float]) -> Figure:
 
 
 def save_figure(figure: Axes | Figure, path: str | Path, *, kind: str | None = None) -> Path:
-    """Write a figure, or the figure that axes belong to; the suffix of `path` says the format, or `kind`."""
+    """Write a figure, or the figure that axes belong to; the suffix of `path` says the format, or `kind`.
+
+    Raises
+    ------
+    StoreError
+        Where the file cannot be written; an earlier one is left as it was.
+    """
     where = Path(path)
     whole = figure.get_figure(root=True) if hasattr(figure, "get_figure") else figure
     assert whole is not None
-    whole.savefig(where, dpi=DPI, format=kind)  # type: ignore[union-attr]
+    content = io.BytesIO()
+    whole.savefig(content, dpi=DPI, format=kind or where.suffix[1:] or "png")  # type: ignore[union-attr]
+    with replacing(where) as (part,):
+        part.write_bytes(content.getvalue())
     return where
 
 

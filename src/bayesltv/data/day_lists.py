@@ -1,0 +1,90 @@
+"""Days as whole numbers since 1970-01-01: dates of a column, and lists of days, one per customer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DayLists:
+    """Lists of days, one after the other.
+
+    Attributes
+    ----------
+    days : ndarray of int64, shape (day,)
+    counts : ndarray of int64, shape (row,)
+        Days of each row.
+    """
+
+    days: Integers
+    counts: Integers
+
+    @property
+    def row(self) -> Integers:
+        """The row of each day."""
+        return np.repeat(np.arange(self.counts.size), self.counts)
+
+
+def day_lists(values: Sequence[object] | pd.Series[Any]) -> DayLists:
+    """Return the lists of a column; a missing one is empty.
+
+    Raises
+    ------
+    ValueError
+        Where a value is no list of whole numbers; `unreadable_lists` says which.
+    """
+    lists = [_listed(value) for value in values]
+    counts = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+    joined = np.concatenate([np.zeros(0, np.int64), *lists])
+    if joined.dtype.kind not in "iuf" or not (np.isfinite(joined) & (joined == np.floor(joined))).all():
+        raise ValueError("not all days are whole numbers")
+    return DayLists(joined.astype(np.int64), counts)
+
+
+def unreadable_lists(values: pd.Series[Any]) -> pd.Series[bool]:
+    """Return which rows hold something else than a list of whole numbers."""
+    return values.map(_is_unreadable).astype(bool)
+
+
+def day_lists_of_arrow(column: pa.ChunkedArray) -> DayLists:
+    """Return the lists of a column of Arrow that has none missing."""
+    import pyarrow.compute as pc
+
+    days = pc.list_flatten(column).to_numpy().astype(np.int64)
+    return DayLists(days, pc.list_value_length(column).to_numpy().astype(np.int64))
+
+
+def day_numbers(dates: pd.Series[Any]) -> NDArray[np.float64]:
+    """Return the days of a column of dates; NaN where one is missing or is no date."""
+    stamps = pd.to_datetime(dates, errors="coerce")
+    days = stamps.to_numpy(dtype="datetime64[D]")
+    return np.where(np.isnat(days), np.nan, days.astype(np.int64).astype(np.float64))
+
+
+def _listed(value: object) -> Any:  # noqa: ANN401
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return np.zeros(0, dtype=np.int64)
+    if isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, (list, tuple)):
+        return np.asarray(value) if value else np.zeros(0, dtype=np.int64)
+    raise ValueError(f"{type(value).__name__} is no list of days")
+
+
+def _is_unreadable(value: object) -> bool:
+    try:
+        day_lists([value])
+    except (ValueError, TypeError, OverflowError):
+        return True
+    return False

@@ -1,0 +1,51 @@
+"""A scoring that travels as bytes arrives whole, whatever the fit holds."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import bayesltv as ltv
+from bayesltv.engines.parcel import packed, unpacked
+from bayesltv.errors import EngineError
+from bayesltv.prediction.population import Posterior
+from bayesltv.prediction.scoring import Scoring, make_scoring
+from bayesltv.spec.events import Events, Occurrence, day_number
+from helpers import clock_fit, covariate_fit, point_fit
+
+POINT = {"r": 0.5, "alpha": 5.0, "a": 0.8, "b": 2.5, "p": 3.6, "q": 4.5, "v": 34.0}
+
+
+def with_a_clock():
+    span = day_number("", "1997-01-01"), day_number("", "1999-12-31")
+    sale = Occurrence("sale", day_number("", "1997-11-01"), day_number("", "1997-11-14"))
+    prior = ltv.PriorSpec.elicited(mass=0.9, between=(1.0, 4.0))
+    clock = ltv.ClockSpec(events=Events((sale,), span, {"sale": prior}))
+    path = 0.5 * np.random.default_rng(1).standard_normal((30, 10))
+    variables = {"clock_sd": 0.5, "clock_rho": 0.6, "clock_factor_sale": 3.0}
+    return clock_fit(POINT, path, clock=clock, start="1997-01-01", end="1997-09-30", variables=variables)
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [point_fit(POINT, draws=20), with_a_clock(), covariate_fit(POINT, draws=20)],
+    ids=["plain", "clock", "covariates"],
+)
+def test_every_field_of_a_scoring_arrives(fit, decision):
+    sent = make_scoring(fit, decision, seed=7, draws=10, unknown_groups="population")
+    arrived = unpacked(packed(sent))
+    for field in fields(Posterior):
+        one, other = getattr(sent.posterior, field.name), getattr(arrived.posterior, field.name)
+        assert one.identical(other) if isinstance(one, xr.Dataset) else one == other, field.name
+    for field in fields(Scoring):
+        one, other = getattr(sent, field.name), getattr(arrived, field.name)
+        if field.name not in ("posterior", "population"):
+            assert one == other, field.name
+    assert np.array_equal(sent.population.draws, arrived.population.draws)
+    assert np.array_equal(sent.population.purchase, arrived.population.purchase)
+
+
+def test_bytes_that_are_no_parcel_are_an_engine_error():
+    with pytest.raises(EngineError, match="cannot be read"):
+        unpacked(b"something else")
