@@ -17,7 +17,7 @@ from bayesltv.checks.thorough import (
     prior_sensitivity,
     replicated_customers,
 )
-from bayesltv.checks.timing import first_purchase_effect, regular_timing
+from bayesltv.checks.timing import first_purchase_effect, pairs_of_waits, regular_timing
 from bayesltv.report import figures as draw
 from bayesltv.report.criticism import check_figures
 from helpers import point_fit
@@ -89,6 +89,54 @@ def test_a_first_wait_unlike_the_others_is_seen(truth):
     found = first_purchase_effect(truth, summary_of(log_of_waits(waits)))
     assert found.status == "warn"
     assert "sooner" in found.advice
+
+
+def pairs_one_by_one(summary):
+    """The pairs of waits, customer by customer."""
+    found = []
+    for start, days in zip(summary["first_purchase"], summary["repeat_days"], strict=True):
+        purchases = [(start - pd.Timestamp(0)).days, *days]
+        for at in range(0, len(purchases) - 2, 2):
+            begin, middle, end = purchases[at : at + 3]
+            if end - begin > 2:
+                found.append(((middle - begin) / (end - begin), end - begin, at == 0))
+    return found
+
+
+@pytest.mark.parametrize("kind", [np.array, list])
+def test_pairs_of_waits_are_those_found_customer_by_customer(made_by_the_model, kind):
+    summary = made_by_the_model.sample(frac=1.0, random_state=1)
+    summary["repeat_days"] = [kind(days) for days in summary["repeat_days"]]
+    found = pairs_of_waits(summary)
+    expected = pairs_one_by_one(summary)
+    assert len(expected) > 1000
+    assert list(zip(found.share, found.total, found.is_first, strict=True)) == expected
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), pd.NA])
+def test_customers_without_repeat_days_are_left_out_of_timing(truth, made_by_the_model, nothing):
+    patchy = made_by_the_model.copy()
+    patchy["repeat_days"] = [
+        nothing if at % 3 == 0 else days for at, days in enumerate(patchy["repeat_days"])
+    ]
+    rest = made_by_the_model[np.arange(len(patchy)) % 3 != 0]
+    assert regular_timing(truth, patchy).value == regular_timing(truth, rest).value
+    assert first_purchase_effect(truth, patchy).value == first_purchase_effect(truth, rest).value
+
+
+def test_repeat_days_that_a_csv_turned_into_text_are_not_judged(truth, made_by_the_model):
+    text = made_by_the_model.assign(repeat_days=made_by_the_model["repeat_days"].astype(str))
+    assert regular_timing(truth, text).status == "not applicable"
+    assert ltv.check(truth, text)["first_purchase_effect"].status == "not applicable"
+
+
+def test_the_first_wait_is_held_against_its_distance_from_a_half(truth):
+    waits = gamma_waits(1.0, seed=7, customers=4000)
+    waits[:, 0] *= 0.5
+    found = first_purchase_effect(truth, summary_of(log_of_waits(waits)))
+    # E[X/(X + Y)] of exponential waits with means m/2 and m is 2 ln 2 − 1
+    assert found.value == pytest.approx(0.5 - (2 * np.log(2) - 1), abs=0.015)
+    assert found.value > found.threshold
 
 
 def test_a_first_amount_unlike_the_others_is_seen(truth, made_by_the_model):

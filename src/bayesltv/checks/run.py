@@ -9,13 +9,13 @@ import xarray as xr
 from bayesltv.checks.assumptions import ASSUMPTION_CHECKS
 from bayesltv.checks.result import Check, CheckReport, CheckResult, FunctionCheck, report_of
 from bayesltv.checks.sampler import SAMPLER_CHECKS
-from bayesltv.checks.timing import TIMING_CHECKS
+from bayesltv.checks.timing import timing_checks
 from bayesltv.prediction.gate import CHECKS
 
 CHECKS_OF_A_FIT: tuple[Check, ...] = tuple(
-    FunctionCheck(each) for each in (*SAMPLER_CHECKS, *ASSUMPTION_CHECKS, *TIMING_CHECKS)
+    FunctionCheck(each) for each in (*SAMPLER_CHECKS, *ASSUMPTION_CHECKS)
 )
-"""Made of every fit; quick, whatever the number of customers."""
+"""Made of every fit, and the checks of timing; quick, whatever the number of customers."""
 
 
 def check(
@@ -43,7 +43,7 @@ def check(
     CheckReport
         ``report.passed``, ``report.table``; prints as a table in a terminal with rich.
     """
-    checks = [*CHECKS_OF_A_FIT]
+    checks = [*CHECKS_OF_A_FIT, *timing_checks(summary)]
     if thorough:
         from bayesltv.checks.thorough import THOROUGH_CHECKS
 

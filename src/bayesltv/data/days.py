@@ -84,10 +84,8 @@ def repeats_of(summary: pd.DataFrame, days: Days) -> Repeats:
             f"a clock needs the day of every repeat purchase, and the summary has no column {REPEAT_DAYS!r}: "
             "make it with summarize(log), or use a spec without [clock]"
         )
-    lists = [_listed(value) for value in summary[REPEAT_DAYS]]
-    counts = np.array([each.size for each in lists], dtype=np.int64)
-    customer = np.repeat(np.arange(len(lists)), counts)
-    day = np.concatenate([*lists, np.zeros(0, dtype=np.int64)])
+    day, counts = listed_days(summary[REPEAT_DAYS])
+    customer = np.repeat(np.arange(counts.size), counts)
     wrong = counts != summary[FREQUENCY].to_numpy()
     _refuse(summary, wrong, "repeat_days are not as many as frequency")
     wrong[customer[(day <= days.first[customer]) | (day > days.end[customer])]] = True
@@ -96,6 +94,29 @@ def repeats_of(summary: pd.DataFrame, days: Days) -> Repeats:
     np.maximum.at(latest, customer, day)
     _refuse(summary, latest != days.last, "the last of repeat_days is not first_purchase + recency")
     return Repeats(day, customer)
+
+
+def listed_days(column: pd.Series) -> tuple[Integers, Integers]:
+    """Return all days of a column of lists or arrays, one after the other, and how many each row has.
+
+    A missing value has none.
+
+    Raises
+    ------
+    DataError
+        Where a value is no list of whole numbers: a CSV file turns lists into text.
+    """
+    import pyarrow as pa
+
+    try:
+        lists = pa.array(column.to_numpy(dtype=object), type=pa.large_list(pa.int64()), from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(
+            f"{column.name} holds something else than lists of day numbers ({error}): make the summary with "
+            "summarize(log), and keep it in Parquet"
+        ) from None
+    counts = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    return lists.flatten().to_numpy(), counts.astype(np.int64)
 
 
 def count_days(repeats: Repeats, codes: Codes) -> tuple[Integers, Integers, Integers]:
@@ -110,11 +131,6 @@ def _whole_days(summary: pd.DataFrame, name: str, unit: float) -> Integers:
     broken = np.abs(days - np.rint(days)) > _ROUNDING * (1 + np.abs(days))
     _refuse(summary, broken, f"{name} is not a whole number of days")
     return np.rint(days).astype(np.int64)
-
-
-def _listed(value: object) -> Integers:
-    missing = value is None or (isinstance(value, float) and np.isnan(value))
-    return np.zeros(0, dtype=np.int64) if missing else np.asarray(value, dtype=np.int64)
 
 
 def _refuse(summary: pd.DataFrame, broken: NDArray[np.bool_], what: str) -> None:
