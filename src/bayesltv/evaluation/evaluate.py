@@ -24,7 +24,9 @@ from bayesltv.prediction.customers import make_customers
 from bayesltv.prediction.draws import match_summary
 from bayesltv.prediction.new_groups import UnknownGroups, place
 from bayesltv.prediction.population import Population, population_of, read_posterior
+from bayesltv.prediction.scoring import Scoring
 from bayesltv.prediction.terms import Terms, make_terms, terms_of
+from bayesltv.prediction.thresholds import find_thresholds, thresholds_among
 from bayesltv.prediction.tiers import tier_probabilities
 from bayesltv.prediction.tracking import DRAWS as TRACKED_DRAWS
 from bayesltv.prediction.tracking import actual_counts, track
@@ -73,7 +75,8 @@ def evaluate(
     seed : int
     decision : DecisionSpec, optional
         Its tiers are judged as well: discount and margin are the decision's, the horizon is this one, and
-        service cost is left out, since it depends on a dropout that nobody sees.
+        service cost is left out, since it depends on a dropout that nobody sees. Tiers that are relative to
+        other customers begin where they do in each draw, and among the actual values.
     draws : int, optional
         Posterior draws, spread evenly over chains; default all.
     tracking : bool
@@ -130,6 +133,7 @@ def evaluate(
             "datetime_format": datetime_format,
         },
     )
+    fitted = population
     population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
     people = make_customers(
         checked, codes, population.family, with_spend=population.has_spend,
@@ -138,6 +142,13 @@ def evaluate(
     outcomes = Outcomes(pd.Index(checked[CUSTOMER_ID]), held.purchases, held.spend)
     tiers = None if decision is None else decision.tiers
     judge = make_judge(population, terms, outcomes, tiers, seed=seed)
+    if decision is not None and tiers is not None and not tiers.is_absolute and judge.judges_spend:
+        plain = replace(decision, value=replace(decision.value, service_cost=0.0))
+        scoring = Scoring(posterior, fitted, plain, seed, unknown_groups)
+        found = find_thresholds(
+            scoring, lambda: [checked], customers=len(checked), threads=threads, block=block
+        )  # fmt: skip
+        judge = replace(judge, thresholds=found)
     columns, totals = judge_all(judge, people, threads=threads, block=block)
     judged = _customers(checked, population, codes, columns, seed)
     names = _add_actual_tiers(judged, judge, held, posterior.time_unit)
@@ -206,7 +217,10 @@ def _add_actual_tiers(judged: pd.DataFrame, judge: Judge, held: Holdout, time_un
     if judge.tiers is None or not judge.judges_spend:
         return ()
     value = judge.terms.margin * held.discounted_spend(judge.terms.discount, time_unit)
-    reached = tier_probabilities(value[:, None], judge.tiers).argmax(axis=1)
+    limits = None
+    if not judge.tiers.is_absolute:
+        limits = thresholds_among(value[:, None], judge.tiers, step=judge.step)
+    reached = tier_probabilities(value[:, None], judge.tiers, limits).argmax(axis=1)
     judged["tier_actual"] = np.asarray(judge.tiers.names, dtype=np.object_)[reached]
     return tuple(judge.tiers.names)
 
