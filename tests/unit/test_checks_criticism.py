@@ -243,6 +243,28 @@ def test_leave_one_out_per_customer_adds_up_to_that_of_cells(laplace_fit, few):
 # -------------------------------------------------------------------------------------------- protocol
 
 
+def test_a_summary_without_attributes_is_checked_in_the_unit_and_to_the_end_of_the_fit(
+    laplace_fit, cdnow, monkeypatch
+):
+    monkeypatch.setattr("bayesltv.checks.thorough.THOROUGH_CHECKS", (common_shocks,))
+    bare = cdnow.copy()
+    bare.attrs = {}
+    told = ltv.check(laplace_fit, cdnow, thorough=True)
+    assert told["common_shocks"].status == "warn"
+    assert ltv.check(laplace_fit, bare, thorough=True).table.equals(told.table)
+    assert bare.attrs == {}
+    endless = laplace_fit.copy()
+    endless.attrs = {**laplace_fit.attrs, "observation_end": ""}
+    assert ltv.check(endless, bare, thorough=True)["common_shocks"].status == "not applicable"
+    given = {"time_unit": "week", "observation_end": "1997-09-30"}
+    assert ltv.check(endless, bare, thorough=True, **given).table.equals(told.table)
+    for wrong in ({"time_unit": "day"}, {"observation_end": "1997-09-29"}):
+        with pytest.raises(ltv.DataError):
+            ltv.check(laplace_fit, cdnow, **wrong)
+    with pytest.raises(ltv.DataError, match="in days but the fit in weeks"):
+        ltv.check(laplace_fit, bare, time_unit="day")
+
+
 def test_a_check_of_ones_own_is_run_with_the_others(truth, made_by_the_model):
     def nobody_is_called_bob(fit, summary):
         bobs = int((summary["customer_id"] == "bob").sum())

@@ -45,7 +45,9 @@ def common_shocks(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult
         return CheckResult(name, "not applicable", None, None, "needs a summary with repeat_days")
     end = resolve_observation_end(summary)
     if end is None:
-        return CheckResult(name, "not applicable", None, None, "the summary has no observation_end")
+        return CheckResult(
+            name, "not applicable", None, None, "the end of observation is not known: pass observation_end="
+        )
     some = summary.iloc[:: max(1, len(summary) // MOST_CUSTOMERS)].reset_index(drop=True)
     some.attrs = dict(summary.attrs)
     unit = read_posterior(fit).time_unit
