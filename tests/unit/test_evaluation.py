@@ -104,6 +104,11 @@ def test_blocks_threads_and_order_change_no_number(fit, found, cdnow, cdnow_log)
 def test_tracking_adds_up_to_what_happened(found):
     counted = found.tracking_actual["purchases"].values[found.tracking["is_forecast"].values]
     assert counted.sum() == 1882
+    spent = found.tracking_actual["spend"].values
+    assert spent[found.tracking["is_forecast"].values].sum() == pytest.approx(found.total("spend")["actual"])
+    assert np.isfinite(spent).all()
+    drawn = found.tracking["spend"].values[:, found.tracking["is_forecast"].values].sum(axis=1)
+    assert drawn.mean() == pytest.approx(found.total("spend")["mean"])
 
 
 def test_groups_are_judged_apart_and_add_up(cdnow, cdnow_log, grouped_fit):

@@ -12,6 +12,7 @@ import xarray as xr
 from bayesltv.data.groups import Codes
 from bayesltv.data.refunds import Refunds
 from bayesltv.data.request import Date
+from bayesltv.data.split import purchase_days
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.errors import DataError, SpecError
 from bayesltv.evaluation import tables
@@ -80,7 +81,7 @@ def evaluate(
     draws : int, optional
         Posterior draws, spread evenly over chains; default all.
     tracking : bool
-        Count purchases by week too, where the summary has ``repeat_days``.
+        Count purchases and spend by week too, where the summary has ``repeat_days``.
     customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format
         As for ``summarize``; ``monetary_value_col=None`` judges purchases alone.
     log_end : date, optional
@@ -116,6 +117,14 @@ def evaluate(
     if population.draws.size < 2:
         raise DataError(f"scores need at least 2 draws, not {population.draws.size}: pass a larger draws=")
     terms = _terms(posterior.time_unit, horizon, decision)
+    columns_of_log: dict[str, Any] = {
+        "customer_id_col": customer_id_col,
+        "datetime_col": datetime_col,
+        "monetary_value_col": monetary_value_col if population.has_spend else None,
+        "refunds": refunds,
+        "timezone": timezone,
+        "datetime_format": datetime_format,
+    }
     held = observe(
         log,
         checked,
@@ -124,14 +133,7 @@ def evaluate(
         horizon_text=worded(horizon, posterior.time_unit),
         time_unit=posterior.time_unit,
         log_end=log_end,
-        columns={
-            "customer_id_col": customer_id_col,
-            "datetime_col": datetime_col,
-            "monetary_value_col": monetary_value_col if population.has_spend else None,
-            "refunds": refunds,
-            "timezone": timezone,
-            "datetime_format": datetime_format,
-        },
+        columns=columns_of_log,
     )
     fitted = population
     population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
@@ -161,7 +163,11 @@ def evaluate(
             fit, checked, seed=seed, horizon=terms.horizon, draws=thin, unknown_groups=unknown_groups,
             time_unit=posterior.time_unit, observation_end=end.date().isoformat(), threads=threads,
         )  # fmt: skip
-        counted = actual_counts(tracked, held.as_later(checked))
+        amounts = None
+        if judge.judges_spend:
+            start = pd.to_datetime(checked[FIRST_PURCHASE]).min() - pd.Timedelta(days=1)
+            amounts = held.with_past(purchase_days(log, after=start, until=end, **columns_of_log))
+        counted = actual_counts(tracked, held.as_later(checked), amounts=amounts)
     return Evaluation(
         scores=tables.scores_table(judged, quantities),
         coverage=tables.coverage_table(judged, quantities),
