@@ -215,7 +215,7 @@ def check_file(
     found = check(tree, customers, thorough=thorough)
     if report is None:
         return found, []
-    return found, write_folder(report, figures=check_figures(found), tables=check_tables(found))
+    return found, write_folder(report, figures=check_figures(found, tree), tables=check_tables(found))
 
 
 def evaluate_file(

@@ -8,6 +8,7 @@ import xarray as xr
 from rich.console import Console
 
 import bayesltv as ltv
+from bayesltv.checks.assumptions import spend_independence
 from bayesltv.checks.loo import loo_per_customer
 from bayesltv.checks.psense import CONFLICT
 from bayesltv.checks.result import CheckResult, FunctionCheck
@@ -20,6 +21,7 @@ from bayesltv.checks.thorough import (
 from bayesltv.checks.timing import first_purchase_effect, pairs_of_waits, regular_timing
 from bayesltv.report import figures as draw
 from bayesltv.report.criticism import check_figures
+from bayesltv.report.style import new_axes
 from helpers import point_fit
 
 PURCHASE = {"r": 0.6, "alpha": 3.0, "a": 0.8, "b": 2.5}
@@ -287,8 +289,55 @@ def test_thorough_checks_print_serialise_and_draw(laplace_fit, cdnow, monkeypatc
     console.print(report)
     assert "try [clock]" in console.export_text()
     figures = check_figures(report)
-    assert {"regular_timing", "common_shocks", "prior_sensitivity", "replicas_frequency"} <= set(figures)
+    expected = {"regular_timing", "common_shocks", "prior_sensitivity", "replicas_frequency"}
+    expected |= {"spend_independence", "first_purchase_effect", "prior_conflict"}
+    assert expected <= set(figures)
     for plot in figures.values():
         assert plot().get_title(loc="left")
     with pytest.raises(ltv.DataError, match="no picture"):
         draw.plot_check(report["rhat"])
+
+
+def test_a_check_of_ones_own_brings_its_own_figure(truth, made_by_the_model):
+    def bobs(fit, summary):
+        def plot(result, ax):
+            ax = new_axes(ax)
+            ax.set_title(f"{result.value:g} bobs", loc="left")
+            return ax
+
+        return CheckResult("bobs", "pass", 0.0, 1.0, "no bobs", plot=plot)
+
+    report = ltv.check(truth, made_by_the_model, more=[FunctionCheck(bobs)])
+    assert check_figures(report)["bobs"]().get_title(loc="left") == "0 bobs"
+    assert "plot" not in report.to_json()
+    assert "plot" not in report.table
+
+
+def test_influence_is_drawn_with_the_customers_counted_as_often_as_they_occur(laplace_fit, few):
+    found = influential_customers(laplace_fit, few)
+    ax = draw.plot_check(found)
+    shapes = found.facts["shapes"]
+    sizes = {"purchase": len(few), "spend": int((few["spend_count"] > 0).sum())}
+    assert shapes.groupby("part")["customers"].sum().to_dict() == sizes
+    assert len(ax.patches) == 2
+
+
+def test_spend_by_frequency_holds_the_quartiles_of_each_class(laplace_fit, cdnow):
+    table = spend_independence(laplace_fit, cdnow).table.set_index("frequency")
+    twice = cdnow[(cdnow["frequency"] == 2) & (cdnow["monetary_value"] > 0)]["monetary_value"]
+    assert table.loc["2", "customers"] == len(twice)
+    assert table.loc["2", ["p25", "p50", "p75"]].tolist() == twice.quantile([0.25, 0.5, 0.75]).tolist()
+    # against the bootstrap: the interval of a median is about four of its standard errors wide
+    rng = np.random.default_rng(1)
+    medians = [np.median(rng.choice(twice, len(twice))) for _ in range(2000)]
+    width = np.log(table.loc["2", "p50_high"] / table.loc["2", "p50_low"])
+    assert width == pytest.approx(4 * np.std(np.log(medians)), rel=0.35)
+
+
+def test_chains_are_drawn_by_the_checks_that_look_at_them(pooled_fit, laplace_fit):
+    figures = check_figures(ltv.check(pooled_fit), pooled_fit)
+    assert {"rhat", "ess_bulk", "ess_tail", "divergences", "ebfmi"} <= set(figures)
+    assert len(draw.plot_sampler(pooled_fit, "rhat").axes) >= 7
+    assert len(draw.plot_sampler(pooled_fit, "ebfmi").axes) >= 1
+    with pytest.raises(ltv.DataError, match="not sampled by NUTS"):
+        draw.plot_sampler(laplace_fit, "rhat")

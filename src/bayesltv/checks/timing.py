@@ -135,11 +135,14 @@ def first_purchase_effect(
         )
     if money:
         advice.append("Value of new customers at repeat spend is not their first basket: keep the two apart")
-    rows = {
-        "first wait / first two waits": (mean, error),
-        "first amount / repeat amounts": (factor, factor_error),
-    }
-    table = pd.DataFrame([{"figure": k, "value": v, "standard_error": e} for k, (v, e) in rows.items()])
+    limit = 0.5 - FIRST_WAIT, 0.5 + FIRST_WAIT
+    rows = [("first wait / first two waits", mean, error, 0.5, *limit)]
+    if factor:
+        amounts = (factor, factor * factor_error, 1.0, 1 / FIRST_AMOUNT, FIRST_AMOUNT)
+        rows.append(("first amount / repeat amounts", *amounts))
+    table = pd.DataFrame(
+        rows, columns=["figure", "value", "standard_error", "alike", "alike_from", "alike_to"]
+    )
     return CheckResult(
         name, "warn" if advice else "pass", abs(mean - 0.5), FIRST_WAIT, found, ". ".join(advice), table=table
     )
