@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import require_writable
-from bayesltv.names import FINGERPRINT, GROUPS, OBSERVATION_END, SET_ASIDE, TIME_UNIT
+from bayesltv.names import FINGERPRINT, GROUPS, OBSERVATION_END, REPEAT_DAYS, SET_ASIDE, TIME_UNIT
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
     from bayesltv.checks.result import CheckReport
     from bayesltv.decisions.plan import Plan
     from bayesltv.engines.local import ScoreFolder
@@ -202,6 +205,8 @@ def check_file(
     *,
     thorough: bool = False,
     report: str | Path | None = None,
+    time_unit: str | None = None,
+    observation_end: str | None = None,
 ) -> "tuple[CheckReport, list[Path]]":
     """Return what the checks say about a fit on disk, and the files that were written.
 
@@ -214,6 +219,8 @@ def check_file(
         Also make the checks that take a moment.
     report : path, optional
         Folder for pictures and tables.
+    time_unit, observation_end : str, optional
+        For a summary that does not say; default: the fit's own.
 
     Raises
     ------
@@ -221,8 +228,6 @@ def check_file(
         Where a file cannot be used.
     """
     from bayesltv.checks.run import check
-    from bayesltv.data.store import read_summary
-    from bayesltv.data.validate import validate_summary
     from bayesltv.fitting.store import load
     from bayesltv.report.criticism import check_figures, check_tables
     from bayesltv.report.folder import write_folder
@@ -230,15 +235,13 @@ def check_file(
     tree = load(fit)
     customers = None
     if summary is not None:
-        frame = read_summary(summary)
-        unit = None if TIME_UNIT in frame.attrs else str(tree.attrs[TIME_UNIT])
-        customers = validate_summary(frame, time_unit=unit)
+        customers = _customers_of(tree, summary, time_unit=time_unit, observation_end=observation_end)
     if thorough and customers is None:
         raise DataError("thorough checks make customers anew beside the real ones: pass summary=")
     found = check(tree, customers, thorough=thorough)
     if report is None:
         return found, []
-    return found, write_folder(report, figures=check_figures(found), tables=check_tables(found))
+    return found, write_folder(report, figures=check_figures(found, tree), tables=check_tables(found))
 
 
 def evaluate_file(
@@ -252,7 +255,9 @@ def evaluate_file(
     draws: int | None = None,
     observation_end: str | None = None,
     log_end: str | None = None,
+    time_unit: str | None = None,
     columns: Mapping[str, Any],
+    carried: Mapping[str, Any] | None = None,
     unknown_groups: "UnknownGroups" = "error",
     threads: int | None = None,
     report: str | Path | None = None,
@@ -269,9 +274,14 @@ def evaluate_file(
     decision : path, optional
         A decision file, or the name of a shipped one, whose tiers are judged too.
     observation_end : str, optional
-        Where forecasts start; default the fit's own end of observation.
+        Where forecasts start; default the summary's own end of observation, or the fit's.
+    time_unit : str, optional
+        Of a summary that does not say; default the fit's.
     columns : mapping
         How the log is read: keywords of ``evaluate``.
+    carried : mapping, optional
+        Further keywords of ``summarize``, where the customers are the log's: ``order_id_col``,
+        ``group_conflict``. Groups and covariates are those of the fit.
     report : path, optional
         Folder for pictures and tables.
 
@@ -285,9 +295,7 @@ def evaluate_file(
     DataError, SpecError, StoreError
         Then nothing is written.
     """
-    from bayesltv.data.store import read_summary
     from bayesltv.data.summary import summarize
-    from bayesltv.data.validate import validate_summary
     from bayesltv.evaluation.evaluate import evaluate
     from bayesltv.fitting.store import load
     from bayesltv.prediction.population import read_posterior
@@ -300,11 +308,19 @@ def evaluate_file(
     unit, end = posterior.time_unit, observation_end or tree.attrs[OBSERVATION_END] or None
     declared = None if decision is None else load_decision(decision)
     if summary is not None:
-        customers = validate_summary(read_summary(summary), time_unit=None, observation_end=observation_end)
+        customers = _customers_of(tree, summary, time_unit=time_unit, observation_end=observation_end)
     elif end is None:
         raise DataError("the fit does not say when observation ended: pass observation_end=")
     else:
-        customers = summarize(log, observation_end=end, time_unit=unit, groups=posterior.columns, **columns)
+        customers = summarize(
+            log,
+            observation_end=end,
+            time_unit=unit,
+            groups=posterior.columns,
+            covariates=tuple(posterior.spec.covariates),
+            **columns,
+            **(carried or {}),
+        )
     found = evaluate(
         tree,
         customers,
@@ -322,6 +338,23 @@ def evaluate_file(
         return found, []
     tables = evaluation_tables(found)
     return found, write_folder(report, figures=evaluation_figures(found), tables=tables)
+
+
+def _customers_of(
+    tree: "xr.DataTree", summary: str | Path, *, time_unit: str | None, observation_end: str | None
+) -> "pd.DataFrame":
+    """Return the summary of a file, in the fit's unit and up to the fit's end where it does not say."""
+    from bayesltv.data.store import read_summary
+    from bayesltv.data.validate import validate_summary
+
+    frame = read_summary(summary)
+    if Path(summary).suffix != ".parquet":
+        frame = frame.drop(columns=REPEAT_DAYS, errors="ignore")  # a CSV holds their text only
+    if frame.attrs.get(TIME_UNIT) is None:
+        time_unit = time_unit or str(tree.attrs[TIME_UNIT])
+    if frame.attrs.get(OBSERVATION_END) is None:
+        observation_end = observation_end or tree.attrs.get(OBSERVATION_END) or None
+    return validate_summary(frame, time_unit=time_unit, observation_end=observation_end)
 
 
 def compare_files(

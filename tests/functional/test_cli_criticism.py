@@ -2,10 +2,14 @@
 
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import bayesltv as ltv
 from bayesltv.cli.app import app
+from bayesltv.spec.covariates import Covariate
 
 
 def run(*arguments):
@@ -77,3 +81,72 @@ def test_a_report_that_cannot_be_written_is_an_error_of_files(world, tmp_path, p
     (tmp_path / "missing" / "folder.txt").write_text("a file")
     done = run("check", world / "fit.nc", "--report", tmp_path / place)
     assert done.exit_code == 14
+
+
+def test_a_summary_in_csv_is_evaluated_in_the_unit_and_to_the_end_of_the_fit(world, small_summary, tmp_path):
+    small_summary.to_csv(tmp_path / "summary.csv", index=False)
+    log = pd.read_csv(world / "log.csv")
+    later = log.assign(date="1997-11-25").drop_duplicates("customer_id").iloc[:1]
+    pd.concat([log, later]).to_csv(tmp_path / "log.csv", index=False)
+    told = []
+    for summary in (world / "summary.parquet", tmp_path / "summary.csv"):
+        done = run(
+            "evaluate", world / "fit.nc", tmp_path / "log.csv", "--horizon", "8 weeks", "--draws", 50,
+            "--summary", summary, "--json",
+        )  # fmt: skip
+        assert done.exit_code == 0, done.output
+        told.append(json.loads(done.stdout)["totals"])
+    assert told[0] == told[1]
+    checked = run("check", world / "fit.nc", "--summary", tmp_path / "summary.csv")
+    assert checked.exit_code == 0, checked.output
+
+
+def test_compare_reads_logs_as_evaluate_does(world, small_log, tmp_path):
+    bare = small_log.drop(columns="amount").assign(date=small_log["date"].dt.strftime("%d.%m.%Y"))
+    bare.to_csv(tmp_path / "log.csv", index=False)
+    summary = ltv.summarize(
+        small_log, observation_end="1997-08-15", time_unit="week", monetary_value_col=None
+    )
+    summary.to_parquet(tmp_path / "summary.parquet", index=False)
+    specs = []
+    for name, family in (("bg", "bg_nbd"), ("mbg", "mbg_nbd")):
+        (tmp_path / f"{name}.toml").write_text(
+            f'[model]\ntitle = "{name}"\n[purchase]\nfamily = "{family}"\n'
+        )
+        specs += ["--spec", tmp_path / f"{name}.toml"]
+    done = run(
+        "compare", tmp_path / "summary.parquet", *specs, "--method", "laplace", "--log", tmp_path / "log.csv",
+        "--horizon", "7 weeks", "--datetime-format", "%d.%m.%Y", "--no-amounts", "--log-end", "1997-10-03",
+        "--json",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert {row["model"] for row in json.loads(done.stdout)["holdout"]} == {"bg", "mbg"}
+
+
+def test_evaluate_carries_covariates_and_settles_conflicts_of_groups(tmp_path):
+    log = ltv.simulate_log(
+        {"shop": 150, "web": 100}, purchase={"r": 0.6, "alpha": 3.0, "a": 0.8, "b": 2.5}, seed=8,
+        group_col="channel",
+    )  # fmt: skip
+    ids = log["customer_id"].unique()
+    log["age"] = log["customer_id"].map(dict(zip(ids, np.arange(ids.size) % 7, strict=True)))
+    # one customer came to the other channel in between
+    moved = log["customer_id"].value_counts().index[0]
+    log.loc[log.index[log["customer_id"] == moved][0], "channel"] = "web"
+    log.loc[log.index[log["customer_id"] == moved][1], "channel"] = "shop"
+    log["order"] = np.arange(len(log)).astype(str)
+    log.to_csv(tmp_path / "log.csv", index=False)
+    given = {"monetary_value_col": None, "groups": ["channel"], "group_conflict": "first"}
+    summary = ltv.summarize(log, observation_end="1997-07-31", time_unit="week", covariates=["age"], **given)
+    age = Covariate(kind="numeric", on=("purchase_rate",))
+    gates = ltv.GateSpec(1.5, 10, 100)
+    spec = ltv.ModelSpec(groups=("channel",), spend=None, covariates={"age": age}, gates=gates)
+    fit = ltv.fit(summary, spec, seed=1, sampler={"chains": 2, "tune": 200, "draws": 100}, progress=False)
+    ltv.save(fit, tmp_path / "fit.nc")
+    command = ("evaluate", tmp_path / "fit.nc", tmp_path / "log.csv", "--horizon", "4 weeks", "--no-amounts")
+    refused = run(*command)
+    assert refused.exit_code == 10
+    assert "channel" in refused.output
+    done = run(*command, "--group-conflict", "first", "--order-id-col", "order", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["facts"]["customers"] == len(summary)

@@ -8,6 +8,7 @@ import xarray as xr
 from rich.console import Console
 
 import bayesltv as ltv
+from bayesltv.checks.assumptions import spend_independence
 from bayesltv.checks.loo import loo_per_customer
 from bayesltv.checks.psense import CONFLICT
 from bayesltv.checks.result import CheckResult, FunctionCheck
@@ -17,9 +18,10 @@ from bayesltv.checks.thorough import (
     prior_sensitivity,
     replicated_customers,
 )
-from bayesltv.checks.timing import first_purchase_effect, regular_timing
+from bayesltv.checks.timing import first_purchase_effect, pairs_of_waits, regular_timing
 from bayesltv.report import figures as draw
 from bayesltv.report.criticism import check_figures
+from bayesltv.report.style import new_axes
 from helpers import point_fit
 
 PURCHASE = {"r": 0.6, "alpha": 3.0, "a": 0.8, "b": 2.5}
@@ -89,6 +91,54 @@ def test_a_first_wait_unlike_the_others_is_seen(truth):
     found = first_purchase_effect(truth, summary_of(log_of_waits(waits)))
     assert found.status == "warn"
     assert "sooner" in found.advice
+
+
+def pairs_one_by_one(summary):
+    """The pairs of waits, customer by customer."""
+    found = []
+    for start, days in zip(summary["first_purchase"], summary["repeat_days"], strict=True):
+        purchases = [(start - pd.Timestamp(0)).days, *days]
+        for at in range(0, len(purchases) - 2, 2):
+            begin, middle, end = purchases[at : at + 3]
+            if end - begin > 2:
+                found.append(((middle - begin) / (end - begin), end - begin, at == 0))
+    return found
+
+
+@pytest.mark.parametrize("kind", [np.array, list])
+def test_pairs_of_waits_are_those_found_customer_by_customer(made_by_the_model, kind):
+    summary = made_by_the_model.sample(frac=1.0, random_state=1)
+    summary["repeat_days"] = [kind(days) for days in summary["repeat_days"]]
+    found = pairs_of_waits(summary)
+    expected = pairs_one_by_one(summary)
+    assert len(expected) > 1000
+    assert list(zip(found.share, found.total, found.is_first, strict=True)) == expected
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), pd.NA])
+def test_customers_without_repeat_days_are_left_out_of_timing(truth, made_by_the_model, nothing):
+    patchy = made_by_the_model.copy()
+    patchy["repeat_days"] = [
+        nothing if at % 3 == 0 else days for at, days in enumerate(patchy["repeat_days"])
+    ]
+    rest = made_by_the_model[np.arange(len(patchy)) % 3 != 0]
+    assert regular_timing(truth, patchy).value == regular_timing(truth, rest).value
+    assert first_purchase_effect(truth, patchy).value == first_purchase_effect(truth, rest).value
+
+
+def test_repeat_days_that_a_csv_turned_into_text_are_not_judged(truth, made_by_the_model):
+    text = made_by_the_model.assign(repeat_days=made_by_the_model["repeat_days"].astype(str))
+    assert regular_timing(truth, text).status == "not applicable"
+    assert ltv.check(truth, text)["first_purchase_effect"].status == "not applicable"
+
+
+def test_the_first_wait_is_held_against_its_distance_from_a_half(truth):
+    waits = gamma_waits(1.0, seed=7, customers=4000)
+    waits[:, 0] *= 0.5
+    found = first_purchase_effect(truth, summary_of(log_of_waits(waits)))
+    # E[X/(X + Y)] of exponential waits with means m/2 and m is 2 ln 2 − 1
+    assert found.value == pytest.approx(0.5 - (2 * np.log(2) - 1), abs=0.015)
+    assert found.value > found.threshold
 
 
 def test_a_first_amount_unlike_the_others_is_seen(truth, made_by_the_model):
@@ -195,6 +245,28 @@ def test_leave_one_out_per_customer_adds_up_to_that_of_cells(laplace_fit, few):
 # -------------------------------------------------------------------------------------------- protocol
 
 
+def test_a_summary_without_attributes_is_checked_in_the_unit_and_to_the_end_of_the_fit(
+    laplace_fit, cdnow, monkeypatch
+):
+    monkeypatch.setattr("bayesltv.checks.thorough.THOROUGH_CHECKS", (common_shocks,))
+    bare = cdnow.copy()
+    bare.attrs = {}
+    told = ltv.check(laplace_fit, cdnow, thorough=True)
+    assert told["common_shocks"].status == "warn"
+    assert ltv.check(laplace_fit, bare, thorough=True).table.equals(told.table)
+    assert bare.attrs == {}
+    endless = laplace_fit.copy()
+    endless.attrs = {**laplace_fit.attrs, "observation_end": ""}
+    assert ltv.check(endless, bare, thorough=True)["common_shocks"].status == "not applicable"
+    given = {"time_unit": "week", "observation_end": "1997-09-30"}
+    assert ltv.check(endless, bare, thorough=True, **given).table.equals(told.table)
+    for wrong in ({"time_unit": "day"}, {"observation_end": "1997-09-29"}):
+        with pytest.raises(ltv.DataError):
+            ltv.check(laplace_fit, cdnow, **wrong)
+    with pytest.raises(ltv.DataError, match="in days but the fit in weeks"):
+        ltv.check(laplace_fit, bare, time_unit="day")
+
+
 def test_a_check_of_ones_own_is_run_with_the_others(truth, made_by_the_model):
     def nobody_is_called_bob(fit, summary):
         bobs = int((summary["customer_id"] == "bob").sum())
@@ -217,8 +289,55 @@ def test_thorough_checks_print_serialise_and_draw(laplace_fit, cdnow, monkeypatc
     console.print(report)
     assert "try [clock]" in console.export_text()
     figures = check_figures(report)
-    assert {"regular_timing", "common_shocks", "prior_sensitivity", "replicas_frequency"} <= set(figures)
+    expected = {"regular_timing", "common_shocks", "prior_sensitivity", "replicas_frequency"}
+    expected |= {"spend_independence", "first_purchase_effect", "prior_conflict"}
+    assert expected <= set(figures)
     for plot in figures.values():
         assert plot().get_title(loc="left")
     with pytest.raises(ltv.DataError, match="no picture"):
         draw.plot_check(report["rhat"])
+
+
+def test_a_check_of_ones_own_brings_its_own_figure(truth, made_by_the_model):
+    def bobs(fit, summary):
+        def plot(result, ax):
+            ax = new_axes(ax)
+            ax.set_title(f"{result.value:g} bobs", loc="left")
+            return ax
+
+        return CheckResult("bobs", "pass", 0.0, 1.0, "no bobs", plot=plot)
+
+    report = ltv.check(truth, made_by_the_model, more=[FunctionCheck(bobs)])
+    assert check_figures(report)["bobs"]().get_title(loc="left") == "0 bobs"
+    assert "plot" not in report.to_json()
+    assert "plot" not in report.table
+
+
+def test_influence_is_drawn_with_the_customers_counted_as_often_as_they_occur(laplace_fit, few):
+    found = influential_customers(laplace_fit, few)
+    ax = draw.plot_check(found)
+    shapes = found.facts["shapes"]
+    sizes = {"purchase": len(few), "spend": int((few["spend_count"] > 0).sum())}
+    assert shapes.groupby("part")["customers"].sum().to_dict() == sizes
+    assert len(ax.patches) == 2
+
+
+def test_spend_by_frequency_holds_the_quartiles_of_each_class(laplace_fit, cdnow):
+    table = spend_independence(laplace_fit, cdnow).table.set_index("frequency")
+    twice = cdnow[(cdnow["frequency"] == 2) & (cdnow["monetary_value"] > 0)]["monetary_value"]
+    assert table.loc["2", "customers"] == len(twice)
+    assert table.loc["2", ["p25", "p50", "p75"]].tolist() == twice.quantile([0.25, 0.5, 0.75]).tolist()
+    # against the bootstrap: the interval of a median is about four of its standard errors wide
+    rng = np.random.default_rng(1)
+    medians = [np.median(rng.choice(twice, len(twice))) for _ in range(2000)]
+    width = np.log(table.loc["2", "p50_high"] / table.loc["2", "p50_low"])
+    assert width == pytest.approx(4 * np.std(np.log(medians)), rel=0.35)
+
+
+def test_chains_are_drawn_by_the_checks_that_look_at_them(pooled_fit, laplace_fit):
+    figures = check_figures(ltv.check(pooled_fit), pooled_fit)
+    assert {"rhat", "ess_bulk", "ess_tail", "divergences", "ebfmi"} <= set(figures)
+    assert len(draw.plot_sampler(pooled_fit, "rhat").axes) >= 7
+    assert len(draw.plot_sampler(pooled_fit, "ebfmi").axes) >= 1
+    with pytest.raises(ltv.DataError, match="not sampled by NUTS"):
+        draw.plot_sampler(laplace_fit, "rhat")

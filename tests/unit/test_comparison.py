@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import bayesltv as ltv
+from bayesltv.data.validate import validate_summary
 from bayesltv.report import figures as draw
 
 WORLD = {"r": 1.0, "alpha": 4.0, "a": 2.5, "b": 2.5}
@@ -45,9 +46,11 @@ def test_the_family_that_made_the_log_is_preferred(family, name):
 def test_differences_are_those_of_customers_one_by_one(laplace_fit, cdnow):
     few = cdnow.iloc[::20].reset_index(drop=True)
     few.attrs = cdnow.attrs
-    other = laplace_fit.copy(deep=True)
+    mine = laplace_fit.copy()
+    mine.attrs = {**laplace_fit.attrs, "fingerprint": validate_summary(few).attrs["fingerprint"]}
+    other = mine.copy(deep=True)
     other["posterior"] = other["posterior"].to_dataset().assign(r=other["posterior"]["r"] * 1.1)
-    found = ltv.compare(few, {"one": laplace_fit, "other": other})
+    found = ltv.compare(few, {"one": mine, "other": other})
     purchase = found.loo[found.loo["part"] == "purchase"].set_index("model")
     values = {}
     for name, fit in (("one", laplace_fit), ("other", other)):
@@ -94,10 +97,27 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_fitted(laplace_fi
         ltv.compare(cdnow, two, log=cdnow_log)
     with pytest.raises(ltv.DataError, match="1998-09-29"):
         ltv.compare(cdnow, two, log=cdnow_log, horizon="52 weeks")
+
+
+@pytest.mark.parametrize("fingerprint", ["another", "", None])
+def test_a_fit_of_other_customers_or_of_nobody_knows_whom_is_refused(laplace_fit, cdnow, fingerprint):
     stranger = laplace_fit.copy()
-    stranger.attrs = {**laplace_fit.attrs, "fingerprint": "another"}
-    with pytest.raises(ltv.DataError, match="different data"):
+    stranger.attrs = {**laplace_fit.attrs, "fingerprint": fingerprint}
+    if fingerprint is None:
+        del stranger.attrs["fingerprint"]
+    with pytest.raises(ltv.DataError, match=r"1 of 2 fits .* different data .*two \((another|none)\)"):
         ltv.compare(cdnow, {"one": laplace_fit, "two": stranger})
+    with pytest.raises(ltv.DataError, match="1 of 1 fits"):
+        ltv.compare(cdnow, {"one": stranger, "two": ltv.load_spec("pooled")})
+    with pytest.raises(ltv.DataError, match="2 of 2 fits"):
+        ltv.compare(cdnow.iloc[1:], {"one": laplace_fit, "two": laplace_fit})
+
+
+def test_a_log_without_amounts_is_enough_where_no_model_has_spend():
+    log = world("bg_nbd", seed=45, end="1998-03-31").drop(columns="amount", errors="ignore")
+    summary = ltv.summarize(log, observation_end=END, time_unit="week", monetary_value_col=None)
+    found = ltv.compare(summary, specs(), log=log, horizon="8 weeks", method="laplace", progress=False)
+    assert found.holdout["purchases_crps"].notna().all()
 
 
 # ------------------------------------------------------------------------------------------- rolling origins

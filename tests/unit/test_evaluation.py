@@ -10,6 +10,7 @@ import bayesltv as ltv
 from bayesltv.evaluation.rules import LEVELS
 from bayesltv.kernels.purchase_counts import purchase_probabilities, purchase_probability
 from bayesltv.report import figures as draw
+from bayesltv.spec.tiers import Tier, TierSpec
 from helpers import point_fit
 
 ML = {
@@ -103,6 +104,11 @@ def test_blocks_threads_and_order_change_no_number(fit, found, cdnow, cdnow_log)
 def test_tracking_adds_up_to_what_happened(found):
     counted = found.tracking_actual["purchases"].values[found.tracking["is_forecast"].values]
     assert counted.sum() == 1882
+    spent = found.tracking_actual["spend"].values
+    assert spent[found.tracking["is_forecast"].values].sum() == pytest.approx(found.total("spend")["actual"])
+    assert np.isfinite(spent).all()
+    drawn = found.tracking["spend"].values[:, found.tracking["is_forecast"].values].sum(axis=1)
+    assert drawn.mean() == pytest.approx(found.total("spend")["mean"])
 
 
 def test_groups_are_judged_apart_and_add_up(cdnow, cdnow_log, grouped_fit):
@@ -127,6 +133,36 @@ def test_tiers_are_judged_over_their_own_horizon_and_without_service_cost(fit, c
     assert (events["brier"] < events["brier_of_share"] + 0.01).all()
     with pytest.raises(ltv.SpecError, match="their own horizon"):
         ltv.evaluate(fit, cdnow, cdnow_log, decision=decision, **FORECAST)
+
+
+@pytest.mark.parametrize("kind", ["relative", "share"])
+def test_tiers_relative_to_others_are_judged_against_ranks_found_by_sorting(fit, cdnow, cdnow_log, kind):
+    tops = {"fair": 0.2, "high": 0.05} if kind == "relative" else {"fair": 0.8, "high": 0.3}
+    bands = (Tier("low"), *(Tier(name, top=top) for name, top in tops.items()))
+    value = ltv.ValueSpec(horizon="39 weeks", annual_discount_rate=0.0, margin=1.0, service_cost=5.0)
+    mine = ltv.DecisionSpec(value=value, tiers=TierSpec(bands, kind))
+    found = ltv.evaluate(fit, cdnow, cdnow_log, decision=mine, draws=100, tracking=False, **FORECAST)
+    drawn = ltv.predict(fit, cdnow, annual_discount_rate=0.0, margin=1.0, draws=100, **FORECAST)
+    judged = found.customers
+
+    def in_top(values, top):
+        order = np.argsort(-values, kind="stable")
+        weight = np.ones(values.size) if kind == "relative" else values[order]
+        last = order[np.searchsorted(np.cumsum(weight), top * weight.sum() * (1 + 1e-12), side="right")]
+        return values > values[last]
+
+    each = np.moveaxis(drawn["value"].values[0], 0, 1)
+    for name, top in tops.items():
+        above = ["fair", "high"] if name == "fair" else ["high"]
+        actual = in_top(judged["spend_actual"].to_numpy(), top)
+        assert (judged["tier_actual"].isin(above) == actual).all()
+        assert 0 < actual.sum() < 2357
+        chance = np.mean([in_top(column, top) for column in each.T], axis=0)
+        assert judged[[f"p_tier_{one}" for one in above]].sum(axis=1).to_numpy() == pytest.approx(chance)
+    events = found.events.set_index("event")
+    high = np.mean((judged["p_tier_high"] - (judged["tier_actual"] == "high")) ** 2)
+    assert events.loc["tier high", "brier"] == pytest.approx(high)
+    assert {"tier low", "tier fair", "tier high"} <= set(found.reliability["event"])
 
 
 def test_a_log_that_ends_too_early_names_the_day_that_it_should_reach(fit, cdnow, cdnow_log):

@@ -11,6 +11,7 @@ from bayesltv.streams import customer_keys
 
 CDNOW = (0.2425945, 4.413602, 0.792922, 2.425907)
 """Maximum likelihood, CDNOW 1/10 sample, weeks (Fader, Hardie & Lee 2005: .243, 4.414, .793, 2.426)."""
+STEP = 2.0**-30
 HISTORIES = [(0, 0.0, 0.0), (0, 0.0, 30.0), (2, 30.43, 38.86), (29, 38.0, 38.86), (400, 38.8, 38.86)]
 
 
@@ -22,20 +23,37 @@ def points(parameters, draws):
     return np.repeat(np.array(parameters, float).reshape(-1, 1, 1), draws, axis=2)
 
 
-def counted(customers, *, start, until, width, bins, draws, parameters=CDNOW, group=None, into=None):
+def counted(
+    customers,
+    *,
+    start,
+    until,
+    width,
+    bins,
+    draws,
+    parameters=CDNOW,
+    group=None,
+    into=None,
+    spend=None,
+    money=None,
+):
     n = customers.shape[1]
     counts = np.zeros((draws, bins), np.int64) if into is None else into
     count_in_bins(
         keys(range(n), "latents"),
         keys(range(n), "events"),
+        keys(range(n), "amounts"),
         np.arange(draws, dtype=np.uint64),
         customers,
         np.zeros(n, np.int32) if group is None else group,
         points(parameters, draws),
+        np.zeros((3, 0, 0)) if spend is None else spend,
         np.broadcast_to(np.asarray(start, float), n).copy(),
         float(until),
         float(width),
+        STEP,
         counts,
+        np.zeros_like(counts) if money is None else money,
     )
     return counts
 
@@ -47,10 +65,10 @@ def people(family):
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 @pytest.mark.parametrize("spend", [(3, 0, 0), (3, 1, 500)], ids=["without spend", "with spend"])
-def test_counts_add_up_to_the_drawn_purchases_in_every_draw(family, spend):
+def test_counts_and_money_add_up_to_the_drawn_futures_in_every_draw(family, spend):
     customers, draws, horizon = people(family), 500, 39.0
     n = customers.shape[1]
-    purchases = np.zeros((n, draws), np.int32)
+    purchases, amount = np.zeros((n, draws), np.int32), np.zeros((n, draws))
     draw_futures(
         *(keys(range(n), stream) for stream in ("latents", "events", "amounts")),
         np.arange(draws, dtype=np.uint64),
@@ -61,11 +79,17 @@ def test_counts_add_up_to_the_drawn_purchases_in_every_draw(family, spend):
         (horizon, 0.0, 1.0, 0.0),
         np.zeros((n, draws), bool),
         purchases,
-        np.zeros((n, draws)),
+        amount,
         np.zeros((n, draws)),
     )
-    counts = counted(customers, start=0.0, until=horizon, width=7.0, bins=6, draws=draws)
+    money = np.zeros((draws, 6), np.int64)
+    counts = counted(
+        customers, start=0.0, until=horizon, width=7.0, bins=6, draws=draws, spend=np.full(spend, 4.0),
+        money=money,
+    )  # fmt: skip
     np.testing.assert_array_equal(counts.sum(axis=1), purchases.sum(axis=0))
+    np.testing.assert_allclose(money.sum(axis=1) * STEP, amount.sum(axis=0), rtol=1e-7)
+    assert ((money > 0) == (counts > 0)).all() if spend[1] else not money.any()
     assert (counts.sum(axis=0) > 0).all()
 
 

@@ -187,6 +187,8 @@ def test_counts_by_week_add_up_to_the_draws_of_predict(some):
     drawn = ltv.predict(fit, some, seed=5, **TERMS)["purchases"].sum("customer_id").values.ravel()
     ahead = tracked["is_forecast"].values
     assert np.array_equal(tracked["purchases"].values[:, ahead].sum(axis=1), drawn)
+    spent = ltv.predict(fit, some, seed=5, **TERMS)["spend"].sum("customer_id").values.ravel()
+    np.testing.assert_allclose(tracked["spend"].values[:, ahead].sum(axis=1), spent, rtol=1e-9)
 
 
 def test_replicates_buy_where_the_clock_runs_fast(some):

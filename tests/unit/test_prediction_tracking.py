@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
+from bayesltv.data.split import purchase_days
 from bayesltv.prediction.tracking import actual_counts, summarise_track, track
 from helpers import point_fit
 
@@ -15,6 +16,16 @@ CDNOW = {"r": 0.2425945, "alpha": 4.413602, "a": 0.792922, "b": 2.425907}
 @pytest.fixture(scope="module")
 def fit():
     return point_fit(CDNOW, draws=400)
+
+
+@pytest.fixture(scope="module")
+def with_spend():
+    return point_fit(CDNOW | {"p": 6.25, "q": 3.74, "v": 15.4}, draws=200)
+
+
+@pytest.fixture(scope="module")
+def spend_tracked(with_spend, cdnow):
+    return track(with_spend, cdnow, seed=1, horizon="39 weeks", draws=None)
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +61,37 @@ def test_forecast_counts_add_up_to_the_draws_of_predict(fit, cdnow, tracked):
     draws = ltv.predict(fit, cdnow, seed=1, **terms)["purchases"].sum("customer_id").values.ravel()
     ahead = tracked["is_forecast"].values
     np.testing.assert_array_equal(tracked["purchases"].values[:, ahead].sum(axis=1), draws)
+
+
+def test_forecast_spend_adds_up_to_that_of_predict(with_spend, cdnow, spend_tracked):
+    terms = {"horizon": "39 weeks", "annual_discount_rate": 0.0, "margin": 1.0}
+    draws = ltv.predict(with_spend, cdnow, seed=1, **terms)["spend"].sum("customer_id").values.ravel()
+    ahead = spend_tracked["is_forecast"].values
+    np.testing.assert_allclose(spend_tracked["spend"].values[:, ahead].sum(axis=1), draws, rtol=1e-9)
+    total = spend_tracked["cumulative_spend"].values
+    spent = cdnow["spend_sum"].sum()
+    np.testing.assert_allclose(total[:, -1], spent + draws, rtol=1e-9)
+    assert spend_tracked.attrs["spend_observed"] == pytest.approx(spent)
+
+
+def test_purchases_are_the_same_with_and_without_a_spend_model(cdnow, spend_tracked):
+    alone = track(point_fit(CDNOW, draws=200), cdnow, seed=1, horizon="39 weeks", draws=None)
+    assert "spend" not in alone
+    np.testing.assert_array_equal(spend_tracked["purchases"].values, alone["purchases"].values)
+
+
+def test_replayed_spend_is_purchases_times_the_mean_of_the_population(spend_tracked):
+    # E[amount] = p v / (q - 1), whatever the rate; both sides from the same draws, so ratio estimator
+    past = ~spend_tracked["is_forecast"].values
+    spend, bought = (spend_tracked[name].values[:, past].sum(axis=1) for name in ("spend", "purchases"))
+    left = spend - bought * 6.25 * 15.4 / 2.74
+    assert abs(left.mean()) < 4 * left.std() / np.sqrt(left.size)
+
+
+def test_order_of_rows_and_threads_change_no_money(with_spend, cdnow, spend_tracked):
+    mixed = cdnow.sample(frac=1.0, random_state=1)
+    again = track(with_spend, mixed, seed=1, horizon="39 weeks", draws=None, threads=1)
+    assert again.identical(spend_tracked)
 
 
 def test_the_past_is_lived_through_as_the_closed_form_expects_it(fit, cdnow_log):
@@ -172,6 +214,24 @@ def test_what_happened_on_cdnow_is_counted_in_full(tracked, later):
     assert counts[~ahead].sum() == 2457
     assert counts[ahead].sum() == 1882
     assert actual["cumulative_purchases"].values[-1] == 2457 + 1882
+
+
+def test_what_was_spent_on_cdnow_is_counted_in_full(spend_tracked, later, cdnow_log, cdnow):
+    days = purchase_days(cdnow_log, after=pd.Timestamp("1996-12-31"), until=pd.Timestamp("1998-06-30"))
+    actual = actual_counts(spend_tracked, later, amounts=days)
+    spent, ahead = actual["spend"].values, spend_tracked["is_forecast"].values
+    assert spent[~ahead].sum() == pytest.approx(cdnow["spend_sum"].sum())
+    held = cdnow_log[cdnow_log["date"] > "1997-09-30"]["amount"].sum()
+    assert spent[ahead].sum() == pytest.approx(held)
+    assert actual["cumulative_spend"].values[-1] == pytest.approx(cdnow["spend_sum"].sum() + held)
+
+
+def test_periods_whose_purchases_are_not_all_in_the_log_have_no_spend(spend_tracked, later, cdnow_log):
+    days = purchase_days(cdnow_log, after=pd.Timestamp("1997-09-30"), until=pd.Timestamp("1998-06-30"))
+    spent = actual_counts(spend_tracked, later, amounts=days)["spend"].values
+    ahead = spend_tracked["is_forecast"].values
+    assert np.isfinite(spent[ahead]).all()
+    assert np.isnan(spent[~ahead][5:]).all()
 
 
 def test_a_purchase_counts_in_the_period_that_its_day_belongs_to(fit):

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 import bayesltv as ltv
+from bayesltv.data.split import purchase_days
 from bayesltv.errors import StoreError
 from bayesltv.prediction.calibration import purchase_calibration
 from bayesltv.prediction.group_scales import group_scales
@@ -60,7 +61,8 @@ def tracked(spread_fit, cdnow):
 @pytest.fixture(scope="module")
 def actual(tracked, cdnow_log):
     later = ltv.summarize(cdnow_log, observation_end="1998-06-30", time_unit="week")
-    return actual_counts(tracked, later)
+    days = purchase_days(cdnow_log, after=pd.Timestamp("1996-12-31"), until=pd.Timestamp("1998-06-30"))
+    return actual_counts(tracked, later, amounts=days)
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +167,21 @@ def test_the_cumulative_forecast_starts_at_what_was_bought(tracked, actual):
     forecast = next(line for line in ax.lines if line.get_xdata()[0] == start)
     assert forecast.get_ydata()[0] == 2457
     assert any("observed" in text.get_text() for text in ax.texts)
+
+
+def test_spend_is_drawn_from_what_was_spent(tracked, actual, cdnow):
+    ax = draw.plot_tracking_cumulative(tracked, actual, quantity="spend")
+    start = np.datetime64("1997-09-30")
+    forecast = next(line for line in ax.lines if line.get_xdata()[0] == start)
+    assert forecast.get_ydata()[0] == pytest.approx(cdnow["spend_sum"].sum())
+    assert "spend on repeat purchases" in ax.get_ylabel()
+    weekly = draw.plot_tracking_weekly(tracked, actual, quantity="spend")
+    past = (~tracked["is_forecast"]).values
+    shown = next(line for line in weekly.lines if line.get_label() == "actual")
+    np.testing.assert_allclose(shown.get_ydata(), actual["spend"].values[past])
+    with pytest.raises(ltv.DataError, match="spend model"):
+        draw.plot_tracking_weekly(tracked.drop_vars("spend"), quantity="spend")
+    assert draw.plot_tracking_weekly(tracked, actual.drop_vars("spend"), quantity="spend").lines
 
 
 def test_a_track_without_forecast_and_without_actual_is_drawn(tracked):

@@ -13,6 +13,8 @@ CONFLICT_TAIL = 0.005
 """A posterior median beyond the prior's 0.5 % or 99.5 % quantile is a conflict."""
 SPEARMAN_MAX = 0.30
 """|Spearman| of frequency and spend from which independence is doubtful (the bound clvkit warns at)."""
+MOST = 8
+"""Frequencies 1, 2, ..., 8 and more are told apart."""
 FEW = 30
 """Repeaters below which a correlation says nothing."""
 
@@ -20,23 +22,30 @@ FEW = 30
 def prior_conflict(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
     """Warn where a scale's posterior sits in its prior's far tail."""
     posterior = read_posterior(fit)
-    tails = {}
+    rows = []
     for scale in posterior.spec.scales:
         if scale in posterior.dataset:
-            below = posterior.spec.priors[scale].frozen().cdf(float(posterior.dataset[scale].median()))
-            tails[scale] = float(min(below, 1 - below))
-    if not tails:
+            at = np.quantile(posterior.dataset[scale].values, [0.05, 0.5, 0.95])
+            rows.append([scale, *at, *posterior.spec.priors[scale].frozen().cdf(at)])
+    if not rows:
         return CheckResult("prior_conflict", "not applicable", None, None, "the posterior holds no scales")
-    scale = min(tails, key=lambda name: tails[name])
-    clash = tails[scale] < CONFLICT_TAIL
+    table = pd.DataFrame(
+        rows, columns=["scale", "p05", "p50", "p95", "prior_below_p05", "prior_below_p50", "prior_below_p95"]
+    )
+    below = table["prior_below_p50"]
+    table["tail"] = np.minimum(below, 1 - below)
+    worst = table.iloc[int(table["tail"].argmin())]
+    scale, tail = str(worst["scale"]), float(worst["tail"])
+    clash = tail < CONFLICT_TAIL
     advice = f"Look at the unit of the data and at the prior of {scale}: one of them is not what was meant"
     return CheckResult(
         "prior_conflict",
         "warn" if clash else "pass",
-        tails[scale],
+        tail,
         CONFLICT_TAIL,
-        f"the posterior median of {scale} leaves {tails[scale]:.2%} of its prior beyond it",
+        f"the posterior median of {scale} leaves {tail:.2%} of its prior beyond it",
         advice if clash else "",
+        table=table,
     )
 
 
@@ -78,7 +87,22 @@ def spend_independence(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckR
         SPEARMAN_MAX,
         f"Spearman correlation of frequency and mean spend {rho:+.3f} over {len(repeaters):,} repeaters",
         advice if related else "",
+        table=_spend_by_frequency(repeaters),
     )
+
+
+def _spend_by_frequency(repeaters: pd.DataFrame) -> pd.DataFrame:
+    """Return quartiles of customers' mean spend by number of repeat purchases, and the median's error."""
+    classes = repeaters[FREQUENCY].clip(upper=MOST)
+    rows = []
+    for often, spend in repeaters[MONETARY_VALUE].groupby(classes):
+        low, middle, high = spend.quantile([0.25, 0.5, 0.75])
+        # standard error of a median of normal logarithms, from their quartiles
+        error = 1.2533 * np.log(high / low) / 1.349 / np.sqrt(len(spend))
+        label = f"{often}+" if often == MOST else str(often)
+        rows.append([label, len(spend), low, middle, high, *(middle * np.exp([-2 * error, 2 * error]))])
+    columns = ["frequency", "customers", "p25", "p50", "p75", "p50_low", "p50_high"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 ASSUMPTION_CHECKS = (prior_conflict, spend_mean_exists, spend_independence)

@@ -4,13 +4,16 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pandas as pd
 import xarray as xr
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 Status = Literal["pass", "warn", "fail", "not applicable"]
-_UNSTORED = ("table", "facts")
+_UNSTORED = ("table", "facts", "plot")
 _COLOURS: dict[Status, str] = {"pass": "green", "warn": "yellow", "fail": "bold red", "not applicable": "dim"}
 
 
@@ -34,6 +37,9 @@ class CheckResult:
         What the figure was made from; ``plot_check`` draws it. Not stored with a fit.
     facts : mapping
         What the table was made with; not stored either.
+    plot : callable, optional
+        (result, axes or None) -> axes: the figure of a check of your own, for ``plot_check`` and reports; not
+        stored. The toolkit's own checks have theirs in ``bayesltv.report``.
     """
 
     name: str
@@ -44,6 +50,7 @@ class CheckResult:
     advice: str = ""
     table: pd.DataFrame | None = field(default=None, repr=False, compare=False)
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    plot: "Callable[[CheckResult, Axes | None], Axes] | None" = field(default=None, repr=False, compare=False)
 
     @property
     def passed(self) -> bool:

@@ -9,13 +9,16 @@ import xarray as xr
 from bayesltv.checks.assumptions import ASSUMPTION_CHECKS
 from bayesltv.checks.result import Check, CheckReport, CheckResult, FunctionCheck, report_of
 from bayesltv.checks.sampler import SAMPLER_CHECKS
-from bayesltv.checks.timing import TIMING_CHECKS
+from bayesltv.checks.timing import timing_checks
+from bayesltv.data.validate import resolve_observation_end, resolve_time_unit
+from bayesltv.errors import DataError
+from bayesltv.names import OBSERVATION_END, TIME_UNIT
 from bayesltv.prediction.gate import CHECKS
 
 CHECKS_OF_A_FIT: tuple[Check, ...] = tuple(
-    FunctionCheck(each) for each in (*SAMPLER_CHECKS, *ASSUMPTION_CHECKS, *TIMING_CHECKS)
+    FunctionCheck(each) for each in (*SAMPLER_CHECKS, *ASSUMPTION_CHECKS)
 )
-"""Made of every fit; quick, whatever the number of customers."""
+"""Made of every fit, and the checks of timing; quick, whatever the number of customers."""
 
 
 def check(
@@ -24,6 +27,8 @@ def check(
     *,
     thorough: bool = False,
     more: Sequence[Check] = (),
+    time_unit: str | None = None,
+    observation_end: str | None = None,
 ) -> CheckReport:
     """Return what every check says about a fit.
 
@@ -37,18 +42,48 @@ def check(
         leave customers out: seconds to minutes.
     more : sequence of Check
         Checks of your own.
+    time_unit, observation_end : str, optional
+        For a summary that has lost its attributes; default: the fit's own.
 
     Returns
     -------
     CheckReport
         ``report.passed``, ``report.table``; prints as a table in a terminal with rich.
+
+    Raises
+    ------
+    DataError
+        Where unit or end are not those that the summary's attributes say, or the unit is not the fit's.
     """
-    checks = [*CHECKS_OF_A_FIT]
+    if summary is not None:
+        summary = _told(fit, summary, time_unit, observation_end)
+    checks = [*CHECKS_OF_A_FIT, *timing_checks(summary)]
     if thorough:
         from bayesltv.checks.thorough import THOROUGH_CHECKS
 
         checks += [FunctionCheck(each) for each in THOROUGH_CHECKS]
     return report_of([each.run(fit, summary) for each in (*checks, *more)])
+
+
+def _told(
+    fit: xr.DataTree, summary: pd.DataFrame, time_unit: str | None, observation_end: str | None
+) -> pd.DataFrame:
+    """Return the summary with its time unit and end of observation: what it says itself, or the fit's."""
+    own = str(fit.attrs[TIME_UNIT])
+    lost = summary.attrs.get(TIME_UNIT) is None and time_unit is None
+    unit = own if lost else resolve_time_unit(summary, time_unit)
+    if unit != own:
+        raise DataError(
+            f'the summary counts in {unit}s but the fit in {own}s: summarize with time_unit="{own}"'
+        )
+    end = resolve_observation_end(summary, observation_end)
+    told = summary.copy(deep=False)
+    told.attrs = {
+        **summary.attrs,
+        TIME_UNIT: unit,
+        OBSERVATION_END: fit.attrs.get(OBSERVATION_END) or None if end is None else end.date().isoformat(),
+    }
+    return told
 
 
 def with_checks(fit: xr.DataTree, report: CheckReport) -> xr.DataTree:

@@ -45,7 +45,9 @@ def common_shocks(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult
         return CheckResult(name, "not applicable", None, None, "needs a summary with repeat_days")
     end = resolve_observation_end(summary)
     if end is None:
-        return CheckResult(name, "not applicable", None, None, "the summary has no observation_end")
+        return CheckResult(
+            name, "not applicable", None, None, "the end of observation is not known: pass observation_end="
+        )
     some = summary.iloc[:: max(1, len(summary) // MOST_CUSTOMERS)].reset_index(drop=True)
     some.attrs = dict(summary.attrs)
     unit = read_posterior(fit).time_unit
@@ -97,10 +99,7 @@ def replicated_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> Chec
     name = "replicated_customers"
     if summary is None or summary.empty:
         return CheckResult(name, "not applicable", None, None, "needs the summary")
-    posterior = read_posterior(fit)
-    if posterior.spec.clock is not None:
-        return CheckResult(name, "not applicable", None, None, "replicas do not follow a clock; track does")
-    unit = posterior.time_unit
+    unit = read_posterior(fit).time_unit
     found = posterior_predictive(fit, summary, seed=SEED, draws=DRAWS, time_unit=unit)
     seen, made, low, high = found.table[["observed", "predicted", "p05", "p95"]].to_numpy(float).T
     distance: Floats = np.abs(seen - made) / np.maximum((high - low) / _TAILS, 1e-12)
@@ -151,11 +150,12 @@ def influential_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> Che
     if summary is None or summary.empty:
         return CheckResult(name, "not applicable", None, None, "needs the summary")
     parts = loo(fit, summary, time_unit=read_posterior(fit).time_unit)
-    rows = []
+    rows, shapes = [], []
     for part, elpd in parts.items():
         weight = elpd.elpd_i["customers"].values
         bad = elpd.pareto_k.values > elpd.good_k
         share = float(weight[bad].sum() / weight.sum())
+        shapes.append(pd.DataFrame({"part": part, "khat": elpd.pareto_k.values, "customers": weight}))
         rows.append(
             {"part": part, "share": share, "largest_k": float(elpd.pareto_k.max()), "good_k": elpd.good_k}
         )
@@ -171,6 +171,7 @@ def influential_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> Che
         f"(largest {worst['largest_k']:.2f})",
         "Look at those customers: resellers and test accounts belong in a group of their own" if many else "",
         table=table,
+        facts={"shapes": pd.concat(shapes, ignore_index=True)},
     )
 
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial, update_wrapper
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.checks.result import CheckResult
-from bayesltv.names import FIRST_PURCHASE, MONETARY_VALUE, REPEAT_DAYS, SPEND_COUNT, SPEND_SUM, VALUE_TO_DATE
+from bayesltv.checks.result import Check, CheckResult, FunctionCheck
+from bayesltv.data.day_lists import day_lists
+from bayesltv.names import (
+    FIRST_PURCHASE,
+    FREQUENCY,
+    MONETARY_VALUE,
+    REPEAT_DAYS,
+    SPEND_COUNT,
+    SPEND_SUM,
+    VALUE_TO_DATE,
+)
 
 Floats = NDArray[np.float64]
 FEW = 100
@@ -23,7 +35,31 @@ CLEAR = 3.0
 """Standard errors from which a deviation is none of chance."""
 
 
-def regular_timing(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
+@dataclass(frozen=True)
+class Pairs:
+    """Successive waits, two by two; the pairs of one customer do not overlap.
+
+    Attributes
+    ----------
+    share : ndarray of float64, shape (pair,)
+        Of their sum, what the first one takes.
+    total : ndarray of float64, shape (pair,)
+        Their sum, in days.
+    is_first : ndarray of bool, shape (pair,)
+        Whether the first one is the wait after the first purchase.
+    """
+
+    share: Floats
+    total: Floats
+    is_first: NDArray[np.bool_]
+
+
+def regular_timing(
+    fit: xr.DataTree,  # noqa: ARG001
+    summary: pd.DataFrame | None,
+    *,
+    pairs: Pairs | None = None,
+) -> CheckResult:
     """Warn where customers buy more regularly, or more in bursts, than with exponential waits.
 
     Given the sum S of two successive waits, the first one's share is uniform if waits are exponential,
@@ -31,9 +67,10 @@ def regular_timing(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResul
     days make its variance (S − 2) / (12 S). Neither dropout nor the end of observation looks at the share.
     """
     name = "regular_timing"
-    if summary is None or not {REPEAT_DAYS, FIRST_PURCHASE} <= set(summary.columns):
+    pairs = pairs_of_waits(summary) if pairs is None else pairs
+    if pairs is None:
         return CheckResult(name, "not applicable", None, None, "needs a summary with repeat_days")
-    share, total, _ = _pairs(summary)
+    share, total = pairs.share, pairs.total
     if share.size < FEW:
         return CheckResult(name, "not applicable", None, None, f"only {share.size:,} pairs of waits")
     expected = (total - 2) / (12 * total)
@@ -63,17 +100,22 @@ def regular_timing(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResul
     )
 
 
-def first_purchase_effect(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
+def first_purchase_effect(
+    fit: xr.DataTree,  # noqa: ARG001
+    summary: pd.DataFrame | None,
+    *,
+    pairs: Pairs | None = None,
+) -> CheckResult:
     """Warn where the wait after the first purchase, or its amount, is unlike later ones.
 
     Of customers with two repeat purchases or more, the first wait's share of the first two waits is a half on
     average if the first is like the others.
     """
     name = "first_purchase_effect"
-    if summary is None or not {REPEAT_DAYS, FIRST_PURCHASE} <= set(summary.columns):
+    pairs = pairs_of_waits(summary) if pairs is None else pairs
+    if summary is None or pairs is None:
         return CheckResult(name, "not applicable", None, None, "needs a summary with repeat_days")
-    share, _, is_first = _pairs(summary)
-    first = share[is_first]
+    first = pairs.share[pairs.is_first]
     if first.size < FEW:
         few = f"only {first.size:,} customers with two repeat purchases"
         return CheckResult(name, "not applicable", None, None, few)
@@ -92,32 +134,44 @@ def first_purchase_effect(fit: xr.DataTree, summary: pd.DataFrame | None) -> Che
         )
     if money:
         advice.append("Value of new customers at repeat spend is not their first basket: keep the two apart")
-    rows = {
-        "first wait / first two waits": (mean, error),
-        "first amount / repeat amounts": (factor, factor_error),
-    }
-    table = pd.DataFrame([{"figure": k, "value": v, "standard_error": e} for k, (v, e) in rows.items()])
+    limit = 0.5 - FIRST_WAIT, 0.5 + FIRST_WAIT
+    rows = [("first wait / first two waits", mean, error, 0.5, *limit)]
+    if factor:
+        amounts = (factor, factor * factor_error, 1.0, 1 / FIRST_AMOUNT, FIRST_AMOUNT)
+        rows.append(("first amount / repeat amounts", *amounts))
+    table = pd.DataFrame(
+        rows, columns=["figure", "value", "standard_error", "alike", "alike_from", "alike_to"]
+    )
     return CheckResult(
-        name, "warn" if advice else "pass", mean, FIRST_WAIT, found, ". ".join(advice), table=table
+        name, "warn" if advice else "pass", abs(mean - 0.5), FIRST_WAIT, found, ". ".join(advice), table=table
     )
 
 
-def _pairs(summary: pd.DataFrame) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Return, of successive waits two by two: the first one's share, their sum in days, who comes first."""
-    starts = summary[FIRST_PURCHASE].to_numpy().astype("datetime64[D]").astype(np.int64)
-    share, total, is_first = [], [], []
-    for start, days in zip(starts, summary[REPEAT_DAYS], strict=True):
-        waits = np.diff(np.concatenate([[start], np.asarray(days, dtype=np.int64)])).astype(float)
-        two = waits[: waits.size // 2 * 2].reshape(-1, 2)
-        if len(two):
-            total.append(two.sum(axis=1))
-            share.append(two[:, 0] / total[-1])
-            is_first.append(np.arange(len(two)) == 0)
-    if not share:
-        return np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool)
-    whole, first = np.concatenate(total), np.concatenate(is_first)
-    kept = whole > 2  # two days in a row leave no room for a share
-    return np.concatenate(share)[kept], whole[kept], first[kept]
+def pairs_of_waits(summary: pd.DataFrame | None) -> Pairs | None:
+    """Return the successive waits of a summary's customers two by two; None where it does not tell them.
+
+    Customers whose repeat days are missing, or not as many as their frequency, are left out.
+    """
+    if summary is None or not {REPEAT_DAYS, FIRST_PURCHASE} <= set(summary.columns):
+        return None
+    try:
+        lists = day_lists(summary[REPEAT_DAYS])
+    except ValueError:
+        return None
+    day, count = lists.days, lists.counts
+    dates = pd.to_datetime(summary[FIRST_PURCHASE])
+    first = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
+    usable = (count == summary[FREQUENCY].to_numpy()) & dates.notna().to_numpy()
+    start = np.cumsum(count) - count
+    customer = lists.row
+    position = np.arange(day.size) - start[customer]
+    # the second of each two waits ends on a day of odd position; the two began two purchases before it
+    ends = np.flatnonzero((position % 2 == 1) & usable[customer])
+    is_first = position[ends] == 1
+    begun = np.where(is_first, first[customer[ends]], day[ends - 2 + is_first])
+    total = (day[ends] - begun).astype(np.float64)
+    kept = total > 2  # two days in a row leave no room for a share
+    return Pairs((day[ends - 1] - begun)[kept] / total[kept], total[kept], is_first[kept])
 
 
 def _first_amount(summary: pd.DataFrame) -> tuple[float, float]:
@@ -135,4 +189,10 @@ def _first_amount(summary: pd.DataFrame) -> tuple[float, float]:
     return float(np.exp(logs.mean())), float(logs.std(ddof=1) / np.sqrt(logs.size))
 
 
-TIMING_CHECKS = (regular_timing, first_purchase_effect)
+def timing_checks(summary: pd.DataFrame | None) -> tuple[Check, ...]:
+    """Return the checks of timing; they share the waits of the summary, which are found once."""
+    pairs = pairs_of_waits(summary)
+    return tuple(
+        FunctionCheck(update_wrapper(partial(each, pairs=pairs), each))
+        for each in (regular_timing, first_purchase_effect)
+    )

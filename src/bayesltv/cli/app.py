@@ -64,6 +64,14 @@ MaxFitAge = Annotated[
     ),
 ]
 Report = Annotated[Path | None, typer.Option(metavar="DIR", help="Write pictures and tables here.")]
+IdCol = Annotated[str, typer.Option(help="Column of customer ids in the log.")]
+DateCol = Annotated[str, typer.Option(help="Column of purchase dates in the log.")]
+AmountCol = Annotated[str, typer.Option(help="Column of amounts in the log.")]
+NoAmounts = Annotated[bool, typer.Option("--no-amounts", help="Judge purchases alone.")]
+Refunds = Annotated[Literal["net", "drop", "error"], typer.Option(help="What to do with negative amounts.")]
+Timezone = Annotated[str | None, typer.Option(help="Zone of the days, for stamps with offsets.")]
+DateFormat = Annotated[str | None, typer.Option(help="strptime format, where not ISO 8601.")]
+LogEnd = Annotated[str | None, typer.Option(help="Last day that the log covers, where nobody bought on it.")]
 Seed = Annotated[int, typer.Option(help="The same seed, data, spec and versions give the same numbers.")]
 
 
@@ -223,13 +231,17 @@ def check(
         typer.Option("--thorough", help="Also common shocks, replicated customers, priors, outliers."),
     ] = False,
     report: Report = None,
+    time_unit: TimeUnit = None,
+    observation_end: ObservationEnd = None,
     as_json: AsJson = False,
 ) -> None:
     """Check that a fit can be trusted."""
     from bayesltv import jobs
     from bayesltv.cli import show
 
-    found, written = jobs.check_file(fit, summary, thorough=thorough, report=report)
+    found, written = jobs.check_file(
+        fit, summary, thorough=thorough, report=report, time_unit=time_unit, observation_end=observation_end
+    )
     show.result(found, as_json=as_json)
     show.files(written)
     if not found.passed:
@@ -252,21 +264,24 @@ def evaluate(
     report: Report = None,
     seed: Seed = DEFAULT_SEED,
     draws: Annotated[int | None, typer.Option(min=2, help="Posterior draws; default: all.")] = None,
-    customer_id_col: Annotated[str, typer.Option(help="Column of customer ids.")] = "customer_id",
-    datetime_col: Annotated[str, typer.Option(help="Column of purchase dates.")] = "date",
-    monetary_value_col: Annotated[str, typer.Option(help="Column of amounts.")] = "amount",
-    no_amounts: Annotated[bool, typer.Option("--no-amounts", help="Judge purchases alone.")] = False,
-    refunds: Annotated[
-        Literal["net", "drop", "error"], typer.Option(help="What to do with negative amounts.")
-    ] = "net",
-    timezone: Annotated[str | None, typer.Option(help="Zone of the days, for stamps with offsets.")] = None,
-    datetime_format: Annotated[str | None, typer.Option(help="strptime format, where not ISO 8601.")] = None,
+    customer_id_col: IdCol = "customer_id",
+    datetime_col: DateCol = "date",
+    monetary_value_col: AmountCol = "amount",
+    no_amounts: NoAmounts = False,
+    order_id_col: Annotated[
+        str | None, typer.Option(help="Column of order ids, to find rows loaded twice.")
+    ] = None,
+    group_conflict: Annotated[
+        Literal["error", "first", "last"], typer.Option(help="A customer with two values of a group.")
+    ] = "error",
+    refunds: Refunds = "net",
+    timezone: Timezone = None,
+    datetime_format: DateFormat = None,
     observation_end: Annotated[
         str | None, typer.Option(help="Where the forecast starts; default: the fit's own end of observation.")
     ] = None,
-    log_end: Annotated[
-        str | None, typer.Option(help="Last day that the log covers, where nobody bought on it.")
-    ] = None,
+    log_end: LogEnd = None,
+    time_unit: TimeUnit = None,
     unknown_groups: Annotated[
         Literal["error", "population"], typer.Option(help="Levels of a group that the fit has not seen.")
     ] = "error",
@@ -285,6 +300,7 @@ def evaluate(
         "timezone": timezone,
         "datetime_format": datetime_format,
     }
+    carried = {"order_id_col": order_id_col, "group_conflict": group_conflict}
     found, written = jobs.evaluate_file(
         fit,
         log,
@@ -296,6 +312,8 @@ def evaluate(
         observation_end=observation_end,
         log_end=log_end,
         columns=columns,
+        carried=carried,
+        time_unit=time_unit,
         unknown_groups=unknown_groups,
         threads=threads,
         report=report,
@@ -321,9 +339,14 @@ def compare(
     draws: Annotated[int | None, typer.Option(min=1, help="Draws per chain, in place of the specs'.")] = None,
     tune: Annotated[int | None, typer.Option(min=1, help="Tuning steps, in place of the specs'.")] = None,
     cores: Annotated[int | None, typer.Option(min=1, help="Chains run at once.")] = None,
-    customer_id_col: Annotated[str, typer.Option(help="Column of customer ids in the log.")] = "customer_id",
-    datetime_col: Annotated[str, typer.Option(help="Column of purchase dates in the log.")] = "date",
-    monetary_value_col: Annotated[str, typer.Option(help="Column of amounts in the log.")] = "amount",
+    customer_id_col: IdCol = "customer_id",
+    datetime_col: DateCol = "date",
+    monetary_value_col: AmountCol = "amount",
+    no_amounts: NoAmounts = False,
+    refunds: Refunds = "net",
+    timezone: Timezone = None,
+    datetime_format: DateFormat = None,
+    log_end: LogEnd = None,
     time_unit: TimeUnit = None,
     observation_end: ObservationEnd = None,
     as_json: AsJson = False,
@@ -344,7 +367,11 @@ def compare(
         columns={
             "customer_id_col": customer_id_col,
             "datetime_col": datetime_col,
-            "monetary_value_col": monetary_value_col,
+            "monetary_value_col": None if no_amounts else monetary_value_col,
+            "refunds": refunds,
+            "timezone": timezone,
+            "datetime_format": datetime_format,
+            "log_end": log_end,
         },
         time_unit=time_unit,
         observation_end=observation_end,

@@ -21,6 +21,7 @@ from bayesltv.evaluation.holdout import require_holdout
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.names import FINGERPRINT
 from bayesltv.pipeline import fit
+from bayesltv.prediction.population import read_posterior
 from bayesltv.spec.model_spec import ModelSpec
 
 CLEAR, SMALL = 2.0, 4.0
@@ -73,8 +74,8 @@ def compare(
     Raises
     ------
     DataError
-        Where there are fewer than two models, a fit is one of other customers, or only one of log and
-        horizon is given.
+        Where there are fewer than two models, a fit is one of other customers or does not say of which
+        (fits of other packages do not), or only one of log and horizon is given.
 
     Notes
     -----
@@ -88,11 +89,14 @@ def compare(
     say = step or (lambda _: None)
     unit = resolve_time_unit(summary, time_unit)
     checked = validate_summary(summary, time_unit=unit, observation_end=observation_end)
+    _require_same_data(models, str(checked.attrs[FINGERPRINT]))
     if log is not None and horizon is not None:
         end = resolve_observation_end(checked, observation_end)
         if end is None:
             raise DataError("the summary does not say when observation ended: pass observation_end=")
         read = {name: value for name, value in (columns or {}).items() if name != "log_end"}
+        if not any(map(_has_spend, models.values())):
+            read["monetary_value_col"] = None
         late = (columns or {}).get("log_end")
         require_holdout(log, after=end, horizon=horizon, time_unit=unit, log_end=late, columns=read)
     fits = {}
@@ -103,7 +107,6 @@ def compare(
                 checked, model, seed=seed, method=method, sampler=sampler, cores=cores, progress=progress
             )  # fmt: skip
         fits[name] = model
-    _require_same_data(fits)
     say("leaving one customer out at a time")
     loos = {name: loo_per_customer(tree, checked) for name, tree in fits.items()}
     ranked = _ranked(loos)
@@ -119,11 +122,21 @@ def compare(
     return Comparison(ranked, holdout, _verdict(ranked), fits, evaluations)
 
 
-def _require_same_data(fits: Mapping[str, xr.DataTree]) -> None:
-    prints = {name: str(tree.attrs.get(FINGERPRINT)) for name, tree in fits.items()}
-    if len(set(prints.values())) > 1:
+def _has_spend(model: ModelSpec | xr.DataTree) -> bool:
+    spec = model if isinstance(model, ModelSpec) else read_posterior(model).spec
+    return spec.spend is not None
+
+
+def _require_same_data(models: Mapping[str, ModelSpec | xr.DataTree], fingerprint: str) -> None:
+    """Refuse fits that were not made from the rows of the summary."""
+    fits = {name: each for name, each in models.items() if not isinstance(each, ModelSpec)}
+    prints = {name: str(tree.attrs.get(FINGERPRINT) or "") for name, tree in fits.items()}
+    other = [f"{name} ({found or 'none'})" for name, found in prints.items() if found != fingerprint]
+    if other:
         raise DataError(
-            f"the fits {', '.join(prints)} were fitted to different data: fit all of them to this summary"
+            f"{len(other)} of {len(fits)} fits were made from different data than this summary, whose "
+            f"fingerprint is {fingerprint}: {', '.join(other)}. Give the summary they were fitted to, or "
+            "their specs, to fit them to this one"
         )
 
 

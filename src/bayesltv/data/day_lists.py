@@ -44,12 +44,19 @@ def day_lists(values: Sequence[object] | pd.Series[Any]) -> DayLists:
     ValueError
         Where a value is no list of whole numbers; `unreadable_lists` says which.
     """
-    lists = [_listed(value) for value in values]
-    counts = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
-    joined = np.concatenate([np.zeros(0, np.int64), *lists])
-    if joined.dtype.kind not in "iuf" or not (np.isfinite(joined) & (joined == np.floor(joined))).all():
-        raise ValueError("not all days are whole numbers")
-    return DayLists(joined.astype(np.int64), counts)
+    import pyarrow as pa
+
+    objects = np.empty(len(values), dtype=object)
+    objects[:] = list(values)
+    try:
+        lists = pa.array(objects, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return _one_by_one(values)
+    is_plain = pa.types.is_list(lists.type) and pa.types.is_integer(lists.type.value_type)
+    if not is_plain or lists.flatten().null_count:  # whole numbers as floats, or something else
+        return _one_by_one(values)
+    counts = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    return DayLists(lists.flatten().to_numpy().astype(np.int64), counts.astype(np.int64))
 
 
 def unreadable_lists(values: pd.Series[Any]) -> pd.Series[bool]:
@@ -70,6 +77,15 @@ def day_numbers(dates: pd.Series[Any]) -> NDArray[np.float64]:
     stamps = pd.to_datetime(dates, errors="coerce")
     days = stamps.to_numpy(dtype="datetime64[D]")
     return np.where(np.isnat(days), np.nan, days.astype(np.int64).astype(np.float64))
+
+
+def _one_by_one(values: Sequence[object] | pd.Series[Any]) -> DayLists:
+    lists = [_listed(value) for value in values]
+    counts = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+    joined = np.concatenate([np.zeros(0, np.int64), *lists])
+    if joined.dtype.kind not in "iuf" or not (np.isfinite(joined) & (joined == np.floor(joined))).all():
+        raise ValueError("not all days are whole numbers")
+    return DayLists(joined.astype(np.int64), counts)
 
 
 def _listed(value: object) -> Any:  # noqa: ANN401

@@ -12,6 +12,7 @@ import xarray as xr
 from bayesltv.data.groups import Codes
 from bayesltv.data.refunds import Refunds
 from bayesltv.data.request import Date
+from bayesltv.data.split import purchase_days
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.errors import DataError, SpecError
 from bayesltv.evaluation import tables
@@ -24,7 +25,9 @@ from bayesltv.prediction.customers import make_customers
 from bayesltv.prediction.draws import match_summary
 from bayesltv.prediction.new_groups import UnknownGroups, place
 from bayesltv.prediction.population import Population, population_of, read_posterior
+from bayesltv.prediction.scoring import Scoring
 from bayesltv.prediction.terms import Terms, make_terms, terms_of
+from bayesltv.prediction.thresholds import find_thresholds, thresholds_among
 from bayesltv.prediction.tiers import tier_probabilities
 from bayesltv.prediction.tracking import DRAWS as TRACKED_DRAWS
 from bayesltv.prediction.tracking import actual_counts, track
@@ -73,11 +76,12 @@ def evaluate(
     seed : int
     decision : DecisionSpec, optional
         Its tiers are judged as well: discount and margin are the decision's, the horizon is this one, and
-        service cost is left out, since it depends on a dropout that nobody sees.
+        service cost is left out, since it depends on a dropout that nobody sees. Tiers that are relative to
+        other customers begin where they do in each draw, and among the actual values.
     draws : int, optional
         Posterior draws, spread evenly over chains; default all.
     tracking : bool
-        Count purchases by week too, where the summary has ``repeat_days``.
+        Count purchases and spend by week too, where the summary has ``repeat_days``.
     customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format
         As for ``summarize``; ``monetary_value_col=None`` judges purchases alone.
     log_end : date, optional
@@ -113,6 +117,14 @@ def evaluate(
     if population.draws.size < 2:
         raise DataError(f"scores need at least 2 draws, not {population.draws.size}: pass a larger draws=")
     terms = _terms(posterior.time_unit, horizon, decision)
+    columns_of_log: dict[str, Any] = {
+        "customer_id_col": customer_id_col,
+        "datetime_col": datetime_col,
+        "monetary_value_col": monetary_value_col if population.has_spend else None,
+        "refunds": refunds,
+        "timezone": timezone,
+        "datetime_format": datetime_format,
+    }
     held = observe(
         log,
         checked,
@@ -121,15 +133,9 @@ def evaluate(
         horizon_text=worded(horizon, posterior.time_unit),
         time_unit=posterior.time_unit,
         log_end=log_end,
-        columns={
-            "customer_id_col": customer_id_col,
-            "datetime_col": datetime_col,
-            "monetary_value_col": monetary_value_col if population.has_spend else None,
-            "refunds": refunds,
-            "timezone": timezone,
-            "datetime_format": datetime_format,
-        },
+        columns=columns_of_log,
     )
+    fitted = population
     population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
     people = make_customers(
         checked, codes, population.family, with_spend=population.has_spend,
@@ -138,6 +144,13 @@ def evaluate(
     outcomes = Outcomes(pd.Index(checked[CUSTOMER_ID]), held.purchases, held.spend)
     tiers = None if decision is None else decision.tiers
     judge = make_judge(population, terms, outcomes, tiers, seed=seed)
+    if decision is not None and tiers is not None and not tiers.is_absolute and judge.judges_spend:
+        plain = replace(decision, value=replace(decision.value, service_cost=0.0))
+        scoring = Scoring(posterior, fitted, plain, seed, unknown_groups)
+        found = find_thresholds(
+            scoring, lambda: [checked], customers=len(checked), threads=threads, block=block
+        )  # fmt: skip
+        judge = replace(judge, thresholds=found)
     columns, totals = judge_all(judge, people, threads=threads, block=block)
     judged = _customers(checked, population, codes, columns, seed)
     names = _add_actual_tiers(judged, judge, held, posterior.time_unit)
@@ -150,7 +163,11 @@ def evaluate(
             fit, checked, seed=seed, horizon=terms.horizon, draws=thin, unknown_groups=unknown_groups,
             time_unit=posterior.time_unit, observation_end=end.date().isoformat(), threads=threads,
         )  # fmt: skip
-        counted = actual_counts(tracked, held.as_later(checked))
+        amounts = None
+        if judge.judges_spend:
+            start = pd.to_datetime(checked[FIRST_PURCHASE]).min() - pd.Timedelta(days=1)
+            amounts = held.with_past(purchase_days(log, after=start, until=end, **columns_of_log))
+        counted = actual_counts(tracked, held.as_later(checked), amounts=amounts)
     return Evaluation(
         scores=tables.scores_table(judged, quantities),
         coverage=tables.coverage_table(judged, quantities),
@@ -206,7 +223,10 @@ def _add_actual_tiers(judged: pd.DataFrame, judge: Judge, held: Holdout, time_un
     if judge.tiers is None or not judge.judges_spend:
         return ()
     value = judge.terms.margin * held.discounted_spend(judge.terms.discount, time_unit)
-    reached = tier_probabilities(value[:, None], judge.tiers).argmax(axis=1)
+    limits = None
+    if not judge.tiers.is_absolute:
+        limits = thresholds_among(value[:, None], judge.tiers, step=judge.step)
+    reached = tier_probabilities(value[:, None], judge.tiers, limits).argmax(axis=1)
     judged["tier_actual"] = np.asarray(judge.tiers.names, dtype=np.object_)[reached]
     return tuple(judge.tiers.names)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv.data.day_lists import day_lists
 from bayesltv.data.request import Date, as_day
 from bayesltv.data.split import PurchaseDays, purchase_days
 from bayesltv.errors import DataError
@@ -57,19 +58,28 @@ class Holdout:
         worth = self.days.amount * np.exp(-discount * passed)
         return _summed(worth, self.row, self.purchases.size)
 
+    def with_past(self, past: PurchaseDays) -> PurchaseDays:
+        """Return the single purchases of the hold-out after those of the past."""
+        assert past.amount is not None
+        assert self.days.amount is not None
+        return PurchaseDays(
+            np.concatenate([past.customer_id, self.days.customer_id]),
+            np.concatenate([past.day, self.days.day]),
+            np.concatenate([past.amount, self.days.amount]),
+            self.days.log_end,
+        )
+
     def as_later(self, summary: pd.DataFrame) -> pd.DataFrame:
         """Return the summary with repeat days up to the end of the hold-out, for ``actual_counts``."""
-        bought = pd.Series(self.days.day).groupby(self.row).agg(list)
-        later = [bought.get(row, []) for row in range(len(summary))]
-        known = [np.asarray(days, dtype=np.int64) for days in summary[REPEAT_DAYS]]
+        known = day_lists(summary[REPEAT_DAYS])
+        row = np.concatenate([known.row, self.row])
+        order = np.argsort(row, kind="stable")
+        ends = np.cumsum(np.bincount(row, minlength=len(summary)))
         frame = pd.DataFrame(
             {
                 CUSTOMER_ID: summary[CUSTOMER_ID].to_numpy(),
-                FIRST_PURCHASE: summary[FIRST_PURCHASE].to_numpy(),
-                REPEAT_DAYS: [
-                    np.concatenate([days, np.asarray(more, dtype=np.int64)])
-                    for days, more in zip(known, later, strict=True)
-                ],
+                FIRST_PURCHASE: pd.to_datetime(summary[FIRST_PURCHASE]).to_numpy(),
+                REPEAT_DAYS: np.split(np.concatenate([known.days, self.days.day])[order], ends[:-1]),
             }
         )
         frame.attrs[OBSERVATION_END] = self.until.date().isoformat()

@@ -60,6 +60,8 @@ class Judge:
     seed : int
     step : float
         Of the totals, in money.
+    thresholds : ndarray of float64, shape (tier - 1, draw), optional
+        Of tiers that are relative to other customers.
     """
 
     population: Population
@@ -68,6 +70,7 @@ class Judge:
     tiers: TierSpec | None
     seed: int
     step: float
+    thresholds: Floats | None = None
 
     @property
     def judges_spend(self) -> bool:
@@ -88,7 +91,7 @@ class Judge:
             assert self.outcomes.spend is not None
             columns |= _judged("spend", np.sort(futures.spend, axis=1), self.outcomes.spend[at])
         if self.tiers is not None and self.judges_spend:
-            chances = tier_probabilities(futures.value, self.tiers)
+            chances = tier_probabilities(futures.value, self.tiers, self.thresholds)
             columns |= {f"p_tier_{name}": chances[:, k] for k, name in enumerate(self.tiers.names)}
         totals = add_up(
             futures.purchases,

@@ -48,7 +48,8 @@ class Evaluation:
     customers : DataFrame
         One row per customer: what was predicted, what happened, and each customer's scores.
     tracking, tracking_actual : xarray.Dataset or None
-        Purchases by week, predicted and actual, for ``plot_tracking_weekly`` and ``..._cumulative``.
+        Purchases and spend by week, predicted and actual, for ``plot_tracking_weekly`` and
+        ``plot_tracking_cumulative``.
     facts : mapping
         Horizon, dates, seed, draws, customers, new customers left out, how CRPS was estimated.
     """

@@ -126,15 +126,16 @@ def draw_clocked_futures(
 
 @compiled
 def count_clocked_in_bins(
-    latent_keys, event_keys, draws, customers, places, group, clocks, times, edges, unit, purchase, start,
-    width, counts,
+    latent_keys, event_keys, amount_keys, draws, customers, places, group, clocks, times, edges, unit,
+    purchase, spend, start, width, step, counts, money,
 ):  # fmt: skip
-    """Add the purchases of a block of customers to the bin of the calendar in which they fall.
+    """Add purchases of a block of customers, and what they spend, to the bin of the calendar they fall in.
 
     Parameters are those of ``tracking.count_in_bins`` and `draw_clocked_futures`; `start` is where the
     customer's ``END`` lies on the calendar, in time units from the first bin's beginning.
     """
     latents, coins, events = np.empty(4, np.uint64), np.empty(4, np.uint64), np.empty(4, np.uint64)
+    amounts, with_spend = np.empty(4, np.uint64), spend.shape[1] > 0
     last_bin = counts.shape[1] - 1
     for i in range(latent_keys.size):
         x, k, g = customers[0, i], customers[1, i], group[i]
@@ -155,10 +156,21 @@ def count_clocked_in_bins(
             lam, p, n = draw_rate(latents, time, r + x, alpha + T), 0.0, 0
             open_branch(coins, latent_keys[i], draws[d], COIN_BRANCH)
             open_stream(events, event_keys[i], draws[d])
+            nu, each = 1.0, 0.0
+            if with_spend:
+                each = spend[0, g, d]
+                nu = draw_spend_latent(
+                    amounts, latent_keys[i], draws[d], customers[4, i], customers[5, i], each,
+                    spend[1, g, d], spend[2, g, d],
+                )  # fmt: skip
+                open_stream(amounts, amount_keys[i], draws[d])
             while time < ahead:
                 n += 1
                 passed = (day_of(table, edges, segment, now + time) - today) / unit
-                counts[d, min(int((start[i] + passed) / width), last_bin)] += 1
+                at = min(int((start[i] + passed) / width), last_bin)
+                counts[d, at] += 1
+                if with_spend:
+                    money[d, at] += np.int64(np.rint(gamma(amounts, each) / nu / step))
                 if n == COINS + 1:
                     p = draw_dropout_after_coins(coins, a, b + k)
                 time = purchase_after(time, n, events, coins, lam, p, a, b + k)

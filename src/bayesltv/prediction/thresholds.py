@@ -23,7 +23,7 @@ from bayesltv.kernels.reductions import gather_between
 from bayesltv.prediction.customers import Customers, walk
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.scoring import Scorer, Scoring, in_order_of_history
-from bayesltv.spec.tiers import SHARE
+from bayesltv.spec.tiers import SHARE, TierSpec
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -197,6 +197,30 @@ def find_thresholds(
         tallies = walker.tallies(brackets, 1)
         cuts = np.stack([tally.cut(top) for tally, top in zip(tallies, tiers.tops, strict=True)])
         brackets = _beside(tallies, tiers.tops, cuts)
+    begins: Floats = np.minimum(np.nextafter(cuts, np.inf), np.finfo(np.float64).max)
+    return begins
+
+
+def thresholds_among(value: Floats, tiers: TierSpec, *, step: float) -> Floats:
+    """Return where tiers begin among values that are all at hand: `find_thresholds` without the walk.
+
+    Parameters
+    ----------
+    value : ndarray of float64, shape (customer, draw)
+    tiers : TierSpec
+        Relative ones.
+    step : float
+        In which money is weighed.
+
+    Returns
+    -------
+    ndarray of float64, shape (tier - 1, draw)
+    """
+    draws = value.shape[1]
+    everything = np.full(draws, -np.inf), np.full(draws, np.inf)
+    nobody = _Tally.around(*everything, step if tiers.kind == SHARE else 0.0)
+    tally = nobody.gather(np.ascontiguousarray(value))
+    cuts = np.stack([tally.cut(top) for top in tiers.tops])
     begins: Floats = np.minimum(np.nextafter(cuts, np.inf), np.finfo(np.float64).max)
     return begins
 

@@ -1,13 +1,17 @@
-"""``track``: repeat purchases by week of the calendar, simulated and actual."""
+"""``track``: repeat purchases and spend by week of the calendar, simulated and actual."""
 
+import math
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.data.day_lists import day_lists
+from bayesltv.data.split import PurchaseDays
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.errors import DataError
 from bayesltv.kernels.clocked import count_clocked_in_bins
@@ -17,20 +21,24 @@ from bayesltv.names import (
     DRAW,
     FIRST_PURCHASE,
     FREQUENCY,
+    MONETARY_VALUE,
     OBSERVATION_END,
     PERIOD_END,
     REPEAT_DAYS,
+    SPEND_SUM,
     TIME_UNIT,
     T,
 )
-from bayesltv.prediction.calendar import calendar_of, days_of, make_calendar
-from bayesltv.prediction.customers import EVENTS, LATENTS, Customers, make_customers, walk
+from bayesltv.prediction.calendar import Calendar, calendar_of, days_of, make_calendar
+from bayesltv.prediction.customers import AMOUNTS, EVENTS, LATENTS, Customers, make_customers, walk
 from bayesltv.prediction.draws import match_summary
 from bayesltv.prediction.expected import places_of
 from bayesltv.prediction.new_groups import UnknownGroups, place
 from bayesltv.prediction.population import Population, population_of, read_posterior
+from bayesltv.prediction.totals import step_of
 from bayesltv.units import DAYS_PER, horizon_in
 
+Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 DRAWS = 500
 REPLICATE = "replicate "
@@ -52,12 +60,12 @@ def track(
     observation_end: str | None = None,
     threads: int | None = None,
 ) -> xr.Dataset:
-    """Return simulated repeat purchases of all customers together, by week of the calendar.
+    """Return simulated repeat purchases and spend of all customers together, by week of the calendar.
 
     Up to the end of observation every customer is lived through anew from the day of the first purchase on,
     knowing the posterior but not the customer's history: a check of the model. From there on the forecast
-    starts from each customer's history, with the draws of ``predict``: under the same seed its counts add up
-    to ``predict``'s purchases, draw by draw.
+    starts from each customer's history, with the draws of ``predict``: under the same seed its counts and
+    its spend add up to ``predict``'s, draw by draw.
 
     Parameters
     ----------
@@ -82,9 +90,12 @@ def track(
     xarray.Dataset
         ``purchases`` (int) in each period and ``cumulative_purchases`` (int) since the first customer's first
         purchase, dims (draw, period_end); the forecast part of the latter starts from what was really bought.
+        With a spend model also ``spend`` and ``cumulative_spend``, money spent on these purchases: first
+        purchases are left out.
         Coordinates: ``period_end`` (the period's last day), ``days`` (its length; the last one may be cut off
-        by the horizon), ``is_forecast``. Attributes: ``customers``, ``purchases_observed`` (repeat purchases
-        really made by the end of observation), ``bin_days``, ``observation_end``, ``time_unit``.
+        by the horizon), ``is_forecast``. Attributes: ``customers``, ``purchases_observed`` and
+        ``spend_observed`` (repeat purchases really made by the end of observation, and what they were worth),
+        ``bin_days``, ``observation_end``, ``time_unit``.
 
     Raises
     ------
@@ -107,40 +118,44 @@ def track(
     population = population_of(posterior).thinned(draws)
     population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
     people = make_customers(
-        checked, codes, population.family, with_spend=False,
+        checked, codes, population.family, with_spend=population.has_spend,
         with_days=population.clock is not None,
     )  # fmt: skip
     width = calendar.width / days
-    past = _count_replicates(
-        population, people, seed=seed, width=width, bins=calendar.before, threads=threads
-    )
-    future = _count_futures(
+    past = _replicate(population, people, seed=seed, width=width, bins=calendar.before, threads=threads)
+    future = _forecast(
         population, people, seed=seed, width=width, bins=calendar.after, horizon=ahead, threads=threads
     )
-    bought = int(checked[FREQUENCY].sum())
-    attributes = {
-        TIME_UNIT: unit,
-        OBSERVATION_END: end.date().isoformat(),
-        "customers": len(people),
-        "purchases_observed": bought,
-        "bin_days": calendar.width,
-    }
-    cumulative = np.concatenate([past.cumsum(axis=1), bought + future.cumsum(axis=1)], axis=1)
-    dims = (DRAW, PERIOD_END)
+    observed: dict[str, float] = {"purchases": int(checked[FREQUENCY].sum())}
+    if population.has_spend:
+        observed["spend"] = _spent(checked)
+    variables = {}
+    for name, start in observed.items():
+        before, after = getattr(past, name), getattr(future, name)
+        variables[name] = np.concatenate([before, after], axis=1)
+        added = [before.cumsum(axis=1), start + after.cumsum(axis=1)]
+        variables[f"cumulative_{name}"] = np.concatenate(added, axis=1)
     return xr.Dataset(
-        {
-            "purchases": (dims, np.concatenate([past, future], axis=1)),
-            "cumulative_purchases": (dims, cumulative),
-        },
+        {name: ((DRAW, PERIOD_END), values) for name, values in variables.items()},
         coords=calendar.coords(),
-        attrs=attributes,
+        attrs={
+            TIME_UNIT: unit,
+            OBSERVATION_END: end.date().isoformat(),
+            "customers": len(people),
+            **{f"{name}_observed": start for name, start in observed.items()},
+            "bin_days": calendar.width,
+        },
     )
 
 
 def actual_counts(
-    track: xr.Dataset, later: pd.DataFrame, *, customers: Iterable[object] | None = None
+    track: xr.Dataset,
+    later: pd.DataFrame,
+    *,
+    customers: Iterable[object] | None = None,
+    amounts: PurchaseDays | None = None,
 ) -> xr.Dataset:
-    """Return the repeat purchases that were really made in the periods of a track.
+    """Return the repeat purchases that were really made in the periods of a track, and what was spent.
 
     Parameters
     ----------
@@ -151,12 +166,16 @@ def actual_counts(
         after the track's end of observation are left out.
     customers : iterable, optional
         Ids that were tracked, where they are not all that came by then.
+    amounts : PurchaseDays, optional
+        The same purchases with their amounts, from ``data.split.purchase_days``: a summary does not say what
+        was spent on which day.
 
     Returns
     -------
     xarray.Dataset
         ``purchases`` and ``cumulative_purchases`` (float), dim period_end; NaN for periods that `later` does
-        not cover.
+        not cover. With amounts also ``spend`` and ``cumulative_spend``; NaN for periods in which they are not
+        of as many purchases as `later` has.
 
     Raises
     ------
@@ -175,18 +194,43 @@ def actual_counts(
     if absent:
         raise DataError(f"the later summary lacks {', '.join(absent)}: make it by summarize(log)")
     followed = _followed(later, calendar.end, customers, expected=int(track.attrs["customers"]))
-    lists = [np.asarray(days, dtype=np.int64) for days in followed[REPEAT_DAYS]]
-    place = calendar.bin_of(np.concatenate([np.zeros(0, dtype=np.int64), *lists]))
-    size = calendar.before + calendar.after
-    counts = np.bincount(place[(place >= 0) & (place < size)], minlength=size).astype(np.float64)
+    day = day_lists(followed[REPEAT_DAYS]).days
     # a bin's last day stands for all of it, so a bin counts once that day has been observed
     unknown = track[PERIOD_END].values > known_until.to_datetime64()
-    counts[unknown] = np.nan
-    return xr.Dataset(
-        {"purchases": (PERIOD_END, counts), "cumulative_purchases": (PERIOD_END, counts.cumsum())},
-        coords=track.coords,
-        attrs=dict(track.attrs),
-    )
+    found = {"purchases": np.where(unknown, np.nan, _binned(calendar, day))}
+    if amounts is not None and amounts.amount is not None:
+        day, amount = _repeats_among(amounts, followed)
+        spent = _binned(calendar, day, amount)
+        found["spend"] = np.where(_binned(calendar, day) == found["purchases"], spent, np.nan)
+    variables: dict[str, Any] = {}
+    for name, values in found.items():
+        variables |= {name: (PERIOD_END, values), f"cumulative_{name}": (PERIOD_END, values.cumsum())}
+    return xr.Dataset(variables, coords=track.coords, attrs=dict(track.attrs))
+
+
+def _binned(calendar: Calendar, day: Integers, weight: Floats | None = None) -> Floats:
+    """Return the sum of weights, or the number, of the days in each bin."""
+    place, size = calendar.bin_of(day), calendar.before + calendar.after
+    inside = (place >= 0) & (place < size)
+    chosen = None if weight is None else weight[inside]
+    return np.bincount(place[inside], weights=chosen, minlength=size).astype(np.float64)
+
+
+def _repeats_among(amounts: PurchaseDays, followed: pd.DataFrame) -> tuple[Integers, Floats]:
+    """Return days and amounts of the purchases of these customers after their first one."""
+    assert amounts.amount is not None
+    ids = pd.Index(followed[CUSTOMER_ID].astype(str))
+    row = ids.get_indexer(pd.Index(amounts.customer_id.astype(str)))
+    first = pd.to_datetime(followed[FIRST_PURCHASE]).to_numpy().astype("datetime64[D]").astype(np.int64)
+    is_repeat = (row >= 0) & (amounts.day > first[row])
+    return amounts.day[is_repeat], amounts.amount[is_repeat]
+
+
+def _spent(summary: pd.DataFrame) -> float:
+    """Return what all repeat purchases of a summary were worth, the same in any order of rows."""
+    if SPEND_SUM in summary.columns:
+        return math.fsum(summary[SPEND_SUM])
+    return math.fsum((summary[MONETARY_VALUE] * summary[FREQUENCY]).fillna(0.0))
 
 
 def summarise_track(track: xr.Dataset) -> xr.Dataset:
@@ -215,22 +259,55 @@ def _followed(
     return later[kept]
 
 
-def _count_replicates(
-    population: Population, people: Customers, *, seed: int, width: float, bins: int, threads: int | None
-) -> Integers:
-    """Return counts (draw, bin) of customers lived through anew from their first purchase to the end."""
+@dataclass(frozen=True)
+class _Sums:
+    """Sums over customers by draw and bin, shape (draw, bin); spend in whole steps of money."""
 
-    def work(some: Customers) -> Integers:
+    bought: Integers
+    spent: Integers
+    step: float
+
+    def __add__(self, other: "_Sums") -> "_Sums":
+        return _Sums(self.bought + other.bought, self.spent + other.spent, self.step)
+
+    @property
+    def purchases(self) -> Integers:
+        return self.bought
+
+    @property
+    def spend(self) -> Floats:
+        money: Floats = self.spent.astype(np.float64) * self.step
+        return money
+
+
+def _step(population: Population) -> float:
+    if not population.has_spend:
+        return 1.0
+    p, q, v = population.spend
+    return step_of(float(np.median(p * v / q)))
+
+
+def _nothing(population: Population, bins: int) -> _Sums:
+    shape = (population.draws.size, bins)
+    return _Sums(np.zeros(shape, np.int64), np.zeros(shape, np.int64), _step(population))
+
+
+def _replicate(
+    population: Population, people: Customers, *, seed: int, width: float, bins: int, threads: int | None
+) -> _Sums:
+    """Return sums over customers who live through anew from their first purchase to the end."""
+
+    def work(some: Customers) -> _Sums:
         anew = np.zeros_like(some.histories)
         anew[1] = population.family.first_coins
         start = np.maximum(bins * width - some.histories[3], 0.0)
         born = replace(some, histories=anew, days=some.days[[0, 0, 0]])
-        return _counts(population, born, start, bins * width, width, bins, seed, REPLICATE)
+        return _sums(population, born, start, bins * width, width, bins, seed, REPLICATE)
 
     return _add_up(population, people, work, bins, threads)
 
 
-def _count_futures(
+def _forecast(
     population: Population,
     people: Customers,
     *,
@@ -239,13 +316,13 @@ def _count_futures(
     bins: int,
     horizon: float,
     threads: int | None,
-) -> Integers:
-    """Return counts (draw, bin) of what customers do past the end of observation, given their histories."""
+) -> _Sums:
+    """Return sums of what customers do past the end of observation, given their histories."""
     if not bins:
-        return np.zeros((population.draws.size, 0), dtype=np.int64)
+        return _nothing(population, 0)
 
-    def work(some: Customers) -> Integers:
-        return _counts(population, some, np.zeros(len(some)), horizon, width, bins, seed, "")
+    def work(some: Customers) -> _Sums:
+        return _sums(population, some, np.zeros(len(some)), horizon, width, bins, seed, "")
 
     return _add_up(population, people, work, bins, threads)
 
@@ -253,39 +330,39 @@ def _count_futures(
 def _add_up(
     population: Population,
     people: Customers,
-    work: Callable[[Customers], Integers],
+    work: Callable[[Customers], _Sums],
     bins: int,
     threads: int | None,
-) -> Integers:
-    total = np.zeros((population.draws.size, bins), dtype=np.int64)
+) -> _Sums:
+    total = _nothing(population, bins)
     block = max(64, _FUTURES_PER_BLOCK // population.draws.size)
     for part in walk(people, work, block=block, threads=threads):
         total += part
     return total
 
 
-def _counts(
+def _sums(
     population: Population,
     people: Customers,
-    start: NDArray[np.float64],
+    start: Floats,
     until: float,
     width: float,
     bins: int,
     seed: int,
     streams: str,
-) -> Integers:
-    counts = np.zeros((population.draws.size, bins), dtype=np.int64)
-    keys = [people.keys(seed, streams + stream) for stream in (LATENTS, EVENTS)]
+) -> _Sums:
+    made = _nothing(population, bins)
+    keys = [people.keys(seed, streams + stream) for stream in (LATENTS, EVENTS, AMOUNTS)]
     clock = population.clock
     if clock is None:
         count_in_bins(
-            *keys, population.draws, people.histories, people.group, population.purchase,
-            start, until, width, counts,
+            *keys, population.draws, people.histories, people.group, population.purchase, population.spend,
+            start, until, width, made.step, made.bought, made.spent,
         )  # fmt: skip
     else:
         places = places_of(clock, people, until - start)
         count_clocked_in_bins(
             *keys, population.draws, people.histories, places, people.group, *clock.as_tuple(),
-            population.purchase, start, width, counts,
+            population.purchase, population.spend, start, width, made.step, made.bought, made.spent,
         )  # fmt: skip
-    return counts
+    return made

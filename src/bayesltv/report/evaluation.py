@@ -199,6 +199,11 @@ def evaluation_figures(evaluation: Evaluation) -> dict[str, Callable[[], Axes]]:
     if track is not None:
         found["tracking_weekly"] = partial(plot_tracking_weekly, track, actual)
         found["tracking_cumulative"] = partial(plot_tracking_cumulative, track, actual)
+    if track is not None and "spend" in track:
+        found["tracking_weekly_spend"] = partial(plot_tracking_weekly, track, actual, quantity="spend")
+        found["tracking_cumulative_spend"] = partial(
+            plot_tracking_cumulative, track, actual, quantity="spend"
+        )
     return found
 
 

@@ -25,6 +25,7 @@ from bayesltv.report.plan import (
     plot_waterfall,
 )
 from bayesltv.report.posterior import plot_posterior, plot_posterior_by_group
+from bayesltv.report.sampler import plot_sampler
 from bayesltv.report.style import save_figure
 from bayesltv.report.tiers import plot_tier_probabilities, plot_tiers
 from bayesltv.report.tracking import plot_tracking_cumulative, plot_tracking_weekly
@@ -49,6 +50,7 @@ __all__ = [
     "plot_purchase_calibration",
     "plot_reliability",
     "plot_roi",
+    "plot_sampler",
     "plot_tier_probabilities",
     "plot_tiers",
     "plot_tracking_cumulative",

@@ -1,12 +1,13 @@
-"""Repeat purchases over the calendar: what the model says and what happened."""
+"""Repeat purchases and spend over the calendar: what the model says and what happened."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
 
+from bayesltv.errors import DataError
 from bayesltv.names import OBSERVATION_END, PERIOD_END
 from bayesltv.prediction.tracking import summarise_track
 from bayesltv.report.style import BLACK, BLUE, GREY, Corner, date_axis, date_number, dress, legend, new_axes
@@ -14,15 +15,21 @@ from bayesltv.report.style import BLACK, BLUE, GREY, Corner, date_axis, date_num
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Quantity = Literal["purchases", "spend"]
+_NAMES: dict[Quantity, str] = {"purchases": "repeat purchases", "spend": "spend on repeat purchases"}
 BANDS = ((("p05", "p95"), "90 % of draws", 0.18), (("p25", "p75"), "50 % of draws", 0.32))
 """Edges, name and solidity, the wider first."""
 HELD_OUT = "actual, not seen by the fit"
 
 
 def plot_tracking_weekly(
-    track: xr.Dataset, actual: xr.Dataset | None = None, *, ax: Axes | None = None
+    track: xr.Dataset,
+    actual: xr.Dataset | None = None,
+    *,
+    quantity: Quantity = "purchases",
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw repeat purchases per period with the bands in which the model expects them.
+    """Draw purchases or spend per period with the bands in which the model expects them.
 
     Parameters
     ----------
@@ -30,30 +37,42 @@ def plot_tracking_weekly(
         From ``track``.
     actual : Dataset, optional
         From ``actual_counts``: purchases in the hold-out are drawn hollow, since the fit has not seen them.
+    quantity : "purchases" or "spend"
     ax : Axes, optional
+
+    Raises
+    ------
+    DataError
+        Where the track has no spend.
 
     Notes
     -----
     A last period that the horizon cuts short is left out: its count would look like a drop.
     """
+    _require(track, quantity)
     whole = {PERIOD_END: (track["days"] == track.attrs["bin_days"]).values}
     track = track.isel(whole)
     actual = None if actual is None else actual.isel(whole)
     ax = new_axes(ax, size=(8.4, 4.4))
-    bands, ahead = summarise_track(track)["purchases"], track["is_forecast"].values
+    bands, ahead = summarise_track(track)[quantity], track["is_forecast"].values
     _draw_bands(bands.isel({PERIOD_END: ~ahead}), ax, labelled=True)
     _draw_bands(bands.isel({PERIOD_END: ahead}), ax, labelled=False)
     if actual is not None:
-        _draw_points(actual, ax)
-    period = _period(track)
-    ax.set_ylabel(f"repeat purchases per {period}")
-    return _finish(track, actual, ax, title=f"Repeat purchases per {period}", legend_at="upper right")
+        _draw_points(actual, quantity, ax)
+    what, per = _NAMES[quantity], _period(track)
+    ax.set_ylabel(f"{what} per {per}")
+    title = f"{what.capitalize()} per {per}"
+    return _finish(track, actual, quantity, ax, title=title, legend_at="upper right")
 
 
 def plot_tracking_cumulative(
-    track: xr.Dataset, actual: xr.Dataset | None = None, *, ax: Axes | None = None
+    track: xr.Dataset,
+    actual: xr.Dataset | None = None,
+    *,
+    quantity: Quantity = "purchases",
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw repeat purchases added up over the calendar with the bands in which the model expects them.
+    """Draw purchases or spend added up over the calendar, with the bands that the model expects.
 
     The forecast starts from what had really been bought by the end of observation.
 
@@ -63,20 +82,34 @@ def plot_tracking_cumulative(
         From ``track``.
     actual : Dataset, optional
         From ``actual_counts``: the hold-out is dashed, since the fit has not seen it.
+    quantity : "purchases" or "spend"
     ax : Axes, optional
+
+    Raises
+    ------
+    DataError
+        Where the track has no spend.
     """
+    _require(track, quantity)
     ax = new_axes(ax, size=(8.4, 4.4))
-    bands, ahead = summarise_track(track)["cumulative_purchases"], track["is_forecast"].values
+    bands, ahead = summarise_track(track)[f"cumulative_{quantity}"], track["is_forecast"].values
     last = int((~ahead).sum()) - 1
     _draw_bands(bands.isel({PERIOD_END: ~ahead}), ax, labelled=True)
     if ahead.any():
         future = bands.isel({PERIOD_END: slice(last, None)}).copy(deep=True)
-        future[{PERIOD_END: 0}] = track.attrs["purchases_observed"]
+        future[{PERIOD_END: 0}] = track.attrs[f"{quantity}_observed"]
         _draw_bands(future, ax, labelled=False)
     if actual is not None:
-        _draw_line(actual, last, ax)
-    ax.set_ylabel("repeat purchases since the first customer")
-    return _finish(track, actual, ax, title="Repeat purchases, added up", legend_at="upper left")
+        _draw_line(actual, quantity, last, ax)
+    what = _NAMES[quantity]
+    ax.set_ylabel(f"{what} since the first customer")
+    title = f"{what.capitalize()}, added up"
+    return _finish(track, actual, quantity, ax, title=title, legend_at="upper left")
+
+
+def _require(track: xr.Dataset, quantity: Quantity) -> None:
+    if quantity not in track:
+        raise DataError(f"the track has no {quantity}: make it with a fit that has a spend model")
 
 
 def _draw_bands(summary: xr.DataArray, ax: Axes, *, labelled: bool) -> None:
@@ -93,27 +126,31 @@ def _draw_bands(summary: xr.DataArray, ax: Axes, *, labelled: bool) -> None:
     ax.plot(days, mean, color=BLUE, linewidth=1.8, label="model, mean" if labelled else None)
 
 
-def _draw_points(actual: xr.Dataset, ax: Axes) -> None:
-    ahead, days, counts = actual["is_forecast"].values, actual[PERIOD_END].values, actual["purchases"].values
+def _draw_points(actual: xr.Dataset, quantity: Quantity, ax: Axes) -> None:
+    if quantity not in actual:
+        return
+    ahead, days, counts = actual["is_forecast"].values, actual[PERIOD_END].values, actual[quantity].values
     ax.plot(days, counts, color=BLACK, linewidth=0.8, alpha=0.45)
     style: dict[str, Any] = {"color": BLACK, "linestyle": "none", "marker": "o", "markersize": 3.8}
     ax.plot(days[~ahead], counts[~ahead], label="actual", **style)
-    if _has_holdout(actual):
+    if _has_holdout(actual, quantity):
         ax.plot(days[ahead], counts[ahead], markerfacecolor="white", label=HELD_OUT, **style)
 
 
-def _draw_line(actual: xr.Dataset, last: int, ax: Axes) -> None:
-    days, counts = actual[PERIOD_END].values, actual["cumulative_purchases"].values
+def _draw_line(actual: xr.Dataset, quantity: Quantity, last: int, ax: Axes) -> None:
+    if quantity not in actual:
+        return
+    days, counts = actual[PERIOD_END].values, actual[f"cumulative_{quantity}"].values
     style: dict[str, Any] = {"color": BLACK, "linewidth": 1.8}
     ax.plot(days[: last + 1], counts[: last + 1], label="actual", **style)
-    if _has_holdout(actual):
+    if _has_holdout(actual, quantity):
         ax.plot(days[last:], counts[last:], linestyle=(0, (3, 1.6)), label=HELD_OUT, **style)
 
 
-def _has_holdout(actual: xr.Dataset | None) -> bool:
-    if actual is None:
+def _has_holdout(actual: xr.Dataset | None, quantity: Quantity) -> bool:
+    if actual is None or quantity not in actual:
         return False
-    return bool(np.isfinite(actual["purchases"].values[actual["is_forecast"].values]).any())
+    return bool(np.isfinite(actual[quantity].values[actual["is_forecast"].values]).any())
 
 
 def _period(track: xr.Dataset) -> str:
@@ -121,7 +158,15 @@ def _period(track: xr.Dataset) -> str:
     return {1: "day", 7: "week"}.get(days, f"{days} days")
 
 
-def _finish(track: xr.Dataset, actual: xr.Dataset | None, ax: Axes, *, title: str, legend_at: Corner) -> Axes:
+def _finish(
+    track: xr.Dataset,
+    actual: xr.Dataset | None,
+    quantity: Quantity,
+    ax: Axes,
+    *,
+    title: str,
+    legend_at: Corner,
+) -> Axes:
     ax.set_ylim(bottom=0)
     ax.margins(x=0.01)
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
@@ -130,7 +175,7 @@ def _finish(track: xr.Dataset, actual: xr.Dataset | None, ax: Axes, *, title: st
     reading = "the past as the model would replay it"
     if track["is_forecast"].values.any():
         _mark_end(np.datetime64(track.attrs[OBSERVATION_END]), ax)
-        judged = ", set against what happened" if _has_holdout(actual) else ""
+        judged = ", set against what happened" if _has_holdout(actual, quantity) else ""
         reading = f"left, the past replayed by the model; right, its forecast{judged}"
     legend(ax, location=legend_at)
     return dress(ax, title=title, subtitle=f"{int(track.attrs['customers']):,} customers: {reading}")
