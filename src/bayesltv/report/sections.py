@@ -169,17 +169,16 @@ def learnt(fit: xr.DataTree) -> Section:
 
 def data(summary: pd.DataFrame, report: CheckReport) -> Section:
     """Return the customers who were fitted beside those that the model makes, and what is odd about them."""
-    replicas = {name: draw() for name, draw in check_figures(report).items()}
-    pictures = tuple(picture_of(name, drawn) for name, drawn in replicas.items())
-    notes = _oddities(summary)
+    pictures = tuple(picture_of(name, draw()) for name, draw in check_figures(report).items())
+    lead = "What went in, what was set aside, and what is odd about it."
+    if any(each.name.startswith("replicas_") for each in pictures):
+        lead += (
+            " Beside the real customers: how such customers look when the model makes them anew. White "
+            "diamonds should lie within the bars."
+        )
+    notes = tuple(_oddities(summary)) or ("Nothing odd was found in the summary.",)
     return Section(
-        "data",
-        "The data, and the model's own customers",
-        "What went in, what was set aside, and whether customers made anew by the model look like the real "
-        "ones. White diamonds should lie within the bars.",
-        tuple(notes) if notes else ("Nothing odd was found in the summary.",),
-        (_facts(summary),),
-        pictures,
+        "data", "The data, and the model's own customers", lead, notes, (_facts(summary),), pictures
     )
 
 
