@@ -300,7 +300,7 @@ def test_the_demo_makes_everything_and_tells_what_it_found(tmp_path):
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "summary.parquet", "fit.nc", "scores.parquet", "scores.csv", "scores.totals.parquet",
-        "scores.manifest.json", "plan", "figures",
+        "scores.manifest.json", "plan", "figures", "report.html",
     }  # fmt: skip
     assert (folder / "plan" / "plan.manifest.json").is_file()
     pictures = sorted((folder / "figures").glob("*.png"))

@@ -199,6 +199,22 @@ def test_the_data_are_told_with_what_was_set_aside_and_what_is_odd(fit, customer
     )
 
 
+def test_a_fit_without_money_and_without_groups_is_told_in_purchases(customers, tmp_path):
+    purchases = {name: PARAMETERS[name] for name in ("r", "alpha", "a", "b")}
+    plain = point_fit(purchases, draws=60)
+    people = customers[["customer_id", "frequency", "recency", "T"]].copy()
+    people.attrs = {"time_unit": "week", "observation_end": "1997-09-30"}
+    with pytest.warns(ltv.BayesltvWarning, match="no spend model"):
+        scored = ltv.score(plain, people, ltv.load_decision("retention"), seed=1)
+    page = ltv.write_report(
+        plain, tmp_path / "report.html", summary=people, scores=scored, checks=report_of([])
+    )
+    texts = Parsed(page.read_text("utf-8")).texts
+    assert "expected purchases in all" in texts
+    assert f"{scored.totals['purchases'].sum(('group', 'tier')).values.mean():,.0f}" in texts
+    assert not any("$" in text or "€" in text for text in texts)
+
+
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
 def test_scores_read_back_are_those_that_were_written(fit, scores, tmp_path, suffix):
     files = score_files(tmp_path / f"scores{suffix}")

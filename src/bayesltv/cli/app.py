@@ -79,7 +79,8 @@ Seed = Annotated[int, typer.Option(help="The same seed, data, spec and versions 
 def options(
     ctx: typer.Context,
     redact_ids: Annotated[
-        bool, typer.Option("--redact-ids", help="Show hashes in place of customer ids in messages.")
+        bool,
+        typer.Option("--redact-ids", help="Show hashes for customer ids in messages and reports."),
     ] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")

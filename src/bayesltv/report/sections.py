@@ -59,6 +59,18 @@ _ACTION_COLUMNS = (
 _POLICY_COLUMNS = (
     "policy", "customers", "cost", "net", "net_p05", "net_p95", "p_loss", "behind_plan", "p_plan_better"
 )  # fmt: skip
+_HEADS = {
+    "net_p05": "net, 5 %",
+    "net_p95": "net, 95 %",
+    "p05": "5 %",
+    "p95": "95 %",
+    "p_pays": "pays with",
+    "p_loss": "loses with",
+    "p_plan_better": "plan is better with",
+    "effect_source": "from",
+    "break_even": "pays from",
+    "break_even_elasticity": "as an elasticity",
+}
 _CAPTIONS = {
     "actions": "What each action brings and costs",
     "effects": "What is believed of each effect, and from where the action would just pay",
@@ -157,17 +169,16 @@ def learnt(fit: xr.DataTree) -> Section:
 
 def data(summary: pd.DataFrame, report: CheckReport) -> Section:
     """Return the customers who were fitted beside those that the model makes, and what is odd about them."""
-    replicas = {name: draw() for name, draw in check_figures(report).items()}
-    pictures = tuple(picture_of(name, drawn) for name, drawn in replicas.items())
-    notes = _oddities(summary)
+    pictures = tuple(picture_of(name, draw()) for name, draw in check_figures(report).items())
+    lead = "What went in, what was set aside, and what is odd about it."
+    if any(each.name.startswith("replicas_") for each in pictures):
+        lead += (
+            " Beside the real customers: how such customers look when the model makes them anew. White "
+            "diamonds should lie within the bars."
+        )
+    notes = tuple(_oddities(summary)) or ("Nothing odd was found in the summary.",)
     return Section(
-        "data",
-        "The data, and the model's own customers",
-        "What went in, what was set aside, and whether customers made anew by the model look like the real "
-        "ones. White diamonds should lie within the bars.",
-        tuple(notes) if notes else ("Nothing odd was found in the summary.",),
-        (_facts(summary),),
-        pictures,
+        "data", "The data, and the model's own customers", lead, notes, (_facts(summary),), pictures
     )
 
 
@@ -243,13 +254,21 @@ def planned(plan: Plan | StoredPlan) -> Section:
     """Return who gets what, what it brings, and what else could be done; no customers."""
     if isinstance(plan, StoredPlan):
         tables: Mapping[str, pd.DataFrame] = plan.tables
-        pictures = [png_picture(name, content) for name, content in plan.pictures.items()]
+        pictures = [
+            png_picture(name, content)
+            for name, content in plan.pictures.items()
+            if _is_of_use(name, tables.get("test_plans"))
+        ]
     else:
         from bayesltv.report.plan import plan_figures
 
         given = {name: getattr(plan, name) for name in PLAN_TABLES}
         tables = {name: table for name, table in given.items() if table is not None}
-        pictures = [picture_of(name, drawn) for name, drawn in plan_figures(plan).items()]
+        pictures = [
+            picture_of(name, drawn)
+            for name, drawn in plan_figures(plan).items()
+            if _is_of_use(name, plan.test_plans)
+        ]
     told = plan.attrs
     currency = told.get(CURRENCY)
     write: dict[str, Callable[[Any], str]] = dict.fromkeys(
@@ -258,7 +277,11 @@ def planned(plan: Plan | StoredPlan) -> Section:
     write |= dict.fromkeys(_SHARES, lambda share: f"{100 * share:.0f} %")
     grids = [
         grid_of(
-            _columns_of(name, tables[name]), caption, formats=write, status=_last_is_total(name, tables[name])
+            _columns_of(name, tables[name]),
+            caption,
+            heads=_HEADS,
+            formats=write,
+            status=_last_is_total(name, tables[name]),
         )
         for name, caption in _CAPTIONS.items()
         if name in tables and len(tables[name])
@@ -299,7 +322,7 @@ def _in_customers_terms(scales: xr.Dataset, currency: object) -> Grid:
             draws = scales[scale] if GROUP in scales[scale].dims else scales[scale].expand_dims(GROUP)
             edges = draws.quantile([0.5, 0.05, 0.95], (CHAIN, DRAW)).transpose(GROUP, "quantile").values
             columns[head] = [interval(row, write) for row in edges.tolist()]
-    return grid_of(pd.DataFrame(columns), "In customers' terms")
+    return grid_of(pd.DataFrame(columns), "In customers' terms", formats=dict.fromkeys([*columns][1:], str))
 
 
 def _population(fit: xr.DataTree) -> Grid:
@@ -326,7 +349,7 @@ def _population(fit: xr.DataTree) -> Grid:
         }
         for name in numbers.data_vars
     ]
-    return grid_of(pd.DataFrame(rows), caption)
+    return grid_of(pd.DataFrame(rows), caption, formats={"effective draws": str, "R-hat": str})
 
 
 def _facts(summary: pd.DataFrame) -> Grid:
@@ -381,7 +404,7 @@ def _totals(totals: xr.Dataset, by: str, currency: object) -> Grid:
     table = pd.DataFrame(columns)
     status = ["total" if label == "total" else "" for label in table[by]]
     caption = f"Totals over the horizon by {by}: means, and in brackets 90 % intervals"
-    return grid_of(table, caption, status=status)
+    return grid_of(table, caption, formats=dict.fromkeys([*columns][1:], str), status=status)
 
 
 def _whole_numbers(table: pd.DataFrame, caption: str) -> Grid:
@@ -401,6 +424,14 @@ def _last_is_total(name: str, table: pd.DataFrame) -> list[str] | None:
     if name != "actions":
         return None
     return ["total" if each == "total" else "" for each in _columns_of(name, table)["action"]]
+
+
+def _is_of_use(picture: str, tests: pd.DataFrame | None) -> bool:
+    """Whether a picture shows more than its table says: that of a test does where the test pays."""
+    if tests is None or not picture.startswith("test_value_"):
+        return True
+    paying = tests.loc[tests["n_per_arm"] > 0, "action"].astype(str)
+    return picture.removeprefix("test_value_") in set(paying)
 
 
 def _notes_of_plan(told: Mapping[str, Any], currency: object) -> tuple[str, ...]:
