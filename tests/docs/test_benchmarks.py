@@ -1,8 +1,11 @@
 """Benchmarks ask one question, say what would rig the answer, and print what the documents quote."""
 
 import ast
+import os
+import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -32,3 +35,27 @@ def test_the_coverage_that_is_quoted_is_what_the_benchmark_prints():
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     for document in ("README.md", "benchmarks/README.md"):
         assert printed in (ROOT / document).read_text(encoding="utf-8"), document
+
+
+def processor_seconds():
+    """What the processes that this one has started, and theirs, have used so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_small_versions_of_all_benchmarks_run_within_five_minutes(tmp_path):
+    """What `make bench-quick` does; beside other work processor seconds count, not those of the wall."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    seconds = {}
+    for benchmark in BENCHMARKS:
+        begun = time.monotonic(), processor_seconds()
+        done = subprocess.run(
+            [sys.executable, str(benchmark), "--quick"], check=False, capture_output=True, text=True,
+            cwd=tmp_path, env={**os.environ, **threads, "MPLBACKEND": "Agg"},
+        )  # fmt: skip
+        seconds[benchmark.stem] = min(time.monotonic() - begun[0], processor_seconds() - begun[1])
+        assert done.returncode == 0, f"{benchmark.name}: {done.stderr[-2000:]}"
+        assert done.stdout.strip(), benchmark.name
+    assert sum(seconds.values()) < 300, {name: round(each) for name, each in seconds.items()}
