@@ -27,6 +27,13 @@ def main() -> None:
         "replicas_spend": lambda: draw.plot_posterior_predictive(replicas, statistic="mean spend"),
         "common_shocks": lambda: draw.plot_check(report["common_shocks"]),
         "prior_sensitivity": lambda: draw.plot_check(report["prior_sensitivity"]),
+        "prior_conflict": lambda: draw.plot_check(report["prior_conflict"]),
+        "spend_independence": lambda: draw.plot_check(report["spend_independence"]),
+        "first_purchase": lambda: draw.plot_check(report["first_purchase_effect"]),
+        "influence": lambda: draw.plot_check(report["influential_customers"]),
+        "tracking_spend": lambda: draw.plot_tracking_weekly(
+            judged.tracking, judged.tracking_actual, quantity="spend"
+        ),
         "comparison": lambda: draw.plot_comparison(compared),
         "pit_purchases": lambda: draw.plot_pit(judged),
         "coverage": lambda: draw.plot_coverage(judged),

@@ -113,11 +113,14 @@ def test_a_fit_of_other_customers_or_of_nobody_knows_whom_is_refused(laplace_fit
         ltv.compare(cdnow.iloc[1:], {"one": laplace_fit, "two": laplace_fit})
 
 
-def test_a_log_without_amounts_is_enough_where_no_model_has_spend():
-    log = world("bg_nbd", seed=45, end="1998-03-31").drop(columns="amount", errors="ignore")
+def test_a_log_needs_no_amounts_where_no_model_has_spend():
+    log = world("bg_nbd", seed=45).drop(columns="amount", errors="ignore")
     summary = ltv.summarize(log, observation_end=END, time_unit="week", monetary_value_col=None)
-    found = ltv.compare(summary, specs(), log=log, horizon="8 weeks", method="laplace", progress=False)
-    assert found.holdout["purchases_crps"].notna().all()
+    with pytest.raises(ltv.DataError, match="the log ends on"):  # what is looked at after its columns
+        ltv.compare(summary, specs(), log=log, horizon="8 weeks")
+    spending = {name: ltv.load_spec(spec) for name, spec in FAMILIES.items()}
+    with pytest.raises(ltv.DataError, match="amount"):
+        ltv.compare(summary, spending, log=log, horizon="8 weeks")
 
 
 # ------------------------------------------------------------------------------------------- rolling origins

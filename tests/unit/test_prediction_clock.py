@@ -6,6 +6,7 @@ import pytest
 from tests.helpers import clock_fit, point_fit
 
 import bayesltv as ltv
+from bayesltv.evaluation.replicas import simulate_replicas
 from bayesltv.kernels.clocked import day_of, time_at
 from bayesltv.prediction.clock_path import clock_path
 from bayesltv.prediction.customers import make_customers
@@ -24,9 +25,9 @@ STILL = {"clock_sd": 1e-300, "clock_rho": 0.5}
 TERMS = {"horizon": "39 weeks", "annual_discount_rate": 0.5, "margin": 0.3}
 
 
-def fit_of(path, variables, *, clock=AR1, spend=True, **calendar):
+def fit_of(path, variables, *, clock=AR1, spend=True, **more):
     parameters = PURCHASE | SPEND if spend else PURCHASE
-    return clock_fit(parameters, path, clock=clock, variables=variables, **(CALENDAR | calendar))
+    return clock_fit(parameters, path, clock=clock, variables=variables, **(CALENDAR | more))
 
 
 def shaken(draws, seed=1, sd=0.5):
@@ -338,9 +339,9 @@ def test_a_customer_from_before_the_clock_is_an_error():
         ltv.predict(shaken(3), newcomer("1996-12-01"), seed=1, **TERMS)
 
 
-def test_replicates_say_that_they_do_not_follow_a_clock(some):
+def test_the_prior_predictive_says_that_it_does_not_follow_a_clock():
     with pytest.raises(ltv.SpecError, match="does not follow a calendar clock"):
-        ltv.posterior_predictive(shaken(3), some, seed=1)
+        ltv.prior_predictive(ltv.ModelSpec(clock=AR1))
 
 
 def test_the_log_likelihood_adds_up_to_the_kernels(some):
@@ -361,3 +362,48 @@ def test_the_log_likelihood_adds_up_to_the_kernels(some):
     for draw, path in enumerate(fit["posterior"]["clock"].values[0]):
         packed = np.concatenate([list(PURCHASE.values()), path])[None]
         assert total[draw] == pytest.approx(clocked_value_and_gradient(packed, *data.values())[0], rel=1e-12)
+
+
+def test_replicas_of_a_clock_that_stands_still_are_the_plain_ones(some):
+    plain = ltv.posterior_predictive(point_fit(PURCHASE | SPEND, draws=40), some, seed=3)
+    clocked = ltv.posterior_predictive(fit_of(np.zeros((40, 10)), STILL), some, seed=3)
+    pd.testing.assert_frame_equal(clocked.table, plain.table, rtol=1e-9)
+
+
+@pytest.mark.parametrize("family", ["bg_nbd", "mbg_nbd"])
+def test_replicas_live_at_the_pace_of_the_clock_on_their_own_days(family, cdnow):
+    """Against lives simulated in operational time and put on the calendar by interpolation."""
+    path = 1.5 * np.random.default_rng(5).standard_normal((1, 10))
+    fit = fit_of(np.repeat(path, 400, axis=0), {"clock_sd": 1e-6, "clock_rho": 0.5}, family=family)
+    early, late = cdnow.iloc[:1], cdnow.iloc[-1:]  # the first and the last day of the quarter
+    rng, n = np.random.default_rng(6), 200_000
+    for summary in (early, late):
+        summary = pd.concat([summary] * 50, ignore_index=True)
+        summary["customer_id"] = [f"c{i}" for i in range(50)]
+        summary.attrs = cdnow.attrs
+        placed, people = population(fit, summary)
+        drawn = simulate_replicas(placed, people, seed=1, days_per_unit=7.0)
+        first, _, end = people.days[:, 0]
+        edges, times = placed.clock.edges, placed.clock.times[0, 0]
+        lam = rng.gamma(PURCHASE["r"], size=n) / PURCHASE["alpha"]
+        p = rng.beta(PURCHASE["a"], PURCHASE["b"], size=n)
+        alive = np.ones(n, bool) if family == "bg_nbd" else rng.random(n) >= p
+        u = np.full(n, np.interp(first, edges, times))
+        count, last = np.zeros(n), np.zeros(n)
+        while alive.any():
+            u = u + rng.standard_exponential(n) / lam
+            day = np.ceil(np.interp(u, times, edges, right=np.inf))
+            alive &= day <= end
+            bought = alive & (day - first > last)
+            count += bought
+            last = np.where(alive, day - first, last)
+            alive &= rng.random(n) >= p
+        frequency, recency = drawn.frequency.ravel(), drawn.recency.ravel() * 7.0
+        for mine, other in (
+            (frequency, count), (frequency == 0, count == 0), (recency, last), (recency > 60, last > 60),
+        ):  # fmt: skip
+            error = np.hypot(np.std(mine) / np.sqrt(mine.size), np.std(other) / np.sqrt(n))
+            assert abs(np.mean(mine) - np.mean(other)) < 4.5 * error
+    plain = ltv.posterior_predictive(point_fit(PURCHASE | SPEND, draws=400, family=family), cdnow, seed=1)
+    clocked = ltv.posterior_predictive(fit, cdnow, seed=1)
+    assert not np.allclose(plain.table["predicted"], clocked.table["predicted"], rtol=0.05)

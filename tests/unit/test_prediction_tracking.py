@@ -228,10 +228,12 @@ def test_what_was_spent_on_cdnow_is_counted_in_full(spend_tracked, later, cdnow_
 
 def test_periods_whose_purchases_are_not_all_in_the_log_have_no_spend(spend_tracked, later, cdnow_log):
     days = purchase_days(cdnow_log, after=pd.Timestamp("1997-09-30"), until=pd.Timestamp("1998-06-30"))
-    spent = actual_counts(spend_tracked, later, amounts=days)["spend"].values
-    ahead = spend_tracked["is_forecast"].values
+    found = actual_counts(spend_tracked, later, amounts=days)
+    spent, ahead = found["spend"].values, spend_tracked["is_forecast"].values
     assert np.isfinite(spent[ahead]).all()
     assert np.isnan(spent[~ahead][5:]).all()
+    total = found["cumulative_spend"].values[-1]
+    assert total == pytest.approx(spend_tracked.attrs["spend_observed"] + spent[ahead].sum())
 
 
 def test_a_purchase_counts_in_the_period_that_its_day_belongs_to(fit):

@@ -16,7 +16,6 @@ from bayesltv.errors import DataError
 from bayesltv.evaluation.replicas import CLASSES, Histories, Tally, tally, tally_replicas
 from bayesltv.evaluation.result import records, rich_table
 from bayesltv.names import SPEND_LOG_SUM, SPEND_STATISTICS
-from bayesltv.prediction.clock import refuse_clock
 from bayesltv.prediction.customers import Customers, make_customers
 from bayesltv.prediction.draws import match_summary
 from bayesltv.prediction.new_groups import place
@@ -89,7 +88,8 @@ def posterior_predictive(
     """Return how customers made by the fitted model compare with those it was fitted to.
 
     In each posterior draw every customer is made anew: latents from the population (not from the customer's
-    own history), purchases over the customer's own T, dated by day as in a log, amounts. Replication from
+    own history), purchases over the customer's own T, dated by day as in a log, amounts; where the fit has a
+    clock, at the clock's pace on the customer's own days. Replication from
     the population is what can show that a family does not fit.
 
     Parameters
@@ -115,13 +115,15 @@ def posterior_predictive(
         Where the summary does not fit the fit, or has groups that were not fitted.
     """
     posterior = read_posterior(fit)
-    refuse_clock(posterior.spec.clock, "the posterior predictive check (track does)")
     checked = match_summary(posterior, summary, time_unit=time_unit)
     if checked.empty:
         raise DataError("the summary has no customers to compare with")
     population = population_of(posterior).thinned(draws)
     population, codes = place(posterior, population, checked, unknown_groups="error", seed=seed)
-    people = make_customers(checked, codes, population.family, with_spend=population.has_spend)
+    people = make_customers(
+        checked, codes, population.family, with_spend=population.has_spend,
+        with_days=population.clock is not None,
+    )  # fmt: skip
     real = _histories(people, checked)
     edges = _edges(real)
     group = population.groups(people.group)

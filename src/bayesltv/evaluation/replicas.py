@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesltv.kernels.clocked import FIRST
 from bayesltv.kernels.replicas import draw_replicas
 from bayesltv.prediction.customers import AMOUNTS, EVENTS, LATENTS, Customers, walk
 from bayesltv.prediction.population import Population
+from bayesltv.prediction.roads import places_on, roads_of
 
 Floats = NDArray[np.float64]
 REPLICA = "replica "
@@ -79,7 +81,7 @@ class Tally:
 def simulate_replicas(
     population: Population, customers: Customers, *, seed: int, days_per_unit: float
 ) -> Histories:
-    """Return one replicated history per customer and posterior draw."""
+    """Return one replicated history per customer and posterior draw, by the clock where there is one."""
     shape = (len(customers), population.draws.size)
     frequency = np.empty(shape, np.int32)
     recency, total, log_total = (np.empty(shape) for _ in range(3))
@@ -87,7 +89,9 @@ def simulate_replicas(
         *(customers.keys(seed, REPLICA + stream) for stream in (LATENTS, EVENTS, AMOUNTS)),
         population.draws,
         np.ascontiguousarray(customers.histories[3]),
+        places_on(population, customers, 0.0)[FIRST],
         customers.group,
+        *roads_of(population),
         population.purchase,
         population.spend,
         float(population.family.first_coins),

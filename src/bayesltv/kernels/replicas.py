@@ -1,13 +1,15 @@
 """Replicated customers: new latents from the population, lived through the time each was observed.
 
-Purchases are dated as a log dates them: one at time t belongs to day ceil(t), and purchases of one day are
-one purchase.
+A life is led in operational time (`bayesltv.kernels.clocked`); without a clock that is the time since the
+first purchase, as in `bayesltv.kernels.stretches`. Purchases are dated as a log dates them: one at time t
+belongs to day ceil(t), and purchases of one day are one purchase.
 """
 
 import math
 
 import numpy as np
 
+from bayesltv.kernels.clocked import day_of, time_at
 from bayesltv.kernels.compile import compiled
 from bayesltv.kernels.latents import draw_purchase_latents, draw_spend_latent
 from bayesltv.kernels.random_numbers import exponential, gamma, open_stream, uniform
@@ -20,7 +22,11 @@ def draw_replicas(
     amount_keys,
     draws,
     observed,
+    first,
     group,
+    clocks,
+    times,
+    edges,
     purchase,
     spend,
     coins,
@@ -40,7 +46,15 @@ def draw_replicas(
         Number of each posterior draw.
     observed : ndarray of float64, shape (customer,)
         T of each customer, in the time unit.
+    first : ndarray of float64, shape (customer,)
+        Place of the first purchase among the edges.
     group : ndarray of int32, shape (customer,)
+    clocks : ndarray of int64, shape (group,)
+        The clock that each group goes by.
+    times : ndarray of float64, shape (clock, draw, edge)
+        Operational time at the edges.
+    edges : ndarray of float64, shape (edge,)
+        In time units.
     purchase : ndarray of float64, shape (4, group, draw)
         r, alpha (a rate), a, b.
     spend : ndarray of float64, shape (3, group, draw), or (3, 0, 0) where there is no spend model
@@ -57,6 +71,8 @@ def draw_replicas(
     with_spend = spend.shape[1] > 0
     for i in range(latent_keys.size):
         g, last = group[i], math.floor(observed[i] * days + 0.5)
+        segment = min(int(first[i]), edges.size - 2)
+        began = edges[segment] + (first[i] - segment) * (edges[segment + 1] - edges[segment])
         for d in range(draws.size):
             frequency[i, d], recency[i, d], total[i, d], log_total[i, d] = 0, 0.0, 0.0, 0.0
             r, alpha, a, b = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
@@ -66,8 +82,11 @@ def draw_replicas(
             if not is_alive:
                 continue
             open_stream(events, event_keys[i], draws[d])
+            table = times[clocks[g], d]
+            start = time_at(table, first[i])
             time = exponential(events) / lam
-            if time * days > last:
+            passed = (day_of(table, edges, segment, start + time) - began) * days
+            if passed > last:
                 continue
             nu, shape = 1.0, 0.0
             if with_spend:
@@ -77,8 +96,8 @@ def draw_replicas(
                 )
                 open_stream(amounts, amount_keys[i], draws[d])
             before = 0.0
-            while time * days <= last:
-                day = max(math.ceil(time * days), 1.0)
+            while passed <= last:
+                day = max(math.ceil(passed), 1.0)
                 if day > before:
                     frequency[i, d] += 1
                     if with_spend:
@@ -89,4 +108,5 @@ def draw_replicas(
                 if uniform(events) < coin:
                     break
                 time += exponential(events) / lam
+                passed = (day_of(table, edges, segment, start + time) - began) * days
             recency[i, d] = before / days

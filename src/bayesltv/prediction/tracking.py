@@ -175,7 +175,8 @@ def actual_counts(
     xarray.Dataset
         ``purchases`` and ``cumulative_purchases`` (float), dim period_end; NaN for periods that `later` does
         not cover. With amounts also ``spend`` and ``cumulative_spend``; NaN for periods in which they are not
-        of as many purchases as `later` has.
+        of as many purchases as `later` has; if that is the past, the forecast's part of the latter starts at
+        the track's ``spend_observed``.
 
     Raises
     ------
@@ -204,8 +205,17 @@ def actual_counts(
         found["spend"] = np.where(_binned(calendar, day) == found["purchases"], spent, np.nan)
     variables: dict[str, Any] = {}
     for name, values in found.items():
-        variables |= {name: (PERIOD_END, values), f"cumulative_{name}": (PERIOD_END, values.cumsum())}
+        observed = float(track.attrs.get(f"{name}_observed", np.nan))
+        added = _added_up(values, calendar.before, observed)
+        variables |= {name: (PERIOD_END, values), f"cumulative_{name}": (PERIOD_END, added)}
     return xr.Dataset(variables, coords=track.coords, attrs=dict(track.attrs))
+
+
+def _added_up(values: Floats, before: int, observed: float) -> Floats:
+    """Return cumulative sums; past an unknown past they start at what the track observed."""
+    past = values[:before].cumsum()
+    start = past[-1] if np.isfinite(past[-1]) else observed
+    return np.concatenate([past, start + values[before:].cumsum()])
 
 
 def _binned(calendar: Calendar, day: Integers, weight: Floats | None = None) -> Floats:

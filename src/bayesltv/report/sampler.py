@@ -24,7 +24,7 @@ def plot_sampler(fit: xr.DataTree, check: str) -> Figure:
     fit : DataTree
         Sampled by NUTS.
     check : str
-        "rhat" (ranks of each chain among all draws, less what is uniform, with a p-value tested at 1 %),
+        "rhat" (ranks of each chain's draws among all, less what is uniform, and a test at 1 %),
         "ess_bulk" (effective size by quantile), "ess_tail" (effective sizes of bulk and tails as draws are
         added), "divergences" (traces, divergent draws marked) or "ebfmi" (energy and its changes).
 
