@@ -105,19 +105,19 @@ def first_purchase_effect(fit: xr.DataTree, summary: pd.DataFrame | None) -> Che
 def _pairs(summary: pd.DataFrame) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Return, of successive waits two by two: the first one's share, their sum in days, who comes first."""
     starts = summary[FIRST_PURCHASE].to_numpy().astype("datetime64[D]").astype(np.int64)
-    share, total, is_first = [], [], []
-    for start, days in zip(starts, summary[REPEAT_DAYS], strict=True):
-        waits = np.diff(np.concatenate([[start], np.asarray(days, dtype=np.int64)])).astype(float)
-        two = waits[: waits.size // 2 * 2].reshape(-1, 2)
-        if len(two):
-            total.append(two.sum(axis=1))
-            share.append(two[:, 0] / total[-1])
-            is_first.append(np.arange(len(two)) == 0)
-    if not share:
+    counts = np.array([len(days) for days in summary[REPEAT_DAYS]], dtype=np.int64)
+    if not (counts > 1).any():
         return np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool)
-    whole, first = np.concatenate(total), np.concatenate(is_first)
+    days = np.concatenate([np.asarray(days, dtype=np.int64) for days in summary[REPEAT_DAYS][counts > 0]])
+    owner = np.repeat(np.arange(counts.size), counts)
+    place = np.arange(days.size) - (np.cumsum(counts) - counts)[owner]
+    middle = np.flatnonzero((place % 2 == 0) & (place + 1 < counts[owner]))  # of two waits
+    is_first = place[middle] == 0
+    before = np.where(is_first, starts[owner[middle]], days[middle - 1])
+    whole = (days[middle + 1] - before).astype(float)
     kept = whole > 2  # two days in a row leave no room for a share
-    return np.concatenate(share)[kept], whole[kept], first[kept]
+    share = (days[middle] - before)[kept] / whole[kept]
+    return share, whole[kept], is_first[kept]
 
 
 def _first_amount(summary: pd.DataFrame) -> tuple[float, float]:

@@ -25,12 +25,12 @@ FIRST_SD = 0.2
 """Pooling sds of the first expansion, on log or logit scales: groups differ, and not by much."""
 EXPANSIONS = 2
 """The second at the mean of the log sds that follows from the first."""
-WIDER = 1.2
-"""Times the standard deviation of the log sds: the long tail towards sd = 0 is then covered as well."""
-ROUNDS, TRIALS = 6, 1000
+WIDE, WIDE_SHARE = 3.0, 0.1
+"""This share of log sds is spread three times as far: the exponential tail of one sd is long beside the rest."""
+ROUNDS, TRIALS = 4, 1500
 """Of matching the moments of the log sds, for which no likelihood is evaluated."""
-FARTHEST = 15.0
-"""Trials stop at sds of exp(±15): beyond it rounding breaks the precision matrix."""
+FARTHEST = 10.0
+"""Log sds beyond it are left out of the moments: rounding would break the precision matrix."""
 SD_DEGREES = 5.0
 """Degrees of freedom in the log sds, whose density falls off like an exponential where an sd goes to 0."""
 TAIL, TAIL_DEGREES = 0.1, 5.0
@@ -81,7 +81,7 @@ class Conditional:
 
 @dataclass(frozen=True)
 class Proposal:
-    """Log sds from a t, the others given them from a normal with a share of t.
+    """Log sds from a t with a share of a wider one, the others given them from a normal with a share of t.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Proposal:
 
     def _draw(self, size: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         expansion = self.expansion
-        log_sds, log_density = _draw_t(self.location, self.scale, size, rng)
+        log_sds, log_density = _draw_log_sds(self.location, self.scale, size, rng)
         given = conditional(expansion, log_sds)
         z, log_of_z = _draw_standard(size, expansion.rest.size, rng)
         u = given.mean + np.linalg.solve(np.swapaxes(given.factor, 1, 2), z[..., None])[..., 0]
@@ -122,13 +122,13 @@ def make_proposal(block: Block, start: Floats, rng: np.random.Generator) -> Prop
     FitError
         Where the posterior has no mode given the sds.
     """
-    location = np.full(block.sds.size, np.log(FIRST_SD))
-    point, scale = start, np.eye(block.sds.size)
+    location, scale = np.full(block.sds.size, np.log(FIRST_SD)), 0.5 * np.eye(block.sds.size)
+    point = start
     for _ in range(EXPANSIONS if block.pools else 1):
         expansion = expand(block, point, location)
-        location, scale = match_moments(expansion, location, rng)
+        location, scale = match_moments(expansion, location, scale, rng)
         point = expansion.mode
-    return Proposal(expansion, location, WIDER**2 * scale)
+    return Proposal(expansion, location, scale)
 
 
 def expand(block: Block, start: Floats, log_sds: Floats) -> Expansion:
@@ -158,17 +158,19 @@ def conditional(expansion: Expansion, log_sds: Floats) -> Conditional:
     return Conditional(mean, factor, log_marginal)
 
 
-def match_moments(expansion: Expansion, location: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Return location and scale of a t with the mean and the covariance of the log sds."""
+def match_moments(
+    expansion: Expansion, location: Floats, scale: Floats, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Return location and scale of a t with the mean and the covariance of the log sds, from a first guess."""
     size = location.size
-    scale = 0.5 * np.eye(size)
     for _ in range(ROUNDS if size else 0):
-        log_sds, log_density = _draw_t(location, scale, TRIALS, rng)
-        inside = np.clip(log_sds, -FARTHEST, FARTHEST)
-        log_weight = conditional(expansion, inside).log_marginal - log_density
+        log_sds, log_density = _draw_log_sds(location, scale, TRIALS, rng)
+        is_near = np.max(np.abs(log_sds), axis=1) < FARTHEST
+        log_sds = log_sds[is_near]
+        log_weight = conditional(expansion, log_sds).log_marginal - log_density[is_near]
         weight = np.exp(log_weight - logsumexp(log_weight))
-        location = weight @ inside
-        apart = inside - location
+        location = weight @ log_sds
+        apart = log_sds - location
         covariance = apart.T @ (weight[:, None] * apart)
         scale = covariance * (SD_DEGREES - 2) / SD_DEGREES + 1e-6 * np.eye(size)
     return location, scale
@@ -197,13 +199,18 @@ def _without_saddles(curvature: Floats) -> Floats:
     return (vectors * np.maximum(values, 1e-8 * values[-1])) @ vectors.T
 
 
-def _draw_t(location: Floats, scale: Floats, size: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Return draws of a t, shape (size, dim), and their log densities; without dimensions there is one value."""
+def _draw_log_sds(
+    location: Floats, scale: Floats, size: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Return draws of a t and a wider one, shape (size, sd), and their log densities; 0 without an sd."""
     if not location.size:
         return np.empty((size, 0)), np.zeros(size)
-    law = multivariate_t(location, scale, df=SD_DEGREES, seed=rng)
-    drawn = law.rvs(size).reshape(size, location.size)
-    return drawn, law.logpdf(drawn).reshape(size)
+    laws = [multivariate_t(location, each, df=SD_DEGREES) for each in (scale, WIDE**2 * scale)]
+    drawn = laws[0].rvs(size, random_state=rng).reshape(size, location.size)
+    is_wide = rng.uniform(size=size) < WIDE_SHARE
+    drawn = location + (drawn - location) * np.where(is_wide, WIDE, 1.0)[:, None]
+    near, far = (law.logpdf(drawn).reshape(size) for law in laws)
+    return drawn, np.logaddexp(np.log1p(-WIDE_SHARE) + near, np.log(WIDE_SHARE) + far)
 
 
 def _draw_standard(size: int, dim: int, rng: np.random.Generator) -> tuple[Floats, Floats]:

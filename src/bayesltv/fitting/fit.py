@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from bayesltv.data.validate import fingerprint, resolve_observation_end
+from bayesltv.data.validate import resolve_observation_end
 from bayesltv.errors import BayesltvWarning, FitError
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.laplace import sample_laplace
@@ -128,7 +128,7 @@ def fit(
         TIME_UNIT: str(problem.spec.time_unit),
         OBSERVATION_END: "" if end is None else end.date().isoformat(),
         CURRENCY: str(summary.attrs.get(CURRENCY) or ""),
-        FINGERPRINT: fingerprint(summary),
+        FINGERPRINT: problem.fingerprint,
         "customers": int(problem.cells.purchase.count.sum()),
         "cells": int(problem.cells.purchase.count.size),
         "repeaters": 0 if problem.cells.spend is None else int(problem.cells.spend.count.size),
