@@ -33,7 +33,7 @@ def fit(
     seed : int
         The same seed, data, spec and versions give the same draws.
     method : "nuts" or "laplace"
-        NUTS; or, for specs without groups, mode and curvature with importance sampling: seconds instead of a
+        NUTS; or mode and curvature given the pooling sds, with importance sampling: seconds instead of a
         minute, and refused by the checks where it is not exact enough.
     sampler : mapping, optional
         Overrides of the spec's sampler settings, for instance ``{"draws": 500}``.

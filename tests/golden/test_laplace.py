@@ -1,4 +1,4 @@
-"""The Laplace fit against NUTS on CDNOW."""
+"""The Laplace fit against NUTS on CDNOW, one population and by cohort."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,46 @@ NATURAL = ("r", "alpha", "a", "b", "p", "q", "v")
 
 @pytest.fixture(scope="module")
 def laplace_fit(cdnow):
-    return ltv.fit(cdnow, ltv.load_spec("pooled"), seed=3, method="laplace")
+    return ltv.fit(cdnow, ltv.load_spec("pooled"), seed=3, method="laplace", progress=False)
+
+
+@pytest.fixture(scope="module")
+def laplace_by_cohort(cdnow):
+    return ltv.fit(cdnow, ltv.load_spec("by_group"), seed=3, method="laplace", progress=False)
+
+
+def require_agreement(ours, nuts, name):
+    """Means within 0.1 sd, sds within 10 %, for every level; positive quantities by their logarithm."""
+    ours, nuts = (
+        fit["posterior"][name].values.reshape(-1, *fit["posterior"][name].shape[2:]) for fit in (ours, nuts)
+    )
+    if nuts.min() > 0:
+        ours, nuts = np.log(ours), np.log(nuts)
+    assert np.all(np.abs(ours.mean(axis=0) - nuts.mean(axis=0)) < 0.1 * nuts.std(axis=0)), name
+    np.testing.assert_allclose(ours.std(axis=0), nuts.std(axis=0), rtol=0.1, err_msg=name)
 
 
 @pytest.mark.parametrize("name", NATURAL)
 def test_laplace_draws_agree_with_nuts(laplace_fit, pooled_fit, name):
-    ours, nuts = (np.log(fit["posterior"][name].values.ravel()) for fit in (laplace_fit, pooled_fit))
-    assert abs(ours.mean() - nuts.mean()) < 0.1 * nuts.std()
-    assert ours.std() == pytest.approx(nuts.std(), rel=0.1)
+    require_agreement(laplace_fit, pooled_fit, name)
+
+
+def test_laplace_draws_by_cohort_agree_with_nuts(laplace_by_cohort, grouped_fit):
+    names = [str(name) for name in grouped_fit["posterior"].data_vars]
+    assert {*NATURAL, "purchase_rate_sd_cohort", "spend_typical_effect_cohort"} <= set(names)
+    assert set(laplace_by_cohort["posterior"].data_vars) == set(names)
+    for name in names:
+        require_agreement(laplace_by_cohort, grouped_fit, name)
+
+
+@pytest.mark.slow
+def test_laplace_draws_of_the_other_family_agree_with_nuts(cdnow):
+    spec = ltv.load_spec("mbg_by_group")
+    ours, nuts = (
+        ltv.fit(cdnow, spec, seed=4, method=method, progress=False) for method in ("laplace", "nuts")
+    )
+    for name in nuts["posterior"].data_vars:
+        require_agreement(ours, nuts, str(name))
 
 
 def test_laplace_passes_its_own_gates_and_is_scored_like_any_fit(laplace_fit, cdnow, decision):
@@ -27,6 +59,11 @@ def test_laplace_passes_its_own_gates_and_is_scored_like_any_fit(laplace_fit, cd
     assert len(ltv.score(laplace_fit, cdnow.iloc[:20], decision, seed=1)) == 20
 
 
-def test_laplace_refuses_groups_before_it_computes(cdnow):
-    with pytest.raises(ltv.FitError, match=r"pooled over cohort .*nuts"):
-        ltv.fit(cdnow, ltv.load_spec("by_group"), seed=1, method="laplace")
+def test_laplace_by_cohort_passes_its_own_gates_and_is_scored_like_any_fit(
+    laplace_by_cohort, cdnow, decision
+):
+    report = ltv.check(laplace_by_cohort, cdnow)
+    assert report.passed
+    assert report["importance_ess"].value > 2000
+    assert report["pareto_k"].value < 0.6
+    assert len(ltv.score(laplace_by_cohort, cdnow.iloc[:20], decision, seed=1)) == 20

@@ -36,10 +36,10 @@ def noisy_fit(*, shift=0.0, chains=4, draws=500, q=3.7, **stats):
     return fit
 
 
-def weighted_fit(khat, size=3000.0):
+def weighted_fit(khat, size=3000.0, **more):
     """A fit that was importance sampled."""
     fit = noisy_fit()
-    fit["sample_stats"] = xr.DataTree(xr.Dataset({"pareto_k": khat, "importance_ess": size}))
+    fit["sample_stats"] = xr.DataTree(xr.Dataset({"pareto_k": khat, "importance_ess": size, **more}))
     return fit
 
 
@@ -105,6 +105,16 @@ def test_the_importance_weights_of_a_laplace_fit_gate(khat, passes):
     report = ltv.check(weighted_fit(khat))
     assert report["pareto_k"].passed == passes
     assert report["rhat"].status == report["divergences"].status == "not applicable"
+
+
+def test_k_hat_of_few_proposals_is_held_against_a_stricter_gate():
+    """1 - 1 / log10(S), Vehtari et al. (2024), of the proposals and not of the draws made from them."""
+    assert ltv.check(weighted_fit(0.65)).passed
+    assert ltv.check(weighted_fit(0.65, proposals=2000)).passed
+    few = ltv.check(weighted_fit(0.65, proposals=500))["pareto_k"]
+    assert few.status == "fail"
+    assert few.threshold == pytest.approx(0.6295, abs=1e-4)
+    assert "nuts" in few.advice
 
 
 def test_few_effective_importance_draws_fail():

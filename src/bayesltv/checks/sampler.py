@@ -6,7 +6,7 @@ R-hat and effective sample sizes: Vehtari, Gelman, Simpson, Carpenter & Bürkner
 
 from collections.abc import Callable
 
-import arviz as az
+import arviz_stats as az
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -87,7 +87,7 @@ def pareto_k(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # 
     stats = _stats(fit)
     if "pareto_k" not in stats:
         return _not_applicable("pareto_k", "the posterior was not importance sampled")
-    gate = min(_gates(fit).khat_max, 1 - 1 / np.log10(_draws(fit)))
+    gate = min(_gates(fit).khat_max, 1 - 1 / np.log10(_proposals(fit)))
     khat = float(stats["pareto_k"])
     return _judged(
         "pareto_k", khat, gate, khat < gate, f"k-hat of the importance weights {khat:.2f}",
@@ -146,6 +146,12 @@ def _not_applicable(name: str, reason: str = "the posterior was not sampled by N
 def _has_chains(fit: xr.DataTree) -> bool:
     """Whether the draws came from chains: importance-sampled draws did not."""
     return "pareto_k" not in _stats(fit)
+
+
+def _proposals(fit: xr.DataTree) -> int:
+    """Return how many weights k-hat was found from: fewer give a stricter gate."""
+    stats = _stats(fit)
+    return int(stats["proposals"] if "proposals" in stats else _draws(fit))
 
 
 def _draws(fit: xr.DataTree) -> int:

@@ -180,7 +180,7 @@ def fit(
     spec: Annotated[str, typer.Option(help="Model spec: a file, or a name of `bayesltv models list`.")],
     out: Annotated[Path, typer.Option(help="Fit to write, netCDF.")],
     method: Annotated[
-        Literal["nuts", "laplace"], typer.Option(help="NUTS, or laplace: seconds, for specs without groups.")
+        Literal["nuts", "laplace"], typer.Option(help="NUTS, or laplace: seconds, gated by its weights.")
     ] = "nuts",
     seed: Seed = DEFAULT_SEED,
     chains: Annotated[int | None, typer.Option(min=2, help="Chains, in place of the spec's.")] = None,
@@ -332,7 +332,7 @@ def compare(
     log: Annotated[Path | None, typer.Option(help="Log that goes on past the summary: a hold-out.")] = None,
     horizon: Annotated[str | None, typer.Option(help='Of the hold-out: "39 weeks".')] = None,
     method: Annotated[
-        Literal["nuts", "laplace"], typer.Option(help="NUTS, or laplace: seconds, for specs without groups.")
+        Literal["nuts", "laplace"], typer.Option(help="NUTS, or laplace: seconds, gated by its weights.")
     ] = "nuts",
     report: Report = None,
     seed: Seed = DEFAULT_SEED,

@@ -11,8 +11,8 @@ a second model of the same shape compiles nothing, whatever its priors and data.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,15 @@ class Density:
             slopes.append(slope)
         return value, self._compiled.backward(own, *slopes, *self._numbers)[0]
 
+    def only(self, terms: Collection[int]) -> "Density":
+        """Return the density of the whole prior and these likelihoods alone, by their place in the model."""
+        numbered = range(len(self._kernels))
+        return replace(
+            self,
+            _kernels=tuple(self._kernels[at] if at in terms else _silent for at in numbered),
+            _data=tuple(self._data[at] if at in terms else (np.empty(0),) for at in numbered),
+        )
+
     def expand(self, point: Floats) -> dict[str, Floats]:
         """Return the named variables at `point`."""
         return dict(zip(self.names, self._compiled.expand(np.array(point), *self._numbers), strict=True))
@@ -101,8 +110,7 @@ class Density:
 
 def make_density(model: pm.Model) -> Density:
     """Return the density of a model from ``build_model``, its priors and further potentials included."""
-    terms = [potential for potential in model.potentials if _likelihood_of(potential) is not None]
-    others = [potential for potential in model.potentials if _likelihood_of(potential) is None]
+    terms, others = likelihoods_and_others(model)
     outside = [*model.free_RVs, *model.deterministics]
     symbols = Symbols(
         values=tuple(model.continuous_value_vars),
@@ -124,6 +132,12 @@ def make_density(model: pm.Model) -> Density:
         _kernels=tuple(type(term.owner.op).kernel for term in terms),
         _data=tuple(tuple(_value(each) for each in term.owner.inputs[1:]) for term in terms),
     )
+
+
+def likelihoods_and_others(model: pm.Model) -> tuple[list[Any], list[Any]]:
+    """Return the potentials that are likelihoods with a kernel, and the others."""
+    known = [(potential, _likelihood_of(potential) is not None) for potential in model.potentials]
+    return [term for term, is_one in known if is_one], [term for term, is_one in known if not is_one]
 
 
 @dataclass(frozen=True)
@@ -167,6 +181,11 @@ class Symbols:
             )
             _call_once(made, argument_values(numbers))
         return made
+
+
+def _silent(parameters: Floats, *_: Any) -> tuple[float, Floats]:  # noqa: ANN401
+    """Stand for a likelihood that is left out."""
+    return 0.0, np.zeros_like(parameters)
 
 
 def _call_once(made: Compiled, numbers: Arrays) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from bayesltv.data.validate import fingerprint, resolve_observation_end
+from bayesltv.data.validate import resolve_observation_end
 from bayesltv.errors import BayesltvWarning, FitError
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.laplace import sample_laplace
@@ -66,7 +66,7 @@ def fit(
         The same seed, data, spec and versions give the same draws on the same kind of processor, in a new
         process too, whether or not compiled code is cached.
     method : "nuts" or "laplace"
-        NUTS; or, for specs without groups, mode and curvature with importance sampling: seconds instead of a
+        NUTS; or mode and curvature given the pooling sds, with importance sampling: seconds instead of a
         minute, and refused by the checks where it is not exact enough.
     sampler : mapping, optional
         Overrides of the spec's sampler settings, for instance ``{"draws": 500}``.
@@ -93,19 +93,14 @@ def fit(
     if method not in ("nuts", "laplace"):
         raise FitError(f'method={method!r} is unknown: use "nuts" or "laplace"')
     problem = make_problem(summary, spec, time_unit=time_unit)
-    if method == "laplace" and problem.spec.groups:
-        raise FitError(
-            "method='laplace' is not near enough to a posterior pooled over "
-            f"{', '.join(problem.spec.groups)} (12 of 2,000 draws were effective with 5 groups): "
-            "use method='nuts', or a spec without groups"
-        )
     settings = problem.spec.sampler.overridden(sampler or {})
     warn_of_thin_data(problem)
     warn_of_rare_events(problem)
     model = model_of(problem)
     density = make_density(model)
     if method == "laplace":
-        groups = sample_laplace(model, density, settings, rng=generator(seed, "laplace"), cores=cores)
+        rng = generator(seed, "laplace")
+        groups = sample_laplace(model, density, problem, settings, rng=rng, cores=cores)
     else:
         key = int.from_bytes(stream_key(seed, "nuts")[:4], "little")
         at_mode = not problem.spec.groups
@@ -152,7 +147,7 @@ def completed(
         TIME_UNIT: str(problem.spec.time_unit),
         OBSERVATION_END: "" if end is None else end.date().isoformat(),
         CURRENCY: str(summary.attrs.get(CURRENCY) or ""),
-        FINGERPRINT: fingerprint(summary),
+        FINGERPRINT: problem.fingerprint,
         "customers": int(problem.cells.purchase.count.sum()),
         "cells": int(problem.cells.purchase.count.size),
         "repeaters": 0 if problem.cells.spend is None else int(problem.cells.spend.count.size),

@@ -10,7 +10,7 @@ joint density rises without end where a pooling sd goes to 0), and the sampler s
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pymc as pm
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bayesltv.errors import FitError
 from bayesltv.fitting.mode import LogDensity, find_mode
 from bayesltv.model.pooling import OFFSET
+from bayesltv.processors import available_processors
 from bayesltv.spec.settings import SamplerSpec
 
 Floats = NDArray[np.float64]
@@ -101,7 +102,7 @@ def sample_nuts(
     sampler : SamplerSpec
     seed : int
     cores : int, optional
-        Chains run at once; default as many as there are processors.
+        Chains run at once; default as many as there are processors to work with.
     progress : bool
         Show a bar where stderr is a terminal (or in a notebook).
     at_mode : bool
@@ -113,6 +114,8 @@ def sample_nuts(
     ------
     FitError
         Where the sampler cannot start or breaks down.
+    KeyboardInterrupt
+        Where it was interrupted: part of a run is no posterior.
     """
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
@@ -136,12 +139,13 @@ def sample_nuts(
         make_initial_point_fn=_start_points(frame),
     )
     try:
-        tree = nutpie.sample(
+        running = nutpie.sample(
             compiled,
+            blocking=False,
             draws=sampler.draws,
             tune=sampler.tune,
             chains=sampler.chains,
-            cores=cores,
+            cores=cores or available_processors(),
             seed=seed,
             target_accept=sampler.target_accept,
             maxdepth=sampler.max_treedepth,
@@ -149,6 +153,7 @@ def sample_nuts(
             save_warmup=False,
             progress_bar=progress and _watched(),
         )
+        tree = _finished(running)
     except RuntimeError as error:
         raise FitError(
             f"sampling broke down: {error}. Look at the summary for extreme values, or narrow the priors"
@@ -159,6 +164,15 @@ def sample_nuts(
         "posterior": posterior[kept],
         "sample_stats": stats[[name for name in SAMPLE_STATS if name in stats]],
     }
+
+
+def _finished(running: Any) -> xr.DataTree:  # noqa: ANN401
+    """Return the trace of a run once it is whole; interrupted, nutpie itself would return a part of one."""
+    try:
+        return running.wait()
+    except BaseException:
+        running.cancel()
+        raise
 
 
 def _start_points(frame: Coordinates) -> Callable[[int], Floats]:

@@ -31,6 +31,7 @@ from bayesltv.model.likelihood import (
 from bayesltv.model.pooling import scale_variable
 from bayesltv.model.prior_draws import group_coords
 from bayesltv.names import (
+    FINGERPRINT,
     GROUP,
     GROUPS,
     PURCHASE_PARAMETERS,
@@ -56,6 +57,8 @@ class Problem:
     spec: ModelSpec
     timeline: Timeline | None = None
     """Of the clock, where the spec has one."""
+    fingerprint: str = ""
+    """Of the validated summary, as scoring recomputes it."""
 
 
 def build_model(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | None = None) -> pm.Model:
@@ -119,7 +122,8 @@ def make_problem(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | Non
         named = named.without_spend()
     spend_unit = None if cells.spend is None else cells.spend.unit
     resolved = named.resolved(time_unit=unit, spend_unit=spend_unit)
-    return Problem(cells, resolved, None if resolved.clock is None else _timeline(resolved.clock, cells))
+    timeline = None if resolved.clock is None else _timeline(resolved.clock, cells)
+    return Problem(cells, resolved, timeline, checked.attrs[FINGERPRINT])
 
 
 def _timeline(clock: ClockSpec, cells: Cells) -> Timeline:

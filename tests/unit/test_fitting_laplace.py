@@ -1,0 +1,172 @@
+"""Importance sampling in blocks, normal given pooling sds, against closed forms and quadrature."""
+
+import os
+import signal
+import threading
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pymc as pm
+import pytest
+from scipy import stats
+from scipy.special import logsumexp
+
+import bayesltv as ltv
+from bayesltv.data.validate import validate_summary
+from bayesltv.fitting.blocks import Block, Pool, independent_blocks
+from bayesltv.fitting.conditional import conditional, expand, make_proposal
+from bayesltv.fitting.density import make_density
+from bayesltv.fitting.laplace import heights, sample_block
+from bayesltv.fitting.sample import sample_nuts
+from bayesltv.model.build import make_problem, model_of
+from bayesltv.spec.prior import PriorSpec
+from bayesltv.spec.settings import SamplerSpec
+
+ERROR = 0.3
+SEEN = np.array([0.9, 1.4, 0.2, 1.1, 0.5, 1.6])
+INFORMATION = np.full(SEEN.size - 1, 7.0)  # any will do: the coordinates are the sampler's own matter
+BASIS = np.linalg.qr(np.column_stack([np.ones(SEEN.size), np.eye(SEEN.size)[:, 1:]]))[0][:, 1:]
+HALF_NORMAL = PriorSpec("HalfNormal", {"sigma": 0.5})
+
+
+@dataclass(frozen=True)
+class NormalMeans:
+    """Six means seen with a known error around a common one, ~ N(0, 1), effects pooled: all in closed form.
+
+    The point is (log sd, common mean, z), with z_j = w_j √(1/sd² + λ_j).
+    """
+
+    terms: int = 6
+    size: int = 2 + INFORMATION.size
+    start = np.zeros(2 + INFORMATION.size)
+
+    def _value(self, point):
+        sd = np.exp(point[0])
+        unit = np.sqrt(1 / sd**2 + INFORMATION)
+        w = point[2:] / unit
+        prior = stats.halfnorm.logpdf(sd, scale=0.5) + point[0] + stats.norm.logpdf(point[1])
+        effects = stats.norm.logpdf(w, scale=sd).sum() - np.log(unit).sum()
+        return prior + effects + stats.norm.logpdf(SEEN, point[1] + BASIS @ w, ERROR).sum()
+
+    def __call__(self, point):
+        steps = 1e-5 * np.eye(self.size)
+        slopes = [(self._value(point + step) - self._value(point - step)) / 2e-5 for step in steps]
+        return self._value(point), np.array(slopes)
+
+    def expand(self, point):
+        return {"point": np.array(point)}
+
+
+def block_of_means():
+    pool = Pool(sd=0, offsets=np.arange(2, NormalMeans.size), information=INFORMATION, prior=HALF_NORMAL)
+    return Block(NormalMeans(), np.arange(NormalMeans.size), (pool,))
+
+
+def log_evidence(sd):
+    """Of the six means given the sd: they are jointly normal."""
+    covariance = np.ones((6, 6)) + sd**2 * BASIS @ BASIS.T + ERROR**2 * np.eye(6)
+    return stats.multivariate_normal.logpdf(SEEN, np.zeros(6), covariance)
+
+
+def exact_density_of_log_sds(grid):
+    return np.array([
+        log_evidence(np.exp(s)) + stats.halfnorm.logpdf(np.exp(s), scale=0.5) + s for s in grid
+    ])  # fmt: skip
+
+
+def test_the_density_of_sds_is_exact_where_the_likelihood_is_normal():
+    block = block_of_means()
+    expansion = expand(block, NormalMeans.start, np.array([-1.0]))
+    grid = np.linspace(-6, 1, 15)
+    found = conditional(expansion, grid[:, None]).log_marginal - exact_density_of_log_sds(grid)
+    np.testing.assert_allclose(found, found[0], atol=1e-4)
+
+
+def test_the_proposals_density_is_that_of_its_draws():
+    """Weights against the normal posterior vary with the log sds alone, but for the share of t."""
+    block = block_of_means()
+    rng = np.random.default_rng(3)
+    points, log_proposed = make_proposal(block, NormalMeans.start, rng).draw(4000, rng)
+    log_ratio = heights(block.density, points, 1) - log_proposed
+    evidence = logsumexp(log_ratio) - np.log(log_ratio.size)  # E[p / q] is the integral of p
+    grid = np.linspace(-14, 4, 2001)
+    exact = logsumexp(exact_density_of_log_sds(grid)) + np.log(grid[1] - grid[0])
+    assert evidence == pytest.approx(exact, abs=0.03)
+
+
+def test_draws_of_a_pooled_block_have_the_moments_of_quadrature():
+    drawn = sample_block(block_of_means(), NormalMeans.start, 4000, rng=np.random.default_rng(4), cores=1)
+    assert drawn.khat < 0.5
+    assert drawn.ess > 0.5 * drawn.proposals
+    grid = np.linspace(-14, 3, 3001)
+    log_density = exact_density_of_log_sds(grid)
+    weight = np.exp(log_density - logsumexp(log_density))
+    mean, sd = weight @ grid, np.sqrt(weight @ grid**2 - (weight @ grid) ** 2)
+    log_sd = drawn.points[:, 0]
+    assert log_sd.mean() == pytest.approx(mean, abs=0.06 * sd)
+    assert log_sd.std() == pytest.approx(sd, rel=0.07)
+    unit = np.sqrt(np.exp(-2 * log_sd)[:, None] + INFORMATION)
+    effects = (drawn.points[:, 2:] / unit) @ BASIS.T
+    shrunk = [
+        (np.exp(2 * s) / (np.exp(2 * s) + ERROR**2)) * (SEEN - SEEN.mean()) for s in grid
+    ]  # of deviations that sum to zero, given sd
+    np.testing.assert_allclose(effects.mean(axis=0), weight @ np.array(shrunk), atol=0.02)
+
+
+@pytest.fixture(scope="module")
+def problem(cdnow):
+    return make_problem(cdnow, ltv.load_spec("by_group"))
+
+
+def test_purchases_and_spend_are_blocks_of_their_own(problem):
+    model = model_of(problem)
+    density = make_density(model)
+    purchase, spend = independent_blocks(model, density, problem)
+    assert sorted([*purchase.where, *spend.where]) == list(range(density.size))
+    assert [len(block.pools) for block in (purchase, spend)] == [2, 1]
+    rng = np.random.default_rng(5)
+    here = density.start + 0.3 * rng.standard_normal(density.size)
+    there = here.copy()
+    there[spend.where] += 0.2 * rng.standard_normal(spend.where.size)
+    np.testing.assert_allclose(
+        density(there)[1][purchase.where], density(here)[1][purchase.where], rtol=1e-10
+    )
+    # the blocks' own densities add up to the whole, but for what is held fixed
+    parts = [block.density(there)[0] - block.density(here)[0] for block in (purchase, spend)]
+    prior_of_spend = purchase.density(there)[0] - purchase.density(here)[0]  # nothing else has moved
+    whole = density(there)[0] - density(here)[0]
+    assert parts[1] == pytest.approx(whole, rel=1e-8)
+    assert abs(prior_of_spend) < abs(whole)
+
+
+def test_a_potential_that_ties_spend_to_purchases_makes_one_block(problem):
+    model = model_of(problem)
+    with model:
+        pm.Potential("belief", -((model["purchase_rate"] - model["spend_typical"]) ** 2))
+    blocks = independent_blocks(model, make_density(model), problem)
+    assert [len(block.pools) for block in blocks] == [3]
+
+
+def test_an_interrupted_run_of_chains_is_no_fit(problem):
+    """A scheduler that stops a fit must not find a truncated posterior saved as a whole one."""
+    model = model_of(problem)
+    density = make_density(model)
+    alarm = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
+    alarm.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            sample_nuts(
+                model, density, SamplerSpec(tune=100_000, draws=100_000), seed=1, cores=2, progress=False
+            )
+    finally:
+        alarm.cancel()
+
+
+def test_a_fit_has_the_fingerprint_that_scoring_finds(cdnow):
+    few = cdnow.iloc[:300].assign(customer_id=np.arange(300.0))  # 5.0 is the customer "5"
+    few.attrs = dict(cdnow.attrs)
+    spec = replace(ltv.load_spec("pooled"), sampler=SamplerSpec(draws=100))
+    fit = ltv.fit(few, spec.without_spend(), seed=1, method="laplace", progress=False)
+    as_text = few.assign(customer_id=[str(i) for i in range(300)])
+    as_text.attrs = dict(cdnow.attrs)
+    assert fit.attrs["fingerprint"] == validate_summary(as_text).attrs["fingerprint"]
