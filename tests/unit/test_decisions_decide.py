@@ -12,7 +12,7 @@ import bayesltv as ltv
 from bayesltv.decisions.effects import Effects, assumed_effects
 from bayesltv.decisions.eligibility import fulfils
 from bayesltv.decisions.pnl import PARTS
-from bayesltv.decisions.risk import balance_risk, make_cells, objective
+from bayesltv.decisions.risk import balance_risk, make_cells, objective, portfolio_net
 from bayesltv.errors import BayesltvWarning, DataError, SpecError
 from bayesltv.report.crm import CRM_TYPES, crm_table, plan_files, write_plan
 from bayesltv.spec.expression import parse
@@ -240,7 +240,10 @@ def test_the_balance_of_mean_and_tail_is_the_linear_programs():
         value = max(0.0, float(net[0, best]))
         return ltv_allocation(np.array([best if net[0, best] > 0 else -1], np.int32), value)
 
-    found = balance_risk(solve, draws, np.zeros(2), weight=0.5, tail=0.1)
+    def net_of(assigned):
+        return portfolio_net(draws, assigned, np.zeros(2))
+
+    found = balance_risk(solve, net_of, draws, weight=0.5, tail=0.1)
     grid = [(x, y) for x in np.linspace(0, 1, 101) for y in np.linspace(0, 1, 101) if x + y <= 1 + 1e-12]
     best = max(objective(x * draws[0, 0] + y * draws[0, 1], 0.5, 0.1) for x, y in grid)
     assert found.value == pytest.approx(best, abs=2e-3)

@@ -36,17 +36,40 @@ def solve_dual(net: Floats, cost: Floats, eligible: Flags, budget: float, rows: 
     return Found(assigned, bound, float(prices[0]), tuple(float(each) for each in prices[1:]))
 
 
+def relax_dual(
+    net: Floats, cost: Floats, eligible: Flags, budget: float, rows: Rows, *, start: Floats | None = None
+) -> Found:
+    """Return the least upper bound found, its prices, and what everybody would like at them.
+
+    Where `start` holds prices (money first, then one per row), the search begins there.
+    """
+    net, cost = np.ascontiguousarray(net), np.ascontiguousarray(cost)
+    prices, bound = _best_prices(net, cost, eligible, budget, rows, start)
+    best, margin = np.empty(net.shape[0], np.int32), np.empty(net.shape[0])
+    counts = np.empty(rows.bound.size, np.int64)
+    best_options(net, cost, eligible, prices[0], rows.counted, rows.sign * prices[1:], best, margin, counts)
+    return Found(best, bound, float(prices[0]), tuple(float(each) for each in prices[1:]))
+
+
 def _best_prices(
-    net: Floats, cost: Floats, eligible: Flags, budget: float, rows: Rows
+    net: Floats,
+    cost: Floats,
+    eligible: Flags,
+    budget: float,
+    rows: Rows,
+    start: Floats | None = None,
 ) -> tuple[Floats, float]:
     """Return prices (money first, then one per row) near the minimum of the dual, and its value."""
     from scipy.optimize import linprog
 
     has_budget = np.isfinite(budget)
     ends = np.append(budget if has_budget else 0.0, rows.bound)
-    top = _ceilings(net, cost, eligible, rows, has_budget=has_budget)
+    top = price_ceilings(net, cost, eligible, rows, has_budget=has_budget)
     at, best_at, best = np.zeros(top.size), np.zeros(top.size), np.inf
     radius, slopes, offsets = top / 4, [], []
+    if start is not None:
+        at = np.minimum(start, top)
+        radius = np.minimum(np.maximum(at / 4, top / 1000), top)
     for _ in range(ROUNDS):
         value, usage = _dual(net, cost, eligible, rows, at)
         slope = np.where(top > 0, ends - usage, 0.0)
@@ -86,7 +109,7 @@ def _dual(net: Floats, cost: Floats, eligible: Flags, rows: Rows, at: Floats) ->
     return value, np.append(spent, rows.sign * counts)
 
 
-def _ceilings(net: Floats, cost: Floats, eligible: Flags, rows: Rows, *, has_budget: bool) -> Floats:
+def price_ceilings(net: Floats, cost: Floats, eligible: Flags, rows: Rows, *, has_budget: bool) -> Floats:
     """Return prices above which nobody would buy anything any more."""
     with np.errstate(divide="ignore", invalid="ignore"):
         efficiency = np.where(eligible & (net > 0) & (cost > 0), net / cost, 0.0)
@@ -140,6 +163,35 @@ def completed(
     money_price: float = 0.0,
 ) -> None:
     """Move customers in `assigned` until each "at least" is met, and use what money and room are left."""
+    left, room, ceilings = meet_floors(net, cost, eligible, budget, rows, assigned, money_price=money_price)
+    now = np.maximum(assigned, 0)
+    everybody = np.arange(len(assigned))
+    for counted in rows.counted[rows.sign < 0]:  # who is counted in an "at least" stays in it
+        needed = (assigned >= 0) & counted[everybody, now]
+        eligible = eligible & (counted | ~needed[:, None])
+    _improved(net, cost, eligible, ceilings, left, room, assigned)
+
+
+def meet_floors(
+    net: Floats,
+    cost: Floats,
+    eligible: Flags,
+    budget: float,
+    rows: Rows,
+    assigned: NDArray[np.int32],
+    *,
+    money_price: float = 0.0,
+) -> tuple[float, NDArray[np.int64], Flags]:
+    """Move customers in `assigned` until each "at least" is met, as far as money and room go.
+
+    Returns
+    -------
+    left : float
+        Money.
+    room : ndarray of int64, shape (ceiling,)
+    ceilings : ndarray of bool, shape (ceiling, customer, action)
+        What each "at most" counts.
+    """
     treated = np.flatnonzero(assigned >= 0)
     is_most = rows.sign > 0
     ceilings = np.ascontiguousarray(rows.counted[is_most])
@@ -149,12 +201,7 @@ def completed(
     for row in np.flatnonzero(~is_most):
         worth = net - money_price * cost
         left = _floor_met(worth, cost, eligible, rows, int(row), ceilings, left, room, assigned)
-    now = np.maximum(assigned, 0)
-    everybody = np.arange(len(assigned))
-    for counted in rows.counted[~is_most]:  # who is counted in an "at least" stays in it
-        needed = (assigned >= 0) & counted[everybody, now]
-        eligible = eligible & (counted | ~needed[:, None])
-    _improved(net, cost, eligible, ceilings, left, room, assigned)
+    return left, room, ceilings
 
 
 def _floor_met(

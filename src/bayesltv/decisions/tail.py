@@ -1,0 +1,191 @@
+"""Who is recommended what where the tail of the whole portfolio counts: draws by cell, and what they say."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesltv.decisions.actions import ActionModel, Offered
+from bayesltv.decisions.allocation import NOBODY, Allocation, Problem
+from bayesltv.decisions.dual import meet_floors
+from bayesltv.decisions.limits import stack_limits
+from bayesltv.decisions.risk import DRAWS, balance_risk, make_cells, objective, portfolio_net
+from bayesltv.prediction.customers import walk
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class TailView:
+    """Draws of net value by cell of customers.
+
+    Attributes
+    ----------
+    cell : ndarray of int64, shape (customer,)
+    able : ndarray of float64, shape (cell, action)
+        Customers of each cell who may get an action.
+    draws : ndarray, shape (cell, action, draw)
+        Net value summed over them.
+    """
+
+    cell: NDArray[np.int64]
+    able: Floats
+    draws: Floats
+
+    @property
+    def is_single(self) -> bool:
+        """Return whether each customer is a cell."""
+        return len(self.able) == len(self.cell)
+
+    def times(self, factor: float) -> "TailView":
+        """Return the view of draws that are worth `factor` as much."""
+        return self if factor == 1 else replace(self, draws=self.draws * factor)
+
+    def worth(self, problem: Problem, weights: Floats) -> Floats:
+        """Return each customer's net value where draws have weights, shape (customer, action).
+
+        In cells of many, customers keep their own mean and share what the weights change for their cell.
+        """
+        weighed = np.asarray(self.draws @ weights, dtype=np.float64)
+        if self.is_single:
+            return weighed
+        return self.spread(problem.net, weighed)
+
+    def spread(self, net: Floats, weighed: Floats) -> Floats:
+        """Return customers' net values changed by what their cells' sums differ from their means."""
+        change = (weighed - self.draws.mean(axis=2)) / np.maximum(self.able, 1.0)
+        return np.asarray(net + change[self.cell], dtype=np.float64)
+
+    def net_of(self, assigned: Codes, fixed: Floats) -> Floats:
+        """Return the net value of customers' actions draw by draw, each at its share of its cell's."""
+        if self.is_single:
+            return portfolio_net(self.draws, assigned, fixed)
+        given = np.zeros(self.able.shape)
+        treated = np.flatnonzero(assigned >= 0)
+        np.add.at(given, (self.cell[treated], assigned[treated]), 1.0)
+        share = given / np.maximum(self.able, 1.0)
+        due = float(fixed[np.unique(assigned[treated])].sum())
+        return np.asarray(np.einsum("ca,cad->d", share, self.draws) - due, dtype=np.float64)
+
+    def objective(self, assigned: Codes, fixed: Floats, *, weight: float, tail: float) -> float:
+        """Return what customers' actions are worth, mean and tail together."""
+        return objective(self.net_of(assigned, fixed), weight, tail)
+
+
+def look_at_draws(
+    model: ActionModel, offered: Offered, problem: Problem, *, block: int | None, threads: int | None
+) -> TailView:
+    """Return net value by cell, action and draw: a walk over the blocks."""
+    cell = make_cells(problem.net, problem.cost, problem.eligible)
+    able = _summed(problem.eligible.astype(np.float64), cell)
+    is_single = len(able) == len(cell)
+    if is_single:
+        model = model.thinned(DRAWS)
+    shape = (*able.shape, model.population.draws.size)
+    sums = np.zeros(shape, dtype=np.float32 if is_single else np.float64)
+    at = 0
+    for net, _ in walk(offered, model.draw, block=model.block(block), threads=threads):
+        np.add.at(sums, cell[at : at + len(net)], net)
+        at += len(net)
+    return TailView(cell, able, sums)
+
+
+def balanced(
+    view: TailView, problem: Problem, neutral: Allocation, *, weight: float, tail: float
+) -> tuple[Allocation, Floats, tuple[float, float]]:
+    """Return the allocation that balances mean and tail, the weights of draws it ends at, value and bound.
+
+    It is never worse than `neutral`, which looks at the mean alone, on the draws that are looked at. Where
+    customers share cells and numbers of them are limited, customers are allocated, not cells.
+    """
+    if view.is_single or not problem.limits:
+        units = problem if view.is_single else _of_cells(problem, view)
+
+        def solve(net: Floats) -> Allocation:
+            return replace(units, net=net).solve()
+
+        def net_of(assigned: Codes) -> Floats:
+            return portfolio_net(view.draws, assigned, problem.fixed)
+
+        unit = view.cell
+    else:
+
+        def solve(net: Floats) -> Allocation:
+            return replace(problem, net=view.spread(problem.net, net)).solve()
+
+        def net_of(assigned: Codes) -> Floats:
+            return view.net_of(assigned, problem.fixed)
+
+        unit = np.arange(len(view.cell))
+    plan = balance_risk(solve, net_of, view.draws, weight=weight, tail=tail)
+    able = problem.eligible.any(axis=1)
+    mixed = _fitted(problem, np.where(able, plan.assign(view.cell, unit), NOBODY))
+    value = view.objective(neutral.assigned, problem.fixed, weight=weight, tail=tail)
+    found = neutral
+    if mixed is not None:
+        other = view.objective(mixed, problem.fixed, weight=weight, tail=tail)
+        if other > value:
+            value, found = other, _as_allocation(problem, mixed, neutral)
+    return found, plan.weights, (value, max(plan.bound, value))
+
+
+def _as_allocation(problem: Problem, assigned: Codes, neutral: Allocation) -> Allocation:
+    treated = np.flatnonzero(assigned >= 0)
+    chosen = assigned[treated]
+    fixed = float(problem.fixed[np.unique(chosen)].sum())
+    return replace(
+        neutral,
+        assigned=assigned,
+        net=float(problem.net[treated, chosen].sum()) - fixed,
+        cost=float(problem.cost[treated, chosen].sum()) + fixed,
+        method="mean-CVaR",
+    )
+
+
+def _summed(values: Floats, cell: NDArray[np.int64]) -> Floats:
+    sums = np.zeros((int(cell.max()) + 1, values.shape[1]))
+    np.add.at(sums, cell, values)
+    return sums
+
+
+def _of_cells(problem: Problem, view: TailView) -> Problem:
+    """Return the problem of cells: sums over their customers."""
+
+    def summed(values: Floats) -> Floats:
+        return _summed(np.where(problem.eligible, values, 0.0), view.cell)
+
+    return replace(
+        problem, net=summed(problem.net), cost=summed(problem.cost), eligible=view.able > 0, limits=()
+    )
+
+
+def _fitted(problem: Problem, assigned: Codes) -> Codes | None:
+    """Return an allocation without those who do not fit, and with those who must be in it; None if none."""
+    result = _trimmed(problem, assigned)
+    if any(limit.at_least for limit in problem.limits):
+        rows = stack_limits(problem.limits)
+        due = float(problem.fixed[np.unique(result[result >= 0])].sum())
+        meet_floors(problem.net, problem.cost, problem.eligible, problem.money - due, rows, result)
+        if rows.shortfall(result).any():
+            return None
+    return result
+
+
+def _trimmed(problem: Problem, assigned: Codes) -> Codes:
+    """Return an allocation without those who are not eligible or do not fit, the least efficient first."""
+    result = assigned.astype(np.int32)
+    everybody = np.arange(len(result))
+    result[~problem.eligible[everybody, np.maximum(result, 0)]] = NOBODY
+    treated = np.flatnonzero(result >= 0)
+    net, cost = problem.net[treated, result[treated]], problem.cost[treated, result[treated]]
+    order = treated[np.argsort(-net / np.maximum(cost, 1e-12), kind="stable")]
+    for limit in problem.limits:
+        if limit.at_most is not None:
+            mine = order[(result[order] >= 0) & limit.counted[order, result[order]]]
+            result[mine[limit.at_most :]] = NOBODY
+    order = order[result[order] >= 0]
+    due = float(problem.fixed[np.unique(result[order])].sum())
+    spent = np.cumsum(problem.cost[order, result[order]]) + due
+    result[order[spent > problem.money]] = NOBODY
+    return result
