@@ -208,11 +208,11 @@ def current_codes(current: Mapping[str, str], ids: NDArray[np.object_], names: t
     given = [str(current.get(str(i), NO_ACTION)) for i in ids]
     strange = [(str(i), name) for i, name in zip(ids, given, strict=True) if name not in code]
     if strange:
-        raise _unknown_actions(strange, len(given), [*names, NO_ACTION])
+        raise _unknown_actions(strange, len(given), names)
     return np.array([code[name] for name in given], dtype=np.int32)
 
 
-def _unknown_actions(strange: list[tuple[str, str]], total: int, known: list[str]) -> DataError:
+def _unknown_actions(strange: list[tuple[str, str]], total: int, known: tuple[str, ...]) -> DataError:
     unknown = list(dict.fromkeys(name for _, name in strange))
     said = "; ".join(f"{name!r}: {checked.nearest(name, known)}" for name in unknown[:SHOWN])
     more = f" and {len(unknown) - SHOWN:,} more" if len(unknown) > SHOWN else ""

@@ -81,7 +81,8 @@ def choose(
     expected = expected_problem(problem, share)
     wanted, risk, view, weights = expected.solve(), None, None, None
     if budget.risk_weight > 0 and len(offered):
-        view = look_at_draws(model, offered, problem, block=block, threads=threads)
+        with_own = share > 0 or bool(limits)
+        view = look_at_draws(model, offered, problem, with_own=with_own, block=block, threads=threads)
         wanted, weights, risk = balanced(
             view.times(1 - share), expected, wanted, weight=budget.risk_weight, tail=budget.tail
         )
@@ -92,13 +93,19 @@ def choose(
     if view is None or weights is None:
         recommended = recommend(problem, wanted, withheld, share)
     else:
-        seen = view.worth(problem, weights)
-        recommended = recommend(replace(problem, net=seen), wanted, withheld, share)
+        seen = view.worth(weights)
+        recommended = recommend(
+            replace(problem, net=seen), wanted, withheld, share, fill_to=wanted.cost - _due(problem, wanted)
+        )
         value = view.objective(
             np.where(withheld, NOBODY, recommended), fixed, weight=budget.risk_weight, tail=budget.tail
         )
         risk = (value, max(value, replace(free, net=seen).solve().bound))
     return Choice(recommended, withheld, _of_treated(free, wanted, recommended, withheld), risk)
+
+
+def _due(problem: Problem, found: Allocation) -> float:
+    return float(problem.fixed[np.unique(found.assigned[found.assigned >= 0])].sum())
 
 
 def _of_treated(free: Problem, wanted: Allocation, recommended: Codes, withheld: Flags) -> Allocation:

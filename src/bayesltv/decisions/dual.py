@@ -163,35 +163,6 @@ def completed(
     money_price: float = 0.0,
 ) -> None:
     """Move customers in `assigned` until each "at least" is met, and use what money and room are left."""
-    left, room, ceilings = meet_floors(net, cost, eligible, budget, rows, assigned, money_price=money_price)
-    now = np.maximum(assigned, 0)
-    everybody = np.arange(len(assigned))
-    for counted in rows.counted[rows.sign < 0]:  # who is counted in an "at least" stays in it
-        needed = (assigned >= 0) & counted[everybody, now]
-        eligible = eligible & (counted | ~needed[:, None])
-    _improved(net, cost, eligible, ceilings, left, room, assigned)
-
-
-def meet_floors(
-    net: Floats,
-    cost: Floats,
-    eligible: Flags,
-    budget: float,
-    rows: Rows,
-    assigned: NDArray[np.int32],
-    *,
-    money_price: float = 0.0,
-) -> tuple[float, NDArray[np.int64], Flags]:
-    """Move customers in `assigned` until each "at least" is met, as far as money and room go.
-
-    Returns
-    -------
-    left : float
-        Money.
-    room : ndarray of int64, shape (ceiling,)
-    ceilings : ndarray of bool, shape (ceiling, customer, action)
-        What each "at most" counts.
-    """
     treated = np.flatnonzero(assigned >= 0)
     is_most = rows.sign > 0
     ceilings = np.ascontiguousarray(rows.counted[is_most])
@@ -201,7 +172,12 @@ def meet_floors(
     for row in np.flatnonzero(~is_most):
         worth = net - money_price * cost
         left = _floor_met(worth, cost, eligible, rows, int(row), ceilings, left, room, assigned)
-    return left, room, ceilings
+    now = np.maximum(assigned, 0)
+    everybody = np.arange(len(assigned))
+    for counted in rows.counted[~is_most]:  # who is counted in an "at least" stays in it
+        needed = (assigned >= 0) & counted[everybody, now]
+        eligible = eligible & (counted | ~needed[:, None])
+    _improved(net, cost, eligible, ceilings, left, room, assigned)
 
 
 def _floor_met(

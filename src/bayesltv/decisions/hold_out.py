@@ -50,7 +50,9 @@ def expected_problem(problem: Problem, share: float) -> Problem:
     return replace(problem, net=problem.net * treated, cost=problem.cost * treated, limits=tuple(limits))
 
 
-def recommend(problem: Problem, wanted: Allocation, withheld: Flags, share: float) -> Codes:
+def recommend(
+    problem: Problem, wanted: Allocation, withheld: Flags, share: float, *, fill_to: float = np.inf
+) -> Codes:
     """Return what each customer is recommended, those included from whom it will be withheld.
 
     Parameters
@@ -62,6 +64,8 @@ def recommend(problem: Problem, wanted: Allocation, withheld: Flags, share: floa
     withheld : ndarray of bool, shape (customer,)
     share : float
         Of customers from whom it is withheld, in expectation.
+    fill_to : float
+        Where chance withheld much, others follow in the order of their worth until so much money is spent.
 
     Raises
     ------
@@ -80,6 +84,7 @@ def recommend(problem: Problem, wanted: Allocation, withheld: Flags, share: floa
         others, options = _cheapest(problem.net, able & rows.counted[row], wanted.assigned, first)
         turns.offer(np.append(first, others), np.append(wanted.assigned[first], options), stop_at=int(row))
     turns.offer(order, wanted.assigned[order])
+    turns.money = min(turns.money, fill_to - turns.spent)
     customers, options = np.nonzero(able & (problem.net > 0))
     by_worth = np.argsort(-efficiency[customers, options], kind="stable")
     turns.offer(customers[by_worth], options[by_worth])
@@ -96,6 +101,12 @@ class _Turns:
         self.cost, self.rows, self.withheld, self.money = problem.cost, rows, withheld, money
         self.room = np.where(rows.sign > 0, rows.bound, _ENDLESS).astype(np.int64)
         self.recommended = np.full(len(withheld), NOBODY, np.int32)
+
+    @property
+    def spent(self) -> float:
+        """Return what those who are treated so far cost."""
+        treated = np.flatnonzero((self.recommended >= 0) & ~self.withheld)
+        return float(self.cost[treated, self.recommended[treated]].sum())
 
     def offer(
         self, customers: NDArray[np.intp], options: NDArray[np.signedinteger], *, stop_at: int | None = None

@@ -73,6 +73,11 @@ def relax_program(net: Floats, cost: Floats, eligible: Flags, budget: float, row
 def _relaxed(program: _Program, rows: Rows, customers: int) -> tuple[Floats, float, Floats]:
     from scipy.optimize import linprog
 
+    if not program.worth.size:
+        nobody = np.full(customers, -1, np.int32)
+        if rows.shortfall(nobody).any():
+            raise unreachable(rows, rows.shortfall(nobody))
+        return np.empty(0), 0.0, np.zeros(program.sides)
     found = linprog(-program.worth, A_ub=program.matrix, b_ub=program.upper, bounds=(0, 1), method="highs")
     if not found.success:
         nobody = np.full(customers, -1, np.int32)
@@ -112,6 +117,8 @@ def _program(net: Floats, cost: Floats, eligible: Flags, budget: float, rows: Ro
 def _branch_and_bound(program: _Program) -> tuple[Floats, float] | None:
     from scipy.optimize import Bounds, LinearConstraint, milp
 
+    if not program.worth.size:
+        return None
     solved = milp(
         -program.worth,
         integrality=np.ones(program.worth.size),

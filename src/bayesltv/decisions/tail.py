@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from bayesltv.decisions.actions import ActionModel, Offered
 from bayesltv.decisions.allocation import NOBODY, Allocation, Problem
-from bayesltv.decisions.dual import meet_floors
-from bayesltv.decisions.limits import stack_limits
 from bayesltv.decisions.risk import DRAWS, balance_risk, make_cells, objective, portfolio_net
 from bayesltv.prediction.customers import walk
 
@@ -27,11 +25,15 @@ class TailView:
         Customers of each cell who may get an action.
     draws : ndarray, shape (cell, action, draw)
         Net value summed over them.
+    own : ndarray, shape (customer, action), optional
+        Customers' own expected net value: they then share with their cell what its draws differ from their
+        mean. Without it all customers of a cell count as their average.
     """
 
     cell: NDArray[np.int64]
     able: Floats
     draws: Floats
+    own: Floats | None = None
 
     @property
     def is_single(self) -> bool:
@@ -40,22 +42,20 @@ class TailView:
 
     def times(self, factor: float) -> "TailView":
         """Return the view of draws that are worth `factor` as much."""
-        return self if factor == 1 else replace(self, draws=self.draws * factor)
+        if factor == 1:
+            return self
+        return replace(self, draws=self.draws * factor, own=None if self.own is None else self.own * factor)
 
-    def worth(self, problem: Problem, weights: Floats) -> Floats:
-        """Return each customer's net value where draws have weights, shape (customer, action).
+    def worth(self, weights: Floats) -> Floats:
+        """Return each customer's net value where draws have weights, shape (customer, action)."""
+        return self.of_customers(np.asarray(self.draws @ weights, dtype=np.float64))
 
-        In cells of many, customers keep their own mean and share what the weights change for their cell.
-        """
-        weighed = np.asarray(self.draws @ weights, dtype=np.float64)
-        if self.is_single:
-            return weighed
-        return self.spread(problem.net, weighed)
-
-    def spread(self, net: Floats, weighed: Floats) -> Floats:
-        """Return customers' net values changed by what their cells' sums differ from their means."""
-        change = (weighed - self.draws.mean(axis=2)) / np.maximum(self.able, 1.0)
-        return np.asarray(net + change[self.cell], dtype=np.float64)
+    def of_customers(self, sums: Floats) -> Floats:
+        """Return customers' net values where those of their cells are `sums`, shape (customer, action)."""
+        if self.own is None:
+            return (sums / np.maximum(self.able, 1.0))[self.cell]
+        change = (sums - self.draws.mean(axis=2)) / np.maximum(self.able, 1.0)
+        return np.asarray(self.own + change[self.cell], dtype=np.float64)
 
     def net_of(self, assigned: Codes, fixed: Floats) -> Floats:
         """Return the net value of customers' actions draw by draw, each at its share of its cell's."""
@@ -65,8 +65,11 @@ class TailView:
         treated = np.flatnonzero(assigned >= 0)
         np.add.at(given, (self.cell[treated], assigned[treated]), 1.0)
         share = given / np.maximum(self.able, 1.0)
-        due = float(fixed[np.unique(assigned[treated])].sum())
-        return np.asarray(np.einsum("ca,cad->d", share, self.draws) - due, dtype=np.float64)
+        total = np.einsum("ca,cad->d", share, self.draws) - fixed[np.unique(assigned[treated])].sum()
+        if self.own is not None:
+            mean = (share * self.draws.mean(axis=2)).sum()
+            total += self.own[treated, assigned[treated]].sum() - mean
+        return np.asarray(total, dtype=np.float64)
 
     def objective(self, assigned: Codes, fixed: Floats, *, weight: float, tail: float) -> float:
         """Return what customers' actions are worth, mean and tail together."""
@@ -74,7 +77,13 @@ class TailView:
 
 
 def look_at_draws(
-    model: ActionModel, offered: Offered, problem: Problem, *, block: int | None, threads: int | None
+    model: ActionModel,
+    offered: Offered,
+    problem: Problem,
+    *,
+    with_own: bool,
+    block: int | None,
+    threads: int | None,
 ) -> TailView:
     """Return net value by cell, action and draw: a walk over the blocks."""
     cell = make_cells(problem.net, problem.cost, problem.eligible)
@@ -88,7 +97,7 @@ def look_at_draws(
     for net, _ in walk(offered, model.draw, block=model.block(block), threads=threads):
         np.add.at(sums, cell[at : at + len(net)], net)
         at += len(net)
-    return TailView(cell, able, sums)
+    return TailView(cell, able, sums, problem.net if with_own and not is_single else None)
 
 
 def balanced(
@@ -112,7 +121,7 @@ def balanced(
     else:
 
         def solve(net: Floats) -> Allocation:
-            return replace(problem, net=view.spread(problem.net, net)).solve()
+            return replace(problem, net=view.of_customers(net)).solve()
 
         def net_of(assigned: Codes) -> Floats:
             return view.net_of(assigned, problem.fixed)
@@ -120,13 +129,11 @@ def balanced(
         unit = np.arange(len(view.cell))
     plan = balance_risk(solve, net_of, view.draws, weight=weight, tail=tail)
     able = problem.eligible.any(axis=1)
-    mixed = _fitted(problem, np.where(able, plan.assign(view.cell, unit), NOBODY))
-    value = view.objective(neutral.assigned, problem.fixed, weight=weight, tail=tail)
-    found = neutral
-    if mixed is not None:
-        other = view.objective(mixed, problem.fixed, weight=weight, tail=tail)
-        if other > value:
-            value, found = other, _as_allocation(problem, mixed, neutral)
+    mixed = _trimmed(problem, np.where(able, plan.assign(view.cell, unit), NOBODY))
+    found, value = neutral, view.objective(neutral.assigned, problem.fixed, weight=weight, tail=tail)
+    other = view.objective(mixed, problem.fixed, weight=weight, tail=tail)
+    if other > value:
+        found, value = _as_allocation(problem, mixed, neutral), other
     return found, plan.weights, (value, max(plan.bound, value))
 
 
@@ -158,18 +165,6 @@ def _of_cells(problem: Problem, view: TailView) -> Problem:
     return replace(
         problem, net=summed(problem.net), cost=summed(problem.cost), eligible=view.able > 0, limits=()
     )
-
-
-def _fitted(problem: Problem, assigned: Codes) -> Codes | None:
-    """Return an allocation without those who do not fit, and with those who must be in it; None if none."""
-    result = _trimmed(problem, assigned)
-    if any(limit.at_least for limit in problem.limits):
-        rows = stack_limits(problem.limits)
-        due = float(problem.fixed[np.unique(result[result >= 0])].sum())
-        meet_floors(problem.net, problem.cost, problem.eligible, problem.money - due, rows, result)
-        if rows.shortfall(result).any():
-            return None
-    return result
 
 
 def _trimmed(problem: Problem, assigned: Codes) -> Codes:
