@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesltv.decisions.allocation import Allocation, Problem, by_hull
-from bayesltv.decisions.dual import price_ceilings, relax_dual
+from bayesltv.decisions.dual import worth_by_budget
 from bayesltv.decisions.fixed_costs import Actions
 from bayesltv.decisions.limits import stack_limits
 from bayesltv.errors import SpecError
@@ -20,11 +20,11 @@ from bayesltv.errors import SpecError
 Floats = NDArray[np.float64]
 MANY = 4
 """With up to so many fixed costs all sets are compared, with more a chain of them."""
-RUNGS = 24
+RUNGS = 12
+"""Budgets at which prices are sought; twice as many linear programs where customers are few."""
 NEAR = 0.02
+"""So near the plan's own budget there are points on both sides, that the curve has its slope there."""
 POINTS = 400
-UNMET = 0.99
-"""An "at least" whose price comes so near its ceiling is not met."""
 
 
 def budget_curve(problem: Problem, found: Allocation) -> Floats:
@@ -63,8 +63,8 @@ def _sets(problem: Problem, found: Allocation) -> list[Actions]:
 def _ladder(offered: Problem, money: float) -> Floats:
     """Return the curve of a problem with limits but without fixed costs, shape (2, point).
 
-    Budgets go down from where money no longer matters, closer together towards 0; prices begin at those of
-    the budget above. Where an "at least" cannot be met the curve has no point.
+    Budgets go down from where money no longer matters, closer together towards 0. Where an "at least" cannot
+    be met the curve has no point.
     """
     try:
         free = offered.relaxed()
@@ -72,29 +72,27 @@ def _ladder(offered: Problem, money: float) -> Floats:
         return np.empty((2, 0))
     treated = np.flatnonzero(free.assigned >= 0)
     top = float(offered.cost[treated, free.assigned[treated]].sum())
-    near = [money * (1 + by) for by in (-NEAR, 0.0, NEAR)]
-    rungs = {top * (j / RUNGS) ** 2 for j in range(RUNGS + 1)} | {m for m in near if 0 <= m < top}
-    points, prices = [], np.array([0.0, *free.limit_prices])
-    for rung in sorted(rungs, reverse=True):
-        value, prices = _worth_at(replace(offered, money=rung), prices)
-        if np.isfinite(value):
-            points.append((rung, value))
-    return np.array(points[::-1]).T.reshape(2, -1)
+    own = min(max(money, 0.0), top)
+    asked = np.append(np.linspace(0, 1, POINTS + 1) ** 2 * top, own)
+    if offered.is_small:
+        ladder = np.linspace(0, 1, 2 * RUNGS + 1) ** 2 * top
+        asked = np.unique([*ladder, own, *(own * (1 + by) for by in (-NEAR, NEAR) if own * (1 + by) < top)])
+        worth = np.array([_worth_of_program(replace(offered, money=float(each))) for each in asked])
+    else:
+        rungs = np.append(np.linspace(1, 0, RUNGS) ** 2 * top, own)
+        asked = np.unique(asked)
+        worth = worth_by_budget(
+            offered.net, offered.cost, offered.eligible, rungs, stack_limits(offered.limits), asked
+        )
+    kept = np.isfinite(worth)
+    return np.stack([asked[kept], worth[kept]])
 
 
-def _worth_at(offered: Problem, prices: Floats) -> tuple[float, Floats]:
-    """Return what a budget is worth, -inf where limits cannot be met under it, and its prices."""
-    rows = stack_limits(offered.limits)
+def _worth_of_program(offered: Problem) -> float:
     try:
-        found = offered.relaxed() if offered.is_small else relax_dual(*offered.plain, rows, start=prices)
+        return offered.relaxed().bound
     except SpecError:
-        return -np.inf, prices
-    found_prices = np.array([found.money_price, *found.limit_prices])
-    ceilings = price_ceilings(offered.net, offered.cost, offered.eligible, rows, has_budget=True)
-    is_floor = np.append(False, rows.sign < 0)
-    if (found_prices >= UNMET * ceilings)[is_floor].any():
-        return -np.inf, prices
-    return found.bound, found_prices
+        return -np.inf
 
 
 def _without_steps(curve: Floats) -> Floats:
