@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from bayesltv.decisions.actions import ActionModel, Offered
 from bayesltv.decisions.allocation import NOBODY, Allocation, Problem
-from bayesltv.decisions.risk import DRAWS, balance_risk, make_cells, objective, portfolio_net
+from bayesltv.decisions.fixed_costs import Actions
+from bayesltv.decisions.risk import DRAWS, RiskPlan, balance_risk, make_cells, objective, portfolio_net
 from bayesltv.prediction.customers import walk
 
 Floats = NDArray[np.float64]
@@ -105,36 +106,58 @@ def balanced(
 ) -> tuple[Allocation, Floats, tuple[float, float]]:
     """Return the allocation that balances mean and tail, the weights of draws it ends at, value and bound.
 
-    It is never worse than `neutral`, which looks at the mean alone, on the draws that are looked at. Where
-    customers share cells and numbers of them are limited, customers are allocated, not cells.
+    It is never worse than `neutral`, which looks at the mean alone, on the draws that are looked at. A
+    mixture of different sets of actions with fixed costs would pay all of these in full: each of the sets is
+    then also mixed by itself.
     """
-    if view.is_single or not problem.limits:
-        units = problem if view.is_single else _of_cells(problem, view)
+    plan = _mixture(view, problem, None, weight=weight, tail=tail)
+    sets = {
+        frozenset(a for a in np.unique(each.assigned).tolist() if a in problem.paying)
+        for each in plan.mixture
+    }
+    plans = [plan]
+    if len(sets) > 1:
+        plans += [
+            _mixture(view, problem, kept, weight=weight, tail=tail) for kept in sorted(sets, key=sorted)
+        ]
+    found, weights = neutral, plan.weights
+    value = view.objective(neutral.assigned, problem.fixed, weight=weight, tail=tail)
+    for each in plans:
+        assigned = _realised(view, problem, each)
+        other = view.objective(assigned, problem.fixed, weight=weight, tail=tail)
+        if other > value:
+            found, value, weights = _as_allocation(problem, assigned, neutral), other, each.weights
+    return found, weights, (value, max(plan.bound, value))
 
-        def solve(net: Floats) -> Allocation:
-            return replace(units, net=net).solve()
 
-        def net_of(assigned: Codes) -> Floats:
-            return portfolio_net(view.draws, assigned, problem.fixed)
+def _mixture(
+    view: TailView, problem: Problem, kept: Actions | None, *, weight: float, tail: float
+) -> RiskPlan:
+    """Return the best mixture of allocations; of those that use a set of actions where one is named.
 
-        unit = view.cell
-    else:
+    Where customers share cells and numbers of them are limited, customers are allocated, not cells.
+    """
+    is_by_customer = not view.is_single and bool(problem.limits)
+    units = problem if view.is_single or is_by_customer else _of_cells(problem, view)
 
-        def solve(net: Floats) -> Allocation:
-            return replace(problem, net=view.of_customers(net)).solve()
+    def solve(net: Floats) -> Allocation:
+        asked = replace(units, net=view.of_customers(net) if is_by_customer else net)
+        return asked.solve() if kept is None else asked.solve_for(kept)
 
-        def net_of(assigned: Codes) -> Floats:
+    def net_of(assigned: Codes) -> Floats:
+        if is_by_customer:
             return view.net_of(assigned, problem.fixed)
+        return portfolio_net(view.draws, assigned, problem.fixed)
 
-        unit = np.arange(len(view.cell))
-    plan = balance_risk(solve, net_of, view.draws, weight=weight, tail=tail)
+    return balance_risk(solve, net_of, view.draws, weight=weight, tail=tail)
+
+
+def _realised(view: TailView, problem: Problem, plan: RiskPlan) -> Codes:
+    """Return what each customer gets of a mixture, as far as it fits."""
+    is_by_cell = len(plan.mixture[0].assigned) == len(view.able)
+    unit = view.cell if is_by_cell else np.arange(len(view.cell))
     able = problem.eligible.any(axis=1)
-    mixed = _trimmed(problem, np.where(able, plan.assign(view.cell, unit), NOBODY))
-    found, value = neutral, view.objective(neutral.assigned, problem.fixed, weight=weight, tail=tail)
-    other = view.objective(mixed, problem.fixed, weight=weight, tail=tail)
-    if other > value:
-        found, value = _as_allocation(problem, mixed, neutral), other
-    return found, plan.weights, (value, max(plan.bound, value))
+    return _trimmed(problem, np.where(able, plan.assign(view.cell, unit), NOBODY))
 
 
 def _as_allocation(problem: Problem, assigned: Codes, neutral: Allocation) -> Allocation:
