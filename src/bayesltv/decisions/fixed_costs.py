@@ -14,6 +14,8 @@ type Actions = frozenset[int]
 NODES = 400
 CLOSE = 1e-6
 """Relative distance to the bound at which no other set is looked at."""
+WORTH_IT = 1e-5
+"""Relative distance to the bound above which single actions are exchanged in the end."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,13 @@ def best_set(
         push(kept | {split}, undecided - {split})
         push(kept, undecided - {split})
     bound = max([closed, found, *(-node[0] for node in heap)])
-    if not _is_close(bound, found):
+    if not _is_close(bound, found, WORTH_IT):
         best, found = _exchanged(paying, value, best, found)
     return best, bound
 
 
-def _is_close(bound: float, found: float) -> bool:
-    return found > -float("inf") and bound <= found + CLOSE * abs(found)
+def _is_close(bound: float, found: float, close: float = CLOSE) -> bool:
+    return found > -float("inf") and bound <= found + close * abs(found)
 
 
 def _exchanged(
