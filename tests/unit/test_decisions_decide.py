@@ -351,6 +351,30 @@ def test_a_small_capacity_is_used_where_customers_share_cells(fit, summary, monk
         assert made.attrs["risk_value"] > 0.9 * made.attrs["risk_bound"]
 
 
+def test_weight_on_the_tail_buys_a_better_tail_where_customers_share_cells_and_few_have_room(
+    fit, summary, monkeypatch
+):
+    """As much as with each customer as a cell: a capacity of 3 is below the size of a cell."""
+    risky, safe = np.where(np.arange(DRAWS) % 2, 3.4, 0.1), np.full(DRAWS, 1.45)
+    actions = tuple(replace(LETTER, eligible="", name=name, capacity=3) for name in ("risky", "safe"))
+    known = {"risky": Effects({"rate": risky}), "safe": Effects({"rate": safe})}
+
+    def tail(weight):
+        budget = ltv.BudgetSpec(amount=2.0, risk_weight=weight)
+        made = ltv.decide(fit, summary, decision(*actions, budget=budget), seed=4, effects=known)
+        return made.policies.set_index("policy").loc["plan", "cvar"], made
+
+    neutral, _ = tail(0.0)
+    single, _ = tail(0.9)
+    monkeypatch.setattr(risk, "EACH_CUSTOMER", 50)
+    monkeypatch.setattr(risk, "CELLS", 10)
+    shared, told = tail(0.9)
+    assert told.attrs["allocation_method"] == "mean-CVaR"
+    assert 2 <= count(told.customers, "safe") <= 3
+    assert neutral < shared
+    assert shared - neutral > 0.8 * (single - neutral)
+
+
 # ------------------------------------------------------------------------------------- what is refused
 
 
