@@ -9,10 +9,11 @@ import pytest
 import xarray as xr
 
 import bayesltv as ltv
+from bayesltv.decisions import risk
 from bayesltv.decisions.effects import Effects, assumed_effects
 from bayesltv.decisions.eligibility import fulfils
 from bayesltv.decisions.pnl import PARTS
-from bayesltv.decisions.risk import balance_risk, make_cells, objective
+from bayesltv.decisions.risk import balance_risk, make_cells, objective, portfolio_net
 from bayesltv.errors import BayesltvWarning, DataError, SpecError
 from bayesltv.report.crm import CRM_TYPES, crm_table, plan_files, write_plan
 from bayesltv.spec.expression import parse
@@ -206,6 +207,73 @@ def test_capacity_and_limits_hold(fit, summary):
     assert ((given == "coupon") & (made.customers["frequency"] >= 1)).sum() >= 8
 
 
+# ------------------------------------------------------------------------------- hold-out and what it costs
+
+
+def count(customers, name):
+    return int((customers["assignment"] == name).sum())
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_a_hold_out_is_of_those_there_is_room_for(fit, summary, weight):
+    """Capacity for 20 of 120: about 5 are held out, not a fifth of all, and the 20 are treated."""
+    known = {"letter": Effects({"rate": np.linspace(1.4, 1.8, DRAWS)})}
+    few = replace(LETTER, eligible="", capacity=20)
+    budget = ltv.BudgetSpec(hold_out=0.2, risk_weight=weight)
+    made = ltv.decide(fit, summary, decision(few, budget=budget), seed=4, effects=known).customers
+    assert count(made, "letter") == 20
+    assert 0 < count(made, "hold_out") <= 12
+    told = made[made["recommended_action"] == "letter"]
+    assert (told["action_net_mean"] > 0).all()
+    if weight == 0:
+        # the hold-out is from among the same, the best, customers
+        others = made.loc[made["recommended_action"] == "none", "ltv_mean"]
+        assert told["ltv_mean"].median() > others.median()
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_a_hold_out_exceeds_no_budget_and_leaves_little_of_it(fit, summary, weight):
+    for seed in (1, 2, 3):
+        budget = ltv.BudgetSpec(amount=12.0, hold_out=0.3, risk_weight=weight)
+        made = ltv.decide(
+            fit, summary, decision(replace(LETTER, eligible=""), budget=budget), seed=seed,
+            effects={"letter": Effects({"rate": np.linspace(1.4, 1.8, DRAWS)})},
+        )  # fmt: skip
+        assert made.attrs["cost_mean"] <= 12.0 + 1e-5
+        assert made.attrs["cost_mean"] > 11.0
+        assert made.attrs["allocation_net"] <= made.attrs["allocation_bound"] + 1e-9
+        if weight:
+            assert made.attrs["risk_value"] <= made.attrs["risk_bound"] + 1e-9
+
+
+def test_what_is_done_today_is_compared_at_its_own_cost_but_for_those_held_out(fit, summary, plan):
+    ids = summary["customer_id"].astype(str)
+    today = {i: "letter" if at % 2 else "none" for at, i in enumerate(ids)}
+    made = ltv.decide(fit, summary, decision(), seed=4, current=today)
+    held = (made.customers["assignment"] == "hold_out").to_numpy()
+    done = made.draws["assigned"].sel(policy="current").values
+    assert (done[held] == -1).all()
+    treated = done >= 0
+    assert treated.sum() > 30
+    assert (done[treated] == 0).all()
+    assert not treated[::2].any()
+    cost = made.policies.set_index("policy").loc["current", "cost"]
+    assert cost == pytest.approx(0.4 * treated.sum(), abs=1e-4)
+    # nobody who is held out by chance is treated by any policy, the plan's rivals included
+    assert (made.draws["assigned"].values[:, held] == -1).all()
+
+
+def test_an_action_of_today_that_the_decision_does_not_have_is_refused(fit, summary):
+    ids = summary["customer_id"].astype(str)
+    today = {ids[3]: "leter", ids[5]: "leter", ids[7]: "phone", ids[8]: "none", ids[9]: ""}
+    with pytest.raises(DataError) as caught:
+        ltv.decide(fit, summary, decision(), seed=4, current=today)
+    said = str(caught.value)
+    assert f"3 of 120 customers (ids {ids[3]}, {ids[5]}, {ids[7]})" in said
+    assert "'leter': did you mean \"letter\"?" in said
+    assert "'phone': known: letter, coupon, back" in said
+
+
 # ------------------------------------------------------------------------------------------------ risk
 
 
@@ -240,7 +308,10 @@ def test_the_balance_of_mean_and_tail_is_the_linear_programs():
         value = max(0.0, float(net[0, best]))
         return ltv_allocation(np.array([best if net[0, best] > 0 else -1], np.int32), value)
 
-    found = balance_risk(solve, draws, np.zeros(2), weight=0.5, tail=0.1)
+    def net_of(assigned):
+        return portfolio_net(draws, assigned, np.zeros(2))
+
+    found = balance_risk(solve, net_of, draws, weight=0.5, tail=0.1)
     grid = [(x, y) for x in np.linspace(0, 1, 101) for y in np.linspace(0, 1, 101) if x + y <= 1 + 1e-12]
     best = max(objective(x * draws[0, 0] + y * draws[0, 1], 0.5, 0.1) for x, y in grid)
     assert found.value == pytest.approx(best, abs=2e-3)
@@ -262,6 +333,46 @@ def test_many_customers_become_cells_of_alike_ones():
     assert np.array_equal(make_cells(net[:100], cost[:100], eligible[:100]), np.arange(100))
     pattern = eligible @ np.array([1, 2, 4])
     assert pd.Series(pattern).groupby(cell).nunique().max() == 1
+
+
+def test_a_small_capacity_is_used_where_customers_share_cells(fit, summary, monkeypatch):
+    """Cells of 12 customers and room for 7: customers are counted, not cells."""
+    monkeypatch.setattr(risk, "EACH_CUSTOMER", 50)
+    monkeypatch.setattr(risk, "CELLS", 10)
+    actions = (replace(LETTER, eligible="", capacity=7), replace(COUPON, fixed=0.0))
+    known = {name: Effects({"rate": np.linspace(1.3, 2.6, DRAWS)}) for name in ("letter", "coupon")}
+    for share in (0.0, 0.2):
+        budget = ltv.BudgetSpec(amount=10.0, risk_weight=0.5, hold_out=share)
+        made = ltv.decide(fit, summary, decision(*actions, budget=budget), seed=4, effects=known)
+        given = made.customers["assignment"]
+        assert 6 <= (given == "letter").sum() <= 7
+        assert made.attrs["cost_mean"] <= 10.0 + 1e-5
+        assert made.attrs["risk_value"] <= made.attrs["risk_bound"] + 1e-9
+        assert made.attrs["risk_value"] > 0.9 * made.attrs["risk_bound"]
+
+
+def test_weight_on_the_tail_buys_a_better_tail_where_customers_share_cells_and_few_have_room(
+    fit, summary, monkeypatch
+):
+    """As much as with each customer as a cell: a capacity of 3 is below the size of a cell."""
+    risky, safe = np.where(np.arange(DRAWS) % 2, 3.4, 0.1), np.full(DRAWS, 1.45)
+    actions = tuple(replace(LETTER, eligible="", name=name, capacity=3) for name in ("risky", "safe"))
+    known = {"risky": Effects({"rate": risky}), "safe": Effects({"rate": safe})}
+
+    def tail(weight):
+        budget = ltv.BudgetSpec(amount=2.0, risk_weight=weight)
+        made = ltv.decide(fit, summary, decision(*actions, budget=budget), seed=4, effects=known)
+        return made.policies.set_index("policy").loc["plan", "cvar"], made
+
+    neutral, _ = tail(0.0)
+    single, _ = tail(0.9)
+    monkeypatch.setattr(risk, "EACH_CUSTOMER", 50)
+    monkeypatch.setattr(risk, "CELLS", 10)
+    shared, told = tail(0.9)
+    assert told.attrs["allocation_method"] == "mean-CVaR"
+    assert 2 <= count(told.customers, "safe") <= 3
+    assert neutral < shared
+    assert shared - neutral > 0.8 * (single - neutral)
 
 
 # ------------------------------------------------------------------------------------- what is refused
@@ -338,6 +449,10 @@ def test_conditions_hold_for_known_values_only():
         "a >= 1": [True, False, True],
         "not a >= 1": [False, True, False],
         "a != 1": [False, False, True],
+        "a not in [1]": [False, False, True],
+        "a not in [1, 3]": [False, False, False],
+        "tier not in ['high', 'mid']": [True, False, False],
+        "not a in [1]": [False, True, True],
         "a is missing": [False, True, False],
         "tier in ['high', 'mid'] or a == 1": [True, False, True],
         "day < '1997-03-01'": [True, False, False],

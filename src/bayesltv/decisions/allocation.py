@@ -1,15 +1,16 @@
 """Who gets what: one action each, under a budget and limits, with a bound that says how good it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import combinations
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.decisions.dual import solve_dual
-from bayesltv.decisions.limits import Limit, stack_limits
-from bayesltv.decisions.side_constraints import solve_program
+from bayesltv.decisions.dual import relax_dual, solve_dual
+from bayesltv.decisions.fixed_costs import Actions, Relaxed, best_set
+from bayesltv.decisions.limits import Found, Limit, stack_limits
+from bayesltv.decisions.side_constraints import relax_program, solve_program
+from bayesltv.errors import SpecError
 from bayesltv.kernels.knapsack import hull_steps, take_steps
 
 Floats = NDArray[np.float64]
@@ -18,7 +19,6 @@ NOBODY = -1
 """Code of a customer who gets no action."""
 PROGRAM_PAIRS = 5_000
 """Up to so many customer-action pairs, limits are solved by branch and bound (HiGHS)."""
-MANY_FIXED = 6
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Allocation:
     method : str
         "hull", "program" (HiGHS) or "dual".
     curve : ndarray of float64, shape (2, point)
-        Cost and expected net value along the whole way from spending nothing to spending all that pays.
+        Cost and expected net value along the whole way from spending nothing to spending all that pays;
+        filled where a budget alone decides, and else by ``bayesltv.decisions.budget_curve``.
     """
 
     assigned: NDArray[np.int32]
@@ -58,6 +59,189 @@ class Allocation:
         return max(0.0, self.bound - self.net) / abs(self.bound) if self.bound else 0.0
 
 
+@dataclass(frozen=True)
+class Problem:
+    """An allocation to be found.
+
+    Attributes
+    ----------
+    net, cost : ndarray, shape (customer, action)
+        Expected, in money; costs are not negative.
+    eligible : ndarray of bool, shape (customer, action)
+    money : float
+        The budget; infinity for none.
+    fixed : ndarray, shape (action,)
+        Paid for actions that somebody gets.
+    limits : tuple of Limit
+    """
+
+    net: Floats
+    cost: Floats
+    eligible: Flags
+    money: float
+    fixed: Floats
+    limits: tuple[Limit, ...] = ()
+
+    @property
+    def paying(self) -> dict[int, float]:
+        """Return the actions that have a fixed cost, with it."""
+        return {int(a): float(self.fixed[a]) for a in np.flatnonzero(self.fixed > 0)}
+
+    @property
+    def is_small(self) -> bool:
+        """Return whether limits are solved exactly."""
+        return int(self.eligible.sum()) <= PROGRAM_PAIRS
+
+    def solve(self) -> Allocation:
+        """Return the allocation with the most expected net value.
+
+        Raises
+        ------
+        SpecError
+            Where limits cannot be met.
+        """
+        paying = self.paying
+        if not paying:
+            return self.solve_for(frozenset())
+        search = _Search(self)
+        _, bound = best_set(paying, search.relax, search.value)
+        if search.best is None:
+            raise search.error or SpecError("the budget is below every fixed cost")
+        return replace(search.best, bound=max(bound, search.best.net))
+
+    def solve_for(self, kept: Actions) -> Allocation:
+        """Return the best allocation where some fixed costs are set aside and no other is paid.
+
+        Raises
+        ------
+        SpecError
+            Where limits, or the fixed costs, cannot be met.
+        """
+        offered, due = self.paid_for(kept)
+        found = offered._by_limits() if self.limits else by_hull(*offered.plain)
+        used = np.unique(found.assigned[found.assigned >= 0])
+        paid = float(self.fixed[used].sum())
+        return replace(
+            found,
+            net=found.net - paid,
+            cost=found.cost + paid,
+            bound=found.bound - due,
+            curve=found.curve + np.array([[due], [-due]]),
+        )
+
+    def paid_for(self, kept: Actions, spread: Actions = frozenset()) -> tuple["Problem", float]:
+        """Return the problem without fixed costs once some are set aside, and their sum.
+
+        Actions in `spread` are offered at their fixed cost divided by how many could get them; all others
+        with a fixed cost are not offered.
+
+        Raises
+        ------
+        SpecError
+            Where the budget is below the fixed costs.
+        """
+        eligible, net, cost = self.eligible, self.net, self.cost
+        due = float(self.fixed[list(kept)].sum())
+        out = list(self.paying.keys() - kept - spread)
+        if due > self.money:
+            raise SpecError(f"fixed costs of {due:,.2f} are above the budget of {self.money:,.2f}")
+        if out:
+            eligible = eligible.copy()
+            eligible[:, out] = False
+        if spread:
+            each = np.zeros(self.fixed.size)
+            for a in spread:
+                each[a] = self.fixed[a] / max(self.most(a), 1)
+            net, cost = net - each, cost + each
+        nothing = np.zeros(self.fixed.size)
+        return Problem(net, cost, eligible, self.money - due, nothing, self.limits), due
+
+    def most(self, action: int) -> int:
+        """Return how many customers could get an action."""
+        able = self.eligible[:, action]
+        caps = [
+            limit.at_most
+            for limit in self.limits
+            if limit.at_most is not None and limit.counted[able, action].all()
+        ]
+        return min([int(able.sum()), *caps])
+
+    @property
+    def plain(self) -> tuple[Floats, Floats, Flags, float]:
+        """Return net value, cost, who is eligible, and the budget."""
+        return self.net, self.cost, self.eligible, self.money
+
+    def relaxed(self) -> Found:
+        """Return the linear relaxation: its bound, prices, and who gets what of it; fixed costs left out.
+
+        Raises
+        ------
+        SpecError
+            Where limits cannot be met.
+        """
+        if not self.limits:
+            found = by_hull(*self.plain)
+            return Found(found.assigned, found.bound, found.shadow_price, ())
+        relax = relax_program if self.is_small else relax_dual
+        return relax(*self.plain, stack_limits(self.limits))
+
+    def _by_limits(self) -> Allocation:
+        solve = solve_program if self.is_small else solve_dual
+        found = solve(*self.plain, stack_limits(self.limits))
+        treated = np.flatnonzero(found.assigned >= 0)
+        chosen = found.assigned[treated]
+        return Allocation(
+            found.assigned,
+            float(self.net[treated, chosen].sum()),
+            float(self.cost[treated, chosen].sum()),
+            found.bound,
+            found.money_price,
+            found.limit_prices,
+            "program" if self.is_small else "dual",
+        )
+
+
+class _Search:
+    """What the search over sets of actions asks for; it remembers the best allocation and what was tried."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.best: Allocation | None = None
+        self.error: SpecError | None = None
+        self.tried: dict[Actions, tuple[float, float]] = {}
+
+    def relax(self, kept: Actions, undecided: Actions) -> Relaxed | None:
+        if not undecided:
+            net, bound = self._tried(kept)
+            return None if net == -np.inf else Relaxed(bound, {})
+        try:
+            offered, due = self.problem.paid_for(kept, undecided)
+            found = offered.relaxed()
+        except SpecError:
+            return None
+        counts = np.bincount(found.assigned[found.assigned >= 0], minlength=self.problem.fixed.size)
+        charged = {a: counts[a] / max(self.problem.most(a), 1) for a in undecided if counts[a]}
+        return Relaxed(found.bound - due, charged)
+
+    def value(self, kept: Actions) -> float:
+        return self._tried(kept)[0]
+
+    def _tried(self, kept: Actions) -> tuple[float, float]:
+        if kept not in self.tried:
+            self.tried[kept] = self._try(kept)
+        return self.tried[kept]
+
+    def _try(self, kept: Actions) -> tuple[float, float]:
+        try:
+            found = self.problem.solve_for(kept)
+        except SpecError as error:
+            self.error = error
+            return -np.inf, -np.inf
+        if self.best is None or found.net > self.best.net:
+            self.best = found
+        return found.net, found.bound
+
+
 def allocate(
     net: Floats,
     cost: Floats,
@@ -70,8 +254,8 @@ def allocate(
     """Return the allocation with the most expected net value.
 
     Without limits by the upper hulls of (cost, net); with them by branch and bound, or by Lagrangian prices
-    where there are too many customers for it. Fixed costs are paid for actions that somebody gets: sets of
-    actions are compared.
+    where there are too many customers for it. Fixed costs are paid for actions that somebody gets: which
+    actions these should be is found by branch and bound over sets of actions.
 
     Parameters
     ----------
@@ -89,78 +273,7 @@ def allocate(
         Where limits cannot be met.
     """
     costs = np.asarray(fixed if len(fixed) else np.zeros(net.shape[1]), dtype=np.float64)
-    paying = np.flatnonzero(costs > 0)
-    tried = [_with_fixed(net, cost, eligible, budget, costs, limits, out) for out in _left_out(paying)]
-    best = max(tried, key=lambda each: each.net)
-    bound = max(each.bound for each in tried)
-    return Allocation(
-        best.assigned,
-        best.net,
-        best.cost,
-        bound,
-        best.shadow_price,
-        best.limit_prices,
-        best.method,
-        best.curve,
-    )
-
-
-def _left_out(paying: NDArray[np.intp]) -> list[tuple[int, ...]]:
-    """Return the sets of actions to do without, all there are where those with fixed costs are few."""
-    sizes = range(paying.size + 1) if paying.size <= MANY_FIXED else (0, 1, paying.size - 1, paying.size)
-    return [tuple(int(a) for a in chosen) for size in sizes for chosen in combinations(paying, size)]
-
-
-def _with_fixed(
-    net: Floats,
-    cost: Floats,
-    eligible: Flags,
-    budget: float,
-    fixed: Floats,
-    limits: Sequence[Limit],
-    out: tuple[int, ...],
-) -> Allocation:
-    """Return the best allocation without some actions; the fixed costs of all others are set aside."""
-    offered = eligible.copy()
-    offered[:, list(out)] = False
-    kept = np.setdiff1d(np.arange(net.shape[1]), out)
-    due = float(fixed[kept].sum())
-    if due > budget:
-        nobody = np.full(net.shape[0], NOBODY, np.int32)
-        return Allocation(nobody, -np.inf, 0.0, -np.inf, 0.0)
-    found = _solve(net, cost, offered, budget - due, limits)
-    used = np.unique(found.assigned[found.assigned >= 0])
-    paid = float(fixed[used].sum())
-    return Allocation(
-        found.assigned,
-        found.net - paid,
-        found.cost + paid,
-        found.bound - due,
-        found.shadow_price,
-        found.limit_prices,
-        found.method,
-        found.curve + np.array([[due], [-due]]),
-    )
-
-
-def _solve(net: Floats, cost: Floats, eligible: Flags, budget: float, limits: Sequence[Limit]) -> Allocation:
-    if not limits:
-        return by_hull(net, cost, eligible, budget)
-    rows = stack_limits(limits)
-    is_small = int(eligible.sum()) <= PROGRAM_PAIRS
-    found = (solve_program if is_small else solve_dual)(net, cost, eligible, budget, rows)
-    treated = np.flatnonzero(found.assigned >= 0)
-    chosen = found.assigned[treated]
-    return Allocation(
-        found.assigned,
-        float(net[treated, chosen].sum()),
-        float(cost[treated, chosen].sum()),
-        found.bound,
-        found.money_price,
-        found.limit_prices,
-        "program" if is_small else "dual",
-        by_hull(net, cost, eligible, np.inf).curve,
-    )
+    return Problem(net, cost, eligible, budget, costs, tuple(limits)).solve()
 
 
 def by_hull(net: Floats, cost: Floats, eligible: Flags, budget: float) -> Allocation:

@@ -8,8 +8,11 @@ from numpy.typing import NDArray
 
 from bayesltv.decisions.actions import ActionModel, Offered
 from bayesltv.decisions.allocation import NOBODY, Allocation
+from bayesltv.errors import DataError
 from bayesltv.kernels.actions import evaluate_at_means
 from bayesltv.prediction.roads import places_on, roads_of
+from bayesltv.spec import checked
+from bayesltv.spec.actions import NO_ACTION
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -25,6 +28,8 @@ NONE, RANDOM, CHURN, LTV, FLAT, PLUG_IN, CURRENT = (
 )
 ONE_FOR_ALL = "one_for_all_"
 _HALVINGS = 40
+SHOWN = 5
+"""So many unknown names and ids are spelt out in an error."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Setting:
         A random order of the customers.
     used : ndarray of bool, shape (action,)
         Actions that the plan uses: a random policy has these to choose from.
+    held_out : ndarray of bool, shape (customer,)
     """
 
     names: tuple[str, ...]
@@ -62,6 +68,7 @@ class Setting:
     money: float
     order: NDArray[np.int64]
     used: Flags
+    held_out: Flags
 
 
 def compare_with(
@@ -79,7 +86,7 @@ def compare_with(
     ``highest_churn_risk`` and ``highest_ltv``, the best of the one-for-all actions to those who rank first;
     ``flat_share_of_ltv``, each customer the dearest action that costs no more than a fixed share of its
     value, the share such that the money is spent; ``plug_in_means``, the plan that follows from means in
-    place of draws; ``current``, what is done today.
+    place of draws; ``current``, what is done today but to those who are held out, at its own cost.
     """
     n = len(setting.net)
     policies = {NONE: np.full(n, NOBODY, np.int32)}
@@ -96,7 +103,7 @@ def compare_with(
     policies[FLAT] = _flat_share(setting, np.nan_to_num(ltv))
     policies[PLUG_IN] = plug_in().assigned
     if current is not None:
-        policies[CURRENT] = current
+        policies[CURRENT] = np.where(setting.held_out, NOBODY, current).astype(np.int32)
     return policies
 
 
@@ -187,6 +194,30 @@ def _flat_share(setting: Setting, ltv: Floats) -> Codes:
 
 
 def current_codes(current: Mapping[str, str], ids: NDArray[np.object_], names: tuple[str, ...]) -> Codes:
-    """Return what is done today as codes; customers who are not named, and "none", get nothing."""
-    code = {name: at for at, name in enumerate(names)}
-    return np.array([code.get(current.get(str(i), ""), NOBODY) for i in ids], dtype=np.int32)
+    """Return what is done today as codes; customers who are not named, or have "none", get nothing.
+
+    Neither eligibility nor budget takes anything away: what is done today is shown as it is done, at its own
+    cost.
+
+    Raises
+    ------
+    DataError
+        Where an action is none of the decision's.
+    """
+    code = {"": NOBODY, NO_ACTION: NOBODY, **{name: at for at, name in enumerate(names)}}
+    given = [str(current.get(str(i), NO_ACTION)) for i in ids]
+    strange = [(str(i), name) for i, name in zip(ids, given, strict=True) if name not in code]
+    if strange:
+        raise _unknown_actions(strange, len(given), names)
+    return np.array([code[name] for name in given], dtype=np.int32)
+
+
+def _unknown_actions(strange: list[tuple[str, str]], total: int, known: tuple[str, ...]) -> DataError:
+    unknown = list(dict.fromkeys(name for _, name in strange))
+    said = "; ".join(f"{name!r}: {checked.nearest(name, known)}" for name in unknown[:SHOWN])
+    more = f" and {len(unknown) - SHOWN:,} more" if len(unknown) > SHOWN else ""
+    ids = ", ".join(i for i, _ in strange[:SHOWN]) + (", ..." if len(strange) > SHOWN else "")
+    return DataError(
+        f"the current assignment gives {len(strange):,} of {total:,} customers (ids {ids}) actions that the "
+        f"decision does not have: {said}{more}. Rename them as in the decision, or to {NO_ACTION!r}"
+    )

@@ -93,7 +93,7 @@ def decide(
     tests : mapping of str to DataTree, optional
         Name of a test -> what ``fit_uplift`` returned, for the actions that name it.
     current : mapping of str to str, optional
-        Customer id -> action that is done today, compared with the plan.
+        Customer id -> action that is done today, compared with the plan at its own cost.
     previous : DataFrame or mapping, optional
         An earlier export, or customer id -> tier: labels that need not move stay.
     plan_test : bool
@@ -123,7 +123,8 @@ def decide(
     CheckFailed
         Where a gating check of the fit failed.
     DataError
-        Where the summary does not fit the fit, or the fit has no spend model.
+        Where the summary does not fit the fit, the fit has no spend model, or `current` names an action that
+        the decision does not have.
     SpecError
         Where the decision has no actions, nobody is eligible for one, or limits cannot be met.
     """
@@ -144,6 +145,8 @@ def decide(
         checked, codes, population.family, with_spend=population.has_spend,
         with_days=population.clock is not None,
     )  # fmt: skip
+    names = [action.name for action in decision.actions]
+    today = None if current is None else current_codes(current, people.ids, tuple(names))
     terms = terms_of(decision.value, posterior.time_unit)
     table = _with_tiers(scores, decision, previous)
     table = _with_stages(table, decision, population, people, terms, posterior.time_unit, seed, threads)
@@ -168,7 +171,7 @@ def decide(
     options = evaluate_all(model, offered, threads=threads, block=block, progress=progress)
     budget = decision.budget or BudgetSpec()
     choice = choose(model, offered, options, budget, asked, seed=seed, block=block, threads=threads)
-    policies = _policies(model, offered, options, choice, budget, table, current, seed)
+    policies = _policies(model, offered, options, choice, budget, table, today, seed)
     typical = max(float(np.abs(options.net).mean()), 1e-6) if len(people) else 1.0
     totals = add_up_all(
         model,
@@ -177,7 +180,6 @@ def decide(
         threads=threads,
         block=block,
     )
-    names = [action.name for action in decision.actions]
     fixed = np.array([action.fixed for action in decision.actions])
     outcome = policy_draws(totals, policies, names, fixed, people.ids)
     comparison = policy_table(outcome, PLAN, tail=budget.tail)
@@ -306,11 +308,11 @@ def _policies(
     choice: Choice,
     budget: BudgetSpec,
     table: pd.DataFrame,
-    current: Mapping[str, str] | None,
+    today: Codes | None,
     seed: int,
 ) -> dict[str, Codes]:
     """Return the plan and what it is compared with; customers who are held out get nothing from any."""
-    free = offered.eligible & ~choice.held_out[:, None]
+    free = offered.eligible & ~choice.withheld[:, None]
     money = np.inf if budget.amount is None else budget.amount
     names = tuple(action.name for action in model.actions)
     capacity = [np.inf if action.capacity is None else action.capacity for action in model.actions]
@@ -325,6 +327,7 @@ def _policies(
         choice.allocation.cost if np.isinf(money) else money,
         generator(seed, "policies").permutation(len(free)),
         np.isin(np.arange(len(names)), choice.recommended) | (choice.recommended < 0).all(),
+        choice.withheld,
     )
 
     def plug_in() -> Allocation:
@@ -333,12 +336,11 @@ def _policies(
             net, cost, free, budget=money, fixed=setting.fixed, limits=limits_of(model.actions, budget, table)
         )
 
-    codes = None if current is None else current_codes(current, offered.customers.ids, names)
     others = compare_with(
         setting,
         churn_risk=1 - table["p_alive"].to_numpy(float),
         ltv=table["ltv_mean"].to_numpy(float),
         plug_in=plug_in,
-        current=codes,
+        current=today,
     )
     return {PLAN: choice.treated, **others}

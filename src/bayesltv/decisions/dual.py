@@ -5,6 +5,8 @@ from above, and its minimum is the linear relaxation's value (Kelley 1960 for th
 region).
 """
 
+from dataclasses import dataclass, field
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,10 @@ ROUNDS = 200
 SECOND_CHANCES = 8
 CLOSE = 1e-8
 """Relative distance between the best bound and what the cuts still allow at which the search ends."""
+ROUGH = 1e-4
+"""The same where the value by budget is asked for."""
+UNMET = 0.99
+"""An "at least" whose price comes so near its ceiling is not met."""
 
 
 def solve_dual(net: Floats, cost: Floats, eligible: Flags, budget: float, rows: Rows) -> Found:
@@ -36,41 +42,101 @@ def solve_dual(net: Floats, cost: Floats, eligible: Flags, budget: float, rows: 
     return Found(assigned, bound, float(prices[0]), tuple(float(each) for each in prices[1:]))
 
 
+def relax_dual(net: Floats, cost: Floats, eligible: Flags, budget: float, rows: Rows) -> Found:
+    """Return the least upper bound found, its prices, and what everybody would like at them."""
+    net, cost = np.ascontiguousarray(net), np.ascontiguousarray(cost)
+    prices, bound = _best_prices(net, cost, eligible, budget, rows)
+    best, margin = np.empty(net.shape[0], np.int32), np.empty(net.shape[0])
+    counts = np.empty(rows.bound.size, np.int64)
+    best_options(net, cost, eligible, prices[0], rows.counted, rows.sign * prices[1:], best, margin, counts)
+    return Found(best, bound, float(prices[0]), tuple(float(each) for each in prices[1:]))
+
+
+def worth_by_budget(
+    net: Floats, cost: Floats, eligible: Flags, budgets: Floats, rows: Rows, asked: Floats
+) -> Floats:
+    """Return the relaxation's value at each amount of money asked for, shape (amount,).
+
+    Prices are sought at some budgets, one after the other, and each price tried on the way bounds the value
+    of every amount of money: the least of these bounds is returned, exact at the budgets and close between
+    them. It is -inf below the least budget at which each "at least" can be met.
+    """
+    net, cost = np.ascontiguousarray(net), np.ascontiguousarray(cost)
+    cuts, least = Cuts(), np.inf
+    top = price_ceilings(net, cost, eligible, rows, has_budget=True)
+    for budget in budgets:
+        prices, _ = _best_prices(net, cost, eligible, float(budget), rows, cuts=cuts, close=ROUGH)
+        if not (prices[1:] >= UNMET * top[1:])[rows.sign < 0].any():
+            least = min(least, float(budget))
+    prices, values = np.array(cuts.prices), np.array(cuts.values)
+    bounds = (values + prices[:, 1:] @ rows.bound)[:, None] + prices[:, [0]] * asked
+    return np.where(asked >= least, bounds.min(axis=0), -np.inf)
+
+
+@dataclass
+class Cuts:
+    """What has been learnt of Σ_i max(...), by prices: its values and, as slopes, what is used at them."""
+
+    prices: list[Floats] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    usages: list[Floats] = field(default_factory=list)
+
+    def add(self, at: Floats, value: float, usage: Floats) -> None:
+        """Add what was found at some prices."""
+        self.prices.append(at)
+        self.values.append(value)
+        self.usages.append(usage)
+
+    def lowest(self, ends: Floats, low: Floats, high: Floats) -> tuple[Floats, float] | None:
+        """Return the prices in a box at which the cuts allow the lowest bound, and that bound."""
+        from scipy.optimize import linprog
+
+        usages = np.array(self.usages)
+        slopes, offsets = ends - usages, np.array(self.values) + (usages * np.array(self.prices)).sum(axis=1)
+        found = linprog(
+            np.append(np.zeros(ends.size), 1.0),
+            A_ub=np.column_stack([slopes, -np.ones(len(slopes))]),
+            b_ub=-offsets,
+            bounds=[*zip(low, high, strict=True), (None, None)],
+            method="highs",
+        )
+        return (found.x[:-1], float(found.fun)) if found.success else None
+
+
 def _best_prices(
-    net: Floats, cost: Floats, eligible: Flags, budget: float, rows: Rows
+    net: Floats,
+    cost: Floats,
+    eligible: Flags,
+    budget: float,
+    rows: Rows,
+    *,
+    cuts: Cuts | None = None,
+    close: float = CLOSE,
 ) -> tuple[Floats, float]:
     """Return prices (money first, then one per row) near the minimum of the dual, and its value."""
-    from scipy.optimize import linprog
-
     has_budget = np.isfinite(budget)
     ends = np.append(budget if has_budget else 0.0, rows.bound)
-    top = _ceilings(net, cost, eligible, rows, has_budget=has_budget)
-    at, best_at, best = np.zeros(top.size), np.zeros(top.size), np.inf
-    radius, slopes, offsets = top / 4, [], []
+    top = price_ceilings(net, cost, eligible, rows, has_budget=has_budget)
+    at, best_at, best, radius = np.zeros(top.size), np.zeros(top.size), np.inf, top / 4
+    cuts = Cuts() if cuts is None else cuts
+    if cuts.values:
+        first = cuts.lowest(ends, np.zeros(top.size), top)
+        at = at if first is None else first[0]
     for _ in range(ROUNDS):
         value, usage = _dual(net, cost, eligible, rows, at)
-        slope = np.where(top > 0, ends - usage, 0.0)
+        cuts.add(at, value, np.where(top > 0, usage, ends))
         height = value + float(at @ ends)
-        slopes.append(slope)
-        offsets.append(height - float(slope @ at))
         if height < best:
             best, best_at, radius = height, at, radius * 1.5
         else:
             radius = radius * 0.7
         low, high = np.maximum(best_at - radius, 0.0), np.minimum(best_at + radius, top)
-        cuts = np.column_stack([np.array(slopes), -np.ones(len(slopes))])
-        found = linprog(
-            np.append(np.zeros(top.size), 1.0),
-            A_ub=cuts,
-            b_ub=-np.array(offsets),
-            bounds=[*zip(low, high, strict=True), (None, None)],
-            method="highs",
-        )
-        if not found.success:
+        found = cuts.lowest(ends, low, high)
+        if found is None:
             break
-        at = found.x[:-1]
+        at, lowest = found
         is_inside = bool(np.all((at > low) | (low == 0)) and np.all((at < high) | (high == top)))
-        if best - found.fun <= CLOSE * max(1.0, abs(best)):
+        if best - lowest <= close * max(1.0, abs(best)):
             if is_inside:
                 break
             radius = radius * 4
@@ -86,7 +152,7 @@ def _dual(net: Floats, cost: Floats, eligible: Flags, rows: Rows, at: Floats) ->
     return value, np.append(spent, rows.sign * counts)
 
 
-def _ceilings(net: Floats, cost: Floats, eligible: Flags, rows: Rows, *, has_budget: bool) -> Floats:
+def price_ceilings(net: Floats, cost: Floats, eligible: Flags, rows: Rows, *, has_budget: bool) -> Floats:
     """Return prices above which nobody would buy anything any more."""
     with np.errstate(divide="ignore", invalid="ignore"):
         efficiency = np.where(eligible & (net > 0) & (cost > 0), net / cost, 0.0)

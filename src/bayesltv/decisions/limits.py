@@ -51,6 +51,8 @@ class Rows:
 
     def shortfall(self, assigned: NDArray[np.int32]) -> NDArray[np.int64]:
         """Return by how much each row is broken, in customers."""
+        if not self.names:
+            return np.zeros(0, np.int64)
         treated = np.flatnonzero(assigned >= 0)
         counts = self.counted[:, treated, assigned[treated]].sum(axis=1)
         broken: NDArray[np.int64] = np.maximum(self.sign * counts - self.bound, 0).astype(np.int64)
@@ -58,9 +60,11 @@ class Rows:
 
 
 def stack_limits(limits: Sequence[Limit]) -> Rows:
-    """Return the rows of some limits."""
+    """Return the rows of some limits; of none, no rows."""
     rows = [(limit, 1.0, float(limit.at_most)) for limit in limits if limit.at_most is not None]
     rows += [(limit, -1.0, -float(limit.at_least)) for limit in limits if limit.at_least > 0]
+    if not rows:
+        return Rows(np.zeros((0, 0, 0), np.bool_), np.zeros(0), np.zeros(0), ())
     return Rows(
         np.stack([limit.counted for limit, _, _ in rows]),
         np.array([sign for _, sign, _ in rows]),

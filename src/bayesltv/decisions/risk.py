@@ -34,26 +34,36 @@ class RiskPlan:
     Attributes
     ----------
     mixture : list of Allocation
-        Of cells.
+        Of units: customers, or cells of them.
     shares : ndarray, shape (allocation,)
         They sum to 1.
     value, bound : float
         (1 − w) E + w CVaR of the mixture, and what no mixture exceeds.
+    weights : ndarray, shape (draw,)
+        Of the draws at the end: expected net value with them is what one more customer adds to `value`.
     """
 
     mixture: list[Allocation]
     shares: Floats
     value: float
     bound: float
+    weights: Floats
 
-    def assign(self, cell: NDArray[np.int64]) -> Codes:
-        """Return each customer's action: the mixture realised inside each cell in its shares."""
+    def assign(self, cell: NDArray[np.int64], unit: NDArray[np.int64]) -> Codes:
+        """Return each customer's action: the mixture realised inside each cell in its shares.
+
+        Parameters
+        ----------
+        cell : ndarray of int64, shape (customer,)
+        unit : ndarray of int64, shape (customer,)
+            Place of each customer in the allocations.
+        """
         order = np.argsort(cell, kind="stable")
         place = np.empty(cell.size)
         place[order] = (0.5 + np.arange(cell.size) * _GOLDEN) % 1.0
         which = np.searchsorted(np.cumsum(self.shares)[:-1], place, side="right")
         table = np.stack([each.assigned for each in self.mixture])
-        assigned: Codes = table[which, cell]
+        assigned: Codes = table[which, unit]
         return assigned
 
 
@@ -63,7 +73,12 @@ def objective(net: Floats, weight: float, tail: float) -> float:
 
 
 def balance_risk(
-    solve: Callable[[Floats], Allocation], draws: Floats, fixed: Floats, *, weight: float, tail: float
+    solve: Callable[[Floats], Allocation],
+    net_of: Callable[[Codes], Floats],
+    draws: Floats,
+    *,
+    weight: float,
+    tail: float,
 ) -> RiskPlan:
     """Return the mixture of allocations with the best balance of mean and tail.
 
@@ -71,9 +86,10 @@ def balance_risk(
     ----------
     solve : callable
         Net value of each cell and action, shape (cell, action) -> the best Allocation under all constraints.
+    net_of : callable
+        What an Allocation assigns -> net value of the whole draw by draw, shape (draw,).
     draws : ndarray, shape (cell, action, draw)
         Net value, in money.
-    fixed : ndarray, shape (action,)
     weight : float
         w in [0, 1].
     tail : float
@@ -87,12 +103,12 @@ def balance_risk(
         best = solve(draws @ weights)
         bound = min(bound, best.bound)
         found.append(best)
-        nets.append(portfolio_net(draws, best.assigned, fixed))
+        nets.append(net_of(best.assigned))
         shares, value, weights = _mixed(np.array(nets), weight, tail)
         if bound - value <= CLOSE * max(abs(bound), 1e-9):
             break
     kept = np.flatnonzero(shares > 1e-6)
-    return RiskPlan([found[k] for k in kept], shares[kept] / shares[kept].sum(), value, bound)
+    return RiskPlan([found[k] for k in kept], shares[kept] / shares[kept].sum(), value, bound, weights)
 
 
 def portfolio_net(draws: Floats, assigned: Codes, fixed: Floats) -> Floats:

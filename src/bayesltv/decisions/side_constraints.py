@@ -39,17 +39,10 @@ def solve_program(net: Floats, cost: Floats, eligible: Flags, budget: float, row
     SpecError
         Where the limits cannot be met.
     """
-    from scipy.optimize import linprog
-
     program = _program(net, cost, eligible, budget, rows)
-    relaxed = linprog(-program.worth, A_ub=program.matrix, b_ub=program.upper, bounds=(0, 1), method="highs")
-    if not relaxed.success:
-        nobody = np.full(net.shape[0], -1, np.int32)
-        raise unreachable(rows, rows.shortfall(nobody))
-    prices = -relaxed.ineqlin.marginals[: program.sides]
-    bound = -float(relaxed.fun)
+    relaxed, bound, prices = _relaxed(program, rows, net.shape[0])
     exact = _branch_and_bound(program)
-    taken, bound = (relaxed.x, bound) if exact is None else exact
+    taken, bound = (relaxed, bound) if exact is None else exact
     assigned = np.full(net.shape[0], -1, np.int32)
     whole = taken >= WHOLE
     assigned[program.customer[whole]] = program.action[whole]
@@ -57,8 +50,46 @@ def solve_program(net: Floats, cost: Floats, eligible: Flags, budget: float, row
     broken = rows.shortfall(assigned)
     if broken.any():
         raise unreachable(rows, broken)
+    return Found(assigned, bound, *_split(prices, budget, rows))
+
+
+def relax_program(net: Floats, cost: Floats, eligible: Flags, budget: float, rows: Rows) -> Found:
+    """Return the linear relaxation: its bound, prices, and for each customer the most of what it gets.
+
+    Raises
+    ------
+    SpecError
+        Where the limits cannot be met.
+    """
+    program = _program(net, cost, eligible, budget, rows)
+    taken, bound, prices = _relaxed(program, rows, net.shape[0])
+    parts = np.zeros(net.shape)
+    parts[program.customer, program.action] = taken
+    most = np.argmax(parts, axis=1).astype(np.int32) if net.size else np.empty(0, np.int32)
+    most[parts.max(axis=1, initial=0.0) <= 1 - WHOLE] = -1
+    return Found(most, bound, *_split(prices, budget, rows))
+
+
+def _relaxed(program: _Program, rows: Rows, customers: int) -> tuple[Floats, float, Floats]:
+    from scipy.optimize import linprog
+
+    if not program.worth.size:
+        nobody = np.full(customers, -1, np.int32)
+        if rows.shortfall(nobody).any():
+            raise unreachable(rows, rows.shortfall(nobody))
+        return np.empty(0), 0.0, np.zeros(program.sides)
+    found = linprog(-program.worth, A_ub=program.matrix, b_ub=program.upper, bounds=(0, 1), method="highs")
+    if not found.success:
+        nobody = np.full(customers, -1, np.int32)
+        raise unreachable(rows, rows.shortfall(nobody))
+    prices: Floats = -found.ineqlin.marginals[: program.sides]
+    return found.x, -float(found.fun), prices
+
+
+def _split(prices: Floats, budget: float, rows: Rows) -> tuple[float, tuple[float, ...]]:
+    """Return the price of money, and those of the rows."""
     money = float(prices[0]) if np.isfinite(budget) else 0.0
-    return Found(assigned, bound, money, tuple(float(each) for each in prices[-rows.bound.size :]))
+    return money, tuple(float(each) for each in prices[-rows.bound.size :])
 
 
 def _program(net: Floats, cost: Floats, eligible: Flags, budget: float, rows: Rows) -> _Program:
@@ -86,6 +117,8 @@ def _program(net: Floats, cost: Floats, eligible: Flags, budget: float, rows: Ro
 def _branch_and_bound(program: _Program) -> tuple[Floats, float] | None:
     from scipy.optimize import Bounds, LinearConstraint, milp
 
+    if not program.worth.size:
+        return None
     solved = milp(
         -program.worth,
         integrality=np.ones(program.worth.size),

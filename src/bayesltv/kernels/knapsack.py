@@ -202,3 +202,39 @@ def _fits(limits, room, i, a):
     for r in range(room.size):
         fits &= room[r] > 0 or not limits[r, i, a]
     return fits
+
+
+@compiled
+def offer_in_turn(customer, option, cost, limits, withheld, budget, room, row, wanted, recommended):
+    """Recommend options in turn while there is money and room, and return what money is left.
+
+    Who gets a recommendation is decided before it is looked at whether it is withheld; who is treated uses
+    money and room.
+
+    Parameters
+    ----------
+    customer, option : ndarray of int64, shape (turn,)
+    cost : ndarray of float64, shape (customer, action)
+    limits : ndarray of bool, shape (limit, customer, action)
+    withheld : ndarray of bool, shape (customer,)
+    budget : float
+    room : ndarray of int64, shape (limit,)
+        Most that each limit allows; used up here.
+    row, wanted : int
+        The turns end when limit `row` counts so many more of the treated; -1 for no end.
+    recommended : ndarray of int32, shape (customer,)
+        The action, or -1: changed where it is -1.
+    """
+    for at in range(customer.size):
+        if row >= 0 and wanted <= 0:
+            break
+        i, a = customer[at], option[at]
+        if recommended[i] < 0 and cost[i, a] <= budget and _fits(limits, room, i, a):
+            recommended[i] = a
+            if not withheld[i]:
+                budget -= cost[i, a]
+                for r in range(room.size):
+                    room[r] -= limits[r, i, a]
+                if row >= 0:
+                    wanted -= limits[row, i, a]
+    return budget

@@ -10,7 +10,9 @@
                | "is" ["not"] "missing"
     value      = number | 'text' | "text"
 
-A column whose name is no word stands in backquotes. A missing value fulfils no test but ``is missing``.
+A column whose name is no word stands in backquotes. A missing value fulfils no test but ``is missing``:
+neither ``x == 7`` nor ``x != 7``, neither ``x in [7]`` nor ``x not in [7]``. ``not`` before a test turns its
+answer round, so that ``not x == 7`` is true where x is missing.
 """
 
 import re
@@ -161,8 +163,11 @@ class _Reader:
         negated = self._skip("not")
         if not self._skip("in"):
             raise self._fail(f'a comparison ({" ".join(OPERATORS)}), "in" or "is missing" after {column}')
-        member = Compared(column, "in", self._values())
-        return Not(member) if negated else member
+        values = self._values()
+        if not negated:
+            return Compared(column, "in", values)
+        others = tuple(Compared(column, "!=", (value,)) for value in values)
+        return others[0] if len(others) == 1 else Every(others)
 
     def _values(self) -> tuple[Value, ...]:
         self._expect("[")
