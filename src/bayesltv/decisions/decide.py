@@ -1,7 +1,6 @@
 """``decide``: from posterior, customers and a decision file to who gets which action."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,14 +19,17 @@ from bayesltv.decisions.actions import (
 from bayesltv.decisions.allocation import NOBODY, Allocation, allocate
 from bayesltv.decisions.baselines import Setting, compare_with, current_codes, values_at_means
 from bayesltv.decisions.choice import Choice, choose, limit_names, limits_of
+from bayesltv.decisions.customer_base import portfolio_table, simple_ltv_table
 from bayesltv.decisions.effects import Effects, cells_of, effects_of, warn_of_harmless
 from bayesltv.decisions.eligibility import eligible_customers
 from bayesltv.decisions.plan import PLAN, Plan, curve_table, customer_table, effect_table
 from bayesltv.decisions.planned_tests import plan_tests, plans_table
 from bayesltv.decisions.portfolio import action_table, policy_draws, policy_table
+from bayesltv.decisions.refresh import Refresh, compare_refresh, has_values
 from bayesltv.decisions.roi import option_table
-from bayesltv.decisions.stages import stage_block, stage_limits, warn_of_immortals
-from bayesltv.decisions.tested import all_effects, effects_of_tests
+from bayesltv.decisions.segments import ALL, Counts, segment_table
+from bayesltv.decisions.stages import StageBlock, stage_block, stage_limits, warn_of_immortals
+from bayesltv.decisions.tested import all_effects, effects_of_tests, uplift_of_tests
 from bayesltv.decisions.tiers import with_tier_columns
 from bayesltv.errors import SpecError
 from bayesltv.names import CURRENCY, MONETARY_VALUE, RECENCY, T
@@ -94,7 +96,8 @@ def decide(
     current : mapping of str to str, optional
         Customer id -> action that is done today, compared with the plan.
     previous : DataFrame or mapping, optional
-        An earlier export, or customer id -> tier: labels that need not move stay.
+        An earlier export, or customer id -> tier: labels that need not move stay. An export also has the
+        values that say who moved, and why: ``plan.refresh``.
     plan_test : bool
         Say for each action how large a test of it should be, or that none pays: ``plan.tests``.
     test_cost : float
@@ -141,7 +144,12 @@ def decide(
     )  # fmt: skip
     terms = terms_of(decision.value, posterior.time_unit)
     table = _with_tiers(scores, decision, previous)
-    table = _with_stages(table, decision, population, people, terms, posterior.time_unit, seed, threads)
+    tiers = decision.tiers.names if decision.tiers is not None and "tier" in table else ()
+    table, in_stage = _with_stages(
+        table, tiers, decision, population, people, terms, posterior.time_unit, seed, threads
+    )
+
+    refresh = _refreshed(previous, table, decision)
 
     total = posterior.chains * posterior.draws_per_chain
     given = all_effects(
@@ -198,9 +206,23 @@ def decide(
         options=option_table(options, offered.eligible, people.ids, names),
         draws=outcome,
         totals=scores.totals,
+        segments=segment_table(table, tiers, in_stage),
+        portfolio=portfolio_table(scores.totals, scores, decision.value, posterior.columns),
+        simple_ltv=simple_ltv_table(
+            checked,
+            scores,
+            scores.totals,
+            decision.value,
+            columns=posterior.columns,
+            time_unit=posterior.time_unit,
+        ),
+        refresh=refresh,
+        uplift=uplift_of_tests(tests or {}),
         attrs={
             **{str(name): value for name, value in scores.attrs.items()},
             "groups": list(posterior.columns),
+            "stayed_in_tier": None if refresh is None else refresh.stayed,
+            "stability_index": None if refresh is None else refresh.stability_index,
             "budget": budget.amount,
             "hold_out": budget.hold_out,
             "risk_weight": budget.risk_weight,
@@ -253,13 +275,23 @@ def _with_tiers(
 ) -> pd.DataFrame:
     """Return the scores with what a wrong label costs, and with labels that need not move."""
     table = pd.DataFrame(scores)
-    if decision.tiers is None or "tier_error_cost" in table:
+    if decision.tiers is None or "tier" not in table:
         return table
     return with_tier_columns(table, decision.tiers, previous=previous)
 
 
+def _refreshed(
+    previous: pd.DataFrame | Mapping[str, str] | None, table: pd.DataFrame, decision: DecisionSpec
+) -> Refresh | None:
+    """Return what changed since an earlier export; None where there is none, or it holds labels only."""
+    if not isinstance(previous, pd.DataFrame) or decision.tiers is None or not has_values(previous):
+        return None
+    return compare_refresh(previous[previous["tier"].notna()], table, decision.tiers)
+
+
 def _with_stages(
     scores: pd.DataFrame,
+    tiers: tuple[str, ...],
     decision: DecisionSpec,
     population: Population,
     people: Customers,
@@ -267,21 +299,32 @@ def _with_stages(
     time_unit: str,
     seed: int,
     threads: int | None,
-) -> pd.DataFrame:
-    """Return the scores with the columns of stages, where the decision has any and the scores have none."""
+) -> tuple[pd.DataFrame, Counts | None]:
+    """Return the scores with the columns of stages, and how many of each tier are in each, draw by draw."""
     table = pd.DataFrame(scores)
-    if decision.stages is None or "stage" in table:
-        return table
+    if decision.stages is None:
+        return table, None
     limits = stage_limits(decision.stages, terms, time_unit)
     warn_of_immortals(population, people, limits)
 
-    def work(some: Customers) -> dict[str, NDArray[Any]]:
-        return stage_block(population, some, terms, limits, seed=seed).columns
+    def work(some: Customers) -> StageBlock:
+        return stage_block(population, some, terms, limits, seed=seed)
 
     size = block_size(population.draws.size, None)
-    parts = list(walk(people, work, block=size, threads=threads)) or [work(people)]
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return table.assign(**columns)
+    tier = table["tier"].to_numpy(object) if tiers else np.full(len(table), ALL, dtype=object)
+    order, blocks, counts = [], [], {}
+    for name in tiers or (ALL,):  # a customer's draws depend on its own row alone, not on who comes with it
+        mine = np.flatnonzero(tier == name)
+        some = people.rows(mine)
+        found = list(walk(some, work, block=size, threads=threads)) or [work(some)]
+        order.append(mine)
+        blocks += found
+        counts[name] = np.sum([each.counts for each in found], axis=0)
+    place = np.argsort(np.concatenate(order))
+    columns = {
+        name: np.concatenate([each.columns[name] for each in blocks])[place] for name in blocks[0].columns
+    }
+    return table.assign(**columns), counts
 
 
 def _columns_to_ask(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:

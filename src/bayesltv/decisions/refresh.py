@@ -77,6 +77,11 @@ def compare_refresh(previous: pd.DataFrame, scores: pd.DataFrame, tiers: TierSpe
     )
 
 
+def has_values(previous: pd.DataFrame) -> bool:
+    """Whether an earlier table says enough to compare with: tiers alone do not say why somebody moved."""
+    return all(name in previous for name in (CUSTOMER_ID, "tier", *_NEEDED))
+
+
 def migration(old: pd.Series, new: pd.Series, tiers: TierSpec) -> pd.DataFrame:
     """Return customers by old and new tier, see `Refresh`; both are indexed by customer id."""
     everybody = old.index.union(new.index, sort=False)
