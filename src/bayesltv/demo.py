@@ -109,7 +109,7 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     from bayesltv.fitting.store import save
     from bayesltv.pipeline import fit
     from bayesltv.prediction.score import score
-    from bayesltv.report.crm import plan_files, write_plan
+    from bayesltv.report.crm import write_plan
     from bayesltv.report.export import score_files, write_scores, write_table
     from bayesltv.report.manifest import provenance_of
     from bayesltv.spec.catalogue import load_decision, load_spec
@@ -139,7 +139,7 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     say(f"deciding who gets which of {len(decision.actions)} actions")
     plan = decide(tree, summary, decision, seed=seed)
     told = provenance_of(tree, summary, decision, plan, fit_file=fit_path, unknown_groups="error")
-    written_plan = write_plan(plan, plan_files(folder / "plan"), provenance=told).all
+    written_plan = write_plan(plan, folder / "plan", provenance=told).all
 
     say("drawing the hold-out and the figures")
     holdout = compare_holdout(tree, summary, later, seed=seed)

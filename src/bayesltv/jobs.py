@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bayesltv.errors import DataError, StoreError
-from bayesltv.files import require_writable
+from bayesltv.files import require_folder, require_writable
 from bayesltv.names import FINGERPRINT, GROUPS, OBSERVATION_END, SET_ASIDE, TIME_UNIT
 
 if TYPE_CHECKING:
@@ -488,7 +488,7 @@ def decide_file(
     current : path, optional
         .csv or .parquet with customer_id and action: what is done today.
     previous : path, optional
-        An earlier export: tiers that need not move stay.
+        An earlier export: tiers that need not move stay, and what changed is told.
     started : callable, optional
         Told the number of customers once everything has been read.
 
@@ -504,22 +504,20 @@ def decide_file(
     from bayesltv.decisions.decide import decide
     from bayesltv.fitting.store import load
     from bayesltv.prediction.gate import require_passed
-    from bayesltv.report.crm import plan_files, read_columns, write_plan
+    from bayesltv.report.crm import read_columns, read_export, write_plan
     from bayesltv.report.manifest import provenance_of
-    from bayesltv.report.plan import save_plan_figures
+    from bayesltv.report.plan import plan_figures
     from bayesltv.spec.catalogue import load_decision
 
     declared = load_decision(decision)
-    extra = [] if declared.acquisition is None else ["acquisition", "next_unit"]
-    files = plan_files(out, extra=[*extra, "test_plans"] if plan_test else extra)
-    _prepare(*files.all, inputs=[fit, summary, decision])
+    require_folder(out)
     tree = load(fit)
     require_passed(tree, accept_failed)
     customers = validate_summary(
         read_summary(summary), time_unit=time_unit, observation_end=observation_end, allow_empty=True
     )
     today = None if current is None else read_columns(current, "action")
-    earlier = None if previous is None else read_columns(previous, "tier")
+    earlier = None if previous is None else read_export(previous)
     if started is not None:
         started(len(customers))
     plan = decide(
@@ -540,9 +538,8 @@ def decide_file(
         progress=progress,
     )
     origin = provenance_of(tree, customers, declared, plan, fit_file=fit, unknown_groups=unknown_groups)
-    figures = save_plan_figures(plan, files.folder)
-    write_plan(plan, files, provenance=origin)
-    return PlanFolder(files.folder, (*files.all, *figures), plan)
+    files = write_plan(plan, out, provenance=origin, figures=plan_figures(plan))
+    return PlanFolder(files.folder, files.all, plan)
 
 
 def _prepare(*outputs: str | Path, inputs: Sequence[str | Path]) -> None:

@@ -14,7 +14,7 @@ from bayesltv.decisions.eligibility import fulfils
 from bayesltv.decisions.pnl import PARTS
 from bayesltv.decisions.risk import balance_risk, make_cells, objective
 from bayesltv.errors import BayesltvWarning, DataError, SpecError
-from bayesltv.report.crm import CRM_TYPES, crm_table, plan_files, write_plan
+from bayesltv.report.crm import CRM_TYPES, crm_table, write_plan
 from bayesltv.spec.expression import parse
 from helpers import point_fit
 
@@ -353,7 +353,7 @@ def test_conditions_hold_for_known_values_only():
 
 
 def test_the_export_has_the_documented_columns_and_types(plan, tmp_path):
-    files = write_plan(plan, plan_files(tmp_path / "plan"), provenance={"seed": 4})
+    files = write_plan(plan, tmp_path / "plan", provenance={"seed": 4})
     export = pd.read_parquet(files.parquet)
     assert [name for name in export.columns if not name.startswith(("p_tier_", "p_stage_"))] == list(
         CRM_TYPES
@@ -373,7 +373,7 @@ def test_a_spreadsheet_runs_no_id(fit, summary, tmp_path):
     strange["customer_id"] = [f"=cmd{i}" for i in range(30)]
     strange.attrs = summary.attrs
     made = ltv.decide(fit, strange, decision(replace(LETTER, eligible="")), seed=4)
-    files = write_plan(made, plan_files(tmp_path / "plan"), provenance={})
+    files = write_plan(made, tmp_path / "plan", provenance={})
     text = files.csv.read_bytes()
     assert text.startswith(b"\xef\xbb\xbf")
     assert b"\n'=cmd0," in text

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesltv.decisions.plan import PLAN, Plan
 from bayesltv.decisions.pnl import net_value, spending
-from bayesltv.files import make_folder
 from bayesltv.report.planned_tests import plot_test_value
 from bayesltv.report.style import (
     BLACK,
@@ -23,7 +21,6 @@ from bayesltv.report.style import (
     money_axis,
     new_axes,
     percent_axis,
-    save_figure,
 )
 
 if TYPE_CHECKING:
@@ -196,12 +193,6 @@ def plot_customers(plan: Plan, *, ax: Axes | None = None) -> Axes:
     )
     reading = "Neither axis decides: what an action changes for the customer does"
     return dress(ax, title="Who gets what", subtitle=reading, grid="both")
-
-
-def save_plan_figures(plan: Plan, folder: Path) -> list[Path]:
-    """Draw every figure of a plan into ``figures`` inside a folder, and return where they are."""
-    where = make_folder(folder / "figures")
-    return [save_figure(each, where / f"{name}.png") for name, each in plan_figures(plan).items()]
 
 
 def plan_figures(plan: Plan) -> dict[str, Axes]:
