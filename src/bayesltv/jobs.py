@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import require_folder, require_writable
-from bayesltv.names import FINGERPRINT, GROUPS, OBSERVATION_END, SET_ASIDE, TIME_UNIT
+from bayesltv.names import CUSTOMER_ID, FINGERPRINT, GROUPS, OBSERVATION_END, SET_ASIDE, TIME_UNIT
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesltv.checks.result import CheckReport
     from bayesltv.decisions.plan import Plan
     from bayesltv.engines.local import ScoreFolder
@@ -91,6 +93,31 @@ class PlanFolder:
     folder: Path
     files: tuple[Path, ...]
     plan: "Plan"
+
+
+@dataclass(frozen=True)
+class UpliftFile:
+    """A fitted test that was written.
+
+    Attributes
+    ----------
+    path : Path
+        As in `FitFile`.
+    report : CheckReport
+        Of the sampler.
+    effects : DataFrame
+        By cell and arm, raw and shrunk.
+    customers, seed : int
+    effect_source : str
+        "test", or "not randomised".
+    """
+
+    path: Path
+    report: "CheckReport"
+    effects: "pd.DataFrame"
+    customers: int
+    seed: int
+    effect_source: str
 
 
 def summarize_file(log: str | Path, out: str | Path, *, settings: Mapping[str, Any]) -> SummaryFile:
@@ -540,6 +567,72 @@ def decide_file(
     origin = provenance_of(tree, customers, declared, plan, fit_file=fit, unknown_groups=unknown_groups)
     files = write_plan(plan, out, provenance=origin, figures=plan_figures(plan))
     return PlanFolder(files.folder, files.all, plan)
+
+
+def uplift_file(
+    experiment: str | Path,
+    out: str | Path,
+    *,
+    cells: Sequence[str],
+    outcome: str,
+    randomised: bool | None,
+    seed: int,
+    arm: str = "arm",
+    control: str | None = None,
+    shares: Mapping[str, float] | None = None,
+    after: Sequence[str] = (),
+    customer_id_col: str = CUSTOMER_ID,
+    accept_failed: Sequence[str] = (),
+    sampler: Mapping[str, Any] | None = None,
+    cores: int | None = None,
+    progress: bool = True,
+) -> UpliftFile:
+    """Fit the effects of a test and write them, for actions that name the test.
+
+    Parameters
+    ----------
+    experiment : path
+        .csv or .parquet, one row per customer who was assigned.
+    out : path
+        netCDF; as in `fit_file`.
+
+    Others are those of ``fit_uplift``.
+
+    Raises
+    ------
+    DataError, FitError, StoreError
+        Then nothing is written.
+    """
+    from bayesltv.checks.run import stored_report
+    from bayesltv.data.experiment import read_experiment
+    from bayesltv.decisions.uplift import uplift_table
+    from bayesltv.fitting.store import save
+    from bayesltv.pipeline import fit_uplift
+
+    _prepare(out, inputs=[experiment])
+    tree = fit_uplift(
+        read_experiment(experiment, outcome=outcome),
+        cells=list(cells),
+        outcome=outcome,
+        randomised=randomised,
+        arm=arm,
+        control=control,
+        shares=shares,
+        after=after,
+        customer_id_col=customer_id_col,
+        accept_failed=accept_failed,
+        seed=seed,
+        sampler=sampler,
+        cores=cores,
+        progress=progress,
+    )
+    report = stored_report(tree)
+    target = Path(out) if report.passed or not _has_passed(out) else Path(out).with_suffix(".failed.nc")
+    told = tree.attrs
+    path = save(tree, target)
+    return UpliftFile(
+        path, report, uplift_table(tree), int(told["customers"]), seed, str(told["effect_source"])
+    )
 
 
 def _prepare(*outputs: str | Path, inputs: Sequence[str | Path]) -> None:

@@ -33,7 +33,7 @@ from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
-from bayesltv.jobs import FitFile, PlanFolder, ScoreFile, SummaryFile
+from bayesltv.jobs import FitFile, PlanFolder, ScoreFile, SummaryFile, UpliftFile
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.spec.catalogue import Shipped
@@ -158,6 +158,28 @@ def _(found: FitFile) -> Json:
         "customers": found.customers,
         "seed": found.seed,
         "spec_hash": found.spec_hash,
+        **_checks(found.report),
+    }
+
+
+@show.register
+def _(found: UpliftFile, console: Console) -> None:
+    console.print(found.report)
+    source = "as randomised" if found.effect_source == "test" else "NOT randomised: differences, not effects"
+    title = f"Effect on the outcome per customer ({source})"
+    console.print(uplift_shown(found.effects, title=title))
+    _line(console, f"{found.customers:,} customers, seed {found.seed}")
+    _line(console, f"written: {found.path}")
+
+
+@plain.register
+def _(found: UpliftFile) -> Json:
+    return {
+        "path": str(found.path),
+        "customers": found.customers,
+        "seed": found.seed,
+        "effect_source": found.effect_source,
+        "effects": _rows(found.effects),
         **_checks(found.report),
     }
 
