@@ -17,11 +17,12 @@ NEXT_UNITS_SHOWN = 5
 def actions_table(plan: Plan) -> Table:
     """Return the profit and loss of each action that somebody gets, and in all."""
     told, currency = plan.attrs, plan.attrs["currency"]
-    table = Table(title=f"What the plan brings within {told['horizon']}, discounted", title_justify="left")
+    title = f"What the plan brings ({told['value_basis']}) within {told['horizon']}, discounted"
+    table = Table(title=title, title_justify="left")
     heads = (
         "action",
         "customers",
-        "gain",
+        f"more {told['value_basis']}",
         "discount",
         "of it subsidy",
         "other cost",
@@ -55,7 +56,8 @@ def actions_table(plan: Plan) -> Table:
 def policies_table(plan: Plan) -> Table:
     """Return the plan beside the best of what it is compared with."""
     currency = plan.attrs["currency"]
-    table = Table(title="The plan beside what else could be done", title_justify="left")
+    title = f"The plan beside what else could be done ({plan.attrs['value_basis']})"
+    table = Table(title=title, title_justify="left")
     for head in ("policy", "customers", "cost", "net", "90 % interval", "behind the plan", "plan is better"):
         table.add_column(head, justify="left" if head == "policy" else "right")
     others = plan.policies.iloc[1:].sort_values("net", ascending=False, kind="stable")

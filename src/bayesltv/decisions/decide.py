@@ -18,6 +18,7 @@ from bayesltv.decisions.actions import (
 )
 from bayesltv.decisions.allocation import NOBODY, Allocation, allocate
 from bayesltv.decisions.baselines import Setting, compare_with, current_codes, values_at_means
+from bayesltv.decisions.chance import choose_within, share_of_losses
 from bayesltv.decisions.choice import Choice, choose, limit_names, limits_of
 from bayesltv.decisions.customer_base import portfolio_table, simple_ltv_table
 from bayesltv.decisions.effects import Effects, cells_of, effects_of, warn_of_harmless
@@ -31,8 +32,16 @@ from bayesltv.decisions.segments import ALL, Counts, segment_table
 from bayesltv.decisions.stages import StageBlock, stage_block, stage_limits, warn_of_immortals
 from bayesltv.decisions.tested import all_effects, effects_of_tests, uplift_of_tests
 from bayesltv.decisions.tiers import with_tier_columns
-from bayesltv.errors import SpecError
-from bayesltv.names import CURRENCY, MONETARY_VALUE, RECENCY, T
+from bayesltv.errors import DataError, SpecError
+from bayesltv.names import (
+    CURRENCY,
+    CUSTOMER_ID,
+    LTV_WITH_REFERRAL,
+    MONETARY_VALUE,
+    RECENCY,
+    REFERRAL_VALUE,
+    T,
+)
 from bayesltv.prediction.customers import Customers, make_customers, walk
 from bayesltv.prediction.draws import block_size, match_summary
 from bayesltv.prediction.new_groups import UnknownGroups, place
@@ -143,7 +152,8 @@ def decide(
         with_days=population.clock is not None,
     )  # fmt: skip
     terms = terms_of(decision.value, posterior.time_unit)
-    table = _with_tiers(scores, decision, previous)
+    _warn_of_immortals(decision, population, people, posterior.time_unit)
+    table = _with_referrals(_with_tiers(scores, decision, previous), checked)
     tiers = decision.tiers.names if decision.tiers is not None and "tier" in table else ()
     table, in_stage = _with_stages(
         table, tiers, decision, population, people, terms, posterior.time_unit, seed, threads
@@ -170,18 +180,22 @@ def decide(
     )
     options = evaluate_all(model, offered, threads=threads, block=block, progress=progress)
     budget = decision.budget or BudgetSpec()
-    choice = choose(model, offered, options, budget, asked, seed=seed, block=block, threads=threads)
-    policies = _policies(model, offered, options, choice, budget, table, current, seed)
     typical = max(float(np.abs(options.net).mean()), 1e-6) if len(people) else 1.0
-    totals = add_up_all(
-        model,
-        Offered(people, offered.eligible, offered.cell, np.stack(list(policies.values()))),
-        step_of(typical),
-        threads=threads,
-        block=block,
-    )
-    names = [action.name for action in decision.actions]
     fixed = np.array([action.fixed for action in decision.actions])
+
+    def add_up(policies: Sequence[Codes]) -> Floats:
+        alternatives = Offered(people, offered.eligible, offered.cell, np.stack(policies))
+        return add_up_all(model, alternatives, step_of(typical), threads=threads, block=block)
+
+    def chosen(under: BudgetSpec) -> Choice:
+        return choose(model, offered, options, under, asked, seed=seed, block=block, threads=threads)
+
+    choice, budget = choose_within(
+        chosen, lambda each: share_of_losses(add_up([each.treated]), each, fixed), budget
+    )
+    policies = _policies(model, offered, options, choice, budget, table, current, seed)
+    totals = add_up(list(policies.values()))
+    names = [action.name for action in decision.actions]
     outcome = policy_draws(totals, policies, names, fixed, people.ids)
     comparison = policy_table(outcome, PLAN, tail=budget.tail)
     planned = (
@@ -196,17 +210,17 @@ def decide(
     if decision.acquisition is not None:
         channels = acquisition(population, terms, decision.acquisition, today=people.last_end)
         warn_of_infinite_spend(population)
-    mine = comparison.iloc[0]
+    mine, basis = comparison.iloc[0], {"value_basis": decision.value.basis}
     return Plan(
         customers=customer_table(table, options, choice, decision.actions, known, budget),
-        actions=action_table(outcome, PLAN),
+        actions=action_table(outcome, PLAN).assign(**basis, value_kind=LATENT),
         effects=effect_table(model, offered, known),
-        policies=comparison,
-        budget_curve=curve_table(choice.allocation),
+        policies=comparison.assign(**basis, value_kind=LATENT),
+        budget_curve=curve_table(choice.allocation).assign(**basis),
         options=option_table(options, offered.eligible, people.ids, names),
         draws=outcome,
         totals=scores.totals,
-        segments=segment_table(table, tiers, in_stage),
+        segments=segment_table(table, tiers, in_stage).assign(**basis, value_kind=LATENT),
         portfolio=portfolio_table(scores.totals, scores, decision.value, posterior.columns),
         simple_ltv=simple_ltv_table(
             checked,
@@ -226,6 +240,8 @@ def decide(
             "budget": budget.amount,
             "hold_out": budget.hold_out,
             "risk_weight": budget.risk_weight,
+            "max_p_loss": budget.max_p_loss,
+            "p_loss": float(mine["p_loss"]),
             **{f"net_{name}": float(mine[key]) for name, key in _NET.items()},
             "cost_mean": float(mine["cost"]),
             "allocation_cost": choice.allocation.cost,
@@ -244,13 +260,19 @@ def decide(
             },
         },
         tests=planned,
-        test_plans=plans_table(planned) if plan_test else None,
-        acquisition=None if channels is None else channels.table,
-        next_unit=None if channels is None else next_unit_of_money(channels, choice.allocation.shadow_price),
+        test_plans=plans_table(planned).assign(**basis) if plan_test else None,
+        acquisition=None if channels is None else channels.table.assign(**basis),
+        next_unit=None
+        if channels is None
+        else next_unit_of_money(channels, choice.allocation.shadow_price).assign(**basis),
     )
 
 
 _NET = {"mean": "net", "p05": "net_p05", "p50": "net_p50", "p95": "net_p95"}
+
+
+LATENT = "latent"
+"""Value given the customer's latents: what actions are judged by. Totals of what will happen are realised."""
 
 
 def _require_actions(decision: DecisionSpec) -> None:
@@ -277,7 +299,40 @@ def _with_tiers(
     table = pd.DataFrame(scores)
     if decision.tiers is None or "tier" not in table:
         return table
-    return with_tier_columns(table, decision.tiers, previous=previous)
+    found = scores.attrs.get("thresholds")  # of tiers that are relative to other customers
+    floors = None if found is None else np.asarray(found, dtype=np.float64).mean(axis=1)
+    return with_tier_columns(table, decision.tiers, previous=previous, floors=floors)
+
+
+def _with_referrals(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores with the money that the user credits customers with, where the summary says so.
+
+    Raises
+    ------
+    DataError
+        Where it is missing, no number, or negative for a customer.
+    """
+    if REFERRAL_VALUE not in summary:
+        return table
+    credit = pd.to_numeric(summary[REFERRAL_VALUE], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    wrong = ~(np.isfinite(credit) & (credit >= 0))
+    if wrong.any():
+        raise DataError(
+            f"{REFERRAL_VALUE} is no amount of 0 or more for {int(wrong.sum()):,} of {len(table):,} "
+            "customers ({ids}): it is money within the horizon that you credit a customer with, 0 for none",
+            ids=summary.loc[wrong, CUSTOMER_ID],
+        )
+    return table.assign(**{REFERRAL_VALUE: credit, LTV_WITH_REFERRAL: table["ltv_mean"].to_numpy() + credit})
+
+
+def _warn_of_immortals(
+    decision: DecisionSpec, population: Population, people: Customers, time_unit: str
+) -> None:
+    """Warn of one-time buyers who cannot lapse, where stages or a win-back ask who has."""
+    if decision.stages is not None:
+        warn_of_immortals(population, people, decision.stages.limits_in(time_unit)[0])
+    elif any(action.kind == "win_back" for action in decision.actions):
+        warn_of_immortals(population, people)
 
 
 def _refreshed(
@@ -305,7 +360,6 @@ def _with_stages(
     if decision.stages is None:
         return table, None
     limits = stage_limits(decision.stages, terms, time_unit)
-    warn_of_immortals(population, people, limits)
 
     def work(some: Customers) -> StageBlock:
         return stage_block(population, some, terms, limits, seed=seed)
@@ -375,7 +429,7 @@ def _policies(
     others = compare_with(
         setting,
         churn_risk=1 - table["p_alive"].to_numpy(float),
-        ltv=table["ltv_mean"].to_numpy(float),
+        ltv=table[LTV_WITH_REFERRAL if LTV_WITH_REFERRAL in table else "ltv_mean"].to_numpy(float),
         plug_in=plug_in,
         current=codes,
     )

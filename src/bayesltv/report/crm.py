@@ -19,6 +19,8 @@ from bayesltv.names import (
     FIRST_PURCHASE,
     FREQUENCY,
     LAST_PURCHASE,
+    LTV_WITH_REFERRAL,
+    REFERRAL_VALUE,
     VALUE_TO_DATE,
 )
 from bayesltv.report.export import FORMAT, FORMULA_SIGNS, safe_for_spreadsheets
@@ -38,11 +40,12 @@ CRM_TYPES = {
     "days_since_last_purchase": "number",
     VALUE_TO_DATE: "number",
     **dict.fromkeys(("ltv_mean", "ltv_p05", "ltv_p50", "ltv_p95"), "number"),
+    **dict.fromkeys((REFERRAL_VALUE, LTV_WITH_REFERRAL), "number"),
     **dict.fromkeys(("p_alive", "p_purchase_30d", "p_purchase_90d", "p_purchase_horizon"), "number"),
     **dict.fromkeys(("expected_purchases", "expected_spend_per_purchase"), "number"),
     "next_purchase_days_p50": "number",
     **dict.fromkeys(("tier", "tier_previous"), "text"),
-    "tier_error_cost": "number",
+    **dict.fromkeys(("tier_error_cost", "p_moves_up", "headroom"), "number"),
     "stage": "text",
     "value_at_risk": "number",
     "recommended_action": "text",

@@ -39,10 +39,13 @@ _STEPS = (
 
 
 def plot_waterfall(plan: Plan, *, ax: Axes | None = None) -> Axes:
-    """Draw how the plan's incremental margin becomes its net value, with the net value's 90 % interval."""
-    total = plan.actions.iloc[-1]
+    """Draw how the plan's incremental margin becomes its net value, with the net value's 90 % interval.
+
+    On a revenue basis it says revenue.
+    """
+    total, basis = plan.actions.iloc[-1], _basis(plan)
     steps = [
-        (label, total[name] if at == 0 else -total[name])
+        (label.replace("margin", basis), total[name] if at == 0 else -total[name])
         for at, (name, label) in enumerate(_STEPS)
         if at == 0 or abs(total[name]) > 0
     ]
@@ -67,7 +70,7 @@ def plot_waterfall(plan: Plan, *, ax: Axes | None = None) -> Axes:
     money_axis(ax.yaxis, _currency(plan))
     ax.set_ylabel(f"within {plan.attrs['horizon']}, discounted")
     reading = "Subsidy: discount on purchases that would have been made anyway. On net: its 90 % interval"
-    return dress(ax, title="From incremental margin to net value", subtitle=reading)
+    return dress(ax, title=f"From incremental {basis} to net value", subtitle=reading)
 
 
 def plot_roi(plan: Plan, *, ax: Axes | None = None) -> Axes:
@@ -98,7 +101,7 @@ def plot_roi(plan: Plan, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks(range(len(shown)), [name.replace("_", " ") for name, _ in reversed(shown)])
     ax.set_ylim(-0.6, max(0.6, len(shown) - 0.4))
     ax.margins(x=0.18)
-    ax.set_xlabel("net value per unit of money spent")
+    ax.set_xlabel(f"net value ({_basis(plan)}) per unit of money spent")
     reading = "Median, 50 % and 90 % interval of the portfolio's return; left of the line the action loses"
     return dress(ax, title="Return on what each action costs", subtitle=reading, grid="x")
 
@@ -130,7 +133,7 @@ def plot_budget_curve(plan: Plan, *, ax: Axes | None = None) -> Axes:
     for axis in (ax.xaxis, ax.yaxis):
         money_axis(axis, _currency(plan))
     ax.set_xlabel("money spent, in expectation")
-    ax.set_ylabel("expected net value")
+    ax.set_ylabel(f"expected net value ({_basis(plan)})")
     reading = "The best allocation for each amount of money; its slope is the shadow price"
     return dress(ax, title="What does more budget bring?", subtitle=reading)
 
@@ -146,7 +149,7 @@ def plot_policies(plan: Plan, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks(range(len(table)), [str(name).replace("_", " ") for name in table["policy"]])
     ax.set_ylim(-0.6, len(table) - 0.4)
     money_axis(ax.xaxis, _currency(plan))
-    ax.set_xlabel(f"net value within {plan.attrs['horizon']}, 90 % interval")
+    ax.set_xlabel(f"net value ({_basis(plan)}) within {plan.attrs['horizon']}, 90 % interval")
     reading = "All at the same budget and on the same draws; nothing costs nothing and brings nothing"
     return dress(ax, title="The plan beside what else could be done", subtitle=reading, grid="x")
 
@@ -182,7 +185,7 @@ def plot_customers(plan: Plan, *, ax: Axes | None = None) -> Axes:
     money_axis(ax.yaxis, _currency(plan))
     percent_axis(ax.xaxis)
     ax.set_xlabel("probability of still being a customer")
-    ax.set_ylabel(f"expected value, {plan.attrs['horizon']}")
+    ax.set_ylabel(f"expected value ({_basis(plan)}), {plan.attrs['horizon']}")
     ax.legend(
         title="recommended",
         loc="upper left",
@@ -208,6 +211,10 @@ def plan_figures(plan: Plan) -> dict[str, Axes]:
             for name, test in plan.tests.items()
         },
     }
+
+
+def _basis(plan: Plan) -> str:
+    return str(plan.attrs.get("value_basis") or "margin")
 
 
 def _currency(plan: Plan) -> object:
