@@ -35,6 +35,9 @@ SUMMARY_COLUMNS = (
     REPEAT_DAYS,
 )
 
+ACCEPTED_FAILED = "accepted_failed"
+"""Column of a score table: failed checks of the fit that were accepted, where there were any."""
+
 # attributes of a customer summary and of a fit
 TIME_UNIT = "time_unit"
 OBSERVATION_END = "observation_end"

@@ -216,6 +216,19 @@ def test_a_failed_write_leaves_the_earlier_plan(world, tmp_path, monkeypatch):
     assert before == {path: path.read_bytes() for path in plan.rglob("*") if path.is_file()}
 
 
+def test_an_accepted_failure_stands_in_every_row_and_in_the_manifest(world, tmp_path):
+    (tmp_path / "mine.toml").write_text(DECISION)
+    done = run(
+        "decide", world / "failed.nc", world / "summary.parquet", "--decision", tmp_path / "mine.toml",
+        "--out", tmp_path / "plan", "--draws", 30, "--accept-failed", "rhat",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    export = pd.read_parquet(tmp_path / "plan" / "customers.parquet")
+    assert (export["accepted_failed"] == "rhat").all()
+    manifest = json.loads((tmp_path / "plan" / "plan.manifest.json").read_text())
+    assert manifest["accepted_failed_checks"] == ["rhat"]
+
+
 def test_wrong_options_are_usage_errors(world, tmp_path):
     done = decide(world, tmp_path, DECISION, "--test", "spring")
     assert done.exit_code == 2

@@ -34,7 +34,6 @@ from bayesltv.decisions.tested import all_effects, effects_of_tests, uplift_of_t
 from bayesltv.decisions.tiers import with_tier_columns
 from bayesltv.errors import DataError, SpecError
 from bayesltv.names import (
-    CURRENCY,
     CUSTOMER_ID,
     LTV_WITH_REFERRAL,
     MONETARY_VALUE,
@@ -142,7 +141,6 @@ def decide(
         accept_failed=accept_failed, time_unit=time_unit, observation_end=observation_end, threads=threads,
         block=block,
     )  # fmt: skip
-    _require_one_currency(decision, fit, summary)
     posterior = read_posterior(fit)
     checked = match_summary(posterior, summary, time_unit=time_unit, allow_empty=True)
     population = population_of(posterior).thinned(draws)
@@ -278,18 +276,6 @@ LATENT = "latent"
 def _require_actions(decision: DecisionSpec) -> None:
     if not decision.actions:
         raise SpecError("the decision has no actions: add [actions.NAME] tables, or use score")
-
-
-def _require_one_currency(decision: DecisionSpec, fit: xr.DataTree, summary: pd.DataFrame) -> None:
-    stated = {
-        "the decision": decision.value.currency or (decision.budget.currency if decision.budget else None),
-        "the fit": fit.attrs.get(CURRENCY) or None,
-        "the summary": summary.attrs.get(CURRENCY) or None,
-    }
-    known = {where: currency for where, currency in stated.items() if currency}
-    if len(set(known.values())) > 1:
-        said = ", ".join(f"{where} says {currency}" for where, currency in known.items())
-        raise SpecError(f"currencies differ ({said}): amounts are never converted, state all in one currency")
 
 
 def _with_tiers(

@@ -14,6 +14,7 @@ from bayesltv.decisions.plan import ALWAYS, SOMETIMES, Plan
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import refilling
 from bayesltv.names import (
+    ACCEPTED_FAILED,
     CURRENCY,
     CUSTOMER_ID,
     FIRST_PURCHASE,
@@ -95,7 +96,8 @@ def crm_table(plan: Plan) -> pd.DataFrame:
 
     Text is text or missing, dates are days, counts are whole numbers, everything else is a 64-bit float;
     ``next_purchase_days_p50`` is missing where the customer more likely than not never buys again, what
-    belongs to an action where none is recommended.
+    belongs to an action where none is recommended. Where failed checks of the fit were accepted, the last
+    column, ``accepted_failed``, names them in every row.
     """
     known, told = plan.customers, plan.attrs
     given = pd.DataFrame(known).copy()
@@ -116,6 +118,8 @@ def crm_table(plan: Plan) -> pd.DataFrame:
             columns |= {
                 each: _typed(given[each], "number") for each in given.columns if str(each).startswith(prefix)
             }
+    if ACCEPTED_FAILED in given:
+        columns[ACCEPTED_FAILED] = _typed(given[ACCEPTED_FAILED], "text")
     return pd.DataFrame(columns)
 
 
