@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 OBSERVED_UNTIL, KNOWN_UNTIL = "1997-09-30", "1998-06-30"
 GROUP = "cohort"
-SPEC, DECISION = "by_group", "retention"
+SPEC, DECISION = "mbg_by_group", "retention"
+"""MBG/NBD: under BG/NBD who bought once never leaves, and could be neither lapsed nor won back."""
 
 
 @dataclass(frozen=True)

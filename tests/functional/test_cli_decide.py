@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import bayesltv as ltv
 from bayesltv.cli.app import app
+from bayesltv.cli.show import plain
+from bayesltv.demo import Demo, Holdout
 
 DECISION = """
 [value]
@@ -227,6 +230,37 @@ def test_an_accepted_failure_stands_in_every_row_and_in_the_manifest(world, tmp_
     assert (export["accepted_failed"] == "rhat").all()
     manifest = json.loads((tmp_path / "plan" / "plan.manifest.json").read_text())
     assert manifest["accepted_failed_checks"] == ["rhat"]
+
+
+def test_new_customers_are_told_against_their_cost(world, tmp_path):
+    done = run(
+        "decide", world / "fit.nc", world / "summary.parquet", "--decision", "acquisition", "--out",
+        tmp_path / "plan", "--draws", 60,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    told = " ".join(done.stdout.split())
+    assert "New customers: value (margin) within 12 months, first purchase included" in told
+    assert "one more $1 brings, net of itself" in told
+    table = pd.read_csv(tmp_path / "plan" / "acquisition.csv", encoding="utf-8-sig")
+    assert table["ratio"].iloc[0] == pytest.approx(table["ltv_new"].iloc[0] / 10.0)
+    uses = pd.read_csv(tmp_path / "plan" / "next_unit.csv", encoding="utf-8-sig").set_index("use")[
+        "next_unit"
+    ]
+    assert uses["acquisition: all"] == pytest.approx(table["ltv_new"].iloc[0] / 12.5 - 1)
+
+
+def test_the_demo_as_json_holds_its_decision(small_fit, small_summary, tmp_path):
+    (tmp_path / "mine.toml").write_text(DECISION)
+    decision = ltv.load_decision(tmp_path / "mine.toml")
+    scores = ltv.score(small_fit, small_summary, decision, seed=1, draws=50)
+    made = ltv.decide(small_fit, small_summary, decision, seed=1, draws=50)
+    totals = (1.0, 2.0, 3.0)
+    held = Holdout("39 weeks", totals, totals, 2.0, 2.0, scores["p_alive"] > 2, scores["p_alive"], 0.9)
+    demo = Demo(tmp_path, (), small_summary, ltv.check(small_fit), decision, scores, held, made)
+    told = json.loads(json.dumps(plain(demo), allow_nan=False))["plan"]
+    assert told["net_mean"] == made.attrs["net_mean"]
+    assert [row["action"] for row in told["actions"]] == ["letter", "coupon", "total"]
+    assert {"policies", "segments", "portfolio", "simple_ltv", "effects"} <= set(told)
 
 
 def test_wrong_options_are_usage_errors(world, tmp_path):

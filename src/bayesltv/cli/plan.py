@@ -79,13 +79,16 @@ def policies_table(plan: Plan) -> Table:
 
 
 def segments_table(plan: Plan) -> Table:
-    """Return key figures by tier, from high to low, and stage; places where nobody is are left out."""
+    """Return key figures by tier, from high to low, and stage; places where nobody is are left out.
+
+    Beside the customers of a label stands how many of the tier are in the stage, with 90 %.
+    """
     told, currency = plan.attrs, plan.attrs["currency"]
     title = f"Who they are: tier by stage, value ({told['value_basis']}) within {told['horizon']}"
     table = Table(title=title, title_justify="left")
     heads = (
-        "tier", "stage", "customers", "in the stage, 90 %", "buy again", "alive", "active", "have repeated",
-        "order", "value", "each",
+        "tier", "stage", "customers", "in stage", "buy again", "alive", "active", "repeated", "order",
+        "value", "each",
     )  # fmt: skip
     for head in heads:
         table.add_column(head, justify="left" if head in ("tier", "stage") else "right")
@@ -95,7 +98,8 @@ def segments_table(plan: Plan) -> Table:
         mine = plan.segments[(plan.segments["tier"] == tier) & (plan.segments["customers"] > 0)]
         for row in mine.to_dict("records"):
             is_sum = row["stage"] == "all" and has_stages
-            interval = "" if math.isnan(row["in_stage_p05"]) else _range(row, "in_stage")
+            known = not math.isnan(row["in_stage_p05"])
+            interval = f"{row['in_stage_p05']:,.0f}–{row['in_stage_p95']:,.0f}" if known else ""
             shares = [_share(row[name]) for name in ("retention", "alive", "active", "repurchase")]
             table.add_row(
                 tier, str(row["stage"]).replace("_", " "), f"{int(row['customers']):,}", interval, *shares,
@@ -128,14 +132,14 @@ def acquisition_table(plan: Plan) -> Table:
     assert plan.acquisition is not None
     title = f"New customers: value ({told['value_basis']}) within {told['horizon']}, first purchase included"
     table = Table(title=title, title_justify="left")
-    heads = ("group", "worth", "90 %", "costs", "ratio", "90 %", "above target", "pays back", "highest cost")
+    heads = ("group", "worth", "90 %", "costs", "ratio", "90 %", "> target", "pays back", "at most")
     for head in heads:
         table.add_column(head, justify="left" if head == "group" else "right")
     for row in plan.acquisition.to_dict("records"):
         table.add_row(
             str(row["group"]),
             _money(row["ltv_new"], currency, decimals=2),
-            _range(row, "ltv_new", currency, decimals=2),
+            _range(row, "ltv_new", currency),
             _money(row["cac"], currency, decimals=2),
             _number(row["ratio"]),
             f"{_number(row['ratio_p05'])} to {_number(row['ratio_p95'])}",
@@ -200,8 +204,8 @@ def _money(value: float, currency: object, *, decimals: int = 0) -> str:
     return "–" if math.isnan(value) else money(value, currency, decimals=decimals)
 
 
-def _range(row: Any, name: str, currency: object = None, *, decimals: int = 0) -> str:  # noqa: ANN401
-    low, high = (_money(row[f"{name}_{part}"], currency, decimals=decimals) for part in ("p05", "p95"))
+def _range(row: Any, name: str, currency: object = None) -> str:  # noqa: ANN401
+    low, high = (_money(row[f"{name}_{part}"], currency) for part in ("p05", "p95"))
     return f"{low} to {high}"
 
 
