@@ -209,6 +209,51 @@ def test_capacity_and_limits_hold(fit, summary):
     assert ((given == "coupon") & (made.customers["frequency"] >= 1)).sum() >= 8
 
 
+def with_draws(fit, **columns):
+    """The fit with other values of some parameters, draw by draw."""
+    posterior = fit["posterior"].to_dataset()
+    changed = {name: (("chain", "draw"), np.asarray(each)[None]) for name, each in columns.items()}
+    made = xr.DataTree.from_dict({"posterior": posterior.assign(changed)})
+    made.attrs = fit.attrs
+    return made
+
+
+def test_draws_are_multiplied_before_means_are_taken(summary):
+    """In half of the draws orders are large and the letter works; in the other half neither."""
+    draws, action = 400, replace(LETTER, eligible="", contact=1e-9)
+    scales, effects = (300.0, 10.0), (2.0, 0.5)
+    fit = point_fit(THETA, draws=draws, family="mbg_nbd")
+    even = np.arange(draws) % 2 == 0
+
+    def net(v, effect):
+        one = ltv.decide(
+            with_draws(fit, v=np.broadcast_to(v, draws)), summary, decision(action, budget=None), seed=4,
+            effects={"letter": Effects({"rate": np.array(np.broadcast_to(effect, draws))})}, draws=None,
+        )  # fmt: skip
+        return float(one.options["net_mean"].mean())
+
+    joint = net(np.where(even, *scales), np.where(even, *effects))
+    apart = (net(scales[0], effects[0]) + net(scales[1], effects[1])) / 2
+    of_means = net(np.mean(scales), np.mean(effects))
+    shuffled = net(np.where(even, *scales), np.random.default_rng(1).permutation(np.where(even, *effects)))
+    assert joint == pytest.approx(apart, rel=0.1)
+    assert abs(joint - of_means) > 0.3 * joint
+    assert shuffled < 0.8 * joint
+
+
+def test_a_campaign_that_is_already_in_the_history_is_warned_of(fit, summary, plan):
+    earlier = crm_table(plan).assign(as_of_date=pd.Timestamp("1997-06-30"))
+    treated = int(earlier["assignment"].isin(["letter", "coupon", "back"]).sum())
+    assert treated > 0
+    with pytest.warns(BayesltvWarning, match=f"{treated} of 120 customers got an action by the earlier plan"):
+        ltv.decide(fit, summary, decision(LETTER), seed=4, previous=earlier)
+    ltv.decide(
+        fit, summary, decision(LETTER), seed=4, previous=crm_table(plan)
+    )  # of the same day: no warning
+    held = earlier.assign(assignment="hold_out")
+    ltv.decide(fit, summary, decision(LETTER), seed=4, previous=held)
+
+
 # ------------------------------------------------------------------------------------------------ risk
 
 

@@ -87,8 +87,7 @@ def segments_table(plan: Plan) -> Table:
     title = f"Who they are: tier by stage, value ({told['value_basis']}) within {told['horizon']}"
     table = Table(title=title, title_justify="left")
     heads = (
-        "tier", "stage", "customers", "in stage", "buy again", "alive", "active", "repeated", "order",
-        "value", "each",
+        "tier", "stage", "customers", "in stage", "buy again", "alive", "repeated", "order", "value", "each",
     )  # fmt: skip
     for head in heads:
         table.add_column(head, justify="left" if head in ("tier", "stage") else "right")
@@ -100,7 +99,7 @@ def segments_table(plan: Plan) -> Table:
             is_sum = row["stage"] == "all" and has_stages
             known = not math.isnan(row["in_stage_p05"])
             interval = f"{row['in_stage_p05']:,.0f}–{row['in_stage_p95']:,.0f}" if known else ""
-            shares = [_share(row[name]) for name in ("retention", "alive", "active", "repurchase")]
+            shares = [_share(row[name]) for name in ("retention", "alive", "repurchase")]
             table.add_row(
                 tier, str(row["stage"]).replace("_", " "), f"{int(row['customers']):,}", interval, *shares,
                 *(_money(row[name], currency) for name in ("average_order", "value")),

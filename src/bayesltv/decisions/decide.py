@@ -26,7 +26,7 @@ from bayesltv.decisions.eligibility import eligible_customers
 from bayesltv.decisions.plan import PLAN, Plan, curve_table, customer_table, effect_table
 from bayesltv.decisions.planned_tests import plan_tests, plans_table
 from bayesltv.decisions.portfolio import action_table, policy_draws, policy_table
-from bayesltv.decisions.refresh import Refresh, compare_refresh, has_values
+from bayesltv.decisions.refresh import Refresh, compare_refresh, has_values, warn_of_campaigns
 from bayesltv.decisions.roi import option_table
 from bayesltv.decisions.segments import ALL, Counts, segment_table
 from bayesltv.decisions.stages import StageBlock, stage_block, stage_limits, warn_of_immortals
@@ -158,6 +158,8 @@ def decide(
     )
 
     refresh = _refreshed(previous, table, decision)
+    if isinstance(previous, pd.DataFrame):
+        warn_of_campaigns(previous, scores.attrs["as_of_date"])
 
     total = posterior.chains * posterior.draws_per_chain
     given = all_effects(
