@@ -89,7 +89,7 @@ def plot_roi(plan: Plan, *, ax: Axes | None = None) -> Axes:
         ax.hlines(at, quarter, three, color=BLUE, linewidth=5, alpha=0.7)
         ax.plot(middle, at, marker="|", markersize=12, markeredgewidth=2.4, color=BLACK)
         ax.annotate(
-            f"pays with {100 * (draws > 0).mean():.0f} %",
+            f"pays: {100 * (draws > 0).mean():.0f} %",
             (high, at),
             xytext=(6, 0),
             textcoords="offset points",
@@ -100,7 +100,7 @@ def plot_roi(plan: Plan, *, ax: Axes | None = None) -> Axes:
     ax.axvline(0, color=VERMILLION, linewidth=1.2)
     ax.set_yticks(range(len(shown)), [name.replace("_", " ") for name, _ in reversed(shown)])
     ax.set_ylim(-0.6, max(0.6, len(shown) - 0.4))
-    ax.margins(x=0.18)
+    ax.margins(x=0.2)
     ax.set_xlabel(f"net value ({_basis(plan)}) per unit of money spent")
     reading = "Median, 50 % and 90 % interval of the portfolio's return; left of the line the action loses"
     return dress(ax, title="Return on what each action costs", subtitle=reading, grid="x")
@@ -134,7 +134,13 @@ def plot_budget_curve(plan: Plan, *, ax: Axes | None = None) -> Axes:
         money_axis(axis, _currency(plan))
     ax.set_xlabel("money spent, in expectation")
     ax.set_ylabel(f"expected net value ({_basis(plan)})")
-    reading = "The best allocation for each amount of money; its slope is the shadow price"
+    reading = "The best allocation of each amount of money; its slope is the shadow price"
+    start = float(curve["cost"].min())
+    if start > 0:
+        reading = (
+            f"The best use of each amount of money, once {money(start, _currency(plan))} of fixed costs are "
+            "spent;\nits slope is the shadow price"
+        )
     return dress(ax, title="What does more budget bring?", subtitle=reading)
 
 
