@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import bayesltv as ltv
-from bayesltv.decisions.customer_base import simple_reckonings
+from bayesltv.decisions.customer_base import portfolio_table, simple_reckonings
 from bayesltv.decisions.stages import stage_block, stage_limits
 from bayesltv.prediction.customers import make_customers
 from bayesltv.prediction.population import population_of, read_posterior
@@ -111,6 +112,42 @@ def test_the_portfolio_is_the_sum_of_predictive_draws(fit, summary, plan):
     assert said["scope"] == "existing customers only"
     # customers' quantiles do not add up to the portfolio's
     assert plan.customers["ltv_p95"].sum() > said["value_p95"]
+
+
+def test_groups_and_tiers_have_rows_of_their_own_and_sums_over_either():
+    rng = np.random.default_rng(3)
+    sums = rng.gamma(2.0, 50.0, (3, 2, 2, 400))
+    sums[:, 1, 1] = 0.0  # nobody in the north is high
+    dims = ("group", "tier", "draw")
+    totals = xr.Dataset(
+        {name: (dims, sums[at]) for at, name in enumerate(("purchases", "spend", "value"))},
+        coords={"group": ["web | south", "web | north"], "tier": ["low", "high"]},
+    )
+    scores = pd.DataFrame(
+        {
+            "channel": "web",
+            "region": ["south", "north", "south", "south"],
+            "tier": ["low", "low", "high", "low"],
+            "ltv_mean": [1.0, 2.0, 4.0, 8.0],
+            "value_to_date": [10.0, 20.0, 40.0, 80.0],
+        }
+    )
+    table = portfolio_table(totals, scores, VALUE, ("channel", "region")).set_index(["group", "tier"])
+    assert len(table) == 8
+    expected = {
+        ("web | south", "low"): (2, 90.0, sums[2, 0, 0]),
+        ("web | south", "all"): (3, 130.0, sums[2, 0].sum(axis=0)),
+        ("web | north", "low"): (1, 20.0, sums[2, 1, 0]),
+        ("all", "low"): (3, 110.0, sums[2, :, 0].sum(axis=0)),
+        ("all", "all"): (4, 150.0, sums[2].sum(axis=(0, 1))),
+    }
+    for place, (customers, spent, value) in expected.items():
+        row = table.loc[place]
+        assert row["customers"] == customers
+        assert row["value_to_date"] == spent
+        assert row["past_value"] == pytest.approx(0.4 * spent)
+        assert row["value_latent"] == pytest.approx(spent / 10)
+        assert row["value_p95"] == pytest.approx(np.quantile(value, 0.95))
 
 
 def test_simple_reckonings_of_regular_customers_are_known_by_hand():

@@ -53,18 +53,26 @@ def portfolio_table(
         ``value_to_date``, what was spent so far, and ``past_value``, margin times it, service cost not taken
         off; ``value_basis``, ``value_kind`` and ``scope``. Tiers are the labels of ``score``.
     """
-    group = _group_labels(scores, columns)
-    tier = scores["tier"].to_numpy(object) if "tier" in scores else np.full(len(scores), ALL, dtype=object)
-    groups = [str(each) for each in totals[GROUP].values] if columns else []
-    tiers = [str(each) for each in totals["tier"].values] if "tier" in scores else []
+    groups = [str(each) for each in totals[GROUP].values]
+    tiers = [str(each) for each in totals["tier"].values]
+    levels = {
+        name: np.quantile(_with_margins(totals[name]), [0.05, 0.5, 0.95], axis=2)
+        for name in QUANTITIES
+        if name in totals
+    }
+    past = _past(scores, columns, groups, tiers)
     rows = []
-    for g in (*groups, ALL):
-        for t in (*tiers, ALL):
-            here = ((group == g) | (g == ALL)) & ((tier == t) | (t == ALL))
-            if not here.any() and g != ALL:
+    for g, group in enumerate((*groups, ALL)):
+        for t, tier in enumerate((*tiers, ALL)):
+            is_repeated = (group != ALL and not columns) or (tier != ALL and "tier" not in scores)
+            if is_repeated or (past["customers"][g, t] == 0 and group != ALL):
                 continue
-            rows.append({"group": g, "tier": t, "customers": int(here.sum())})
-            rows[-1] |= _future(_summed(totals, g, t)) | _past(scores[here], value)
+            row: dict[str, object] = {"group": group, "tier": tier, "customers": int(past["customers"][g, t])}
+            for name, each in levels.items():
+                row |= dict(zip((f"{name}_p05", f"{name}_p50", f"{name}_p95"), each[:, g, t], strict=True))
+            spent = past[VALUE_TO_DATE][g, t]
+            row |= {"value_latent": past["ltv_mean"][g, t], VALUE_TO_DATE: spent}
+            rows.append(row | {"past_value": value.margin_share * spent})
     return pd.DataFrame(rows).assign(value_basis=value.basis, value_kind="realised", scope=SCOPE)
 
 
@@ -98,23 +106,21 @@ def simple_ltv_table(
         ``group``, ``method`` ("this_model" first), ``per_customer``, ``total``; for the model ``total_p05``
         and ``total_p95``. Empty where the summary does not say what customers have spent.
     """
-    rows = []
-    group = _group_labels(scores, columns)
-    for label in (*dict.fromkeys(sorted(group)), ALL) if columns else (ALL,):
-        here = (group == label) | (label == ALL)
-        some = summary[here]
-        if VALUE_TO_DATE not in some or not len(some):
-            continue
-        low, high = np.quantile(_summed(totals, label, ALL)["value"].values, [0.05, 0.95])
-        mine = float(scores.loc[here, "ltv_mean"].sum(skipna=False))
-        rows.append(
-            {"group": label, "method": "this_model", "total": mine, "total_p05": low, "total_p95": high}
-        )
-        simple = simple_reckonings(some, horizon_days=value.horizon_in("day"), unit_days=DAYS_PER[time_unit])
-        for name, spend in simple.items():
-            rows.append({"group": label, "method": name, "total": value.margin_share * spend})
-        for row in rows[-len(simple) - 1 :]:
-            row["per_customer"] = row["total"] / len(some)
+    rows: list[dict[str, object]] = []
+    future = totals["value"].sum("tier")
+    if VALUE_TO_DATE in summary and len(summary):
+        members = pd.Series(range(len(scores))).groupby(_group_labels(scores, columns)).indices
+        for label, rows_of in (*(members.items() if columns else ()), (ALL, np.arange(len(scores)))):
+            draws = future.sum(GROUP) if label == ALL else future.sel({GROUP: label})
+            low, high = np.quantile(draws.values, [0.05, 0.95])
+            mine = float(scores["ltv_mean"].iloc[rows_of].sum(skipna=False))
+            simple = simple_reckonings(
+                summary.iloc[rows_of], horizon_days=value.horizon_in("day"), unit_days=DAYS_PER[time_unit]
+            )
+            found = {"this_model": mine} | {name: value.margin_share * x for name, x in simple.items()}
+            for name, total in found.items():
+                row = {"group": label, "method": name, "per_customer": total / len(rows_of), "total": total}
+                rows.append(row | ({"total_p05": low, "total_p95": high} if name == "this_model" else {}))
     names = ["group", "method", "per_customer", "total", "total_p05", "total_p95"]
     return pd.DataFrame(rows, columns=names).assign(value_basis=value.basis, scope=SCOPE)
 
@@ -145,7 +151,10 @@ def _purchases_by_curve(some: pd.DataFrame, horizon_days: float, unit_days: floa
     days = [np.asarray(each if each is not None else [], np.float64) for each in some[REPEAT_DAYS]]
     since = np.concatenate([each - start for each, start in zip(days, first, strict=True)])
     edges = np.arange(0.0, max(float(ages.max()), _BIN_DAYS) + _BIN_DAYS, _BIN_DAYS)
-    exposed = np.clip(ages[:, None] - edges[:-1], 0.0, _BIN_DAYS).sum(axis=0)
+    in_order = np.sort(ages)
+    older = np.searchsorted(in_order, edges, side="right")
+    lived = np.append(0.0, np.cumsum(in_order))[older] + edges * (ages.size - older)  # sum of min(age, edge)
+    exposed = np.diff(lived)
     known = exposed > 0
     rate = np.histogram(since, edges)[0][known] / exposed[known]
     late = max(1, rate.size // 4)
@@ -167,24 +176,36 @@ def _group_labels(scores: pd.DataFrame, columns: tuple[str, ...]) -> NDArray[np.
     return np.array([GROUP_SEPARATOR.join(each) for each in zip(*parts, strict=True)], dtype=object)
 
 
-def _summed(totals: xr.Dataset, group: str, tier: str) -> xr.Dataset:
-    """Return totals of a group and tier, or of all of them, dims (draw,)."""
-    chosen = totals.sum(GROUP) if group == ALL else totals.sel({GROUP: group})
-    return chosen.sum("tier") if tier == ALL else chosen.sel(tier=tier)
+def _with_margins(sums: xr.DataArray) -> Floats:
+    """Return totals by group and tier with sums over each appended, shape (group + 1, tier + 1, draw)."""
+    values = sums.transpose(GROUP, "tier", DRAW).values.astype(np.float64)
+    return _appended(_appended(values, 0), 1)
 
 
-def _future(totals: xr.Dataset) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for name in (name for name in QUANTITIES if name in totals):
-        levels = totals[name].quantile([0.05, 0.5, 0.95], dim=DRAW).values
-        found |= {f"{name}_{part}": float(x) for part, x in zip(("p05", "p50", "p95"), levels, strict=True)}
-    return found
+def _appended(values: Floats, axis: int) -> Floats:
+    return np.concatenate([values, values.sum(axis=axis, keepdims=True)], axis=axis)
 
 
-def _past(some: pd.DataFrame, value: ValueSpec) -> dict[str, float]:
-    spent = float(some[VALUE_TO_DATE].sum()) if VALUE_TO_DATE in some else np.nan
-    return {
-        "value_latent": float(some["ltv_mean"].sum(skipna=False)) if "ltv_mean" in some else np.nan,
-        VALUE_TO_DATE: spent,
-        "past_value": value.margin_share * spent,
-    }
+def _past(
+    scores: pd.DataFrame, columns: tuple[str, ...], groups: list[str], tiers: list[str]
+) -> dict[str, Floats]:
+    """Return customers, spend so far and expected value by group and tier, with sums over each appended."""
+    g = (
+        pd.Index(groups).get_indexer(pd.Index(_group_labels(scores, columns)))
+        if columns
+        else np.zeros(len(scores), int)
+    )
+    t = (
+        pd.Index(tiers).get_indexer(pd.Index(scores["tier"]))
+        if "tier" in scores
+        else np.zeros(len(scores), int)
+    )
+    found = {"customers": np.ones(len(scores))}
+    for name in (VALUE_TO_DATE, "ltv_mean"):
+        found[name] = scores[name].to_numpy(np.float64) if name in scores else np.full(len(scores), np.nan)
+    sums = {}
+    for name, each in found.items():
+        sums[name] = np.zeros((len(groups), len(tiers)))
+        np.add.at(sums[name], (g, t), each)
+        sums[name] = _appended(_appended(sums[name], 0), 1)
+    return sums

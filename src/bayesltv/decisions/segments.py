@@ -41,12 +41,13 @@ def segment_table(table: pd.DataFrame, tiers: tuple[str, ...], counts: Counts | 
     """
     tier = table["tier"].to_numpy(object) if tiers else np.full(len(table), ALL, dtype=object)
     stage = table["stage"].to_numpy(object) if "stage" in table else np.full(len(table), ALL, dtype=object)
-    named = (*tiers, ALL)
     stages = (*STAGES, ALL) if "stage" in table else (ALL,)
+    of_stage = {name: (stage == name) | (name == ALL) for name in stages}
     rows = []
-    for t in named:
+    for t in (*tiers, ALL):
+        of_tier = (tier == t) | (t == ALL)
         for s in stages:
-            here = ((tier == t) | (t == ALL)) & ((stage == s) | (s == ALL))
+            here = of_tier & of_stage[s]
             in_stage = _in_stage(counts, t, s)
             rows.append({"tier": t, "stage": s, **_key_figures(table[here], in_stage)})
     return pd.DataFrame(rows)
