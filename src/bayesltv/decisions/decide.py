@@ -1,6 +1,7 @@
 """``decide``: from posterior, customers and a decision file to who gets which action."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -197,7 +198,7 @@ def decide(
     totals = add_up(list(policies.values()))
     names = [action.name for action in decision.actions]
     outcome = policy_draws(totals, policies, names, fixed, people.ids)
-    comparison = policy_table(outcome, PLAN, tail=budget.tail)
+    comparison = policy_table(outcome, PLAN, tail=(decision.budget or budget).tail)
     planned = (
         plan_tests(
             model, offered, time_unit=posterior.time_unit, cost=test_cost,
@@ -232,33 +233,7 @@ def decide(
         ),
         refresh=refresh,
         uplift=uplift_of_tests(tests or {}),
-        attrs={
-            **{str(name): value for name, value in scores.attrs.items()},
-            "groups": list(posterior.columns),
-            "stayed_in_tier": None if refresh is None else refresh.stayed,
-            "stability_index": None if refresh is None else refresh.stability_index,
-            "budget": budget.amount,
-            "hold_out": budget.hold_out,
-            "risk_weight": budget.risk_weight,
-            "max_p_loss": budget.max_p_loss,
-            "p_loss": float(mine["p_loss"]),
-            **{f"net_{name}": float(mine[key]) for name, key in _NET.items()},
-            "cost_mean": float(mine["cost"]),
-            "allocation_cost": choice.allocation.cost,
-            "allocation_net": choice.allocation.net,
-            "allocation_bound": choice.allocation.bound,
-            "allocation_gap": choice.allocation.gap,
-            "allocation_method": choice.allocation.method,
-            "shadow_price": choice.allocation.shadow_price,
-            "limit_prices": dict(
-                zip(limit_names(budget, decision.actions), choice.allocation.limit_prices, strict=False)
-            ),
-            "risk_value": choice.risk[0] if choice.risk else None,
-            "risk_bound": choice.risk[1] if choice.risk else None,
-            "effect_sources": {
-                action.name: dict(each.source) for action, each in zip(decision.actions, known, strict=True)
-            },
-        },
+        attrs=_attributes(scores, posterior.columns, decision, budget, choice, known, mine, refresh),
         tests=planned,
         test_plans=plans_table(planned).assign(**basis) if plan_test else None,
         acquisition=None if channels is None else channels.table.assign(**basis),
@@ -268,11 +243,51 @@ def decide(
     )
 
 
-_NET = {"mean": "net", "p05": "net_p05", "p50": "net_p50", "p95": "net_p95"}
-
-
 LATENT = "latent"
 """Value given the customer's latents: what actions are judged by. Totals of what will happen are realised."""
+
+
+_NET = {"net_mean": "net", "net_p05": "net_p05", "net_p50": "net_p50", "net_p95": "net_p95"}
+
+
+def _attributes(
+    scores: pd.DataFrame,
+    groups: Sequence[str],
+    decision: DecisionSpec,
+    budget: BudgetSpec,
+    choice: Choice,
+    effects: Sequence[Effects],
+    mine: "pd.Series[Any]",
+    refresh: Refresh | None,
+) -> dict[str, Any]:
+    """Return what a plan says of itself; `mine` is its row among the policies."""
+    found, risk = choice.allocation, choice.risk or (None, None)
+    prices = zip(limit_names(budget, decision.actions), found.limit_prices, strict=False)
+    return {
+        **{str(name): value for name, value in scores.attrs.items()},
+        "groups": list(groups),
+        "stayed_in_tier": None if refresh is None else refresh.stayed,
+        "stability_index": None if refresh is None else refresh.stability_index,
+        "budget": budget.amount,
+        "hold_out": budget.hold_out,
+        "risk_weight": budget.risk_weight,
+        "max_p_loss": budget.max_p_loss,
+        "p_loss": float(mine["p_loss"]),
+        **{name: float(mine[key]) for name, key in _NET.items()},
+        "cost_mean": float(mine["cost"]),
+        "allocation_cost": found.cost,
+        "allocation_net": found.net,
+        "allocation_bound": found.bound,
+        "allocation_gap": found.gap,
+        "allocation_method": found.method,
+        "shadow_price": found.shadow_price,
+        "limit_prices": dict(prices),
+        "risk_value": risk[0],
+        "risk_bound": risk[1],
+        "effect_sources": {
+            action.name: dict(each.source) for action, each in zip(decision.actions, effects, strict=True)
+        },
+    }
 
 
 def _require_actions(decision: DecisionSpec) -> None:
