@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow check floors format lock notebooks bench bench-quick figures calibration criticism clean
+.PHONY: help setup demo test test-fast test-slow check floors format lock notebooks bench bench-quick figures calibration criticism decisions clean
 
 READY := .venv/.ready
 BIN := .venv/bin
@@ -66,6 +66,9 @@ figures: demo ## Renew the README's pictures from the demo's
 calibration: $(READY) ## Calibrate by simulation and renew docs/calibration.md (20 min; ranks are kept in .calibration)
 	SBC_RANKS=.calibration $(TEST_ENV) $(BIN)/pytest -n 0 -m slow tests/recovery/test_sbc.py
 	$(TEST_ENV) $(BIN)/python tests/sbc_report.py .calibration
+
+decisions: $(READY) ## Renew the pictures and figures of docs/decisions.md, from what make demo has made
+	$(TEST_ENV) $(BIN)/python docs/make_decisions.py $(DEMO_DIR)
 
 criticism: $(READY) ## Renew the pictures and figures of docs/criticism.md
 	$(TEST_ENV) $(BIN)/python docs/make_criticism.py

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from bayesltv.decisions.experiments import plan_test as plan_test
     from bayesltv.decisions.plan import Plan as Plan
     from bayesltv.decisions.policy import policy_value as policy_value
+    from bayesltv.decisions.refresh import Refresh as Refresh
+    from bayesltv.decisions.refresh import compare_refresh as compare_refresh
     from bayesltv.decisions.uplift import effect_draws as effect_draws
     from bayesltv.decisions.uplift import uplift_table as uplift_table
     from bayesltv.engines import spark as spark
@@ -90,6 +92,7 @@ _HOME = {
     "CheckReport": "checks.result",
     "CheckResult": "checks.result",
     "compare": "comparison.compare",
+    "compare_refresh": "decisions.refresh",
     "Comparison": "evaluation.comparison",
     "decide": "decisions.decide",
     "ClockSpec": "spec.clock",
@@ -119,6 +122,7 @@ _HOME = {
     "PriorSpec": "spec.prior",
     "psense": "checks.psense",
     "PurchaseSpec": "spec.settings",
+    "Refresh": "decisions.refresh",
     "SamplerSpec": "spec.settings",
     "save": "fitting.store",
     "score": "prediction.score",

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 OBSERVED_UNTIL, KNOWN_UNTIL = "1997-09-30", "1998-06-30"
 GROUP = "cohort"
-SPEC, DECISION = "by_group", "retention"
+SPEC, DECISION = "mbg_by_group", "retention"
+"""MBG/NBD: under BG/NBD who bought once never leaves, and could be neither lapsed nor won back."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     from bayesltv.fitting.store import save
     from bayesltv.pipeline import fit
     from bayesltv.prediction.score import score
-    from bayesltv.report.crm import plan_files, write_plan
+    from bayesltv.report.crm import write_plan
     from bayesltv.report.export import score_files, write_scores, write_table
     from bayesltv.report.html import write_report
     from bayesltv.report.manifest import provenance_of
@@ -141,7 +142,7 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     say(f"deciding who gets which of {len(decision.actions)} actions")
     plan = decide(tree, summary, decision, seed=seed)
     told = provenance_of(tree, summary, decision, plan, fit_file=fit_path, unknown_groups="error")
-    written_plan = write_plan(plan, plan_files(folder / "plan"), provenance=told).all
+    written_plan = write_plan(plan, folder / "plan", provenance=told).all
 
     say("drawing the hold-out, the figures and the report")
     holdout = compare_holdout(tree, summary, later, seed=seed)

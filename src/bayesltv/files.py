@@ -1,8 +1,9 @@
 """Files that come out: written beside their place and renamed, so that nobody ever reads half of one."""
 
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +37,66 @@ def make_folder(path: str | Path) -> Path:
     except OSError as error:
         raise StoreError(f"cannot make the folder {folder}: {error.strerror or error}") from error
     return folder
+
+
+def require_folder(path: str | Path) -> None:
+    """Raise where a folder could not be made or written to; to be called before the work, makes nothing.
+
+    Raises
+    ------
+    StoreError
+    """
+    folder = Path(path)
+    nearest = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not nearest.is_dir():
+        raise StoreError(f"cannot make the folder {folder}: {nearest} is a file. Name another folder")
+    with _explained(folder / "any file"), tempfile.TemporaryFile(dir=nearest):
+        pass
+
+
+@contextmanager
+def refilling(path: str | Path, *, marker: str, known: Callable[[Path], bool]) -> Iterator[Path]:
+    """Yield an empty folder to fill; at the end, if nothing failed, its files take their places in `path`.
+
+    Earlier files stay until all new ones are whole. Then the earlier marker goes first, the new files come,
+    earlier ones that have no successor go, and the new marker comes last: where it is, all is of one run.
+
+    Parameters
+    ----------
+    path : path
+        Folder; made where it is not there.
+    marker : str
+        Name of the file that says that the others are complete.
+    known : callable
+        Place inside the folder -> whether such a file is ours, and may be removed.
+
+    Raises
+    ------
+    StoreError
+        Where something cannot be written.
+    """
+    folder = make_folder(path)
+    with _explained(folder / marker):
+        part = Path(tempfile.mkdtemp(dir=folder, prefix=".", suffix=".part"))
+    try:
+        with _explained(folder / marker):
+            yield part
+            (folder / marker).unlink(missing_ok=True)
+            made = sorted(each.relative_to(part) for each in part.rglob("*") if each.is_file())
+            for name in sorted(made, key=lambda each: each == Path(marker)):
+                if name == Path(marker):
+                    _remove_stale(folder, set(made), known)
+                (folder / name).parent.mkdir(exist_ok=True)
+                (part / name).replace(folder / name)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _remove_stale(folder: Path, made: set[Path], known: Callable[[Path], bool]) -> None:
+    for each in [*folder.glob("*"), *folder.glob("*/*")]:
+        name = each.relative_to(folder)
+        if each.is_file() and name not in made and known(name):
+            each.unlink()
 
 
 @contextmanager

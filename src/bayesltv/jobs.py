@@ -9,8 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bayesltv.errors import DataError, StoreError
-from bayesltv.files import require_writable
-from bayesltv.names import FINGERPRINT, GROUPS, OBSERVATION_END, REPEAT_DAYS, SET_ASIDE, TIME_UNIT
+from bayesltv.files import require_folder, require_writable
+from bayesltv.names import (
+    CUSTOMER_ID,
+    FINGERPRINT,
+    GROUPS,
+    OBSERVATION_END,
+    REPEAT_DAYS,
+    SET_ASIDE,
+    TIME_UNIT,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,6 +120,31 @@ class ReportFile:
     path: Path
     report: "CheckReport"
     size: int
+
+
+@dataclass(frozen=True)
+class UpliftFile:
+    """A fitted test that was written.
+
+    Attributes
+    ----------
+    path : Path
+        As in `FitFile`.
+    report : CheckReport
+        Of the sampler.
+    effects : DataFrame
+        By cell and arm, raw and shrunk.
+    customers, seed : int
+    effect_source : str
+        "test", or "not randomised".
+    """
+
+    path: Path
+    report: "CheckReport"
+    effects: "pd.DataFrame"
+    customers: int
+    seed: int
+    effect_source: str
 
 
 def summarize_file(
@@ -556,7 +589,7 @@ def decide_file(
     current : path, optional
         .csv or .parquet with customer_id and action: what is done today.
     previous : path, optional
-        An earlier export: tiers that need not move stay.
+        An earlier export: tiers that need not move stay, and what changed is told.
     started : callable, optional
         Told the number of customers once everything has been read.
 
@@ -572,22 +605,20 @@ def decide_file(
     from bayesltv.decisions.decide import decide
     from bayesltv.fitting.store import load
     from bayesltv.prediction.gate import require_passed
-    from bayesltv.report.crm import plan_files, read_columns, write_plan
+    from bayesltv.report.crm import read_columns, read_export, write_plan
     from bayesltv.report.manifest import provenance_of
-    from bayesltv.report.plan import save_plan_figures
+    from bayesltv.report.plan import plan_figures
     from bayesltv.spec.catalogue import load_decision
 
     declared = load_decision(decision)
-    extra = [] if declared.acquisition is None else ["acquisition", "next_unit"]
-    files = plan_files(out, extra=[*extra, "test_plans"] if plan_test else extra)
-    _prepare(*files.all, inputs=[fit, summary, decision])
+    require_folder(out)
     tree = load(fit)
     require_passed(tree, accept_failed)
     customers = validate_summary(
         read_summary(summary), time_unit=time_unit, observation_end=observation_end, allow_empty=True
     )
     today = None if current is None else read_columns(current, "action")
-    earlier = None if previous is None else read_columns(previous, "tier")
+    earlier = None if previous is None else read_export(previous)
     if started is not None:
         started(len(customers))
     plan = decide(
@@ -609,9 +640,74 @@ def decide_file(
         progress=progress,
     )
     origin = provenance_of(tree, customers, declared, plan, fit_file=fit, unknown_groups=unknown_groups)
-    figures = save_plan_figures(plan, files.folder)
-    write_plan(plan, files, provenance=origin)
-    return PlanFolder(files.folder, (*files.all, *figures), plan)
+    files = write_plan(plan, out, provenance=origin, figures=plan_figures(plan))
+    return PlanFolder(files.folder, files.all, plan)
+
+
+def uplift_file(
+    experiment: str | Path,
+    out: str | Path,
+    *,
+    cells: Sequence[str],
+    outcome: str,
+    randomised: bool | None,
+    seed: int,
+    arm: str = "arm",
+    control: str | None = None,
+    shares: Mapping[str, float] | None = None,
+    after: Sequence[str] = (),
+    customer_id_col: str = CUSTOMER_ID,
+    accept_failed: Sequence[str] = (),
+    sampler: Mapping[str, Any] | None = None,
+    cores: int | None = None,
+    progress: bool = True,
+) -> UpliftFile:
+    """Fit the effects of a test and write them, for actions that name the test.
+
+    Parameters
+    ----------
+    experiment : path
+        .csv or .parquet, one row per customer who was assigned.
+    out : path
+        netCDF; as in `fit_file`.
+
+    Others are those of ``fit_uplift``.
+
+    Raises
+    ------
+    DataError, FitError, StoreError
+        Then nothing is written.
+    """
+    from bayesltv.checks.run import stored_report
+    from bayesltv.data.experiment import read_experiment
+    from bayesltv.decisions.uplift import uplift_table
+    from bayesltv.fitting.store import save
+    from bayesltv.pipeline import fit_uplift
+
+    _prepare(out, inputs=[experiment])
+    tree = fit_uplift(
+        read_experiment(experiment, outcome=outcome),
+        cells=list(cells),
+        outcome=outcome,
+        randomised=randomised,
+        arm=arm,
+        control=control,
+        shares=shares,
+        after=after,
+        customer_id_col=customer_id_col,
+        accept_failed=accept_failed,
+        seed=seed,
+        sampler=sampler,
+        cores=cores,
+        progress=progress,
+    )
+    report = stored_report(tree)
+    target = Path(out) if report.passed or not _has_passed(out) else Path(out).with_suffix(".failed.nc")
+    told = tree.attrs
+    path = save(tree, target)
+    return UpliftFile(
+        path, report, uplift_table(tree), int(told["customers"]), seed, str(told["effect_source"])
+    )
 
 
 def report_file(

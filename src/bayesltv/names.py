@@ -17,6 +17,9 @@ FIRST_PURCHASE = "first_purchase"
 LAST_PURCHASE = "last_purchase"
 VALUE_TO_DATE = "value_to_date"
 REPEAT_DAYS = "repeat_days"
+REFERRAL_VALUE = "referral_value"
+"""Optional, the user's own: money within the horizon that a customer is credited with for others who came."""
+LTV_WITH_REFERRAL = "ltv_with_referral_mean"
 
 SPEND_STATISTICS = (SPEND_COUNT, SPEND_SUM, SPEND_LOG_SUM)
 SUMMARY_COLUMNS = (
@@ -31,6 +34,9 @@ SUMMARY_COLUMNS = (
     VALUE_TO_DATE,
     REPEAT_DAYS,
 )
+
+ACCEPTED_FAILED = "accepted_failed"
+"""Column of a score table: failed checks of the fit that were accepted, where there were any."""
 
 # attributes of a customer summary and of a fit
 TIME_UNIT = "time_unit"

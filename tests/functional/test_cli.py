@@ -55,7 +55,7 @@ def line(tmp_path_factory, small_log) -> Path:
     (folder / "quick.toml").write_text(SPEC)
     summarized = run(
         "summarize", folder / "log.csv", "--observation-end", "1997-09-30", "--time-unit", "week",
-        "--group", "channel", "--currency", "EUR", "--out", folder / "summary.parquet",
+        "--group", "channel", "--currency", "USD", "--out", folder / "summary.parquet",
     )  # fmt: skip
     assert summarized.exit_code == 0, summarized.output
     assert "250 customers" in summarized.stdout
@@ -76,7 +76,7 @@ def line(tmp_path_factory, small_log) -> Path:
 
 def test_the_line_on_files_gives_what_python_gives(line, small_log):
     summary = ltv.summarize(
-        small_log, observation_end="1997-09-30", time_unit="week", groups=["channel"], currency="EUR"
+        small_log, observation_end="1997-09-30", time_unit="week", groups=["channel"], currency="USD"
     )
     stored = pd.read_parquet(line / "summary.parquet")
     assert stored.attrs == summary.attrs
@@ -231,6 +231,29 @@ def test_a_failed_check_can_be_accepted_by_name_and_is_written_down(world, tmp_p
     assert said["accepted_failed_checks"] == ["rhat"]
     manifest = json.loads((tmp_path / "scores.manifest.json").read_text())
     assert manifest["accepted_failed_checks"] == ["rhat"]
+    assert (pd.read_parquet(tmp_path / "scores.parquet")["accepted_failed"] == "rhat").all()
+    folder = answer(
+        "score", world / "failed.nc", world / "summary.parquet", "--decision", "retention", "--draws", "50",
+        "--accept-failed", "rhat", "--out", tmp_path / "scores",
+    )  # fmt: skip
+    assert folder["accepted_failed_checks"] == ["rhat"]
+    parts = pd.concat([pd.read_parquet(path) for path in (tmp_path / "scores").rglob("part*.parquet")])
+    assert (parts["accepted_failed"] == "rhat").all()
+    assert len(parts) == 250
+
+
+@pytest.mark.parametrize("out", ["scores.parquet", "scores"])
+def test_currencies_are_not_mixed(line, tmp_path, out):
+    (tmp_path / "mine.toml").write_text(
+        '[value]\nhorizon = "12 months"\nannual_discount_rate = 0.1\nmargin = 0.3\ncurrency = "EUR"\n'
+    )
+    result = run(
+        "score", line / "fit.nc", line / "summary.parquet", "--decision", tmp_path / "mine.toml", "--out",
+        tmp_path / out,
+    )  # fmt: skip
+    assert result.exit_code == 11
+    assert "the decision says EUR, the fit says USD, the summary says USD" in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.toml"]
 
 
 def test_new_groups_are_scored_when_asked(line, small_summary, tmp_path):

@@ -1,12 +1,16 @@
 """``bayesltv decide``: a folder with everything, one clear error for each mistake."""
 
 import json
+from hashlib import sha256
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import bayesltv as ltv
 from bayesltv.cli.app import app
+from bayesltv.cli.show import plain
+from bayesltv.demo import Demo, Holdout
 
 DECISION = """
 [value]
@@ -63,12 +67,16 @@ def test_a_plan_is_told_and_written(world, tmp_path):
         "one for all letter",
         "effects are assumed",
         "pays from rate",
+        "tier by stage",
+        "existing customers only",
+        "simpler reckonings would say",
     ):
         assert words in told
     names = {path.name for path in (tmp_path / "plan").iterdir()}
     assert names == {
         "customers.parquet", "customers.csv", "actions.csv", "effects.csv", "policies.csv",
-        "budget_curve.csv", "plan.manifest.json", "figures",
+        "budget_curve.csv", "segments.csv", "portfolio.csv", "simple_ltv.csv", "plan.manifest.json",
+        "figures",
     }  # fmt: skip
     pictures = list((tmp_path / "plan" / "figures").glob("*.png"))
     assert len(pictures) == 5
@@ -122,7 +130,7 @@ def test_each_mistake_has_one_clear_error(world, tmp_path, old, new, code, says)
     assert says in done.stderr
     if code:
         assert done.stderr.count("error:") == 1
-        assert not (tmp_path / "plan" / "plan.manifest.json").exists()
+        assert not (tmp_path / "plan").exists()
 
 
 def test_currencies_are_not_mixed(world, tmp_path):
@@ -140,6 +148,119 @@ def test_a_fit_that_failed_decides_nothing(world, tmp_path):
         "--out", tmp_path / "plan",
     )  # fmt: skip
     assert done.exit_code == 13
+
+
+def test_an_earlier_export_says_who_moved_and_why(world, tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    assert decide(world, tmp_path / "old", DECISION).exit_code == 0
+    earlier = pd.read_csv(
+        tmp_path / "old" / "plan" / "customers.csv", encoding="utf-8-sig", dtype={"customer_id": str}
+    )
+    rich = earlier["ltv_mean"].nlargest(12).index
+    earlier.loc[rich, "tier"] = "low"
+    earlier.loc[rich, ["expected_purchases", "ltv_mean"]] /= 3.0
+    earlier.loc[rich, "frequency"] -= 1
+    earlier = earlier.drop(index=earlier["ltv_mean"].nsmallest(5).index)
+    earlier.to_csv(tmp_path / "earlier.csv", index=False)
+    done = decide(world, tmp_path / "new", DECISION, "--previous", tmp_path / "earlier.csv")
+    assert done.exit_code == 0, done.output
+    assert "stability index" in done.stdout
+    plan = tmp_path / "new" / "plan"
+    now = pd.read_parquet(plan / "customers.parquet").set_index("customer_id")
+    up = [str(i) for i in earlier.loc[rich, "customer_id"] if now.loc[str(i), "tier"] == "high"]
+    assert up
+    movers = pd.read_csv(plan / "movers.csv", encoding="utf-8-sig", dtype={"customer_id": str})
+    assert set(up) <= set(movers["customer_id"])
+    mine = movers.set_index("customer_id").loc[up]
+    assert (mine["reason"] == "bought again").all()
+    assert (mine["ltv_now"] / mine["ltv_before"]).round(6).eq(3.0).all()
+    migration = pd.read_csv(plan / "migration.csv", encoding="utf-8-sig", index_col="tier_previous")
+    assert migration.loc["low", "high"] == len(up)
+    assert migration.loc["(none)"].sum() == 5
+    told = json.loads((plan / "plan.manifest.json").read_text())["plan"]
+    assert told["stayed_in_tier"] == pytest.approx(1 - len(movers) / len(earlier))
+    assert told["stability_index"] > 0
+    assert (now.loc[up, "tier_previous"] == "low").all()
+
+
+def test_a_plan_replaces_all_of_an_earlier_one_and_a_refusal_none_of_it(world, tmp_path):
+    assert decide(world, tmp_path, DECISION, "--plan-test").exit_code == 0
+    plan = tmp_path / "plan"
+    (plan / "notes.txt").write_text("mine")
+    assert (plan / "test_plans.csv").is_file()
+    assert len(list((plan / "figures").glob("test_value_*.png"))) == 2
+    before = {path: path.read_bytes() for path in plan.rglob("*") if path.is_file()}
+    assert decide(world, tmp_path, DECISION.replace("margin = 0.3\n", "")).exit_code == 11
+    assert before == {path: path.read_bytes() for path in plan.rglob("*") if path.is_file()}
+    assert decide(world, tmp_path, DECISION).exit_code == 0
+    assert not (plan / "test_plans.csv").exists()
+    assert not list((plan / "figures").glob("test_value_*.png"))
+    assert (plan / "notes.txt").read_text() == "mine"
+    told = json.loads((plan / "plan.manifest.json").read_text())["sha256"]
+    there = {path.relative_to(plan).as_posix() for path in plan.rglob("*") if path.is_file()}
+    assert there == {*told, "plan.manifest.json", "notes.txt"}
+    for name, digest in told.items():
+        assert sha256((plan / name).read_bytes()).hexdigest() == digest
+
+
+def test_a_failed_write_leaves_the_earlier_plan(world, tmp_path, monkeypatch):
+    assert decide(world, tmp_path, DECISION).exit_code == 0
+    plan = tmp_path / "plan"
+    before = {path: path.read_bytes() for path in plan.rglob("*") if path.is_file()}
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bayesltv.report.crm.save_figure", full)
+    done = decide(world, tmp_path, DECISION.replace("amount = 30.0", "amount = 20.0"))
+    assert done.exit_code == 14
+    assert "No space left" in done.stderr
+    assert before == {path: path.read_bytes() for path in plan.rglob("*") if path.is_file()}
+
+
+def test_an_accepted_failure_stands_in_every_row_and_in_the_manifest(world, tmp_path):
+    (tmp_path / "mine.toml").write_text(DECISION)
+    done = run(
+        "decide", world / "failed.nc", world / "summary.parquet", "--decision", tmp_path / "mine.toml",
+        "--out", tmp_path / "plan", "--draws", 30, "--accept-failed", "rhat",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    export = pd.read_parquet(tmp_path / "plan" / "customers.parquet")
+    assert (export["accepted_failed"] == "rhat").all()
+    manifest = json.loads((tmp_path / "plan" / "plan.manifest.json").read_text())
+    assert manifest["accepted_failed_checks"] == ["rhat"]
+
+
+def test_new_customers_are_told_against_their_cost(world, tmp_path):
+    done = run(
+        "decide", world / "fit.nc", world / "summary.parquet", "--decision", "acquisition", "--out",
+        tmp_path / "plan", "--draws", 60,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    told = " ".join(done.stdout.split())
+    assert "New customers: value (margin) within 12 months, first purchase included" in told
+    assert "one more $1 brings, net of itself" in told
+    table = pd.read_csv(tmp_path / "plan" / "acquisition.csv", encoding="utf-8-sig")
+    assert table["ratio"].iloc[0] == pytest.approx(table["ltv_new"].iloc[0] / 10.0)
+    uses = pd.read_csv(tmp_path / "plan" / "next_unit.csv", encoding="utf-8-sig").set_index("use")[
+        "next_unit"
+    ]
+    assert uses["acquisition: all"] == pytest.approx(table["ltv_new"].iloc[0] / 12.5 - 1)
+
+
+def test_the_demo_as_json_holds_its_decision(small_fit, small_summary, tmp_path):
+    (tmp_path / "mine.toml").write_text(DECISION)
+    decision = ltv.load_decision(tmp_path / "mine.toml")
+    scores = ltv.score(small_fit, small_summary, decision, seed=1, draws=50)
+    made = ltv.decide(small_fit, small_summary, decision, seed=1, draws=50)
+    totals = (1.0, 2.0, 3.0)
+    held = Holdout("39 weeks", totals, totals, 2.0, 2.0, scores["p_alive"] > 2, scores["p_alive"], 0.9)
+    demo = Demo(tmp_path, (), small_summary, ltv.check(small_fit), decision, scores, held, made)
+    told = json.loads(json.dumps(plain(demo), allow_nan=False))["plan"]
+    assert told["net_mean"] == made.attrs["net_mean"]
+    assert [row["action"] for row in told["actions"]] == ["letter", "coupon", "total"]
+    assert {"policies", "segments", "portfolio", "simple_ltv", "effects"} <= set(told)
 
 
 def test_wrong_options_are_usage_errors(world, tmp_path):

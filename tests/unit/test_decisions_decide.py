@@ -9,13 +9,16 @@ import pytest
 import xarray as xr
 
 import bayesltv as ltv
+from bayesltv.cli.plan import actions_table
 from bayesltv.decisions import risk
 from bayesltv.decisions.effects import Effects, assumed_effects
 from bayesltv.decisions.eligibility import fulfils
 from bayesltv.decisions.pnl import PARTS
 from bayesltv.decisions.risk import balance_risk, make_cells, objective, portfolio_net
 from bayesltv.errors import BayesltvWarning, DataError, SpecError
-from bayesltv.report.crm import CRM_TYPES, crm_table, plan_files, write_plan
+from bayesltv.report.crm import CRM_TYPES, crm_table, write_plan
+from bayesltv.report.plan import plot_waterfall
+from bayesltv.spec.acquisition import AcquisitionSpec
 from bayesltv.spec.expression import parse
 from helpers import point_fit
 
@@ -274,6 +277,51 @@ def test_an_action_of_today_that_the_decision_does_not_have_is_refused(fit, summ
     assert "'phone': known: letter, coupon, back" in said
 
 
+def with_draws(fit, **columns):
+    """The fit with other values of some parameters, draw by draw."""
+    posterior = fit["posterior"].to_dataset()
+    changed = {name: (("chain", "draw"), np.asarray(each)[None]) for name, each in columns.items()}
+    made = xr.DataTree.from_dict({"posterior": posterior.assign(changed)})
+    made.attrs = fit.attrs
+    return made
+
+
+def test_draws_are_multiplied_before_means_are_taken(summary):
+    """In half of the draws orders are large and the letter works; in the other half neither."""
+    draws, action = 400, replace(LETTER, eligible="", contact=1e-9)
+    scales, effects = (300.0, 10.0), (2.0, 0.5)
+    fit = point_fit(THETA, draws=draws, family="mbg_nbd")
+    even = np.arange(draws) % 2 == 0
+
+    def net(v, effect):
+        one = ltv.decide(
+            with_draws(fit, v=np.broadcast_to(v, draws)), summary, decision(action, budget=None), seed=4,
+            effects={"letter": Effects({"rate": np.array(np.broadcast_to(effect, draws))})}, draws=None,
+        )  # fmt: skip
+        return float(one.options["net_mean"].mean())
+
+    joint = net(np.where(even, *scales), np.where(even, *effects))
+    apart = (net(scales[0], effects[0]) + net(scales[1], effects[1])) / 2
+    of_means = net(np.mean(scales), np.mean(effects))
+    shuffled = net(np.where(even, *scales), np.random.default_rng(1).permutation(np.where(even, *effects)))
+    assert joint == pytest.approx(apart, rel=0.1)
+    assert abs(joint - of_means) > 0.3 * joint
+    assert shuffled < 0.8 * joint
+
+
+def test_a_campaign_that_is_already_in_the_history_is_warned_of(fit, summary, plan):
+    earlier = crm_table(plan).assign(as_of_date=pd.Timestamp("1997-06-30"))
+    treated = int(earlier["assignment"].isin(["letter", "coupon", "back"]).sum())
+    assert treated > 0
+    with pytest.warns(BayesltvWarning, match=f"{treated} of 120 customers got an action by the earlier plan"):
+        ltv.decide(fit, summary, decision(LETTER), seed=4, previous=earlier)
+    ltv.decide(
+        fit, summary, decision(LETTER), seed=4, previous=crm_table(plan)
+    )  # of the same day: no warning
+    held = earlier.assign(assignment="hold_out")
+    ltv.decide(fit, summary, decision(LETTER), seed=4, previous=held)
+
+
 # ------------------------------------------------------------------------------------------------ risk
 
 
@@ -375,6 +423,125 @@ def test_weight_on_the_tail_buys_a_better_tail_where_customers_share_cells_and_f
     assert shared - neutral > 0.8 * (single - neutral)
 
 
+def chance(max_p_loss, **more):
+    return ltv.BudgetSpec(amount=30.0, max_p_loss=max_p_loss, **more)
+
+
+@pytest.fixture(scope="module")
+def gambles():
+    """A fair-looking action that loses in four draws of ten, and one that gains a little in 59 of 60."""
+    risky = np.where(np.arange(DRAWS) % 5 < 2, 0.1, 4.0)
+    safe = np.where(np.arange(DRAWS) == 7, 0.5, 1.6)
+    actions = (replace(LETTER, eligible="", name="risky"), replace(LETTER, eligible="", name="safe"))
+    return actions, {"risky": Effects({"rate": risky}), "safe": Effects({"rate": safe})}
+
+
+def test_the_probability_of_a_loss_is_held_below_what_is_accepted(fit, summary, gambles):
+    actions, known = gambles
+    free = ltv.decide(fit, summary, decision(*actions, budget=chance(None)), seed=4, effects=known)
+    assert free.attrs["p_loss"] > 0.2
+    bound = ltv.decide(fit, summary, decision(*actions, budget=chance(0.1)), seed=4, effects=known)
+    net = bound.draws["net"].sel(policy="plan").values
+    assert (net < 0).mean() == bound.attrs["p_loss"] <= 0.1
+    assert 0 < bound.attrs["net_mean"] < free.attrs["net_mean"]
+    assert bound.attrs["risk_weight"] > 0
+    loose = ltv.decide(fit, summary, decision(*actions, budget=chance(0.99)), seed=4, effects=known)
+    assert loose.attrs["net_mean"] == free.attrs["net_mean"]
+
+
+def test_where_everything_may_lose_nobody_gets_anything(fit, summary, gambles):
+    actions, known = gambles
+    only = {"risky": known["risky"]}
+    made = ltv.decide(fit, summary, decision(actions[0], budget=chance(0.05)), seed=4, effects=only)
+    assert (made.customers["recommended_action"] == "none").all()
+    assert made.attrs["net_mean"] == made.attrs["p_loss"] == made.attrs["cost_mean"] == 0
+
+
+# ------------------------------------------------------------------------------------- what is credited
+
+
+def test_referrals_are_added_as_they_are_and_never_estimated(fit, summary, plan):
+    credited = summary.assign(referral_value=0.0)
+    credited.loc[3, "referral_value"] = 1e6
+    credited.attrs = summary.attrs
+    made = ltv.decide(fit, credited, decision(), seed=4)
+    table = made.customers
+    assert np.allclose(table["ltv_with_referral_mean"] - table["ltv_mean"], credited["referral_value"])
+    pd.testing.assert_series_equal(table["ltv_mean"], plan.customers["ltv_mean"])
+    pd.testing.assert_frame_equal(made.actions, plan.actions)  # an action is not credited with referrals
+    export = crm_table(made)
+    assert export.loc[3, "referral_value"] == 1e6
+    assert crm_table(plan)["referral_value"].isna().all()
+    # who is credited most ranks first where value decides
+    assert (
+        int(made.draws["assigned"].sel(policy="highest_ltv")[3]) >= 0
+        or table.loc[3, "assignment"] == "hold_out"
+    )
+
+
+@pytest.mark.parametrize("wrong", [-1.0, np.nan, np.inf])
+def test_a_referral_value_is_an_amount(fit, summary, wrong):
+    credited = summary.assign(referral_value=2.0)
+    credited.loc[5, "referral_value"] = wrong
+    credited.attrs = summary.attrs
+    with pytest.raises(DataError) as caught:
+        ltv.decide(fit, credited, decision(), seed=4)
+    assert "no amount of 0 or more for 1 of 120" in str(caught.value)
+    assert str(summary.loc[5, "customer_id"]) in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------- what is labelled
+
+
+def test_a_win_back_of_one_time_buyers_who_cannot_lapse_is_warned_of(summary):
+    immortal = point_fit(THETA, draws=20, family="bg_nbd")
+    with pytest.warns(BayesltvWarning, match="never won back. Fit MBG/NBD"):
+        ltv.decide(immortal, summary, decision(LETTER, BACK), seed=4)
+
+
+def test_revenue_is_called_revenue_wherever_money_stands(fit, summary):
+    value = ltv.ValueSpec(horizon="52 weeks", annual_discount_rate=0.1, basis="revenue", currency="EUR")
+    revenue = ltv.DecisionSpec(value=value, actions=(LETTER,), acquisition=AcquisitionSpec(cac=5.0))
+    made = ltv.decide(fit, summary, revenue, seed=4)
+    money = (
+        "actions",
+        "policies",
+        "budget_curve",
+        "segments",
+        "portfolio",
+        "simple_ltv",
+        "acquisition",
+        "next_unit",
+    )
+    for name in money:
+        assert (made.tables[name]["value_basis"] == "revenue").all(), name
+    assert (crm_table(made)["value_basis"] == "revenue").all()
+    axes = plot_waterfall(made)
+    assert axes.get_title(loc="left") == "From incremental revenue to net value"
+    assert axes.get_xticklabels()[0].get_text() == "incremental\nrevenue"
+    assert plot_waterfall(ltv.decide(fit, summary, decision(LETTER), seed=4)).get_title(loc="left") == (
+        "From incremental margin to net value"
+    )
+    assert "more revenue" in [column.header for column in actions_table(made).columns]
+
+
+def test_headroom_of_relative_tiers_is_to_where_the_next_one_begins_on_average(fit, summary):
+    tiers = ltv.TierSpec([ltv.Tier("rest"), ltv.Tier("best", top=0.2)], kind="relative")
+    made = ltv.decide(fit, summary, decision(LETTER, tiers=tiers), seed=4)
+    table, export = made.customers, crm_table(made)
+    draws = ltv.predict(fit, summary, horizon="52 weeks", annual_discount_rate=0.1, margin=0.4, seed=4,
+                        service_cost_per_year=1.0)  # fmt: skip
+    ranked = np.sort(draws["value"].stack(d=("chain", "draw")).transpose("customer_id", "d").values, axis=0)
+    rest = (table["tier"] == "rest").to_numpy()
+    floor = (table["headroom"] + table["ltv_p50"])[rest]
+    assert floor.round(6).nunique() == 1
+    # the best fifth of 120 are 24: their tier begins above the 25th, draw by draw
+    assert floor.iloc[0] == pytest.approx(ranked[-25].mean(), rel=1e-6)
+    assert table.loc[~rest, "headroom"].isna().all()
+    assert np.allclose(export["p_moves_up"][rest], table["p_tier_best"][rest])
+    pd.testing.assert_series_equal(export["headroom"], table["headroom"])
+
+
 # ------------------------------------------------------------------------------------- what is refused
 
 
@@ -468,7 +635,7 @@ def test_conditions_hold_for_known_values_only():
 
 
 def test_the_export_has_the_documented_columns_and_types(plan, tmp_path):
-    files = write_plan(plan, plan_files(tmp_path / "plan"), provenance={"seed": 4})
+    files = write_plan(plan, tmp_path / "plan", provenance={"seed": 4})
     export = pd.read_parquet(files.parquet)
     assert [name for name in export.columns if not name.startswith(("p_tier_", "p_stage_"))] == list(
         CRM_TYPES
@@ -488,7 +655,7 @@ def test_a_spreadsheet_runs_no_id(fit, summary, tmp_path):
     strange["customer_id"] = [f"=cmd{i}" for i in range(30)]
     strange.attrs = summary.attrs
     made = ltv.decide(fit, strange, decision(replace(LETTER, eligible="")), seed=4)
-    files = write_plan(made, plan_files(tmp_path / "plan"), provenance={})
+    files = write_plan(made, tmp_path / "plan", provenance={})
     text = files.csv.read_bytes()
     assert text.startswith(b"\xef\xbb\xbf")
     assert b"\n'=cmd0," in text

@@ -77,6 +77,34 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert 0.9 - 4 * np.sqrt(0.09 / 60) < share <= 1.0
 
 
+def test_what_a_policy_claims_on_its_own_customers_it_does_not_earn_on_others():
+    """No arm does anything: the best arm of each of 40 cells by raw means is worth what any other is."""
+    rng = np.random.default_rng(9)
+    n, cells = 8_000, 40
+    frame = pd.DataFrame(
+        {
+            "cell": rng.integers(0, cells, n),
+            "arm": rng.choice(ARMS, n),
+            "outcome": rng.gamma(0.2, 10.0, n),
+            "share": 1 / 3,
+        }
+    )
+    half = np.arange(n) < n // 2
+    means = frame[half].groupby(["cell", "arm"])["outcome"].mean().unstack()
+    best = means.idxmax(axis=1)
+    claimed = (means.max(axis=1) - means["none"]).mean()
+    told = {"outcome": "outcome", "arm": "arm", "propensity": "share", "seed": 1, "bootstraps": 200}
+    found = {}
+    for name, some in (("own", frame[half]), ("others", frame[~half])):
+        given = {"none": ["none"] * len(some), "best": some["cell"].map(best).tolist()}
+        table = ltv.policy_value(some.reset_index(drop=True), given, **told)
+        found[name] = table[table["policy"] == "best"].set_index("method").loc["ipw"]
+    assert claimed > 0.4
+    assert found["own"]["above_first_p05"] > 0  # sure of what is not there
+    assert found["own"]["above_first"] == pytest.approx(claimed, rel=0.25)
+    assert found["others"]["above_first_p05"] < 0 < found["others"]["above_first_p95"]
+
+
 def test_what_cannot_be_evaluated_is_refused():
     frame = trial(50, seed=1)
     told = {"outcome": "outcome", "arm": "arm", "propensity": "share", "seed": 1}

@@ -170,10 +170,10 @@ def test_without_a_spend_model_there_is_no_value_at_risk():
 def test_one_time_buyers_who_cannot_lapse_are_named():
     _, population, people, limits = staged(draws=4)
     with pytest.warns(BayesltvWarning, match="1 of 5 customers bought once and are no longer new") as caught:
-        warn_of_immortals(population, people, limits)
+        warn_of_immortals(population, people, limits[0])
     assert "mbg_pooled" in str(caught[0].message)
     _, population, people, limits = staged("mbg_nbd", draws=4)
-    warn_of_immortals(population, people, limits)  # would be an error
+    warn_of_immortals(population, people, limits[0])  # would be an error
 
 
 def test_a_warning_beyond_the_horizon_is_refused():

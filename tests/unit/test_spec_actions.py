@@ -115,9 +115,10 @@ def test_contradictions_between_sections_are_refused():
     limits = (LimitSpec(action="mial", at_most=3),)
     with pytest.raises(SpecError, match=r'did you mean "mail"\?'):
         DecisionSpec(value=VALUE, actions=(action(),), budget=BudgetSpec(limits=limits))
-    careful = BudgetSpec(risk_weight=0.5, limits=(LimitSpec(at_least=3),))
-    with pytest.raises(SpecError, match="exclude each other"):
-        DecisionSpec(value=VALUE, actions=(action(),), budget=careful)
+    for careful in ({"risk_weight": 0.5}, {"max_p_loss": 0.1}):
+        budget = BudgetSpec(**careful, limits=(LimitSpec(at_least=3),))
+        with pytest.raises(SpecError, match="exclude each other"):
+            DecisionSpec(value=VALUE, actions=(action(),), budget=budget)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +129,8 @@ def test_contradictions_between_sections_are_refused():
         ({"hold_out": 1.0}, "below 1"),
         ({"risk_weight": 1.5}, "at most 1"),
         ({"tail": 0.0}, "above 0"),
+        ({"max_p_loss": 0.0}, "above 0"),
+        ({"max_p_loss": 1.0}, "below 1"),
     ],
 )
 def test_an_impossible_budget_is_refused(changed, says):

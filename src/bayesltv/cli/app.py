@@ -552,6 +552,87 @@ def report(
     show.result(written, as_json=as_json)
 
 
+@app.command()
+def uplift(
+    experiment: Annotated[
+        Path, typer.Argument(help="Test: CSV or Parquet, one row per customer who was assigned to an arm.")
+    ],
+    outcome: Annotated[str, typer.Option(help="Column of what a customer spent in the test's window.")],
+    out: Annotated[Path, typer.Option(help="Fitted test to write, netCDF; `decide --test NAME=FILE`.")],
+    cells: Annotated[
+        str, typer.Option(metavar="COLUMNS", help='Columns by which effects may differ: "tier,stage".')
+    ] = "",
+    randomised: Annotated[
+        bool | None,
+        typer.Option(
+            "--randomised/--not-randomised", help="Whether arms were assigned at random; must be said."
+        ),
+    ] = None,
+    arm: Annotated[str, typer.Option(help="Column of the arm.")] = "arm",
+    control: Annotated[str | None, typer.Option(help='Arm without an action; default "control".')] = None,
+    shares: Annotated[
+        list[str] | None,
+        typer.Option("--share", metavar="ARM=SHARE", help="Planned share, where not equal; repeatable."),
+    ] = None,
+    after: Annotated[
+        list[str] | None, typer.Option(help="Column measured after the assignment: no cell; repeatable.")
+    ] = None,
+    customer_id_col: Annotated[str, typer.Option(help="Column of customer ids.")] = "customer_id",
+    accept_failed: Annotated[
+        list[str] | None, typer.Option(metavar="CHECK", help="balance or sample_ratio; repeatable.")
+    ] = None,
+    seed: Seed = DEFAULT_SEED,
+    chains: Annotated[int | None, typer.Option(min=2, help="Chains; default 4.")] = None,
+    draws: Annotated[int | None, typer.Option(min=1, help="Draws per chain; default 1,500.")] = None,
+    tune: Annotated[int | None, typer.Option(min=1, help="Tuning steps; default 1,000.")] = None,
+    target_accept: Annotated[float | None, typer.Option(help="Acceptance rate; default 0.95.")] = None,
+    cores: Annotated[int | None, typer.Option(min=1, help="Chains run at once.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the effects of a randomised test by cell, for the actions of `bayesltv decide`."""
+    from bayesltv import jobs
+    from bayesltv.cli import show
+
+    asked = {"chains": chains, "draws": draws, "tune": tune, "target_accept": target_accept}
+    show.step(f"sampling the test's effects, with seed {seed}")
+    fitted = jobs.uplift_file(
+        experiment,
+        out,
+        cells=[name.strip() for name in cells.split(",") if name.strip()],
+        outcome=outcome,
+        randomised=randomised,
+        arm=arm,
+        control=control,
+        shares=_named_shares(shares or []),
+        after=after or (),
+        customer_id_col=customer_id_col,
+        accept_failed=accept_failed or (),
+        seed=seed,
+        sampler={name: value for name, value in asked.items() if value is not None},
+        cores=cores,
+    )
+    show.result(fitted, as_json=as_json)
+    if not fitted.report.passed:
+        show.refusal(
+            fitted.report, f"kept as {fitted.path} to be looked at; `bayesltv decide` will refuse it"
+        )
+        raise typer.Exit(CHECK_FAILED)
+
+
+def _named_shares(pairs: list[str]) -> dict[str, float] | None:
+    """Return ARM -> share of texts ARM=SHARE; None without any."""
+    shares = {}
+    for pair in pairs:
+        name, _, share = pair.rpartition("=")
+        try:
+            shares[name] = float(share)
+        except ValueError:
+            name = ""
+        if not name:
+            raise typer.BadParameter(f"{pair!r}: write ARM=SHARE, mail=0.5", param_hint="--share")
+    return shares or None
+
+
 def _named_files(pairs: list[str]) -> dict[str, Path]:
     """Return NAME -> FILE of texts NAME=FILE."""
     for pair in pairs:

@@ -9,18 +9,31 @@ from functools import singledispatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from bayesltv.checks.result import CheckReport
-from bayesltv.cli.plan import actions_table, budget_lines, policies_table
+from bayesltv.cli.plan import (
+    acquisition_table,
+    actions_table,
+    budget_lines,
+    next_unit_line,
+    policies_table,
+    portfolio_lines,
+    refresh_line,
+    segments_table,
+    uplift_shown,
+)
 from bayesltv.cli.story import has_tiers, tell_demo, tier_sizes, tiers_table, total_of
+from bayesltv.decisions.plan import Plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
-from bayesltv.jobs import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile
+from bayesltv.jobs import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile, UpliftFile
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.spec.catalogue import Shipped
@@ -170,6 +183,28 @@ def _(found: FitFile) -> Json:
 
 
 @show.register
+def _(found: UpliftFile, console: Console) -> None:
+    console.print(found.report)
+    source = "as randomised" if found.effect_source == "test" else "NOT randomised: differences, not effects"
+    title = f"Effect on the outcome per customer ({source})"
+    console.print(uplift_shown(found.effects, title=title))
+    _line(console, f"{found.customers:,} customers, seed {found.seed}")
+    _line(console, f"written: {found.path}")
+
+
+@plain.register
+def _(found: UpliftFile) -> Json:
+    return {
+        "path": str(found.path),
+        "customers": found.customers,
+        "seed": found.seed,
+        "effect_source": found.effect_source,
+        "effects": _rows(found.effects),
+        **_checks(found.report),
+    }
+
+
+@show.register
 def _(found: CheckReport, console: Console) -> None:
     console.print(found)
 
@@ -271,34 +306,53 @@ def _plain_scores(scores: ScoreTable | ScoreFolder) -> Json:
 
 @show.register
 def _(found: PlanFolder, console: Console) -> None:
-    plan = found.plan
-    console.print(actions_table(plan))
-    console.print(policies_table(plan))
-    if plan.tests:
-        console.print(plans_for_terminal(plan.tests, currency=plan.attrs["currency"]))
-    for line in budget_lines(plan):
-        _line(console, line)
+    show_plan(found.plan, console)
     for path in found.files:
         _line(console, f"written: {path}")
 
 
+def show_plan(plan: Plan, console: Console) -> None:
+    """Print the tables of a plan and what is to be said of them."""
+    console.print(segments_table(plan))
+    console.print(actions_table(plan))
+    console.print(policies_table(plan))
+    if plan.uplift is not None:
+        console.print(uplift_shown(plan.uplift, title="What the tests measured, money per customer"))
+    if plan.tests:
+        console.print(plans_for_terminal(plan.tests, currency=plan.attrs["currency"]))
+    if plan.acquisition is not None:
+        console.print(acquisition_table(plan))
+    lines = [*portfolio_lines(plan), *budget_lines(plan)]
+    if plan.next_unit is not None:
+        lines.append(next_unit_line(plan))
+    if plan.refresh is not None:
+        lines.append(refresh_line(plan.refresh))
+    for line in lines:
+        _line(console, line)
+
+
 @plain.register
 def _(found: PlanFolder) -> Json:
-    plan = found.plan
-    tables = {"actions": plan.actions, "effects": plan.effects, "policies": plan.policies}
-    more = {"test_plans": plan.test_plans, "acquisition": plan.acquisition, "next_unit": plan.next_unit}
-    tables |= {name: table for name, table in more.items() if table is not None}
     return {
         "folder": str(found.folder),
         "files": [str(path) for path in found.files],
+        **_plain_plan(found.plan),
+    }
+
+
+def _plain_plan(plan: Plan) -> Json:
+    """Return the tables of a plan but those as long as there are customers, and what it says of itself."""
+    told = {name: table for name, table in plan.tables.items() if name not in ("budget_curve", "movers")}
+    return {
         "customers": len(plan.customers),
         "assignment": {str(k): int(n) for k, n in plan.customers["assignment"].value_counts().items()},
-        **{
-            name: [{str(k): _finite(v) for k, v in row.items()} for row in table.to_dict("records")]
-            for name, table in tables.items()
-        },
-        **{str(name): _finite(value) for name, value in plan.attrs.items()},
+        **{name: _rows(table) for name, table in told.items()},
+        **{str(name): _finite(value) for name, value in plan.attrs.items() if name != "thresholds"},
     }
+
+
+def _rows(table: pd.DataFrame) -> list[Json]:
+    return [{str(k): _finite(v) for k, v in row.items()} for row in table.to_dict("records")]
 
 
 @show.register
@@ -319,6 +373,7 @@ def _(found: Demo) -> Json:
             "purchases": {"predicted": held.purchases, "actual": held.actual_purchases},
             "spend": {"predicted": held.spend, "actual": held.actual_spend},
         },
+        "plan": _plain_plan(found.plan),
     }
 
 
@@ -356,6 +411,10 @@ def _checks(report: CheckReport) -> dict[str, Any]:
 
 
 def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {str(name): _finite(each) for name, each in value.items()}
+    if isinstance(value, np.generic):
+        value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -7,7 +7,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bayesltv.cli.plan import actions_table, budget_lines, policies_table
+from bayesltv.cli.plan import (
+    actions_table,
+    budget_lines,
+    policies_table,
+    portfolio_lines,
+    segments_table,
+)
 from bayesltv.demo import Demo, Holdout
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
@@ -34,6 +40,9 @@ CONTENT = {
     "effects.csv": "what is believed of each effect, and where the action would just pay",
     "policies.csv": "the plan beside what else could be done",
     "budget_curve.csv": "what each amount of money could bring",
+    "segments.csv": "tier by stage: who they are and how they are doing",
+    "portfolio.csv": "all customers by cohort and tier: what they brought and should bring",
+    "simple_ltv.csv": "the model's value beside simpler reckonings",
     "plan.manifest.json": "what the plan was made from",
     "plan_waterfall.png": "from incremental margin to net value",
     "plan_roi.png": "what each action returns",
@@ -158,8 +167,8 @@ def _tell_value(demo: Demo, console: Console) -> None:
     console.print(_examples(demo))
     _say(
         console,
-        "Who bought once counts as active: this model (BG/NBD) lets customers leave only after a repeat "
-        "purchase. The spec mbg_by_group lets them leave after the first one, too.",
+        "Customers leave unseen: this model (MBG/NBD) lets them leave after any purchase, the first one "
+        "included. Under BG/NBD (the spec by_group) whoever bought once would count as active for ever.",
     )
 
 
@@ -173,9 +182,10 @@ def _tell_plan(demo: Demo, console: Console) -> None:
         f"{len(demo.decision.actions)} kinds of action, {amount}. No campaign was tested here: every effect "
         "is assumed, with harm allowed for, and a test would be the first thing to buy.",
     )
+    console.print(segments_table(demo.plan))
     console.print(actions_table(demo.plan))
     console.print(policies_table(demo.plan))
-    for line in budget_lines(demo.plan):
+    for line in (*portfolio_lines(demo.plan), *budget_lines(demo.plan)):
         _say(console, f"{line[0].upper()}{line[1:]}.")
 
 

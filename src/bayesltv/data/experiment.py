@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.data.groups import Groups, codes_of
-from bayesltv.errors import DataError
+from bayesltv.errors import DataError, StoreError
 from bayesltv.names import CUSTOMER_ID
 
 Floats = NDArray[np.float64]
@@ -61,6 +62,37 @@ class Experiment:
     def unit(self) -> float:
         """Geometric mean of the outcomes above 0: what spend is relative to, so that currency drops out."""
         return float(np.exp((self.log_mean * self.converted).sum() / self.converted.sum()))
+
+
+def read_experiment(path: str | Path, *, outcome: str) -> pd.DataFrame:
+    """Read a test from .csv or .parquet; in a CSV all but the outcome is text, so that "007" keeps its zeros.
+
+    Raises
+    ------
+    StoreError
+        Where the file cannot be read.
+    DataError
+        Where an outcome is no number.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise StoreError(f"experiment file {source} does not exist")
+    is_csv = source.suffix.lower() == ".csv"
+    try:
+        frame = pd.read_csv(source, dtype="str", encoding="utf-8-sig") if is_csv else pd.read_parquet(source)
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"cannot read {source}: {error}. It must be .csv with a header, or .parquet"
+        ) from error
+    if not is_csv or outcome not in frame:
+        return frame
+    numbers = pd.to_numeric(frame[outcome], errors="coerce")
+    strange = frame[outcome][numbers.isna() & frame[outcome].notna()]
+    if len(strange):
+        raise DataError(
+            f"{outcome} is no number for {len(strange):,} of {len(frame):,} rows, like {strange.iloc[0]!r}"
+        )
+    return frame.assign(**{outcome: numbers})
 
 
 def make_experiment(

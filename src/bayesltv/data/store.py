@@ -138,6 +138,22 @@ def read_summary(path: str | Path) -> pd.DataFrame:
         ) from error
 
 
+def summary_attributes(path: str | Path) -> dict[str, Any]:
+    """Return the attributes of a summary on disk without reading its rows; a CSV has none.
+
+    What cannot be read has none either: whoever reads its rows is told why.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not str(path).lower().endswith(PARQUET_SUFFIXES):
+        return {}
+    try:
+        return dict(pq.read_schema(path).empty_table().to_pandas().attrs)
+    except (OSError, ValueError, pa.ArrowException):
+        return {}
+
+
 def summary_batches(path: str | Path, rows: int, *, with_days: bool = False) -> Iterator[pd.DataFrame]:
     """Yield a summary in parts of `rows` rows, in the file's order; ``repeat_days`` only where asked for.
 

@@ -19,18 +19,29 @@ from bayesltv.decisions.actions import (
 )
 from bayesltv.decisions.allocation import NOBODY, Allocation, allocate
 from bayesltv.decisions.baselines import Setting, compare_with, current_codes, values_at_means
+from bayesltv.decisions.chance import choose_within, share_of_losses
 from bayesltv.decisions.choice import Choice, choose, limit_names, limits_of
+from bayesltv.decisions.customer_base import portfolio_table, simple_ltv_table
 from bayesltv.decisions.effects import Effects, cells_of, effects_of, warn_of_harmless
 from bayesltv.decisions.eligibility import eligible_customers
 from bayesltv.decisions.plan import PLAN, Plan, curve_table, customer_table, effect_table
 from bayesltv.decisions.planned_tests import plan_tests, plans_table
 from bayesltv.decisions.portfolio import action_table, policy_draws, policy_table
+from bayesltv.decisions.refresh import Refresh, compare_refresh, has_values, warn_of_campaigns
 from bayesltv.decisions.roi import option_table
-from bayesltv.decisions.stages import stage_block, stage_limits, warn_of_immortals
-from bayesltv.decisions.tested import all_effects, effects_of_tests
+from bayesltv.decisions.segments import ALL, Counts, segment_table
+from bayesltv.decisions.stages import StageBlock, stage_block, stage_limits, warn_of_immortals
+from bayesltv.decisions.tested import all_effects, effects_of_tests, uplift_of_tests
 from bayesltv.decisions.tiers import with_tier_columns
-from bayesltv.errors import SpecError
-from bayesltv.names import CURRENCY, MONETARY_VALUE, RECENCY, T
+from bayesltv.errors import DataError, SpecError
+from bayesltv.names import (
+    CUSTOMER_ID,
+    LTV_WITH_REFERRAL,
+    MONETARY_VALUE,
+    RECENCY,
+    REFERRAL_VALUE,
+    T,
+)
 from bayesltv.prediction.customers import Customers, make_customers, walk
 from bayesltv.prediction.draws import block_size, match_summary
 from bayesltv.prediction.new_groups import UnknownGroups, place
@@ -95,7 +106,8 @@ def decide(
     current : mapping of str to str, optional
         Customer id -> action that is done today, compared with the plan at its own cost.
     previous : DataFrame or mapping, optional
-        An earlier export, or customer id -> tier: labels that need not move stay.
+        An earlier export, or customer id -> tier: labels that need not move stay. An export also has the
+        values that say who moved, and why: ``plan.refresh``.
     plan_test : bool
         Say for each action how large a test of it should be, or that none pays: ``plan.tests``.
     test_cost : float
@@ -134,7 +146,6 @@ def decide(
         accept_failed=accept_failed, max_fit_age_days=max_fit_age_days, time_unit=time_unit,
         observation_end=observation_end, threads=threads, block=block,
     )  # fmt: skip
-    _require_one_currency(decision, fit, summary)
     posterior = read_posterior(fit)
     checked = match_summary(
         posterior, summary, time_unit=time_unit, observation_end=observation_end, allow_empty=True
@@ -148,8 +159,16 @@ def decide(
     names = [action.name for action in decision.actions]
     today = None if current is None else current_codes(current, people.ids, tuple(names))
     terms = terms_of(decision.value, posterior.time_unit)
-    table = _with_tiers(scores, decision, previous)
-    table = _with_stages(table, decision, population, people, terms, posterior.time_unit, seed, threads)
+    _warn_of_immortals(decision, population, people, posterior.time_unit)
+    table = _with_referrals(_with_tiers(scores, decision, previous), checked)
+    tiers = decision.tiers.names if decision.tiers is not None and "tier" in table else ()
+    table, in_stage = _with_stages(
+        table, tiers, decision, population, people, terms, posterior.time_unit, seed, threads
+    )
+
+    refresh = _refreshed(previous, table, decision)
+    if isinstance(previous, pd.DataFrame):
+        warn_of_campaigns(previous, scores.attrs["as_of_date"])
 
     total = posterior.chains * posterior.draws_per_chain
     given = all_effects(
@@ -170,19 +189,24 @@ def decide(
     )
     options = evaluate_all(model, offered, threads=threads, block=block, progress=progress)
     budget = decision.budget or BudgetSpec()
-    choice = choose(model, offered, options, budget, asked, seed=seed, block=block, threads=threads)
-    policies = _policies(model, offered, options, choice, budget, table, today, seed)
     typical = max(float(np.abs(options.net).mean()), 1e-6) if len(people) else 1.0
-    totals = add_up_all(
-        model,
-        Offered(people, offered.eligible, offered.cell, np.stack(list(policies.values()))),
-        step_of(typical),
-        threads=threads,
-        block=block,
-    )
     fixed = np.array([action.fixed for action in decision.actions])
+
+    def add_up(policies: Sequence[Codes]) -> Floats:
+        alternatives = Offered(people, offered.eligible, offered.cell, np.stack(policies))
+        return add_up_all(model, alternatives, step_of(typical), threads=threads, block=block)
+
+    def chosen(under: BudgetSpec) -> Choice:
+        return choose(model, offered, options, under, asked, seed=seed, block=block, threads=threads)
+
+    choice, budget = choose_within(
+        chosen, lambda each: share_of_losses(add_up([each.treated]), each, fixed), budget
+    )
+    policies = _policies(model, offered, options, choice, budget, table, today, seed)
+    totals = add_up(list(policies.values()))
+    names = [action.name for action in decision.actions]
     outcome = policy_draws(totals, policies, names, fixed, people.ids)
-    comparison = policy_table(outcome, PLAN, tail=budget.tail)
+    comparison = policy_table(outcome, PLAN, tail=(decision.budget or budget).tail)
     planned = (
         plan_tests(
             model, offered, time_unit=posterior.time_unit, cost=test_cost,
@@ -195,47 +219,83 @@ def decide(
     if decision.acquisition is not None:
         channels = acquisition(population, terms, decision.acquisition, today=people.last_end)
         warn_of_infinite_spend(population)
-    mine = comparison.iloc[0]
+    mine, basis = comparison.iloc[0], {"value_basis": decision.value.basis}
     return Plan(
         customers=customer_table(table, options, choice, decision.actions, known, budget),
-        actions=action_table(outcome, PLAN),
+        actions=action_table(outcome, PLAN).assign(**basis, value_kind=LATENT),
         effects=effect_table(model, offered, known),
-        policies=comparison,
-        budget_curve=curve_table(choice.allocation),
+        policies=comparison.assign(**basis, value_kind=LATENT),
+        budget_curve=curve_table(choice.allocation).assign(**basis),
         options=option_table(options, offered.eligible, people.ids, names),
         draws=outcome,
         totals=scores.totals,
-        attrs={
-            **{str(name): value for name, value in scores.attrs.items()},
-            "groups": list(posterior.columns),
-            "budget": budget.amount,
-            "hold_out": budget.hold_out,
-            "risk_weight": budget.risk_weight,
-            **{f"net_{name}": float(mine[key]) for name, key in _NET.items()},
-            "cost_mean": float(mine["cost"]),
-            "allocation_cost": choice.allocation.cost,
-            "allocation_net": choice.allocation.net,
-            "allocation_bound": choice.allocation.bound,
-            "allocation_gap": choice.allocation.gap,
-            "allocation_method": choice.allocation.method,
-            "shadow_price": choice.allocation.shadow_price,
-            "limit_prices": dict(
-                zip(limit_names(budget, decision.actions), choice.allocation.limit_prices, strict=False)
-            ),
-            "risk_value": choice.risk[0] if choice.risk else None,
-            "risk_bound": choice.risk[1] if choice.risk else None,
-            "effect_sources": {
-                action.name: dict(each.source) for action, each in zip(decision.actions, known, strict=True)
-            },
-        },
+        segments=segment_table(table, tiers, in_stage).assign(**basis, value_kind=LATENT),
+        portfolio=portfolio_table(scores.totals, scores, decision.value, posterior.columns),
+        simple_ltv=simple_ltv_table(
+            checked,
+            scores,
+            scores.totals,
+            decision.value,
+            columns=posterior.columns,
+            time_unit=posterior.time_unit,
+        ),
+        refresh=refresh,
+        uplift=uplift_of_tests(tests or {}),
+        attrs=_attributes(scores, posterior.columns, decision, budget, choice, known, mine, refresh),
         tests=planned,
-        test_plans=plans_table(planned) if plan_test else None,
-        acquisition=None if channels is None else channels.table,
-        next_unit=None if channels is None else next_unit_of_money(channels, choice.allocation.shadow_price),
+        test_plans=plans_table(planned).assign(**basis) if plan_test else None,
+        acquisition=None if channels is None else channels.table.assign(**basis),
+        next_unit=None
+        if channels is None
+        else next_unit_of_money(channels, choice.allocation.shadow_price).assign(**basis),
     )
 
 
-_NET = {"mean": "net", "p05": "net_p05", "p50": "net_p50", "p95": "net_p95"}
+LATENT = "latent"
+"""Value given the customer's latents: what actions are judged by. Totals of what will happen are realised."""
+
+
+_NET = {"net_mean": "net", "net_p05": "net_p05", "net_p50": "net_p50", "net_p95": "net_p95"}
+
+
+def _attributes(
+    scores: pd.DataFrame,
+    groups: Sequence[str],
+    decision: DecisionSpec,
+    budget: BudgetSpec,
+    choice: Choice,
+    effects: Sequence[Effects],
+    mine: "pd.Series[Any]",
+    refresh: Refresh | None,
+) -> dict[str, Any]:
+    """Return what a plan says of itself; `mine` is its row among the policies."""
+    found, risk = choice.allocation, choice.risk or (None, None)
+    prices = zip(limit_names(budget, decision.actions), found.limit_prices, strict=False)
+    return {
+        **{str(name): value for name, value in scores.attrs.items()},
+        "groups": list(groups),
+        "stayed_in_tier": None if refresh is None else refresh.stayed,
+        "stability_index": None if refresh is None else refresh.stability_index,
+        "budget": budget.amount,
+        "hold_out": budget.hold_out,
+        "risk_weight": budget.risk_weight,
+        "max_p_loss": budget.max_p_loss,
+        "p_loss": float(mine["p_loss"]),
+        **{name: float(mine[key]) for name, key in _NET.items()},
+        "cost_mean": float(mine["cost"]),
+        "allocation_cost": found.cost,
+        "allocation_net": found.net,
+        "allocation_bound": found.bound,
+        "allocation_gap": found.gap,
+        "allocation_method": found.method,
+        "shadow_price": found.shadow_price,
+        "limit_prices": dict(prices),
+        "risk_value": risk[0],
+        "risk_bound": risk[1],
+        "effect_sources": {
+            action.name: dict(each.source) for action, each in zip(decision.actions, effects, strict=True)
+        },
+    }
 
 
 def _require_actions(decision: DecisionSpec) -> None:
@@ -243,30 +303,61 @@ def _require_actions(decision: DecisionSpec) -> None:
         raise SpecError("the decision has no actions: add [actions.NAME] tables, or use score")
 
 
-def _require_one_currency(decision: DecisionSpec, fit: xr.DataTree, summary: pd.DataFrame) -> None:
-    stated = {
-        "the decision": decision.value.currency or (decision.budget.currency if decision.budget else None),
-        "the fit": fit.attrs.get(CURRENCY) or None,
-        "the summary": summary.attrs.get(CURRENCY) or None,
-    }
-    known = {where: currency for where, currency in stated.items() if currency}
-    if len(set(known.values())) > 1:
-        said = ", ".join(f"{where} says {currency}" for where, currency in known.items())
-        raise SpecError(f"currencies differ ({said}): amounts are never converted, state all in one currency")
-
-
 def _with_tiers(
     scores: pd.DataFrame, decision: DecisionSpec, previous: pd.DataFrame | Mapping[str, str] | None
 ) -> pd.DataFrame:
     """Return the scores with what a wrong label costs, and with labels that need not move."""
     table = pd.DataFrame(scores)
-    if decision.tiers is None or "tier_error_cost" in table:
+    if decision.tiers is None or "tier" not in table:
         return table
-    return with_tier_columns(table, decision.tiers, previous=previous)
+    found = scores.attrs.get("thresholds")  # of tiers that are relative to other customers
+    floors = None if found is None else np.asarray(found, dtype=np.float64).mean(axis=1)
+    return with_tier_columns(table, decision.tiers, previous=previous, floors=floors)
+
+
+def _with_referrals(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores with the money that the user credits customers with, where the summary says so.
+
+    Raises
+    ------
+    DataError
+        Where it is missing, no number, or negative for a customer.
+    """
+    if REFERRAL_VALUE not in summary:
+        return table
+    credit = pd.to_numeric(summary[REFERRAL_VALUE], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    wrong = ~(np.isfinite(credit) & (credit >= 0))
+    if wrong.any():
+        raise DataError(
+            f"{REFERRAL_VALUE} is no amount of 0 or more for {int(wrong.sum()):,} of {len(table):,} "
+            "customers ({ids}): it is money within the horizon that you credit a customer with, 0 for none",
+            ids=summary.loc[wrong, CUSTOMER_ID],
+        )
+    return table.assign(**{REFERRAL_VALUE: credit, LTV_WITH_REFERRAL: table["ltv_mean"].to_numpy() + credit})
+
+
+def _warn_of_immortals(
+    decision: DecisionSpec, population: Population, people: Customers, time_unit: str
+) -> None:
+    """Warn of one-time buyers who cannot lapse, where stages or a win-back ask who has."""
+    if decision.stages is not None:
+        warn_of_immortals(population, people, decision.stages.limits_in(time_unit)[0])
+    elif any(action.kind == "win_back" for action in decision.actions):
+        warn_of_immortals(population, people)
+
+
+def _refreshed(
+    previous: pd.DataFrame | Mapping[str, str] | None, table: pd.DataFrame, decision: DecisionSpec
+) -> Refresh | None:
+    """Return what changed since an earlier export; None where there is none, or it holds labels only."""
+    if not isinstance(previous, pd.DataFrame) or decision.tiers is None or not has_values(previous):
+        return None
+    return compare_refresh(previous[previous["tier"].notna()], table, decision.tiers)
 
 
 def _with_stages(
     scores: pd.DataFrame,
+    tiers: tuple[str, ...],
     decision: DecisionSpec,
     population: Population,
     people: Customers,
@@ -274,21 +365,31 @@ def _with_stages(
     time_unit: str,
     seed: int,
     threads: int | None,
-) -> pd.DataFrame:
-    """Return the scores with the columns of stages, where the decision has any and the scores have none."""
+) -> tuple[pd.DataFrame, Counts | None]:
+    """Return the scores with the columns of stages, and how many of each tier are in each, draw by draw."""
     table = pd.DataFrame(scores)
-    if decision.stages is None or "stage" in table:
-        return table
+    if decision.stages is None:
+        return table, None
     limits = stage_limits(decision.stages, terms, time_unit)
-    warn_of_immortals(population, people, limits)
 
-    def work(some: Customers) -> dict[str, NDArray[Any]]:
-        return stage_block(population, some, terms, limits, seed=seed).columns
+    def work(some: Customers) -> StageBlock:
+        return stage_block(population, some, terms, limits, seed=seed)
 
     size = block_size(population.draws.size, None)
-    parts = list(walk(people, work, block=size, threads=threads)) or [work(people)]
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return table.assign(**columns)
+    tier = table["tier"].to_numpy(object) if tiers else np.full(len(table), ALL, dtype=object)
+    order, blocks, counts = [], [], {}
+    for name in tiers or (ALL,):  # a customer's draws depend on its own row alone, not on who comes with it
+        mine = np.flatnonzero(tier == name)
+        some = people.rows(mine)
+        found = list(walk(some, work, block=size, threads=threads)) or [work(some)]
+        order.append(mine)
+        blocks += found
+        counts[name] = np.sum([each.counts for each in found], axis=0)
+    place = np.argsort(np.concatenate(order))
+    columns = {
+        name: np.concatenate([each.columns[name] for each in blocks])[place] for name in blocks[0].columns
+    }
+    return table.assign(**columns), counts
 
 
 def _columns_to_ask(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
@@ -339,7 +440,7 @@ def _policies(
     others = compare_with(
         setting,
         churn_risk=1 - table["p_alive"].to_numpy(float),
-        ltv=table["ltv_mean"].to_numpy(float),
+        ltv=table[LTV_WITH_REFERRAL if LTV_WITH_REFERRAL in table else "ltv_mean"].to_numpy(float),
         plug_in=plug_in,
         current=today,
     )

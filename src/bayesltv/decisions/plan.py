@@ -14,12 +14,17 @@ from bayesltv.decisions.allocation import Allocation
 from bayesltv.decisions.choice import HOLD_OUT, Choice
 from bayesltv.decisions.effects import Effects
 from bayesltv.decisions.experiments import TestPlan
+from bayesltv.decisions.refresh import Refresh
 from bayesltv.decisions.roi import break_even, elasticity
 from bayesltv.spec.actions import NO_ACTION, ActionSpec
 from bayesltv.spec.budget import BudgetSpec
 
 Floats = NDArray[np.float64]
 CURVE_POINTS = 400
+ALWAYS = ("actions", "effects", "policies", "budget_curve", "segments", "portfolio", "simple_ltv")
+"""Tables that every plan has."""
+SOMETIMES = ("migration", "movers", "uplift", "test_plans", "acquisition", "next_unit")
+"""Tables of an earlier export, of tests, and of acquisition, where there are any."""
 PLAN = "plan"
 """Name of the plan among the policies."""
 
@@ -51,8 +56,18 @@ class Plan:
         Totals of all policies draw by draw, and what each of them gives whom.
     totals : xarray.Dataset
         ``scores.totals``.
+    segments : DataFrame
+        Key figures by tier and stage.
+    portfolio : DataFrame
+        Totals of the customers one has by group and tier: past value, and future value with intervals.
+    simple_ltv : DataFrame
+        The model's value beside reckonings that need no model.
     attrs : mapping
         Budget, cost, gap, bound, shadow price, seed, hashes, currency, horizon.
+    refresh : Refresh, optional
+        What changed since the earlier export, where one was given.
+    uplift : DataFrame, optional
+        Effects by cell and arm, raw and shrunk, of the tests that were given.
     tests : mapping of str to TestPlan
         By action: whether to test it first; empty where not asked for.
     test_plans : DataFrame, optional
@@ -71,11 +86,31 @@ class Plan:
     options: xr.Dataset
     draws: xr.Dataset
     totals: xr.Dataset
+    segments: pd.DataFrame
+    portfolio: pd.DataFrame
+    simple_ltv: pd.DataFrame
     attrs: Mapping[str, Any]
+    refresh: Refresh | None = None
+    uplift: pd.DataFrame | None = None
     tests: Mapping[str, TestPlan] = field(default_factory=dict)
     test_plans: pd.DataFrame | None = None
     acquisition: pd.DataFrame | None = None
     next_unit: pd.DataFrame | None = None
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables but the customers', by name: those that every plan has, then those that it may have."""
+        told = self.refresh
+        may = {
+            "migration": None if told is None else told.migration.reset_index().rename_axis(columns=None),
+            "movers": None if told is None else told.movers,
+            "uplift": self.uplift,
+            "test_plans": self.test_plans,
+            "acquisition": self.acquisition,
+            "next_unit": self.next_unit,
+        }
+        always = {name: getattr(self, name) for name in ALWAYS}
+        return always | {name: table for name, table in may.items() if table is not None}
 
     def __repr__(self) -> str:
         told = self.attrs

@@ -106,7 +106,7 @@ def stage_block(
     return StageBlock(columns, counts)
 
 
-def warn_of_immortals(population: Population, customers: Customers, limits: Limits) -> None:
+def warn_of_immortals(population: Population, customers: Customers, new_within: float = 0.0) -> None:
     """Warn where one-time buyers cannot lapse: BG/NBD gives them P(alive) = 1 however long they are silent.
 
     Parameters
@@ -114,11 +114,11 @@ def warn_of_immortals(population: Population, customers: Customers, limits: Limi
     population : Population
     customers : Customers
         All of them; call once, before walking blocks.
-    limits : tuple of float
-        From `stage_limits`.
+    new_within : float
+        How long a customer is new, in the time unit.
     """
     frequency, coins, observed = customers.histories[0], customers.histories[1], customers.histories[3]
-    immortal = int(((coins == 0) & (observed > limits[0])).sum())
+    immortal = int(((coins == 0) & (observed > new_within)).sum())
     if immortal:
         warnings.warn(
             f"{immortal:,} of {len(customers):,} customers bought once and are no longer new "

@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayesltv.decisions.effects import Effects, Source
-from bayesltv.decisions.uplift import effect_draws
+from bayesltv.decisions.uplift import effect_draws, uplift_table
 from bayesltv.errors import SpecError
 from bayesltv.names import DRAW
 from bayesltv.spec.actions import ActionSpec
@@ -68,6 +69,19 @@ def effects_of_tests(
         for action in actions
         if action.test is not None and action.test in tests
     }
+
+
+def uplift_of_tests(tests: Mapping[str, xr.DataTree]) -> pd.DataFrame | None:
+    """Return the effects that tests measured by cell and arm, raw and shrunk; None without tests.
+
+    The columns are those of ``uplift_table``, with ``test`` before and ``effect_source`` after them.
+    """
+    tables = []
+    for name, tree in tests.items():
+        table = uplift_table(tree).assign(effect_source=tree.attrs["effect_source"])
+        table.insert(0, "test", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True) if tables else None
 
 
 def all_effects(given: Mapping[str, Effects | xr.Dataset] | None) -> dict[str, Effects]:

@@ -12,11 +12,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.data.fingerprint import added
-from bayesltv.data.store import file_digest, summary_batches
+from bayesltv.data.store import file_digest, summary_attributes, summary_batches
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.engines import folder as files
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, FINGERPRINT, OBSERVATION_END
+from bayesltv.prediction.currency import require_one_currency
 from bayesltv.prediction.draws import match_summary
 from bayesltv.prediction.gate import require_passed, require_recent
 from bayesltv.prediction.new_groups import UnknownGroups
@@ -143,12 +144,17 @@ def score_to(
         Where a gating check of the fit failed, or the fit is too old.
     DataError
         Where the summary does not fit the fit; then no part is written.
+    SpecError
+        Where decision, fit and summary are not in one currency.
     StoreError
         Where another run is writing into the folder, or it holds scores made from something else, or there
         is no room; parts that are finished stay.
     """
     accepted = require_passed(fit, accept_failed)
-    scoring = make_scoring(fit, decision, seed=seed, draws=draws, unknown_groups=unknown_groups)
+    scoring = make_scoring(
+        fit, decision, seed=seed, draws=draws, unknown_groups=unknown_groups, accepted=accepted
+    )
+    currency = require_one_currency(decision, fit.attrs, summary_attributes(summary))
     source = _Source(Path(summary), rows_per_part, time_unit, observation_end, scoring)
     if max_fit_age_days is not None:
         require_recent(fit, source.end(), max_fit_age_days)
@@ -166,7 +172,7 @@ def score_to(
             started(found["customers"])
         warn_of_missing_money(scoring)
         end = None if found[OBSERVATION_END] is None else pd.Timestamp(found[OBSERVATION_END])
-        attrs = score_attributes(fit, scoring, end, accepted)
+        attrs = score_attributes(fit, scoring, end, accepted, currency=currency)
         records, kept = _parts(folder, source, attrs, threads, progress)
         totals = _totals(records, scoring)
         files.write_totals(folder, totals)

@@ -40,6 +40,7 @@ def packed(scoring: Scoring) -> bytes:
         "draws": int(scoring.population.draws.size),
         "unknown_groups": scoring.unknown_groups,
         "fitted_until": scoring.fitted_until,
+        "accepted_failed": list(scoring.accepted_failed),
     }
     arrays[_HEAD] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
     file = io.BytesIO()
@@ -70,6 +71,7 @@ def unpacked(content: bytes) -> Scoring:
         unknown_groups=head["unknown_groups"],
         fitted_until=head["fitted_until"],
         thresholds=arrays.get(_THRESHOLDS),
+        accepted_failed=tuple(head["accepted_failed"]),
     )
 
 

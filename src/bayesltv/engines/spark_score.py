@@ -20,6 +20,7 @@ from bayesltv.engines.parcel import packed
 from bayesltv.engines.spark_session import explained, mapped, require_spark_frame, require_workers
 from bayesltv.engines.spark_worker import as_arrow, totals_rows
 from bayesltv.errors import DataError, SpecError
+from bayesltv.prediction.currency import require_one_currency
 from bayesltv.prediction.draws import match_summary
 from bayesltv.prediction.gate import require_passed, require_recent
 from bayesltv.prediction.new_groups import UnknownGroups
@@ -89,9 +90,10 @@ def score(
     EngineError
         Where a worker lacks the package or has another version.
     """
-    require_passed(fit, accept_failed)
+    accepted = require_passed(fit, accept_failed)
     job = _prepared(
         summary,
+        fit,
         make_scoring(
             fit,
             decision,
@@ -99,6 +101,7 @@ def score(
             draws=draws,
             unknown_groups=unknown_groups,
             thresholds=None if thresholds is None else np.asarray(thresholds, dtype=np.float64),
+            accepted=accepted,
         ),
         time_unit=time_unit,
         observation_end=observation_end,
@@ -133,9 +136,10 @@ def totals(
     xarray.Dataset
         See `bayesltv.prediction.totals.labelled`.
     """
-    require_passed(fit, accept_failed)
+    accepted = require_passed(fit, accept_failed)
     job = _prepared(
         summary,
+        fit,
         make_scoring(
             fit,
             decision,
@@ -143,6 +147,7 @@ def totals(
             draws=draws,
             unknown_groups=unknown_groups,
             thresholds=None if thresholds is None else np.asarray(thresholds, dtype=np.float64),
+            accepted=accepted,
         ),
         time_unit=time_unit,
         observation_end=observation_end,
@@ -188,9 +193,15 @@ class _Job:
 
 
 def _prepared(
-    summary: DataFrame, scoring: Scoring, *, time_unit: str | None, observation_end: str | None
+    summary: DataFrame,
+    fit: xr.DataTree,
+    scoring: Scoring,
+    *,
+    time_unit: str | None,
+    observation_end: str | None,
 ) -> _Job:
     frame = require_spark_frame(summary, "score")
+    require_one_currency(scoring.decision, fit.attrs, attributes_of(frame))
     if scoring.is_relative and scoring.thresholds is None:
         raise SpecError(
             "tiers are relative to other customers: on Spark their thresholds must be given, "

@@ -128,10 +128,7 @@ def _places(model: pm.Model) -> dict[str, Places]:
     """Return where each free variable stands in the unconstrained point."""
     sizes = {rv.name: int(np.prod(model.rvs_to_values[rv].type.shape, dtype=int)) for rv in model.free_RVs}
     ends = np.cumsum(list(sizes.values()))
-    return {
-        name: np.arange(end - size, end)
-        for (name, size), end in zip(sizes.items(), ends, strict=True)
-    }
+    return {name: np.arange(end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)}
 
 
 def _pools(problem: Problem, places: dict[str, Places]) -> Iterator[Pool]:

@@ -108,7 +108,9 @@ def sample_block(
     block: Block, start: Floats, wanted: int, *, rng: np.random.Generator, cores: int | None = None
 ) -> Weighed:
     """Return `wanted` draws of a block, in random order; `start` is the whole point to search from."""
-    affordable = max(LEAST_POOLED if block.pools else LEAST_PROPOSALS, int(TERMS / max(block.density.terms, 1)))
+    affordable = max(
+        LEAST_POOLED if block.pools else LEAST_PROPOSALS, int(TERMS / max(block.density.terms, 1))
+    )
     points, log_proposed = make_proposal(block, start, rng).draw(
         min(PROPOSALS_PER_DRAW * wanted, affordable), rng
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.errors import BayesltvWarning
 from bayesltv.names import CURRENCY, OBSERVATION_END
+from bayesltv.prediction.currency import require_one_currency
 from bayesltv.prediction.draws import match_summary
 from bayesltv.prediction.gate import require_passed, require_recent
 from bayesltv.prediction.new_groups import UnknownGroups
@@ -94,12 +95,16 @@ def score(
         Where a gating check of the fit failed, or the fit is too old.
     DataError
         Where the summary does not fit the fit.
+    SpecError
+        Where decision, fit and summary are not in one currency.
     """
     accepted = require_passed(fit, accept_failed)
+    require_one_currency(decision, fit.attrs, summary.attrs)
     given = None if thresholds is None else np.asarray(thresholds, dtype=np.float64)
     scoring = make_scoring(
-        fit, decision, seed=seed, draws=draws, unknown_groups=unknown_groups, thresholds=given
-    )
+        fit, decision, seed=seed, draws=draws, unknown_groups=unknown_groups, thresholds=given,
+        accepted=accepted,
+    )  # fmt: skip
     checked = match_summary(
         scoring.posterior, summary, time_unit=time_unit, observation_end=observation_end, allow_empty=True
     )
@@ -117,7 +122,7 @@ def score(
     table.totals = labelled(
         scored.totals, scored.groups, scored.tiers, with_money=scoring.population.has_spend
     )
-    table.attrs |= score_attributes(fit, scoring, end, accepted)
+    table.attrs |= score_attributes(fit, scoring, end, accepted, currency=summary.attrs.get(CURRENCY))
     return table
 
 
@@ -154,11 +159,16 @@ def warn_of_infinite_means(missing: int, customers: int) -> None:
 
 
 def score_attributes(
-    fit: xr.DataTree, scoring: Scoring, end: pd.Timestamp | None, accepted: Sequence[str]
+    fit: xr.DataTree,
+    scoring: Scoring,
+    end: pd.Timestamp | None,
+    accepted: Sequence[str],
+    *,
+    currency: str | None = None,
 ) -> dict[str, Any]:
-    """Return what a score table says about itself, in JSON's types."""
+    """Return what a score table says about itself, in JSON's types; `currency` is that of the summary."""
     value = scoring.decision.value
-    currency = value.currency or fit.attrs.get(CURRENCY) or None
+    currency = require_one_currency(scoring.decision, fit.attrs, {CURRENCY: currency})
     told = {
         "as_of_date": None if end is None else end.date().isoformat(),
         "horizon": value.horizon,

@@ -1,6 +1,6 @@
 """The block scorer: columns and totals of some customers, the same on every thread, engine and machine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from bayesltv.errors import SpecError
 from bayesltv.kernels.closed_forms import COLUMNS, value_means
 from bayesltv.kernels.reductions import quantiles
 from bayesltv.names import (
+    ACCEPTED_FAILED,
     CUSTOMER_ID,
     FIRST_PURCHASE,
     FREQUENCY,
@@ -139,6 +140,8 @@ class Scoring:
         The fit's end of observation.
     thresholds : ndarray of float64, shape (tier - 1, draw), optional
         Of tiers that are relative to other customers.
+    accepted_failed : tuple of str
+        Failed checks of the fit that were accepted; they stand in every row, where there are any.
     """
 
     posterior: Posterior
@@ -148,6 +151,7 @@ class Scoring:
     unknown_groups: UnknownGroups = "error"
     fitted_until: str | None = None
     thresholds: NDArray[np.float64] | None = None
+    accepted_failed: tuple[str, ...] = ()
 
     @property
     def is_relative(self) -> bool:
@@ -213,6 +217,7 @@ def make_scoring(
     draws: int | None = DRAWS,
     unknown_groups: UnknownGroups = "error",
     thresholds: NDArray[np.float64] | None = None,
+    accepted: Sequence[str] = (),
 ) -> Scoring:
     """Return what scores rows; `require_passed` is the caller's to ask first.
 
@@ -227,7 +232,7 @@ def make_scoring(
     population = population_of(posterior).thinned(draws)
     _require_fitting(thresholds, decision, population)
     until = fit.attrs.get(OBSERVATION_END) or None
-    return Scoring(posterior, population, decision, seed, unknown_groups, until, thresholds)
+    return Scoring(posterior, population, decision, seed, unknown_groups, until, thresholds, tuple(accepted))
 
 
 def score_rows(
@@ -250,6 +255,8 @@ def score_rows(
     if "tier" in columns:
         columns["tier"] = pd.array(columns["tier"], dtype="str")  # text also where there are no rows
     table = _with_known_last(pd.DataFrame({**known, **columns}))
+    if scoring.accepted_failed:
+        table[ACCEPTED_FAILED] = pd.array([", ".join(scoring.accepted_failed)] * len(table), dtype="str")
     return Scored(table, totals, scorer.population.labels or ("",), scorer.tier_names)
 
 

@@ -1,7 +1,7 @@
 """A plan on disk: one flat row per customer that a CRM loads, the tables behind it, and a manifest."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -10,18 +10,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesltv.decisions.plan import Plan
+from bayesltv.decisions.plan import ALWAYS, SOMETIMES, Plan
 from bayesltv.errors import DataError, StoreError
-from bayesltv.files import make_folder, replacing
+from bayesltv.files import refilling
 from bayesltv.names import (
+    ACCEPTED_FAILED,
     CURRENCY,
     CUSTOMER_ID,
     FIRST_PURCHASE,
     FREQUENCY,
     LAST_PURCHASE,
+    LTV_WITH_REFERRAL,
+    REFERRAL_VALUE,
     VALUE_TO_DATE,
 )
-from bayesltv.report.export import FORMAT, safe_for_spreadsheets
+from bayesltv.report.export import FORMAT, FORMULA_SIGNS, safe_for_spreadsheets
+from bayesltv.report.style import save_figure
 from bayesltv.units import horizon_in
 
 CRM_TYPES = {
@@ -37,11 +41,12 @@ CRM_TYPES = {
     "days_since_last_purchase": "number",
     VALUE_TO_DATE: "number",
     **dict.fromkeys(("ltv_mean", "ltv_p05", "ltv_p50", "ltv_p95"), "number"),
+    **dict.fromkeys((REFERRAL_VALUE, LTV_WITH_REFERRAL), "number"),
     **dict.fromkeys(("p_alive", "p_purchase_30d", "p_purchase_90d", "p_purchase_horizon"), "number"),
     **dict.fromkeys(("expected_purchases", "expected_spend_per_purchase"), "number"),
     "next_purchase_days_p50": "number",
     **dict.fromkeys(("tier", "tier_previous"), "text"),
-    "tier_error_cost": "number",
+    **dict.fromkeys(("tier_error_cost", "p_moves_up", "headroom"), "number"),
     "stage": "text",
     "value_at_risk": "number",
     "recommended_action": "text",
@@ -52,13 +57,14 @@ CRM_TYPES = {
 }
 """Columns of the export in their order with their types; group columns follow ``value_basis``,
 ``p_tier_<name>`` the tiers and ``p_stage_<name>`` the stage. None holds personal data but the id."""
-TABLES = ("actions", "effects", "policies", "budget_curve")
+EXPORT = ("customers.parquet", "customers.csv")
+FIGURES = "figures"
 MANIFEST = "plan.manifest.json"
 
 
 @dataclass(frozen=True)
 class PlanFiles:
-    """Where a plan goes.
+    """Where a plan is.
 
     Attributes
     ----------
@@ -66,7 +72,8 @@ class PlanFiles:
     parquet, csv : Path
         The export: one row per customer.
     tables : tuple of Path
-        actions, effects, policies and budget_curve, as CSV.
+        ``plan.tables``, as CSV.
+    figures : tuple of Path
     manifest : Path
         Written last: where it is, the others are complete.
     """
@@ -75,27 +82,13 @@ class PlanFiles:
     parquet: Path
     csv: Path
     tables: tuple[Path, ...]
+    figures: tuple[Path, ...]
     manifest: Path
 
     @property
     def all(self) -> tuple[Path, ...]:
         """All paths, the manifest last."""
-        return self.parquet, self.csv, *self.tables, self.manifest
-
-
-def plan_files(folder: str | Path, *, extra: Sequence[str] = ()) -> PlanFiles:
-    """Return the files of a plan in a folder, which is made where it is not there.
-
-    `extra` names further tables of the plan: "test_plans", "acquisition", "next_unit".
-
-    Raises
-    ------
-    StoreError
-        Where it cannot be made.
-    """
-    where = make_folder(folder)
-    tables = tuple(where / f"{name}.csv" for name in (*TABLES, *extra))
-    return PlanFiles(where, where / "customers.parquet", where / "customers.csv", tables, where / MANIFEST)
+        return self.parquet, self.csv, *self.tables, *self.figures, self.manifest
 
 
 def crm_table(plan: Plan) -> pd.DataFrame:
@@ -103,7 +96,8 @@ def crm_table(plan: Plan) -> pd.DataFrame:
 
     Text is text or missing, dates are days, counts are whole numbers, everything else is a 64-bit float;
     ``next_purchase_days_p50`` is missing where the customer more likely than not never buys again, what
-    belongs to an action where none is recommended.
+    belongs to an action where none is recommended. Where failed checks of the fit were accepted, the last
+    column, ``accepted_failed``, names them in every row.
     """
     known, told = plan.customers, plan.attrs
     given = pd.DataFrame(known).copy()
@@ -124,36 +118,87 @@ def crm_table(plan: Plan) -> pd.DataFrame:
             columns |= {
                 each: _typed(given[each], "number") for each in given.columns if str(each).startswith(prefix)
             }
+    if ACCEPTED_FAILED in given:
+        columns[ACCEPTED_FAILED] = _typed(given[ACCEPTED_FAILED], "text")
     return pd.DataFrame(columns)
 
 
-def write_plan(plan: Plan, files: PlanFiles, *, provenance: Mapping[str, Any]) -> PlanFiles:
-    """Write the export as Parquet and CSV, the tables and a manifest; earlier files stay until all are whole.
+def write_plan(
+    plan: Plan, folder: str | Path, *, provenance: Mapping[str, Any], figures: Mapping[str, Any] | None = None
+) -> PlanFiles:
+    """Write the export as Parquet and CSV, the tables, figures and a manifest into a folder.
 
-    The CSV has a mark that tells spreadsheets that it is UTF-8, and texts that a spreadsheet would run as a
-    formula get an apostrophe.
+    All of it is made beside first: an earlier plan stays until the new one is whole, and what it had and the
+    new one has not is removed. The CSV has a mark that tells spreadsheets that it is UTF-8, and texts that a
+    spreadsheet would run as a formula get an apostrophe.
+
+    Parameters
+    ----------
+    plan : Plan
+    folder : path
+        Made where it is not there.
+    provenance : mapping
+        What the manifest says beside the plan's own attributes, in JSON's types.
+    figures : mapping of str to Axes, optional
+        Name -> picture, for ``figures``.
 
     Raises
     ------
     StoreError
         Where a file cannot be written.
     """
-    export = crm_table(plan)
-    with replacing(*files.all) as (parquet, csv, *tables, manifest):
-        export.to_parquet(parquet, index=False)
-        _write_csv(export, csv)
-        for target, part in zip(files.tables, tables, strict=True):
-            _write_csv(getattr(plan, target.stem), part)
-        parts = dict(zip(files.all, (parquet, csv, *tables), strict=False))
-        written = {target.name: sha256(part.read_bytes()).hexdigest() for target, part in parts.items()}
-        told = {name: _plain(value) for name, value in plan.attrs.items()}
-        text = json.dumps(
-            {"format": FORMAT, **provenance, "plan": told, "rows": len(export), "sha256": written},
-            indent=2,
-            allow_nan=False,
-        )
-        manifest.write_text(text + "\n", encoding="utf-8")
-    return files
+    export, tables, pictures = crm_table(plan), plan.tables, dict(figures or {})
+    with refilling(folder, marker=MANIFEST, known=_is_ours) as part:
+        export.to_parquet(part / EXPORT[0], index=False)
+        _write_csv(export, part / EXPORT[1])
+        for name, table in tables.items():
+            _write_csv(table, part / f"{name}.csv")
+        if pictures:
+            (part / FIGURES).mkdir()
+        for name, picture in pictures.items():
+            save_figure(picture, part / FIGURES / f"{name}.png")
+        (part / MANIFEST).write_text(_manifest(plan, len(export), part, provenance), encoding="utf-8")
+    where = Path(folder)
+    return PlanFiles(
+        where,
+        where / EXPORT[0],
+        where / EXPORT[1],
+        tuple(where / f"{name}.csv" for name in tables),
+        tuple(where / FIGURES / f"{name}.png" for name in pictures),
+        where / MANIFEST,
+    )
+
+
+def _manifest(plan: Plan, rows: int, part: Path, provenance: Mapping[str, Any]) -> str:
+    written = {
+        each.relative_to(part).as_posix(): sha256(each.read_bytes()).hexdigest()
+        for each in sorted(part.rglob("*"))
+        if each.is_file()
+    }
+    told = {name: _plain(value) for name, value in plan.attrs.items()}
+    said = {"format": FORMAT, **provenance, "plan": told, "rows": rows, "sha256": written}
+    return json.dumps(said, indent=2, allow_nan=False) + "\n"
+
+
+def _is_ours(name: Path) -> bool:
+    """Whether a plan writes a file of this name: others in the folder are left alone."""
+    if name.parent == Path(FIGURES):
+        return name.suffix == ".png" and name.stem.startswith(("plan_", "test_value_"))
+    return str(name) in {*EXPORT, MANIFEST, *(f"{table}.csv" for table in (*ALWAYS, *SOMETIMES))}
+
+
+def read_export(path: str | Path) -> pd.DataFrame:
+    """Return an earlier export, or any table with customer_id and tier, CSV or Parquet.
+
+    Raises
+    ------
+    DataError
+        Where the file has not both columns.
+    StoreError
+        Where it cannot be read.
+    """
+    table = _read_table(path, "tier", {CUSTOMER_ID: "str", "tier": "str"})
+    return table.assign(**{CUSTOMER_ID: table[CUSTOMER_ID].astype(str)})
 
 
 def read_columns(path: str | Path, column: str) -> dict[str, str]:
@@ -166,16 +211,25 @@ def read_columns(path: str | Path, column: str) -> dict[str, str]:
     StoreError
         Where it cannot be read.
     """
+    table = _read_table(path, column, str)
+    known = table.loc[table[column].notna(), [CUSTOMER_ID, column]].astype(str)
+    return dict(zip(known[CUSTOMER_ID], known[column], strict=True))
+
+
+def _read_table(path: str | Path, column: str, types: Any) -> pd.DataFrame:  # noqa: ANN401
+    """Return a table with customer ids and a column; apostrophes of a CSV export are taken off."""
+    is_csv = Path(path).suffix.lower() == ".csv"
     try:
-        is_csv = Path(path).suffix.lower() == ".csv"
-        table = pd.read_csv(path, dtype=str, encoding="utf-8-sig") if is_csv else pd.read_parquet(path)
+        table = pd.read_csv(path, dtype=types, encoding="utf-8-sig") if is_csv else pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot read {path}: {error}") from error
     absent = [name for name in (CUSTOMER_ID, column) if name not in table]
     if absent:
         raise DataError(f"{path} lacks the column {absent[0]!r}: it needs {CUSTOMER_ID} and {column}")
-    known = table.loc[table[column].notna(), [CUSTOMER_ID, column]].astype(str)
-    return dict(zip(known[CUSTOMER_ID], known[column], strict=True))
+    if is_csv:
+        escaped = table[CUSTOMER_ID].str.startswith(tuple(f"'{sign}" for sign in FORMULA_SIGNS), na=False)
+        table[CUSTOMER_ID] = table[CUSTOMER_ID].where(~escaped, table[CUSTOMER_ID].str[1:])
+    return table
 
 
 def _typed(values: "pd.Series[Any]", kind: str) -> Any:  # noqa: ANN401

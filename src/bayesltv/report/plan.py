@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesltv.decisions.plan import PLAN, Plan
 from bayesltv.decisions.pnl import net_value, spending
-from bayesltv.files import make_folder
 from bayesltv.report.planned_tests import plot_test_value
 from bayesltv.report.style import (
     BLACK,
@@ -23,7 +21,6 @@ from bayesltv.report.style import (
     money_axis,
     new_axes,
     percent_axis,
-    save_figure,
 )
 
 if TYPE_CHECKING:
@@ -42,10 +39,13 @@ _STEPS = (
 
 
 def plot_waterfall(plan: Plan, *, ax: Axes | None = None) -> Axes:
-    """Draw how the plan's incremental margin becomes its net value, with the net value's 90 % interval."""
-    total = plan.actions.iloc[-1]
+    """Draw how the plan's incremental margin becomes its net value, with the net value's 90 % interval.
+
+    On a revenue basis it says revenue.
+    """
+    total, basis = plan.actions.iloc[-1], _basis(plan)
     steps = [
-        (label, total[name] if at == 0 else -total[name])
+        (label.replace("margin", basis), total[name] if at == 0 else -total[name])
         for at, (name, label) in enumerate(_STEPS)
         if at == 0 or abs(total[name]) > 0
     ]
@@ -70,7 +70,7 @@ def plot_waterfall(plan: Plan, *, ax: Axes | None = None) -> Axes:
     money_axis(ax.yaxis, _currency(plan))
     ax.set_ylabel(f"within {plan.attrs['horizon']}, discounted")
     reading = "Subsidy: discount on purchases that would have been made anyway. On net: its 90 % interval"
-    return dress(ax, title="From incremental margin to net value", subtitle=reading)
+    return dress(ax, title=f"From incremental {basis} to net value", subtitle=reading)
 
 
 def plot_roi(plan: Plan, *, ax: Axes | None = None) -> Axes:
@@ -89,7 +89,7 @@ def plot_roi(plan: Plan, *, ax: Axes | None = None) -> Axes:
         ax.hlines(at, quarter, three, color=BLUE, linewidth=5, alpha=0.7)
         ax.plot(middle, at, marker="|", markersize=12, markeredgewidth=2.4, color=BLACK)
         ax.annotate(
-            f"pays with {100 * (draws > 0).mean():.0f} %",
+            f"pays: {100 * (draws > 0).mean():.0f} %",
             (high, at),
             xytext=(6, 0),
             textcoords="offset points",
@@ -100,8 +100,8 @@ def plot_roi(plan: Plan, *, ax: Axes | None = None) -> Axes:
     ax.axvline(0, color=VERMILLION, linewidth=1.2)
     ax.set_yticks(range(len(shown)), [name.replace("_", " ") for name, _ in reversed(shown)])
     ax.set_ylim(-0.6, max(0.6, len(shown) - 0.4))
-    ax.margins(x=0.18)
-    ax.set_xlabel("net value per unit of money spent")
+    ax.margins(x=0.2)
+    ax.set_xlabel(f"net value ({_basis(plan)}) per unit of money spent")
     reading = "Median, 50 % and 90 % interval of the portfolio's return; left of the line the action loses"
     return dress(ax, title="Return on what each action costs", subtitle=reading, grid="x")
 
@@ -133,8 +133,14 @@ def plot_budget_curve(plan: Plan, *, ax: Axes | None = None) -> Axes:
     for axis in (ax.xaxis, ax.yaxis):
         money_axis(axis, _currency(plan))
     ax.set_xlabel("money spent, in expectation")
-    ax.set_ylabel("expected net value")
-    reading = "The best allocation for each amount of money; its slope is the shadow price"
+    ax.set_ylabel(f"expected net value ({_basis(plan)})")
+    reading = "The best allocation of each amount of money; its slope is the shadow price"
+    start = float(curve["cost"].min())
+    if start > 0:
+        reading = (
+            f"The best use of each amount of money, once {money(start, _currency(plan))} of fixed costs are "
+            "spent;\nits slope is the shadow price"
+        )
     return dress(ax, title="What does more budget bring?", subtitle=reading)
 
 
@@ -149,7 +155,7 @@ def plot_policies(plan: Plan, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks(range(len(table)), [str(name).replace("_", " ") for name in table["policy"]])
     ax.set_ylim(-0.6, len(table) - 0.4)
     money_axis(ax.xaxis, _currency(plan))
-    ax.set_xlabel(f"net value within {plan.attrs['horizon']}, 90 % interval")
+    ax.set_xlabel(f"net value ({_basis(plan)}) within {plan.attrs['horizon']}, 90 % interval")
     reading = "All at the same budget and on the same draws; nothing costs nothing and brings nothing"
     return dress(ax, title="The plan beside what else could be done", subtitle=reading, grid="x")
 
@@ -185,7 +191,7 @@ def plot_customers(plan: Plan, *, ax: Axes | None = None) -> Axes:
     money_axis(ax.yaxis, _currency(plan))
     percent_axis(ax.xaxis)
     ax.set_xlabel("probability of still being a customer")
-    ax.set_ylabel(f"expected value, {plan.attrs['horizon']}")
+    ax.set_ylabel(f"expected value ({_basis(plan)}), {plan.attrs['horizon']}")
     ax.legend(
         title="recommended",
         loc="upper left",
@@ -196,12 +202,6 @@ def plot_customers(plan: Plan, *, ax: Axes | None = None) -> Axes:
     )
     reading = "Neither axis decides: what an action changes for the customer does"
     return dress(ax, title="Who gets what", subtitle=reading, grid="both")
-
-
-def save_plan_figures(plan: Plan, folder: Path) -> list[Path]:
-    """Draw every figure of a plan into ``figures`` inside a folder, and return where they are."""
-    where = make_folder(folder / "figures")
-    return [save_figure(each, where / f"{name}.png") for name, each in plan_figures(plan).items()]
 
 
 def plan_figures(plan: Plan) -> dict[str, Axes]:
@@ -217,6 +217,10 @@ def plan_figures(plan: Plan) -> dict[str, Axes]:
             for name, test in plan.tests.items()
         },
     }
+
+
+def _basis(plan: Plan) -> str:
+    return str(plan.attrs.get("value_basis") or "margin")
 
 
 def _currency(plan: Plan) -> object:

@@ -9,7 +9,7 @@ from bayesltv.spec.expression import Condition, parse
 from bayesltv.spec.frozen import Plain
 from bayesltv.spec.toml_file import Table
 
-_KEYS = ("amount", "currency", "hold_out", "risk_weight", "tail", "limits")
+_KEYS = ("amount", "currency", "hold_out", "risk_weight", "tail", "max_p_loss", "limits")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +92,9 @@ class BudgetSpec:
         From 0 (expected net value counts alone) to 1 (only the tail counts).
     tail : float
         The tail is the worst `tail` of the draws of the whole portfolio (CVaR).
+    max_p_loss : float, optional
+        In (0, 1): highest probability that the whole plan loses money that is accepted; the weight of the
+        tail is raised until it holds, and nobody gets anything where it cannot.
     limits : tuple of LimitSpec
 
     Raises
@@ -105,6 +108,7 @@ class BudgetSpec:
     hold_out: float = 0.0
     risk_weight: float = 0.0
     tail: float = 0.1
+    max_p_loss: float | None = None
     limits: tuple[LimitSpec, ...] = ()
 
     def __post_init__(self) -> None:
@@ -123,6 +127,9 @@ class BudgetSpec:
             ("tail", {"above": 0.0, "below": 1.0}),
         ):
             object.__setattr__(self, name, checked.number(name, getattr(self, name), **bounds))
+        if self.max_p_loss is not None:
+            highest = checked.number("max_p_loss", self.max_p_loss, above=0.0, below=1.0)
+            object.__setattr__(self, "max_p_loss", highest)
         object.__setattr__(self, "limits", tuple(self.limits))
         for i, limit in enumerate(self.limits):
             checked.instance(f"limits[{i}]", limit, LimitSpec)
@@ -139,7 +146,9 @@ class BudgetSpec:
         """Return the budget that a table states."""
         table.only(_KEYS)
         numbers = {
-            key: table.number(key) for key in ("amount", "hold_out", "risk_weight", "tail") if key in table
+            key: table.number(key)
+            for key in ("amount", "hold_out", "risk_weight", "tail", "max_p_loss")
+            if key in table
         }
         currency = table.text("currency") if "currency" in table else None
         rows = table.get("limits", list, "a list of tables, [[budget.limits]]") if "limits" in table else []

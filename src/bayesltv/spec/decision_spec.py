@@ -254,6 +254,11 @@ def check_budget(budget: BudgetSpec | None, actions: tuple[ActionSpec, ...], val
             "budget.risk_weight and at_least in budget.limits exclude each other: what must be done "
             "leaves no choice about risk. Drop one of them"
         )
+    if budget.max_p_loss is not None and any(limit.at_least for limit in budget.limits):
+        raise SpecError(
+            "budget.max_p_loss and at_least in budget.limits exclude each other: what must be done may lose. "
+            "Drop one of them"
+        )
     names = [action.name for action in actions]
     for i, limit in enumerate(budget.limits):
         if limit.action is not None:
