@@ -37,7 +37,7 @@ from bayesltv.prediction.totals import summarise_totals
 from bayesltv.report.criticism import check_figures
 from bayesltv.report.page import Grid, Section, facts_of, grid_of, interval, picture_of, png_picture
 from bayesltv.report.posterior import MOST_GROUPS, chosen_groups, group_labels, plot_posterior
-from bayesltv.report.stored import PLAN_TABLES, StoredPlan
+from bayesltv.report.stored import StoredPlan
 from bayesltv.report.style import money, value_label
 
 if TYPE_CHECKING:
@@ -75,6 +75,10 @@ _CAPTIONS = {
     "actions": "What each action brings and costs",
     "effects": "What is believed of each effect, and from where the action would just pay",
     "policies": "The plan beside what else could be done",
+    "segments": "Customers by tier and stage",
+    "portfolio": "Existing customers: what they spent, and what they will",
+    "uplift": "What the tests measured, raw and shrunk",
+    "migration": "From which tier to which since the earlier export",
     "test_plans": "Whether to test first",
     "acquisition": "What new customers are worth against their cost",
     "next_unit": "What one more unit of money brings",
@@ -262,8 +266,7 @@ def planned(plan: Plan | StoredPlan) -> Section:
     else:
         from bayesltv.report.plan import plan_figures
 
-        given = {name: getattr(plan, name) for name in PLAN_TABLES}
-        tables = {name: table for name, table in given.items() if table is not None}
+        tables = plan.tables
         pictures = [
             picture_of(name, drawn)
             for name, drawn in plan_figures(plan).items()

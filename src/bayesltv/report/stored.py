@@ -11,16 +11,16 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from bayesltv.decisions.plan import ALWAYS, SOMETIMES
 from bayesltv.errors import StoreError
 from bayesltv.names import CURRENCY, CUSTOMER_ID, FINGERPRINT, FREQUENCY, GROUP, TIME_UNIT
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.prediction.totals import QUANTITIES
-from bayesltv.report.crm import MANIFEST, TABLES
+from bayesltv.report.crm import MANIFEST
 from bayesltv.report.export import is_folder, score_files
 
 OF_FOLDER = ("_manifest.json", "_totals.nc")
 """Manifest and totals of a folder of scores."""
-PLAN_TABLES = (*TABLES, "test_plans", "acquisition", "next_unit")
 _SHOWN = (CUSTOMER_ID, FREQUENCY, "tier", "p_alive", "expected_purchases")
 _SHOWN_PREFIXES = ("ltv_", "p_tier_")
 _SAME = ("spec_hash", "seed", TIME_UNIT, FINGERPRINT)
@@ -35,7 +35,7 @@ class StoredPlan:
     Attributes
     ----------
     tables : mapping of str to DataFrame
-        actions, effects, policies, budget_curve, and where there are any test_plans, acquisition, next_unit.
+        As ``Plan.tables`` has them.
     pictures : mapping of str to bytes
         PNG, by name.
     attrs : mapping
@@ -106,7 +106,7 @@ def read_plan(folder: str | Path, fit: xr.DataTree) -> StoredPlan:
     try:
         tables = {
             name: pd.read_csv(where / f"{name}.csv", encoding="utf-8-sig")
-            for name in PLAN_TABLES
+            for name in (*ALWAYS, *SOMETIMES)
             if f"{name}.csv" in listed
         }
         found = {path.stem: path.read_bytes() for path in sorted((where / "figures").glob("*.png"))}
