@@ -87,7 +87,8 @@ class BudgetSpec:
     currency : str, optional
         Must be that of [value].
     hold_out : float
-        Share of the customers who get no action at random, so that the next fit can learn what actions do.
+        Share of those with a recommendation from whom it is withheld at random, so that the next fit can
+        learn what actions do.
     risk_weight : float
         From 0 (expected net value counts alone) to 1 (only the tail counts).
     tail : float
