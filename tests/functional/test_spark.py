@@ -300,3 +300,11 @@ def test_a_worker_that_cannot_is_an_engine_error_that_says_so(
 def test_another_frame_than_sparks_is_refused():
     with pytest.raises(ltv.DataError, match=r"use ltv\.summarize"):
         ltv.spark.summarize(nasty_log())
+
+
+def test_currencies_are_not_mixed(spark, fit, cdnow):
+    dollars = fit.copy()
+    dollars.attrs = {**fit.attrs, "currency": "USD"}
+    euros = replace(DECISION, value=replace(DECISION.value, currency="EUR"))
+    with pytest.raises(ltv.SpecError, match="the decision says EUR, the fit says USD"):
+        ltv.spark.score(frame_of(spark, cdnow, 2), dollars, euros, seed=1, accept_failed=failed(fit))

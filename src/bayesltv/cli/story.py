@@ -180,7 +180,7 @@ def _tell_plan(demo: Demo, console: Console) -> None:
     _say(
         console,
         f"{len(demo.decision.actions)} kinds of action, {amount}. No campaign was tested here: every effect "
-        "is assumed, with harm allowed for, and a test would be the first thing to buy.",
+        "is assumed, with harm allowed for; `bayesltv decide --plan-test` says whether a test pays first.",
     )
     console.print(segments_table(demo.plan))
     console.print(actions_table(demo.plan))
