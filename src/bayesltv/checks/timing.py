@@ -105,10 +105,10 @@ def first_purchase_effect(fit: xr.DataTree, summary: pd.DataFrame | None) -> Che
 def _pairs(summary: pd.DataFrame) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Return, of successive waits two by two: the first one's share, their sum in days, who comes first."""
     starts = summary[FIRST_PURCHASE].to_numpy().astype("datetime64[D]").astype(np.int64)
-    counts = np.array([len(days) for days in summary[REPEAT_DAYS]], dtype=np.int64)
+    counts = np.fromiter(map(len, summary[REPEAT_DAYS]), dtype=np.int64, count=len(summary))
     if not (counts > 1).any():
         return np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool)
-    days = np.concatenate([np.asarray(days, dtype=np.int64) for days in summary[REPEAT_DAYS][counts > 0]])
+    days = np.concatenate(summary[REPEAT_DAYS][counts > 0].to_list()).astype(np.int64)
     owner = np.repeat(np.arange(counts.size), counts)
     place = np.arange(days.size) - (np.cumsum(counts) - counts)[owner]
     middle = np.flatnonzero((place % 2 == 0) & (place + 1 < counts[owner]))  # of two waits
