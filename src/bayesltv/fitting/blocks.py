@@ -5,7 +5,7 @@ independent too, and can be sampled apart. What hangs together is read off the g
 parts which do share something (a user's potential may) become one block.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +74,8 @@ class Pool:
     sd : int
         Place of the pooling sd (its log) in the point.
     offsets : ndarray of int64, shape (level - 1,)
-        Places of the sampler's variables: z_j = w_j √(1/sd² + λ_j), w_j ~ N(0, sd²) the effects along the basis.
+        Places of the sampler's variables z_j = w_j √(1/sd² + λ_j), w_j ~ N(0, sd²) the effects along the
+        basis.
     information : ndarray, shape (level - 1,)
         λ.
     prior : PriorSpec
@@ -149,7 +150,7 @@ def _free(model: pm.Model, term: object) -> set[str]:
     return {rv.name for rv in model.free_RVs if rv in above}
 
 
-def _connected(model: pm.Model, terms: Sequence[object]) -> list[Collection[str]]:
+def _connected(model: pm.Model, terms: Sequence[object]) -> list[set[str]]:
     """Return the free variables' names in sets that no term ties to each other, in the model's order."""
     sets: list[set[str]] = []
     for term in terms:

@@ -1,13 +1,13 @@
 """A posterior that is near a normal given its pooling sds, and the density of those sds.
 
 In the effects w ~ N(0, sd²) the likelihood does not know the sds. Expanded once, around the mode given some
-sds, it is exp(h'u − u'Λu / 2) in w and all other parameters u. Given *any* sds u is then normal with precision
-H = Λ + P, where P holds 1/sd² at the effects, and mean m = H⁻¹h, and the log density of the sds is
+sds, it is exp(h'u − u'Λu / 2) in w and all other parameters u. Given *any* sds u is then normal with
+precision H = Λ + P, where P holds 1/sd² at the effects, and mean m = H⁻¹h, and the log density of the sds is
 
     log prior(sd) − Σ (levels − 1) log sd − ½ log|H| + ½ m'Hm + constant.
 
-This is the Laplace approximation that INLA integrates over (Rue, Martino & Chopin 2009), in closed form. A t in
-the log sds that matches its moments, and normals given them, are what importance weights put right.
+This is the Laplace approximation that INLA integrates over (Rue, Martino & Chopin 2009), in closed form. A t
+in the log sds that matches its moments, and normals given them, are what importance weights put right.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ FIRST_SD = 0.2
 EXPANSIONS = 2
 """The second at the mean of the log sds that follows from the first."""
 WIDE, WIDE_SHARE = 3.0, 0.1
-"""This share of log sds is spread three times as far: the exponential tail of one sd is long beside the rest."""
+"""This share of log sds is spread three times as far: their tail towards sd = 0 is an exponential's."""
 ROUNDS, TRIALS = 4, 1500
 """Of matching the moments of the log sds, for which no likelihood is evaluated."""
 FARTHEST = 10.0
@@ -149,9 +149,10 @@ def conditional(expansion: Expansion, log_sds: Floats) -> Conditional:
     """Return mean and precision given each row of `log_sds`, shape (n, sd), and the rows' log density."""
     pooling = precisions(expansion.block, expansion.rest, log_sds)
     precision = expansion.curvature + pooling[:, :, None] * np.eye(expansion.rest.size)
-    factor = np.linalg.cholesky(precision)
-    mean = np.linalg.solve(precision, np.tile(expansion.linear, (log_sds.shape[0], 1))[..., None])[..., 0]
-    log_marginal = 0.5 * mean @ expansion.linear - _log_diagonal(factor)
+    factor = np.linalg.cholesky(precision).astype(np.float64)
+    linear = np.tile(expansion.linear, (log_sds.shape[0], 1))[..., None]
+    mean = np.linalg.solve(precision, linear)[..., 0].astype(np.float64)
+    log_marginal: Floats = 0.5 * (mean @ expansion.linear) - _log_diagonal(factor)
     for log_sd, pool in zip(log_sds.T, expansion.block.pools, strict=True):
         log_prior = pool.prior.frozen().logpdf(np.exp(log_sd)) + log_sd  # of the log sd
         log_marginal += log_prior - pool.offsets.size * log_sd
@@ -161,7 +162,7 @@ def conditional(expansion: Expansion, log_sds: Floats) -> Conditional:
 def match_moments(
     expansion: Expansion, location: Floats, scale: Floats, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Return location and scale of a t with the mean and the covariance of the log sds, from a first guess."""
+    """Return location and scale of a t with the log sds' mean and covariance, from a first guess."""
     size = location.size
     for _ in range(ROUNDS if size else 0):
         log_sds, log_density = _draw_log_sds(location, scale, TRIALS, rng)
@@ -196,7 +197,8 @@ def precisions(block: Block, rest: Places, log_sds: Floats) -> Floats:
 def _without_saddles(curvature: Floats) -> Floats:
     """Return the curvature with eigenvalues that are not positive raised to almost 0."""
     values, vectors = np.linalg.eigh(curvature)
-    return (vectors * np.maximum(values, 1e-8 * values[-1])) @ vectors.T
+    proper: Floats = ((vectors * np.maximum(values, 1e-8 * values[-1])) @ vectors.T).astype(np.float64)
+    return proper
 
 
 def _draw_log_sds(

@@ -108,12 +108,10 @@ def sample_block(
     block: Block, start: Floats, wanted: int, *, rng: np.random.Generator, cores: int | None = None
 ) -> Weighed:
     """Return `wanted` draws of a block, in random order; `start` is the whole point to search from."""
-    affordable = max(
-        LEAST_POOLED if block.pools else LEAST_PROPOSALS, int(TERMS / max(block.density.terms, 1))
-    )
-    points, log_proposed = make_proposal(block, start, rng).draw(
-        min(PROPOSALS_PER_DRAW * wanted, affordable), rng
-    )
+    least = LEAST_POOLED if block.pools else LEAST_PROPOSALS
+    affordable = max(least, int(TERMS / max(block.density.terms, 1)))
+    size = min(PROPOSALS_PER_DRAW * wanted, affordable)
+    points, log_proposed = make_proposal(block, start, rng).draw(size, rng)
     log_ratio = heights(block.density, points, cores) - log_proposed
     log_ratio[~np.isfinite(log_ratio)] = -np.inf
     weights, khat = smoothed_weights(log_ratio)

@@ -169,10 +169,11 @@ def sample_nuts(
 def _finished(running: Any) -> xr.DataTree:  # noqa: ANN401
     """Return the trace of a run once it is whole; interrupted, nutpie itself would return a part of one."""
     try:
-        return running.wait()
+        tree: xr.DataTree = running.wait()
     except BaseException:
         running.cancel()
         raise
+    return tree
 
 
 def _start_points(frame: Coordinates) -> Callable[[int], Floats]:
