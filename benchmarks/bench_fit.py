@@ -22,7 +22,9 @@ CDNOW = {"r": 0.2426, "alpha": 4.4136, "a": 0.7929, "b": 2.4259}
 SPEND = {"p": 6.25, "q": 3.74, "v": 15.44}
 END = "1997-09-30"
 LARGE = {"chains": 4, "tune": 150, "draws": 200}
-"""For a million customers: the question there is when ESS 400 is reached."""
+LARGE_WITH_SPEND = {"chains": 4, "tune": 200, "draws": 300}
+"""For a million customers: the question there is when ESS 400 is reached. With spend R-hat was 1.016 after
+4 × 200 draws, and is 1.008 after 4 × 300."""
 COLUMNS = {
     "data": ("customers", ""),
     "package": ("package", ""),
@@ -54,7 +56,8 @@ def ours(summary, case):
     spec = ltv.load_spec("by_group" if groups else "pooled")
     spec = spec if case["model"].endswith("and spend") else spec.without_spend()
     summary.attrs["groups"] = ["segment"] if groups else []
-    sampler = LARGE if len(summary) > 500_000 else case.get("sampler")
+    large = LARGE if spec.spend is None else LARGE_WITH_SPEND
+    sampler = large if len(summary) > 500_000 else case.get("sampler")
     method = case["method"].split(",")[0]
     fit, spent = common.timed(ltv.fit, summary, spec, seed=1, method=method, sampler=sampler, progress=False)
     report = ltv.check(fit)
