@@ -18,6 +18,8 @@ them less money; a test so large that nothing is left to be unsure of; and picki
 counted up from 0). In the plan's favour: where effects differ they are drawn from the prior it starts from.
 """
 
+import contextlib
+import io
 import json
 import sys
 import time
@@ -316,11 +318,14 @@ def main():
         print(json.dumps(worlds[-1]), file=sys.stderr, flush=True)
     rows, calibration = summarise(worlds)
     result = {"worlds": worlds, "calibration": calibration, "cpu_seconds": time.process_time() - began}
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        show(rows, calibration)
     if asked.json:
         made = common.envelope("bench_decisions", rows, columns={}, question=__doc__.split("\n")[0], title="")
-        common.write_json(asked.json, made | result)
+        common.write_json(asked.json, made | result | {"text": text.getvalue()})
     else:
-        show(rows, calibration)
+        print(text.getvalue(), end="")
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ HERE = Path(__file__).parent
 
 
 def section(made):
-    """Return the Markdown of one benchmark: where it was measured, and its table."""
+    """Return the Markdown of one benchmark: its table, or text where it has one, and where it was measured."""
     title = f"{made['title']}\n\n" if made.get("title") else ""
-    return f"{title}{common.markdown(made)}\n\n{common.described_machine(made)}."
+    table = f"```\n{made['text'].rstrip()}\n```" if "text" in made else common.markdown(made)
+    return f"{title}{table}\n\n{common.described_machine(made)}."
 
 
 def written(text, name, content):

@@ -74,7 +74,7 @@ def customers(cdnow, labels):
     some = cdnow.drop(columns="cohort").head(300).copy()
     some["customer_id"] = ["id-" + each for each in some["customer_id"]]
     some["channel"] = np.array(labels)[np.arange(300) % 3]
-    some.attrs = cdnow.attrs | {"groups": ["channel"], "currency": "EUR"}
+    some.attrs = cdnow.attrs | {"groups": ["channel"], "currency": "USD"}
     return some
 
 
