@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 
 def section(made):
-    """Return the Markdown of one benchmark: its table, or text where it has one, and where it was measured."""
+    """Return the Markdown of one benchmark: its table (or text), and where it was measured."""
     title = f"{made['title']}\n\n" if made.get("title") else ""
     table = f"```\n{made['text'].rstrip()}\n```" if "text" in made else common.markdown(made)
     return f"{title}{table}\n\n{common.described_machine(made)}."
