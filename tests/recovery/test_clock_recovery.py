@@ -112,6 +112,7 @@ def outcomes():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 def test_ranks_of_the_truth_are_uniform(outcomes):
     ranks = outcomes.filter(like="rank of")
     assert ranks.shape[1] == 8
@@ -121,6 +122,7 @@ def test_ranks_of_the_truth_are_uniform(outcomes):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 def test_totals_lie_inside_their_intervals_with_the_clock_and_not_without(outcomes):
     inside = {name: int(outcomes[f"{name}_inside"].sum()) for name in ("clock", "plain")}
     width = {name: float(outcomes[f"{name}_width"].mean()) for name in ("clock", "plain")}
