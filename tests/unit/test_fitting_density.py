@@ -17,6 +17,7 @@ import bayesltv as ltv
 from bayesltv.data.cells import make_cells
 from bayesltv.data.groups import Groups
 from bayesltv.fitting.density import make_density
+from bayesltv.fitting.sample import sample_nuts
 from bayesltv.model.build import make_problem, model_of
 from bayesltv.model.pooling import level_errors, zero_sum_basis
 from bayesltv.model.prior_draws import draw_prior
@@ -204,3 +205,27 @@ def test_compiled_functions_do_not_keep_the_data_of_a_fit_alive(cdnow):
     del model, density, shared, values
     gc.collect()
     assert [each for each in held if each() is not None] == []
+
+
+class Walled:
+    """A standard normal with walls: beyond them the density is 0, and its slope no number."""
+
+    size, start = 2, np.zeros(2)
+
+    def __call__(self, point):
+        if np.abs(point).max() > 1.5:
+            return -np.inf, np.array([np.inf, -np.inf])
+        return -0.5 * float(point @ point), -point
+
+    def expand(self, point):
+        return {"x": point}
+
+
+def test_steps_beyond_a_wall_are_rejected_without_a_warning():
+    with pm.Model(coords={"axis": ["a", "b"]}) as model:
+        pm.Normal("x", dims="axis")
+    settings = ltv.ModelSpec().sampler.overridden({"chains": 2, "tune": 200, "draws": 300})
+    found = sample_nuts(model, Walled(), settings, seed=1, cores=1, progress=False, at_mode=True)
+    drawn = found["posterior"]["x"].values
+    assert np.abs(drawn).max() <= 1.5
+    assert found["sample_stats"]["diverging"].any()

@@ -125,7 +125,8 @@ def sample_nuts(
 
     def log_density(z: Floats) -> tuple[float, Floats]:
         value, gradient = density(frame.point(z))
-        return value, frame.gradient(gradient)
+        with np.errstate(invalid="ignore"):  # a step out of the support ends in infinities: it is rejected
+            return value, frame.gradient(gradient)
 
     compiled = from_pyfunc(
         density.size,
