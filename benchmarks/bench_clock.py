@@ -47,6 +47,7 @@ COLUMNS = {
     "clock_pit": ("clock PIT", ".4f"),
     "plain_fit_cpu": ("plain fit CPU s", ".0f"),
     "clock_fit_cpu": ("clock fit CPU s", ".0f"),
+    "clock_failed_checks": ("checks the clock failed", ""),
 }
 
 
