@@ -95,24 +95,23 @@ def test_the_density_made_by_hand_is_that_of_the_pymc_model(cells, outcome):
     np.testing.assert_allclose(found, found[0], rtol=0, atol=1e-7)  # equal up to a constant
 
 
-PIECES = ("base", "effect", "base_sd_log__", "base_offset_cell", "effect_sd_log__", "effect_offset_cell")
+PIECES = (
+    "base",
+    "base_offset_mean",
+    "effect",
+    "effect_offset_mean",
+    "base_sd_log__",
+    "base_offset_cell",
+    "effect_sd_log__",
+    "effect_offset_cell",
+)
 
 
 def _layout(values):
     """Names of the model's values in the order of the density's point."""
     names = [value.name for value in values]
-    wanted = []
-    for part in ("rate", "spend"):
-        for piece in (
-            "base",
-            "effect",
-            "base_sd_log__",
-            "base_offset_cell",
-            "effect_sd_log__",
-            "effect_offset_cell",
-        ):
-            wanted += [f"{part}_{piece}"] if f"{part}_{piece}" in names else []
-    return wanted + (["spend_sigma_log__"] if "spend_sigma_log__" in names else [])
+    wanted = [f"{part}_{piece}" for part in ("rate", "spend") for piece in PIECES] + ["spend_sigma_log__"]
+    return [name for name in wanted if name in names]
 
 
 # ---------------------------------------------------------------------------------------------- what it finds

@@ -119,7 +119,7 @@ class UpliftDensity:
     ----------
     problem : UpliftProblem
     start : ndarray, shape (size,)
-        The centre of the prior.
+        About where the data put means and cells, the spreads over cells amid their prior.
     """
 
     problem: UpliftProblem
@@ -134,8 +134,8 @@ class UpliftDensity:
         """Return the log density, up to a constant, and its gradient at `point`, shape (size,)."""
         problem = self.problem
         value, gradient = hurdle_density(
-            np.array(point), problem.counts, problem.centres, _SCALES, problem.base_centred,
-            problem.effect_centred, SIGMA_SD,
+            np.array(point), problem.counts, problem.centres, _SCALES, problem.base_seen,
+            problem.effect_seen, SIGMA_SD,
         )  # fmt: skip
         return value, gradient
 
@@ -148,18 +148,18 @@ _SCALES = np.array([[BASE_SD, EFFECT_SD[part], SPREAD_SD[part]] for part in PART
 
 
 def uplift_density(problem: UpliftProblem) -> UpliftDensity:
-    """Return the density of a problem, to be walked on from the centre of the prior."""
+    """Return the density of a problem, and where to start walking on it."""
     cells, treated = len(problem.labels), len(problem.arms) - 1
     size = part_size(cells, treated)
     start = np.zeros(2 * size + 1 if SPEND in problem.parts else size)
     for at, part in enumerate(problem.parts):
         piece = start[at * size : (at + 1) * size]
-        piece[0] = problem.centres[at]
         if cells > 1:
             sds = 2 + treated + cells
             piece[1 + treated] = np.log(BASE_SD / 2)
-            piece[2 + treated : sds] = problem.base_centred[at] * problem.centres[at]
             piece[sds : sds + treated] = np.log(SPREAD_SD[part] / 2)
+        else:
+            piece[0] = problem.centres[at]
     return UpliftDensity(problem, start)
 
 
@@ -170,9 +170,12 @@ def _expanded(problem: UpliftProblem, point: Floats) -> dict[str, Floats]:
     found: dict[str, Floats] = {}
     for at, name in enumerate(problem.parts):
         piece = np.ascontiguousarray(point[at * size : (at + 1) * size])
-        values = np.empty((cells, treated + 1))
-        expand_part(piece, cells, treated, problem.base_centred[at], problem.effect_centred[at], values)
-        found |= {f"{name}_base": piece[0].copy(), f"{name}_effect": piece[1 : 1 + treated].copy()}
+        values, means = np.empty((cells, treated + 1)), np.empty(treated + 1)
+        expand_part(
+            piece, _SCALES[at], problem.centres[at], problem.base_seen[at], problem.effect_seen[at], values,
+            means,
+        )  # fmt: skip
+        found |= {f"{name}_base": means[0], f"{name}_effect": means[1:]}
         if cells > 1:
             sds = 2 + treated + cells
             found[f"{name}_base_sd"] = np.exp(piece[1 + treated])
