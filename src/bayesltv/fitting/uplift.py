@@ -21,6 +21,7 @@ from bayesltv.model.uplift import (
     CELL,
     EFFECT_SD,
     PARTS,
+    RATE,
     SIGMA_SD,
     SPEND,
     SPREAD_SD,
@@ -158,8 +159,6 @@ def uplift_density(problem: UpliftProblem) -> UpliftDensity:
             sds = 2 + treated + cells
             piece[1 + treated] = np.log(BASE_SD / 2)
             piece[sds : sds + treated] = np.log(SPREAD_SD[part] / 2)
-        else:
-            piece[0] = problem.centres[at]
     return UpliftDensity(problem, start)
 
 
@@ -168,12 +167,13 @@ def _expanded(problem: UpliftProblem, point: Floats) -> dict[str, Floats]:
     cells, treated = len(problem.labels), len(problem.arms) - 1
     size = part_size(cells, treated)
     found: dict[str, Floats] = {}
+    sigma = np.exp(point[2 * size]) if SPEND in problem.parts else 1.0
     for at, name in enumerate(problem.parts):
         piece = np.ascontiguousarray(point[at * size : (at + 1) * size])
         values, means = np.empty((cells, treated + 1)), np.empty(treated + 1)
         expand_part(
-            piece, _SCALES[at], problem.centres[at], problem.base_seen[at], problem.effect_seen[at], values,
-            means,
+            piece, 1.0 if name == RATE else sigma**-2, _SCALES[at], problem.centres[at],
+            problem.base_seen[at], problem.effect_seen[at], values, means,
         )  # fmt: skip
         found |= {f"{name}_base": means[0], f"{name}_effect": means[1:]}
         if cells > 1:
@@ -182,7 +182,7 @@ def _expanded(problem: UpliftProblem, point: Floats) -> dict[str, Floats]:
             found[f"{name}_effect_sd"] = np.exp(piece[sds : sds + treated])
         found[f"log_{name}"] = values
     if SPEND in problem.parts:
-        found["spend_sigma"] = np.exp(point[2 * size])
+        found["spend_sigma"] = sigma
     return {name: np.asarray(value, dtype=np.float64) for name, value in found.items()}
 
 

@@ -12,98 +12,113 @@ from bayesltv.kernels.compile import compiled
 
 
 @compiled
-def _told(sd, centre, seen):
-    """Return what the cells tell about their mean given sd: precision, pull, and both derived by ln sd.
+def _told(sd, unit, centre, seen):
+    """Return what the cells tell about their mean given sd: (precision, pull), derived by ln sd, by ln unit.
 
     Cell c, seen as y_c with precision λ_c, tells it with precision w_c = λ_c / (1 + sd² λ_c); the pull is the
     sum of w_c (centre − y_c).
     """
-    precision, pull, precision_slope, pull_slope = 0.0, 0.0, 0.0, 0.0
+    precision, pull = 0.0, 0.0
+    by_sd, pull_by_sd, by_unit, pull_by_unit = 0.0, 0.0, 0.0, 0.0
     for c in range(seen.shape[1]):
-        weight = seen[0, c] / (1.0 + sd * sd * seen[0, c])
+        known, away = unit * seen[0, c], centre - seen[1, c]
+        weight = known / (1.0 + sd * sd * known)
         slope = -2.0 * (sd * weight) ** 2
         precision += weight
-        precision_slope += slope
-        pull += weight * (centre - seen[1, c])
-        pull_slope += slope * (centre - seen[1, c])
-    return precision, pull, precision_slope, pull_slope
+        pull += weight * away
+        by_sd += slope
+        pull_by_sd += slope * away
+        by_unit += weight + 0.5 * slope
+        pull_by_unit += (weight + 0.5 * slope) * away
+    return (precision, pull), (by_sd, pull_by_sd), (by_unit, pull_by_unit)
 
 
 @compiled
-def cell_values(draw, log_sd, prior, offset, seen, values):
-    """Fill the values of the cells, N(mean, sd²), from the sampler's variables; return their mean.
+def mean_value(draw, sd, unit, prior, seen):
+    """Return the mean of the cells, N(centre, τ²), from the sampler's variable: see `cell_values`."""
+    centre, wide = prior
+    precision, pull = _told(sd, unit, centre, seen)[0]
+    stretch = math.sqrt(1.0 + wide * wide * precision)
+    return centre + wide / stretch * (draw - wide * pull / stretch)
+
+
+@compiled
+def cell_values(mean, sd, unit, offset, seen, values):
+    """Fill the values of the cells, N(mean, sd²), from the sampler's variables.
 
     With λ_c and y_c what a cell's data say about its value, S_c² = 1 + sd² λ_c and
     x_c ~ N(sd λ_c (mean − y_c) / S_c, S_c), the value is mean + (sd / S_c) (x_c − E[x_c]). So x_c is about
     N(0, 1) given data, whatever sd and mean: centred where sd² λ_c is large, non-centred where it is small,
-    and no funnel opens as sd goes to 0. The mean, N(centre, τ²), is seen alike, through what all cells tell
-    about it given sd. Any λ and y give the same model.
+    and no funnel opens as sd goes to 0. The mean is seen alike, through what all cells tell about it given
+    sd. Any λ and y give the same model.
 
     Parameters
     ----------
-    draw : float
-        The sampler's variable of the mean.
-    log_sd : float
-    prior : tuple of float
-        Centre and τ.
+    mean, sd : float
+    unit : float
+        λ of a cell whose `seen` says 1: one over the variance of ln(amount), or 1.
     offset : ndarray of float64, shape (cell,)
         x.
     seen : ndarray of float64, shape (2, cell)
-        λ and y.
+        λ over unit, and y.
     values : ndarray of float64, shape (cell,)
         Filled.
     """
-    centre, wide = prior
-    sd = math.exp(log_sd)
-    precision, pull, _, _ = _told(sd, centre, seen)
-    stretch = math.sqrt(1.0 + wide * wide * precision)
-    mean = centre + wide / stretch * (draw - wide * pull / stretch)
     for c in range(values.size):
-        stretch = math.sqrt(1.0 + sd * sd * seen[0, c])
-        off = offset[c] - sd * seen[0, c] / stretch * (mean - seen[1, c])
+        known = unit * seen[0, c]
+        stretch = math.sqrt(1.0 + sd * sd * known)
+        off = offset[c] - sd * known / stretch * (mean - seen[1, c])
         values[c] = mean + sd / stretch * off
-    return mean
 
 
 @compiled
-def _cell_prior(mean, log_sd, scale, offset, seen, slope, offset_slope):
-    """Return the log prior of offsets and ln sd, and the gradients by mean and ln sd, the likelihood's too.
+def _cell_prior(mean, sd, unit, offset, seen, slope, offset_slope):
+    """Return the log prior of offsets, and gradients by mean, ln sd and ln unit, the likelihood's too.
 
     `slope` is the gradient of the likelihood by the cells' values; `offset_slope` is filled.
     """
-    sd = math.exp(log_sd)
-    value = log_sd - 0.5 * (sd / scale) ** 2
-    by_mean, by_log_sd = 0.0, 1.0 - (sd / scale) ** 2
+    value, by_mean, by_log_sd, by_log_unit = 0.0, 0.0, 0.0, 0.0
     for c in range(offset.size):
-        square = 1.0 + sd * sd * seen[0, c]
+        known = unit * seen[0, c]
+        square = 1.0 + sd * sd * known
         stretch, phi = math.sqrt(square), 1.0 - 1.0 / square
-        outer, inner, away = sd / stretch, sd * seen[0, c] / stretch, mean - seen[1, c]
+        outer, inner, away = sd / stretch, sd * known / stretch, mean - seen[1, c]
         off = offset[c] - inner * away
-        value -= 0.5 * (off * off / square + math.log(square))
-        offset_slope[c] = slope[c] * outer - off / square
-        by_mean += slope[c] / square + off * inner / square
-        by_log_sd += slope[c] * (outer * off - phi * away) / square
-        by_log_sd += off * inner * away / square**2 + phi * (off * off / square - 1.0)
-    return value, by_mean, by_log_sd
+        t, fit = off / square, off * off / square - 1.0
+        value -= 0.5 * (off * t + math.log(square))
+        offset_slope[c] = slope[c] * outer - t
+        by_mean += slope[c] / square + t * inner
+        by_log_sd += slope[c] * (outer * off - phi * away) / square + t * inner * away / square + phi * fit
+        half = 1.0 - 0.5 * phi
+        by_log_unit += t * inner * away * half + 0.5 * phi * fit
+        by_log_unit -= slope[c] * phi * (0.5 * outer * off + away * half)
+    return value, by_mean, by_log_sd, by_log_unit
 
 
 @compiled
-def _mean_prior(draw, log_sd, prior, seen, by_mean):
-    """Return the log prior of the mean's variable, and the gradients by it and by ln sd through the mean.
+def _through_mean(off, square, wide, pull, by_mean, told_slope):
+    """Return the derivative, through the mean and its prior, by what changes (precision, pull) so."""
+    growth, stretch = 0.5 * wide * wide * told_slope[0] / square, math.sqrt(square)
+    off_slope = -wide * (told_slope[1] - pull * growth) / stretch
+    value = by_mean * wide / stretch * (off_slope - growth * off)
+    return value + growth * (off * off / square - 1.0) - off * off_slope / square
+
+
+@compiled
+def _mean_prior(draw, sd, unit, prior, seen, by_mean):
+    """Return the log prior of the mean's variable, and gradients by it, ln sd and ln unit through the mean.
 
     `by_mean` is the gradient by the mean of all else.
     """
     centre, wide = prior
-    precision, pull, precision_slope, pull_slope = _told(math.exp(log_sd), centre, seen)
+    (precision, pull), by_sd, by_unit = _told(sd, unit, centre, seen)
     square = 1.0 + wide * wide * precision
-    stretch, growth = math.sqrt(square), 0.5 * wide * wide * precision_slope / square
+    stretch = math.sqrt(square)
     off = draw - wide * pull / stretch
-    off_slope = -wide * (pull_slope - pull * growth) / stretch
     value = -0.5 * (off * off / square + math.log(square))
     by_draw = by_mean * wide / stretch - off / square
-    by_log_sd = by_mean * wide / stretch * (off_slope - growth * off)
-    by_log_sd += growth * (off * off / square - 1.0) - off * off_slope / square
-    return value, by_draw, by_log_sd
+    by_log_sd = _through_mean(off, square, wide, pull, by_mean, by_sd)
+    return value, by_draw, by_log_sd, _through_mean(off, square, wide, pull, by_mean, by_unit)
 
 
 @compiled
@@ -145,67 +160,67 @@ def hurdle_likelihood(log_rate, log_spend, log_sigma, counts, rate_slope, spend_
 
 
 @compiled
-def expand_part(part, scales, centre, base_seen, effect_seen, values, means):
-    """Fill the (cell, arm) values of one part, conversion or spend, from its piece of the point.
-
-    The piece is: base, effects (treated), themselves with one cell, else as the sampler sees them; where
-    there are two cells or more then ln sd of base, offsets of base (cell), ln sd of effects (treated),
-    offsets of effects (treated, cell). `means`, shape (arm,), is filled with base and effects.
-    """
-    cells, treated = values.shape[0], values.shape[1] - 1
-    if cells == 1:
-        means[:] = part[: 1 + treated]
-        values[0, 0] = part[0]
-        for k in range(treated):
-            values[0, k + 1] = part[0] + part[k + 1]
-        return
+def _places(k, cells, treated):
+    """Return where the piece of a part has ln sd and the first offset of the base (k = 0) or an arm."""
     at = 1 + treated
-    column = np.empty(cells)
-    prior = (centre, scales[0])
-    means[0] = cell_values(part[0], part[at], prior, part[at + 1 : at + 1 + cells], base_seen, column)
-    for k in range(treated + 1):
-        values[:, k] = column
     sds = at + 1 + cells
-    prior = (0.0, scales[1])
-    for k in range(treated):
-        start = sds + treated + k * cells
-        offset = part[start : start + cells]
-        means[1 + k] = cell_values(part[1 + k], part[sds + k], prior, offset, effect_seen[k], column)
-        values[:, k + 1] += column
+    return (at, at + 1) if k == 0 else (sds + k - 1, sds + treated + (k - 1) * cells)
 
 
 @compiled
-def _part_density(part, means, scales, centre, base_seen, effect_seen, slope, gradient):
-    """Return the log prior of one part; fill its gradient, `slope` (cell, arm) being the likelihood's."""
-    cells, treated = slope.shape[0], slope.shape[1] - 1
-    by_base = np.zeros(cells)
+def expand_part(part, unit, scales, centre, base_seen, effect_seen, values, means):
+    """Fill the (cell, arm) values of one part, conversion or spend, from its piece of the point.
+
+    The piece is, as the sampler sees them: base, effects (treated); where there are two cells or more then
+    ln sd of base, offsets of base (cell), ln sd of effects (treated), offsets of effects (treated, cell).
+    `means`, shape (arm,), is filled with base and effects.
+    """
+    cells, treated = values.shape[0], values.shape[1] - 1
+    column = np.empty(cells)
     for k in range(treated + 1):
-        by_base += slope[:, k]
-    value = 0.0
-    if cells == 1:
-        for k in range(treated + 1):
-            off, wide = (part[0] - centre, scales[0]) if k == 0 else (part[k], scales[1])
-            value -= 0.5 * (off / wide) ** 2
-            gradient[k] = (by_base[0] if k == 0 else slope[0, k]) - off / wide**2
-        return value
-    base_sd, effect_sd, spread_sd = scales
-    at = 1 + treated
-    sds = at + 1 + cells
-    for k in range(treated + 1):
-        mine = at if k == 0 else sds + k - 1
-        start = at + 1 if k == 0 else sds + treated + (k - 1) * cells
-        here = slice(start, start + cells)
         seen = base_seen if k == 0 else effect_seen[k - 1]
-        toward = by_base if k == 0 else np.ascontiguousarray(slope[:, k])
+        prior = (centre, scales[0]) if k == 0 else (0.0, scales[1])
+        here, start = _places(k, cells, treated)
+        sd = math.exp(part[here]) if cells > 1 else 0.0
+        means[k] = mean_value(part[k], sd, unit, prior, seen)
+        if cells > 1:
+            cell_values(means[k], sd, unit, part[start : start + cells], seen, column)
+        else:
+            column[0] = means[k]
+        values[:, k] = column if k == 0 else values[:, 0] + column
+
+
+@compiled
+def _part_density(part, means, unit, scales, centre, base_seen, effect_seen, slope, gradient):
+    """Return the log prior of one part, and its gradient by ln unit; fill that by the piece of the point.
+
+    `slope`, shape (cell, arm), is the likelihood's.
+    """
+    cells, treated = slope.shape[0], slope.shape[1] - 1
+    base_sd, effect_sd, spread_sd = scales
+    value, by_log_unit = 0.0, 0.0
+    for k in range(treated + 1):
+        seen = base_seen if k == 0 else effect_seen[k - 1]
+        toward = slope.sum(axis=1) if k == 0 else np.ascontiguousarray(slope[:, k])
         prior = (centre, base_sd) if k == 0 else (0.0, effect_sd)
-        scale = base_sd if k == 0 else spread_sd
-        more, by_mean, by_log_sd = _cell_prior(
-            means[k], part[mine], scale, part[here], seen, toward, gradient[here]
-        )
-        again, gradient[k], through = _mean_prior(part[k], part[mine], prior, seen, by_mean)
-        value += more + again
-        gradient[mine] = by_log_sd + through
-    return value
+        here, start = _places(k, cells, treated)
+        sd, by_mean = 0.0, toward[0]
+        if cells > 1:
+            sd = math.exp(part[here])
+            offset = slice(start, start + cells)
+            more, by_mean, gradient[here], by_unit = _cell_prior(
+                means[k], sd, unit, part[offset], seen, toward, gradient[offset]
+            )
+            ratio = (sd / (base_sd if k == 0 else spread_sd)) ** 2
+            value += more + part[here] - 0.5 * ratio
+            gradient[here] += 1.0 - ratio
+            by_log_unit += by_unit
+        more, gradient[k], by_log_sd, by_unit = _mean_prior(part[k], sd, unit, prior, seen, by_mean)
+        value += more
+        by_log_unit += by_unit
+        if cells > 1:
+            gradient[here] += by_log_sd
+    return value, by_log_unit
 
 
 @compiled
@@ -229,7 +244,7 @@ def hurdle_density(point, counts, centres, scales, base_seen, effect_seen, sigma
     scales : ndarray of float64, shape (2, 3)
         Prior sd of base (and of its spread over cells), of effects, and scale of the effects' spread.
     base_seen : ndarray of float64, shape (2, 2, cell)
-        By part, λ and y of each cell's base: see `cell_values`.
+        By part, λ over unit and y of each cell's base: see `cell_values`; the unit of spend is 1/σ².
     effect_seen : ndarray of float64, shape (2, treated, 2, cell)
     sigma_scale : float
         Of the half-normal prior of σ.
@@ -241,18 +256,20 @@ def hurdle_density(point, counts, centres, scales, base_seen, effect_seen, sigma
     means = np.empty((2, arms))
     gradient = np.zeros_like(point)
     log_sigma = point[2 * size] if parts == 2 else 0.0
+    units = (1.0, math.exp(-2.0 * log_sigma))
     for p in range(parts):
         part = point[p * size : (p + 1) * size]
-        expand_part(part, scales[p], centres[p], base_seen[p], effect_seen[p], values[p], means[p])
+        expand_part(part, units[p], scales[p], centres[p], base_seen[p], effect_seen[p], values[p], means[p])
     value, by_sigma = hurdle_likelihood(values[0], values[1], log_sigma, counts, slopes[0], slopes[1])
     for p in range(parts):
         here = slice(p * size, (p + 1) * size)
-        value += _part_density(
-            point[here], means[p], scales[p], centres[p], base_seen[p], effect_seen[p], slopes[p],
+        more, by_log_unit = _part_density(
+            point[here], means[p], units[p], scales[p], centres[p], base_seen[p], effect_seen[p], slopes[p],
             gradient[here],
         )  # fmt: skip
-    if parts == 2:
-        sigma = math.exp(log_sigma)
-        value += log_sigma - 0.5 * (sigma / sigma_scale) ** 2
-        gradient[2 * size] = by_sigma + 1.0 - (sigma / sigma_scale) ** 2
+        value += more
+        if p == 1:
+            ratio = (math.exp(log_sigma) / sigma_scale) ** 2
+            value += log_sigma - 0.5 * ratio
+            gradient[2 * size] = by_sigma - 2.0 * by_log_unit + 1.0 - ratio
     return value, gradient

@@ -42,8 +42,8 @@ class UpliftProblem:
         Prior means of the baselines of conversion (ln hazard) and spend (ln of amounts relative to unit).
     base_seen : ndarray of float64, shape (2, 2, cell)
     effect_seen : ndarray of float64, shape (2, treated, 2, cell)
-        By part, about what each cell's data say of its base and effects, as precision and estimate: they
-        change the sampler's steps, not the model.
+        By part, about what each cell's data say of its base and effects, as precision (of spend: times σ²)
+        and estimate: they change the sampler's steps, not the model.
     """
 
     labels: tuple[str, ...]
@@ -70,18 +70,16 @@ def make_uplift_problem(experiment: Experiment) -> UpliftProblem:
     amounts = converted if experiment.has_amounts else np.zeros_like(converted)
     log_mean = np.where(amounts > 0, experiment.log_mean - np.log(experiment.unit), 0.0)
     share = np.minimum(converted.sum() / customers.sum(), 1 - 1e-9)
-    information = np.stack([_conversion_information(experiment), amounts / _spread_of_logs(experiment) ** 2])
+    information = np.stack([_conversion_information(experiment), amounts])
     estimate = np.stack([np.log(_hazard(experiment)), log_mean])
-    control, treated = information[:, :, :1], information[:, :, 1:]
-    known = control * treated / np.maximum(control + treated, 1e-12)
-    effect = np.stack([known, estimate[:, :, 1:] - estimate[:, :, :1]])
+    base_seen, effect_seen = _seen(information, estimate)
     return UpliftProblem(
         labels=experiment.labels,
         arms=experiment.arms,
         counts=np.stack([customers, converted, amounts, log_mean, experiment.log_square]),
         centres=np.array([np.log(-np.log1p(-share)), 0.0]),
-        base_seen=np.stack([information.sum(axis=2), estimate[:, :, 0]], axis=1),
-        effect_seen=np.ascontiguousarray(effect.transpose(1, 3, 0, 2)),
+        base_seen=base_seen,
+        effect_seen=effect_seen,
     )
 
 
@@ -103,29 +101,30 @@ def build_uplift_model(experiment: Experiment) -> pm.Model:
     problem = make_uplift_problem(experiment)
     customers, converted, amounts, log_mean, log_square = problem.counts
     with pm.Model(coords=problem.coords) as model:
-        log_rate = _linear(problem, RATE)
+        log_rate = _linear(problem, RATE, np.float64(1.0))
         chance = -pt.expm1(-pt.exp(log_rate))
         pm.Binomial("converted", n=customers, p=chance, observed=converted, dims=(CELL, ARM))
         if SPEND in problem.parts:
-            log_spend = _linear(problem, SPEND)
             sigma = pm.HalfNormal("spend_sigma", sigma=np.float64(SIGMA_SD))
+            log_spend = _linear(problem, SPEND, 1 / sigma**2)
             squares = log_square + amounts * (log_mean - log_spend) ** 2
             pm.Potential("amounts", pt.sum(-amounts * pt.log(sigma) - squares / (2 * sigma**2)))
     return model
 
 
-def _linear(problem: UpliftProblem, part: str) -> Tensor:
+def _linear(problem: UpliftProblem, part: str, unit: Tensor) -> Tensor:
     """Add baseline and effects of one part to the model; return them as (cell, arm)."""
     at = PARTS.index(part)
     scales = (EFFECT_SD[part], SPREAD_SD[part])
-    base = _over_cells(f"{part}_base", problem.centres[at], (BASE_SD, BASE_SD), problem.base_seen[at][None])
-    effects = _over_cells(f"{part}_effect", 0.0, scales, problem.effect_seen[at], TREATED)
+    seen = problem.base_seen[at][None]
+    base = _over_cells(f"{part}_base", problem.centres[at], (BASE_SD, BASE_SD), unit, seen)
+    effects = _over_cells(f"{part}_effect", 0.0, scales, unit, problem.effect_seen[at], TREATED)
     both = pt.concatenate([base.T, base.T + effects.T], axis=1)
     return pm.Deterministic(f"log_{part}", both, dims=(CELL, ARM))
 
 
 def _over_cells(
-    name: str, centre: float, scales: tuple[float, float], seen: Floats, dims: str | None = None
+    name: str, centre: float, scales: tuple[float, float], unit: Tensor, seen: Floats, dims: str | None = None
 ) -> Tensor:
     """Return values of the cells, N(mean, sd²), shape (row, cell); just the mean where there is one cell.
 
@@ -134,25 +133,42 @@ def _over_cells(
     what the data say of them given sd: see ``kernels.hurdle.cell_values``.
     """
     rows, _, cells = seen.shape
-    wide = np.float64(scales[0])
-    shape = rows if dims else ()
-    if cells == 1:
-        return pt.reshape(pm.Normal(name, mu=centre, sigma=wide, shape=shape, dims=dims), (rows, 1))
-    sd = pm.HalfNormal(f"{name}_sd", sigma=np.float64(scales[1]), shape=shape, dims=dims)
+    known, estimate = unit * seen[:, 0], seen[:, 1]
+    wide, shape = np.float64(scales[0]), (rows,) if dims else ()
+    sd = pt.zeros(shape)
+    if cells > 1:
+        sd = pm.HalfNormal(f"{name}_sd", sigma=np.float64(scales[1]), shape=shape, dims=dims)
     across = pt.reshape(sd, (rows, 1))
-    information, estimate = seen[:, 0], seen[:, 1]
-    told = information / (1 + across**2 * information)
-    stretch = pt.sqrt(1 + wide**2 * pt.sum(told, axis=1))
-    about = wide * pt.sum(told * (centre - estimate), axis=1) / stretch
-    if not dims:
-        stretch, about = stretch[0], about[0]
+    told = known / (1 + across**2 * known)
+    stretch = pt.reshape(pt.sqrt(1 + wide**2 * pt.sum(told, axis=1)), shape)
+    about = wide * pt.reshape(pt.sum(told * (centre - estimate), axis=1), shape) / stretch
     draw = pm.Normal(f"{name}{OFFSET}mean", mu=about, sigma=stretch, shape=shape)
     mean = pm.Deterministic(name, centre + wide / stretch * (draw - about), dims=dims)
     column = pt.reshape(mean, (rows, 1))
-    stretch = pt.sqrt(1 + across**2 * information)
-    about = across * information / stretch * (column - estimate)
+    if cells == 1:
+        return column
+    stretch = pt.sqrt(1 + across**2 * known)
+    about = across * known / stretch * (column - estimate)
     offset = pm.Normal(f"{name}{OFFSET}cell", mu=about, sigma=stretch, shape=(rows, cells))
     return column + across / stretch * (offset - about)
+
+
+def _seen(information: Floats, estimate: Floats) -> tuple[Floats, Floats]:
+    """Return what data say of bases, (part, 2, cell), and of effects, (part, treated, 2, cell).
+
+    An effect is seen as the difference to the control. A base is seen in all arms, their mean effect taken
+    off.
+    """
+    control, treated = information[:, :, :1], information[:, :, 1:]
+    known = control * treated / np.maximum(control + treated, 1e-12)
+    effect = estimate[:, :, 1:] - estimate[:, :, :1]
+    mean = (known * effect).sum(axis=1) / np.maximum(known.sum(axis=1), 1e-12)
+    base = estimate.copy()
+    base[:, :, 1:] -= mean[:, None]
+    total = information.sum(axis=2)
+    base = (information * base).sum(axis=2) / np.maximum(total, 1e-12)
+    effects = np.ascontiguousarray(np.stack([known, effect]).transpose(1, 3, 0, 2))
+    return np.stack([total, base], axis=1), effects
 
 
 def _hazard(experiment: Experiment) -> Floats:
@@ -167,8 +183,3 @@ def _conversion_information(experiment: Experiment) -> Floats:
     share = -np.expm1(-hazard)
     information: Floats = experiment.customers * (hazard * (1 - share)) ** 2 / (share * (1 - share))
     return information
-
-
-def _spread_of_logs(experiment: Experiment) -> float:
-    freedom = max(experiment.converted.sum() - experiment.converted.size, 1.0)
-    return float(max(np.sqrt(experiment.log_square.sum() / freedom), 1e-3))
