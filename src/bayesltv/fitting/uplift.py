@@ -135,7 +135,7 @@ class UpliftDensity:
         """Return the log density, up to a constant, and its gradient at `point`, shape (size,)."""
         problem = self.problem
         value, gradient = hurdle_density(
-            np.array(point), problem.counts, problem.centres, _SCALES, problem.base_seen,
+            np.array(point), problem.counts, problem.centres, _SCALES, problem.seen,
             problem.effect_seen, SIGMA_SD,
         )  # fmt: skip
         return value, gradient
@@ -173,7 +173,7 @@ def _expanded(problem: UpliftProblem, point: Floats) -> dict[str, Floats]:
         values, means = np.empty((cells, treated + 1)), np.empty(treated + 1)
         expand_part(
             piece, 1.0 if name == RATE else sigma**-2, _SCALES[at], problem.centres[at],
-            problem.base_seen[at], problem.effect_seen[at], values, means,
+            problem.seen[at], problem.effect_seen[at], values, means, np.empty((2, cells)),
         )  # fmt: skip
         found |= {f"{name}_base": means[0], f"{name}_effect": means[1:]}
         if cells > 1:

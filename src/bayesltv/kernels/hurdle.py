@@ -72,10 +72,11 @@ def cell_values(mean, sd, unit, offset, seen, values):
 
 
 @compiled
-def _cell_prior(mean, sd, unit, offset, seen, slope, offset_slope):
+def _cell_prior(mean, sd, unit, offset, seen, slope, offset_slope, by_seen):
     """Return the log prior of offsets, and gradients by mean, ln sd and ln unit, the likelihood's too.
 
-    `slope` is the gradient of the likelihood by the cells' values; `offset_slope` is filled.
+    `slope` is the gradient of the likelihood by the cells' values; `offset_slope`, and `by_seen` for the
+    gradient by y, are filled.
     """
     value, by_mean, by_log_sd, by_log_unit = 0.0, 0.0, 0.0, 0.0
     for c in range(offset.size):
@@ -88,6 +89,7 @@ def _cell_prior(mean, sd, unit, offset, seen, slope, offset_slope):
         value -= 0.5 * (off * t + math.log(square))
         offset_slope[c] = slope[c] * outer - t
         by_mean += slope[c] / square + t * inner
+        by_seen[c] = slope[c] * phi - t * inner
         by_log_sd += slope[c] * (outer * off - phi * away) / square + t * inner * away / square + phi * fit
         half = 1.0 - 0.5 * phi
         by_log_unit += t * inner * away * half + 0.5 * phi * fit
@@ -105,10 +107,10 @@ def _through_mean(off, square, wide, pull, by_mean, told_slope):
 
 
 @compiled
-def _mean_prior(draw, sd, unit, prior, seen, by_mean):
+def _mean_prior(draw, sd, unit, prior, seen, by_mean, by_seen):
     """Return the log prior of the mean's variable, and gradients by it, ln sd and ln unit through the mean.
 
-    `by_mean` is the gradient by the mean of all else.
+    `by_mean` is the gradient by the mean of all else; that by y is added to `by_seen`.
     """
     centre, wide = prior
     (precision, pull), by_sd, by_unit = _told(sd, unit, centre, seen)
@@ -117,6 +119,9 @@ def _mean_prior(draw, sd, unit, prior, seen, by_mean):
     off = draw - wide * pull / stretch
     value = -0.5 * (off * off / square + math.log(square))
     by_draw = by_mean * wide / stretch - off / square
+    for c in range(by_seen.size):
+        known = unit * seen[0, c]
+        by_seen[c] += by_draw * wide / stretch * known / (1.0 + sd * sd * known)
     by_log_sd = _through_mean(off, square, wide, pull, by_mean, by_sd)
     return value, by_draw, by_log_sd, _through_mean(off, square, wide, pull, by_mean, by_unit)
 
@@ -168,58 +173,82 @@ def _places(k, cells, treated):
 
 
 @compiled
-def expand_part(part, unit, scales, centre, base_seen, effect_seen, values, means):
+def _base_seen(seen, values, given):
+    """Fill `given`, (2, cell), with what data say of the base given effects: in `values`, 0 in the control."""
+    cells, arms = values.shape
+    for c in range(cells):
+        given[:, c] = 0.0
+        for k in range(arms):
+            given[0, c] += seen[0, c, k]
+            given[1, c] += seen[0, c, k] * (seen[1, c, k] - values[c, k])
+        given[1, c] /= max(given[0, c], 1e-12)
+
+
+@compiled
+def expand_part(part, unit, scales, centre, seen, effect_seen, values, means, base_seen):
     """Fill the (cell, arm) values of one part, conversion or spend, from its piece of the point.
 
     The piece is, as the sampler sees them: base, effects (treated); where there are two cells or more then
     ln sd of base, offsets of base (cell), ln sd of effects (treated), offsets of effects (treated, cell).
-    `means`, shape (arm,), is filled with base and effects.
+    `means`, shape (arm,), is filled with base and effects; `base_seen`, shape (2, cell), with λ over unit and
+    y of the bases, which take the effects off what was seen.
     """
     cells, treated = values.shape[0], values.shape[1] - 1
     column = np.empty(cells)
-    for k in range(treated + 1):
-        seen = base_seen if k == 0 else effect_seen[k - 1]
+    values[:, 0] = 0.0
+    for k in range(treated, -1, -1):
+        if k == 0:
+            _base_seen(seen, values, base_seen)
+        mine = base_seen if k == 0 else effect_seen[k - 1]
         prior = (centre, scales[0]) if k == 0 else (0.0, scales[1])
         here, start = _places(k, cells, treated)
         sd = math.exp(part[here]) if cells > 1 else 0.0
-        means[k] = mean_value(part[k], sd, unit, prior, seen)
+        means[k] = mean_value(part[k], sd, unit, prior, mine)
         if cells > 1:
-            cell_values(means[k], sd, unit, part[start : start + cells], seen, column)
+            cell_values(means[k], sd, unit, part[start : start + cells], mine, column)
         else:
             column[0] = means[k]
-        values[:, k] = column if k == 0 else values[:, 0] + column
+        values[:, k] = column
+    for k in range(treated):
+        values[:, k + 1] += values[:, 0]
 
 
 @compiled
-def _part_density(part, means, unit, scales, centre, base_seen, effect_seen, slope, gradient):
+def _part_density(part, means, unit, scales, seen, base_seen, effect_seen, slope, gradient):
     """Return the log prior of one part, and its gradient by ln unit; fill that by the piece of the point.
 
-    `slope`, shape (cell, arm), is the likelihood's.
+    `slope`, shape (cell, arm), is the likelihood's; `scales` has the centre of the base before its scales.
     """
     cells, treated = slope.shape[0], slope.shape[1] - 1
-    base_sd, effect_sd, spread_sd = scales
+    centre, base_sd, effect_sd, spread_sd = scales
     value, by_log_unit = 0.0, 0.0
+    by_base, by_seen = np.zeros(cells), np.zeros(cells)
     for k in range(treated + 1):
-        seen = base_seen if k == 0 else effect_seen[k - 1]
-        toward = slope.sum(axis=1) if k == 0 else np.ascontiguousarray(slope[:, k])
+        mine = base_seen if k == 0 else effect_seen[k - 1]
+        toward = slope.sum(axis=1)
+        if k > 0:  # the effect moves what is seen of the base, too
+            toward = slope[:, k] - by_base * seen[0, :, k] / np.maximum(base_seen[0], 1e-12)
         prior = (centre, base_sd) if k == 0 else (0.0, effect_sd)
         here, start = _places(k, cells, treated)
         sd, by_mean = 0.0, toward[0]
+        by_seen[:] = 0.0
         if cells > 1:
             sd = math.exp(part[here])
             offset = slice(start, start + cells)
             more, by_mean, gradient[here], by_unit = _cell_prior(
-                means[k], sd, unit, part[offset], seen, toward, gradient[offset]
+                means[k], sd, unit, part[offset], mine, toward, gradient[offset], by_seen
             )
             ratio = (sd / (base_sd if k == 0 else spread_sd)) ** 2
             value += more + part[here] - 0.5 * ratio
             gradient[here] += 1.0 - ratio
             by_log_unit += by_unit
-        more, gradient[k], by_log_sd, by_unit = _mean_prior(part[k], sd, unit, prior, seen, by_mean)
+        more, gradient[k], by_log_sd, by_unit = _mean_prior(part[k], sd, unit, prior, mine, by_mean, by_seen)
         value += more
         by_log_unit += by_unit
         if cells > 1:
             gradient[here] += by_log_sd
+        if k == 0:
+            by_base[:] = by_seen
     return value, by_log_unit
 
 
@@ -230,7 +259,7 @@ def part_size(cells, treated):
 
 
 @compiled
-def hurdle_density(point, counts, centres, scales, base_seen, effect_seen, sigma_scale):
+def hurdle_density(point, counts, centres, scales, seen, effect_seen, sigma_scale):
     """Return the log posterior density of an experiment's model and its gradient, up to a constant.
 
     Parameters
@@ -243,9 +272,10 @@ def hurdle_density(point, counts, centres, scales, base_seen, effect_seen, sigma
         Prior means of the two bases.
     scales : ndarray of float64, shape (2, 3)
         Prior sd of base (and of its spread over cells), of effects, and scale of the effects' spread.
-    base_seen : ndarray of float64, shape (2, 2, cell)
-        By part, λ over unit and y of each cell's base: see `cell_values`; the unit of spend is 1/σ².
+    seen : ndarray of float64, shape (2, 2, cell, arm)
+        By part, λ over unit and y of each cell and arm: see `cell_values`; the unit of spend is 1/σ².
     effect_seen : ndarray of float64, shape (2, treated, 2, cell)
+        And of the effects.
     sigma_scale : float
         Of the half-normal prior of σ.
     """
@@ -253,19 +283,21 @@ def hurdle_density(point, counts, centres, scales, base_seen, effect_seen, sigma
     size = part_size(cells, arms - 1)
     parts = 2 if point.size > size else 1
     values, slopes = np.zeros((2, cells, arms)), np.empty((2, cells, arms))
-    means = np.empty((2, arms))
+    means, base_seen = np.empty((2, arms)), np.empty((2, 2, cells))
     gradient = np.zeros_like(point)
     log_sigma = point[2 * size] if parts == 2 else 0.0
     units = (1.0, math.exp(-2.0 * log_sigma))
     for p in range(parts):
         part = point[p * size : (p + 1) * size]
-        expand_part(part, units[p], scales[p], centres[p], base_seen[p], effect_seen[p], values[p], means[p])
+        expand_part(
+            part, units[p], scales[p], centres[p], seen[p], effect_seen[p], values[p], means[p], base_seen[p]
+        )
     value, by_sigma = hurdle_likelihood(values[0], values[1], log_sigma, counts, slopes[0], slopes[1])
     for p in range(parts):
         here = slice(p * size, (p + 1) * size)
         more, by_log_unit = _part_density(
-            point[here], means[p], units[p], scales[p], centres[p], base_seen[p], effect_seen[p], slopes[p],
-            gradient[here],
+            point[here], means[p], units[p], (centres[p], scales[p, 0], scales[p, 1], scales[p, 2]), seen[p], base_seen[p],
+            effect_seen[p], slopes[p], gradient[here],
         )  # fmt: skip
         value += more
         if p == 1:

@@ -40,17 +40,17 @@ class UpliftProblem:
         sum of squares around it.
     centres : ndarray of float64, shape (2,)
         Prior means of the baselines of conversion (ln hazard) and spend (ln of amounts relative to unit).
-    base_seen : ndarray of float64, shape (2, 2, cell)
+    seen : ndarray of float64, shape (2, 2, cell, arm)
     effect_seen : ndarray of float64, shape (2, treated, 2, cell)
-        By part, about what each cell's data say of its base and effects, as precision (of spend: times σ²)
-        and estimate: they change the sampler's steps, not the model.
+        By part, about what data say of each cell and arm, and of its difference to the control, as precision
+        (of spend: times σ²) and estimate: they change the sampler's steps, not the model.
     """
 
     labels: tuple[str, ...]
     arms: tuple[str, ...]
     counts: Floats
     centres: Floats
-    base_seen: Floats
+    seen: Floats
     effect_seen: Floats
 
     @property
@@ -72,14 +72,16 @@ def make_uplift_problem(experiment: Experiment) -> UpliftProblem:
     share = np.minimum(converted.sum() / customers.sum(), 1 - 1e-9)
     information = np.stack([_conversion_information(experiment), amounts])
     estimate = np.stack([np.log(_hazard(experiment)), log_mean])
-    base_seen, effect_seen = _seen(information, estimate)
+    control, treated = information[:, :, :1], information[:, :, 1:]
+    known = control * treated / np.maximum(control + treated, 1e-12)
+    effect = np.stack([known, estimate[:, :, 1:] - estimate[:, :, :1]])
     return UpliftProblem(
         labels=experiment.labels,
         arms=experiment.arms,
         counts=np.stack([customers, converted, amounts, log_mean, experiment.log_square]),
         centres=np.array([np.log(-np.log1p(-share)), 0.0]),
-        base_seen=base_seen,
-        effect_seen=effect_seen,
+        seen=np.stack([information, estimate], axis=1),
+        effect_seen=np.ascontiguousarray(effect.transpose(1, 3, 0, 2)),
     )
 
 
@@ -116,24 +118,34 @@ def _linear(problem: UpliftProblem, part: str, unit: Tensor) -> Tensor:
     """Add baseline and effects of one part to the model; return them as (cell, arm)."""
     at = PARTS.index(part)
     scales = (EFFECT_SD[part], SPREAD_SD[part])
-    seen = problem.base_seen[at][None]
-    base = _over_cells(f"{part}_base", problem.centres[at], (BASE_SD, BASE_SD), unit, seen)
-    effects = _over_cells(f"{part}_effect", 0.0, scales, unit, problem.effect_seen[at], TREATED)
-    both = pt.concatenate([base.T, base.T + effects.T], axis=1)
-    return pm.Deterministic(f"log_{part}", both, dims=(CELL, ARM))
+    known, estimate = problem.effect_seen[at].transpose(1, 0, 2)
+    effects = _over_cells(f"{part}_effect", 0.0, scales, unit, known, estimate, TREATED).T
+    known, estimate = problem.seen[at]
+    effects = pt.concatenate([pt.zeros((len(problem.labels), 1)), effects], axis=1)
+    given = pt.sum(known * (estimate - effects), axis=1) / np.maximum(known.sum(axis=1), 1e-12)
+    known, scales = known.sum(axis=1)[None], (BASE_SD, BASE_SD)
+    base = _over_cells(f"{part}_base", problem.centres[at], scales, unit, known, given[None])
+    return pm.Deterministic(f"log_{part}", base.T + effects, dims=(CELL, ARM))
 
 
 def _over_cells(
-    name: str, centre: float, scales: tuple[float, float], unit: Tensor, seen: Floats, dims: str | None = None
+    name: str,
+    centre: float,
+    scales: tuple[float, float],
+    unit: Tensor,
+    information: Floats,
+    estimate: Tensor,
+    dims: str | None = None,
 ) -> Tensor:
     """Return values of the cells, N(mean, sd²), shape (row, cell); just the mean where there is one cell.
 
     Of each row, the mean is N(centre, scales[0]²) and the sd half-normal with scale scales[1]; without
     `dims` there is one row and its mean and sd are scalars. The sampler sees both mean and values through
-    what the data say of them given sd: see ``kernels.hurdle.cell_values``.
+    what the data say of them given sd, `estimate` with precision `unit` × `information`:
+    see ``kernels.hurdle.cell_values``.
     """
-    rows, _, cells = seen.shape
-    known, estimate = unit * seen[:, 0], seen[:, 1]
+    rows, cells = information.shape
+    known = unit * information
     wide, shape = np.float64(scales[0]), (rows,) if dims else ()
     sd = pt.zeros(shape)
     if cells > 1:
@@ -151,24 +163,6 @@ def _over_cells(
     about = across * known / stretch * (column - estimate)
     offset = pm.Normal(f"{name}{OFFSET}cell", mu=about, sigma=stretch, shape=(rows, cells))
     return column + across / stretch * (offset - about)
-
-
-def _seen(information: Floats, estimate: Floats) -> tuple[Floats, Floats]:
-    """Return what data say of bases, (part, 2, cell), and of effects, (part, treated, 2, cell).
-
-    An effect is seen as the difference to the control. A base is seen in all arms, their mean effect taken
-    off.
-    """
-    control, treated = information[:, :, :1], information[:, :, 1:]
-    known = control * treated / np.maximum(control + treated, 1e-12)
-    effect = estimate[:, :, 1:] - estimate[:, :, :1]
-    mean = (known * effect).sum(axis=1) / np.maximum(known.sum(axis=1), 1e-12)
-    base = estimate.copy()
-    base[:, :, 1:] -= mean[:, None]
-    total = information.sum(axis=2)
-    base = (information * base).sum(axis=2) / np.maximum(total, 1e-12)
-    effects = np.ascontiguousarray(np.stack([known, effect]).transpose(1, 3, 0, 2))
-    return np.stack([total, base], axis=1), effects
 
 
 def _hazard(experiment: Experiment) -> Floats:
