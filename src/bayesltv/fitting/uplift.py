@@ -167,7 +167,7 @@ def _expanded(problem: UpliftProblem, point: Floats) -> dict[str, Floats]:
     cells, treated = len(problem.labels), len(problem.arms) - 1
     size = part_size(cells, treated)
     found: dict[str, Floats] = {}
-    sigma = np.exp(point[2 * size]) if SPEND in problem.parts else 1.0
+    sigma = float(np.exp(point[2 * size])) if SPEND in problem.parts else 1.0
     for at, name in enumerate(problem.parts):
         piece = np.ascontiguousarray(point[at * size : (at + 1) * size])
         values, means = np.empty((cells, treated + 1)), np.empty(treated + 1)
@@ -182,7 +182,7 @@ def _expanded(problem: UpliftProblem, point: Floats) -> dict[str, Floats]:
             found[f"{name}_effect_sd"] = np.exp(piece[sds : sds + treated])
         found[f"log_{name}"] = values
     if SPEND in problem.parts:
-        found["spend_sigma"] = sigma
+        found["spend_sigma"] = np.array(sigma)
     return {name: np.asarray(value, dtype=np.float64) for name, value in found.items()}
 
 

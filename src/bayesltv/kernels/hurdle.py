@@ -174,7 +174,7 @@ def _places(k, cells, treated):
 
 @compiled
 def _base_seen(seen, values, given):
-    """Fill `given`, (2, cell), with what data say of the base given effects: in `values`, 0 in the control."""
+    """Fill `given`, (2, cell), with what data say of the base, given effects in `values` (control 0)."""
     cells, arms = values.shape
     for c in range(cells):
         given[:, c] = 0.0
@@ -214,13 +214,13 @@ def expand_part(part, unit, scales, centre, seen, effect_seen, values, means, ba
 
 
 @compiled
-def _part_density(part, means, unit, scales, seen, base_seen, effect_seen, slope, gradient):
+def _part_density(part, means, unit, scales, centre, seen, base_seen, effect_seen, slope, gradient):
     """Return the log prior of one part, and its gradient by ln unit; fill that by the piece of the point.
 
-    `slope`, shape (cell, arm), is the likelihood's; `scales` has the centre of the base before its scales.
+    `slope`, shape (cell, arm), is the likelihood's.
     """
     cells, treated = slope.shape[0], slope.shape[1] - 1
-    centre, base_sd, effect_sd, spread_sd = scales
+    base_sd, effect_sd, spread_sd = scales
     value, by_log_unit = 0.0, 0.0
     by_base, by_seen = np.zeros(cells), np.zeros(cells)
     for k in range(treated + 1):
@@ -296,7 +296,7 @@ def hurdle_density(point, counts, centres, scales, seen, effect_seen, sigma_scal
     for p in range(parts):
         here = slice(p * size, (p + 1) * size)
         more, by_log_unit = _part_density(
-            point[here], means[p], units[p], (centres[p], scales[p, 0], scales[p, 1], scales[p, 2]), seen[p], base_seen[p],
+            point[here], means[p], units[p], scales[p], centres[p], seen[p], base_seen[p],
             effect_seen[p], slopes[p], gradient[here],
         )  # fmt: skip
         value += more
