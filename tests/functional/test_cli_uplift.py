@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from bayesltv.cli.app import app
 from bayesltv.spec.stages import STAGES
 
-QUICK = ("--chains", 4, "--tune", 800, "--draws", 800, "--cores", 2, "--target-accept", 0.99)
+QUICK = ("--chains", 4, "--tune", 800, "--draws", 800, "--cores", 2)
 DECISION = """
 [value]
 horizon = "12 months"

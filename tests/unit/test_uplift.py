@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytest
+from scipy import stats
 
 import bayesltv as ltv
 from bayesltv.data.experiment import make_experiment
@@ -95,24 +96,87 @@ def test_the_density_made_by_hand_is_that_of_the_pymc_model(cells, outcome):
     np.testing.assert_allclose(found, found[0], rtol=0, atol=1e-7)  # equal up to a constant
 
 
-PIECES = ("base", "effect", "base_sd_log__", "base_offset_cell", "effect_sd_log__", "effect_offset_cell")
+PIECES = (
+    "base",
+    "base_offset_mean",
+    "effect",
+    "effect_offset_mean",
+    "base_sd_log__",
+    "base_offset_cell",
+    "effect_sd_log__",
+    "effect_offset_cell",
+)
 
 
 def _layout(values):
     """Names of the model's values in the order of the density's point."""
     names = [value.name for value in values]
-    wanted = []
+    wanted = [f"{part}_{piece}" for part in ("rate", "spend") for piece in PIECES] + ["spend_sigma_log__"]
+    return [name for name in wanted if name in names]
+
+
+def _natural(density, point):
+    """ln sds, means, cells' bases and effects and ln σ of a point, in one vector."""
+    found = density.expand(point)
+    pieces = []
     for part in ("rate", "spend"):
-        for piece in (
-            "base",
-            "effect",
-            "base_sd_log__",
-            "base_offset_cell",
-            "effect_sd_log__",
-            "effect_offset_cell",
-        ):
-            wanted += [f"{part}_{piece}"] if f"{part}_{piece}" in names else []
-    return wanted + (["spend_sigma_log__"] if "spend_sigma_log__" in names else [])
+        logs = found[f"log_{part}"]
+        pieces += [np.log(found[f"{part}_base_sd"]), np.log(found[f"{part}_effect_sd"])]
+        pieces += [found[f"{part}_base"], found[f"{part}_effect"], logs[:, 0], logs[:, 1:] - logs[:, :1]]
+    return np.concatenate([np.ravel(piece) for piece in [*pieces, np.log(found["spend_sigma"])]])
+
+
+def _centred_log_density(experiment, found):
+    """The model as its docstring states it, by scipy; ln sds and ln σ have their Jacobian."""
+    n, k, amounts, at_mean, around = make_uplift_problem(experiment).counts
+    hazard, sigma = np.exp(found["log_rate"]), found["spend_sigma"]
+    value = stats.binom.logpmf(k, n, 1 - np.exp(-hazard)).sum()
+    value += stats.halfnorm.logpdf(sigma, scale=2.0) + np.log(sigma) - (amounts * np.log(sigma)).sum()
+    value -= ((around + amounts * (at_mean - found["log_spend"]) ** 2) / (2 * sigma**2)).sum()
+    share = k.sum() / n.sum()
+    for part, centre, wide, spread in (
+        ("rate", np.log(-np.log(1 - share)), 0.5, 0.25),
+        ("spend", 0.0, 0.25, 0.15),
+    ):
+        logs, base, effect = found[f"log_{part}"], found[f"{part}_base"], found[f"{part}_effect"]
+        base_sd, effect_sd = found[f"{part}_base_sd"], found[f"{part}_effect_sd"]
+        value += stats.norm.logpdf(base, centre, 1.0) + stats.norm.logpdf(effect, 0.0, wide).sum()
+        value += stats.halfnorm.logpdf(base_sd, scale=1.0) + np.log(base_sd)
+        value += (stats.halfnorm.logpdf(effect_sd, scale=spread) + np.log(effect_sd)).sum()
+        value += stats.norm.logpdf(logs[:, 0], base, base_sd).sum()
+        value += stats.norm.logpdf(logs[:, 1:] - logs[:, :1], effect, effect_sd).sum()
+    return value
+
+
+@pytest.mark.parametrize("per_arm", [4, 400])
+def test_the_samplers_coordinates_leave_the_model_as_it_is(per_arm):
+    # densities of the same draws in two sets of coordinates differ by the determinant of the map between them
+    frame, _ = simulated(3, per_arm, seed=3)
+    asked = {"outcome": "spend", "arm": "arm", "control": None, "arms": None}
+    experiment, _ = make_experiment(frame, cells=["cell"], **asked)
+    density = uplift_density(make_uplift_problem(experiment))
+    rng, found = np.random.default_rng(4), []
+    for _ in range(6):
+        x = density.start + rng.standard_normal(density.size)
+        steps = 1e-6 * np.eye(density.size)
+        slopes = [(_natural(density, x + step) - _natural(density, x - step)) / 2e-6 for step in steps]
+        log_det = np.linalg.slogdet(np.array(slopes))[1]
+        found.append(density(x)[0] - log_det - _centred_log_density(experiment, density.expand(x)))
+    np.testing.assert_allclose(found, found[0], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("cells", "per_arm"), [(2, 500), (8, 300)])
+def test_cells_that_hardly_differ_are_sampled_without_divergences(cells, per_arm):
+    # coordinates centred by a fixed share left 50 to 250 divergences here
+    rng = np.random.default_rng(cells)
+    frame = pd.DataFrame({"cell": np.repeat(np.arange(cells), 2 * per_arm).astype(str)})
+    frame["arm"] = np.tile(["control", "mail"], cells * per_arm)
+    bought = rng.random(len(frame)) < 0.12
+    frame["spend"] = np.where(bought, rng.lognormal(3.0, 0.7, len(frame)), 0.0)
+    frame.insert(0, "customer_id", np.arange(len(frame)).astype(str))
+    tree = ltv.fit_uplift(frame, cells=["cell"], outcome="spend", randomised=True, seed=1, progress=False)
+    assert int(tree["sample_stats"]["diverging"].sum()) == 0
+    assert '"fail"' not in tree.attrs["checks"]
 
 
 # ---------------------------------------------------------------------------------------------- what it finds

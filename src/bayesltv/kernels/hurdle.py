@@ -12,41 +12,118 @@ from bayesltv.kernels.compile import compiled
 
 
 @compiled
-def cell_values(mean, log_sd, offset, centred, values):
-    """Fill the values of the cells, mean + sd^(1 − φ) (x − φ mean), from the sampler's x ~ N(φ mean, sd^φ).
+def _told(sd, unit, centre, seen):
+    """Return what the cells tell about their mean given sd: (precision, pull), derived by ln sd, by ln unit.
+
+    Cell c, seen as y_c with precision λ_c, tells it with precision w_c = λ_c / (1 + sd² λ_c); the pull is the
+    sum of w_c (centre − y_c).
+    """
+    precision, pull = 0.0, 0.0
+    by_sd, pull_by_sd, by_unit, pull_by_unit = 0.0, 0.0, 0.0, 0.0
+    for c in range(seen.shape[1]):
+        known, away = unit * seen[0, c], centre - seen[1, c]
+        weight = known / (1.0 + sd * sd * known)
+        slope = -2.0 * (sd * weight) ** 2
+        precision += weight
+        pull += weight * away
+        by_sd += slope
+        pull_by_sd += slope * away
+        by_unit += weight + 0.5 * slope
+        pull_by_unit += (weight + 0.5 * slope) * away
+    return (precision, pull), (by_sd, pull_by_sd), (by_unit, pull_by_unit)
+
+
+@compiled
+def mean_value(draw, sd, unit, prior, seen):
+    """Return the mean of the cells, N(centre, τ²), from the sampler's variable: see `cell_values`."""
+    centre, wide = prior
+    precision, pull = _told(sd, unit, centre, seen)[0]
+    stretch = math.sqrt(1.0 + wide * wide * precision)
+    return centre + wide / stretch * (draw - wide * pull / stretch)
+
+
+@compiled
+def cell_values(mean, sd, unit, offset, seen, values):
+    """Fill the values of the cells, N(mean, sd²), from the sampler's variables.
+
+    With λ_c and y_c what a cell's data say about its value, S_c² = 1 + sd² λ_c and
+    x_c ~ N(sd λ_c (mean − y_c) / S_c, S_c), the value is mean + (sd / S_c) (x_c − E[x_c]). So x_c is about
+    N(0, 1) given data, whatever sd and mean: centred where sd² λ_c is large, non-centred where it is small,
+    and no funnel opens as sd goes to 0. The mean is seen alike, through what all cells tell about it given
+    sd. Any λ and y give the same model.
 
     Parameters
     ----------
-    mean, log_sd : float
-    offset, centred : ndarray of float64, shape (cell,)
-        x and φ: 1 is a centred, 0 a non-centred parametrisation (Gorinova, Moore & Hoffman 2020).
+    mean, sd : float
+    unit : float
+        λ of a cell whose `seen` says 1: one over the variance of ln(amount), or 1.
+    offset : ndarray of float64, shape (cell,)
+        x.
+    seen : ndarray of float64, shape (2, cell)
+        λ over unit, and y.
     values : ndarray of float64, shape (cell,)
         Filled.
     """
     for c in range(values.size):
-        phi = centred[c]
-        values[c] = mean + math.exp((1.0 - phi) * log_sd) * (offset[c] - phi * mean)
+        known = unit * seen[0, c]
+        stretch = math.sqrt(1.0 + sd * sd * known)
+        off = offset[c] - sd * known / stretch * (mean - seen[1, c])
+        values[c] = mean + sd / stretch * off
 
 
 @compiled
-def _cell_prior(mean, log_sd, scale, offset, centred, slope, offset_slope):
-    """Return the log prior of offsets and ln sd, and the gradients by mean and ln sd, the likelihood's too.
+def _cell_prior(mean, sd, unit, offset, seen, slope, offset_slope, by_seen):
+    """Return the log prior of offsets, and gradients by mean, ln sd and ln unit, the likelihood's too.
 
-    `slope` is the gradient of the likelihood by the cells' values; `offset_slope` is filled.
+    `slope` is the gradient of the likelihood by the cells' values; `offset_slope`, and `by_seen` for the
+    gradient by y, are filled.
     """
-    sd = math.exp(log_sd)
-    value = log_sd - 0.5 * (sd / scale) ** 2
-    by_mean, by_log_sd = 0.0, 1.0 - (sd / scale) ** 2
+    value, by_mean, by_log_sd, by_log_unit = 0.0, 0.0, 0.0, 0.0
     for c in range(offset.size):
-        phi = centred[c]
-        outer, inner = math.exp((1.0 - phi) * log_sd), math.exp(-phi * log_sd)
-        off = offset[c] - phi * mean
-        t = off * inner
-        value -= 0.5 * t * t + phi * log_sd
-        offset_slope[c] = slope[c] * outer - t * inner
-        by_mean += slope[c] * (1.0 - phi * outer) + phi * t * inner
-        by_log_sd += slope[c] * (1.0 - phi) * outer * off + phi * (t * t - 1.0)
-    return value, by_mean, by_log_sd
+        known = unit * seen[0, c]
+        square = 1.0 + sd * sd * known
+        stretch, phi = math.sqrt(square), 1.0 - 1.0 / square
+        outer, inner, away = sd / stretch, sd * known / stretch, mean - seen[1, c]
+        off = offset[c] - inner * away
+        t, fit = off / square, off * off / square - 1.0
+        value -= 0.5 * (off * t + math.log(square))
+        offset_slope[c] = slope[c] * outer - t
+        by_mean += slope[c] / square + t * inner
+        by_seen[c] = slope[c] * phi - t * inner
+        by_log_sd += slope[c] * (outer * off - phi * away) / square + t * inner * away / square + phi * fit
+        half = 1.0 - 0.5 * phi
+        by_log_unit += t * inner * away * half + 0.5 * phi * fit
+        by_log_unit -= slope[c] * phi * (0.5 * outer * off + away * half)
+    return value, by_mean, by_log_sd, by_log_unit
+
+
+@compiled
+def _through_mean(off, square, wide, pull, by_mean, told_slope):
+    """Return the derivative, through the mean and its prior, by what changes (precision, pull) so."""
+    growth, stretch = 0.5 * wide * wide * told_slope[0] / square, math.sqrt(square)
+    off_slope = -wide * (told_slope[1] - pull * growth) / stretch
+    value = by_mean * wide / stretch * (off_slope - growth * off)
+    return value + growth * (off * off / square - 1.0) - off * off_slope / square
+
+
+@compiled
+def _mean_prior(draw, sd, unit, prior, seen, by_mean, by_seen):
+    """Return the log prior of the mean's variable, and gradients by it, ln sd and ln unit through the mean.
+
+    `by_mean` is the gradient by the mean of all else; that by y is added to `by_seen`.
+    """
+    centre, wide = prior
+    (precision, pull), by_sd, by_unit = _told(sd, unit, centre, seen)
+    square = 1.0 + wide * wide * precision
+    stretch = math.sqrt(square)
+    off = draw - wide * pull / stretch
+    value = -0.5 * (off * off / square + math.log(square))
+    by_draw = by_mean * wide / stretch - off / square
+    for c in range(by_seen.size):
+        known = unit * seen[0, c]
+        by_seen[c] += by_draw * wide / stretch * known / (1.0 + sd * sd * known)
+    by_log_sd = _through_mean(off, square, wide, pull, by_mean, by_sd)
+    return value, by_draw, by_log_sd, _through_mean(off, square, wide, pull, by_mean, by_unit)
 
 
 @compiled
@@ -88,68 +165,91 @@ def hurdle_likelihood(log_rate, log_spend, log_sigma, counts, rate_slope, spend_
 
 
 @compiled
-def expand_part(part, cells, treated, base_centred, effect_centred, values):
-    """Fill the (cell, arm) values of one part, conversion or spend, from its piece of the point.
-
-    The piece is: base, effects (treated); where there are two cells or more then ln sd of base, offsets of
-    base (cell), ln sd of effects (treated), offsets of effects (treated, cell).
-    """
-    if cells == 1:
-        values[0, 0] = part[0]
-        for k in range(treated):
-            values[0, k + 1] = part[0] + part[k + 1]
-        return
+def _places(k, cells, treated):
+    """Return where the piece of a part has ln sd and the first offset of the base (k = 0) or an arm."""
     at = 1 + treated
-    column = np.empty(cells)
-    cell_values(part[0], part[at], part[at + 1 : at + 1 + cells], base_centred, column)
-    for k in range(treated + 1):
-        values[:, k] = column
     sds = at + 1 + cells
-    for k in range(treated):
-        start = sds + treated + k * cells
-        cell_values(part[1 + k], part[sds + k], part[start : start + cells], effect_centred[k], column)
-        values[:, k + 1] += column
+    return (at, at + 1) if k == 0 else (sds + k - 1, sds + treated + (k - 1) * cells)
 
 
 @compiled
-def _part_density(part, scales, centre, base_centred, effect_centred, slope, gradient):
-    """Return the log prior of one part; fill its gradient, `slope` (cell, arm) being the likelihood's."""
+def _base_seen(seen, values, given):
+    """Fill `given`, (2, cell), with what data say of the base, given effects in `values` (control 0)."""
+    cells, arms = values.shape
+    for c in range(cells):
+        given[:, c] = 0.0
+        for k in range(arms):
+            given[0, c] += seen[0, c, k]
+            given[1, c] += seen[0, c, k] * (seen[1, c, k] - values[c, k])
+        given[1, c] /= max(given[0, c], 1e-12)
+
+
+@compiled
+def expand_part(part, unit, scales, centre, seen, effect_seen, values, means, base_seen):
+    """Fill the (cell, arm) values of one part, conversion or spend, from its piece of the point.
+
+    The piece is, as the sampler sees them: base, effects (treated); where there are two cells or more then
+    ln sd of base, offsets of base (cell), ln sd of effects (treated), offsets of effects (treated, cell).
+    `means`, shape (arm,), is filled with base and effects; `base_seen`, shape (2, cell), with λ over unit and
+    y of the bases, which take the effects off what was seen.
+    """
+    cells, treated = values.shape[0], values.shape[1] - 1
+    column = np.empty(cells)
+    values[:, 0] = 0.0
+    for k in range(treated, -1, -1):
+        if k == 0:
+            _base_seen(seen, values, base_seen)
+        mine = base_seen if k == 0 else effect_seen[k - 1]
+        prior = (centre, scales[0]) if k == 0 else (0.0, scales[1])
+        here, start = _places(k, cells, treated)
+        sd = math.exp(part[here]) if cells > 1 else 0.0
+        means[k] = mean_value(part[k], sd, unit, prior, mine)
+        if cells > 1:
+            cell_values(means[k], sd, unit, part[start : start + cells], mine, column)
+        else:
+            column[0] = means[k]
+        values[:, k] = column
+    for k in range(treated):
+        values[:, k + 1] += values[:, 0]
+
+
+@compiled
+def _part_density(part, means, unit, scales, centre, seen, base_seen, effect_seen, slope, gradient):
+    """Return the log prior of one part, and its gradient by ln unit; fill that by the piece of the point.
+
+    `slope`, shape (cell, arm), is the likelihood's.
+    """
     cells, treated = slope.shape[0], slope.shape[1] - 1
     base_sd, effect_sd, spread_sd = scales
-    off = (part[0] - centre) / base_sd
-    value = -0.5 * off * off
-    gradient[0] = -off / base_sd
-    for k in range(treated):
-        value -= 0.5 * (part[1 + k] / effect_sd) ** 2
-        gradient[1 + k] = -part[1 + k] / effect_sd**2
-    by_base = np.zeros(cells)
+    value, by_log_unit = 0.0, 0.0
+    by_base, by_seen = np.zeros(cells), np.zeros(cells)
     for k in range(treated + 1):
-        by_base += slope[:, k]
-    if cells == 1:
-        gradient[0] += by_base[0]
-        for k in range(treated):
-            gradient[1 + k] += slope[0, k + 1]
-        return value
-    at = 1 + treated
-    here = slice(at + 1, at + 1 + cells)
-    more, by_mean, by_log_sd = _cell_prior(
-        part[0], part[at], base_sd, part[here], base_centred, by_base, gradient[here]
-    )
-    value += more
-    gradient[0] += by_mean
-    gradient[at] = by_log_sd
-    sds = at + 1 + cells
-    for k in range(treated):
-        start = sds + treated + k * cells
-        here = slice(start, start + cells)
-        more, by_mean, by_log_sd = _cell_prior(
-            part[1 + k], part[sds + k], spread_sd, part[here], effect_centred[k],
-            np.ascontiguousarray(slope[:, k + 1]), gradient[here],
-        )  # fmt: skip
+        mine = base_seen if k == 0 else effect_seen[k - 1]
+        toward = slope.sum(axis=1)
+        if k > 0:  # the effect moves what is seen of the base, too
+            toward = slope[:, k] - by_base * seen[0, :, k] / np.maximum(base_seen[0], 1e-12)
+        prior = (centre, base_sd) if k == 0 else (0.0, effect_sd)
+        here, start = _places(k, cells, treated)
+        sd, by_mean = 0.0, toward[0]
+        by_seen[:] = 0.0
+        if cells > 1:
+            sd = math.exp(part[here])
+            offset = slice(start, start + cells)
+            more, by_mean, gradient[here], by_unit = _cell_prior(
+                means[k], sd, unit, part[offset], mine, toward, gradient[offset], by_seen
+            )
+            ratio = (sd / (base_sd if k == 0 else spread_sd)) ** 2
+            value += more + part[here] - 0.5 * ratio
+            gradient[here] += 1.0 - ratio
+            by_log_unit += by_unit
+        more, gradient[k], by_log_sd, by_unit = _mean_prior(part[k], sd, unit, prior, mine, by_mean, by_seen)
         value += more
-        gradient[1 + k] += by_mean
-        gradient[sds + k] = by_log_sd
-    return value
+        by_log_unit += by_unit
+        if cells > 1:
+            gradient[here] += by_log_sd
+        if k == 0:
+            by_base[:] = by_seen
+    return value, by_log_unit
 
 
 @compiled
@@ -159,7 +259,7 @@ def part_size(cells, treated):
 
 
 @compiled
-def hurdle_density(point, counts, centres, scales, base_centred, effect_centred, sigma_scale):
+def hurdle_density(point, counts, centres, scales, seen, effect_seen, sigma_scale):
     """Return the log posterior density of an experiment's model and its gradient, up to a constant.
 
     Parameters
@@ -172,32 +272,36 @@ def hurdle_density(point, counts, centres, scales, base_centred, effect_centred,
         Prior means of the two bases.
     scales : ndarray of float64, shape (2, 3)
         Prior sd of base (and of its spread over cells), of effects, and scale of the effects' spread.
-    base_centred : ndarray of float64, shape (2, cell)
-    effect_centred : ndarray of float64, shape (2, treated, cell)
+    seen : ndarray of float64, shape (2, 2, cell, arm)
+        By part, λ over unit and y of each cell and arm: see `cell_values`; the unit of spend is 1/σ².
+    effect_seen : ndarray of float64, shape (2, treated, 2, cell)
+        And of the effects.
     sigma_scale : float
         Of the half-normal prior of σ.
     """
     cells, arms = counts.shape[1], counts.shape[2]
     size = part_size(cells, arms - 1)
-    log_rate, log_spend = np.zeros((cells, arms)), np.zeros((cells, arms))
-    rate_slope, spend_slope = np.empty((cells, arms)), np.empty((cells, arms))
+    parts = 2 if point.size > size else 1
+    values, slopes = np.zeros((2, cells, arms)), np.empty((2, cells, arms))
+    means, base_seen = np.empty((2, arms)), np.empty((2, 2, cells))
     gradient = np.zeros_like(point)
-    with_spend = point.size > size
-    expand_part(point[:size], cells, arms - 1, base_centred[0], effect_centred[0], log_rate)
-    log_sigma = 0.0
-    if with_spend:
-        log_sigma = point[2 * size]
-        expand_part(point[size : 2 * size], cells, arms - 1, base_centred[1], effect_centred[1], log_spend)
-    value, by_sigma = hurdle_likelihood(log_rate, log_spend, log_sigma, counts, rate_slope, spend_slope)
-    value += _part_density(
-        point[:size], scales[0], centres[0], base_centred[0], effect_centred[0], rate_slope, gradient[:size]
-    )
-    if with_spend:
-        value += _part_density(
-            point[size : 2 * size], scales[1], centres[1], base_centred[1], effect_centred[1], spend_slope,
-            gradient[size : 2 * size],
+    log_sigma = point[2 * size] if parts == 2 else 0.0
+    units = (1.0, math.exp(-2.0 * log_sigma))
+    for p in range(parts):
+        part = point[p * size : (p + 1) * size]
+        expand_part(
+            part, units[p], scales[p], centres[p], seen[p], effect_seen[p], values[p], means[p], base_seen[p]
+        )
+    value, by_sigma = hurdle_likelihood(values[0], values[1], log_sigma, counts, slopes[0], slopes[1])
+    for p in range(parts):
+        here = slice(p * size, (p + 1) * size)
+        more, by_log_unit = _part_density(
+            point[here], means[p], units[p], scales[p], centres[p], seen[p], base_seen[p],
+            effect_seen[p], slopes[p], gradient[here],
         )  # fmt: skip
-        sigma = math.exp(log_sigma)
-        value += log_sigma - 0.5 * (sigma / sigma_scale) ** 2
-        gradient[2 * size] = by_sigma + 1.0 - (sigma / sigma_scale) ** 2
+        value += more
+        if p == 1:
+            ratio = (math.exp(log_sigma) / sigma_scale) ** 2
+            value += log_sigma - 0.5 * ratio
+            gradient[2 * size] = by_sigma - 2.0 * by_log_unit + 1.0 - ratio
     return value, gradient

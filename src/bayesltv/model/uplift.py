@@ -40,17 +40,18 @@ class UpliftProblem:
         sum of squares around it.
     centres : ndarray of float64, shape (2,)
         Prior means of the baselines of conversion (ln hazard) and spend (ln of amounts relative to unit).
-    base_centred : ndarray of float64, shape (2, cell)
-    effect_centred : ndarray of float64, shape (2, treated, cell)
-        How far the sampler sees each cell centred, in [0, 1): they change its steps, not the model.
+    seen : ndarray of float64, shape (2, 2, cell, arm)
+    effect_seen : ndarray of float64, shape (2, treated, 2, cell)
+        By part, about what data say of each cell and arm, and of its difference to the control, as precision
+        (of spend: times σ²) and estimate: they change the sampler's steps, not the model.
     """
 
     labels: tuple[str, ...]
     arms: tuple[str, ...]
     counts: Floats
     centres: Floats
-    base_centred: Floats
-    effect_centred: Floats
+    seen: Floats
+    effect_seen: Floats
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -69,17 +70,18 @@ def make_uplift_problem(experiment: Experiment) -> UpliftProblem:
     amounts = converted if experiment.has_amounts else np.zeros_like(converted)
     log_mean = np.where(amounts > 0, experiment.log_mean - np.log(experiment.unit), 0.0)
     share = np.minimum(converted.sum() / customers.sum(), 1 - 1e-9)
-    information = np.stack([_conversion_information(experiment), amounts / _spread_of_logs(experiment) ** 2])
+    information = np.stack([_conversion_information(experiment), amounts])
+    estimate = np.stack([np.log(_hazard(experiment)), log_mean])
     control, treated = information[:, :, :1], information[:, :, 1:]
     known = control * treated / np.maximum(control + treated, 1e-12)
-    spread = np.array([SPREAD_SD[part] for part in PARTS])[:, None, None]
+    effect = np.stack([known, estimate[:, :, 1:] - estimate[:, :, :1]])
     return UpliftProblem(
         labels=experiment.labels,
         arms=experiment.arms,
         counts=np.stack([customers, converted, amounts, log_mean, experiment.log_square]),
         centres=np.array([np.log(-np.log1p(-share)), 0.0]),
-        base_centred=_centred(information.sum(axis=2), BASE_SD / 2),
-        effect_centred=np.ascontiguousarray(_centred(known, spread / 4).transpose(0, 2, 1)),
+        seen=np.stack([information, estimate], axis=1),
+        effect_seen=np.ascontiguousarray(effect.transpose(1, 3, 0, 2)),
     )
 
 
@@ -101,58 +103,77 @@ def build_uplift_model(experiment: Experiment) -> pm.Model:
     problem = make_uplift_problem(experiment)
     customers, converted, amounts, log_mean, log_square = problem.counts
     with pm.Model(coords=problem.coords) as model:
-        log_rate = _linear(problem, RATE)
+        log_rate = _linear(problem, RATE, np.float64(1.0))
         chance = -pt.expm1(-pt.exp(log_rate))
         pm.Binomial("converted", n=customers, p=chance, observed=converted, dims=(CELL, ARM))
         if SPEND in problem.parts:
-            log_spend = _linear(problem, SPEND)
             sigma = pm.HalfNormal("spend_sigma", sigma=np.float64(SIGMA_SD))
+            log_spend = _linear(problem, SPEND, 1 / sigma**2)
             squares = log_square + amounts * (log_mean - log_spend) ** 2
             pm.Potential("amounts", pt.sum(-amounts * pt.log(sigma) - squares / (2 * sigma**2)))
     return model
 
 
-def _linear(problem: UpliftProblem, part: str) -> Tensor:
+def _linear(problem: UpliftProblem, part: str, unit: Tensor) -> Tensor:
     """Add baseline and effects of one part to the model; return them as (cell, arm)."""
     at = PARTS.index(part)
-    treated = len(problem.arms) - 1
-    mean = pm.Normal(f"{part}_base", mu=problem.centres[at], sigma=np.float64(BASE_SD))
-    effect = pm.Normal(f"{part}_effect", sigma=np.float64(EFFECT_SD[part]), shape=treated, dims=TREATED)
-    base = _over_cells(f"{part}_base", mean, problem.base_centred[at], BASE_SD, None)
-    effects = _over_cells(
-        f"{part}_effect", effect[:, None], problem.effect_centred[at], SPREAD_SD[part], TREATED
-    )
-    both = pt.concatenate([base[:, None], base[:, None] + effects.T], axis=1)
-    return pm.Deterministic(f"log_{part}", both, dims=(CELL, ARM))
+    scales = (EFFECT_SD[part], SPREAD_SD[part])
+    known, estimate = problem.effect_seen[at].transpose(1, 0, 2)
+    effects = _over_cells(f"{part}_effect", 0.0, scales, unit, known, estimate, TREATED).T
+    known, estimate = problem.seen[at]
+    effects = pt.concatenate([pt.zeros((len(problem.labels), 1)), effects], axis=1)
+    given = pt.sum(known * (estimate - effects), axis=1) / np.maximum(known.sum(axis=1), 1e-12)
+    known, scales = known.sum(axis=1)[None], (BASE_SD, BASE_SD)
+    base = _over_cells(f"{part}_base", problem.centres[at], scales, unit, known, given[None])
+    return pm.Deterministic(f"log_{part}", base.T + effects, dims=(CELL, ARM))
 
 
-def _over_cells(name: str, mean: Tensor, centred: Floats, scale: float, dims: str | None) -> Tensor:
-    """Return values of the cells, N(mean, sd²); just the mean where there is one cell.
+def _over_cells(
+    name: str,
+    centre: float,
+    scales: tuple[float, float],
+    unit: Tensor,
+    information: Floats,
+    estimate: Tensor,
+    dims: str | None = None,
+) -> Tensor:
+    """Return values of the cells, N(mean, sd²), shape (row, cell); just the mean where there is one cell.
 
-    The sampler sees x ~ N(φ mean, sd^φ), and the value is mean + sd^(1 − φ) (x − φ mean): centred (φ = 1)
-    where a cell's own data say much, not centred where they say little (Gorinova, Moore & Hoffman 2020).
+    Of each row, the mean is N(centre, scales[0]²) and the sd half-normal with scale scales[1]; without
+    `dims` there is one row and its mean and sd are scalars. The sampler sees both mean and values through
+    what the data say of them given sd, `estimate` with precision `unit` × `information`:
+    see ``kernels.hurdle.cell_values``.
     """
-    if centred.shape[-1] == 1:
-        return mean + pt.zeros(centred.shape)
-    sd = pm.HalfNormal(f"{name}_sd", sigma=np.float64(scale), shape=centred.shape[:-1], dims=dims)
-    wide = sd if dims is None else sd[:, None]
-    offset = pm.Normal(f"{name}{OFFSET}cell", mu=centred * mean, sigma=wide**centred, shape=centred.shape)
-    return mean + wide ** (1 - centred) * (offset - centred * mean)
+    rows, cells = information.shape
+    known = unit * information
+    wide, shape = np.float64(scales[0]), (rows,) if dims else ()
+    sd = pt.zeros(shape)
+    if cells > 1:
+        sd = pm.HalfNormal(f"{name}_sd", sigma=np.float64(scales[1]), shape=shape, dims=dims)
+    across = pt.reshape(sd, (rows, 1))
+    told = known / (1 + across**2 * known)
+    stretch = pt.reshape(pt.sqrt(1 + wide**2 * pt.sum(told, axis=1)), shape)
+    about = wide * pt.reshape(pt.sum(told * (centre - estimate), axis=1), shape) / stretch
+    draw = pm.Normal(f"{name}{OFFSET}mean", mu=about, sigma=stretch, shape=shape)
+    mean = pm.Deterministic(name, centre + wide / stretch * (draw - about), dims=dims)
+    column = pt.reshape(mean, (rows, 1))
+    if cells == 1:
+        return column
+    stretch = pt.sqrt(1 + across**2 * known)
+    about = across * known / stretch * (column - estimate)
+    offset = pm.Normal(f"{name}{OFFSET}cell", mu=about, sigma=stretch, shape=(rows, cells))
+    return column + across / stretch * (offset - about)
 
 
-def _centred(information: Floats, sd: float | Floats) -> Floats:
-    known: Floats = information * np.square(sd)
-    return known / (1 + known)
+def _hazard(experiment: Experiment) -> Floats:
+    """Return −ln(1 − share converted), the share drawn a little to one half so that it is never 0 or 1."""
+    hazard: Floats = -np.log1p(-(experiment.converted + 0.5) / (experiment.customers + 1.0))
+    return hazard
 
 
 def _conversion_information(experiment: Experiment) -> Floats:
     """Return about the Fisher information of η: n (h e^{−h})² / (c (1 − c)), c = 1 − e^{−h} of customers."""
-    share = (experiment.converted + 0.5) / (experiment.customers + 1.0)
-    hazard = -np.log1p(-share)
+    hazard = _hazard(experiment)
+    share = -np.expm1(-hazard)
     information: Floats = experiment.customers * (hazard * (1 - share)) ** 2 / (share * (1 - share))
     return information
-
-
-def _spread_of_logs(experiment: Experiment) -> float:
-    freedom = max(experiment.converted.sum() - experiment.converted.size, 1.0)
-    return float(max(np.sqrt(experiment.log_square.sum() / freedom), 1e-3))
