@@ -149,7 +149,10 @@ def test_a_sampled_fit_is_taken_over_with_its_chains_and_scores(few):
     assert report.passed, report.table.to_string()
     assert report["divergences"].status == "pass"
     assert report["ebfmi"].status == "pass"
-    assert ltv.score(fit, few, ltv.load_decision("retention"), seed=1).shape[0] == len(few)
+    # 150 customers leave q <= 1 possible, and with it an infinite mean of those who never came back
+    with pytest.warns(ltv.BayesltvWarning, match="expected spend is infinite for"):
+        scores = ltv.score(fit, few, ltv.load_decision("retention"), seed=1)
+    assert scores.shape[0] == len(few)
 
 
 def test_draws_are_paired_by_index_and_the_longer_chain_is_thinned():
