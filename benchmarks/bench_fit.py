@@ -4,9 +4,9 @@ Per case one process; rows are the same customers, in weeks. ``bayesltv`` runs a
 pooled and by 20 groups, with NUTS and with Laplace; ``pymc-marketing`` its BetaGeoModel (and
 GammaGammaModel where there is spend) with its default sampler and with ``method="map"``; ``lifetimes`` its
 BetaGeoFitter, a point estimate. Timed is the whole call that a user makes, building and compiling included,
-reading, summarising and importing left out. "cold" finds no compiled code at all, as right after an installation; the
-others find what an earlier process compiled. ESS is the least bulk effective sample size of any parameter;
-for Laplace that of the importance weights, but at most the number of draws.
+reading, summarising and importing left out. "cold" finds no compiled code at all, as right after an
+installation; the others find what an earlier process compiled. ESS is the least bulk effective sample size of
+any parameter; for Laplace that of the importance weights, but at most the number of draws.
 
 What would make it rigged: timing sampling without compiling; an effective sample size averaged over
 parameters instead of the smallest; counting a fit that failed its checks; giving the peer another sampler,
