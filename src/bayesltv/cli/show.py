@@ -33,7 +33,7 @@ from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
-from bayesltv.jobs import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile, UpliftFile
+from bayesltv.jobs.written import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile, UpliftFile
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.spec.catalogue import Shipped

@@ -1,0 +1,14 @@
+"""The straight line from file to file: log -> summary -> fit -> checks -> scores, one function per command.
+
+What comes out is written only when all has gone well, and whether it can be written is looked at first.
+"""
+
+from bayesltv.jobs.decide import decide_file as decide_file
+from bayesltv.jobs.fit import fit_file as fit_file
+from bayesltv.jobs.fit import uplift_file as uplift_file
+from bayesltv.jobs.judge import check_file as check_file
+from bayesltv.jobs.judge import compare_files as compare_files
+from bayesltv.jobs.judge import evaluate_file as evaluate_file
+from bayesltv.jobs.report import report_file as report_file
+from bayesltv.jobs.score import score_file as score_file
+from bayesltv.jobs.summarize import summarize_file as summarize_file

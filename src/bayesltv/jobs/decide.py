@@ -1,0 +1,103 @@
+"""From a fit and a summary to a plan."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bayesltv.files import require_folder
+from bayesltv.jobs.written import PlanFolder
+
+if TYPE_CHECKING:
+    from bayesltv.prediction.new_groups import UnknownGroups
+
+
+def decide_file(
+    fit: str | Path,
+    summary: str | Path,
+    decision: str | Path,
+    out: str | Path,
+    *,
+    seed: int,
+    draws: int | None,
+    tests: Mapping[str, str | Path] | None = None,
+    current: str | Path | None = None,
+    previous: str | Path | None = None,
+    plan_test: bool = False,
+    test_cost: float = 0.0,
+    customers_per_week: float | None = None,
+    unknown_groups: "UnknownGroups" = "error",
+    accept_failed: Sequence[str] = (),
+    max_fit_age_days: float | None = None,
+    time_unit: str | None = None,
+    observation_end: str | None = None,
+    threads: int | None = None,
+    started: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> PlanFolder:
+    """Decide who gets which action and write export, tables, figures and manifest into a folder.
+
+    Parameters
+    ----------
+    fit, summary : path
+    decision : path
+        A decision file with actions, or the name of a shipped one.
+    out : path
+        Folder; made where it is not there.
+    tests : mapping of str to path, optional
+        Name of a test -> file of what ``fit_uplift`` returned.
+    current : path, optional
+        .csv or .parquet with customer_id and action: what is done today.
+    previous : path, optional
+        An earlier export: tiers that need not move stay, and what changed is told.
+    started : callable, optional
+        Told the number of customers once everything has been read.
+
+    Others are those of `decide`.
+
+    Raises
+    ------
+    CheckFailed, DataError, SpecError, StoreError
+        Then nothing is written, and what an earlier run wrote is left in place.
+    """
+    from bayesltv.data.store import read_summary
+    from bayesltv.data.validate import validate_summary
+    from bayesltv.decisions.decide import decide
+    from bayesltv.fitting.store import load
+    from bayesltv.prediction.gate import require_passed
+    from bayesltv.report.crm import read_columns, read_export, write_plan
+    from bayesltv.report.manifest import provenance_of
+    from bayesltv.report.plan import plan_figures
+    from bayesltv.spec.catalogue import load_decision
+
+    declared = load_decision(decision)
+    require_folder(out)
+    tree = load(fit)
+    require_passed(tree, accept_failed)
+    customers = validate_summary(
+        read_summary(summary), time_unit=time_unit, observation_end=observation_end, allow_empty=True
+    )
+    today = None if current is None else read_columns(current, "action")
+    earlier = None if previous is None else read_export(previous)
+    if started is not None:
+        started(len(customers))
+    plan = decide(
+        tree,
+        customers,
+        declared,
+        seed=seed,
+        draws=draws,
+        tests={name: load(path) for name, path in (tests or {}).items()},
+        current=today,
+        previous=earlier,
+        plan_test=plan_test,
+        test_cost=test_cost,
+        customers_per_week=customers_per_week,
+        unknown_groups=unknown_groups,
+        accept_failed=accept_failed,
+        max_fit_age_days=max_fit_age_days,
+        threads=threads,
+        progress=progress,
+    )
+    origin = provenance_of(tree, customers, declared, plan, fit_file=fit, unknown_groups=unknown_groups)
+    files = write_plan(plan, out, provenance=origin, figures=plan_figures(plan))
+    return PlanFolder(files.folder, files.all, plan)

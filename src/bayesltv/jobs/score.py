@@ -1,0 +1,109 @@
+"""From a fit and a summary to scores."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bayesltv.jobs.paths import prepare
+from bayesltv.jobs.written import ScoreFile
+
+if TYPE_CHECKING:
+    from bayesltv.engines.local import ScoreFolder
+    from bayesltv.prediction.new_groups import UnknownGroups
+
+
+def score_file(
+    fit: str | Path,
+    summary: str | Path,
+    decision: str | Path,
+    out: str | Path,
+    *,
+    seed: int,
+    draws: int | None,
+    unknown_groups: "UnknownGroups" = "error",
+    accept_failed: Sequence[str] = (),
+    max_fit_age_days: float | None = None,
+    time_unit: str | None = None,
+    observation_end: str | None = None,
+    threads: int | None = None,
+    looking: Callable[[int], None] | None = None,
+    started: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> "ScoreFile | ScoreFolder":
+    """Score the customers of a summary and write table, totals and manifest.
+
+    Parameters
+    ----------
+    fit, summary : path
+    decision : path
+        A decision file, or the name of a shipped one.
+    out : path
+        .parquet or .csv; or a folder, with a name that has no ending: then the summary is read and the table
+        written in parts, and a run that was stopped goes on where it was.
+    looking : callable, optional
+        Told how many rows have been read since it was last called, before customers are scored: of a folder
+        of parts, where all of the summary is looked through first.
+    started : callable, optional
+        Told the number of customers once everything has been read.
+
+    Others are those of `score`.
+
+    Raises
+    ------
+    CheckFailed, DataError, SpecError, StoreError
+        Then nothing is written, and what an earlier run wrote is left in place.
+    """
+    from bayesltv.data.store import read_summary
+    from bayesltv.data.validate import validate_summary
+    from bayesltv.fitting.store import load
+    from bayesltv.prediction.gate import require_passed
+    from bayesltv.prediction.score import score
+    from bayesltv.report.export import is_folder, score_files, write_scores
+    from bayesltv.report.manifest import provenance_of
+    from bayesltv.spec.catalogue import load_decision
+
+    if is_folder(out):
+        from bayesltv.engines.local import score_to
+
+        return score_to(
+            load(fit),
+            summary,
+            load_decision(decision),
+            out=out,
+            seed=seed,
+            draws=draws,
+            unknown_groups=unknown_groups,
+            accept_failed=accept_failed,
+            max_fit_age_days=max_fit_age_days,
+            time_unit=time_unit,
+            observation_end=observation_end,
+            threads=threads,
+            looking=looking,
+            started=started,
+            progress=progress,
+        )
+    files = score_files(out)
+    prepare(*files.all, inputs=[fit, summary, decision])
+    declared = load_decision(decision)
+    tree = load(fit)
+    require_passed(tree, accept_failed)
+    customers = validate_summary(
+        read_summary(summary), time_unit=time_unit, observation_end=observation_end, allow_empty=True
+    )
+    if started is not None:
+        started(len(customers))
+    table = score(
+        tree,
+        customers,
+        declared,
+        seed=seed,
+        draws=draws,
+        unknown_groups=unknown_groups,
+        accept_failed=accept_failed,
+        max_fit_age_days=max_fit_age_days,
+        threads=threads,
+        progress=progress,
+    )
+    origin = provenance_of(tree, customers, declared, table, fit_file=fit, unknown_groups=unknown_groups)
+    write_scores(table, table.totals, files, provenance=origin)
+    return ScoreFile(*files.all, table)

@@ -1,0 +1,43 @@
+"""From a log to a customer summary."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bayesltv.jobs.paths import prepare
+from bayesltv.jobs.written import SummaryFile
+from bayesltv.names import FINGERPRINT, GROUPS, OBSERVATION_END, SET_ASIDE, TIME_UNIT
+
+
+def summarize_file(
+    log: str | Path,
+    out: str | Path,
+    *,
+    settings: Mapping[str, Any],
+    progress: Callable[[int], None] | None = None,
+) -> SummaryFile:
+    """Write the customer summary of a log.
+
+    Parameters
+    ----------
+    log : path
+        CSV or Parquet.
+    out : path
+        Parquet.
+    settings : mapping
+        Keywords of ``summarize``. The rows go to the file as they come: they never are in memory all at once.
+    progress : callable, optional
+        Told how many customers have been written since it was last called.
+
+    Raises
+    ------
+    DataError, StoreError
+        Then nothing is written.
+    """
+    from bayesltv.data.request import make_request
+    from bayesltv.data.store import require_parquet, write_summary_of
+
+    prepare(require_parquet(out), inputs=[log])
+    customers, repeaters, attributes = write_summary_of(log, make_request(**settings), out, progress=progress)
+    told = (TIME_UNIT, OBSERVATION_END, GROUPS, SET_ASIDE, FINGERPRINT)
+    return SummaryFile(Path(out), customers, repeaters, {name: attributes[name] for name in told})

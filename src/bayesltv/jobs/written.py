@@ -1,0 +1,127 @@
+"""What jobs have written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesltv.checks.result import CheckReport
+    from bayesltv.decisions.plan import Plan
+    from bayesltv.prediction.score import ScoreTable
+
+
+@dataclass(frozen=True)
+class SummaryFile:
+    """A customer summary that was written.
+
+    Attributes
+    ----------
+    path : Path
+    customers, repeaters : int
+    attributes : mapping
+        time_unit, observation_end, groups, set_aside (reason -> count), fingerprint.
+    """
+
+    path: Path
+    customers: int
+    repeaters: int
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FitFile:
+    """A fit that was written.
+
+    Attributes
+    ----------
+    path : Path
+        Where it is: not where it was asked for, if it failed its checks and a fit that passed stands there.
+    report : CheckReport
+    customers : int
+    seed : int
+    spec_hash : str
+    """
+
+    path: Path
+    report: "CheckReport"
+    customers: int
+    seed: int
+    spec_hash: str
+
+
+@dataclass(frozen=True)
+class ScoreFile:
+    """Scores that were written.
+
+    Attributes
+    ----------
+    path, totals, manifest : Path
+    scores : ScoreTable
+    """
+
+    path: Path
+    totals: Path
+    manifest: Path
+    scores: "ScoreTable"
+
+
+@dataclass(frozen=True)
+class PlanFolder:
+    """A plan that was written.
+
+    Attributes
+    ----------
+    folder : Path
+    files : tuple of Path
+    plan : Plan
+    """
+
+    folder: Path
+    files: tuple[Path, ...]
+    plan: "Plan"
+
+
+@dataclass(frozen=True)
+class ReportFile:
+    """A report that was written.
+
+    Attributes
+    ----------
+    path : Path
+    report : CheckReport
+        What its checks say.
+    size : int
+        Bytes.
+    """
+
+    path: Path
+    report: "CheckReport"
+    size: int
+
+
+@dataclass(frozen=True)
+class UpliftFile:
+    """A fitted test that was written.
+
+    Attributes
+    ----------
+    path : Path
+        As in `FitFile`.
+    report : CheckReport
+        Of the sampler.
+    effects : DataFrame
+        By cell and arm, raw and shrunk.
+    customers, seed : int
+    effect_source : str
+        "test", or "not randomised".
+    """
+
+    path: Path
+    report: "CheckReport"
+    effects: "pd.DataFrame"
+    customers: int
+    seed: int
+    effect_source: str
