@@ -155,7 +155,7 @@ def cases(quick):
     for model in (purchases, both):
         for method in ("nuts", "laplace"):
             add("100000", "bayesltv", model.replace("pooled", "by 20 groups"), method)
-        few = {"draws": 400}
+        few = {"tune": 800, "draws": 600}
         add("100000", "bayesltv", model.replace("pooled", "by 20 groups"), "nuts, to ESS 400", sampler=few)
     return made
 
