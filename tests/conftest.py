@@ -70,5 +70,14 @@ def grouped_fit(cdnow, once) -> xr.DataTree:
 
 
 @pytest.fixture(scope="session")
+def grouped_laplace_fit(cdnow, once) -> xr.DataTree:
+    """The same posterior by cohort in a quarter of the time, for what asks for groups and not for chains."""
+    spec = ltv.load_spec("by_group")
+    return once(
+        "grouped laplace", lambda: ltv.fit(cdnow, spec, seed=20240501, method="laplace", progress=False)
+    )
+
+
+@pytest.fixture(scope="session")
 def decision():
     return ltv.load_decision("retention")

@@ -111,8 +111,8 @@ def test_tracking_adds_up_to_what_happened(found):
     assert drawn.mean() == pytest.approx(found.total("spend")["mean"])
 
 
-def test_groups_are_judged_apart_and_add_up(cdnow, cdnow_log, grouped_fit):
-    found = ltv.evaluate(grouped_fit, cdnow, cdnow_log, horizon="39 weeks", draws=200, tracking=False)
+def test_groups_are_judged_apart_and_add_up(cdnow, cdnow_log, grouped_laplace_fit):
+    found = ltv.evaluate(grouped_laplace_fit, cdnow, cdnow_log, horizon="39 weeks", draws=200, tracking=False)
     totals = found.totals.query("quantity == 'purchases'").set_index("group")
     assert totals.loc["all", "actual"] == totals.drop(index="all")["actual"].sum() == 1882
     assert totals.loc["all", "mean"] == pytest.approx(totals.drop(index="all")["mean"].sum())

@@ -39,8 +39,8 @@ def test_the_share_of_one_time_buyers_is_the_closed_form(cdnow):
     assert row["observed"] == 1411
 
 
-def test_groups_have_their_own_repeat_share(grouped_fit, cdnow):
-    found = ltv.posterior_predictive(grouped_fit, cdnow, draws=100)
+def test_groups_have_their_own_repeat_share(grouped_laplace_fit, cdnow):
+    found = ltv.posterior_predictive(grouped_laplace_fit, cdnow, draws=100)
     shares = found.table.query("statistic == 'repeat share'").set_index("label")
     by_cohort = (cdnow["frequency"] > 0).groupby(cdnow["cohort"]).mean()
     assert shares.drop(index="all")["observed"].to_dict() == pytest.approx(by_cohort.to_dict())

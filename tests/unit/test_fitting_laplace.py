@@ -89,7 +89,7 @@ def test_the_proposals_density_is_that_of_its_draws():
     points, log_proposed = make_proposal(block, NormalMeans.start, rng).draw(4000, rng)
     log_ratio = heights(block.density, points, 1) - log_proposed
     evidence = logsumexp(log_ratio) - np.log(log_ratio.size)  # E[p / q] is the integral of p
-    grid = np.linspace(-14, 4, 2001)
+    grid = np.linspace(-14, 4, 401)
     exact = logsumexp(exact_density_of_log_sds(grid)) + np.log(grid[1] - grid[0])
     assert evidence == pytest.approx(exact, abs=0.03)
 
@@ -98,7 +98,7 @@ def test_draws_of_a_pooled_block_have_the_moments_of_quadrature():
     drawn = sample_block(block_of_means(), NormalMeans.start, 4000, rng=np.random.default_rng(4), cores=1)
     assert drawn.khat < 0.5
     assert drawn.ess > 0.5 * drawn.proposals
-    grid = np.linspace(-14, 3, 3001)
+    grid = np.linspace(-14, 3, 401)
     log_density = exact_density_of_log_sds(grid)
     weight = np.exp(log_density - logsumexp(log_density))
     mean, sd = weight @ grid, np.sqrt(weight @ grid**2 - (weight @ grid) ** 2)
