@@ -29,6 +29,11 @@ BASIS = np.linalg.qr(np.column_stack([np.ones(SEEN.size), np.eye(SEEN.size)[:, 1
 HALF_NORMAL = PriorSpec("HalfNormal", {"sigma": 0.5})
 
 
+def normal(x, mean, sd):
+    """Log density; scipy's takes forty times as long for a few numbers."""
+    return -0.5 * ((x - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2 * np.pi)
+
+
 @dataclass(frozen=True)
 class NormalMeans:
     """Six means seen with a known error around a common one, ~ N(0, 1), effects pooled: all in closed form.
@@ -44,9 +49,9 @@ class NormalMeans:
         sd = np.exp(point[0])
         unit = np.sqrt(1 / sd**2 + INFORMATION)
         w = point[2:] / unit
-        prior = stats.halfnorm.logpdf(sd, scale=0.5) + point[0] + stats.norm.logpdf(point[1])
-        effects = stats.norm.logpdf(w, scale=sd).sum() - np.log(unit).sum()
-        return prior + effects + stats.norm.logpdf(SEEN, point[1] + BASIS @ w, ERROR).sum()
+        prior = np.log(2.0) + normal(sd, 0.0, 0.5) + point[0] + normal(point[1], 0.0, 1.0)
+        effects = normal(w, 0.0, sd).sum() - np.log(unit).sum()
+        return prior + effects + normal(SEEN, point[1] + BASIS @ w, ERROR).sum()
 
     def __call__(self, point):
         steps = 1e-5 * np.eye(self.size)
