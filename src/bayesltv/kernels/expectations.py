@@ -147,9 +147,9 @@ def lay_nodes(steps, edges, unit, end, until, discount, shape, rate, leaves, lai
     """Lay Gauss-Legendre nodes over the calendar of a horizon, for all draws of a clock at once.
 
     Within a segment U runs evenly with the calendar, so that a node's day, weight and discount are the same
-    in each draw, and only U differs. Nodes lie where they would for the typical draw, in u = ln(α' + s), and so
-    many that the error stays below 1e-6 in a draw whose paces are off by a factor of 2.5: measured with r' to
-    60, α' from 2, blocks of 1, 4 and 32 weeks.
+    in each draw, and only U differs. Nodes lie where they would for the typical draw, in u = ln(α' + s), and
+    so many that the error stays below 1e-6 in a draw whose paces are off by a factor of 2.5: measured with
+    r' to 60, α' from 2, blocks of 1, 4 and 32 weeks.
 
     Parameters
     ----------
