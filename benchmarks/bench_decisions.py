@@ -116,11 +116,11 @@ class ExpectedPurchases:
     """Mean purchases per customer in the window at a factor m, over draws of latents from the posterior."""
 
     def __init__(self, fit, summary):
+        from bayesltv.base.customers import LATENTS, make_customers
+        from bayesltv.base.population import hyperparameters_of, read_posterior
         from bayesltv.kernels.latents import draw_latents
-        from bayesltv.prediction.customers import LATENTS, make_customers
-        from bayesltv.prediction.population import population_of, read_posterior
 
-        population = population_of(read_posterior(fit)).thinned(24)
+        population = hyperparameters_of(read_posterior(fit)).thinned(24).as_population()
         self.draws = fit["posterior"].sizes["chain"] * fit["posterior"].sizes["draw"]
         codes = np.zeros(len(summary), np.int32)
         people = make_customers(summary, codes, population.family, with_spend=True)

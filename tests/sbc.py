@@ -19,6 +19,8 @@ import xarray as xr
 from scipy.special import logit
 
 import bayesltv as ltv
+from bayesltv.base.customers import LATENTS, make_customers
+from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.data.groups import Groups, codes_of
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.sample import sample_nuts
@@ -29,9 +31,7 @@ from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.likelihood import purchase_data, spend_data
 from bayesltv.model.prior_draws import draw_prior
 from bayesltv.names import PURCHASE_PARAMETERS, SPEND_PARAMETERS, level_name
-from bayesltv.prediction.customers import LATENTS, make_customers
 from bayesltv.prediction.draws import simulate_futures
-from bayesltv.prediction.population import population_of, read_posterior
 from bayesltv.prediction.terms import make_terms
 from bayesltv.streams import generator
 from uniformity import p_uniform, ranked
@@ -199,7 +199,7 @@ def true_latents(people):
 def drawn_latents(fit, summary, seed):
     """Return one draw of each customer's latents and future for each posterior draw, by the package."""
     posterior = read_posterior(fit)
-    population = population_of(posterior)
+    population = hyperparameters_of(posterior).as_population()
     codes = codes_of(summary, posterior.columns, posterior.combinations)
     people = make_customers(summary, codes, population.family, with_spend=True)
     shape = (len(people), population.draws.size)

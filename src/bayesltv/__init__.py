@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from bayesltv.comparison.backtest import Backtest as Backtest
     from bayesltv.comparison.backtest import backtest as backtest
     from bayesltv.comparison.compare import compare as compare
+    from bayesltv.customer_base import CustomerBase as CustomerBase
+    from bayesltv.customer_base import customer_base as customer_base
     from bayesltv.data.adopt import as_summary as as_summary
     from bayesltv.data.datasets import load_cdnow as load_cdnow
     from bayesltv.data.simulate import simulate_log as simulate_log
@@ -94,6 +96,8 @@ _HOME = {
     "compare": "comparison.compare",
     "compare_refresh": "decisions.refresh",
     "Comparison": "evaluation.comparison",
+    "customer_base": "customer_base",
+    "CustomerBase": "customer_base",
     "decide": "decisions.decide",
     "ClockSpec": "spec.clock",
     "DecisionSpec": "spec.decision_spec",

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
-from bayesltv.prediction.new_groups import place
-from bayesltv.prediction.population import population_of, read_posterior
+from bayesltv.base.new_groups import place
+from bayesltv.base.population import hyperparameters_of, read_posterior
 
 QUICK = {"chains": 2, "tune": 400, "draws": 500}
 TERMS = {"horizon": "39 weeks", "annual_discount_rate": 0.0, "margin": 1.0, "seed": 2}
@@ -75,7 +75,9 @@ def test_a_new_combination_of_known_levels_is_the_sum_of_their_effects(crossed_f
     posterior = read_posterior(fit)
     assert ("shop", "south") not in posterior.combinations
     summary = newcomer(channel="shop", region="south")
-    population, codes = place(posterior, population_of(posterior), summary, unknown_groups="error", seed=1)
+    population, codes = place(
+        posterior, hyperparameters_of(posterior), summary, unknown_groups="error", seed=1
+    )
     draws = posterior.dataset
     shop = draws["purchase_rate_effect_channel"].sel(channel="shop")
     south = draws["purchase_rate_effect_region"].sel(region="south")
@@ -99,7 +101,7 @@ def test_the_predictive_of_an_unknown_group_is_wider_than_that_of_a_known_one(cr
     spread = {}
     for channel in ("web", "kiosk"):
         summary = newcomer(channel=channel, region="north")
-        everybody = population_of(posterior)
+        everybody = hyperparameters_of(posterior).as_population()
         population, codes = place(posterior, everybody, summary, unknown_groups="population", seed=1)
         r, alpha = population.purchase[:2, codes[0]]
         spread[channel] = np.log(r / alpha).std()
@@ -114,7 +116,7 @@ def test_the_predictive_of_an_unknown_group_is_wider_than_that_of_a_known_one(cr
 def test_an_unknown_level_has_one_effect_that_its_customers_share_in_every_call(crossed_fit):
     fit, _ = crossed_fit
     posterior = read_posterior(fit)
-    population = population_of(posterior)
+    population = hyperparameters_of(posterior).as_population()
     place_one = lambda summary: place(posterior, population, summary, unknown_groups="population", seed=7)  # noqa: E731
     alone, codes = place_one(newcomer(channel="kiosk", region="north"))
     two = northerners(x="zoo", y="kiosk")

@@ -15,7 +15,7 @@ MOVES = ("bayesltv",)
 
 def is_same_machine() -> bool:
     here = {name: value for name, value in versions().items() if name not in MOVES}
-    return SAME_MACHINE == {"processor": processor(), "versions": here}
+    return {"processor": processor(), "versions": here} == SAME_MACHINE
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -8,8 +8,8 @@ import xarray as xr
 from rich.console import Console
 
 import bayesltv as ltv
+from bayesltv.base.gate import require_passed
 from bayesltv.checks.run import with_checks
-from bayesltv.prediction.gate import require_passed
 from helpers import point_fit
 
 PARAMETERS = {"r": 0.24, "alpha": 4.4, "a": 0.79, "b": 2.4, "p": 6.2, "q": 3.7, "v": 15.4}

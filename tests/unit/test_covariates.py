@@ -9,11 +9,11 @@ import pytest
 from scipy import stats
 
 import bayesltv as ltv
+from bayesltv.base.covariates import with_covariates
+from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.data.cells import make_cells
 from bayesltv.data.design import Coding, design_of
 from bayesltv.fitting.density import make_density
-from bayesltv.prediction.covariates import with_covariates
-from bayesltv.prediction.population import population_of, read_posterior
 from bayesltv.spec.covariates import Covariate
 
 AGE = Covariate(kind="numeric", round_to=1.0, on=("purchase_rate", "spend_typical"))
@@ -108,7 +108,9 @@ def test_zero_effects_reproduce_the_model_without_covariates(summary):
 def test_a_customer_is_predicted_with_the_parameters_of_their_covariates(fit, summary):
     posterior = read_posterior(fit)
     some = summary.iloc[:50]
-    population, rows = with_covariates(posterior, population_of(posterior), some, np.zeros(50, np.int32))
+    population, rows = with_covariates(
+        posterior, hyperparameters_of(posterior).as_population(), some, np.zeros(50, np.int32)
+    )
     mean, sd = summary["age"].mean(), summary["age"].std(ddof=0)
     beta = fit["posterior"]["purchase_rate_covariates"].stack(sample=("chain", "draw"))
     at = list(some["channel"]).index("app")
@@ -207,7 +209,10 @@ def test_too_many_different_rows_are_refused_with_the_cure(fit, summary):
     many = pd.DataFrame({"customer_id": "x", "age": np.linspace(20, 60, 50_000), "channel": "web"})
     with pytest.raises(ltv.DataError, match=r"50,000 different rows .*round_to"):
         with_covariates(
-            replace(posterior, spec=spec), population_of(posterior), many, np.zeros(len(many), np.int32)
+            replace(posterior, spec=spec),
+            hyperparameters_of(posterior).as_population(),
+            many,
+            np.zeros(len(many), np.int32),
         )
 
 

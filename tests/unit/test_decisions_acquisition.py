@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from bayesltv.base.population import Population, hyperparameters_of, read_posterior
 from bayesltv.decisions.acquisition import acquisition, infinite_groups, next_unit_of_money
 from bayesltv.errors import DataError, SpecError
 from bayesltv.kernels.families import BG_NBD
-from bayesltv.prediction.population import Population, population_of, read_posterior
 from bayesltv.prediction.terms import make_terms
 from bayesltv.spec.acquisition import AcquisitionSpec
 from helpers import point_fit
@@ -18,7 +18,7 @@ TERMS = make_terms("week", horizon=52.0, annual_discount_rate=0.1, margin=0.3, s
 
 
 def population(point=POINT, *, family="bg_nbd", draws=4):
-    return population_of(read_posterior(point_fit(point, draws=draws, family=family)))
+    return hyperparameters_of(read_posterior(point_fit(point, draws=draws, family=family))).as_population()
 
 
 def lives(family, size, rng):

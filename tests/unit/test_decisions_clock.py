@@ -10,15 +10,15 @@ from scipy import integrate
 from tests.helpers import clock_fit, point_fit
 
 import bayesltv as ltv
+from bayesltv.base.customers import LATENTS, Customers, make_customers
+from bayesltv.base.new_groups import place
+from bayesltv.base.placed_base import match_summary
+from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.decisions.acquisition import acquisition
 from bayesltv.decisions.stages import stage_block, stage_limits
 from bayesltv.kernels.latents import draw_latents
 from bayesltv.kernels.stretches import live, passed_within, time_after
-from bayesltv.prediction.customers import LATENTS, Customers, make_customers
-from bayesltv.prediction.draws import match_summary
 from bayesltv.prediction.expected import expect
-from bayesltv.prediction.new_groups import place
-from bayesltv.prediction.population import population_of, read_posterior
 from bayesltv.prediction.terms import terms_of
 from bayesltv.spec.acquisition import AcquisitionSpec
 from bayesltv.spec.stages import STAGES
@@ -59,7 +59,9 @@ def decide(fit, summary, decision, **options):
 def placed(fit, summary):
     posterior = read_posterior(fit)
     checked = match_summary(posterior, summary, time_unit=None)
-    population, codes = place(posterior, population_of(posterior), checked, unknown_groups="error", seed=1)
+    population, codes = place(
+        posterior, hyperparameters_of(posterior), checked, unknown_groups="error", seed=1
+    )
     return population, make_customers(checked, codes, population.family, with_spend=True, with_days=True)
 
 

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
+from bayesltv.base.customers import make_customers
+from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.decisions.actions import Offered, make_action_model
 from bayesltv.decisions.effects import Effects
 from bayesltv.decisions.planned_tests import net_by_effect, plan_tests, plans_table
-from bayesltv.prediction.customers import make_customers
-from bayesltv.prediction.population import population_of, read_posterior
 from bayesltv.prediction.terms import make_terms
 from bayesltv.report.planned_tests import plans_for_terminal, plot_test_value
 from bayesltv.spec.acquisition import AcquisitionSpec
@@ -28,7 +28,7 @@ LETTER = ActionSpec(
 
 @pytest.fixture(scope="module")
 def offered():
-    population = population_of(read_posterior(point_fit(POINT, draws=DRAWS)))
+    population = hyperparameters_of(read_posterior(point_fit(POINT, draws=DRAWS))).as_population()
     rng = np.random.default_rng(2)
     frequency = rng.integers(1, 5, SIZE)
     summary = ltv.as_summary(

@@ -8,10 +8,10 @@ import pytest
 from scipy import special, stats
 
 import bayesltv as ltv
+from bayesltv.base.customers import make_customers
+from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.decisions.stages import stage_block, stage_limits, warn_of_immortals
 from bayesltv.errors import BayesltvWarning, SpecError
-from bayesltv.prediction.customers import make_customers
-from bayesltv.prediction.population import population_of, read_posterior
 from bayesltv.prediction.terms import make_terms
 from bayesltv.spec.stages import STAGES, StageSpec
 from helpers import point_fit
@@ -33,7 +33,7 @@ DRAWS = 40_000
 
 def staged(family="bg_nbd", *, draws=DRAWS, rows=HISTORIES, seed=3, point=POINT):
     fit = point_fit(point, draws=draws, family=family)
-    population = population_of(read_posterior(fit))
+    population = hyperparameters_of(read_posterior(fit)).as_population()
     summary = ltv.as_summary(rows, time_unit="week", observation_end="1997-09-30")
     people = make_customers(
         summary, np.zeros(len(rows), np.int32), population.family, with_spend="p" in point

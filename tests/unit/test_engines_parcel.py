@@ -7,9 +7,9 @@ import pytest
 import xarray as xr
 
 import bayesltv as ltv
+from bayesltv.base.population import Posterior
 from bayesltv.engines.parcel import packed, unpacked
 from bayesltv.errors import EngineError
-from bayesltv.prediction.population import Posterior
 from bayesltv.prediction.scoring import Scoring, make_scoring
 from bayesltv.spec.events import Events, Occurrence, day_number
 from helpers import clock_fit, covariate_fit, point_fit

@@ -21,6 +21,7 @@ FLOORS = (
     ("data",),
     ("spec",),
     ("model",),
+    ("base",),
     ("prediction",),
     ("evaluation",),
     ("fitting",),
@@ -28,7 +29,7 @@ FLOORS = (
     ("decisions",),
     ("report",),
     ("engines",),
-    ("pipeline",),
+    ("customer_base", "pipeline"),
     ("comparison",),
     ("jobs",),
     ("demo",),
@@ -36,7 +37,7 @@ FLOORS = (
 )
 """From the ground up. The package itself is the roof: it offers everything, and nothing below imports it."""
 
-LIGHT_FLOORS = (*FLOORS[0], "kernels", "data", "spec", "prediction", "evaluation", "decisions")
+LIGHT_FLOORS = (*FLOORS[0], "kernels", "data", "spec", "base", "prediction", "evaluation", "decisions")
 """Any posterior with the right names will do for these, so none of them may need a sampler or its tools."""
 
 SAMPLING = (

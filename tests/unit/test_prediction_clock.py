@@ -6,14 +6,14 @@ import pytest
 from tests.helpers import clock_fit, point_fit
 
 import bayesltv as ltv
+from bayesltv.base.customers import make_customers
+from bayesltv.base.new_groups import place
+from bayesltv.base.placed_base import match_summary
+from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.evaluation.replicas import simulate_replicas
 from bayesltv.kernels.clocked import day_of, time_at
 from bayesltv.prediction.clock_path import clock_path
-from bayesltv.prediction.customers import make_customers
-from bayesltv.prediction.draws import match_summary
 from bayesltv.prediction.expected import expect, probability_of
-from bayesltv.prediction.new_groups import place
-from bayesltv.prediction.population import population_of, read_posterior
 from bayesltv.prediction.tracking import track
 from bayesltv.spec.events import Events, Occurrence, day_number
 
@@ -38,7 +38,9 @@ def shaken(draws, seed=1, sd=0.5):
 def population(fit, summary, *, seed=1):
     posterior = read_posterior(fit)
     checked = match_summary(posterior, summary, time_unit=None)
-    placed, codes = place(posterior, population_of(posterior), checked, unknown_groups="error", seed=seed)
+    placed, codes = place(
+        posterior, hyperparameters_of(posterior), checked, unknown_groups="error", seed=seed
+    )
     has_spend = placed.has_spend
     return placed, make_customers(checked, codes, placed.family, with_spend=has_spend, with_days=True)
 

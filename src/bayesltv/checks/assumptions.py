@@ -5,9 +5,9 @@ import pandas as pd
 import xarray as xr
 from scipy.stats import spearmanr
 
+from bayesltv.base.population import read_posterior
 from bayesltv.checks.result import CheckResult
 from bayesltv.names import FREQUENCY, MONETARY_VALUE, SPEND_BETWEEN
-from bayesltv.prediction.population import read_posterior
 
 CONFLICT_TAIL = 0.005
 """A posterior median beyond the prior's 0.5 % or 99.5 % quantile is a conflict."""

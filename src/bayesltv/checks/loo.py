@@ -7,9 +7,10 @@ import xarray as xr
 from arviz_stats.base import array_stats
 from arviz_stats.utils import ELPDDataLOO
 
+from bayesltv.base.placed_base import place_base
+from bayesltv.base.population import Population
 from bayesltv.prediction.log_likelihood import Units, likelihood_units, value_blocks
 from bayesltv.prediction.log_likelihood import log_likelihood as log_likelihood
-from bayesltv.prediction.population import Population
 
 
 def loo(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None) -> dict[str, ELPDDataLOO]:
@@ -32,7 +33,7 @@ def loo(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None
     dict of str to arviz_stats ELPDData
         "purchase" and, with a spend model, "spend".
     """
-    population, parts = likelihood_units(fit, summary, time_unit=time_unit)
+    population, parts = likelihood_units(place_base(fit, summary, seed=0, time_unit=time_unit))
     efficiency = _relative_efficiency(fit, population.draws.size)
     return {part.part: _elpd(population, part, efficiency) for part in parts}
 
@@ -45,7 +46,7 @@ def loo_per_customer(
     What `arviz.compare` needs: models that group customers differently have different cells, but the same
     customers. In the spend part customers are those with repeat spend.
     """
-    population, parts = likelihood_units(fit, summary, time_unit=time_unit)
+    population, parts = likelihood_units(place_base(fit, summary, seed=0, time_unit=time_unit))
     efficiency = _relative_efficiency(fit, population.draws.size)
     return {part.part: _expanded(_elpd(population, part, efficiency), part) for part in parts}
 

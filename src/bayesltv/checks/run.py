@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 import xarray as xr
 
+from bayesltv.base.gate import CHECKS
 from bayesltv.checks.assumptions import ASSUMPTION_CHECKS
 from bayesltv.checks.result import Check, CheckReport, CheckResult, FunctionCheck, report_of
 from bayesltv.checks.sampler import SAMPLER_CHECKS
@@ -13,7 +14,6 @@ from bayesltv.checks.timing import timing_checks
 from bayesltv.data.validate import resolve_observation_end, resolve_time_unit
 from bayesltv.errors import DataError
 from bayesltv.names import OBSERVATION_END, TIME_UNIT
-from bayesltv.prediction.gate import CHECKS
 
 CHECKS_OF_A_FIT: tuple[Check, ...] = tuple(
     FunctionCheck(each) for each in (*SAMPLER_CHECKS, *ASSUMPTION_CHECKS)

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesltv.base.population import read_posterior
 from bayesltv.checks.result import CheckResult
-from bayesltv.prediction.population import read_posterior
 from bayesltv.spec.settings import GateSpec
 
 _MORE = "Sample longer (sampler={'draws': ...}), or simplify the pooling"

@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.base.population import read_posterior
 from bayesltv.checks.loo import loo
 from bayesltv.checks.psense import CONFLICT, SENSITIVE, psense
 from bayesltv.checks.result import CheckResult
@@ -14,7 +15,6 @@ from bayesltv.data.validate import resolve_observation_end
 from bayesltv.evaluation.posterior_predictive import FREQUENCY as BY_FREQUENCY
 from bayesltv.evaluation.posterior_predictive import RECENCY, REPEAT, posterior_predictive
 from bayesltv.names import FIRST_PURCHASE, PERIOD_END, REPEAT_DAYS
-from bayesltv.prediction.population import read_posterior
 from bayesltv.prediction.tracking import actual_counts, track
 
 Floats = NDArray[np.float64]

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 from arviz_stats.utils import ELPDData
 
+from bayesltv.base.population import read_posterior
 from bayesltv.checks.loo import loo_per_customer
 from bayesltv.data.validate import resolve_observation_end, resolve_time_unit, validate_summary
 from bayesltv.errors import BayesltvWarning, DataError
@@ -21,7 +22,6 @@ from bayesltv.evaluation.holdout import require_holdout
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.names import FINGERPRINT
 from bayesltv.pipeline import fit
-from bayesltv.prediction.population import read_posterior
 from bayesltv.spec.model_spec import ModelSpec
 
 CLEAR, SMALL = 2.0, 4.0

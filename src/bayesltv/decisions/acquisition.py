@@ -8,12 +8,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.base.customers import Customers
+from bayesltv.base.population import Population
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.kernels.payback import payback_times
 from bayesltv.names import DRAW, GROUP
-from bayesltv.prediction.customers import Customers
 from bayesltv.prediction.expected import expect
-from bayesltv.prediction.population import Population
 from bayesltv.prediction.roads import places_on, roads_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.spec.acquisition import AcquisitionSpec

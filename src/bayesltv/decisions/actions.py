@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesltv.base.customers import LATENTS, Customers, walk
+from bayesltv.base.population import Population
 from bayesltv.decisions.effects import Effects, stack_effects
 from bayesltv.decisions.pnl import PARTS, spending
 from bayesltv.errors import DataError
 from bayesltv.kernels.actions import add_up_policies, evaluate_actions
-from bayesltv.prediction.customers import LATENTS, Customers, walk
-from bayesltv.prediction.population import Population
 from bayesltv.prediction.roads import places_on, roads_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.spec.actions import ActionSpec

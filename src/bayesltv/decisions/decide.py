@@ -1,62 +1,35 @@
 """``decide``: from posterior, customers and a decision file to who gets which action."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.placed_base import PlacedBase, Placement, place_base
 from bayesltv.decisions.acquisition import acquisition, next_unit_of_money, warn_of_infinite_spend
-from bayesltv.decisions.actions import (
-    ActionModel,
-    Offered,
-    Options,
-    add_up_all,
-    evaluate_all,
-    make_action_model,
-)
-from bayesltv.decisions.allocation import NOBODY, Allocation, allocate
-from bayesltv.decisions.baselines import Setting, compare_with, current_codes, values_at_means
-from bayesltv.decisions.chance import choose_within, share_of_losses
-from bayesltv.decisions.choice import Choice, choose, limit_names, limits_of
-from bayesltv.decisions.customer_base import portfolio_table, simple_ltv_table
-from bayesltv.decisions.effects import Effects, cells_of, effects_of, warn_of_harmless
-from bayesltv.decisions.eligibility import eligible_customers
+from bayesltv.decisions.baselines import current_codes
+from bayesltv.decisions.choice import limit_names
+from bayesltv.decisions.described import Described, describe
+from bayesltv.decisions.effects import Effects
+from bayesltv.decisions.offer import Offer, Walking, make_offer
 from bayesltv.decisions.plan import PLAN, Plan, curve_table, customer_table, effect_table
 from bayesltv.decisions.planned_tests import plan_tests, plans_table
+from bayesltv.decisions.policies import Policies, make_policies
 from bayesltv.decisions.portfolio import action_table, policy_draws, policy_table
-from bayesltv.decisions.refresh import Refresh, compare_refresh, has_values, warn_of_campaigns
+from bayesltv.decisions.portfolio_value import portfolio_table, simple_ltv_table
+from bayesltv.decisions.refresh import Refresh
 from bayesltv.decisions.roi import option_table
-from bayesltv.decisions.segments import ALL, Counts, segment_table
-from bayesltv.decisions.stages import StageBlock, stage_block, stage_limits, warn_of_immortals
-from bayesltv.decisions.tested import all_effects, effects_of_tests, uplift_of_tests
-from bayesltv.decisions.tiers import with_tier_columns
-from bayesltv.errors import DataError, SpecError
-from bayesltv.names import (
-    CUSTOMER_ID,
-    LTV_WITH_REFERRAL,
-    MONETARY_VALUE,
-    RECENCY,
-    REFERRAL_VALUE,
-    T,
-)
-from bayesltv.prediction.customers import Customers, make_customers, walk
-from bayesltv.prediction.draws import block_size, match_summary
-from bayesltv.prediction.new_groups import UnknownGroups, place
-from bayesltv.prediction.population import Population, population_of, read_posterior
-from bayesltv.prediction.score import score
+from bayesltv.decisions.segments import segment_table
+from bayesltv.decisions.tested import uplift_of_tests
+from bayesltv.errors import SpecError
+from bayesltv.prediction.score import ScoreTable, score_base
 from bayesltv.prediction.scoring import DRAWS
-from bayesltv.prediction.terms import Terms, terms_of
-from bayesltv.prediction.totals import step_of
+from bayesltv.prediction.terms import terms_of
 from bayesltv.spec.budget import BudgetSpec
 from bayesltv.spec.decision_spec import DecisionSpec
-from bayesltv.streams import generator
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Codes = NDArray[np.int32]
 
 
 def decide(
@@ -140,115 +113,122 @@ def decide(
     SpecError
         Where the decision has no actions, nobody is eligible for one, or limits cannot be met.
     """
+    base = place_base(
+        fit, summary, seed=seed, unknown_groups=unknown_groups, accept_failed=accept_failed,
+        max_fit_age_days=max_fit_age_days, time_unit=time_unit, observation_end=observation_end,
+    )  # fmt: skip
+    return decide_base(
+        base, decision, draws=draws, effects=effects, tests=tests, current=current, previous=previous,
+        plan_test=plan_test, test_cost=test_cost, customers_per_week=customers_per_week, threads=threads,
+        block=block, progress=progress,
+    )  # fmt: skip
+
+
+def decide_base(
+    base: PlacedBase,
+    decision: DecisionSpec,
+    *,
+    draws: int | None = DRAWS,
+    effects: Mapping[str, Effects | xr.Dataset] | None = None,
+    tests: Mapping[str, xr.DataTree] | None = None,
+    current: Mapping[str, str] | None = None,
+    previous: pd.DataFrame | Mapping[str, str] | None = None,
+    plan_test: bool = False,
+    test_cost: float = 0.0,
+    customers_per_week: float | None = None,
+    threads: int | None = None,
+    block: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Plan:
+    """Return who of a base gets which action; see `decide`."""
     _require_actions(decision)
-    scores = score(
-        fit, summary, decision, seed=seed, draws=draws, unknown_groups=unknown_groups,
-        accept_failed=accept_failed, max_fit_age_days=max_fit_age_days, time_unit=time_unit,
-        observation_end=observation_end, threads=threads, block=block,
+    scores = score_base(base, decision, draws=draws, threads=threads, block=block)
+    placed = base.placed(draws)
+    names = tuple(action.name for action in decision.actions)
+    today = None if current is None else current_codes(current, placed.customers.ids, names)
+    people = describe(base, placed, scores, decision, previous=previous, threads=threads)
+    offer = make_offer(
+        base, placed, decision, people.asked, effects=effects or {}, tests=tests or {},
+        walking=Walking(threads, block, progress),
     )  # fmt: skip
-    posterior = read_posterior(fit)
-    checked = match_summary(
-        posterior, summary, time_unit=time_unit, observation_end=observation_end, allow_empty=True
+    policies = make_policies(
+        offer, decision.budget or BudgetSpec(), people.table, today=today, seed=base.seed
     )
-    population = population_of(posterior).thinned(draws)
-    population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
-    people = make_customers(
-        checked, codes, population.family, with_spend=population.has_spend,
-        with_days=population.clock is not None,
-    )  # fmt: skip
-    names = [action.name for action in decision.actions]
-    today = None if current is None else current_codes(current, people.ids, tuple(names))
-    terms = terms_of(decision.value, posterior.time_unit)
-    _warn_of_immortals(decision, population, people, posterior.time_unit)
-    table = _with_referrals(_with_tiers(scores, decision, previous), checked)
-    tiers = decision.tiers.names if decision.tiers is not None and "tier" in table else ()
-    table, in_stage = _with_stages(
-        table, tiers, decision, population, people, terms, posterior.time_unit, seed, threads
-    )
-
-    refresh = _refreshed(previous, table, decision)
-    if isinstance(previous, pd.DataFrame):
-        warn_of_campaigns(previous, scores.attrs["as_of_date"])
-
-    total = posterior.chains * posterior.draws_per_chain
-    given = all_effects(
-        {**effects_of_tests(decision.actions, tests or {}, total, seed=seed), **(effects or {})}
-    )
-    known = effects_of(decision.actions, given, total, seed)
-    known = [each.taken(population.draws) for each in known]
-    warn_of_harmless(decision.actions, given)
-    model = make_action_model(
-        population, terms, decision.actions, known, time_unit=posterior.time_unit, seed=seed
-    )
-    asked = _columns_to_ask(table, checked)
-    offered = Offered(
-        people,
-        eligible_customers(decision.actions, asked),
-        cells_of(known, asked),
-        np.full((0, len(people)), NOBODY, np.int32),
-    )
-    options = evaluate_all(model, offered, threads=threads, block=block, progress=progress)
-    budget = decision.budget or BudgetSpec()
-    typical = max(float(np.abs(options.net).mean()), 1e-6) if len(people) else 1.0
-    fixed = np.array([action.fixed for action in decision.actions])
-
-    def add_up(policies: Sequence[Codes]) -> Floats:
-        alternatives = Offered(people, offered.eligible, offered.cell, np.stack(policies))
-        return add_up_all(model, alternatives, step_of(typical), threads=threads, block=block)
-
-    def chosen(under: BudgetSpec) -> Choice:
-        return choose(model, offered, options, under, asked, seed=seed, block=block, threads=threads)
-
-    choice, budget = choose_within(
-        chosen, lambda each: share_of_losses(add_up([each.treated]), each, fixed), budget
-    )
-    policies = _policies(model, offered, options, choice, budget, table, today, seed)
-    totals = add_up(list(policies.values()))
-    names = [action.name for action in decision.actions]
-    outcome = policy_draws(totals, policies, names, fixed, people.ids)
-    comparison = policy_table(outcome, PLAN, tail=(decision.budget or budget).tail)
-    planned = (
-        plan_tests(
-            model, offered, time_unit=posterior.time_unit, cost=test_cost,
-            customers_per_week=customers_per_week,
-        )
-        if plan_test
-        else {}
-    )  # fmt: skip
-    channels = None
+    plan = _plan(base, decision, scores, people, offer, policies)
+    plan = replace(plan, uplift=uplift_of_tests(tests or {}))
     if decision.acquisition is not None:
-        channels = acquisition(population, terms, decision.acquisition, today=people.last_end)
-        warn_of_infinite_spend(population)
-    mine, basis = comparison.iloc[0], {"value_basis": decision.value.basis}
+        plan = _with_acquisition(plan, placed, decision, policies, base.posterior.time_unit)
+    if plan_test:
+        plan = _with_tests(plan, offer, decision, base.posterior.time_unit, test_cost, customers_per_week)
+    return plan
+
+
+def _plan(
+    base: PlacedBase,
+    decision: DecisionSpec,
+    scores: ScoreTable,
+    people: Described,
+    offer: Offer,
+    policies: Policies,
+) -> Plan:
+    """Return the tables of a plan: the second walk, over whole policies."""
+    choice, budget, columns = policies.choice, policies.budget, base.posterior.columns
+    totals = offer.add_up(list(policies.assigned.values()))
+    ids = offer.offered.customers.ids
+    outcome = policy_draws(totals, policies.assigned, offer.names, offer.fixed, ids)
+    comparison = policy_table(outcome, PLAN, tail=(decision.budget or budget).tail)
+    basis = {"value_basis": decision.value.basis}
     return Plan(
-        customers=customer_table(table, options, choice, decision.actions, known, budget),
+        customers=customer_table(
+            people.table, offer.options, choice, decision.actions, offer.effects, budget
+        ),
         actions=action_table(outcome, PLAN).assign(**basis, value_kind=LATENT),
-        effects=effect_table(model, offered, known),
+        effects=effect_table(offer.model, offer.offered, offer.effects),
         policies=comparison.assign(**basis, value_kind=LATENT),
         budget_curve=curve_table(choice.allocation).assign(**basis),
-        options=option_table(options, offered.eligible, people.ids, names),
+        options=option_table(offer.options, offer.offered.eligible, ids, offer.names),
         draws=outcome,
         totals=scores.totals,
-        segments=segment_table(table, tiers, in_stage).assign(**basis, value_kind=LATENT),
-        portfolio=portfolio_table(scores.totals, scores, decision.value, posterior.columns),
-        simple_ltv=simple_ltv_table(
-            checked,
-            scores,
-            scores.totals,
-            decision.value,
-            columns=posterior.columns,
-            time_unit=posterior.time_unit,
+        segments=segment_table(people.table, people.tiers, people.in_stage).assign(
+            **basis, value_kind=LATENT
         ),
-        refresh=refresh,
-        uplift=uplift_of_tests(tests or {}),
-        attrs=_attributes(scores, posterior.columns, decision, budget, choice, known, mine, refresh),
-        tests=planned,
-        test_plans=plans_table(planned).assign(**basis) if plan_test else None,
-        acquisition=None if channels is None else channels.table.assign(**basis),
-        next_unit=None
-        if channels is None
-        else next_unit_of_money(channels, choice.allocation.shadow_price).assign(**basis),
+        portfolio=portfolio_table(scores.totals, scores, decision.value, columns),
+        simple_ltv=simple_ltv_table(
+            base.summary, scores, scores.totals, decision.value, columns=columns,
+            time_unit=base.posterior.time_unit,
+        ),
+        refresh=people.refresh,
+        attrs=_attributes(scores, columns, offer, policies, comparison.iloc[0], people.refresh),
+    )  # fmt: skip
+
+
+def _with_acquisition(
+    plan: Plan, placed: Placement, decision: DecisionSpec, policies: Policies, time_unit: str
+) -> Plan:
+    """Return the plan with what new customers are worth, and where the next unit of money does most."""
+    assert decision.acquisition is not None
+    basis, price = {"value_basis": decision.value.basis}, policies.choice.allocation.shadow_price
+    terms = terms_of(decision.value, time_unit)
+    channels = acquisition(placed.population, terms, decision.acquisition, today=placed.customers.last_end)
+    warn_of_infinite_spend(placed.population)
+    following = next_unit_of_money(channels, price).assign(**basis)
+    return replace(plan, acquisition=channels.table.assign(**basis), next_unit=following)
+
+
+def _with_tests(
+    plan: Plan,
+    offer: Offer,
+    decision: DecisionSpec,
+    time_unit: str,
+    cost: float,
+    customers_per_week: float | None,
+) -> Plan:
+    """Return the plan with how large a test of each action should be."""
+    planned = plan_tests(
+        offer.model, offer.offered, time_unit=time_unit, cost=cost, customers_per_week=customers_per_week
     )
+    table = plans_table(planned).assign(value_basis=decision.value.basis)
+    return replace(plan, tests=planned, test_plans=table)
 
 
 LATENT = "latent"
@@ -261,16 +241,15 @@ _NET = {"net_mean": "net", "net_p05": "net_p05", "net_p50": "net_p50", "net_p95"
 def _attributes(
     scores: pd.DataFrame,
     groups: Sequence[str],
-    decision: DecisionSpec,
-    budget: BudgetSpec,
-    choice: Choice,
-    effects: Sequence[Effects],
+    offer: Offer,
+    policies: Policies,
     mine: "pd.Series[Any]",
     refresh: Refresh | None,
 ) -> dict[str, Any]:
     """Return what a plan says of itself; `mine` is its row among the policies."""
+    budget, choice, actions = policies.budget, policies.choice, offer.model.actions
     found, risk = choice.allocation, choice.risk or (None, None)
-    prices = zip(limit_names(budget, decision.actions), found.limit_prices, strict=False)
+    prices = zip(limit_names(budget, actions), found.limit_prices, strict=False)
     return {
         **{str(name): value for name, value in scores.attrs.items()},
         "groups": list(groups),
@@ -293,7 +272,7 @@ def _attributes(
         "risk_value": risk[0],
         "risk_bound": risk[1],
         "effect_sources": {
-            action.name: dict(each.source) for action, each in zip(decision.actions, effects, strict=True)
+            action.name: dict(each.source) for action, each in zip(actions, offer.effects, strict=True)
         },
     }
 
@@ -301,147 +280,3 @@ def _attributes(
 def _require_actions(decision: DecisionSpec) -> None:
     if not decision.actions:
         raise SpecError("the decision has no actions: add [actions.NAME] tables, or use score")
-
-
-def _with_tiers(
-    scores: pd.DataFrame, decision: DecisionSpec, previous: pd.DataFrame | Mapping[str, str] | None
-) -> pd.DataFrame:
-    """Return the scores with what a wrong label costs, and with labels that need not move."""
-    table = pd.DataFrame(scores)
-    if decision.tiers is None or "tier" not in table:
-        return table
-    found = scores.attrs.get("thresholds")  # of tiers that are relative to other customers
-    floors = None if found is None else np.asarray(found, dtype=np.float64).mean(axis=1)
-    return with_tier_columns(table, decision.tiers, previous=previous, floors=floors)
-
-
-def _with_referrals(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores with the money that the user credits customers with, where the summary says so.
-
-    Raises
-    ------
-    DataError
-        Where it is missing, no number, or negative for a customer.
-    """
-    if REFERRAL_VALUE not in summary:
-        return table
-    credit = pd.to_numeric(summary[REFERRAL_VALUE], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    wrong = ~(np.isfinite(credit) & (credit >= 0))
-    if wrong.any():
-        raise DataError(
-            f"{REFERRAL_VALUE} is no amount of 0 or more for {int(wrong.sum()):,} of {len(table):,} "
-            "customers ({ids}): it is money within the horizon that you credit a customer with, 0 for none",
-            ids=summary.loc[wrong, CUSTOMER_ID],
-        )
-    return table.assign(**{REFERRAL_VALUE: credit, LTV_WITH_REFERRAL: table["ltv_mean"].to_numpy() + credit})
-
-
-def _warn_of_immortals(
-    decision: DecisionSpec, population: Population, people: Customers, time_unit: str
-) -> None:
-    """Warn of one-time buyers who cannot lapse, where stages or a win-back ask who has."""
-    if decision.stages is not None:
-        warn_of_immortals(population, people, decision.stages.limits_in(time_unit)[0])
-    elif any(action.kind == "win_back" for action in decision.actions):
-        warn_of_immortals(population, people)
-
-
-def _refreshed(
-    previous: pd.DataFrame | Mapping[str, str] | None, table: pd.DataFrame, decision: DecisionSpec
-) -> Refresh | None:
-    """Return what changed since an earlier export; None where there is none, or it holds labels only."""
-    if not isinstance(previous, pd.DataFrame) or decision.tiers is None or not has_values(previous):
-        return None
-    return compare_refresh(previous[previous["tier"].notna()], table, decision.tiers)
-
-
-def _with_stages(
-    scores: pd.DataFrame,
-    tiers: tuple[str, ...],
-    decision: DecisionSpec,
-    population: Population,
-    people: Customers,
-    terms: Terms,
-    time_unit: str,
-    seed: int,
-    threads: int | None,
-) -> tuple[pd.DataFrame, Counts | None]:
-    """Return the scores with the columns of stages, and how many of each tier are in each, draw by draw."""
-    table = pd.DataFrame(scores)
-    if decision.stages is None:
-        return table, None
-    limits = stage_limits(decision.stages, terms, time_unit)
-
-    def work(some: Customers) -> StageBlock:
-        return stage_block(population, some, terms, limits, seed=seed)
-
-    size = block_size(population.draws.size, None)
-    tier = table["tier"].to_numpy(object) if tiers else np.full(len(table), ALL, dtype=object)
-    order, blocks, counts = [], [], {}
-    for name in tiers or (ALL,):  # a customer's draws depend on its own row alone, not on who comes with it
-        mine = np.flatnonzero(tier == name)
-        some = people.rows(mine)
-        found = list(walk(some, work, block=size, threads=threads)) or [work(some)]
-        order.append(mine)
-        blocks += found
-        counts[name] = np.sum([each.counts for each in found], axis=0)
-    place = np.argsort(np.concatenate(order))
-    columns = {
-        name: np.concatenate([each.columns[name] for each in blocks])[place] for name in blocks[0].columns
-    }
-    return table.assign(**columns), counts
-
-
-def _columns_to_ask(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns that conditions may name: those of the scores, and of the summary."""
-    extra = {
-        name: summary[name].to_numpy()
-        for name in (RECENCY, T, MONETARY_VALUE)
-        if name in summary and name not in table
-    }
-    return table.assign(**extra)
-
-
-def _policies(
-    model: ActionModel,
-    offered: Offered,
-    options: Options,
-    choice: Choice,
-    budget: BudgetSpec,
-    table: pd.DataFrame,
-    today: Codes | None,
-    seed: int,
-) -> dict[str, Codes]:
-    """Return the plan and what it is compared with; customers who are held out get nothing from any."""
-    free = offered.eligible & ~choice.withheld[:, None]
-    money = np.inf if budget.amount is None else budget.amount
-    names = tuple(action.name for action in model.actions)
-    capacity = [np.inf if action.capacity is None else action.capacity for action in model.actions]
-    setting = Setting(
-        names,
-        options.net,
-        options.cost,
-        free,
-        np.array([action.fixed for action in model.actions]),
-        np.array(capacity, dtype=np.float64),
-        money,
-        choice.allocation.cost if np.isinf(money) else money,
-        generator(seed, "policies").permutation(len(free)),
-        np.isin(np.arange(len(names)), choice.recommended) | (choice.recommended < 0).all(),
-        choice.withheld,
-    )
-
-    def plug_in() -> Allocation:
-        net, cost = values_at_means(model, offered)
-        return allocate(
-            net, cost, free, budget=money, fixed=setting.fixed, limits=limits_of(model.actions, budget, table)
-        )
-
-    others = compare_with(
-        setting,
-        churn_risk=1 - table["p_alive"].to_numpy(float),
-        ltv=table[LTV_WITH_REFERRAL if LTV_WITH_REFERRAL in table else "ltv_mean"].to_numpy(float),
-        plug_in=plug_in,
-        current=today,
-    )
-    return {PLAN: choice.treated, **others}

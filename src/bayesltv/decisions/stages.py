@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesltv.base.customers import LATENTS, Customers
+from bayesltv.base.population import Population
 from bayesltv.errors import BayesltvWarning, SpecError
 from bayesltv.kernels.stages import DROPS_OUT, NO_PURCHASE, VALUE_AT_RISK, draw_stages
 from bayesltv.names import FREQUENCY
-from bayesltv.prediction.customers import LATENTS, Customers
-from bayesltv.prediction.population import Population
 from bayesltv.prediction.roads import places_on, roads_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.spec.stages import STAGES, StageSpec

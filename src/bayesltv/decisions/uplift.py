@@ -8,10 +8,10 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.base.gate import require_passed
 from bayesltv.decisions.effects import OTHER
 from bayesltv.errors import DataError
 from bayesltv.names import CHAIN, DRAW
-from bayesltv.prediction.gate import require_passed
 from bayesltv.streams import generator
 
 Floats = NDArray[np.float64]

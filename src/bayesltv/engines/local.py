@@ -11,16 +11,16 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.base.currency import require_one_currency
+from bayesltv.base.gate import require_passed, require_recent
+from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.placed_base import match_summary
 from bayesltv.data.fingerprint import added
 from bayesltv.data.store import file_digest, summary_attributes, summary_batches
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.engines import folder as files
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, FINGERPRINT, OBSERVATION_END
-from bayesltv.prediction.currency import require_one_currency
-from bayesltv.prediction.draws import match_summary
-from bayesltv.prediction.gate import require_passed, require_recent
-from bayesltv.prediction.new_groups import UnknownGroups
 from bayesltv.prediction.score import (
     count_infinite_means,
     score_attributes,
@@ -195,7 +195,7 @@ def _made_from(fit: xr.DataTree, source: _Source, accepted: Sequence[str]) -> di
         },
         "decision": scoring.decision.to_dict(),
         "seed": int(scoring.seed),
-        "draws": int(scoring.population.draws.size),
+        "draws": int(scoring.hyperparameters.draws.size),
         "unknown_groups": scoring.unknown_groups,
         "accepted_failed_checks": list(accepted),
         "rows_per_part": source.rows,
@@ -297,7 +297,9 @@ def _scored_part(
 ) -> files.Record:
     checked = source.checked(frame)
     end = resolve_observation_end(checked)
-    scored = score_rows(source.scoring, checked, observation_end=end, threads=threads, progress=progress)
+    scored = score_rows(
+        source.scoring, source.scoring.place(checked), observation_end=end, threads=threads, progress=progress
+    )
     scored.table.attrs.update(attrs)
     there = np.flatnonzero(scored.totals.customers.sum(axis=1))
     record = files.Record(
@@ -312,6 +314,6 @@ def _scored_part(
 
 
 def _totals(records: Sequence[files.Record], scoring: Scoring) -> xr.Dataset:
-    fitted = scoring.population.labels or ("",)
+    fitted = scoring.hyperparameters.labels or ("",)
     groups, whole = merged([(record.groups, record.totals) for record in records], fitted=fitted)
-    return labelled(whole, groups, records[0].tiers, with_money=scoring.population.has_spend)
+    return labelled(whole, groups, records[0].tiers, with_money=scoring.hyperparameters.has_spend)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayesltv.base.population import Posterior, hyperparameters_of
 from bayesltv.errors import EngineError
-from bayesltv.prediction.population import Posterior, population_of
 from bayesltv.prediction.scoring import Scoring
 from bayesltv.spec.decision_spec import DecisionSpec
 from bayesltv.spec.model_spec import ModelSpec
@@ -37,7 +37,7 @@ def packed(scoring: Scoring) -> bytes:
         "calendar": None if posterior.calendar is None else list(posterior.calendar),
         "decision": scoring.decision.to_dict(),
         "seed": int(scoring.seed),
-        "draws": int(scoring.population.draws.size),
+        "draws": int(scoring.hyperparameters.draws.size),
         "unknown_groups": scoring.unknown_groups,
         "fitted_until": scoring.fitted_until,
         "accepted_failed": list(scoring.accepted_failed),
@@ -65,7 +65,7 @@ def unpacked(content: bytes) -> Scoring:
     posterior = _posterior(head, arrays)
     return Scoring(
         posterior=posterior,
-        population=population_of(posterior).thinned(head["draws"]),
+        hyperparameters=hyperparameters_of(posterior).thinned(head["draws"]),
         decision=DecisionSpec.from_dict(head["decision"]),
         seed=head["seed"],
         unknown_groups=head["unknown_groups"],

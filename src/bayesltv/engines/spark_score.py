@@ -14,16 +14,16 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv import names
+from bayesltv.base.currency import require_one_currency
+from bayesltv.base.gate import require_passed, require_recent
+from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.placed_base import match_summary
 from bayesltv.data.sources import require_columns
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.engines.parcel import packed
 from bayesltv.engines.spark_session import explained, mapped, require_spark_frame, require_workers
 from bayesltv.engines.spark_worker import as_arrow, totals_rows
 from bayesltv.errors import DataError, SpecError
-from bayesltv.prediction.currency import require_one_currency
-from bayesltv.prediction.draws import match_summary
-from bayesltv.prediction.gate import require_passed, require_recent
-from bayesltv.prediction.new_groups import UnknownGroups
 from bayesltv.prediction.scoring import DRAWS, Scored, Scoring, make_scoring, score_rows
 from bayesltv.prediction.totals import QUANTITIES, Totals, labelled
 from bayesltv.spec.decision_spec import DecisionSpec
@@ -161,7 +161,7 @@ def totals(
     groups = list(job.empty.groups)
     groups += sorted(set(rows[names.GROUP]) - set(groups))
     added = _added(rows, groups, job)
-    return labelled(added, groups, job.empty.tiers, with_money=job.scoring.population.has_spend)
+    return labelled(added, groups, job.empty.tiers, with_money=job.scoring.hyperparameters.has_spend)
 
 
 def attributes_of(summary: DataFrame) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def _prepared(
     )
     end = resolve_observation_end(checked)
     require_workers(frame.sparkSession)
-    empty = score_rows(scoring, checked, observation_end=end, threads=1)
+    empty = score_rows(scoring, scoring.place(checked), observation_end=end, threads=1)
     return _Job(frame, scoring, None if end is None else end.date().isoformat(), empty)
 
 
@@ -248,7 +248,7 @@ def _nobody(frame: DataFrame) -> pd.DataFrame:
 
 
 def _added(rows: pd.DataFrame, groups: Sequence[str], job: _Job) -> Totals:
-    tiers, draws = job.empty.tiers, job.scoring.population.draws.size
+    tiers, draws = job.empty.tiers, job.scoring.hyperparameters.draws.size
     sums = np.zeros((3, len(groups), len(tiers), draws), dtype=np.int64)
     customers = np.zeros((len(groups), len(tiers)), dtype=np.int64)
     g = pd.Index(groups).get_indexer(pd.Index(rows[names.GROUP]))

@@ -15,9 +15,9 @@ import pandas as pd
 import pyarrow as pa
 
 from bayesltv import names
+from bayesltv.base.placed_base import match_summary
 from bayesltv.data.histories import Histories, summary_rows, walk_histories
 from bayesltv.engines.parcel import unpacked
-from bayesltv.prediction.draws import match_summary
 from bayesltv.prediction.scoring import Scored, Scoring, score_rows
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _scored(batches: Iterable[pa.RecordBatch], scoring: Scoring, end: str | None
         frame.attrs = {names.TIME_UNIT: scoring.posterior.time_unit, names.OBSERVATION_END: end}
         checked = match_summary(scoring.posterior, frame, time_unit=None, allow_empty=True)
         day = None if end is None else pd.Timestamp(end)
-        yield score_rows(scoring, checked, observation_end=day, threads=1)
+        yield score_rows(scoring, scoring.place(checked), observation_end=day, threads=1)
 
 
 @lru_cache(maxsize=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesltv.data.groups import Codes
+from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.placed_base import PlacedBase, Placement, place_base
+from bayesltv.base.population import Population
 from bayesltv.data.refunds import Refunds
 from bayesltv.data.request import Date
-from bayesltv.data.split import purchase_days
-from bayesltv.data.validate import resolve_observation_end
+from bayesltv.data.split import PurchaseDays, purchase_days
 from bayesltv.errors import DataError, SpecError
 from bayesltv.evaluation import tables
 from bayesltv.evaluation.holdout import Holdout, observe, worded
@@ -21,16 +23,13 @@ from bayesltv.evaluation.judge import Columns, Judge, Outcomes, judge_all, make_
 from bayesltv.evaluation.result import ALL, Evaluation
 from bayesltv.evaluation.rules import randomised_pit
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE, FIRST_PURCHASE, FREQUENCY, REPEAT_DAYS
-from bayesltv.prediction.customers import make_customers
-from bayesltv.prediction.draws import match_summary
-from bayesltv.prediction.new_groups import UnknownGroups, place
-from bayesltv.prediction.population import Population, population_of, read_posterior
-from bayesltv.prediction.scoring import Scoring
+from bayesltv.prediction.scoring import scoring_of
 from bayesltv.prediction.terms import Terms, make_terms, terms_of
 from bayesltv.prediction.thresholds import find_thresholds, thresholds_among
 from bayesltv.prediction.tiers import tier_probabilities
+from bayesltv.prediction.totals import Totals
 from bayesltv.prediction.tracking import DRAWS as TRACKED_DRAWS
-from bayesltv.prediction.tracking import actual_counts, track
+from bayesltv.prediction.tracking import actual_counts, track_base
 from bayesltv.spec.decision_spec import DecisionSpec
 
 CRPS = "fair: E|X − y| − E|X − X'|/2 over pairs of different draws"
@@ -108,70 +107,130 @@ def evaluate(
     parameters, averaged over posterior draws before the logarithm. PIT: Czado, Gneiting & Held (2009).
     Equal-tailed intervals of counts cover more than their level, since counts are discrete.
     """
-    posterior = read_posterior(fit)
-    checked = match_summary(posterior, summary, time_unit=time_unit)
-    end = resolve_observation_end(checked, observation_end)
-    if end is None:
-        raise DataError("the summary does not say when observation ended: pass observation_end=")
-    population = population_of(posterior).thinned(draws)
-    if population.draws.size < 2:
-        raise DataError(f"scores need at least 2 draws, not {population.draws.size}: pass a larger draws=")
-    terms = _terms(posterior.time_unit, horizon, decision)
-    columns_of_log: dict[str, Any] = {
+    base = place_base(
+        fit, summary, seed=seed, unknown_groups=unknown_groups, time_unit=time_unit,
+        observation_end=observation_end,
+    )  # fmt: skip
+    return evaluate_base(
+        base, log, horizon=horizon, decision=decision, draws=draws, tracking=tracking,
+        customer_id_col=customer_id_col, datetime_col=datetime_col, monetary_value_col=monetary_value_col,
+        refunds=refunds, timezone=timezone, datetime_format=datetime_format, log_end=log_end,
+        threads=threads, block=block,
+    )  # fmt: skip
+
+
+def evaluate_base(
+    base: PlacedBase,
+    log: object,
+    *,
+    horizon: str | float,
+    decision: DecisionSpec | None = None,
+    draws: int | None = None,
+    tracking: bool = True,
+    customer_id_col: str = CUSTOMER_ID,
+    datetime_col: str = DATE,
+    monetary_value_col: str | None = AMOUNT,
+    refunds: Refunds = "net",
+    timezone: str | None = None,
+    datetime_format: str | None = None,
+    log_end: Date | None = None,
+    threads: int | None = None,
+    block: int | None = None,
+) -> Evaluation:
+    """Return how the forecasts of a base compare with what happened; see `evaluate`."""
+    base.require_customers()
+    end, unit = base.require_end(), base.posterior.time_unit
+    drawn = base.hyperparameters(draws)
+    if drawn.draws.size < 2:
+        raise DataError(f"scores need at least 2 draws, not {drawn.draws.size}: pass a larger draws=")
+    terms = _terms(unit, horizon, decision)
+    columns: dict[str, Any] = {
         "customer_id_col": customer_id_col,
         "datetime_col": datetime_col,
-        "monetary_value_col": monetary_value_col if population.has_spend else None,
+        "monetary_value_col": monetary_value_col if drawn.has_spend else None,
         "refunds": refunds,
         "timezone": timezone,
         "datetime_format": datetime_format,
     }
     held = observe(
         log,
-        checked,
+        base.summary,
         after=end,
         horizon=terms.horizon,
-        horizon_text=worded(horizon, posterior.time_unit),
-        time_unit=posterior.time_unit,
+        horizon_text=worded(horizon, unit),
+        time_unit=unit,
         log_end=log_end,
-        columns=columns_of_log,
+        columns=columns,
     )
-    fitted = population
-    population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
-    people = make_customers(
-        checked, codes, population.family, with_spend=population.has_spend,
-        with_days=population.clock is not None,
-    )  # fmt: skip
-    outcomes = Outcomes(pd.Index(checked[CUSTOMER_ID]), held.purchases, held.spend)
-    tiers = None if decision is None else decision.tiers
-    judge = make_judge(population, terms, outcomes, tiers, seed=seed)
-    if decision is not None and tiers is not None and not tiers.is_absolute and judge.judges_spend:
-        plain = replace(decision, value=replace(decision.value, service_cost=0.0))
-        scoring = Scoring(posterior, fitted, plain, seed, unknown_groups)
-        found = find_thresholds(
-            scoring, lambda: [checked], customers=len(checked), threads=threads, block=block
-        )  # fmt: skip
-        judge = replace(judge, thresholds=found)
-    columns, totals = judge_all(judge, people, threads=threads, block=block)
-    judged = _customers(checked, population, codes, columns, seed)
-    names = _add_actual_tiers(judged, judge, held, posterior.time_unit)
-    quantities = ("purchases", "spend") if judge.judges_spend else ("purchases",)
-    events, reliability = tables.event_tables(judged, names)
+    placed = base.placed(draws)
+    judge = _judge(base, placed, held, terms, decision, draws=draws, threads=threads, block=block)
+    found, totals = judge_all(judge, placed.customers, threads=threads, block=block)
+    judged = _customers(placed, found, base.seed)
+    tiers = _add_actual_tiers(judged, judge, held, unit)
     tracked, counted = None, None
-    if tracking and {REPEAT_DAYS, FIRST_PURCHASE} <= set(checked.columns):
+    if tracking and {REPEAT_DAYS, FIRST_PURCHASE} <= set(base.summary.columns):
         thin = TRACKED_DRAWS if draws is None else min(draws, TRACKED_DRAWS)
-        tracked = track(
-            fit, checked, seed=seed, horizon=terms.horizon, draws=thin, unknown_groups=unknown_groups,
-            time_unit=posterior.time_unit, observation_end=end.date().isoformat(), threads=threads,
-        )  # fmt: skip
-        amounts = None
-        if judge.judges_spend:
-            start = pd.to_datetime(checked[FIRST_PURCHASE]).min() - pd.Timedelta(days=1)
-            amounts = held.with_past(purchase_days(log, after=start, until=end, **columns_of_log))
-        counted = actual_counts(tracked, held.as_later(checked), amounts=amounts)
+        tracked = track_base(base, horizon=terms.horizon, draws=thin, threads=threads)
+        amounts = _amounts_of(log, base.summary, held, end, columns) if judge.judges_spend else None
+        counted = actual_counts(tracked, held.as_later(base.summary), amounts=amounts)
+    return _evaluation(
+        judged, totals, tracked, counted, labels=placed.population.labels, tiers=tiers,
+        quantities=("purchases", "spend") if judge.judges_spend else ("purchases",),
+        checked=base.summary, facts=_facts(base, placed.population, held, horizon, judged),
+    )  # fmt: skip
+
+
+def _judge(
+    base: PlacedBase,
+    placed: Placement,
+    held: Holdout,
+    terms: Terms,
+    decision: DecisionSpec | None,
+    *,
+    draws: int | None,
+    threads: int | None,
+    block: int | None,
+) -> Judge:
+    """Return what judges customers; where tiers are relative, with where they begin in each draw."""
+    outcomes = Outcomes(pd.Index(base.summary[CUSTOMER_ID]), held.purchases, held.spend)
+    tiers = None if decision is None else decision.tiers
+    judge = make_judge(placed.population, terms, outcomes, tiers, seed=base.seed)
+    if decision is None or tiers is None or tiers.is_absolute or not judge.judges_spend:
+        return judge
+    plain = replace(decision, value=replace(decision.value, service_cost=0.0))
+    found = find_thresholds(
+        scoring_of(base, plain, draws=draws), lambda: [base.summary], customers=len(base), threads=threads,
+        block=block,
+    )  # fmt: skip
+    return replace(judge, thresholds=found)
+
+
+def _amounts_of(
+    log: object, summary: pd.DataFrame, held: Holdout, end: pd.Timestamp, columns: Mapping[str, Any]
+) -> PurchaseDays:
+    """Return all purchases with their amounts, from the first customer's first one on."""
+    start = pd.to_datetime(summary[FIRST_PURCHASE]).min() - pd.Timedelta(days=1)
+    return held.with_past(purchase_days(log, after=start, until=end, **columns))
+
+
+def _evaluation(
+    judged: pd.DataFrame,
+    totals: Totals,
+    tracked: xr.Dataset | None,
+    counted: xr.Dataset | None,
+    *,
+    labels: tuple[str, ...],
+    tiers: tuple[str, ...],
+    quantities: tuple[str, ...],
+    checked: pd.DataFrame,
+    facts: dict[str, Any],
+) -> Evaluation:
+    """Return the tables of what was judged."""
+    events, reliability = tables.event_tables(judged, tiers)
     return Evaluation(
         scores=tables.scores_table(judged, quantities),
         coverage=tables.coverage_table(judged, quantities),
-        totals=tables.totals_table(totals, judged, population.labels),
+        totals=tables.totals_table(totals, judged, labels),
         events=events,
         reliability=reliability,
         by_frequency=tables.frequency_table(totals, judged),
@@ -180,7 +239,7 @@ def evaluate(
         customers=judged,
         tracking=tracked,
         tracking_actual=counted,
-        facts=_facts(fit, held, horizon, population, judged, seed),
+        facts=facts,
     )
 
 
@@ -198,13 +257,12 @@ def _terms(time_unit: str, horizon: str | float, decision: DecisionSpec | None) 
     return replace(stated, horizon=ahead, service_cost=0.0)
 
 
-def _customers(
-    summary: pd.DataFrame, population: Population, codes: Codes, columns: Columns, seed: int
-) -> pd.DataFrame:
+def _customers(placed: Placement, columns: Columns, seed: int) -> pd.DataFrame:
     """Return one row per customer: id, group, frequency, and the judged columns."""
+    summary, population, people = placed
     ids = summary[CUSTOMER_ID].to_numpy(dtype=object)
     labels = np.asarray([label or ALL for label in population.labels], dtype=np.object_)
-    group = labels[population.groups(codes)]
+    group = labels[population.groups(people.group)]
     known = {CUSTOMER_ID: ids, tables.GROUP_LABEL: group, FREQUENCY: summary[FREQUENCY].to_numpy()}
     pits = {
         f"{name}_pit": randomised_pit(
@@ -232,12 +290,7 @@ def _add_actual_tiers(judged: pd.DataFrame, judge: Judge, held: Holdout, time_un
 
 
 def _facts(
-    fit: xr.DataTree,
-    held: Holdout,
-    horizon: str | float,
-    population: Population,
-    judged: pd.DataFrame,
-    seed: int,
+    base: PlacedBase, population: Population, held: Holdout, horizon: str | float, judged: pd.DataFrame
 ) -> dict[str, Any]:
     return {
         "horizon": horizon,
@@ -248,8 +301,8 @@ def _facts(
         "new_customers_left_out": held.newcomers,
         "purchases_of_new_customers": held.newcomer_purchases,
         "draws": int(population.draws.size),
-        "seed": int(seed),
+        "seed": int(base.seed),
         "family": population.family.title,
         "crps": CRPS,
-        "spec_hash": fit.attrs.get("spec_hash"),
+        "spec_hash": base.fit.attrs.get("spec_hash"),
     }

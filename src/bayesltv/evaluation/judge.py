@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv.base.customers import Customers, walk
+from bayesltv.base.population import Population
 from bayesltv.evaluation import rules
 from bayesltv.kernels.closed_forms import COLUMNS, value_means
-from bayesltv.prediction.customers import Customers, walk
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.expected import expect, probability_of
-from bayesltv.prediction.population import Population
 from bayesltv.prediction.terms import Terms
 from bayesltv.prediction.tiers import tier_probabilities
 from bayesltv.prediction.totals import Totals, add_up, step_of

@@ -12,14 +12,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.errors import DataError
+from bayesltv.base.customers import Customers
+from bayesltv.base.placed_base import PlacedBase, place_base
+from bayesltv.base.population import Population
 from bayesltv.evaluation.replicas import CLASSES, Histories, Tally, tally, tally_replicas
 from bayesltv.evaluation.result import records, rich_table
 from bayesltv.names import SPEND_LOG_SUM, SPEND_STATISTICS
-from bayesltv.prediction.customers import Customers, make_customers
-from bayesltv.prediction.draws import match_summary
-from bayesltv.prediction.new_groups import place
-from bayesltv.prediction.population import Population, population_of, read_posterior
 from bayesltv.units import DAYS_PER
 
 Floats = NDArray[np.float64]
@@ -114,22 +112,22 @@ def posterior_predictive(
     DataError
         Where the summary does not fit the fit, or has groups that were not fitted.
     """
-    posterior = read_posterior(fit)
-    checked = match_summary(posterior, summary, time_unit=time_unit)
-    if checked.empty:
-        raise DataError("the summary has no customers to compare with")
-    population = population_of(posterior).thinned(draws)
-    population, codes = place(posterior, population, checked, unknown_groups="error", seed=seed)
-    people = make_customers(
-        checked, codes, population.family, with_spend=population.has_spend,
-        with_days=population.clock is not None,
-    )  # fmt: skip
+    base = place_base(fit, summary, seed=seed, time_unit=time_unit)
+    return posterior_predictive_base(base, draws=draws, threads=threads)
+
+
+def posterior_predictive_base(
+    base: PlacedBase, *, draws: int | None = DRAWS, threads: int | None = None
+) -> PosteriorPredictive:
+    """Return how customers made anew compare with those of a base; see `posterior_predictive`."""
+    base.require_customers()
+    checked, population, people = base.placed(draws)
     real = _histories(people, checked)
     edges = _edges(real)
     group = population.groups(people.group)
     observed = tally(real, people.histories[3], group, groups=len(population.labels), edges=edges)
     replicated = tally_replicas(
-        population, people, seed=seed, days_per_unit=DAYS_PER[posterior.time_unit], edges=edges,
+        population, people, seed=base.seed, days_per_unit=DAYS_PER[base.posterior.time_unit], edges=edges,
         threads=threads,
     )  # fmt: skip
     sizes = np.bincount(group, minlength=len(population.labels))
@@ -142,7 +140,7 @@ def posterior_predictive(
         )
         if np.isfinite(one[0])
     ]
-    facts = {"customers": len(people), "draws": int(population.draws.size), "seed": int(seed)}
+    facts = {"customers": len(people), "draws": int(population.draws.size), "seed": int(base.seed)}
     return PosteriorPredictive(pd.DataFrame(rows), facts)
 
 

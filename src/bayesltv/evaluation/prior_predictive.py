@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv.base.clock import refuse_clock
+from bayesltv.base.customers import Customers
+from bayesltv.base.population import Population
 from bayesltv.data.cells import spend_rows
 from bayesltv.data.groups import make_groups
 from bayesltv.data.validate import resolve_time_unit, validate_summary
@@ -28,9 +31,6 @@ from bayesltv.names import (
     SPEND_PARAMETERS,
     T,
 )
-from bayesltv.prediction.clock import refuse_clock
-from bayesltv.prediction.customers import Customers
-from bayesltv.prediction.population import Population
 from bayesltv.spec.model_spec import ModelSpec
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, units_per_year

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesltv.base.customers import AMOUNTS, EVENTS, LATENTS, Customers, walk
+from bayesltv.base.population import Population
 from bayesltv.kernels.clocked import FIRST
 from bayesltv.kernels.replicas import draw_replicas
-from bayesltv.prediction.customers import AMOUNTS, EVENTS, LATENTS, Customers, walk
-from bayesltv.prediction.population import Population
 from bayesltv.prediction.roads import places_on, roads_of
 
 Floats = NDArray[np.float64]

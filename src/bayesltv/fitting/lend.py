@@ -5,6 +5,9 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from bayesltv.base.clock import refuse_clock
+from bayesltv.base.placed_base import match_summary
+from bayesltv.base.population import read_posterior
 from bayesltv.errors import SpecError
 from bayesltv.names import (
     CUSTOMER_ID,
@@ -17,9 +20,6 @@ from bayesltv.names import (
     SPEND_SUM,
     T,
 )
-from bayesltv.prediction.clock import refuse_clock
-from bayesltv.prediction.draws import match_summary
-from bayesltv.prediction.population import read_posterior
 
 
 def to_pymc_marketing(

@@ -8,7 +8,7 @@ from bayesltv.files import require_folder
 from bayesltv.jobs.written import PlanFolder
 
 if TYPE_CHECKING:
-    from bayesltv.prediction.new_groups import UnknownGroups
+    from bayesltv.base.new_groups import UnknownGroups
 
 
 def decide_file(
@@ -59,11 +59,11 @@ def decide_file(
     CheckFailed, DataError, SpecError, StoreError
         Then nothing is written, and what an earlier run wrote is left in place.
     """
+    from bayesltv.base.gate import require_passed
     from bayesltv.data.store import read_summary
     from bayesltv.data.validate import validate_summary
     from bayesltv.decisions.decide import decide
     from bayesltv.fitting.store import load
-    from bayesltv.prediction.gate import require_passed
     from bayesltv.report.crm import read_columns, read_export, write_plan
     from bayesltv.report.manifest import provenance_of
     from bayesltv.report.plan import plan_figures

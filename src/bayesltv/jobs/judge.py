@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from bayesltv.base.new_groups import UnknownGroups
     from bayesltv.checks.result import CheckReport
     from bayesltv.evaluation.comparison import Comparison
     from bayesltv.evaluation.result import Evaluation
-    from bayesltv.prediction.new_groups import UnknownGroups
 
 
 def check_file(
@@ -117,10 +117,10 @@ def evaluate_file(
     DataError, SpecError, StoreError
         Then nothing is written.
     """
+    from bayesltv.base.population import read_posterior
     from bayesltv.data.summary import summarize
     from bayesltv.evaluation.evaluate import evaluate
     from bayesltv.fitting.store import load
-    from bayesltv.prediction.population import read_posterior
     from bayesltv.report.evaluation import evaluation_figures, evaluation_tables
     from bayesltv.report.folder import write_folder
     from bayesltv.spec.catalogue import load_decision

@@ -8,8 +8,8 @@ from bayesltv.jobs.paths import prepare
 from bayesltv.jobs.written import ScoreFile
 
 if TYPE_CHECKING:
+    from bayesltv.base.new_groups import UnknownGroups
     from bayesltv.engines.local import ScoreFolder
-    from bayesltv.prediction.new_groups import UnknownGroups
 
 
 def score_file(
@@ -53,10 +53,10 @@ def score_file(
     CheckFailed, DataError, SpecError, StoreError
         Then nothing is written, and what an earlier run wrote is left in place.
     """
+    from bayesltv.base.gate import require_passed
     from bayesltv.data.store import read_summary
     from bayesltv.data.validate import validate_summary
     from bayesltv.fitting.store import load
-    from bayesltv.prediction.gate import require_passed
     from bayesltv.prediction.score import score
     from bayesltv.report.export import is_folder, score_files, write_scores
     from bayesltv.report.manifest import provenance_of

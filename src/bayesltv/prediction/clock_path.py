@@ -3,10 +3,10 @@
 import numpy as np
 import xarray as xr
 
+from bayesltv.base.clock import Clock, make_clock
+from bayesltv.base.population import read_posterior
 from bayesltv.errors import SpecError
 from bayesltv.names import CHAIN, CLOCK, CLOCK_BLOCK, DRAW, OBSERVATION_END
-from bayesltv.prediction.clock import Clock, make_clock
-from bayesltv.prediction.population import read_posterior
 from bayesltv.spec.events import iso
 from bayesltv.units import convert, horizon_in
 

@@ -1,6 +1,5 @@
 """``predict``: each customer's predictive draws, as a labelled dataset."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,16 +8,15 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.data.sources import plain_text
-from bayesltv.data.validate import resolve_time_unit, validate_summary
+from bayesltv.base.customers import AMOUNTS, EVENTS, LATENTS, Customers, walk
+from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.placed_base import PlacedBase, place_base
+from bayesltv.base.population import Population, Posterior
 from bayesltv.errors import DataError
 from bayesltv.kernels.clocked import draw_clocked_futures
 from bayesltv.kernels.futures import draw_futures
 from bayesltv.names import CHAIN, CUSTOMER_ID, DRAW, TIME_UNIT
-from bayesltv.prediction.customers import AMOUNTS, EVENTS, LATENTS, Customers, make_customers, walk
 from bayesltv.prediction.expected import places_of
-from bayesltv.prediction.new_groups import UnknownGroups, place
-from bayesltv.prediction.population import Population, Posterior, population_of, read_posterior
 from bayesltv.prediction.terms import Terms, make_terms
 
 BYTES_PER_DRAW = 1 + 4 + 8 + 8
@@ -127,83 +125,43 @@ def predict(
     SpecError
         Where horizon, discount or margin is impossible.
     """
-    posterior = read_posterior(fit)
-    checked = match_summary(posterior, summary, time_unit=time_unit, observation_end=observation_end)
-    if customers is not None:
-        checked = select_customers(checked, customers)
+    base = place_base(
+        fit, summary, seed=seed, unknown_groups=unknown_groups, time_unit=time_unit,
+        observation_end=observation_end,
+    )  # fmt: skip
+    return predict_base(
+        base, horizon=horizon, annual_discount_rate=annual_discount_rate, margin=margin,
+        service_cost_per_year=service_cost_per_year, draws=draws, customers=customers, threads=threads,
+        block=block,
+    )  # fmt: skip
+
+
+def predict_base(
+    base: PlacedBase,
+    *,
+    horizon: str | float,
+    annual_discount_rate: float,
+    margin: float,
+    service_cost_per_year: float = 0.0,
+    draws: int | None = None,
+    customers: Sequence[object] | None = None,
+    threads: int | None = None,
+    block: int | None = None,
+) -> xr.Dataset:
+    """Return predictive draws of the customers of a base; see `predict`."""
+    base.require_customers()
     terms = make_terms(
-        posterior.time_unit,
+        base.posterior.time_unit,
         horizon=horizon,
         annual_discount_rate=annual_discount_rate,
         margin=margin,
         service_cost_per_year=service_cost_per_year,
     )
-    population = population_of(posterior).thinned(draws)
-    population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
-    _refuse_too_large(len(checked), population.draws.size)
-    people = make_customers(
-        checked, codes, population.family, with_spend=population.has_spend,
-        with_days=population.clock is not None,
-    )  # fmt: skip
-    whole = _collect(population, people, terms, seed=seed, threads=threads, block=block)
-    return _labelled(whole, people, population, posterior)
-
-
-def match_summary(
-    posterior: Posterior,
-    summary: pd.DataFrame,
-    *,
-    time_unit: str | None,
-    observation_end: str | None = None,
-    allow_empty: bool = False,
-) -> pd.DataFrame:
-    """Return the validated summary.
-
-    Raises
-    ------
-    DataError
-        Where it is no summary, its time unit is not the fit's, or its dates contradict `observation_end`.
-    """
-    unit = resolve_time_unit(summary, time_unit)
-    if unit != posterior.time_unit:
-        raise DataError(
-            f"the summary counts in {unit}s but the fit in {posterior.time_unit}s: summarize with "
-            f'time_unit="{posterior.time_unit}"'
-        )
-    return validate_summary(
-        summary,
-        time_unit=unit,
-        observation_end=observation_end,
-        groups=posterior.columns,
-        allow_empty=allow_empty,
-    )
-
-
-def select_customers(summary: pd.DataFrame, customers: Sequence[object]) -> pd.DataFrame:
-    """Return the rows of these ids, in this order.
-
-    Raises
-    ------
-    DataError
-        Where ids are not in the summary, or stand in `customers` more than once.
-    """
-    wanted = [plain_text(customer) for customer in customers]
-    twice = [customer for customer, count in Counter(wanted).items() if count > 1]
-    if twice:
-        raise DataError(
-            f"{len(twice):,} of {len(set(wanted)):,} customers asked for stand in customers= more than once "
-            "({ids}): name each once",
-            ids=twice,
-        )
-    at = pd.Index(summary[CUSTOMER_ID]).get_indexer(pd.Index(wanted, dtype="str"))
-    absent = [customer for customer, place in zip(wanted, at, strict=True) if place < 0]
-    if absent:
-        raise DataError(
-            f"{len(absent):,} of {len(wanted):,} customers asked for are not in the summary ({{ids}})",
-            ids=absent,
-        )
-    chosen: pd.DataFrame = summary.iloc[at].reset_index(drop=True)
-    return chosen
+    chosen = base.of(customers)
+    _refuse_too_large(len(chosen), chosen.hyperparameters(draws).draws.size)
+    _, population, people = chosen.placed(draws)
+    whole = _collect(population, people, terms, seed=base.seed, threads=threads, block=block)
+    return _labelled(whole, people, population, base.posterior)
 
 
 def block_size(draws: int, asked: int | None) -> int:

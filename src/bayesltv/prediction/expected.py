@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesltv.base.clock import Clock
+from bayesltv.base.customers import Customers
+from bayesltv.base.population import Population
 from bayesltv.data.cells import number_rows
 from bayesltv.kernels.clocked import clocked_closed_forms, clocked_probabilities
 from bayesltv.kernels.closed_forms import COLUMNS, closed_forms
 from bayesltv.kernels.purchase_counts import mean_purchase_probabilities
-from bayesltv.prediction.clock import Clock
-from bayesltv.prediction.customers import Customers
-from bayesltv.prediction.population import Population
 
 Floats = NDArray[np.float64]
 MONTH_DAYS, QUARTER_DAYS = 30, 90

@@ -8,18 +8,18 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.base.clock import Clock
+from bayesltv.base.customers import make_customers
+from bayesltv.base.placed_base import PlacedBase, place_base
+from bayesltv.base.population import Population
 from bayesltv.data.cells import SpendRows, number_rows, purchase_cells, spend_rows
 from bayesltv.data.days import history_days, repeats_of
-from bayesltv.data.groups import Codes, codes_of
+from bayesltv.data.groups import Codes, check_group_columns, codes_of
 from bayesltv.errors import DataError
 from bayesltv.kernels.beta_geometric import log_likelihood as purchase_log_likelihood
 from bayesltv.kernels.gamma_gamma import log_likelihood_of_amounts, log_likelihood_of_mean
 from bayesltv.names import CHAIN, CUSTOMER_ID, DRAW
-from bayesltv.prediction.clock import Clock
-from bayesltv.prediction.customers import make_customers
-from bayesltv.prediction.draws import GIGABYTES_ALLOWED, match_summary
-from bayesltv.prediction.new_groups import place
-from bayesltv.prediction.population import Population, population_of, read_posterior
+from bayesltv.prediction.draws import GIGABYTES_ALLOWED
 
 Floats = NDArray[np.float64]
 _BLOCK = 2_000_000
@@ -76,7 +76,12 @@ def log_likelihood(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | 
     DataError
         Where the answer would be larger than 4 GB: ``loo`` works in blocks and has no such bound.
     """
-    population, parts = likelihood_units(fit, summary, time_unit=time_unit)
+    return log_likelihood_base(place_base(fit, summary, seed=0, time_unit=time_unit))
+
+
+def log_likelihood_base(base: PlacedBase) -> xr.DataTree:
+    """Return the log likelihood of the customers of a base; see `log_likelihood`."""
+    population, parts = likelihood_units(base)
     size = sum(part.weight.size for part in parts) * population.draws.size * 8 / 1e9
     if size > GIGABYTES_ALLOWED:
         raise DataError(
@@ -86,22 +91,27 @@ def log_likelihood(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | 
     return xr.DataTree.from_dict({part.part: _labelled(population, part) for part in parts})
 
 
-def likelihood_units(
-    fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None
-) -> tuple[Population, list[Units]]:
-    """Return all draws of a fit and the units of each part of its model."""
-    posterior = read_posterior(fit)
-    checked = match_summary(posterior, summary, time_unit=time_unit)
-    codes = codes_of(checked, posterior.columns, posterior.combinations)
-    if (codes < 0).any():
+def likelihood_units(base: PlacedBase) -> tuple[Population, list[Units]]:
+    """Return all draws of a fit, or the base's number, and the units of each part of its model.
+
+    Raises
+    ------
+    DataError
+        Where there are no customers, or some in groups that were not fitted.
+    """
+    base.require_customers()
+    checked, posterior = base.summary, base.posterior
+    check_group_columns(checked, posterior.columns)
+    strange = codes_of(checked, posterior.columns, posterior.combinations) < 0
+    if strange.any():
         raise DataError(
-            f"{int((codes < 0).sum()):,} of {len(checked):,} customers ({{ids}}) are in groups that were not "
+            f"{int(strange.sum()):,} of {len(checked):,} customers ({{ids}}) are in groups that were not "
             "fitted: their likelihood has no draws",
-            ids=checked.loc[codes < 0, CUSTOMER_ID],
+            ids=checked.loc[strange, CUSTOMER_ID],
         )
-    population, codes = place(posterior, population_of(posterior), checked, unknown_groups="error", seed=0)
-    parts = [_purchase_units(population, checked, codes)]
-    rows = spend_rows(checked, codes) if population.has_spend else None
+    _, population, people = base.placed(None)
+    parts = [_purchase_units(population, checked, people.group)]
+    rows = spend_rows(checked, people.group) if population.has_spend else None
     return population, parts if rows is None else [*parts, _spend_units(rows, len(checked))]
 
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesltv.base.customers import Customers
+from bayesltv.base.population import Population
 from bayesltv.kernels.stretches import STILL
-from bayesltv.prediction.customers import Customers
 from bayesltv.prediction.expected import places_of
-from bayesltv.prediction.population import Population
 
 Floats = NDArray[np.float64]
 

@@ -10,14 +10,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.data.validate import resolve_observation_end
+from bayesltv.base.currency import require_one_currency
+from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.errors import BayesltvWarning
-from bayesltv.names import CURRENCY, OBSERVATION_END
-from bayesltv.prediction.currency import require_one_currency
-from bayesltv.prediction.draws import match_summary
-from bayesltv.prediction.gate import require_passed, require_recent
-from bayesltv.prediction.new_groups import UnknownGroups
-from bayesltv.prediction.scoring import DRAWS, Scoring, days_between, make_scoring, score_rows
+from bayesltv.names import CURRENCY
+from bayesltv.prediction.scoring import DRAWS, Scoring, score_rows, scoring_of
 from bayesltv.prediction.thresholds import find_thresholds
 from bayesltv.prediction.totals import labelled
 from bayesltv.spec.decision_spec import DecisionSpec
@@ -98,42 +96,49 @@ def score(
     SpecError
         Where decision, fit and summary are not in one currency.
     """
-    accepted = require_passed(fit, accept_failed)
-    require_one_currency(decision, fit.attrs, summary.attrs)
-    given = None if thresholds is None else np.asarray(thresholds, dtype=np.float64)
-    scoring = make_scoring(
-        fit, decision, seed=seed, draws=draws, unknown_groups=unknown_groups, thresholds=given,
-        accepted=accepted,
+    base = place_base(
+        fit, summary, seed=seed, unknown_groups=unknown_groups, accept_failed=accept_failed,
+        max_fit_age_days=max_fit_age_days, time_unit=time_unit, observation_end=observation_end,
     )  # fmt: skip
-    checked = match_summary(
-        scoring.posterior, summary, time_unit=time_unit, observation_end=observation_end, allow_empty=True
+    return score_base(
+        base, decision, draws=draws, thresholds=thresholds, threads=threads, block=block, progress=progress
     )
-    end = resolve_observation_end(checked)
-    require_recent(fit, end, max_fit_age_days)
+
+
+def score_base(
+    base: PlacedBase,
+    decision: DecisionSpec,
+    *,
+    draws: int | None = DRAWS,
+    thresholds: NDArray[np.float64] | None = None,
+    threads: int | None = None,
+    block: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> ScoreTable:
+    """Return the score table of a base; see `score`."""
+    accepted = base.require_usable()
+    require_one_currency(decision, base.fit.attrs, base.summary.attrs)
+    given = None if thresholds is None else np.asarray(thresholds, dtype=np.float64)
+    scoring = scoring_of(base, decision, draws=draws, thresholds=given, accepted=accepted)
     warn_of_missing_money(scoring)
     if scoring.is_relative and given is None:
-        found = find_thresholds(scoring, lambda: [checked], customers=len(checked), threads=threads)
+        found = find_thresholds(scoring, lambda: [base.summary], customers=len(base), threads=threads)
         scoring = replace(scoring, thresholds=found)
     scored = score_rows(
-        scoring, checked, observation_end=end, threads=threads, block=block, progress=progress
+        scoring, base.placed(draws), observation_end=base.end, threads=threads, block=block, progress=progress
     )
     table = ScoreTable(scored.table)
     warn_of_infinite_means(count_infinite_means(table), len(table))
-    table.totals = labelled(
-        scored.totals, scored.groups, scored.tiers, with_money=scoring.population.has_spend
-    )
-    table.attrs |= score_attributes(fit, scoring, end, accepted, currency=summary.attrs.get(CURRENCY))
+    with_money = scoring.hyperparameters.has_spend
+    table.totals = labelled(scored.totals, scored.groups, scored.tiers, with_money=with_money)
+    currency = base.summary.attrs.get(CURRENCY)
+    table.attrs |= score_attributes(base.fit, scoring, base.end, accepted, currency=currency)
     return table
-
-
-def fit_age_days(fit: xr.DataTree, end: pd.Timestamp | None) -> float:
-    """Return days from the fit's end of observation to `end`; NaN where one of them is not known."""
-    return days_between(fit.attrs.get(OBSERVATION_END) or None, end)
 
 
 def warn_of_missing_money(scoring: Scoring) -> None:
     """Say that there is no money in the scores where the fit has no spend model."""
-    if not scoring.population.has_spend:
+    if not scoring.hyperparameters.has_spend:
         left_out = "ltv columns" + ("" if scoring.decision.tiers is None else " and tiers")
         warnings.warn(
             f"the fit has no spend model: {left_out} are left out of the score table",
@@ -177,7 +182,7 @@ def score_attributes(
         "spec_hash": fit.attrs.get("spec_hash"),
         "decision_hash": scoring.decision.hash(),
         "seed": int(scoring.seed),
-        "draws": int(scoring.population.draws.size),
+        "draws": int(scoring.hyperparameters.draws.size),
         "accepted_failed_checks": list(accepted),
     }
     if scoring.is_relative and scoring.thresholds is not None:

@@ -9,6 +9,16 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.base.customers import Customers, walk
+from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.placed_base import PlacedBase, Placement, place_customers
+from bayesltv.base.population import (
+    Hyperparameters,
+    Population,
+    Posterior,
+    hyperparameters_of,
+    read_posterior,
+)
 from bayesltv.errors import SpecError
 from bayesltv.kernels.closed_forms import COLUMNS, value_means
 from bayesltv.kernels.reductions import quantiles
@@ -21,11 +31,8 @@ from bayesltv.names import (
     OBSERVATION_END,
     VALUE_TO_DATE,
 )
-from bayesltv.prediction.customers import Customers, make_customers, walk
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.expected import expect
-from bayesltv.prediction.new_groups import UnknownGroups, place
-from bayesltv.prediction.population import Population, Posterior, population_of, read_posterior
 from bayesltv.prediction.terms import Terms, terms_of
 from bayesltv.prediction.tiers import tier_labels, tier_probabilities
 from bayesltv.prediction.totals import Totals, add_up, step_of
@@ -131,7 +138,7 @@ class Scoring:
     Attributes
     ----------
     posterior : Posterior
-    population : Population
+    hyperparameters : Hyperparameters
         The draws used, of the groups that were fitted.
     decision : DecisionSpec
     seed : int
@@ -145,7 +152,7 @@ class Scoring:
     """
 
     posterior: Posterior
-    population: Population
+    hyperparameters: Hyperparameters
     decision: DecisionSpec
     seed: int
     unknown_groups: UnknownGroups = "error"
@@ -157,28 +164,27 @@ class Scoring:
     def is_relative(self) -> bool:
         """Whether tiers are relative to other customers, so that thresholds are needed."""
         tiers = self.decision.tiers
-        return tiers is not None and not tiers.is_absolute and self.population.has_spend
+        return tiers is not None and not tiers.is_absolute and self.hyperparameters.has_spend
 
-    def place(self, checked: pd.DataFrame) -> tuple[Scorer, Customers]:
-        """Return the block scorer and the customers of a validated summary.
+    def place(self, checked: pd.DataFrame) -> Placement:
+        """Return the customers of a validated summary where they stand.
 
         Raises
         ------
         DataError
             Where a group column is missing, or a level is unknown and not allowed to be.
         """
-        population, codes = place(
-            self.posterior, self.population, checked, unknown_groups=self.unknown_groups, seed=self.seed
+        return place_customers(
+            self.posterior, self.hyperparameters, checked, unknown_groups=self.unknown_groups, seed=self.seed
         )
-        people = make_customers(
-        checked, codes, population.family, with_spend=population.has_spend,
-        with_days=population.clock is not None,
-    )  # fmt: skip
+
+    def scorer(self, population: Population) -> Scorer:
+        """Return what scores a block of customers who stand in this population."""
         typical = 1.0
         if population.has_spend:  # of the fitted groups, so that all rows share one step
-            p, q, v = self.population.spend
+            p, q, v = self.hyperparameters.spend
             typical = float(np.median(p * v / q))
-        scorer = Scorer(
+        return Scorer(
             population,
             terms_of(self.decision.value, self.posterior.time_unit),
             self.decision,
@@ -187,7 +193,6 @@ class Scoring:
             step_of(typical),
             self.thresholds,
         )
-        return scorer, people
 
 
 @dataclass(frozen=True)
@@ -229,29 +234,46 @@ def make_scoring(
         Where thresholds are given that are not one row per tier but the lowest and one column per draw.
     """
     posterior = read_posterior(fit)
-    population = population_of(posterior).thinned(draws)
-    _require_fitting(thresholds, decision, population)
+    found = hyperparameters_of(posterior).thinned(draws)
+    _require_fitting(thresholds, decision, found)
     until = fit.attrs.get(OBSERVATION_END) or None
-    return Scoring(posterior, population, decision, seed, unknown_groups, until, thresholds, tuple(accepted))
+    return Scoring(posterior, found, decision, seed, unknown_groups, until, thresholds, tuple(accepted))
+
+
+def scoring_of(
+    base: PlacedBase,
+    decision: DecisionSpec,
+    *,
+    draws: int | None = DRAWS,
+    thresholds: NDArray[np.float64] | None = None,
+    accepted: Sequence[str] = (),
+) -> Scoring:
+    """Return what scores the customers of a base; see `make_scoring`."""
+    found = base.hyperparameters(draws)
+    _require_fitting(thresholds, decision, found)
+    until = base.fit.attrs.get(OBSERVATION_END) or None
+    return Scoring(
+        base.posterior, found, decision, base.seed, base.unknown_groups, until, thresholds, tuple(accepted)
+    )
 
 
 def score_rows(
     scoring: Scoring,
-    checked: pd.DataFrame,
+    placed: Placement,
     *,
     observation_end: pd.Timestamp | None,
     threads: int | None = None,
     block: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Scored:
-    """Return scores and totals of the rows of a validated summary: a whole one, or any part of one.
+    """Return scores and totals of customers who have been placed: a whole summary's, or any part of one.
 
     A row's scores do not depend on which others come with it. Sums of parts are those of the whole.
     """
-    scorer, people = scoring.place(checked)
-    size = block_size(scoring.population.draws.size, block)
-    columns, totals = _walked(people, scorer, block=size, threads=threads, progress=progress)
-    known = _known(checked, scoring.posterior, scoring.fitted_until, observation_end)
+    scorer = scoring.scorer(placed.population)
+    size = block_size(placed.population.draws.size, block)
+    columns, totals = _walked(placed.customers, scorer, block=size, threads=threads, progress=progress)
+    known = _known(placed.summary, scoring.posterior, scoring.fitted_until, observation_end)
     if "tier" in columns:
         columns["tier"] = pd.array(columns["tier"], dtype="str")  # text also where there are no rows
     table = _with_known_last(pd.DataFrame({**known, **columns}))
@@ -261,11 +283,11 @@ def score_rows(
 
 
 def _require_fitting(
-    thresholds: NDArray[np.float64] | None, decision: DecisionSpec, population: Population
+    thresholds: NDArray[np.float64] | None, decision: DecisionSpec, found: Hyperparameters
 ) -> None:
     if thresholds is None:
         return
-    wanted = (0 if decision.tiers is None else len(decision.tiers.names) - 1, population.draws.size)
+    wanted = (0 if decision.tiers is None else len(decision.tiers.names) - 1, found.draws.size)
     if thresholds.shape != wanted:
         raise SpecError(
             f"thresholds of shape {thresholds.shape} do not fit {wanted[0] + 1} tiers, {wanted[1]:,} draws: "

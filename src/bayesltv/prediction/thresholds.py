@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv.base.customers import Customers, walk
 from bayesltv.errors import SpecError
 from bayesltv.kernels.reductions import gather_between
-from bayesltv.prediction.customers import Customers, walk
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.scoring import Scorer, Scoring, in_order_of_history
 from bayesltv.spec.tiers import SHARE, TierSpec
@@ -135,10 +135,11 @@ class _Walker:
         """Return the tally of each tier but the lowest, over every n-th customer."""
         whole: list[_Tally] = []
         for batch in self.batches():
-            scorer, people = self.scoring.place(batch.iloc[::stride])
+            _, population, people = self.scoring.place(batch.iloc[::stride])
+            scorer = self.scoring.scorer(population)
             if not whole:
                 whole = _nobody(scorer, brackets)
-            size = block_size(self.scoring.population.draws.size, self.block)
+            size = block_size(self.scoring.hyperparameters.draws.size, self.block)
             work = partial(_block_tallies, scorer, whole)
             for tallies in walk(in_order_of_history(people)[0], work, block=size, threads=self.threads):
                 for tally, part in zip(whole, tallies, strict=True):
@@ -186,7 +187,7 @@ def find_thresholds(
     tiers = scoring.decision.tiers
     if tiers is None:
         raise SpecError("the decision has no tiers")
-    shape = (len(tiers.tops), scoring.population.draws.size)
+    shape = (len(tiers.tops), scoring.hyperparameters.draws.size)
     brackets = _Brackets(np.full(shape, -np.inf), np.full(shape, np.inf))
     walker = _Walker(scoring, batches, threads, block)
     for stride in _strides(customers)[:-1]:

@@ -10,6 +10,10 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.base.customers import AMOUNTS, EVENTS, LATENTS, Customers, walk
+from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.placed_base import PlacedBase, place_base
+from bayesltv.base.population import Population
 from bayesltv.data.day_lists import day_lists
 from bayesltv.data.split import PurchaseDays
 from bayesltv.data.validate import resolve_observation_end
@@ -30,11 +34,7 @@ from bayesltv.names import (
     T,
 )
 from bayesltv.prediction.calendar import Calendar, calendar_of, days_of, make_calendar
-from bayesltv.prediction.customers import AMOUNTS, EVENTS, LATENTS, Customers, make_customers, walk
-from bayesltv.prediction.draws import match_summary
 from bayesltv.prediction.expected import places_of
-from bayesltv.prediction.new_groups import UnknownGroups, place
-from bayesltv.prediction.population import Population, population_of, read_posterior
 from bayesltv.prediction.totals import step_of
 from bayesltv.units import DAYS_PER, horizon_in
 
@@ -104,23 +104,30 @@ def track(
     SpecError
         Where horizon or bin is no duration, or the bin not a whole number of days.
     """
-    posterior = read_posterior(fit)
-    checked = match_summary(posterior, summary, time_unit=time_unit)
-    end = resolve_observation_end(checked, observation_end)
-    if end is None:
-        raise DataError("the summary does not say when observation ended: pass observation_end=")
-    unit = posterior.time_unit
+    base = place_base(
+        fit, summary, seed=seed, unknown_groups=unknown_groups, time_unit=time_unit,
+        observation_end=observation_end,
+    )  # fmt: skip
+    return track_base(base, horizon=horizon, draws=draws, bin=bin, threads=threads)
+
+
+def track_base(
+    base: PlacedBase,
+    *,
+    horizon: str | float | None = None,
+    draws: int | None = DRAWS,
+    bin: str = "week",
+    threads: int | None = None,
+) -> xr.Dataset:
+    """Return purchases and spend of a base by week of the calendar; see `track`."""
+    base.require_customers()
+    end, unit, seed = base.require_end(), base.posterior.time_unit, base.seed
     days = DAYS_PER[unit]
     ahead = 0.0 if horizon is None else horizon_in(horizon, unit)
     calendar = make_calendar(
-        end, longest=float(checked[T].max()) * days, horizon=ahead * days, width=days_of(bin)
+        end, longest=float(base.summary[T].max()) * days, horizon=ahead * days, width=days_of(bin)
     )
-    population = population_of(posterior).thinned(draws)
-    population, codes = place(posterior, population, checked, unknown_groups=unknown_groups, seed=seed)
-    people = make_customers(
-        checked, codes, population.family, with_spend=population.has_spend,
-        with_days=population.clock is not None,
-    )  # fmt: skip
+    checked, population, people = base.placed(draws)
     width = calendar.width / days
     past = _replicate(population, people, seed=seed, width=width, bins=calendar.before, threads=threads)
     future = _forecast(

@@ -90,10 +90,10 @@ def write_report(
 
 def judge(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckReport:
     """Return what the checks say: made anew, with replicas, of a summary; else as the fit carries it."""
+    from bayesltv.base.gate import CHECKS
     from bayesltv.checks.result import FunctionCheck
     from bayesltv.checks.run import check, stored_report
     from bayesltv.checks.thorough import replicated_customers
-    from bayesltv.prediction.gate import CHECKS
 
     if summary is None:
         return stored_report(fit) if CHECKS in fit.attrs else check(fit)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from bayesltv.base.group_scales import CUSTOMERS, group_scales
 from bayesltv.errors import DataError
 from bayesltv.names import CURRENCY, DROPOUT_MEAN, GROUP, PURCHASE_RATE, SPEND_TYPICAL, TIME_UNIT
-from bayesltv.prediction.group_scales import CUSTOMERS, group_scales
 from bayesltv.report.style import BLUE, GREY, dress, money_axis, new_axes, new_figure, percent_axis, shortened
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from bayesltv.base.population import read_posterior
 from bayesltv.errors import DataError
-from bayesltv.prediction.population import read_posterior
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesltv.base.group_scales import CUSTOMERS, group_scales
 from bayesltv.data.oddities import midlife_peak
 from bayesltv.errors import hashed
 from bayesltv.evaluation.result import ALL, written
@@ -32,7 +33,6 @@ from bayesltv.names import (
     SPEND_TYPICAL,
     TIME_UNIT,
 )
-from bayesltv.prediction.group_scales import CUSTOMERS, group_scales
 from bayesltv.prediction.totals import summarise_totals
 from bayesltv.report.criticism import check_figures
 from bayesltv.report.page import Grid, Section, facts_of, grid_of, interval, picture_of, png_picture

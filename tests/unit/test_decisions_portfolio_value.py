@@ -6,10 +6,10 @@ import pytest
 import xarray as xr
 
 import bayesltv as ltv
-from bayesltv.decisions.customer_base import portfolio_table, simple_reckonings
+from bayesltv.base.customers import make_customers
+from bayesltv.base.population import hyperparameters_of, read_posterior
+from bayesltv.decisions.portfolio_value import portfolio_table, simple_reckonings
 from bayesltv.decisions.stages import stage_block, stage_limits
-from bayesltv.prediction.customers import make_customers
-from bayesltv.prediction.population import population_of, read_posterior
 from bayesltv.prediction.terms import terms_of
 from bayesltv.spec.stages import STAGES, StageSpec
 from helpers import point_fit
@@ -57,7 +57,7 @@ def test_segments_count_every_customer_once(plan):
 
 def test_how_many_are_in_a_stage_is_counted_draw_by_draw(fit, summary, plan):
     """Each customer staged alone; then those of a tier are added up inside each draw."""
-    population = population_of(read_posterior(fit))
+    population = hyperparameters_of(read_posterior(fit)).as_population()
     people = make_customers(summary, np.zeros(len(summary), np.int32), population.family, with_spend=True)
     terms = terms_of(VALUE, "week")
     limits = stage_limits(DECISION.stages, terms, "week")

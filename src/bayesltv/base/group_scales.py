@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from bayesltv.base.population import read_posterior
 from bayesltv.kernels.scales import purchase_scales, spend_scales
 from bayesltv.names import (
     GROUP,
@@ -11,7 +12,6 @@ from bayesltv.names import (
     SPEND_PARAMETERS,
     SPEND_SCALES,
 )
-from bayesltv.prediction.population import read_posterior
 
 CUSTOMERS = "customers"
 

@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv.base.clock import make_clock
+from bayesltv.base.covariates import with_covariates
+from bayesltv.base.population import Hyperparameters, Population, Posterior
 from bayesltv.data.groups import Codes, check_group_columns, codes_of
 from bayesltv.errors import DataError
 from bayesltv.kernels.scales import purchase_parameters, shifted, spend_parameters
@@ -19,9 +22,6 @@ from bayesltv.names import (
     effect_name,
     sd_name,
 )
-from bayesltv.prediction.clock import make_clock
-from bayesltv.prediction.covariates import with_covariates
-from bayesltv.prediction.population import Population, Posterior
 from bayesltv.streams import generator
 
 Floats = NDArray[np.float64]
@@ -30,13 +30,13 @@ UnknownGroups = Literal["error", "population"]
 
 def place(
     posterior: Posterior,
-    population: Population,
+    fitted: Hyperparameters,
     summary: pd.DataFrame,
     *,
     unknown_groups: UnknownGroups,
     seed: int,
 ) -> tuple[Population, Codes]:
-    """Return the population with the summary's new groups and covariates, and each customer's row in it.
+    """Return the fitted groups with the summary's new ones and its covariates, and each customer's row.
 
     A new combination of known levels is the sum of their effects. An unknown level is refused, or with
     ``unknown_groups="population"`` gets one new effect per draw, N(0, sd² (1 + 1/levels)), keyed by (seed,
@@ -54,6 +54,7 @@ def place(
     check_group_columns(summary, columns)
     codes = codes_of(summary, columns, posterior.combinations)
     strangers = codes < 0
+    population = fitted.as_population()
     if not strangers.any():
         clocked = _with_clock(posterior, population, posterior.combinations, seed)
         return with_covariates(posterior, clocked, summary, codes)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.base.clock import Clock
 from bayesltv.errors import DataError, StoreError
 from bayesltv.kernels.families import FAMILIES, Family
 from bayesltv.names import (
@@ -21,7 +22,6 @@ from bayesltv.names import (
     TIME_UNIT,
     level_name,
 )
-from bayesltv.prediction.clock import Clock
 from bayesltv.spec.model_spec import ModelSpec
 
 Floats = NDArray[np.float64]
@@ -86,8 +86,8 @@ class Posterior:
 
 
 @dataclass(frozen=True)
-class Population:
-    """Hyperparameters by group and draw, ready for kernels.
+class Hyperparameters:
+    """Draws of the parameters of the groups that were fitted, before customers stand in them.
 
     Attributes
     ----------
@@ -101,12 +101,7 @@ class Population:
     chains : int
         Draws come chain after chain, equally many of each.
     labels : tuple of str
-        Of the groups; those that a summary adds stand last.
-    group_of_row : ndarray of int32, shape (row,), optional
-        With covariates the second axis of `purchase` and `spend` holds rows of equal group and covariates,
-        and this says the group of each; None where rows are the groups.
-    clock : Clock, optional
-        Operational time, set by ``place`` where the fit has a clock.
+        Of the groups.
     """
 
     family: Family
@@ -115,19 +110,13 @@ class Population:
     draws: NDArray[np.uint64]
     chains: int
     labels: tuple[str, ...]
-    group_of_row: NDArray[np.int32] | None = None
-    clock: Clock | None = None
-
-    def groups(self, rows: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return the group of customers who stand in these rows: what totals are summed by."""
-        return rows if self.group_of_row is None else self.group_of_row[rows]
 
     @property
     def has_spend(self) -> bool:
         """Whether there is a spend model."""
         return bool(self.spend.shape[2] > 0)  # with covariates, nobody has no rows
 
-    def thinned(self, draws: int | None) -> "Population":
+    def thinned(self, draws: int | None) -> "Hyperparameters":
         """Return about `draws` draws, evenly spread over each chain; all where None or more than there are.
 
         The number is rounded down to a multiple of the number of chains, but to no less than one of each.
@@ -147,6 +136,35 @@ class Population:
             spend=np.ascontiguousarray(spend),
             draws=self.draws[kept],
         )
+
+    def as_population(self) -> "Population":
+        """Return a population of the fitted groups alone, in which customers stand by their groups."""
+        return Population(**vars(self))
+
+
+@dataclass(frozen=True)
+class Population(Hyperparameters):
+    """Hyperparameters in which the customers of a summary have been placed, ready for kernels.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        Of the groups; those that a summary adds stand last.
+    group_of_row : ndarray of int32, shape (row,), optional
+        With covariates the second axis of `purchase` and `spend` holds rows of equal group and covariates,
+        and this says the group of each; None where rows are the groups.
+    clock : Clock, optional
+        Operational time, where the fit has a clock.
+
+    Others are those of `Hyperparameters`.
+    """
+
+    group_of_row: NDArray[np.int32] | None = None
+    clock: Clock | None = None
+
+    def groups(self, rows: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the group of customers who stand in these rows: what totals are summed by."""
+        return rows if self.group_of_row is None else self.group_of_row[rows]
 
 
 def read_posterior(fit: xr.DataTree) -> Posterior:
@@ -178,9 +196,9 @@ def read_posterior(fit: xr.DataTree) -> Posterior:
     return Posterior(dataset, spec, combinations, str(fit.attrs[TIME_UNIT]), calendar)
 
 
-def population_of(posterior: Posterior) -> Population:
+def hyperparameters_of(posterior: Posterior) -> Hyperparameters:
     """Return all draws of the groups that were fitted."""
-    return Population(
+    return Hyperparameters(
         family=FAMILIES[posterior.spec.purchase.family],
         purchase=posterior.purchase,
         spend=posterior.spend,

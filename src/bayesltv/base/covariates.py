@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv.base.population import Population, Posterior
 from bayesltv.data.cells import number_rows
 from bayesltv.data.design import design_of, features_of
 from bayesltv.data.groups import Codes
@@ -18,7 +19,6 @@ from bayesltv.kernels.scales import (
     spend_scales,
 )
 from bayesltv.names import PURCHASE_PARAMETERS, SPEND_PARAMETERS, coefficients_name, covariate_dim
-from bayesltv.prediction.population import Population, Posterior
 
 Floats = NDArray[np.float64]
 GIGABYTES_ALLOWED = 4.0

@@ -1,0 +1,253 @@
+"""A fit meets a summary: matched, validated and placed once, for every question that is then asked."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Self
+
+import pandas as pd
+import xarray as xr
+
+from bayesltv.base.customers import Customers, make_customers
+from bayesltv.base.gate import require_passed, require_recent
+from bayesltv.base.new_groups import UnknownGroups, place
+from bayesltv.base.population import (
+    Hyperparameters,
+    Population,
+    Posterior,
+    hyperparameters_of,
+    read_posterior,
+)
+from bayesltv.data.request import Date
+from bayesltv.data.sources import plain_text
+from bayesltv.data.validate import resolve_observation_end, resolve_time_unit, validate_summary
+from bayesltv.errors import DataError
+from bayesltv.names import CUSTOMER_ID
+
+
+class Placement(NamedTuple):
+    """Some customers, and the population in which they stand.
+
+    Attributes
+    ----------
+    summary : DataFrame
+        Validated; one row per customer.
+    population : Population
+    customers : Customers
+        In the summary's order.
+    """
+
+    summary: pd.DataFrame
+    population: Population
+    customers: Customers
+
+
+@dataclass(frozen=True)
+class PlacedBase:
+    """The posterior draws of a fit placed onto the customers of a validated summary.
+
+    Attributes
+    ----------
+    fit : DataTree
+    posterior : Posterior
+    summary : DataFrame
+        Validated: nothing below looks at it again.
+    end : Timestamp, optional
+        Last day observed; None where neither summary nor caller says.
+    seed : int
+        A customer's draws depend only on the posterior, the seed and the customer's own row.
+    draws : int, optional
+        Posterior draws of every question, spread evenly over chains; None for each question's own number.
+    unknown_groups : "error" or "population"
+    accept_failed : tuple of str
+        Failed checks of the fit that are accepted.
+    max_fit_age_days : float, optional
+    """
+
+    fit: xr.DataTree
+    posterior: Posterior
+    summary: pd.DataFrame
+    end: pd.Timestamp | None
+    seed: int
+    draws: int | None = None
+    unknown_groups: UnknownGroups = "error"
+    accept_failed: tuple[str, ...] = ()
+    max_fit_age_days: float | None = None
+    _placements: dict[int | None, Placement] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __len__(self) -> int:
+        return len(self.summary)
+
+    def hyperparameters(self, draws: int | None) -> Hyperparameters:
+        """Return the draws of the fitted groups: the base's number, or else `draws`."""
+        return hyperparameters_of(self.posterior).thinned(self.draws if self.draws is not None else draws)
+
+    def placed(self, draws: int | None) -> Placement:
+        """Return all customers where they stand, with the base's number of draws, or else `draws`.
+
+        Raises
+        ------
+        DataError
+            Where a group column is missing, or a level is unknown and not allowed to be.
+        """
+        wanted = self.draws if self.draws is not None else draws
+        if wanted not in self._placements:
+            self._placements[wanted] = place_customers(
+                self.posterior, self.hyperparameters(wanted), self.summary,
+                unknown_groups=self.unknown_groups, seed=self.seed,
+            )  # fmt: skip
+        return self._placements[wanted]
+
+    def of(self, customers: Sequence[object] | None) -> Self:
+        """Return the base of these customers alone, in this order; all of them where None.
+
+        Raises
+        ------
+        DataError
+            Where ids are not in the summary, or stand in `customers` more than once.
+        """
+        if customers is None:
+            return self
+        return replace(self, summary=select_customers(self.summary, customers))
+
+    def require_customers(self) -> None:
+        """Raise DataError where there are none."""
+        if self.summary.empty:
+            raise DataError("the summary has no customers: there is nothing to ask")
+
+    def require_end(self) -> pd.Timestamp:
+        """Return the last day observed.
+
+        Raises
+        ------
+        DataError
+            Where nobody says.
+        """
+        if self.end is None:
+            raise DataError("the summary does not say when observation ended: pass observation_end=")
+        return self.end
+
+    def require_usable(self) -> list[str]:
+        """Return the failed checks that were accepted.
+
+        Raises
+        ------
+        CheckFailed
+            Where the fit failed another one, or its data are too old.
+        """
+        accepted = require_passed(self.fit, self.accept_failed)
+        require_recent(self.fit, self.end, self.max_fit_age_days)
+        return accepted
+
+
+def place_base(
+    fit: xr.DataTree,
+    summary: pd.DataFrame,
+    *,
+    seed: int,
+    draws: int | None = None,
+    unknown_groups: UnknownGroups = "error",
+    accept_failed: Sequence[str] = (),
+    max_fit_age_days: float | None = None,
+    time_unit: str | None = None,
+    observation_end: Date | None = None,
+) -> PlacedBase:
+    """Return a fit placed onto a summary; see ``bayesltv.customer_base``.
+
+    Raises
+    ------
+    StoreError
+        Where the fit is none.
+    DataError
+        Where the summary is none, or does not fit the fit.
+    """
+    posterior = read_posterior(fit)
+    checked = match_summary(
+        posterior, summary, time_unit=time_unit, observation_end=observation_end, allow_empty=True
+    )
+    return PlacedBase(
+        fit, posterior, checked, resolve_observation_end(checked), seed, draws, unknown_groups,
+        tuple(accept_failed), max_fit_age_days,
+    )  # fmt: skip
+
+
+def place_customers(
+    posterior: Posterior,
+    hyperparameters: Hyperparameters,
+    checked: pd.DataFrame,
+    *,
+    unknown_groups: UnknownGroups,
+    seed: int,
+) -> Placement:
+    """Return the customers of a validated summary in the population that its groups make.
+
+    Raises
+    ------
+    DataError
+        Where a group column is missing, or a level is unknown and not allowed to be.
+    """
+    population, codes = place(posterior, hyperparameters, checked, unknown_groups=unknown_groups, seed=seed)
+    customers = make_customers(
+        checked, codes, population.family, with_spend=population.has_spend,
+        with_days=population.clock is not None,
+    )  # fmt: skip
+    return Placement(checked, population, customers)
+
+
+def match_summary(
+    posterior: Posterior,
+    summary: pd.DataFrame,
+    *,
+    time_unit: str | None,
+    observation_end: Date | None = None,
+    allow_empty: bool = False,
+) -> pd.DataFrame:
+    """Return the validated summary.
+
+    Raises
+    ------
+    DataError
+        Where it is no summary, its time unit is not the fit's, or its dates contradict `observation_end`.
+    """
+    unit = resolve_time_unit(summary, time_unit)
+    if unit != posterior.time_unit:
+        raise DataError(
+            f"the summary counts in {unit}s but the fit in {posterior.time_unit}s: summarize with "
+            f'time_unit="{posterior.time_unit}"'
+        )
+    return validate_summary(
+        summary,
+        time_unit=unit,
+        observation_end=observation_end,
+        groups=posterior.columns,
+        allow_empty=allow_empty,
+    )
+
+
+def select_customers(summary: pd.DataFrame, customers: Sequence[object]) -> pd.DataFrame:
+    """Return the rows of these ids, in this order.
+
+    Raises
+    ------
+    DataError
+        Where ids are not in the summary, or stand in `customers` more than once.
+    """
+    wanted = [plain_text(customer) for customer in customers]
+    twice = [customer for customer, count in Counter(wanted).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"{len(twice):,} of {len(set(wanted)):,} customers asked for stand in customers= more than once "
+            "({ids}): name each once",
+            ids=twice,
+        )
+    at = pd.Index(summary[CUSTOMER_ID]).get_indexer(pd.Index(wanted, dtype="str"))
+    absent = [customer for customer, place in zip(wanted, at, strict=True) if place < 0]
+    if absent:
+        raise DataError(
+            f"{len(absent):,} of {len(wanted):,} customers asked for are not in the summary ({{ids}})",
+            ids=absent,
+        )
+    chosen: pd.DataFrame = summary.iloc[at].reset_index(drop=True)
+    return chosen

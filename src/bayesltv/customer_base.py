@@ -1,0 +1,229 @@
+"""``customer_base``: a fit meets a summary once, and every question is then asked of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.placed_base import PlacedBase, place_base
+from bayesltv.data.request import Date
+from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE
+from bayesltv.prediction.scoring import DRAWS
+from bayesltv.spec.decision_spec import DecisionSpec
+
+if TYPE_CHECKING:
+    from bayesltv.data.refunds import Refunds
+    from bayesltv.decisions.effects import Effects
+    from bayesltv.decisions.plan import Plan
+    from bayesltv.evaluation.posterior_predictive import PosteriorPredictive
+    from bayesltv.evaluation.result import Evaluation
+    from bayesltv.prediction.score import ScoreTable
+
+
+def customer_base(
+    fit: xr.DataTree,
+    summary: pd.DataFrame,
+    *,
+    seed: int,
+    draws: int | None = None,
+    unknown_groups: UnknownGroups = "error",
+    accept_failed: Sequence[str] = (),
+    max_fit_age_days: float | None = None,
+    time_unit: str | None = None,
+    observation_end: Date | None = None,
+) -> "CustomerBase":
+    """Return the posterior draws of a fit placed onto the customers of a summary.
+
+    The summary is matched and validated here, once; questions are methods of what comes back. They give the
+    same numbers as the functions of the same names. The base itself refuses no fit: `score` and `decide` do
+    where a check failed or the fit is too old.
+
+    Parameters
+    ----------
+    fit : DataTree
+        From ``fit``, ``load``, ``as_fit`` or ``from_pymc_marketing``.
+    summary : DataFrame
+        Customer summary; it may be newer than the fit and hold new customers.
+    seed : int
+        A customer's draws depend only on the posterior, the seed and the customer's own row.
+    draws : int, optional
+        Posterior draws of every question, spread evenly over chains. By default each question has its own
+        number: all for ``predict``, ``evaluate`` and ``log_likelihood``, 1,000 for ``score`` and ``decide``,
+        500 for ``track`` and ``posterior_predictive``.
+    unknown_groups : "error" or "population"
+        What to do with levels of a group column that the fit has not seen.
+    accept_failed : sequence of str
+        Failed checks of the fit that ``score`` and ``decide`` accept.
+    max_fit_age_days : float, optional
+        ``score`` and ``decide`` refuse a fit whose data end more days than this before the summary's.
+    time_unit, observation_end : optional
+        For a summary that has lost its attributes.
+
+    Returns
+    -------
+    CustomerBase
+
+    Raises
+    ------
+    StoreError
+        Where `fit` is no fit.
+    DataError
+        Where `summary` is no summary, or does not fit the fit.
+
+    Examples
+    --------
+    >>> base = customer_base(fit, summary, seed=1)  # doctest: +SKIP
+    >>> base.predict(horizon="39 weeks", annual_discount_rate=0.1, margin=0.3)  # doctest: +SKIP
+    >>> base.score(load_decision("retention"))  # doctest: +SKIP
+    """
+    placed = place_base(
+        fit, summary, seed=seed, draws=draws, unknown_groups=unknown_groups, accept_failed=accept_failed,
+        max_fit_age_days=max_fit_age_days, time_unit=time_unit, observation_end=observation_end,
+    )  # fmt: skip
+    return CustomerBase.of_placed(placed)
+
+
+@dataclass(frozen=True)
+class CustomerBase(PlacedBase):
+    """A fit's draws placed onto the customers of a summary, as `customer_base` returns them.
+
+    Each method is a question, with the arguments and the answer of the function of its name; what the base
+    knows already (seed, draws, unknown groups, accepted checks, the fit's age) is not asked again.
+    """
+
+    @classmethod
+    def of_placed(cls, placed: PlacedBase) -> "CustomerBase":
+        """Return a placed base with its questions."""
+        return cls(**{name: value for name, value in vars(placed).items() if not name.startswith("_")})
+
+    def predict(
+        self,
+        *,
+        horizon: str | float,
+        annual_discount_rate: float,
+        margin: float,
+        service_cost_per_year: float = 0.0,
+        draws: int | None = None,
+        customers: Sequence[object] | None = None,
+        threads: int | None = None,
+        block: int | None = None,
+    ) -> xr.Dataset:
+        """Return each customer's predictive draws within the horizon; see ``predict``."""
+        from bayesltv.prediction.draws import predict_base
+
+        return predict_base(
+            self, horizon=horizon, annual_discount_rate=annual_discount_rate, margin=margin,
+            service_cost_per_year=service_cost_per_year, draws=draws, customers=customers, threads=threads,
+            block=block,
+        )  # fmt: skip
+
+    def score(
+        self,
+        decision: DecisionSpec,
+        *,
+        draws: int | None = DRAWS,
+        thresholds: NDArray[np.float64] | None = None,
+        threads: int | None = None,
+        block: int | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> "ScoreTable":
+        """Return one row per customer, and totals per draw beside it; see ``score``."""
+        from bayesltv.prediction.score import score_base
+
+        return score_base(
+            self, decision, draws=draws, thresholds=thresholds, threads=threads, block=block,
+            progress=progress,
+        )  # fmt: skip
+
+    def decide(
+        self,
+        decision: DecisionSpec,
+        *,
+        draws: int | None = DRAWS,
+        effects: "Mapping[str, Effects | xr.Dataset] | None" = None,
+        tests: Mapping[str, xr.DataTree] | None = None,
+        current: Mapping[str, str] | None = None,
+        previous: pd.DataFrame | Mapping[str, str] | None = None,
+        plan_test: bool = False,
+        test_cost: float = 0.0,
+        customers_per_week: float | None = None,
+        threads: int | None = None,
+        block: int | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> "Plan":
+        """Return who gets which action, and what that should bring; see ``decide``."""
+        from bayesltv.decisions.decide import decide_base
+
+        return decide_base(
+            self, decision, draws=draws, effects=effects, tests=tests, current=current, previous=previous,
+            plan_test=plan_test, test_cost=test_cost, customers_per_week=customers_per_week, threads=threads,
+            block=block, progress=progress,
+        )  # fmt: skip
+
+    def evaluate(
+        self,
+        log: object,
+        *,
+        horizon: str | float,
+        decision: DecisionSpec | None = None,
+        draws: int | None = None,
+        tracking: bool = True,
+        customer_id_col: str = CUSTOMER_ID,
+        datetime_col: str = DATE,
+        monetary_value_col: str | None = AMOUNT,
+        refunds: "Refunds" = "net",
+        timezone: str | None = None,
+        datetime_format: str | None = None,
+        log_end: Date | None = None,
+        threads: int | None = None,
+        block: int | None = None,
+    ) -> "Evaluation":
+        """Return how the forecasts compare with what happened later in a log; see ``evaluate``."""
+        from bayesltv.evaluation.evaluate import evaluate_base
+
+        return evaluate_base(
+            self, log, horizon=horizon, decision=decision, draws=draws, tracking=tracking,
+            customer_id_col=customer_id_col, datetime_col=datetime_col,
+            monetary_value_col=monetary_value_col, refunds=refunds, timezone=timezone,
+            datetime_format=datetime_format, log_end=log_end, threads=threads, block=block,
+        )  # fmt: skip
+
+    def track(
+        self,
+        *,
+        horizon: str | float | None = None,
+        draws: int | None = 500,
+        bin: str = "week",
+        threads: int | None = None,
+    ) -> xr.Dataset:
+        """Return repeat purchases and spend of all customers by week, past and to come.
+
+        See ``bayesltv.prediction.tracking.track``.
+        """
+        from bayesltv.prediction.tracking import track_base
+
+        return track_base(self, horizon=horizon, draws=draws, bin=bin, threads=threads)
+
+    def posterior_predictive(
+        self, *, draws: int | None = 500, threads: int | None = None
+    ) -> "PosteriorPredictive":
+        """Return how customers made anew compare with the real ones; see ``posterior_predictive``."""
+        from bayesltv.evaluation.posterior_predictive import posterior_predictive_base
+
+        return posterior_predictive_base(self, draws=draws, threads=threads)
+
+    def log_likelihood(self) -> xr.DataTree:
+        """Return the log likelihood of each distinct history at each draw; see ``log_likelihood``."""
+        from bayesltv.prediction.log_likelihood import log_likelihood_base
+
+        return log_likelihood_base(self)
+
+    def __repr__(self) -> str:
+        end = "an unknown day" if self.end is None else str(self.end.date())
+        groups = ", ".join(self.posterior.columns) or "none"
+        return f"<CustomerBase: {len(self):,} customers up to {end}, groups: {groups}, seed {self.seed}>"
