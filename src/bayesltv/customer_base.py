@@ -157,13 +157,13 @@ class CustomerBase(PlacedBase):
         progress: Callable[[int], None] | None = None,
     ) -> "Plan":
         """Return who gets which action, and what that should bring; see ``decide``."""
-        from bayesltv.decisions.decide import decide_base
+        from bayesltv.decisions.decide import PlanRequest, decide_base
+        from bayesltv.decisions.offer import Walking
 
-        return decide_base(
-            self, decision, draws=draws, effects=effects, tests=tests, current=current, previous=previous,
-            plan_test=plan_test, test_cost=test_cost, customers_per_week=customers_per_week, threads=threads,
-            block=block, progress=progress,
-        )  # fmt: skip
+        asked = PlanRequest(
+            draws, effects or {}, tests or {}, current, previous, plan_test, test_cost, customers_per_week
+        )
+        return decide_base(self, decision, asked, walking=Walking(threads, block, progress))
 
     def evaluate(
         self,
@@ -184,13 +184,15 @@ class CustomerBase(PlacedBase):
         block: int | None = None,
     ) -> "Evaluation":
         """Return how the forecasts compare with what happened later in a log; see ``evaluate``."""
-        from bayesltv.evaluation.evaluate import evaluate_base
+        from bayesltv.evaluation.evaluate import LaterLog, evaluate_base
 
+        later = LaterLog(
+            log, customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format,
+            log_end,
+        )  # fmt: skip
         return evaluate_base(
-            self, log, horizon=horizon, decision=decision, draws=draws, tracking=tracking,
-            customer_id_col=customer_id_col, datetime_col=datetime_col,
-            monetary_value_col=monetary_value_col, refunds=refunds, timezone=timezone,
-            datetime_format=datetime_format, log_end=log_end, threads=threads, block=block,
+            self, later, horizon=horizon, decision=decision, draws=draws, tracking=tracking, threads=threads,
+            block=block,
         )  # fmt: skip
 
     def track(

@@ -1,7 +1,7 @@
 """``decide``: from posterior, customers and a decision file to who gets which action."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -117,50 +117,46 @@ def decide(
         fit, summary, seed=seed, unknown_groups=unknown_groups, accept_failed=accept_failed,
         max_fit_age_days=max_fit_age_days, time_unit=time_unit, observation_end=observation_end,
     )  # fmt: skip
-    return decide_base(
-        base, decision, draws=draws, effects=effects, tests=tests, current=current, previous=previous,
-        plan_test=plan_test, test_cost=test_cost, customers_per_week=customers_per_week, threads=threads,
-        block=block, progress=progress,
-    )  # fmt: skip
+    asked = PlanRequest(
+        draws, effects or {}, tests or {}, current, previous, plan_test, test_cost, customers_per_week
+    )
+    return decide_base(base, decision, asked, walking=Walking(threads, block, progress))
 
 
-def decide_base(
-    base: PlacedBase,
-    decision: DecisionSpec,
-    *,
-    draws: int | None = DRAWS,
-    effects: Mapping[str, Effects | xr.Dataset] | None = None,
-    tests: Mapping[str, xr.DataTree] | None = None,
-    current: Mapping[str, str] | None = None,
-    previous: pd.DataFrame | Mapping[str, str] | None = None,
-    plan_test: bool = False,
-    test_cost: float = 0.0,
-    customers_per_week: float | None = None,
-    threads: int | None = None,
-    block: int | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Plan:
+@dataclass(frozen=True)
+class PlanRequest:
+    """What a plan is asked beside its decision; as the arguments of `decide`."""
+
+    draws: int | None = DRAWS
+    effects: Mapping[str, Effects | xr.Dataset] = field(default_factory=dict)
+    tests: Mapping[str, xr.DataTree] = field(default_factory=dict)
+    current: Mapping[str, str] | None = None
+    previous: pd.DataFrame | Mapping[str, str] | None = None
+    plan_test: bool = False
+    test_cost: float = 0.0
+    customers_per_week: float | None = None
+
+
+def decide_base(base: PlacedBase, decision: DecisionSpec, asked: PlanRequest, *, walking: Walking) -> Plan:
     """Return who of a base gets which action; see `decide`."""
     _require_actions(decision)
-    scores = score_base(base, decision, draws=draws, threads=threads, block=block)
-    placed = base.placed(draws)
+    threads = walking.threads
+    scores = score_base(base, decision, draws=asked.draws, threads=threads, block=walking.block)
+    placed = base.placed(asked.draws)
     names = tuple(action.name for action in decision.actions)
-    today = None if current is None else current_codes(current, placed.customers.ids, names)
-    people = describe(base, placed, scores, decision, previous=previous, threads=threads)
+    today = None if asked.current is None else current_codes(asked.current, placed.customers.ids, names)
+    people = describe(base, placed, scores, decision, previous=asked.previous, threads=threads)
     offer = make_offer(
-        base, placed, decision, people.asked, effects=effects or {}, tests=tests or {},
-        walking=Walking(threads, block, progress),
-    )  # fmt: skip
+        base, placed, decision, people.asked, effects=asked.effects, tests=asked.tests, walking=walking
+    )
     policies = make_policies(
         offer, decision.budget or BudgetSpec(), people.table, today=today, seed=base.seed
     )
     plan = _plan(base, decision, scores, people, offer, policies)
-    plan = replace(plan, uplift=uplift_of_tests(tests or {}))
+    plan = replace(plan, uplift=uplift_of_tests(asked.tests))
     if decision.acquisition is not None:
         plan = _with_acquisition(plan, placed, decision, policies, base.posterior.time_unit)
-    if plan_test:
-        plan = _with_tests(plan, offer, decision, base.posterior.time_unit, test_cost, customers_per_week)
-    return plan
+    return _with_tests(plan, offer, decision, base.posterior.time_unit, asked) if asked.plan_test else plan
 
 
 def _plan(
@@ -215,18 +211,12 @@ def _with_acquisition(
     return replace(plan, acquisition=channels.table.assign(**basis), next_unit=following)
 
 
-def _with_tests(
-    plan: Plan,
-    offer: Offer,
-    decision: DecisionSpec,
-    time_unit: str,
-    cost: float,
-    customers_per_week: float | None,
-) -> Plan:
+def _with_tests(plan: Plan, offer: Offer, decision: DecisionSpec, time_unit: str, asked: PlanRequest) -> Plan:
     """Return the plan with how large a test of each action should be."""
     planned = plan_tests(
-        offer.model, offer.offered, time_unit=time_unit, cost=cost, customers_per_week=customers_per_week
-    )
+        offer.model, offer.offered, time_unit=time_unit, cost=asked.test_cost,
+        customers_per_week=asked.customers_per_week,
+    )  # fmt: skip
     table = plans_table(planned).assign(value_basis=decision.value.basis)
     return replace(plan, tests=planned, test_plans=table)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -111,29 +111,43 @@ def evaluate(
         fit, summary, seed=seed, unknown_groups=unknown_groups, time_unit=time_unit,
         observation_end=observation_end,
     )  # fmt: skip
+    later = LaterLog(
+        log, customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format, log_end
+    )
     return evaluate_base(
-        base, log, horizon=horizon, decision=decision, draws=draws, tracking=tracking,
-        customer_id_col=customer_id_col, datetime_col=datetime_col, monetary_value_col=monetary_value_col,
-        refunds=refunds, timezone=timezone, datetime_format=datetime_format, log_end=log_end,
-        threads=threads, block=block,
+        base, later, horizon=horizon, decision=decision, draws=draws, tracking=tracking, threads=threads,
+        block=block,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LaterLog:
+    """A log that goes on where a summary ends, and how it is read; as the arguments of `evaluate`."""
+
+    log: object
+    customer_id_col: str = CUSTOMER_ID
+    datetime_col: str = DATE
+    monetary_value_col: str | None = AMOUNT
+    refunds: Refunds = "net"
+    timezone: str | None = None
+    datetime_format: str | None = None
+    log_end: Date | None = None
+
+    def columns(self, *, with_spend: bool) -> dict[str, Any]:
+        """Return how it is read, as keywords."""
+        read = {each.name: getattr(self, each.name) for each in fields(self)}
+        del read["log"], read["log_end"]
+        return read if with_spend else {**read, "monetary_value_col": None}
 
 
 def evaluate_base(
     base: PlacedBase,
-    log: object,
+    later: LaterLog,
     *,
     horizon: str | float,
     decision: DecisionSpec | None = None,
     draws: int | None = None,
     tracking: bool = True,
-    customer_id_col: str = CUSTOMER_ID,
-    datetime_col: str = DATE,
-    monetary_value_col: str | None = AMOUNT,
-    refunds: Refunds = "net",
-    timezone: str | None = None,
-    datetime_format: str | None = None,
-    log_end: Date | None = None,
     threads: int | None = None,
     block: int | None = None,
 ) -> Evaluation:
@@ -144,22 +158,15 @@ def evaluate_base(
     if drawn.draws.size < 2:
         raise DataError(f"scores need at least 2 draws, not {drawn.draws.size}: pass a larger draws=")
     terms = _terms(unit, horizon, decision)
-    columns: dict[str, Any] = {
-        "customer_id_col": customer_id_col,
-        "datetime_col": datetime_col,
-        "monetary_value_col": monetary_value_col if drawn.has_spend else None,
-        "refunds": refunds,
-        "timezone": timezone,
-        "datetime_format": datetime_format,
-    }
+    columns = later.columns(with_spend=drawn.has_spend)
     held = observe(
-        log,
+        later.log,
         base.summary,
         after=end,
         horizon=terms.horizon,
         horizon_text=worded(horizon, unit),
         time_unit=unit,
-        log_end=log_end,
+        log_end=later.log_end,
         columns=columns,
     )
     placed = base.placed(draws)
@@ -171,7 +178,7 @@ def evaluate_base(
     if tracking and {REPEAT_DAYS, FIRST_PURCHASE} <= set(base.summary.columns):
         thin = TRACKED_DRAWS if draws is None else min(draws, TRACKED_DRAWS)
         tracked = track_base(base, horizon=terms.horizon, draws=thin, threads=threads)
-        amounts = _amounts_of(log, base.summary, held, end, columns) if judge.judges_spend else None
+        amounts = _amounts_of(later.log, base.summary, held, end, columns) if judge.judges_spend else None
         counted = actual_counts(tracked, held.as_later(base.summary), amounts=amounts)
     return _evaluation(
         judged, totals, tracked, counted, labels=placed.population.labels, tiers=tiers,
