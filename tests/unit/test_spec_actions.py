@@ -3,7 +3,8 @@
 import pytest
 
 from bayesltv.errors import SpecError
-from bayesltv.spec.actions import MAIN_EFFECT, ActionSpec
+from bayesltv.spec.action_kind import KINDS
+from bayesltv.spec.actions import ActionSpec
 from bayesltv.spec.budget import BudgetSpec, LimitSpec
 from bayesltv.spec.catalogue import load_decision
 from bayesltv.spec.decision_spec import DecisionSpec, ValueSpec
@@ -35,7 +36,7 @@ def action(**changed):
 
 def test_the_shipped_decision_has_every_kind_of_action_with_reasons():
     decision = load_decision("retention")
-    assert {each.kind for each in decision.actions} == set(MAIN_EFFECT)
+    assert {each.kind for each in decision.actions} == set(KINDS)
     for each in decision.actions:
         assert each.main_effect in each.effects
         assert all(prior.why for prior in each.effects.values())

@@ -200,12 +200,12 @@ def offer_row(action: ActionSpec, horizon: float, time_unit: str) -> list[float]
         min(action.after_window_in(time_unit, horizon), horizon),
         action.discount,
         action.per_redemption,
-        float(action.single_use or action.kind == "win_back"),
+        float(action.single_use or action.returns),
         np.inf if action.cap is None else action.cap,
         action.contact,
         action.running_in(time_unit),
         action.price,
-        float(action.kind == "win_back"),
+        float(action.returns),
     ]
 
 

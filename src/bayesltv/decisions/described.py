@@ -111,7 +111,7 @@ def _warn_of_immortals(
     """Warn of one-time buyers who cannot lapse, where stages or a win-back ask who has."""
     if decision.stages is not None:
         warn_of_immortals(population, people, decision.stages.limits_in(time_unit)[0])
-    elif any(action.kind == "win_back" for action in decision.actions):
+    elif any(action.returns for action in decision.actions):
         warn_of_immortals(population, people)
 
 

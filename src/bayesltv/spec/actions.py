@@ -8,6 +8,7 @@ from typing import Any
 from bayesltv import units
 from bayesltv.errors import SpecError
 from bayesltv.spec import checked
+from bayesltv.spec.action_kind import KINDS
 from bayesltv.spec.expression import Condition, parse
 from bayesltv.spec.family import Support, of_support
 from bayesltv.spec.frozen import FrozenMapping, Plain
@@ -28,25 +29,6 @@ EFFECTS: Mapping[str, Support] = {
 """Parameters of an intervention: multipliers (1 is no effect) and probabilities."""
 
 SECOND_LIFE = ("reactivation", "second_rate", "second_dropout")
-MAIN_EFFECT = {
-    "contact": "rate",
-    "discount": "rate",
-    "free_delivery": "rate",
-    "membership": "dropout",
-    "gift": "rate",
-    "bundle": "spend",
-    "price_change": "rate",
-    "win_back": "reactivation",
-}
-"""Kind -> the effect that it lives by, and whose break-even value is reported."""
-_NEEDED = {
-    "contact": "contact",
-    "discount": "discount",
-    "free_delivery": "per_redemption",
-    "membership": "running",
-    "gift": "contact",
-    "price_change": "price",
-}
 NO_ACTION = "none"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _OWN = ("none", "hold_out")
@@ -140,7 +122,7 @@ class ActionSpec:
                 f"an action cannot be called {self.name!r}: lower-case letters, digits and underscores, a "
                 f"letter first, and not {' or '.join(_OWN)}; use label for display"
             )
-        checked.known("kind", self.kind, MAIN_EFFECT)
+        checked.known("kind", self.kind, KINDS)
         object.__setattr__(self, "label", checked.text("label", self.label or self.name))
         for name in ("window", "after_window"):
             if getattr(self, name) is not None:
@@ -164,7 +146,12 @@ class ActionSpec:
     @property
     def main_effect(self) -> str:
         """Return the parameter that the kind lives by."""
-        return MAIN_EFFECT[self.kind]
+        return KINDS[self.kind].main_effect
+
+    @property
+    def returns(self) -> bool:
+        """Whether it gives customers who have left a second life."""
+        return KINDS[self.kind].returns
 
     @property
     def redeems(self) -> bool:
@@ -223,20 +210,22 @@ class ActionSpec:
             checked.instance(name, getattr(self, name), bool)
 
     def _check_kind(self) -> None:
-        needed = _NEEDED.get(self.kind)
-        if needed is not None and getattr(self, needed) == (1.0 if needed == "price" else 0.0):
+        needed = KINDS[self.kind].needs
+        if needed and getattr(self, needed) == getattr(type(self), needed):
             raise SpecError(f"a {self.kind} needs {needed}: state it")
         if self.test is None and self.main_effect not in self.effects:
             raise SpecError(
                 f"a {self.kind} needs a belief about {self.main_effect}: state "
                 f"[actions.{self.name}.effects.{self.main_effect}], or name a test"
             )
-        if self.test is not None and self.kind == "win_back":
-            raise SpecError("a test gives effects on rate and spend: state the reactivation of a win_back")
+        if self.test is not None and self.returns:
+            raise SpecError(
+                f"a test gives effects on rate and spend: state the reactivation of a {self.kind}"
+            )
         second = [name for name in SECOND_LIFE if name in self.effects]
-        if second and self.kind != "win_back":
+        if second and not self.returns:
             raise SpecError(f"effects.{second[0]} belongs to a win_back: drop it, or change the kind")
-        if self.kind != "win_back" and "redemption" in self.effects and not self.redeems:
+        if not self.returns and "redemption" in self.effects and not self.redeems:
             raise SpecError("effects.redemption without discount or per_redemption: nothing can be redeemed")
         if self.cap is not None and not self.redeems:
             raise SpecError("cap without discount or per_redemption: there is nothing to cap")
