@@ -19,7 +19,7 @@ FLOORS = (
     ("errors", "names", "units", "streams", "files", "processors", "provenance"),
     ("kernels",),
     ("data",),
-    ("spec",),
+    ("clock_processes", "spec"),
     ("model",),
     ("base",),
     ("prediction",),
@@ -37,7 +37,17 @@ FLOORS = (
 )
 """From the ground up. The package itself is the roof: it offers everything, and nothing below imports it."""
 
-LIGHT_FLOORS = (*FLOORS[0], "kernels", "data", "spec", "base", "prediction", "evaluation", "decisions")
+LIGHT_FLOORS = (
+    *FLOORS[0],
+    "kernels",
+    "data",
+    "clock_processes",
+    "spec",
+    "base",
+    "prediction",
+    "evaluation",
+    "decisions",
+)
 """Any posterior with the right names will do for these, so none of them may need a sampler or its tools."""
 
 SAMPLING = (

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from scipy import integrate, stats
 
+from bayesltv.clock_processes.ar1 import fading
 from bayesltv.data.cells import make_cells
 from bayesltv.kernels import beta_geometric
 from bayesltv.kernels.clock import clocked_value_and_gradient
 from bayesltv.kernels.collapsed import purchase_value_and_gradient
 from bayesltv.kernels.families import FAMILIES
-from bayesltv.kernels.processes import ar1_loadings
 from bayesltv.kernels.whitening import innovations_of, pull_back
 from bayesltv.model.clock import clocks_of_rows, repeat_counts
 from bayesltv.model.likelihood import clocked_purchase_data, purchase_data
@@ -166,7 +166,7 @@ def test_an_impossible_clock_has_no_likelihood():
 
 
 def test_the_loadings_give_a_stationary_ar1():
-    loadings = ar1_loadings(0.7, 12)
+    loadings = fading(0.7, 12)
     lag = np.abs(np.subtract.outer(np.arange(12), np.arange(12)))
     np.testing.assert_allclose(loadings @ loadings.T, 0.7**lag, rtol=1e-12)
 

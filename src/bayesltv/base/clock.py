@@ -2,27 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.clock_processes import ar1
+from bayesltv.clock_processes.process import Blocks, ClockProcess
+from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.errors import DataError, SpecError
-from bayesltv.kernels.processes import ar1_loadings, season_loadings
 from bayesltv.names import (
     CHAIN,
     CLOCK,
     CLOCK_RHO,
     CLOCK_SD,
-    CLOCK_STEP_SD,
     DRAW,
     clock_name,
     effect_name,
     factor_name,
     sd_name,
 )
-from bayesltv.spec.clock import AR1, RANDOM_WALK, SEASONAL, ClockSpec
+from bayesltv.spec.clock import ClockSpec
 from bayesltv.spec.events import iso
 from bayesltv.spec.timeline import Timeline, make_timeline
 from bayesltv.streams import generator
@@ -156,16 +158,12 @@ def make_clock(
     blocks = int(timeline.block[-1]) + 1
     draws = _Draws(dataset, seed)
     common = np.zeros((draws.size, blocks))
-    if AR1 in clock.process:
-        common += _ar1(draws, timeline.blocks, blocks)
-    if RANDOM_WALK in clock.process:
-        common += _random_walk(draws, timeline.blocks, blocks)
-    if SEASONAL in clock.process:
-        waves = season_loadings(timeline.block_middles, clock.harmonics)
-        common += draws.of(clock_name(SEASONAL)) @ waves.T
+    calendar_blocks = Blocks(timeline.block_middles, timeline.blocks, clock.harmonics)
+    for name in clock.process:
+        common += _path(draws, PROCESSES[name], calendar_blocks)
     distinct: list[str | None] = [None] if clock.by is None else list(dict.fromkeys(levels))
     own = [
-        common if clock.by is None else common + _deviation(draws, clock, str(level), timeline, blocks)
+        common if clock.by is None else common + _deviation(draws, clock, str(level), calendar_blocks)
         for level in distinct
     ]
     s = np.stack(own)[:, :, timeline.block]
@@ -217,48 +215,24 @@ class _Draws:
         return generator(self.seed, CLOCK, name, str(block)).standard_normal(self.size)
 
 
-def _state(draws: _Draws, process: str) -> Floats:
-    parts = clock_name(process)
-    return draws.of(parts if parts in draws.dataset else CLOCK)
+def _path(draws: _Draws, process: ClockProcess, blocks: Blocks) -> Floats:
+    """Return a process over the blocks of the fit and those ahead, shape (draw, block)."""
+    name = clock_name(process.NAME)
+    state = draws.of(name if name in draws.dataset else CLOCK)
+    values = {each: draws.of(clock_name(each)) for each in process.PRIORS}
+    return process.continued(state, values, partial(draws.shocks, process.NAME), blocks)
 
 
-def _ar1(draws: _Draws, fitted: int, blocks: int) -> Floats:
-    sd, rho = draws.of(clock_name(CLOCK_SD)), draws.of(clock_name(CLOCK_RHO))
-    return _continued(draws, _state(draws, AR1), sd, rho, AR1, fitted, blocks)
-
-
-def _continued(
-    draws: _Draws, state: Floats, sd: Floats, rho: Floats, name: str, fitted: int, blocks: int
-) -> Floats:
-    values = np.empty((draws.size, blocks))
-    values[:, :fitted] = state
-    for block in range(fitted, blocks):
-        shock = sd * np.sqrt(1 - rho**2) * draws.shocks(name, block - fitted)
-        values[:, block] = rho * values[:, block - 1] + shock
-    return values
-
-
-def _random_walk(draws: _Draws, fitted: int, blocks: int) -> Floats:
-    sd = draws.of(clock_name(CLOCK_STEP_SD))
-    values = np.empty((draws.size, blocks))
-    values[:, :fitted] = _state(draws, RANDOM_WALK)
-    for block in range(fitted, blocks):
-        values[:, block] = values[:, block - 1] + sd * draws.shocks(RANDOM_WALK, block - fitted)
-    return values
-
-
-def _deviation(draws: _Draws, clock: ClockSpec, level: str, timeline: Timeline, blocks: int) -> Floats:
+def _deviation(draws: _Draws, clock: ClockSpec, level: str, blocks: Blocks) -> Floats:
     """Return how one level deviates from the common clock, shape (draw, block)."""
     assert clock.by is not None
     sd, rho = draws.of(sd_name(CLOCK, clock.by)), draws.of(clock_name(CLOCK_RHO))
     known = [str(each) for each in draws.dataset[clock.by].values]
-    stream = f"{clock.by}\x1f{level}"
+    stream, fitted = f"{clock.by}\x1f{level}", blocks.fitted
     if level in known:
         state = draws.of(effect_name(CLOCK, clock.by))[:, known.index(level)]
     else:
-        shocks = np.stack(
-            [draws.shocks(stream, at - timeline.blocks) for at in range(timeline.blocks)], axis=1
-        )
-        loadings = np.stack([ar1_loadings(each, timeline.blocks) for each in rho])
-        state = sd[:, None] * np.einsum("dij,dj->di", loadings, shocks)
-    return _continued(draws, state, sd, rho, stream, timeline.blocks, blocks)
+        shocks = np.stack([draws.shocks(stream, at - fitted) for at in range(fitted)], axis=1)
+        fading = np.stack([ar1.fading(each, fitted) for each in rho])
+        state = sd[:, None] * np.einsum("dij,dj->di", fading, shocks)
+    return ar1.continued(state, {CLOCK_SD: sd, CLOCK_RHO: rho}, partial(draws.shocks, stream), blocks)

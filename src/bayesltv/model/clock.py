@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from pytensor import shared
 from scipy.optimize import minimize
 
+from bayesltv.clock_processes import ar1
+from bayesltv.clock_processes.process import Blocks, ClockProcess
+from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.data.cells import Cells
 from bayesltv.data.groups import Groups
 from bayesltv.kernels.clock import clocked_value_and_gradient
-from bayesltv.kernels.processes import ar1_loadings, random_walk_loadings, season_loadings
-from bayesltv.model.clock_prior import clock_priors
+from bayesltv.model.clock_prior import blocks_of, clock_priors
 from bayesltv.model.pooling import OFFSET, prior_variable
 from bayesltv.model.whitening import innovations
 from bayesltv.names import (
@@ -31,15 +33,12 @@ from bayesltv.names import (
     CLOCK_BLOCK,
     CLOCK_HARMONIC,
     CLOCK_RHO,
-    CLOCK_SD,
-    CLOCK_SEASON_SD,
-    CLOCK_STEP_SD,
     clock_name,
     effect_name,
     factor_name,
     sd_name,
 )
-from bayesltv.spec.clock import AR1, RANDOM_WALK, SEASONAL, ClockSpec
+from bayesltv.spec.clock import ClockSpec
 from bayesltv.spec.timeline import Timeline
 
 Tensor = Any
@@ -147,9 +146,10 @@ def _common(
     seen: Seen,
 ) -> Tensor:
     """Return s of the blocks, shape (block,)."""
-    loadings = _loadings(clock, timeline, priors)
+    blocks = blocks_of(clock, timeline)
+    loadings = {name: _loadings(PROCESSES[name], blocks, priors) for name in clock.process}
+    sizes = {name: PROCESSES[name].size(blocks) for name in clock.process}
     whole = pt.concatenate(list(loadings.values()), axis=1)
-    size = sum(_sizes(clock, timeline).values())
     known = shared(seen.counts), shared(seen.log_level) - pt.log(rate)
     offset = pm.CustomDist(
         f"{CLOCK}{OFFSET}blocks",
@@ -158,47 +158,33 @@ def _common(
         logp=_log_density,
         random=_draw,
         signature="(b,u),(b),(b)->(u)",
-        shape=(size,),
+        shape=(sum(sizes.values()),),
     )
     drawn = innovations(offset, whole, *known)[0]
     parts, start = {}, 0
-    for process, length in _sizes(clock, timeline).items():
-        own = drawn[start : start + length]
-        parts[process] = pt.dot(loadings[process], own)
-        if process == SEASONAL:
-            sd = priors[clock_name(CLOCK_SEASON_SD)]
-            pm.Deterministic(clock_name(SEASONAL), sd * own, dims=CLOCK_HARMONIC)
+    for name, length in sizes.items():
+        own, process = drawn[start : start + length], PROCESSES[name]
+        parts[name] = pt.dot(loadings[name], own)
+        if process.HAS_TERMS:
+            terms = priors[clock_name(process.SCALE)] * own
+            pm.Deterministic(clock_name(name), terms, dims=CLOCK_HARMONIC)
         elif len(loadings) > 1:
-            pm.Deterministic(clock_name(process), parts[process], dims=CLOCK_BLOCK)
+            pm.Deterministic(clock_name(name), parts[name], dims=CLOCK_BLOCK)
         start += length
     return pm.Deterministic(CLOCK, sum(parts.values()), dims=CLOCK_BLOCK)
 
 
-def _loadings(clock: ClockSpec, timeline: Timeline, priors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the loadings of each process, shapes (block, innovation)."""
-    loadings = {}
-    if AR1 in clock.process:
-        rho = priors[clock_name(CLOCK_RHO)]
-        loadings[AR1] = priors[clock_name(CLOCK_SD)] * ar1_loadings(rho, timeline.blocks)
-    if RANDOM_WALK in clock.process:
-        loadings[RANDOM_WALK] = priors[clock_name(CLOCK_STEP_SD)] * random_walk_loadings(timeline.blocks)
-    if SEASONAL in clock.process:
-        waves = season_loadings(timeline.block_middles, clock.harmonics)[: timeline.blocks]
-        loadings[SEASONAL] = priors[clock_name(CLOCK_SEASON_SD)] * waves
-    return loadings
-
-
-def _sizes(clock: ClockSpec, timeline: Timeline) -> dict[str, int]:
-    return {
-        process: 2 * clock.harmonics if process == SEASONAL else timeline.blocks for process in clock.process
-    }
+def _loadings(process: ClockProcess, blocks: Blocks, priors: Mapping[str, Tensor]) -> Tensor:
+    """Return the loadings of a process times its scale, shape (block, innovation)."""
+    values = {name: priors[clock_name(name)] for name in process.PRIORS}
+    return values[process.SCALE] * process.loadings(values, blocks)
 
 
 def _own(clock: ClockSpec, groups: Groups, timeline: Timeline, priors: Mapping[str, Tensor]) -> Tensor:
     """Return how each level's clock deviates, shape (level, block): AR(1) with the common ρ."""
     assert clock.by is not None
     offset = pm.Normal(f"{CLOCK}{OFFSET}{clock.by}", shape=(len(groups.levels(clock.by)), timeline.blocks))
-    fading = ar1_loadings(priors[clock_name(CLOCK_RHO)], timeline.blocks)
+    fading = ar1.fading(priors[clock_name(CLOCK_RHO)], timeline.blocks)
     deviations = priors[sd_name(CLOCK, clock.by)] * pt.dot(offset, fading.T)
     return pm.Deterministic(effect_name(CLOCK, clock.by), deviations, dims=(clock.by, CLOCK_BLOCK))
 

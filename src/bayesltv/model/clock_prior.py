@@ -3,8 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesltv.clock_processes import ar1, seasonal
+from bayesltv.clock_processes.process import Blocks
+from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.data.groups import Groups
-from bayesltv.kernels.processes import ar1_loadings, random_walk_loadings, season_loadings
 from bayesltv.names import (
     CHAIN,
     CLOCK,
@@ -12,16 +14,13 @@ from bayesltv.names import (
     CLOCK_GROUP_SD,
     CLOCK_HARMONIC,
     CLOCK_RHO,
-    CLOCK_SD,
-    CLOCK_SEASON_SD,
-    CLOCK_STEP_SD,
     DRAW,
     clock_name,
     effect_name,
     factor_name,
     sd_name,
 )
-from bayesltv.spec.clock import AR1, RANDOM_WALK, SEASONAL, ClockSpec
+from bayesltv.spec.clock import ClockSpec
 from bayesltv.spec.prior import PriorSpec
 from bayesltv.spec.timeline import Timeline
 
@@ -43,10 +42,14 @@ def parameter_name(clock: ClockSpec, name: str) -> str:
 def clock_coords(clock: ClockSpec, timeline: Timeline) -> dict[str, list[str]]:
     """Return the coordinates of the clock: blocks by their last day, and the season's terms."""
     coords = {CLOCK_BLOCK: timeline.labels}
-    if SEASONAL in clock.process:
-        orders = range(1, clock.harmonics + 1)
-        coords[CLOCK_HARMONIC] = [f"{wave} {order}" for wave in ("cos", "sin") for order in orders]
+    if seasonal.NAME in clock.process:
+        coords[CLOCK_HARMONIC] = seasonal.labels(clock.harmonics)
     return coords
+
+
+def blocks_of(clock: ClockSpec, timeline: Timeline) -> Blocks:
+    """Return the blocks of a timeline as processes see them."""
+    return Blocks(timeline.block_middles, timeline.blocks, clock.harmonics)
 
 
 def draw_clock(
@@ -59,27 +62,26 @@ def draw_clock(
     found: dict[str, tuple[tuple[str, ...], Floats]] = {
         name: ((CHAIN, DRAW), value[None]) for name, value in drawn.items()
     }
-    blocks, parts = timeline.blocks, {}
-    if AR1 in clock.process or clock.by is not None:
-        fading = np.stack([ar1_loadings(rho, blocks) for rho in drawn[clock_name(CLOCK_RHO)]])
-    if AR1 in clock.process:
-        shocks = rng.standard_normal((draws, blocks))
-        parts[AR1] = drawn[clock_name(CLOCK_SD)][:, None] * np.einsum("dij,dj->di", fading, shocks)
-    if RANDOM_WALK in clock.process:
-        steps = drawn[clock_name(CLOCK_STEP_SD)][:, None] * rng.standard_normal((draws, blocks))
-        parts[RANDOM_WALK] = steps @ random_walk_loadings(blocks).T
-    if SEASONAL in clock.process:
-        shocks = rng.standard_normal((draws, 2 * clock.harmonics))
-        terms = drawn[clock_name(CLOCK_SEASON_SD)][:, None] * shocks
-        found[clock_name(SEASONAL)] = ((CHAIN, DRAW, CLOCK_HARMONIC), terms[None])
-        parts[SEASONAL] = terms @ season_loadings(timeline.block_middles, clock.harmonics)[:blocks].T
-    for process, values in parts.items():
-        if process != SEASONAL and len(parts) > 1:
-            found[clock_name(process)] = ((CHAIN, DRAW, CLOCK_BLOCK), values[None])
+    blocks, parts = blocks_of(clock, timeline), {}
+    for process in (PROCESSES[name] for name in clock.process):
+        values = {name: drawn[clock_name(name)] for name in process.PRIORS}
+        shocks = rng.standard_normal((draws, process.size(blocks)))
+        terms = values[process.SCALE][:, None] * shocks
+        parts[process.NAME] = np.stack(
+            [
+                process.loadings({name: value[d] for name, value in values.items()}, blocks) @ terms[d]
+                for d in range(draws)
+            ]
+        )
+        if process.HAS_TERMS:
+            found[clock_name(process.NAME)] = ((CHAIN, DRAW, CLOCK_HARMONIC), terms[None])
+        elif len(clock.process) > 1:
+            found[clock_name(process.NAME)] = ((CHAIN, DRAW, CLOCK_BLOCK), parts[process.NAME][None])
     if parts:
-        found[CLOCK] = ((CHAIN, DRAW, CLOCK_BLOCK), sum(parts.values())[None])
+        found[CLOCK] = ((CHAIN, DRAW, CLOCK_BLOCK), np.sum(list(parts.values()), axis=0)[None])
     if clock.by is not None:
-        shocks = rng.standard_normal((draws, len(groups.levels(clock.by)), blocks))
+        fading = np.stack([ar1.fading(rho, timeline.blocks) for rho in drawn[clock_name(CLOCK_RHO)]])
+        shocks = rng.standard_normal((draws, len(groups.levels(clock.by)), timeline.blocks))
         own = drawn[sd_name(CLOCK, clock.by)][:, None, None] * np.einsum("dij,dlj->dli", fading, shocks)
         found[effect_name(CLOCK, clock.by)] = ((CHAIN, DRAW, clock.by, CLOCK_BLOCK), own[None])
     return found

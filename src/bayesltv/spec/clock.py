@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bayesltv.clock_processes import ar1
+from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.errors import DataError, SpecError
-from bayesltv.names import CLOCK_GROUP_SD, CLOCK_RHO, CLOCK_SD, CLOCK_SEASON_SD, CLOCK_STEP_SD
+from bayesltv.names import CLOCK_GROUP_SD, CLOCK_RHO
 from bayesltv.spec import checked
 from bayesltv.spec.events import Events
 from bayesltv.spec.family import Support, of_support
@@ -19,43 +21,15 @@ from bayesltv.spec.prior import PriorSpec
 from bayesltv.spec.toml_file import Table
 from bayesltv.units import horizon_in
 
-AR1, RANDOM_WALK, SEASONAL = "ar1", "random_walk", "seasonal"
-PROCESSES = (AR1, RANDOM_WALK, SEASONAL)
 FEWEST_BLOCKS = 4
-SEASONAL_DAYS = 548
-"""A season is told from a trend by what comes back: a year and a half has half of it twice."""
-_SUPPORT: dict[str, Support] = {
-    CLOCK_SD: "positive",
-    CLOCK_RHO: "unit",
-    CLOCK_STEP_SD: "positive",
-    CLOCK_SEASON_SD: "positive",
-    CLOCK_GROUP_SD: "positive",
-}
-_OF_PROCESS = {AR1: (CLOCK_SD, CLOCK_RHO), RANDOM_WALK: (CLOCK_STEP_SD,), SEASONAL: (CLOCK_SEASON_SD,)}
 DEFAULTS: Mapping[str, PriorSpec] = {
-    CLOCK_SD: PriorSpec(
-        "HalfNormal",
-        {"sigma": 0.3},
-        why="months of a shop seldom differ by more than a factor of two from its usual level",
-    ),
-    CLOCK_RHO: PriorSpec(
-        "Beta",
-        {"alpha": 2.0, "beta": 2.0},
-        why="from shocks that are gone in the next block to ones that last for half a year",
-    ),
-    CLOCK_STEP_SD: PriorSpec(
-        "HalfNormal",
-        {"sigma": 0.1},
-        why="a level that drifts by a tenth in every block is a factor of three off in ten years",
-    ),
-    CLOCK_SEASON_SD: PriorSpec(
-        "HalfNormal", {"sigma": 0.3}, why="the best month of a usual year is up to twice the worst"
-    ),
+    **{name: prior for process in PROCESSES.values() for name, prior in process.PRIORS.items()},
     CLOCK_GROUP_SD: PriorSpec(
         "HalfNormal", {"sigma": 0.15}, why="groups of one shop share most of what moves its calendar"
     ),
 }
 """Priors of a clock that states none, by parameter: each on the log scale of the intensity."""
+_SUPPORT: Mapping[str, Support] = {name: prior.support for name, prior in DEFAULTS.items()}
 
 
 @dataclass(frozen=True)
@@ -90,7 +64,7 @@ class ClockSpec:
     (28, ('step_sd',))
     """
 
-    process: tuple[str, ...] = (AR1,)
+    process: tuple[str, ...] = (ar1.NAME,)
     block: str = "4 weeks"
     harmonics: int = 2
     by: str | None = None
@@ -119,7 +93,7 @@ class ClockSpec:
     @property
     def parameters(self) -> tuple[str, ...]:
         """Parameters of the processes, in a fixed order."""
-        own = [name for process in PROCESSES if process in self.process for name in _OF_PROCESS[process]]
+        own = [name for process in self.process for name in PROCESSES[process].PRIORS]
         if self.by is not None:
             own += [CLOCK_GROUP_SD, *([] if CLOCK_RHO in own else [CLOCK_RHO])]
         return tuple(own)
@@ -129,7 +103,7 @@ class ClockSpec:
         if self.by is None or self.by in groups:
             return self
         kept = {name: prior for name, prior in self.priors.items() if name != CLOCK_GROUP_SD}
-        if AR1 not in self.process:
+        if ar1.NAME not in self.process:
             kept.pop(CLOCK_RHO, None)
         return replace(self, by=None, priors=kept)
 
@@ -147,12 +121,14 @@ class ClockSpec:
                 f"the clock has {blocks} block{'' if blocks == 1 else 's'} of {self.block} in {days:,} days "
                 f"of calendar, and needs {FEWEST_BLOCKS}: take a shorter block, or leave [clock] out"
             )
-        leans = self.priors.get(CLOCK_SEASON_SD) == DEFAULTS[CLOCK_SEASON_SD]
-        if SEASONAL in self.process and days < SEASONAL_DAYS and leans:
-            raise DataError(
-                f"{days:,} days of calendar cannot tell a yearly season from a trend (about {SEASONAL_DAYS} "
-                "can): leave seasonal out, or state your own [clock.priors.season_sd], on which it will lean"
-            )
+        for process in (PROCESSES[name] for name in self.process):
+            leans = self.priors.get(process.SCALE) == DEFAULTS[process.SCALE]
+            if days < process.FEWEST_DAYS and leans:
+                raise DataError(
+                    f"{days:,} days of calendar {process.TOO_SHORT} (about {process.FEWEST_DAYS} can): leave "
+                    f"{process.NAME} out, or state your own [clock.priors.{process.SCALE}], on which it will "
+                    "lean"
+                )
 
     def to_dict(self) -> dict[str, Plain]:
         """Return the section as a spec file would state it."""

@@ -1,0 +1,44 @@
+"""A random walk: a level that drifts and does not return."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesltv.clock_processes.process import Blocks, Values
+from bayesltv.names import CLOCK_STEP_SD
+from bayesltv.spec.prior import PriorSpec
+
+Floats = NDArray[np.float64]
+
+NAME = "random_walk"
+SCALE = CLOCK_STEP_SD
+HAS_TERMS = False
+FEWEST_DAYS, TOO_SHORT = 0, ""
+PRIORS: Mapping[str, PriorSpec] = {
+    CLOCK_STEP_SD: PriorSpec(
+        "HalfNormal",
+        {"sigma": 0.1},
+        why="a level that drifts by a tenth in every block is a factor of three off in ten years",
+    ),
+}
+
+
+def size(blocks: Blocks) -> int:
+    """Return the number of innovations: one for each block."""
+    return blocks.fitted
+
+
+def loadings(values: Values, blocks: Blocks) -> Any:  # noqa: ANN401, ARG001
+    """Return the loadings of a random walk that leaves 0 with the first block."""
+    return np.tril(np.ones((blocks.fitted, blocks.fitted)))
+
+
+def continued(state: Floats, values: Values, shocks: Callable[[int], Floats], blocks: Blocks) -> Floats:
+    """Return s over all blocks: each next one is the last and a step."""
+    s = np.empty((state.shape[0], blocks.middles.size))
+    s[:, : blocks.fitted] = state
+    for block in range(blocks.fitted, s.shape[1]):
+        s[:, block] = s[:, block - 1] + values[CLOCK_STEP_SD] * shocks(block - blocks.fitted)
+    return s
