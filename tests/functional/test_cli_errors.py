@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 
 import bayesltv as ltv
 from bayesltv.cli.app import app
+from bayesltv.prediction.seal import stamped
+from helpers import sealed
 
 DATA, SPEC, FIT, CHECK, STORE, USAGE, BUG = 10, 11, 12, 13, 14, 2, 1
 
@@ -418,7 +420,7 @@ def test_a_fit_that_is_corrupt_or_foreign(tmp_path, world, small_fit, kind):
     elif kind.startswith("broken"):
         bad = small_fit.copy()
         bad.attrs = {**small_fit.attrs, kind.removeprefix("broken "): "{"}
-        ltv.save(bad, path)
+        stamped(bad).to_netcdf(path, engine="h5netcdf")
     else:
         whole = (world / "fit.nc").read_bytes()
         path.write_bytes({"empty": b"", "text": b"a,b\n1,2\n", "cut": whole[: len(whole) // 2]}[kind])
@@ -468,8 +470,7 @@ def test_an_age_that_is_not_known_is_no_young_age(small_fit, small_summary, engi
     work, decision = getattr(ltv, engine), ltv.load_decision("retention")
     with pytest.raises(ltv.CheckFailed, match=r"the summary does not say .* pass observation_end="):
         work(small_fit, lost, decision, seed=1, draws=20, max_fit_age_days=7)
-    fit = small_fit.copy()
-    fit.attrs = {**small_fit.attrs, "observation_end": ""}
+    fit = sealed(small_fit, observation_end="")
     with pytest.raises(ltv.CheckFailed, match=r"the fit does not say .*: fit again"):
         work(fit, small_summary, decision, seed=1, draws=20, max_fit_age_days=7)
 

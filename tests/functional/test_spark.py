@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
-from helpers import clock_fit, covariate_fit, point_fit
+from helpers import clock_fit, covariate_fit, point_fit, sealed
 
 HAS_JAVA = shutil.which("java") is not None or "JAVA_HOME" in os.environ
 IS_LEFT_OUT = not HAS_JAVA and ("CI" not in os.environ or "BAYESLTV_WITHOUT_SPARK" in os.environ)
@@ -266,8 +266,7 @@ def test_a_summary_that_says_no_unit_is_refused_before_any_work(spark, fit, cdno
 
 def test_a_fit_that_is_too_old_is_refused_before_any_work(spark, fit, cdnow):
     options = {"time_unit": "week", "observation_end": "1997-09-30", "accept_failed": failed(fit)}
-    old = fit.copy()
-    old.attrs = {**fit.attrs, "observation_end": "1997-08-31"}
+    old = sealed(fit, observation_end="1997-08-31")
     with pytest.raises(ltv.CheckFailed, match="30 days before"):
         ltv.spark.score(frame_of(spark, cdnow, 2), old, DECISION, seed=5, max_fit_age_days=7, **options)
 
@@ -303,8 +302,7 @@ def test_another_frame_than_sparks_is_refused():
 
 
 def test_currencies_are_not_mixed(spark, fit, cdnow):
-    dollars = fit.copy()
-    dollars.attrs = {**fit.attrs, "currency": "USD"}
+    dollars = sealed(fit, currency="USD")
     euros = replace(DECISION, value=replace(DECISION.value, currency="EUR"))
     with pytest.raises(ltv.SpecError, match="the decision says EUR, the fit says USD"):
         ltv.spark.score(frame_of(spark, cdnow, 2), dollars, euros, seed=1, accept_failed=failed(fit))

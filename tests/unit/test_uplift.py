@@ -14,6 +14,7 @@ from bayesltv.decisions.uplift import effect_draws, uplift_table
 from bayesltv.errors import CheckFailed, DataError
 from bayesltv.fitting.uplift import uplift_density
 from bayesltv.model.uplift import build_uplift_model, make_uplift_problem
+from helpers import sealed
 
 ARMS = ("control", "mail", "coupon")
 TRUE = {"mail": (0.35, 0.0), "coupon": (0.0, -0.2)}
@@ -248,8 +249,7 @@ def test_customers_find_their_cell(uplift):
 def test_a_fitted_test_is_checked_and_survives_the_disk(uplift):
     # `uplift` has been saved and loaded
     assert "rhat" in uplift.attrs["checks"]
-    broken = uplift.copy()
-    broken.attrs = {**uplift.attrs, "checks": uplift.attrs["checks"].replace('"pass"', '"fail"', 1)}
+    broken = sealed(uplift, checks=uplift.attrs["checks"].replace('"pass"', '"fail"', 1))
     with pytest.raises(CheckFailed, match="failed 1 of"):
         effect_draws(broken, "mail", draws=10, seed=1)
     with pytest.raises(ltv.StoreError, match="not a fit"):

@@ -13,7 +13,7 @@ from bayesltv.checks.timing import timing_checks
 from bayesltv.data.validate import resolve_observation_end, resolve_time_unit
 from bayesltv.errors import DataError
 from bayesltv.names import OBSERVATION_END, TIME_UNIT
-from bayesltv.prediction.gate import CHECKS
+from bayesltv.prediction.seal import CHECKS, DIGEST, require_sound, stamped
 
 CHECKS_OF_A_FIT: tuple[Check, ...] = tuple(
     FunctionCheck(each) for each in (*SAMPLER_CHECKS, *ASSUMPTION_CHECKS)
@@ -99,9 +99,18 @@ def with_checks(fit: xr.DataTree, report: CheckReport) -> xr.DataTree:
     -------
     xarray.DataTree
         A copy; the fit that was passed is left as it is.
+
+    Raises
+    ------
+    StoreError
+        Where the fit is not as it was made, or the report lacks the sampler's checks.
     """
+    require_sound(fit)
     kept = fit.copy()
     kept.attrs = {**fit.attrs, CHECKS: report.to_json()}
+    if DIGEST in fit.attrs:
+        kept = stamped(kept)
+    require_sound(kept, "the fit with this report")
     return kept
 
 
@@ -110,7 +119,10 @@ def stored_report(fit: xr.DataTree) -> CheckReport:
 
     Raises
     ------
+    StoreError
+        Where the fit is not as it was made.
     KeyError
         Where it carries none.
     """
+    require_sound(fit)
     return report_of([CheckResult(**result) for result in json.loads(fit.attrs[CHECKS])])

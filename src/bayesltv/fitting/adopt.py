@@ -17,7 +17,6 @@ from bayesltv.data.adopt import as_summary
 from bayesltv.data.cells import purchase_cells
 from bayesltv.data.request import as_day
 from bayesltv.errors import FitError, SpecError
-from bayesltv.fitting.store import FORMAT
 from bayesltv.names import (
     CHAIN,
     CURRENCY,
@@ -32,6 +31,7 @@ from bayesltv.names import (
     TIME_UNIT,
     T,
 )
+from bayesltv.prediction.seal import FORMAT, stamped
 from bayesltv.provenance import versions
 from bayesltv.spec.model_spec import ModelSpec
 from bayesltv.spec.settings import PurchaseSpec, SpendSpec
@@ -116,7 +116,7 @@ def adopt(
         "versions": json.dumps(versions()),
         "pymc_marketing": json.dumps({source.what: _origin(source) for source in sources}),
     }
-    return tree
+    return stamped(tree)
 
 
 def paired(sources: list[Source]) -> xr.Dataset:

@@ -15,7 +15,6 @@ from bayesltv.errors import BayesltvWarning, FitError
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.laplace import sample_laplace
 from bayesltv.fitting.sample import sample_nuts
-from bayesltv.fitting.store import FORMAT
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.clock_prior import clock_priors
 from bayesltv.model.coefficients import acting
@@ -33,6 +32,7 @@ from bayesltv.names import (
     sd_name,
     seen_name,
 )
+from bayesltv.prediction.seal import FORMAT, stamped
 from bayesltv.provenance import versions
 from bayesltv.spec.events import Events
 from bayesltv.spec.model_spec import ModelSpec
@@ -154,7 +154,7 @@ def completed(
         "spend_form": "" if problem.cells.spend is None else problem.cells.spend.form,
         "versions": json.dumps(versions()),
     }
-    return tree
+    return stamped(tree)
 
 
 def warn_of_thin_data(problem: Problem) -> None:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from bayesltv.data.experiment import Cells, Experiment, balance, make_experiment, sample_ratio
 from bayesltv.errors import DataError
 from bayesltv.fitting.sample import sample_nuts
-from bayesltv.fitting.store import FORMAT, UPLIFT
 from bayesltv.kernels.hurdle import expand_part, hurdle_density, part_size
 from bayesltv.model.uplift import (
     ARM,
@@ -30,6 +29,7 @@ from bayesltv.model.uplift import (
     build_uplift_model,
     make_uplift_problem,
 )
+from bayesltv.prediction.seal import FORMAT, UPLIFT, stamped
 from bayesltv.provenance import versions
 from bayesltv.spec.settings import SamplerSpec
 from bayesltv.streams import stream_key
@@ -110,7 +110,7 @@ def fit_uplift(
         "customers": int(counts.customers.sum()),
         "versions": json.dumps(versions()),
     }
-    return tree
+    return stamped(tree)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from bayesltv.kernels.compile import compiled
 @compiled
 def digamma(x):
     """Return ψ(x) for x > 0: recurrence up to 10, then the asymptotic series (Abramowitz & Stegun 6.3.18)."""
+    if not x > 0.0:
+        return math.nan
     shift = 0.0
     while x < 10.0:
         shift -= 1.0 / x

@@ -8,9 +8,7 @@ import xarray as xr
 
 from bayesltv.errors import CheckFailed
 from bayesltv.names import OBSERVATION_END
-
-CHECKS = "checks"
-"""Attribute of a fit that holds the results of its checks."""
+from bayesltv.prediction.seal import CHECKS, require_sound
 
 
 def require_passed(fit: xr.DataTree, accept_failed: Sequence[str] = ()) -> list[str]:
@@ -18,10 +16,13 @@ def require_passed(fit: xr.DataTree, accept_failed: Sequence[str] = ()) -> list[
 
     Raises
     ------
+    StoreError
+        Where the fit is not as it was made.
     CheckFailed
         Where the fit has not been checked, a check failed that is not in `accept_failed`, or a name in it is
         unknown.
     """
+    require_sound(fit)
     if CHECKS not in fit.attrs:
         raise CheckFailed(
             "this fit carries no results of checks: keep them in it, "
