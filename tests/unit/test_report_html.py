@@ -135,7 +135,15 @@ def test_the_page_says_the_figures_of_the_results(page, fit, scores):
     rate = (fit["posterior"]["r"] / fit["posterior"]["alpha"]).sel(group="shop").values
     low, middle, high = np.quantile(rate, [0.05, 0.5, 0.95])
     assert f"{middle:.3g} ({low:.3g} to {high:.3g})" in parsed.texts
-    for words in ("1.004", "0.4321", "warn", "checks passed, 1 with a warning", fit.attrs["spec_hash"], "f1", "2,357"):
+    for words in (
+        "1.004",
+        "0.4321",
+        "warn",
+        "checks passed, 1 with a warning",
+        fit.attrs["spec_hash"],
+        "f1",
+        "2,357",
+    ):
         assert words in parsed.texts
 
 

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from hashlib import _Hash
-
     import pyarrow as pa
 
 
@@ -23,18 +21,18 @@ class Content:
     """
 
     def __init__(self) -> None:
-        self._columns: dict[str, _Hash] = {}
+        self._columns: dict[str, _Column] = {}
 
     def add(self, part: pa.Table) -> None:
         """Take the next rows in."""
         for name in part.column_names:
-            digest = self._columns.setdefault(name, hashlib.sha256())
+            column = self._columns.setdefault(name, _Column())
             for chunk in part.column(name).chunks:
-                _add(digest, chunk)
+                column.add(chunk)
 
     def told(self) -> dict[str, str]:
         """Return the digest of each column so far, 64 hexadecimal digits."""
-        return {name: digest.hexdigest() for name, digest in self._columns.items()}
+        return {name: column.told() for name, column in self._columns.items()}
 
 
 def attributes_digest(attributes: Mapping[Any, Any]) -> str:
@@ -43,37 +41,58 @@ def attributes_digest(attributes: Mapping[Any, Any]) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _add(digest: _Hash, values: pa.Array) -> None:
-    """Take an array in: which values there are, then what they are."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+class _Column:
+    """Streams of a column's types, missing places, lengths and values: parts only lengthen them."""
 
-    kind = values.type
-    if pa.types.is_dictionary(kind):
-        _add(digest, values.dictionary_decode())
-        return
-    if values.null_count:
-        digest.update(np.flatnonzero(pc.is_null(values).to_numpy(zero_copy_only=False)).astype("<i8"))
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        digest.update(pc.list_value_length(values).fill_null(0).to_numpy(zero_copy_only=False).astype("<i8"))
-        _add(digest, pc.list_flatten(values))
-    elif pa.types.is_timestamp(kind):
-        micros = values.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.int64())
-        _add_numbers(digest, micros)
-    elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        _add_numbers(digest, values.cast(pa.uint8()) if pa.types.is_boolean(kind) else values)
-    elif not pa.types.is_null(kind):
-        _add_texts(digest, values.cast(pa.large_string()))
+    def __init__(self) -> None:
+        self._kind, self._rows = "", 0
+        self._nulls, self._lengths, self._values = (hashlib.sha256() for _ in range(3))
+        self._inner: _Column | None = None
+
+    def told(self) -> str:
+        inner = "" if self._inner is None else self._inner.told()
+        streams = [each.hexdigest() for each in (self._nulls, self._lengths, self._values)]
+        return hashlib.sha256(json.dumps([self._kind, self._rows, *streams, inner]).encode()).hexdigest()
+
+    def add(self, values: pa.Array) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        kind = values.type
+        if values.null_count:
+            missing = np.flatnonzero(pc.is_null(values).to_numpy(zero_copy_only=False))
+            self._nulls.update(self._rows + missing.astype("<i8"))
+        self._rows += len(values)
+        if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            self._kind, self._inner = "list", self._inner or _Column()
+            self._lengths.update(_plain(pc.list_value_length(values).cast(pa.int64())))
+            self._inner.add(pc.list_flatten(values))
+        elif pa.types.is_timestamp(kind):
+            self._kind = f"stamp {kind.tz}"
+            micros = values.cast(pa.timestamp("us", kind.tz), safe=False)
+            self._values.update(_plain(micros.cast(pa.int64())))
+        elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            self._kind = str(kind)
+            self._values.update(_plain(values))
+        elif pa.types.is_boolean(kind):
+            self._kind = "bool"
+            self._values.update(_plain(values.cast(pa.uint8())))
+        else:
+            self._kind = "text"
+            self._add_texts(values.cast(pa.large_string()))
+
+    def _add_texts(self, values: pa.Array) -> None:
+        full = values.fill_null("") if values.null_count else values
+        offsets = np.frombuffer(full.buffers()[1], dtype="<i8")[full.offset : full.offset + len(full) + 1]
+        self._lengths.update(np.diff(offsets))
+        if len(full) and offsets[-1] > offsets[0]:
+            content = np.frombuffer(full.buffers()[2], dtype=np.uint8)
+            self._values.update(content[offsets[0] : offsets[-1]])
 
 
-def _add_numbers(digest: _Hash, values: pa.Array) -> None:
+def _plain(values: pa.Array) -> np.ndarray[Any, Any]:
+    """Return numbers without gaps: 0 where one is missing."""
     full = values.fill_null(0) if values.null_count else values
-    digest.update(np.ascontiguousarray(full.to_numpy(zero_copy_only=False)))
-
-
-def _add_texts(digest: _Hash, values: pa.Array) -> None:
-    full = values.fill_null("") if values.null_count else values
-    offsets = np.frombuffer(full.buffers()[1], dtype="<i8")[full.offset : full.offset + len(full) + 1]
-    digest.update(np.diff(offsets))
-    if len(full) and offsets[-1] > offsets[0]:
-        digest.update(np.frombuffer(full.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]])
+    return np.ascontiguousarray(full.to_numpy(zero_copy_only=False))

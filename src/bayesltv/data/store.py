@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayesltv import names
+from bayesltv.data.content import Content
+from bayesltv.data.fingerprint import fingerprint
+from bayesltv.data.sealed import SEAL, is_sealed, seal_of, sealed_parts
 from bayesltv.data.sources import CSV_SUFFIXES, PARQUET_SUFFIXES
 from bayesltv.data.walk_log import as_frame, walk_summary
 from bayesltv.errors import DataError, StoreError
@@ -48,9 +51,15 @@ def write_summary(summary: pd.DataFrame, path: str | Path) -> Path:
     StoreError
         Where the name does not end in .parquet, or the file cannot be written.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     target = require_parquet(path)
     with replacing(target) as (part,):
-        summary.to_parquet(part, index=False)
+        table, content = pa.Table.from_pandas(summary, preserve_index=False), Content()
+        content.add(table)
+        seal = {SEAL: seal_of(content, summary.attrs)}
+        pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **seal}), part)
     return target
 
 
@@ -76,7 +85,7 @@ def write_summary_of(
     import pyarrow.parquet as pq
 
     target = require_parquet(path)
-    counts = {"customers": 0, "repeaters": 0}
+    counts, content = {"customers": 0, "repeaters": 0}, Content()
     writer: pq.ParquetWriter | None = None
     schema = pa.schema([])
     with replacing(target) as (part,), ExitStack() as stack:
@@ -88,6 +97,7 @@ def write_summary_of(
                 # a stored Arrow schema would hide the metadata that is only known at the end
                 writer = stack.enter_context(pq.ParquetWriter(part, schema, store_schema=False))
             writer.write_table(rows)
+            content.add(rows)
             counts["customers"] += rows.num_rows
             if progress is not None:
                 progress(rows.num_rows)
@@ -95,7 +105,8 @@ def write_summary_of(
 
         attributes = walk_summary(log, request, take)
         if writer is not None:
-            writer.add_key_value_metadata({"pandas": _pandas_metadata(schema, attributes)})
+            seal = {SEAL.decode(): seal_of(content, attributes)}
+            writer.add_key_value_metadata({"pandas": _pandas_metadata(schema, attributes), **seal})
     return counts["customers"], counts["repeaters"], attributes
 
 
@@ -110,7 +121,10 @@ def _pandas_metadata(schema: pa.Schema, attributes: dict[str, Any]) -> str:
 
 
 def read_summary(path: str | Path) -> pd.DataFrame:
-    """Read a summary as it stands; `validate_summary` judges it.
+    """Read a summary, and see that it is the one that was written; `validate_summary` judges its rows.
+
+    A file of this package carries digests of its columns and attributes. One that pandas wrote carries the
+    fingerprint that its frame had when it was made, so that rows that were chosen since want a fresh one.
 
     A CSV needs a header and UTF-8; every cell is read as text, so that the id "00001" keeps its zeros, and
     only an empty cell is missing. It has no attributes: its time unit must be said.
@@ -118,7 +132,7 @@ def read_summary(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     StoreError
-        Where the file does not exist, or is no Parquet and no CSV file.
+        Where the file does not exist, is no Parquet and no CSV file, or is not what was written.
     DataError
         Where a CSV cannot be decoded or parsed.
     """
@@ -129,13 +143,13 @@ def read_summary(path: str | Path) -> pd.DataFrame:
         return _read_csv(source)
     if not source.name.lower().endswith(PARQUET_SUFFIXES):
         raise StoreError(f"{source} is no summary: it must end in .parquet, or .csv with a header")
-    try:
-        return pd.read_parquet(source)
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"{source} is not a readable Parquet file ({_first_line(error)}): is it cut short, or another "
-            "format?"
-        ) from error
+    (table,) = sealed_parts(source, None)
+    frame = _frame_of(table, source)
+    if not is_sealed(table.schema):
+        found = _fingerprint(frame)
+        if found is not None:
+            require_own_print(source, frame.attrs, found)
+    return frame
 
 
 def summary_attributes(path: str | Path) -> dict[str, Any]:
@@ -171,33 +185,41 @@ def summary_batches(path: str | Path, rows: int, *, with_days: bool = False) -> 
         whole = read_summary(path)
         yield from (whole.iloc[at : at + rows] for at in range(0, max(len(whole), 1), rows))
         return
-    try:
-        for table in _parquet_parts(Path(path), rows, with_days=with_days):
-            yield table.to_pandas()
-    except (OSError, ValueError) as error:
+    left_out = () if with_days else (names.REPEAT_DAYS,)
+    for table in sealed_parts(Path(path), rows, left_out=left_out):
+        yield _frame_of(table, path)
+
+
+def require_own_print(path: str | Path, attributes: Mapping[Any, Any], found: str) -> None:
+    """Raise where a file's rows are not those of which it carries the fingerprint, if it carries one.
+
+    Raises
+    ------
+    StoreError
+    """
+    carried = attributes.get(names.FINGERPRINT)
+    if carried is not None and carried != found:
         raise StoreError(
-            f"{path} is not a readable Parquet file ({_first_line(error)}): is it cut short, or another "
-            "format?"
-        ) from error
+            f"{path} carries the fingerprint {str(carried)[:40]}, but that of its rows is {found}: they were "
+            "chosen or changed after it was made, or damaged. Where you chose them, give them a fresh one: "
+            "as_summary(pandas.read_parquet(path)).to_parquet(path)"
+        )
 
 
-def _parquet_parts(path: Path, rows: int, *, with_days: bool) -> Iterator[pa.Table]:
-    """Yield tables of `rows` rows, whatever the file's row groups."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _frame_of(table: pa.Table, path: str | Path) -> pd.DataFrame:
+    try:
+        frame: pd.DataFrame = table.to_pandas()
+    except Exception as error:  # whatever damaged metadata make pandas raise
+        raise StoreError(f"{path} is damaged: its metadata cannot be read ({_first_line(error)})") from error
+    return frame
 
-    with pq.ParquetFile(path) as file:
-        left_out = () if with_days else (names.REPEAT_DAYS,)
-        columns = [name for name in file.schema_arrow.names if name not in left_out]
-        waiting = file.schema_arrow.empty_table().select(columns)
-        yielded = False
-        for batch in file.iter_batches(batch_size=rows, columns=columns):
-            waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch]).cast(waiting.schema)])
-            while waiting.num_rows >= rows:
-                yield waiting.slice(0, rows)
-                waiting, yielded = waiting.slice(rows), True
-        if waiting.num_rows or not yielded:
-            yield waiting
+
+def _fingerprint(frame: pd.DataFrame) -> str | None:
+    """Return the fingerprint of rows as they stand; None where they have none, as `validate_summary` says."""
+    try:
+        return fingerprint(frame)
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
 
 
 def file_digest(path: str | Path) -> str:

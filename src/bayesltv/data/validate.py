@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
 from bayesltv import names
-from bayesltv.data.day_lists import unreadable_lists
+from bayesltv.data.day_lists import DayLists, day_lists, unreadable_lists
 from bayesltv.data.fingerprint import fingerprint as fingerprint
+from bayesltv.data.rules import repeat_rules, rules
 from bayesltv.data.sources import plain_text, require_columns
 from bayesltv.errors import DataError
-from bayesltv.units import DAYS_PER, time_unit_of
+from bayesltv.units import time_unit_of
 
 REQUIRED = (names.CUSTOMER_ID, names.FREQUENCY, names.RECENCY, names.T)
-_TOLERANCE = 1e-9
 
 
 def validate_summary(
@@ -61,16 +61,21 @@ def validate_summary(
     if summary.empty and not allow_empty:
         raise DataError("the summary has no customers: there is nothing to learn from")
     checked = _canonical(summary, groups)
-    for what, broken, cure in _rules(checked, unit, end):
+    for what, broken, cure in rules(checked, unit, end):
         if broken.any():
             _refuse(checked, what, broken, cure)
+    repeats = _repeat_days(checked)
+    if repeats is not None:
+        for what, broken, cure in repeat_rules(checked, repeats, unit, end):
+            if broken.any():
+                _refuse(checked, what, broken, cure)
     checked.attrs = {
         **summary.attrs,
         names.TIME_UNIT: unit,
         names.OBSERVATION_END: None if end is None else end.date().isoformat(),
         names.CURRENCY: summary.attrs.get(names.CURRENCY),
         names.GROUPS: list(groups) or list(summary.attrs.get(names.GROUPS, [])),
-        names.FINGERPRINT: _fingerprint(checked),
+        names.FINGERPRINT: fingerprint(checked, repeats),
     }
     return checked
 
@@ -222,10 +227,12 @@ def _dates(values: pd.Series[Any], checked: pd.DataFrame) -> pd.Series[pd.Timest
     return dates if dates.dt.tz is None else dates.dt.tz_localize(None)
 
 
-def _fingerprint(checked: pd.DataFrame) -> str:
-    """Return the fingerprint, which finds on its way lists that hold no days."""
+def _repeat_days(checked: pd.DataFrame) -> DayLists | None:
+    """Return the purchase days of each customer, where they are kept; what are no days is refused."""
+    if names.REPEAT_DAYS not in checked:
+        return None
     try:
-        return fingerprint(checked)
+        return day_lists(checked[names.REPEAT_DAYS])
     except (ValueError, TypeError, OverflowError):
         cure = "drop the column, or make the summary with summarize(log)"
         broken = unreadable_lists(checked[names.REPEAT_DAYS])
@@ -252,113 +259,3 @@ def _refuse(checked: pd.DataFrame, what: str, broken: pd.Series[bool], cure: str
         f"{what} for {int(broken.sum()):,} of {len(checked):,} customers ({{ids}}): {cure}",
         ids=checked.loc[broken, names.CUSTOMER_ID].head(6),
     )
-
-
-Rule = tuple[str, "pd.Series[bool]", str]
-
-
-def _rules(checked: pd.DataFrame, unit: str, end: pd.Timestamp | None) -> Iterator[Rule]:
-    yield from _history_rules(checked, end)
-    yield from _date_rules(checked, unit, end)
-    yield from _spend_rules(checked)
-
-
-def _history_rules(checked: pd.DataFrame, end: pd.Timestamp | None) -> Iterator[Rule]:
-    x, recency, age = checked[names.FREQUENCY], checked[names.RECENCY], checked[names.T]
-    ids = checked[names.CUSTOMER_ID]
-    yield "customer_id appears more than once", ids.duplicated(), "a summary has one row per customer"
-    yield "frequency is negative", x < 0, "it counts repeat purchases"
-    for name in (names.RECENCY, names.T):
-        yield f"{name} is missing or infinite", ~np.isfinite(checked[name]), "fill or drop them"
-        yield f"{name} is negative", checked[name] < 0, "is observation_end before the first purchase?"
-    is_end = "" if end is None else f"={end.date()}"
-    yield "recency > T", recency > age + _TOLERANCE * (1 + age), f"is observation_end{is_end} right?"
-    yield (
-        "frequency > 0 with recency 0",
-        (x > 0) & (recency <= 0),
-        "purchases of one day are one purchase: is recency the time from first to last purchase?",
-    )
-    yield (
-        "frequency 0 with recency > 0",
-        (x == 0) & (recency > 0),
-        "recency is the time from first to last purchase, not the time since: use T - recency for that",
-    )
-
-
-def _date_rules(checked: pd.DataFrame, unit: str, end: pd.Timestamp | None) -> Iterator[Rule]:
-    if end is None or names.FIRST_PURCHASE not in checked:
-        return
-    days = (end - checked[names.FIRST_PURCHASE]).dt.days
-    off = (days - checked[names.T] * DAYS_PER[unit]).abs() > 1.0  # a stamp's time of day may be in T
-    yield (
-        f"T is not the time from first_purchase to observation_end={end.date()} in {unit}s",
-        off,
-        "are time_unit and observation_end right?",
-    )
-
-
-def _spend_rules(checked: pd.DataFrame) -> Iterator[Rule]:
-    x = checked[names.FREQUENCY]
-    if names.VALUE_TO_DATE in checked:
-        spent = checked[names.VALUE_TO_DATE]
-        cure = "it is all spend so far: fill it, or drop the column"
-        yield f"{names.VALUE_TO_DATE} is missing or infinite", ~np.isfinite(spent), cure
-    if names.MONETARY_VALUE in checked:
-        mean = checked[names.MONETARY_VALUE]
-        yield "monetary_value is infinite", np.isinf(mean), "fill or drop them"
-        yield "monetary_value is negative", mean < 0, 'net refunds first: summarize(log, refunds="net")'
-        yield (
-            "frequency 0 with repeat spend (monetary_value)",
-            (x == 0) & (mean > 0),
-            "monetary_value is the mean of repeat purchases only, the first one left out",
-        )
-        if names.SPEND_COUNT not in checked:
-            yield (
-                "monetary_value is missing although frequency > 0",
-                (x > 0) & mean.isna(),
-                "give 0 where repeat purchases were free",
-            )
-    present = [name for name in names.SPEND_STATISTICS if name in checked]
-    if present:
-        missing = [name for name in names.SPEND_STATISTICS if name not in checked]
-        if missing:
-            raise DataError(
-                f"the summary has {', '.join(present)} but not {', '.join(missing)}: give all three or none"
-            )
-        yield from _statistic_rules(checked)
-
-
-def _statistic_rules(checked: pd.DataFrame) -> Iterator[Rule]:
-    """Yield what count, sum and log sum of positive amounts owe each other."""
-    x, count = checked[names.FREQUENCY], checked[names.SPEND_COUNT]
-    total, logs = checked[names.SPEND_SUM], checked[names.SPEND_LOG_SUM]
-    for name in (names.SPEND_SUM, names.SPEND_LOG_SUM):
-        yield (
-            f"{name} is missing or infinite",
-            ~np.isfinite(checked[name]),
-            "give 0 where there is no repeat spend",
-        )
-    yield "spend_count is negative", count < 0, "it counts repeat purchases with a positive amount"
-    yield "spend_count > frequency", count > x, "only repeat purchase days count"
-    yield "spend_sum is negative", total < 0, "it adds up positive amounts"
-    yield (
-        "spend_sum > 0 with spend_count 0, or the other way round",
-        (total > 0) != (count > 0),
-        "recompute both",
-    )
-    yield "spend_log_sum is not 0 with spend_count 0", (count == 0) & (logs != 0), "recompute it"
-    # the geometric mean is at most the arithmetic mean
-    n = count.clip(lower=1)
-    bound = n * np.log(np.where(total > 0, total, 1.0) / n)
-    yield (
-        "spend_log_sum exceeds what spend_sum and spend_count allow",
-        (count > 0) & (logs > bound + 1e-6 * n),
-        "it is the sum of ln(amount): recompute it",
-    )
-    if names.MONETARY_VALUE in checked:
-        mean = checked[names.MONETARY_VALUE].fillna(0.0)
-        yield (
-            "monetary_value is not spend_sum / frequency",
-            (total - mean * x).abs() > 1e-6 * (1 + total),
-            "have both from one currency and one log",
-        )

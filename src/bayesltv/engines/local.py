@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.data.fingerprint import added
-from bayesltv.data.store import file_digest, summary_attributes, summary_batches
+from bayesltv.data.store import file_digest, require_own_print, summary_attributes, summary_batches
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.engines import folder as files
 from bayesltv.errors import DataError
@@ -220,6 +220,7 @@ def _looked_through(
         prints.append(batch.attrs[FINGERPRINT])
         hashes.append(pd.util.hash_array(batch[CUSTOMER_ID].to_numpy(dtype=object), categorize=False))
         customers, end = customers + len(batch), batch.attrs[OBSERVATION_END]
+    require_own_print(source.path, summary_attributes(source.path), added(prints))
     _require_distinct(source, np.concatenate(hashes), customers)
     thresholds = None
     if source.scoring.is_relative:

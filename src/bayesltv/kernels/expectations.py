@@ -48,7 +48,7 @@ def _node_count(length, horizon, discount, shape, a, b):
 @compiled
 def settles(w, shape, a, b):
     """Return whether sums over counts of purchases end: w = s/(α' + s) < 1, and parameters of a process."""
-    return 0.0 <= w < 1.0 and 0.0 < shape < math.inf and 0.0 <= a and 0.0 <= b and 0.0 < a + b < math.inf
+    return 0.0 <= w < 1.0 and 0.0 < shape < math.inf and a >= 0.0 and b >= 0.0 and 0.0 < a + b < math.inf
 
 
 @compiled

@@ -93,7 +93,7 @@ def judge(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckReport:
     from bayesltv.checks.result import FunctionCheck
     from bayesltv.checks.run import check, stored_report
     from bayesltv.checks.thorough import replicated_customers
-    from bayesltv.prediction.gate import CHECKS
+    from bayesltv.prediction.seal import CHECKS
 
     if summary is None:
         return stored_report(fit) if CHECKS in fit.attrs else check(fit)
