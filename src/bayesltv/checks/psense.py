@@ -12,6 +12,7 @@ import xarray as xr
 from bayesltv.errors import FitError
 from bayesltv.names import CHAIN, DRAW
 from bayesltv.prediction.log_likelihood import likelihood_units, total_log_likelihood
+from bayesltv.prediction.seal import require_sound
 
 SENSITIVE = 0.05
 """Change of the posterior per doubling of the power from which arviz speaks of sensitivity."""
@@ -51,6 +52,7 @@ def psense(
     FitError
         Where the fit holds no log prior.
     """
+    require_sound(fit)
     if "log_prior" not in fit.children:
         raise FitError("the fit has no group log_prior, which power scaling needs: fit it with ltv.fit")
     population, parts = likelihood_units(fit, summary, time_unit=time_unit)

@@ -22,6 +22,7 @@ from bayesltv.evaluation.result import Evaluation
 from bayesltv.names import FINGERPRINT
 from bayesltv.pipeline import fit
 from bayesltv.prediction.population import read_posterior
+from bayesltv.prediction.seal import require_sound
 from bayesltv.spec.model_spec import ModelSpec
 
 CLEAR, SMALL = 2.0, 4.0
@@ -130,6 +131,8 @@ def _has_spend(model: ModelSpec | xr.DataTree) -> bool:
 def _require_same_data(models: Mapping[str, ModelSpec | xr.DataTree], fingerprint: str) -> None:
     """Refuse fits that were not made from the rows of the summary."""
     fits = {name: each for name, each in models.items() if not isinstance(each, ModelSpec)}
+    for name, tree in fits.items():
+        require_sound(tree, f"the fit {name}")
     prints = {name: str(tree.attrs.get(FINGERPRINT) or "") for name, tree in fits.items()}
     other = [f"{name} ({found or 'none'})" for name, found in prints.items() if found != fingerprint]
     if other:

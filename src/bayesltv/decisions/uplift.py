@@ -12,6 +12,7 @@ from bayesltv.decisions.effects import OTHER
 from bayesltv.errors import DataError
 from bayesltv.names import CHAIN, DRAW
 from bayesltv.prediction.gate import require_passed
+from bayesltv.prediction.seal import require_sound
 from bayesltv.streams import generator
 
 Floats = NDArray[np.float64]
@@ -36,6 +37,7 @@ def uplift_table(uplift: xr.DataTree) -> pd.DataFrame:
         where there were no amounts to model). Raw effects are for looking; the best of many raw effects
         promises more than it keeps.
     """
+    require_sound(uplift, "the fitted test")
     posterior, data = uplift["posterior"].to_dataset(), uplift["constant_data"].to_dataset()
     treated = [str(arm) for arm in posterior["treated"].values]
     cells = [str(cell) for cell in posterior["cell"].values]
