@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from bayesltv.data.sources import CSV_SUFFIXES, PARQUET_SUFFIXES
 from bayesltv.data.walk_log import as_frame, walk_summary
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import replacing
+from bayesltv.held import Held, held
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -109,7 +110,21 @@ def _pandas_metadata(schema: pa.Schema, attributes: dict[str, Any]) -> str:
     return metadata[b"pandas"].decode()
 
 
-def read_summary(path: str | Path) -> pd.DataFrame:
+@contextmanager
+def held_summary(path: str | Path) -> Iterator[Held]:
+    """Yield a summary file opened once, for `read_summary`, `summary_attributes` and `summary_batches`.
+
+    Raises
+    ------
+    StoreError
+        Where it does not exist, or is written to meanwhile.
+    """
+    _require_file(Path(path))
+    with held(path) as file:
+        yield file
+
+
+def read_summary(path: str | Path | Held) -> pd.DataFrame:
     """Read a summary as it stands; `validate_summary` judges it.
 
     A CSV needs a header and UTF-8; every cell is read as text, so that the id "00001" keeps its zeros, and
@@ -122,15 +137,16 @@ def read_summary(path: str | Path) -> pd.DataFrame:
     DataError
         Where a CSV cannot be decoded or parsed.
     """
-    source = Path(path)
-    if not source.is_file():
-        raise StoreError(f"summary file {source} does not exist: make it with `bayesltv summarize`")
+    if not isinstance(path, Held):
+        with held_summary(path) as opened:
+            return read_summary(opened)
+    source = path.path
     if source.name.lower().endswith(CSV_SUFFIXES):
-        return _read_csv(source)
+        return _read_csv(path)
     if not source.name.lower().endswith(PARQUET_SUFFIXES):
         raise StoreError(f"{source} is no summary: it must end in .parquet, or .csv with a header")
     try:
-        return pd.read_parquet(source)
+        return pd.read_parquet(path.from_start())
     except (OSError, ValueError) as error:
         raise StoreError(
             f"{source} is not a readable Parquet file ({_first_line(error)}): is it cut short, or another "
@@ -138,7 +154,12 @@ def read_summary(path: str | Path) -> pd.DataFrame:
         ) from error
 
 
-def summary_attributes(path: str | Path) -> dict[str, Any]:
+def _require_file(source: Path) -> None:
+    if not source.is_file():
+        raise StoreError(f"summary file {source} does not exist: make it with `bayesltv summarize`")
+
+
+def summary_attributes(source: Held) -> dict[str, Any]:
     """Return the attributes of a summary on disk without reading its rows; a CSV has none.
 
     What cannot be read has none either: whoever reads its rows is told why.
@@ -146,15 +167,17 @@ def summary_attributes(path: str | Path) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not str(path).lower().endswith(PARQUET_SUFFIXES):
+    if not str(source.path).lower().endswith(PARQUET_SUFFIXES):
         return {}
     try:
-        return dict(pq.read_schema(path).empty_table().to_pandas().attrs)
+        return dict(pq.read_schema(source.from_start()).empty_table().to_pandas().attrs)
     except (OSError, ValueError, pa.ArrowException):
         return {}
 
 
-def summary_batches(path: str | Path, rows: int, *, with_days: bool = False) -> Iterator[pd.DataFrame]:
+def summary_batches(
+    source: str | Path | Held, rows: int, *, with_days: bool = False
+) -> Iterator[pd.DataFrame]:
     """Yield a summary in parts of `rows` rows, in the file's order; ``repeat_days`` only where asked for.
 
     Every part has the summary's attributes. A summary without rows is one part without rows. A CSV is read as
@@ -167,26 +190,30 @@ def summary_batches(path: str | Path, rows: int, *, with_days: bool = False) -> 
     """
     if rows < 1:
         raise DataError(f"{rows} rows in a part: there must be one at least")
-    if str(path).lower().endswith(CSV_SUFFIXES) or not Path(path).is_file():
-        whole = read_summary(path)
+    if not isinstance(source, Held):
+        with held_summary(source) as opened:
+            yield from summary_batches(opened, rows, with_days=with_days)
+        return
+    if str(source.path).lower().endswith(CSV_SUFFIXES):
+        whole = read_summary(source)
         yield from (whole.iloc[at : at + rows] for at in range(0, max(len(whole), 1), rows))
         return
     try:
-        for table in _parquet_parts(Path(path), rows, with_days=with_days):
+        for table in _parquet_parts(source, rows, with_days=with_days):
             yield table.to_pandas()
     except (OSError, ValueError) as error:
         raise StoreError(
-            f"{path} is not a readable Parquet file ({_first_line(error)}): is it cut short, or another "
-            "format?"
+            f"{source.path} is not a readable Parquet file ({_first_line(error)}): is it cut short, or "
+            "another format?"
         ) from error
 
 
-def _parquet_parts(path: Path, rows: int, *, with_days: bool) -> Iterator[pa.Table]:
+def _parquet_parts(source: Held, rows: int, *, with_days: bool) -> Iterator[pa.Table]:
     """Yield tables of `rows` rows, whatever the file's row groups."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(source.from_start()) as file:
         left_out = () if with_days else (names.REPEAT_DAYS,)
         columns = [name for name in file.schema_arrow.names if name not in left_out]
         waiting = file.schema_arrow.empty_table().select(columns)
@@ -215,10 +242,12 @@ def file_digest(path: str | Path) -> str:
         raise StoreError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _read_csv(source: Path) -> pd.DataFrame:
+def _read_csv(opened: Held) -> pd.DataFrame:
+    source = opened.path
     try:
         table = pd.read_csv(
-            source,
+            opened.from_start(),
+            compression="gzip" if source.name.lower().endswith(".gz") else None,
             sep="\t" if ".tsv" in source.name.lower() else ",",
             dtype="str",
             keep_default_na=False,

@@ -11,6 +11,7 @@ from bayesltv import names
 from bayesltv.data import sql
 from bayesltv.data.sources import Source, explained, open_source
 from bayesltv.errors import DataError
+from bayesltv.held import unchanging
 
 if TYPE_CHECKING:
     import duckdb
@@ -78,10 +79,21 @@ def read_rows(
     Raises
     ------
     StoreError
-        Where a path cannot be read.
+        Where a path cannot be read, or changed meanwhile.
     DataError
         Where the log is empty, or ids, dates or amounts are missing, cannot be parsed or are not finite.
     """
+    with unchanging(log):
+        return _filled(connection, log, columns, timezone, datetime_format)
+
+
+def _filled(
+    connection: duckdb.DuckDBPyConnection,
+    log: object,
+    columns: Columns,
+    timezone: str | None,
+    datetime_format: str | None,
+) -> Source:
     source = open_source(connection, log, columns=columns.wanted)
     with explained(source.path):
         expressions = _expressions(connection, source, columns, timezone, datetime_format)

@@ -7,14 +7,26 @@ from pathlib import Path
 import xarray as xr
 
 from bayesltv.errors import StoreError
-from bayesltv.files import replacing
+from bayesltv.files import replacing, require_ending
 
 FORMAT = 1
 """Version of the layout of a fit."""
 JSON_ATTRIBUTES = ("spec", "experiment", "sampler", "versions", "checks")
 NEEDED = ("spec", "time_unit", "format")
+NETCDF_SUFFIXES = (".nc", ".nc4", ".netcdf", ".h5", ".hdf5")
 UPLIFT = "uplift"
 """``kind`` of a fitted experiment, which has no spec of purchases."""
+
+
+def require_netcdf(path: str | Path) -> Path:
+    """Return the path of a fit to be written.
+
+    Raises
+    ------
+    StoreError
+        Where its name promises another format.
+    """
+    return require_ending(path, NETCDF_SUFFIXES, what="a fit is written as netCDF")
 
 
 def save(fit: xr.DataTree, path: str | Path) -> Path:
@@ -23,8 +35,9 @@ def save(fit: xr.DataTree, path: str | Path) -> Path:
     Raises
     ------
     StoreError
-        Where the folder does not exist or cannot be written to.
+        Where the folder does not exist or cannot be written to, or the name promises another format.
     """
+    require_netcdf(path)
     # made in memory: HDF5 brings the whole process down when the disk fills up under it
     content = io.BytesIO()
     fit.to_netcdf(content, engine="h5netcdf")

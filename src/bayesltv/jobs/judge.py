@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bayesltv.errors import DataError
+from bayesltv.files import require_folder, require_folder_name
 from bayesltv.names import (
     OBSERVATION_END,
     REPEAT_DAYS,
@@ -54,6 +55,7 @@ def check_file(
     from bayesltv.report.criticism import check_figures, check_tables
     from bayesltv.report.folder import write_folder
 
+    _require_report(report)
     tree = load(fit)
     customers = None
     if summary is not None:
@@ -125,6 +127,7 @@ def evaluate_file(
     from bayesltv.report.folder import write_folder
     from bayesltv.spec.catalogue import load_decision
 
+    _require_report(report)
     tree = load(fit)
     posterior = read_posterior(tree)
     unit, end = posterior.time_unit, observation_end or tree.attrs[OBSERVATION_END] or None
@@ -160,6 +163,12 @@ def evaluate_file(
         return found, []
     tables = evaluation_tables(found)
     return found, write_folder(report, figures=evaluation_figures(found), tables=tables)
+
+
+def _require_report(report: str | Path | None) -> None:
+    """Raise where pictures and tables could not be written: before the work that makes them."""
+    if report is not None:
+        require_folder(require_folder_name(report, what="pictures and tables"))
 
 
 def _customers_of(
@@ -220,6 +229,7 @@ def compare_files(
     from bayesltv.report.folder import write_folder
     from bayesltv.spec.catalogue import load_spec
 
+    _require_report(report)
     names = [Path(each).stem if Path(each).suffix else each for each in specs]
     twice = [name for name in names if names.count(name) > 1]
     models = {

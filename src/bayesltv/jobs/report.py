@@ -64,11 +64,11 @@ def report_file(
     from bayesltv.data.store import read_summary
     from bayesltv.data.validate import validate_summary
     from bayesltv.fitting.store import load
-    from bayesltv.report.html import judge, write_report
+    from bayesltv.report.html import judge, require_html, write_report
     from bayesltv.report.stored import read_plan, read_scores
 
     given = [path for path in (summary, scores, log) if path is not None]
-    prepare(out, inputs=[fit, *given])
+    prepare(require_html(out), inputs=[fit, *given])
     if (log is None) != (horizon is None):
         raise DataError("forecasts are held against a log over a horizon: pass both log= and horizon=")
     if thorough and summary is None:
