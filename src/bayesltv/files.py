@@ -173,7 +173,8 @@ def _require_place(folder: Path, name: Path) -> None:
 def _remove_stale(folder: Path, made: set[Path], known: Callable[[Path], bool]) -> None:
     for each in [*folder.glob("*"), *folder.glob("*/*")]:
         name = each.relative_to(folder)
-        if each.is_file() and name not in made and known(name):
+        is_hidden = name.parts[0].startswith(".")  # what is being written, by this run or another
+        if each.is_file() and not is_hidden and name not in made and known(name):
             each.unlink()
 
 

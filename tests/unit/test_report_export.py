@@ -63,7 +63,7 @@ def test_the_manifest_counts_and_hashes_what_lies_beside_it(tmp_path):
     ]
     write_scores(pd.DataFrame({"customer_id": ["1", "2"]}), totals(), files, provenance={"seed": 3})
     said = json.loads(files.manifest.read_text())
-    assert (said["format"], said["seed"]) == (1, 3)
+    assert (said["format"], said["seed"]) == (2, 3)
     assert {name: each["rows"] for name, each in said["files"].items()} == {
         "run.1.parquet": 2,
         "run.1.totals.parquet": 9,
