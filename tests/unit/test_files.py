@@ -188,12 +188,13 @@ def test_files_of_two_runs_that_end_at_once_do_not_mix(tmp_path):
     """The one that renames keeps the other waiting until it is done."""
     import threading
 
-    names, first = [tmp_path / "manifest", tmp_path / "table"], threading.Event()
-    real, slow = files.sync_folder, threading.Event()
+    names, begun, never = [tmp_path / "manifest", tmp_path / "table"], threading.Event(), threading.Event()
+    real = files.sync_folder
 
     def paused(folder):
-        first.set()
-        slow.wait(0.2)
+        if not begun.is_set():
+            begun.set()
+            never.wait(0.5)  # long enough for another run to overtake
         real(folder)
 
     def run(text):
@@ -205,7 +206,7 @@ def test_files_of_two_runs_that_end_at_once_do_not_mix(tmp_path):
         patch.setattr(files, "sync_folder", paused)
         threads = [threading.Thread(target=run, args=(text,)) for text in ("one", "two")]
         threads[0].start()
-        first.wait(5)
+        begun.wait(5)
         threads[1].start()
         for thread in threads:
             thread.join()
