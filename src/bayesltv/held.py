@@ -76,22 +76,36 @@ def held(path: str | Path) -> Iterator[Held]:
         opened.require_unchanged()
 
 
-@contextmanager
-def unchanging(source: object) -> Iterator[None]:
-    """Raise at the end where a file, or one in a folder, was written to, replaced, added or taken away.
+@dataclass(frozen=True)
+class Watched:
+    """Files that are opened by their paths more than once, in the state in which they were.
 
-    For what opens it by its path more than once. What is no path, a frame, is let be.
-
-    Raises
-    ------
-    StoreError
+    Attributes
+    ----------
+    states : tuple
+        Pairs of what is read and the states of its files.
     """
-    before = _states(source)
-    yield
-    if _states(source) != before:
-        raise StoreError(
-            f"{source} changed while it was read, and nothing was made of it: run again once it is whole"
-        )
+
+    states: tuple[tuple[object, dict[str, tuple[int, int, int]]], ...]
+
+    def require_unchanged(self) -> None:
+        """Raise where a file was written to, replaced, added or taken away.
+
+        Raises
+        ------
+        StoreError
+        """
+        for source, before in self.states:
+            if _states(source) != before:
+                raise StoreError(
+                    f"{source} changed while it was read, and nothing was made of it: run again once it is "
+                    "whole"
+                )
+
+
+def watch(*sources: object) -> Watched:
+    """Return the state of files, or of all files in folders; what is no path, a frame, is let be."""
+    return Watched(tuple((source, _states(source)) for source in sources))
 
 
 def _states(source: object) -> dict[str, tuple[int, int, int]]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from hashlib import sha256
 from pathlib import Path
 
@@ -360,3 +361,61 @@ def test_a_resumed_run_does_not_trust_what_was_edited(world, others, harmed):
         assert scored_parts(world, others, out).kept == 4
         for name in ("_totals.nc", "_manifest.json"):
             assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+# ------------------------------------------------------------------------------- what version 0.1.0 wrote
+
+
+@pytest.fixture(scope="module")
+def first_layout(tmp_path_factory) -> Path:
+    """A copy of what version 0.1.0 wrote: manifests without a hash of their own."""
+    folder = tmp_path_factory.mktemp("layout") / "layout_1"
+    shutil.copytree(Path(__file__).parents[1] / "data" / "layout_1", folder)
+    return folder
+
+
+def first_fit(folder: Path, name: str):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ltv.BayesltvWarning)
+        return ltv.load(folder / name)
+
+
+def test_scores_and_plans_of_the_first_layout_are_read_and_their_files_verified(first_layout, tmp_path):
+    pooled, grouped = (first_fit(first_layout, name) for name in ("pooled.nc", "grouped.nc"))
+    scores = read_scores(first_layout / "scores.parquet", pooled)
+    written = pd.read_parquet(first_layout / "scores.parquet")
+    pd.testing.assert_frame_equal(pd.DataFrame(scores), written[scores.columns])
+    plan = read_plan(first_layout / "plan", grouped)
+    pd.testing.assert_frame_equal(plan.tables["actions"], pd.read_csv(first_layout / "plan" / "actions.csv"))
+    assert read_export(first_layout / "plan")[1].verified
+    shutil.copytree(first_layout, tmp_path / "mine")
+    damaged(tmp_path / "mine" / "scores.parquet")
+    damaged(tmp_path / "mine" / "plan" / "actions.csv")
+    for read, name, fit in ((read_scores, "scores.parquet", pooled), (read_plan, "plan", grouped)):
+        with pytest.raises(ltv.StoreError, match="does not fit the manifest beside it"):
+            read(tmp_path / "mine" / name, fit)
+
+
+def test_a_folder_of_the_first_layout_is_read_and_not_added_to(first_layout):
+    fit = first_fit(first_layout, "pooled.nc")
+    table, origin = read_export(first_layout / "scores_relative")
+    pd.testing.assert_series_equal(
+        table["customer_id"], pd.read_parquet(first_layout / "scores_relative")["customer_id"]
+    )
+    assert origin.verified
+    accepted = [each.name for each in ltv.check(fit).failed]
+    with pytest.raises(ltv.StoreError, match=r"holds scores of another run.*format was 1, is 2"):
+        ltv.score_to(
+            fit, first_layout / "summary.parquet", ltv.load_decision(first_layout / "relative.toml"),
+            out=first_layout / "scores_relative", seed=1, accept_failed=accepted,
+        )  # fmt: skip
+
+
+def test_a_manifest_of_a_later_layout_is_refused_with_the_cure(mine):
+    from bayesltv.report.sealed import read_sealed, sealed
+
+    path = mine / "plan" / "plan.manifest.json"
+    told = read_sealed(path, cure="")
+    path.write_text(sealed({**told, "format": 3}))
+    with pytest.raises(ltv.StoreError, match=r"has layout 3.*upgrade bayesltv"):
+        read_export(mine / "plan" / "customers.csv")

@@ -9,7 +9,7 @@ import pytest
 import bayesltv as ltv
 from bayesltv.data.store import held_summary, read_summary, summary_batches
 from bayesltv.errors import StoreError
-from bayesltv.held import held, unchanging
+from bayesltv.held import held, watch
 
 
 def test_a_file_that_is_replaced_is_read_to_its_end(tmp_path):
@@ -52,13 +52,15 @@ def test_a_folder_of_which_a_file_changes_ends_the_run(tmp_path, change):
         "added": lambda: (logs / "12.csv").write_text(""),
         "removed": inner.unlink,
     }
-    with pytest.raises(StoreError, match="logs changed while it was read"), unchanging(logs):
-        changes[change]()
+    watched = watch(logs)
+    watched.require_unchanged()
+    changes[change]()
+    with pytest.raises(StoreError, match="logs changed while it was read"):
+        watched.require_unchanged()
 
 
 def test_what_does_not_change_or_is_no_path_is_let_be(tmp_path):
-    with unchanging(tmp_path), unchanging(pd.DataFrame()):
-        pass
+    watch(tmp_path, tmp_path / "none", None, pd.DataFrame()).require_unchanged()
 
 
 def summary(ids):

@@ -11,7 +11,7 @@ from bayesltv import names
 from bayesltv.data import sql
 from bayesltv.data.sources import Source, explained, open_source
 from bayesltv.errors import DataError
-from bayesltv.held import unchanging
+from bayesltv.held import watch
 
 if TYPE_CHECKING:
     import duckdb
@@ -83,17 +83,7 @@ def read_rows(
     DataError
         Where the log is empty, or ids, dates or amounts are missing, cannot be parsed or are not finite.
     """
-    with unchanging(log):
-        return _filled(connection, log, columns, timezone, datetime_format)
-
-
-def _filled(
-    connection: duckdb.DuckDBPyConnection,
-    log: object,
-    columns: Columns,
-    timezone: str | None,
-    datetime_format: str | None,
-) -> Source:
+    watched = watch(log)
     source = open_source(connection, log, columns=columns.wanted)
     with explained(source.path):
         expressions = _expressions(connection, source, columns, timezone, datetime_format)
@@ -101,6 +91,7 @@ def _filled(
         typed = f"SELECT {parts} FROM {source.relation}"
         connection.execute(f"CREATE TEMP TABLE {ROWS} AS SELECT *, CAST(stamp AS DATE) AS day FROM ({typed})")
         _refuse_bad_rows(connection, source, columns, expressions)
+    watched.require_unchanged()
     return source
 
 

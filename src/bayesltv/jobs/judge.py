@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bayesltv.errors import DataError
 from bayesltv.files import require_folder, require_folder_name
+from bayesltv.held import watch
 from bayesltv.names import (
     OBSERVATION_END,
     REPEAT_DAYS,
@@ -128,6 +129,7 @@ def evaluate_file(
     from bayesltv.spec.catalogue import load_decision
 
     _require_report(report)
+    watched = watch(log)
     tree = load(fit)
     posterior = read_posterior(tree)
     unit, end = posterior.time_unit, observation_end or tree.attrs[OBSERVATION_END] or None
@@ -159,6 +161,7 @@ def evaluate_file(
         threads=threads,
         **columns,
     )
+    watched.require_unchanged()
     if report is None:
         return found, []
     tables = evaluation_tables(found)
@@ -237,6 +240,7 @@ def compare_files(
         for name, each in zip(names, specs, strict=True)
     }
     customers = validate_summary(read_summary(summary), time_unit=time_unit, observation_end=observation_end)
+    watched = watch(log)
     found = compare(
         customers,
         models,
@@ -249,6 +253,7 @@ def compare_files(
         cores=cores,
         step=step,
     )
+    watched.require_unchanged()
     if report is None:
         return found, []
     return found, write_folder(report, figures=comparison_figures(found), tables=comparison_tables(found))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bayesltv.errors import DataError
+from bayesltv.held import watch
 from bayesltv.jobs.judge import evaluate_file
 from bayesltv.jobs.paths import prepare
 from bayesltv.jobs.written import ReportFile
@@ -73,6 +74,7 @@ def report_file(
         raise DataError("forecasts are held against a log over a horizon: pass both log= and horizon=")
     if thorough and summary is None:
         raise DataError("thorough checks make customers anew beside the real ones: pass summary=")
+    watched = watch(fit, summary)  # the hold-out reads them once more
     tree = load(fit)
     customers = None
     if summary is not None:
@@ -93,6 +95,7 @@ def report_file(
             columns=columns or {},
             threads=threads,
         )
+    watched.require_unchanged()
     judged = check(tree, customers, thorough=True) if thorough else judge(tree, customers)
     path = write_report(
         tree,
