@@ -70,6 +70,23 @@ def test_the_manifest_counts_and_hashes_what_lies_beside_it(tmp_path):
     }
 
 
+def test_the_manifest_takes_its_place_before_the_table_does(tmp_path, monkeypatch):
+    """So that a first run that is killed leaves no table without one."""
+    from bayesltv import files as places
+
+    real, order = places.Path.replace, []
+
+    def replace(part, target):
+        order.append(target.name)
+        return real(part, target)
+
+    monkeypatch.setattr(places.Path, "replace", replace)
+    write_scores(
+        pd.DataFrame({"customer_id": ["1"]}), totals(), score_files(tmp_path / "s.csv"), provenance={}
+    )
+    assert order == ["s.manifest.json", "s.totals.parquet", "s.csv"]
+
+
 def test_a_manifest_that_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_scores(
