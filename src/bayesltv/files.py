@@ -48,7 +48,7 @@ def require_folder_name(path: str | Path, *, what: str) -> Path:
         Where it is called as a file is and is not there yet.
     """
     folder = Path(path)
-    if folder.suffix.lower() in FILE_ENDINGS and not folder.is_dir():
+    if folder.suffix.lower() in FILE_ENDINGS and not os.path.isdir(folder):
         raise StoreError(
             f"{what} are written into a folder, not to {folder}: name it {folder.with_suffix('')}"
         )
@@ -96,7 +96,7 @@ def require_folder(path: str | Path) -> None:
     StoreError
     """
     folder = Path(path)
-    nearest = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    nearest = next(each for each in (folder, *folder.absolute().parents) if os.path.exists(each))
     if not nearest.is_dir():
         raise StoreError(f"cannot make the folder {folder}: {nearest} is a file. Name another folder")
     with _explained(folder / "any file"), tempfile.TemporaryFile(dir=nearest):
@@ -215,10 +215,11 @@ def followed(path: str | Path) -> Path:
     StoreError
         Where something that is no file stands there, or links go in a circle.
     """
-    target = Path(os.path.realpath(path)) if Path(path).is_symlink() else Path(path)
-    if target.is_symlink():
+    # of os.path, which knows no name that is too long
+    target = Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
+    if os.path.islink(target):
         raise StoreError(f"cannot write {path}: its symbolic links go in a circle. Name a file")
-    if target.exists() and not target.is_file():
+    if os.path.exists(target) and not os.path.isfile(target):
         raise StoreError(f"cannot write {path}: it is a folder or a device, not a file. Name a file")
     return target
 

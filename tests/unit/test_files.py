@@ -238,3 +238,8 @@ def test_a_folder_is_not_called_like_a_file_unless_it_is_there(tmp_path):
     (tmp_path / "plan.csv").mkdir()
     assert require_folder_name(tmp_path / "plan.csv", what="plans") == tmp_path / "plan.csv"
     assert require_folder_name(tmp_path / "2026.11", what="plans") == tmp_path / "2026.11"
+
+
+def test_a_name_that_is_too_long_is_an_error_of_the_family():
+    with pytest.raises(StoreError, match="File name too long"):
+        require_writable("x" * 300)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -155,7 +156,7 @@ def read_summary(path: str | Path | Held) -> pd.DataFrame:
 
 
 def _require_file(source: Path) -> None:
-    if not source.is_file():
+    if not os.path.isfile(source):
         raise StoreError(f"summary file {source} does not exist: make it with `bayesltv summarize`")
 
 

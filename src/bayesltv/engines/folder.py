@@ -76,7 +76,7 @@ def locked(path: str | Path) -> Iterator[Path]:
         Where another run is writing into it, or it cannot be made.
     """
     folder = require_folder_name(path, what="scores in parts")
-    absent = [each for each in (folder, *folder.parents) if not each.exists()]
+    absent = [each for each in (folder, *folder.parents) if not os.path.exists(each)]
     make_folder(folder)
     with _opened(folder / LOCK) as lock:
         try:

@@ -1,5 +1,6 @@
 """A plan on disk: one flat row per customer that a CRM loads, the tables behind it, and a manifest."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -224,10 +225,10 @@ def read_columns(path: str | Path, column: str) -> tuple[dict[str, str], Origin]
 
 def _read_table(path: Path, column: str, types: Any) -> tuple[pd.DataFrame, Origin]:  # noqa: ANN401
     """Return a table with customer ids and a column; apostrophes of a CSV export are taken off."""
-    if path.is_dir() and not ((path / MANIFEST).exists() or (path / EXPORT[0]).exists()):
+    if os.path.isdir(path) and not ((path / MANIFEST).exists() or (path / EXPORT[0]).exists()):
         table, origin = _read_parts(path)
     else:
-        with held_table(path / EXPORT[0] if path.is_dir() else path) as (file, origin):
+        with held_table(path / EXPORT[0] if os.path.isdir(path) else path) as (file, origin):
             table = _read_file(file, types)
     absent = [name for name in (CUSTOMER_ID, column) if name not in table]
     if absent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,7 +135,7 @@ def _scores_manifest(path: Path, fit: xr.DataTree) -> tuple[dict[str, Any], dict
     cure = "Score again"
     if is_folder(path):
         files = ScoreFiles(path, path / FOLDER_TOTALS, path / FOLDER_MANIFEST)
-        if path.is_dir():
+        if os.path.isdir(path):
             require_finished(path, cure=cure)
     else:
         files = score_files(path)
@@ -170,7 +171,7 @@ def _read_manifest(path: Path, fit: xr.DataTree, what: str) -> dict[str, Any]:
 
 def _read_columns(path: Path, listed: Mapping[str, str], files: ScoreFiles) -> pd.DataFrame:
     """Return the columns that a report shows, of bytes that the manifest tells of."""
-    if not path.is_dir():
+    if not os.path.isdir(path):
         with verified(path, _checksum(listed, path, files.manifest), cure="Score again") as file:
             is_csv = path.suffix.lower() == ".csv"
             return _shown_of_csv(file) if is_csv else pd.DataFrame(_shown(file).to_pandas())

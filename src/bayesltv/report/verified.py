@@ -5,6 +5,7 @@ folder of scores (``_manifest.json``) and of a plan (``plan.manifest.json``). A 
 speaks, a CSV that comes back from a CRM, is accepted as it is, and called unverified.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ def verified(path: Path, sha256: str, *, cure: str) -> Iterator[Held]:
     StoreError
         Where it is not there, or they are not.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise StoreError(f"{path} is missing, though the manifest beside it lists it. {cure}")
     with held(path) as file:
         if file.sha256 != sha256:
@@ -93,7 +94,7 @@ def require_finished(folder: Path, *, cure: str) -> None:
     ------
     StoreError
     """
-    if not (folder / SUCCESS).is_file():
+    if not os.path.isfile(folder / SUCCESS):
         raise StoreError(f"{folder} has no {SUCCESS}: its run is not done, or was stopped. {cure}")
 
 
@@ -136,7 +137,7 @@ def held_parts(folder: Path) -> Iterator[tuple[Held, bool]]:
     cure = f"Score into {folder} again"
     manifest = folder / FOLDER_MANIFEST
     listed = None
-    if manifest.exists() or (folder / RUN).exists():
+    if os.path.exists(manifest) or os.path.exists(folder / RUN):
         listed = checksums(read_sealed(manifest, cure=cure), manifest, cure=cure)
     for path in parts_of(folder, listed, cure=cure):
         if listed is None:
@@ -175,7 +176,7 @@ def _listed(path: Path) -> str | None:
         _require_plan(path.parent, cure=cure)
     beside = path.with_suffix(".manifest.json"), *map(path.with_name, (FOLDER_MANIFEST, PLAN_MANIFEST))
     for manifest in beside:
-        if manifest.is_file():
+        if os.path.isfile(manifest):
             listed = checksums(read_sealed(manifest, cure=cure), manifest, cure=cure)
             if path.name in listed:
                 return listed[path.name]
