@@ -284,7 +284,8 @@ def main() -> int:
                 ended, found = attempt(world, command, plain, world / f"{name} {kill}", do, spill)
                 counts[f"{name}: {ended}"] += 1
                 faults += [f"{name}, {kill}: {each}" for each in found]
-            print(f"{name}: {plain.renames} renames, {plain.seconds:.1f} s", file=sys.stderr, flush=True)
+            mine = {ended: n for ended, n in counts.items() if ended.startswith(f"{name}: ")}
+            print(f"{mine}, {plain.renames} renames, {len(faults)} faults", file=sys.stderr, flush=True)
     print(json.dumps({"kills": sum(counts.values()), "counts": counts, "faults": faults}, indent=1))
     return int(bool(faults))
 
