@@ -104,7 +104,7 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     """
     from bayesltv.checks.run import stored_report
     from bayesltv.data.datasets import load_cdnow
-    from bayesltv.data.store import write_summary
+    from bayesltv.data.store import file_digest, write_summary
     from bayesltv.data.summary import summarize
     from bayesltv.decisions.decide import decide
     from bayesltv.evaluation.evaluate import evaluate
@@ -131,17 +131,18 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     say(f"sampling the posterior of the spec {SPEC} with seed {seed}")
     tree = fit(summary, load_spec(SPEC), seed=seed)
     save(tree, fit_path)
+    digest = file_digest(fit_path)
 
     say(f"scoring {len(summary):,} customers")
     decision = load_decision(DECISION)
     scores = score(tree, summary, decision, seed=seed)
-    origin = provenance_of(tree, summary, decision, scores, fit_file=fit_path, unknown_groups="error")
+    origin = provenance_of(tree, summary, decision, scores, fit_sha256=digest, unknown_groups="error")
     write_scores(scores, scores.totals, files, provenance=origin)
     write_table(scores, csv_path)
 
     say(f"deciding who gets which of {len(decision.actions)} actions")
     plan = decide(tree, summary, decision, seed=seed)
-    told = provenance_of(tree, summary, decision, plan, fit_file=fit_path, unknown_groups="error")
+    told = provenance_of(tree, summary, decision, plan, fit_sha256=digest, unknown_groups="error")
     written_plan = write_plan(plan, folder / "plan", provenance=told).all
 
     say("drawing the hold-out, the figures and the report")

@@ -16,7 +16,7 @@ PACKAGE = "bayesltv"
 SOURCE = Path(__file__).parents[2] / "src" / PACKAGE
 
 FLOORS = (
-    ("errors", "names", "units", "streams", "files", "processors", "provenance"),
+    ("errors", "names", "units", "streams", "unfinished", "files", "held", "processors", "provenance"),
     ("kernels",),
     ("data",),
     ("spec",),

@@ -11,7 +11,8 @@ from bayesltv.cli.guard import AS_JSON, REDACT_IDS, Guarded
 app = typer.Typer(
     cls=Guarded,
     help="Bayesian customer lifetime value: from a log of purchases to predictive distributions.",
-    epilog="Exit codes: 0 done, 1 bug, 2 usage, 10 data, 11 spec, 12 fit, 13 check, 14 file, 15 engine.",
+    epilog="Exit codes: 0 done, 1 bug, 2 usage, 10 data, 11 spec, 12 fit, 13 check, 14 file, 15 engine; "
+    "129, 130, 143 hung up, interrupted, terminated.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -446,7 +447,7 @@ def decide(
         Path | None, typer.Option(help="Table of customer_id and action: what is done today.")
     ] = None,
     previous: Annotated[
-        Path | None, typer.Option(help="An earlier export: tiers that need not move stay.")
+        Path | None, typer.Option(help="An earlier export, or plan folder: tiers that need not move stay.")
     ] = None,
     plan_test: Annotated[
         bool,

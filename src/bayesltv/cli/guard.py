@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,13 +12,16 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from bayesltv.cli.signals import ENDING, ended_in_order
 from bayesltv.errors import BayesltvError, BayesltvWarning, Message
 
 REDACT_IDS = "bayesltv.redact_ids"
 AS_JSON = "bayesltv.as_json"
 """Keys of the context under which the global options are kept."""
-BUG, INTERRUPTED = 1, 130
-INTERRUPTION = "interrupted; files that were finished stay, and none is half written"
+BUG = 1
+BY_SIGNAL = 128
+"""A run that a signal ended has this exit code and the signal's number, as shells have it."""
+INTERRUPTION = "files that were finished stay, and none is half written"
 BUG_REPORT = (
     "this is a bug in bayesltv, not something you did wrong: please report it with the lines above and the "
     "output of `bayesltv --version`"
@@ -29,19 +33,30 @@ class Guarded(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
         """Run a command; every error of the toolkit's family ends it with its own exit code."""
-        with _told_warnings(ctx):
+        with _told_warnings(ctx), ended_in_order() as received:
             try:
-                return super().invoke(ctx)
+                return self._invoked(ctx, received)
             except BayesltvError as error:
                 message = told(error, redact=ctx.meta.get(REDACT_IDS, False))
                 raise stop(ctx, message, error, code=error.exit_code) from None
             except KeyboardInterrupt:
-                raise stop(ctx, INTERRUPTION, KeyboardInterrupt(), code=INTERRUPTED) from None
+                by = received[0] if received else signal.SIGINT
+                message = f"{ENDING[by]}; {INTERRUPTION}"
+                raise stop(ctx, message, KeyboardInterrupt(), code=BY_SIGNAL + by) from None
             except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
                 raise
             except Exception as error:
                 typer.echo(trace(error, redact=ctx.meta.get(REDACT_IDS, False)), err=True, nl=False)
                 raise stop(ctx, BUG_REPORT, error, code=BUG) from None
+
+    def _invoked(self, ctx: Any, received: list[signal.Signals]) -> Any:  # noqa: ANN401
+        """Run a command; what libraries make of an interruption is one all the same."""
+        try:
+            return super().invoke(ctx)
+        except Exception:
+            if received:
+                raise KeyboardInterrupt from None
+            raise
 
 
 def stop(ctx: Any, message: str, error: BaseException, *, code: int) -> typer.Exit:  # noqa: ANN401

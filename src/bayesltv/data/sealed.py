@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesltv.data.content import Content, attributes_digest
 from bayesltv.errors import BayesltvError, StoreError
+from bayesltv.held import Held
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +32,7 @@ def is_sealed(schema: pa.Schema) -> bool:
     return SEAL in (schema.metadata or {})
 
 
-def sealed_parts(path: Path, rows: int | None, *, left_out: tuple[str, ...] = ()) -> Iterator[pa.Table]:
+def sealed_parts(source: Held, rows: int | None, *, left_out: tuple[str, ...] = ()) -> Iterator[pa.Table]:
     """Yield tables of `rows` rows, or a whole one, in the file's order and whatever its row groups.
 
     Digests are compared once the last part has been taken; a file without any is read as it stands.
@@ -45,19 +46,20 @@ def sealed_parts(path: Path, rows: int | None, *, left_out: tuple[str, ...] = ()
 
     content = Content()
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(source.from_start()) as file:
             columns = [name for name in file.schema_arrow.names if name not in left_out]
             for part in [file.read(columns)] if rows is None else _parts(file, rows, columns):
                 content.add(part)
                 yield part
             if is_sealed(file.schema_arrow):
-                _require_told(path, file.schema_arrow, content, left_out)
+                _require_told(source.path, file.schema_arrow, content, left_out)
     except BayesltvError:
         raise
     except Exception as error:  # whatever damaged bytes make Arrow and pandas raise
         first = f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
         raise StoreError(
-            f"{path} is not a readable Parquet file ({first[:200]}): is it cut short, or another format?"
+            f"{source.path} is not a readable Parquet file ({first[:200]}): is it cut short, or another "
+            "format?"
         ) from error
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from bayesltv.data.sources import CSV_SUFFIXES, PARQUET_SUFFIXES
 from bayesltv.data.walk_log import as_frame, walk_summary
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import replacing
+from bayesltv.held import Held, held
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -120,7 +122,21 @@ def _pandas_metadata(schema: pa.Schema, attributes: dict[str, Any]) -> str:
     return metadata[b"pandas"].decode()
 
 
-def read_summary(path: str | Path) -> pd.DataFrame:
+@contextmanager
+def held_summary(path: str | Path) -> Iterator[Held]:
+    """Yield a summary file opened once, for `read_summary`, `summary_attributes` and `summary_batches`.
+
+    Raises
+    ------
+    StoreError
+        Where it does not exist, or is written to meanwhile.
+    """
+    _require_file(Path(path))
+    with held(path) as file:
+        yield file
+
+
+def read_summary(path: str | Path | Held) -> pd.DataFrame:
     """Read a summary, and see that it is the one that was written; `validate_summary` judges its rows.
 
     A file of this package carries digests of its columns and attributes. One that pandas wrote carries the
@@ -136,14 +152,15 @@ def read_summary(path: str | Path) -> pd.DataFrame:
     DataError
         Where a CSV cannot be decoded or parsed.
     """
-    source = Path(path)
-    if not source.is_file():
-        raise StoreError(f"summary file {source} does not exist: make it with `bayesltv summarize`")
+    if not isinstance(path, Held):
+        with held_summary(path) as opened:
+            return read_summary(opened)
+    source = path.path
     if source.name.lower().endswith(CSV_SUFFIXES):
-        return _read_csv(source)
+        return _read_csv(path)
     if not source.name.lower().endswith(PARQUET_SUFFIXES):
         raise StoreError(f"{source} is no summary: it must end in .parquet, or .csv with a header")
-    (table,) = sealed_parts(source, None)
+    (table,) = sealed_parts(path, None)
     frame = _frame_of(table, source)
     if not is_sealed(table.schema):
         found = _fingerprint(frame)
@@ -152,7 +169,12 @@ def read_summary(path: str | Path) -> pd.DataFrame:
     return frame
 
 
-def summary_attributes(path: str | Path) -> dict[str, Any]:
+def _require_file(source: Path) -> None:
+    if not os.path.isfile(source):
+        raise StoreError(f"summary file {source} does not exist: make it with `bayesltv summarize`")
+
+
+def summary_attributes(source: Held) -> dict[str, Any]:
     """Return the attributes of a summary on disk without reading its rows; a CSV has none.
 
     What cannot be read has none either: whoever reads its rows is told why.
@@ -160,15 +182,17 @@ def summary_attributes(path: str | Path) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not str(path).lower().endswith(PARQUET_SUFFIXES):
+    if not str(source.path).lower().endswith(PARQUET_SUFFIXES):
         return {}
     try:
-        return dict(pq.read_schema(path).empty_table().to_pandas().attrs)
+        return dict(pq.read_schema(source.from_start()).empty_table().to_pandas().attrs)
     except (OSError, ValueError, pa.ArrowException):
         return {}
 
 
-def summary_batches(path: str | Path, rows: int, *, with_days: bool = False) -> Iterator[pd.DataFrame]:
+def summary_batches(
+    source: str | Path | Held, rows: int, *, with_days: bool = False
+) -> Iterator[pd.DataFrame]:
     """Yield a summary in parts of `rows` rows, in the file's order; ``repeat_days`` only where asked for.
 
     Every part has the summary's attributes. A summary without rows is one part without rows. A CSV is read as
@@ -181,13 +205,17 @@ def summary_batches(path: str | Path, rows: int, *, with_days: bool = False) -> 
     """
     if rows < 1:
         raise DataError(f"{rows} rows in a part: there must be one at least")
-    if str(path).lower().endswith(CSV_SUFFIXES) or not Path(path).is_file():
-        whole = read_summary(path)
+    if not isinstance(source, Held):
+        with held_summary(source) as opened:
+            yield from summary_batches(opened, rows, with_days=with_days)
+        return
+    if str(source.path).lower().endswith(CSV_SUFFIXES):
+        whole = read_summary(source)
         yield from (whole.iloc[at : at + rows] for at in range(0, max(len(whole), 1), rows))
         return
     left_out = () if with_days else (names.REPEAT_DAYS,)
-    for table in sealed_parts(Path(path), rows, left_out=left_out):
-        yield _frame_of(table, path)
+    for table in sealed_parts(source, rows, left_out=left_out):
+        yield _frame_of(table, source.path)
 
 
 def require_own_print(path: str | Path, attributes: Mapping[Any, Any], found: str) -> None:
@@ -237,10 +265,12 @@ def file_digest(path: str | Path) -> str:
         raise StoreError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _read_csv(source: Path) -> pd.DataFrame:
+def _read_csv(opened: Held) -> pd.DataFrame:
+    source = opened.path
     try:
         table = pd.read_csv(
-            source,
+            opened.from_start(),
+            compression="gzip" if source.name.lower().endswith(".gz") else None,
             sep="\t" if ".tsv" in source.name.lower() else ",",
             dtype="str",
             keep_default_na=False,

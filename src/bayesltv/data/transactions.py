@@ -11,6 +11,7 @@ from bayesltv import names
 from bayesltv.data import sql
 from bayesltv.data.sources import Source, explained, open_source
 from bayesltv.errors import DataError
+from bayesltv.held import watch
 
 if TYPE_CHECKING:
     import duckdb
@@ -78,10 +79,11 @@ def read_rows(
     Raises
     ------
     StoreError
-        Where a path cannot be read.
+        Where a path cannot be read, or changed meanwhile.
     DataError
         Where the log is empty, or ids, dates or amounts are missing, cannot be parsed or are not finite.
     """
+    watched = watch(log)
     source = open_source(connection, log, columns=columns.wanted)
     with explained(source.path):
         expressions = _expressions(connection, source, columns, timezone, datetime_format)
@@ -89,6 +91,7 @@ def read_rows(
         typed = f"SELECT {parts} FROM {source.relation}"
         connection.execute(f"CREATE TEMP TABLE {ROWS} AS SELECT *, CAST(stamp AS DATE) AS day FROM ({typed})")
         _refuse_bad_rows(connection, source, columns, expressions)
+    watched.require_unchanged()
     return source
 
 

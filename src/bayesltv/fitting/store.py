@@ -7,8 +7,21 @@ from pathlib import Path
 import xarray as xr
 
 from bayesltv.errors import BayesltvWarning, StoreError
-from bayesltv.files import replacing
+from bayesltv.files import replacing, require_ending
 from bayesltv.prediction.seal import CHECKS, DIGEST, require_sound
+
+NETCDF_SUFFIXES = (".nc", ".nc4", ".netcdf", ".h5", ".hdf5")
+
+
+def require_netcdf(path: str | Path) -> Path:
+    """Return the path of a fit to be written.
+
+    Raises
+    ------
+    StoreError
+        Where its name promises another format.
+    """
+    return require_ending(path, NETCDF_SUFFIXES, what="a fit is written as netCDF")
 
 
 def save(fit: xr.DataTree, path: str | Path) -> Path:
@@ -17,10 +30,11 @@ def save(fit: xr.DataTree, path: str | Path) -> Path:
     Raises
     ------
     StoreError
-        Where the fit is not as it was made, which `as_fit` cures, or the folder does not exist or cannot be
-        written to.
+        Where the fit is not as it was made, which `as_fit` cures, the folder does not exist or cannot be
+        written to, or the name promises another format.
     """
     require_sound(fit)
+    require_netcdf(path)
     # made in memory: HDF5 brings the whole process down when the disk fills up under it
     content = io.BytesIO()
     fit.to_netcdf(content, engine="h5netcdf")

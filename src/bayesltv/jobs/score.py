@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bayesltv.jobs.paths import prepare
+from bayesltv.jobs.paths import load_held, prepare
 from bayesltv.jobs.written import ScoreFile
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def score_file(
     CheckFailed, DataError, SpecError, StoreError
         Then nothing is written, and what an earlier run wrote is left in place.
     """
-    from bayesltv.data.store import read_summary
+    from bayesltv.data.store import held_summary, read_summary
     from bayesltv.data.validate import validate_summary
     from bayesltv.fitting.store import load
     from bayesltv.prediction.gate import require_passed
@@ -85,11 +85,13 @@ def score_file(
     files = score_files(out)
     prepare(*files.all, inputs=[fit, summary, decision])
     declared = load_decision(decision)
-    tree = load(fit)
+    tree, fit_sha256 = load_held(fit)
     require_passed(tree, accept_failed)
-    customers = validate_summary(
-        read_summary(summary), time_unit=time_unit, observation_end=observation_end, allow_empty=True
-    )
+    with held_summary(summary) as opened:
+        customers = validate_summary(
+            read_summary(opened), time_unit=time_unit, observation_end=observation_end, allow_empty=True
+        )
+        read = {"summary": {"file": opened.path.name, "sha256": opened.sha256}}
     if started is not None:
         started(len(customers))
     table = score(
@@ -104,6 +106,14 @@ def score_file(
         threads=threads,
         progress=progress,
     )
-    origin = provenance_of(tree, customers, declared, table, fit_file=fit, unknown_groups=unknown_groups)
+    origin = provenance_of(
+        tree,
+        customers,
+        declared,
+        table,
+        fit_sha256=fit_sha256,
+        unknown_groups=unknown_groups,
+        read=read,
+    )
     write_scores(table, table.totals, files, provenance=origin)
     return ScoreFile(*files.all, table)

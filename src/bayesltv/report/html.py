@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.evaluation.result import Evaluation
-from bayesltv.files import replacing
+from bayesltv.files import replacing, require_ending
 from bayesltv.names import CURRENCY, OBSERVATION_END
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.report import sections
@@ -69,8 +69,9 @@ def write_report(
     Raises
     ------
     StoreError
-        Where the file cannot be written.
+        Where the file cannot be written, or its name promises another format.
     """
+    require_html(path)
     found = checks if checks is not None else judge(fit, summary)
     parts = [sections.verdict(found), sections.learnt(fit)]
     if summary is not None:
@@ -86,6 +87,17 @@ def write_report(
     with replacing(path) as (part,):
         part.write_text(text, encoding="utf-8")
     return Path(path)
+
+
+def require_html(path: str | Path) -> Path:
+    """Return the path of a report to be written.
+
+    Raises
+    ------
+    StoreError
+        Where its name promises another format.
+    """
+    return require_ending(path, (".html", ".htm"), what="a report is written as HTML")
 
 
 def judge(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckReport:
