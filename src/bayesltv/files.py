@@ -47,7 +47,7 @@ def require_folder(path: str | Path) -> None:
     StoreError
     """
     folder = Path(path)
-    nearest = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    nearest = next(each for each in (folder, *folder.absolute().parents) if os.path.exists(each))
     if not nearest.is_dir():
         raise StoreError(f"cannot make the folder {folder}: {nearest} is a file. Name another folder")
     with _explained(folder / "any file"), tempfile.TemporaryFile(dir=nearest):
@@ -128,7 +128,7 @@ def replacing(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
 
 def _part_of(target: Path) -> Path:
     """Make an empty file beside the target, where the disk and the permissions are the same."""
-    if target.exists() and not target.is_file():
+    if os.path.exists(target) and not os.path.isfile(target):
         raise StoreError(f"cannot write {target}: it is a folder or a device, not a file. Name a file")
     with _explained(target):
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from bayesltv.cli.guard import AS_JSON, REDACT_IDS, Guarded
+from bayesltv.cli.guard import AS_JSON, REDACTION, Guarded
+from bayesltv.redaction import KEY_VARIABLE, redaction_of
 
 app = typer.Typer(
     cls=Guarded,
@@ -80,14 +81,23 @@ def options(
     ctx: typer.Context,
     redact_ids: Annotated[
         bool,
-        typer.Option("--redact-ids", help="Show hashes for customer ids in messages and reports."),
+        typer.Option(
+            "--redact-ids",
+            help="Show keyed hashes for customer ids in messages and reports; score tables, exports and "
+            f"plans keep the ids. The key is that of {KEY_VARIABLE}, else one made for this run.",
+        ),
     ] = False,
+    redact_key_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the key of --redact-ids, which it implies: 16 bytes or more."),
+    ] = None,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Keep the global options for the command that follows."""
-    ctx.meta[REDACT_IDS] = redact_ids
+    if redact_ids or redact_key_file is not None:
+        ctx.meta[REDACTION] = redaction_of(redact_key_file)
 
 
 @app.command()
@@ -386,6 +396,7 @@ def compare(
 
 @app.command()
 def score(
+    ctx: typer.Context,
     fit: Annotated[Path, typer.Argument(help="Fit, as `bayesltv fit` wrote it.")],
     summary: Annotated[Path, typer.Argument(help="Customer summary; it may be newer than the fit.")],
     decision: Annotated[str, typer.Option(help="Decision: a file, or a name of `bayesltv models list`.")],
@@ -424,6 +435,7 @@ def score(
             time_unit=time_unit,
             observation_end=observation_end,
             threads=threads,
+            redaction=ctx.meta.get(REDACTION),
             looking=bar.look,
             started=bar.start,
             progress=bar.advance,
@@ -433,6 +445,7 @@ def score(
 
 @app.command()
 def decide(
+    ctx: typer.Context,
     fit: Annotated[Path, typer.Argument(help="Fit, as `bayesltv fit` wrote it.")],
     summary: Annotated[Path, typer.Argument(help="Customer summary; it may be newer than the fit.")],
     decision: Annotated[str, typer.Option(help="Decision with actions: a file, or a shipped name.")],
@@ -493,6 +506,7 @@ def decide(
             time_unit=time_unit,
             observation_end=observation_end,
             threads=threads,
+            redaction=ctx.meta.get(REDACTION),
             started=bar.start,
             progress=bar.advance,
         )
@@ -546,7 +560,7 @@ def report(
             "monetary_value_col": None if no_amounts else monetary_value_col,
         },
         thorough=thorough,
-        redact_ids=ctx.meta.get(REDACT_IDS, False),
+        redaction=ctx.meta.get(REDACTION),
         threads=threads,
     )
     show.result(written, as_json=as_json)

@@ -1,5 +1,6 @@
 """Where errors become exit codes and one line on stderr, for every command alike."""
 
+import errno
 import json
 import re
 import traceback
@@ -11,9 +12,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from bayesltv.errors import BayesltvError, BayesltvWarning, Message
+from bayesltv.errors import REDACTED, BayesltvError, BayesltvWarning, Message, StoreError
+from bayesltv.redaction import Redaction
 
-REDACT_IDS = "bayesltv.redact_ids"
+REDACTION = "bayesltv.redaction"
 AS_JSON = "bayesltv.as_json"
 """Keys of the context under which the global options are kept."""
 BUG, INTERRUPTED = 1, 130
@@ -33,14 +35,16 @@ class Guarded(TyperGroup):
             try:
                 return super().invoke(ctx)
             except BayesltvError as error:
-                message = told(error, redact=ctx.meta.get(REDACT_IDS, False))
-                raise stop(ctx, message, error, code=error.exit_code) from None
+                raise stop(ctx, told(error, ctx.meta.get(REDACTION)), error, code=error.exit_code) from None
             except KeyboardInterrupt:
                 raise stop(ctx, INTERRUPTION, KeyboardInterrupt(), code=INTERRUPTED) from None
             except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
                 raise
             except Exception as error:
-                typer.echo(trace(error, redact=ctx.meta.get(REDACT_IDS, False)), err=True, nl=False)
+                if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+                    long = StoreError("the name of a file is too long for this disk: give a shorter one")
+                    raise stop(ctx, str(long), long, code=long.exit_code) from None
+                typer.echo(trace(error, redact=ctx.meta.get(REDACTION) is not None), err=True, nl=False)
                 raise stop(ctx, BUG_REPORT, error, code=BUG) from None
 
 
@@ -74,9 +78,9 @@ def trace(error: BaseException, *, redact: bool) -> str:
     return "".join(lines)
 
 
-def told(message: Message, *, redact: bool) -> str:
+def told(message: Message, redaction: Redaction | None) -> str:
     """Return the text of an error or a warning, with hashes for customer ids where they must not be seen."""
-    return message.redacted() if redact else str(message)
+    return str(message) if redaction is None else message.redacted(redaction.hashed)
 
 
 def option_hint(message: str, command: Any) -> str:  # noqa: ANN401
@@ -84,7 +88,8 @@ def option_hint(message: str, command: Any) -> str:  # noqa: ANN401
     options = {
         each.name: each.opts[0] for each in getattr(command, "params", ()) if each.opts[0].startswith("--")
     }
-    named = re.findall(r"(\w+)=", message) + re.findall(r"sampler=\{'(\w+)'", message)
+    # possessive: a word of a hundred thousand letters is walked once
+    named = re.findall(r"\b(\w++)=", message) + re.findall(r"sampler=\{'(\w++)'", message)
     found = list(dict.fromkeys(options[name] for name in named if name in options))
     return f"on the command line: {', '.join(found)}" if found else ""
 
@@ -102,10 +107,14 @@ def _teller(ctx: Any, otherwise: Callable[..., None]) -> Callable[..., None]:  #
     seen: set[str] = set()
 
     def show(message: Any, *rest: Any, **more: Any) -> None:  # noqa: ANN401
-        if not isinstance(message, BayesltvWarning):
+        redaction = ctx.meta.get(REDACTION)
+        if isinstance(message, BayesltvWarning):
+            text = told(message, redaction)
+        elif redaction is None:
             otherwise(message, *rest, **more)
             return
-        text = told(message, redact=ctx.meta.get(REDACT_IDS, False))
+        else:  # another library's, which may quote a row
+            text = f"{type(message).__name__} {REDACTED}"
         if text not in seen:
             seen.add(text)
             typer.echo(f"warning: {text}", err=True)

@@ -248,7 +248,8 @@ def _(found: ReportFile, console: Console) -> None:
 
 @plain.register
 def _(found: ReportFile) -> Json:
-    return {"path": str(found.path), "bytes": found.size, **_checks(found.report)}
+    redacted = {} if found.redacted_ids is None else {"redacted_ids": dict(found.redacted_ids)}
+    return {"path": str(found.path), "bytes": found.size, **redacted, **_checks(found.report)}
 
 
 def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Console) -> None:

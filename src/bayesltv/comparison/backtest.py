@@ -182,7 +182,7 @@ def _one(job: _Job, cut: str) -> tuple[str, Evaluation, bool]:
             log_end=job.log_end, **job.columns,
         )  # fmt: skip
     except BayesltvError as error:
-        raise type(error)(f"cut {cut}: {error.template}", ids=error.ids) from None
+        raise type(error)(f"cut {cut}: {error.template}", ids=error.ids, quoted=error.quoted) from None
     return cut, evaluation, stored_report(tree).passed
 
 

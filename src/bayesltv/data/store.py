@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -123,7 +124,7 @@ def read_summary(path: str | Path) -> pd.DataFrame:
         Where a CSV cannot be decoded or parsed.
     """
     source = Path(path)
-    if not source.is_file():
+    if not os.path.isfile(source):
         raise StoreError(f"summary file {source} does not exist: make it with `bayesltv summarize`")
     if source.name.lower().endswith(CSV_SUFFIXES):
         return _read_csv(source)
@@ -133,8 +134,8 @@ def read_summary(path: str | Path) -> pd.DataFrame:
         return pd.read_parquet(source)
     except (OSError, ValueError) as error:
         raise StoreError(
-            f"{source} is not a readable Parquet file ({_first_line(error)}): is it cut short, or another "
-            "format?"
+            f"{source} is not a readable Parquet file ({{quoted}}): is it cut short, or another format?",
+            quoted=_first_line(error),
         ) from error
 
 
@@ -167,7 +168,7 @@ def summary_batches(path: str | Path, rows: int, *, with_days: bool = False) -> 
     """
     if rows < 1:
         raise DataError(f"{rows} rows in a part: there must be one at least")
-    if str(path).lower().endswith(CSV_SUFFIXES) or not Path(path).is_file():
+    if str(path).lower().endswith(CSV_SUFFIXES) or not os.path.isfile(path):
         whole = read_summary(path)
         yield from (whole.iloc[at : at + rows] for at in range(0, max(len(whole), 1), rows))
         return
@@ -176,8 +177,8 @@ def summary_batches(path: str | Path, rows: int, *, with_days: bool = False) -> 
             yield table.to_pandas()
     except (OSError, ValueError) as error:
         raise StoreError(
-            f"{path} is not a readable Parquet file ({_first_line(error)}): is it cut short, or another "
-            "format?"
+            f"{path} is not a readable Parquet file ({{quoted}}): is it cut short, or another format?",
+            quoted=_first_line(error),
         ) from error
 
 
@@ -232,7 +233,8 @@ def _read_csv(source: Path) -> pd.DataFrame:
         ) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise DataError(
-            f"{source} cannot be read as CSV ({_first_line(error)}): is every row quoted alike?"
+            f"{source} cannot be read as CSV ({{quoted}}): is every row quoted alike?",
+            quoted=_first_line(error),
         ) from error
     table = table.drop(columns=names.REPEAT_DAYS, errors="ignore")  # lists, which a CSV writes cut short
     return table.assign(**{name: _as_dates(table[name], source) for name in _DATES if name in table})
@@ -243,8 +245,9 @@ def _as_dates(values: pd.Series[str], source: Path) -> pd.Series[pd.Timestamp]:
         return pd.to_datetime(values, format="ISO8601")
     except ValueError as error:
         raise DataError(
-            f"column {values.name!r} of {source} holds what is no date ({_first_line(error)}): write dates "
-            "like 2024-01-31"
+            f"column {values.name!r} of {source} holds what is no date ({{quoted}}): write dates "
+            "like 2024-01-31",
+            quoted=_first_line(error),
         ) from error
 
 

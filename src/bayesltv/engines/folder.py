@@ -72,7 +72,7 @@ def locked(path: str | Path) -> Iterator[Path]:
         Where another run is writing into it, or it cannot be made.
     """
     folder = Path(path)
-    absent = [each for each in (folder, *folder.parents) if not each.exists()]
+    absent = [each for each in (folder, *folder.parents) if not os.path.exists(each)]
     make_folder(folder)
     with _opened(folder / LOCK) as lock:
         try:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 
 import xarray as xr
@@ -42,7 +43,7 @@ def load(path: str | Path) -> xr.DataTree:
         Where the file does not exist, is no netCDF file, or is not a fit of this toolkit.
     """
     source = Path(path)
-    if not source.is_file():
+    if not os.path.isfile(source):
         raise StoreError(f"fit file {source} does not exist: make it with `bayesltv fit` or save(fit, path)")
     try:
         with xr.open_datatree(source, engine="h5netcdf") as tree:

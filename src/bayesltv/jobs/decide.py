@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bayesltv.files import require_folder
 from bayesltv.jobs.written import PlanFolder
+from bayesltv.redaction import Redaction
 
 if TYPE_CHECKING:
     from bayesltv.prediction.new_groups import UnknownGroups
@@ -31,6 +32,7 @@ def decide_file(
     time_unit: str | None = None,
     observation_end: str | None = None,
     threads: int | None = None,
+    redaction: Redaction | None = None,
     started: Callable[[int], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> PlanFolder:
@@ -49,6 +51,8 @@ def decide_file(
         .csv or .parquet with customer_id and action: what is done today.
     previous : path, optional
         An earlier export: tiers that need not move stay, and what changed is told.
+    redaction : Redaction, optional
+        Of the run's messages: the manifest says whether their hashes come again. The plan itself has ids.
     started : callable, optional
         Told the number of customers once everything has been read.
 
@@ -99,5 +103,7 @@ def decide_file(
         progress=progress,
     )
     origin = provenance_of(tree, customers, declared, plan, fit_file=fit, unknown_groups=unknown_groups)
+    if redaction is not None:
+        origin["redacted_ids"] = redaction.described()
     files = write_plan(plan, out, provenance=origin, figures=plan_figures(plan))
     return PlanFolder(files.folder, files.all, plan)

@@ -222,7 +222,7 @@ def _read_table(path: str | Path, column: str, types: Any) -> pd.DataFrame:  # n
     try:
         table = pd.read_csv(path, dtype=types, encoding="utf-8-sig") if is_csv else pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise StoreError(f"cannot read {path}: {error}") from error
+        raise StoreError(f"cannot read {path}: {{quoted}}", quoted=str(error)) from error
     absent = [name for name in (CUSTOMER_ID, column) if name not in table]
     if absent:
         raise DataError(f"{path} lacks the column {absent[0]!r}: it needs {CUSTOMER_ID} and {column}")

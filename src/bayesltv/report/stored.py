@@ -72,7 +72,9 @@ def read_scores(path: str | Path, fit: xr.DataTree) -> ScoreTable:
         table = ScoreTable(_read_columns(Path(path)))
         table.totals = _read_totals(totals, tiers=_tiers_of(table))
     except (OSError, ValueError, KeyError) as error:
-        raise StoreError(f"cannot read the scores {path}: {error}. Score again") from error
+        raise StoreError(
+            f"cannot read the scores {path}: {{quoted}}. Score again", quoted=str(error)
+        ) from error
     value = told["decision"]["value"]
     table.attrs = {
         "as_of_date": told.get("as_of_date") or told.get("found", {}).get("observation_end"),
@@ -111,7 +113,9 @@ def read_plan(folder: str | Path, fit: xr.DataTree) -> StoredPlan:
         }
         found = {path.stem: path.read_bytes() for path in sorted((where / "figures").glob("*.png"))}
     except (OSError, ValueError) as error:
-        raise StoreError(f"cannot read the plan in {where}: {error}. Decide again") from error
+        raise StoreError(
+            f"cannot read the plan in {where}: {{quoted}}. Decide again", quoted=str(error)
+        ) from error
     ours = {
         name: content
         for name, content in found.items()

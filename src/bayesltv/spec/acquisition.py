@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.spec import checked
 from bayesltv.spec.frozen import FrozenMapping, Plain
 from bayesltv.spec.toml_file import Table
@@ -73,9 +73,8 @@ class AcquisitionSpec:
         if isinstance(self.cac, Mapping):
             for label in self.cac:
                 if label not in labels:
-                    raise SpecError(
-                        f"acquisition.cac: the fit has no group {label!r}; {checked.nearest(label, labels)}"
-                    )
+                    near = checked.nearest(label, labels)
+                    raise SpecError(f"acquisition.cac: the fit has no group {shown(label)}; {near}")
 
     def to_dict(self) -> dict[str, Plain]:
         """Return the section as a decision file would state it."""

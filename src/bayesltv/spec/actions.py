@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bayesltv import units
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.spec import checked
 from bayesltv.spec.expression import Condition, parse
 from bayesltv.spec.family import Support, of_support
@@ -137,8 +137,8 @@ class ActionSpec:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name) or self.name in _OWN:
             raise SpecError(
-                f"an action cannot be called {self.name!r}: lower-case letters, digits and underscores, a "
-                f"letter first, and not {' or '.join(_OWN)}; use label for display"
+                f"an action cannot be called {shown(self.name)}: lower-case letters, digits and underscores, "
+                f"a letter first, and not {' or '.join(_OWN)}; use label for display"
             )
         checked.known("kind", self.kind, MAIN_EFFECT)
         object.__setattr__(self, "label", checked.text("label", self.label or self.name))

@@ -1,11 +1,12 @@
 """Where spec files are: a path, or the name of one that is shipped in models/."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bayesltv.errors import SpecError
+from bayesltv.errors import LINE, SpecError, cut
 from bayesltv.spec import checked
 from bayesltv.spec.decision_spec import DecisionSpec
 from bayesltv.spec.model_spec import ModelSpec
@@ -88,9 +89,9 @@ def load_any(path: str | Path) -> ModelSpec | DecisionSpec:
     """
     kinds: tuple[Kind, ...] = ("model", "decision")
     shipped = [file for kind in kinds for file in _files(kind) if _is_named(path, file, kind)]
-    if not Path(path).is_file() and not shipped:
+    if not os.path.isfile(path) and not shipped:
         raise _absent(path, "spec", [file.stem for kind in kinds for file in _files(kind)])
-    table = read_toml(path if Path(path).is_file() else shipped[0])
+    table = read_toml(path if os.path.isfile(path) else shipped[0])
     return DecisionSpec.read(table) if _SECTION["decision"] in table else ModelSpec.read(table)
 
 
@@ -125,7 +126,7 @@ def _load[S](path: str | Path, kind: Kind, read: Callable[[Table], S]) -> S:
 
 
 def _find(path: str | Path, kind: Kind) -> Path:
-    if Path(path).is_file():
+    if os.path.isfile(path):
         return Path(path)
     for file in _files(kind):
         if _is_named(path, file, kind):
@@ -136,7 +137,8 @@ def _find(path: str | Path, kind: Kind) -> Path:
 def _absent(path: str | Path, what: str, shipped: list[str]) -> SpecError:
     near = checked.nearest(Path(path).stem, shipped)
     hint = f"{near} " if near.startswith("did") else ""
-    return SpecError(f"{what} file {str(path)!r} does not exist; {hint}shipped: {', '.join(shipped)}")
+    asked = cut(str(path), 4 * LINE)
+    return SpecError(f"{what} file '{asked}' does not exist; {hint}shipped: {', '.join(shipped)}")
 
 
 def _is_named(path: str | Path, file: Path, kind: Kind) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.spec import checked
 from bayesltv.spec.frozen import Plain
 from bayesltv.spec.toml_file import Table
@@ -44,7 +44,7 @@ class Tier:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name) or self.name in _OWN_KEYS:
             raise SpecError(
-                f"a tier cannot be called {self.name!r}: lower-case letters, digits and underscores, "
+                f"a tier cannot be called {shown(self.name)}: lower-case letters, digits and underscores, "
                 f"a letter first, and not {' or '.join(_OWN_KEYS)}; use label for display"
             )
         object.__setattr__(self, "label", checked.text(f"{self.name}.label", self.label or self.name))
