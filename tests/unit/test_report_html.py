@@ -160,7 +160,9 @@ def test_tables_show_no_customer_and_ids_in_the_picture_can_be_hashed(page, scor
     shown = {}
     for redaction in (None, Redaction(b"a key for this test", repeats=True)):
         sections.scored(scores, redaction)
-        shown[redaction is not None] = [text.get_text().split("  (")[0] for text in drawn["ltv_intervals"].get_yticklabels()]
+        shown[redaction is not None] = [
+            text.get_text().split("  (")[0] for text in drawn["ltv_intervals"].get_yticklabels()
+        ]
     assert set(shown[False]) <= set(scores["customer_id"])
     assert len(set(shown[True])) == len(shown[False]) >= 10
     assert all(re.fullmatch(r"#[0-9a-f]{20}", each) for each in shown[True])

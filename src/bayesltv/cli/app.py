@@ -157,7 +157,7 @@ def summarize(
 ) -> None:
     """Turn a transaction log into a customer summary."""
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli import bars, show
 
     settings: dict[str, Any] = {
         "observation_end": observation_end,
@@ -179,7 +179,7 @@ def summarize(
         "memory_limit": memory_limit,
         "threads": threads,
     }
-    with show.summary_bar() as advance:
+    with bars.summary_bar() as advance:
         made = jobs.summarize_file(log, out, settings=settings, progress=advance)
     show.result(made, as_json=as_json)
 
@@ -419,9 +419,9 @@ def score(
 ) -> None:
     """Score every customer: value, tier probabilities, next purchase."""
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli import bars, show
 
-    with show.scoring_bar() as bar:
+    with bars.scoring_bar() as bar:
         scored = jobs.score_file(
             fit,
             summary,
@@ -484,9 +484,9 @@ def decide(
 ) -> None:
     """Decide who gets which action, and what it should cost and bring."""
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli import bars, show
 
-    with show.scoring_bar() as bar:
+    with bars.scoring_bar() as bar:
         decided = jobs.decide_file(
             fit,
             summary,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 import xarray as xr
 
+from bayesltv.data.arguments import require_fit
 from bayesltv.errors import CheckFailed
 from bayesltv.names import OBSERVATION_END
 
@@ -22,6 +23,7 @@ def require_passed(fit: xr.DataTree, accept_failed: Sequence[str] = ()) -> list[
         Where the fit has not been checked, a check failed that is not in `accept_failed`, or a name in it is
         unknown.
     """
+    require_fit(fit)
     if CHECKS not in fit.attrs:
         raise CheckFailed(
             "this fit carries no results of checks: keep them in it, "

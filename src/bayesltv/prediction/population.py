@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.data.arguments import require_fit
 from bayesltv.errors import DataError, StoreError
 from bayesltv.kernels.families import FAMILIES, Family
 from bayesltv.names import (
@@ -157,7 +158,8 @@ def read_posterior(fit: xr.DataTree) -> Posterior:
     StoreError
         Where the tree has no posterior, or not the variables and attributes of a fit.
     """
-    if not isinstance(fit, xr.DataTree) or "posterior" not in fit.children or "spec" not in fit.attrs:
+    require_fit(fit)
+    if "spec" not in fit.attrs:
         raise StoreError("this is not a fit of bayesltv: pass what ltv.fit or ltv.load returned")
     spec = ModelSpec.from_dict(json.loads(fit.attrs["spec"]), source="the fit's stored spec")
     dataset = fit["posterior"].to_dataset()

@@ -12,6 +12,10 @@ from bayesltv.spec.decision_spec import DecisionSpec
 from bayesltv.spec.model_spec import ModelSpec
 from bayesltv.spec.toml_file import Table, read_toml
 
+type SpecLike = ModelSpec | str | Path
+"""A spec, a file, or the name of a shipped one."""
+type DecisionLike = DecisionSpec | str | Path
+"""A decision, a file, or the name of a shipped one."""
 type Kind = Literal["model", "decision"]
 _FOLDERS: dict[Kind, tuple[str, ...]] = {"model": (), "decision": ("decisions",)}
 _SECTION: dict[Kind, str] = {"model": "purchase", "decision": "value"}
@@ -77,6 +81,43 @@ def load_decision(path: str | Path) -> DecisionSpec:
     ('low', 'medium', 'high')
     """
     return _load(path, "decision", DecisionSpec.read)
+
+
+def spec_of(value: SpecLike) -> ModelSpec:
+    """Return the spec that is meant: one as it is, a path or a shipped name as `load_spec` reads it.
+
+    Raises
+    ------
+    SpecError
+        Where there is no such file, something in it is wrong, or `value` is none of these.
+    """
+    if isinstance(value, ModelSpec):
+        return value
+    if isinstance(value, str | Path):
+        return load_spec(value)
+    raise _misplaced(value, "spec", "ModelSpec", "pooled")
+
+
+def decision_of(value: DecisionLike) -> DecisionSpec:
+    """Return the decision that is meant: one as it is, a path or a shipped name as `load_decision` reads it.
+
+    Raises
+    ------
+    SpecError
+        Where there is no such file, something in it is wrong, or `value` is none of these.
+    """
+    if isinstance(value, DecisionSpec):
+        return value
+    if isinstance(value, str | Path):
+        return load_decision(value)
+    raise _misplaced(value, "decision", "DecisionSpec", "retention")
+
+
+def _misplaced(value: object, what: str, cls: str, example: str) -> SpecError:
+    return SpecError(
+        f'a {what} is a {cls}, a path or a shipped name like "{example}", not a {type(value).__name__}: '
+        "are arguments swapped?"
+    )
 
 
 def load_any(path: str | Path) -> ModelSpec | DecisionSpec:

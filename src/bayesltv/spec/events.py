@@ -124,7 +124,8 @@ class Events:
         table.only((*source, "covers", "priors"))
         if table.is_file:
             path = Path(table.source).parent / table.text("table")
-            rows = _csv_rows(path)
+            with table.located("table"):
+                rows = _csv_rows(path)
         else:
             path, rows = Path(table.source), table.get("rows", list, "a list of rows")
         covers = table.texts("covers")
