@@ -1,5 +1,6 @@
 """The exception family: one class per kind of trouble, each with its exit code."""
 
+import re
 from collections.abc import Callable, Iterable
 from reprlib import Repr
 from typing import ClassVar
@@ -13,6 +14,8 @@ LONGEST = 2000
 QUOTED = 300
 """A message quotes at most this many characters of what another library says."""
 REDACTED = "(text left out by --redact-ids)"
+_EXAMPLE = re.compile(r"""\b(such as|like) (?:'[^']*'|"[^"]*")""")
+"""A value as it stands in a row: where columns have slipped it may be an id."""
 _VALUES = Repr(maxlevel=3, maxlist=6, maxtuple=6, maxset=6, maxdict=6, maxstring=60, maxlong=40, maxother=60)
 
 
@@ -37,8 +40,9 @@ class Message(Exception):
         super().__init__(self._filled(self.ids, self.quoted))
 
     def redacted(self, hashed: Callable[[str], str]) -> str:
-        """Return the message with a hash for every customer id, and without what it quotes."""
-        return self._filled([hashed(i) for i in self.ids], REDACTED)
+        """Return the message with a hash for every customer id, and without what it quotes from rows."""
+        bare = type(self)(_EXAMPLE.sub(rf"\1 {REDACTED}", self.template))
+        return bare._filled([hashed(i) for i in self.ids], REDACTED)
 
     def _filled(self, ids: Iterable[str], quoted: str) -> str:
         head, *rest = self.template.split("{quoted}")  # what is quoted may itself hold the tokens

@@ -123,6 +123,7 @@ def test_a_damaged_decision_is_read_or_refused_by_file_and_key(tmp_path, small_f
         warnings.simplefilter("ignore", ltv.BayesltvWarning)
         ltv.decide(small_fit, few, ltv.load_decision("retention"), seed=1, draws=20)  # compiles kernels
     used: Counter[str] = Counter()
+    broken = []
     for place in fuzzed("decisions", DECISIONS, tmp_path, count=700):
         if not isinstance(load_any(place), ltv.DecisionSpec):
             continue  # cut short before the first section, which is a model with nothing but defaults
@@ -136,4 +137,9 @@ def test_a_damaged_decision_is_read_or_refused_by_file_and_key(tmp_path, small_f
             used["used"] += 1
         except ltv.BayesltvError as error:
             used[type(error).__name__] += 1
+        except Exception as error:
+            broken.append((repr(error), place.read_text("utf-8")))
+            used["broken"] += 1
+    Path("/tmp/inputs_broken.txt").write_text("\n=====\n".join(f"{a}\n{b[:4000]}" for a, b in broken))
+    assert broken == []
     print(f"sound decisions: {dict(used)}")

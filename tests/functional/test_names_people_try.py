@@ -27,7 +27,7 @@ def own(tmp_path):
     return spec, decision
 
 
-# --------------------------------------------------------------------------------- a name, a path or an object
+# -------------------------------------------------------------------------------- a name, a path or an object
 
 
 def test_a_model_is_built_from_a_name_a_path_or_a_spec(few, own):
@@ -92,18 +92,18 @@ def test_a_comparison_of_names_is_one_of_their_specs(few):
 
 def test_what_is_neither_name_nor_spec_is_told(small_fit, few):
     with pytest.raises(
-        ltv.SpecError, match="a spec is a ModelSpec, a path or .* not a DecisionSpec: are arg"
+        ltv.SpecError, match=r"a spec is a ModelSpec, a path or .* not a DecisionSpec: are arg"
     ):
         ltv.fit(few, ltv.load_decision("retention"), seed=1)
     with pytest.raises(ltv.SpecError, match="this is a decision file"):
         ltv.fit(few, models_folder() / "decisions" / "retention.toml", seed=1)
-    with pytest.raises(ltv.SpecError, match="a decision is a DecisionSpec, .* not a ModelSpec"):
+    with pytest.raises(ltv.SpecError, match=r"a decision is a DecisionSpec, .* not a ModelSpec"):
         ltv.score(small_fit, few, ltv.load_spec("pooled"), seed=1)
     with pytest.raises(ltv.SpecError, match="not a DataFrame: are arguments swapped"):
         ltv.fit(ltv.load_spec("pooled"), few, seed=1)
 
 
-# ----------------------------------------------------------------------------------------- a log for a summary
+# ---------------------------------------------------------------------------------------- a log for a summary
 
 
 def with_a_log(fit, log):
