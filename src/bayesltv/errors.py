@@ -14,8 +14,8 @@ LONGEST = 2000
 QUOTED = 300
 """A message quotes at most this many characters of what another library says."""
 REDACTED = "(text left out by --redact-ids)"
-_EXAMPLE = re.compile(r"""\b(such as|like) (?:'[^']*'|"[^"]*")""")
-"""A value as it stands in a row: where columns have slipped it may be an id."""
+_EXAMPLE = re.compile(r"""\b(such as|like|columns are) (?:'[^']*'|"[^"]*"|\[[^\]]*\])""")
+"""A value as it stands in a row: where columns have slipped, or a header is missing, it may be an id."""
 _VALUES = Repr(maxlevel=3, maxlist=6, maxtuple=6, maxset=6, maxdict=6, maxstring=60, maxlong=40, maxother=60)
 
 

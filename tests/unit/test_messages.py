@@ -1,4 +1,4 @@
-"""Messages: at most a line of any value, ids and quotations left out on demand, no time lost on long texts."""
+"""Messages: a line of any value at most, ids and quotations left out on demand, no time lost on long texts."""
 
 import time
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import re
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,7 +19,12 @@ from bayesltv.redaction import Redaction
 REDACTION = "bayesltv.redaction"
 AS_JSON = "bayesltv.as_json"
 """Keys of the context under which the global options are kept."""
-BUG, INTERRUPTED = 1, 130
+BUG, INTERRUPTED, CLOSED_PIPE = 1, 130, 141
+_OF_THE_DISK = {
+    errno.ENAMETOOLONG: "the name of a file is too long for this disk: give a shorter one",
+    errno.ENOSPC: "cannot write the output: no space left. Is there room?",
+}
+"""What stands between us and the disk, where nobody has said it better."""
 INTERRUPTION = "interrupted; files that were finished stay, and none is half written"
 BUG_REPORT = (
     "this is a bug in bayesltv, not something you did wrong: please report it with the lines above and the "
@@ -28,6 +34,13 @@ BUG_REPORT = (
 
 class Guarded(TyperGroup):
     """The commands, inside the one place that says what went wrong."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+        """Run the command line; a reader that has heard enough, as in ``| head``, is no bug."""
+        try:
+            return super().main(*arguments, **options)
+        except SystemExit as end:
+            raise SystemExit(_last_code(end)) from None
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
         """Run a command; every error of the toolkit's family ends it with its own exit code."""
@@ -41,11 +54,26 @@ class Guarded(TyperGroup):
             except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
                 raise
             except Exception as error:
-                if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-                    long = StoreError("the name of a file is too long for this disk: give a shorter one")
-                    raise stop(ctx, str(long), long, code=long.exit_code) from None
+                if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+                    told_so = StoreError(_OF_THE_DISK[error.errno])
+                    raise stop(ctx, str(told_so), told_so, code=told_so.exit_code) from None
                 typer.echo(trace(error, redact=ctx.meta.get(REDACTION) is not None), err=True, nl=False)
                 raise stop(ctx, BUG_REPORT, error, code=BUG) from None
+
+
+def _last_code(end: SystemExit) -> Any:  # noqa: ANN401
+    """Return the exit code once all has been written: 141, as of a shell's own tools, for a closed pipe."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        sys.stdout = None  # nobody tries again
+        if end.code or isinstance(error, BrokenPipeError):
+            return end.code or CLOSED_PIPE
+        typer.echo(f"error: cannot write the output: {error.strerror}. Is there room?", err=True)
+        return StoreError.exit_code
+    # click turns a closed pipe into 1, which here is a bug
+    return CLOSED_PIPE if isinstance(end.__context__, BrokenPipeError) else end.code
 
 
 def stop(ctx: Any, message: str, error: BaseException, *, code: int) -> typer.Exit:  # noqa: ANN401

@@ -46,15 +46,15 @@ class AcquisitionSpec:
             if not self.cac:
                 raise SpecError("cac names no group: state money per new customer for each")
             by_group = {
-                checked.text("cac", label): checked.number(f"cac.{label}", value, above=0.0)
+                checked.text("cac", label): checked.money(f"cac.{label}", value, above=0.0)
                 for label, value in self.cac.items()
             }
             object.__setattr__(self, "cac", FrozenMapping(by_group))
         else:
-            object.__setattr__(self, "cac", checked.number("cac", self.cac, above=0.0))
-        ratio = checked.number("target_ratio", self.target_ratio, above=0.0)
+            object.__setattr__(self, "cac", checked.money("cac", self.cac, above=0.0))
+        ratio = checked.money("target_ratio", self.target_ratio, above=0.0)
         object.__setattr__(self, "target_ratio", ratio)
-        object.__setattr__(self, "next_costs", checked.number("next_costs", self.next_costs, at_least=1.0))
+        object.__setattr__(self, "next_costs", checked.money("next_costs", self.next_costs, at_least=1.0))
 
     def cac_of(self, label: str) -> float | None:
         """Return what a new customer of a group costs; None where the file does not say."""

@@ -12,6 +12,10 @@ MOST = 10**12
 """No count in a spec is larger: customers, draws."""
 
 
+MOST_MONEY = 1e15
+"""No amount in a decision is larger: sums of squares over a million customers stay far inside a float."""
+
+
 def nearest(word: object, known: Iterable[str]) -> str:
     """Return the cure for an unknown word: the nearest known one, or the whole list where none is near."""
     words = list(known)
@@ -82,6 +86,18 @@ def number(
     if not (above < result < below and at_least <= result <= at_most):
         raise SpecError(f"{name} = {result:g} must be {_bounds(above, at_least, at_most, below)}")
     return result
+
+
+def money(name: str, value: object, **bounds: float) -> float:
+    """Return `value` as a float where it is an amount of money that somebody can have.
+
+    Raises
+    ------
+    SpecError
+        Where it is no number, out of bounds or larger than 1e15 either way.
+    """
+    within = {"at_least": -MOST_MONEY, **bounds} if "above" not in bounds else bounds
+    return number(name, value, **{**within, "at_most": MOST_MONEY})
 
 
 def count(name: str, value: object, *, at_least: int = 0, at_most: int = MOST) -> int:

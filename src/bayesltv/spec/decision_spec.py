@@ -62,7 +62,7 @@ class ValueSpec:
         object.__setattr__(self, "margin", self._checked_margin())
         if self.currency is not None:
             checked.text("currency", self.currency)
-        cost = checked.number("service_cost", self.service_cost, at_least=0.0)
+        cost = checked.money("service_cost", self.service_cost, at_least=0.0)
         object.__setattr__(self, "service_cost", cost)
         object.__setattr__(self, "service_cost_per", checked.unit("service_cost_per", self.service_cost_per))
 
