@@ -4,11 +4,12 @@ Seeds are fixed, so that the mutants are the same in every run. ``pytest -s`` pr
 """
 
 import json
+import random
 import signal
 import tomllib
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -142,3 +143,101 @@ def test_a_damaged_decision_is_read_or_refused_by_file_and_key(tmp_path, small_f
             used["broken"] += 1
     assert broken == []
     print(f"sound decisions: {dict(used)}")
+
+
+# ------------------------------------------------------------------------- JSON that commands left and read again
+
+
+def judged(what: str, tree: dict, count: int, seed: int, use: Callable[[Mutant], str | None]) -> None:
+    """Use mutants of a JSON text; each is refused with a message, or used all the same."""
+    tally: Counter[tuple[str, str]] = Counter()
+    for mutant in mutants(json.dumps(tree), tree, count, seed, as_json=True):
+        line = use(mutant)
+        tally["structural" if mutant.key else "textual", "used" if line is None else "refused"] += 1
+    assert sum(tally.values()) >= count
+    print(f"\n{what}: {dict(tally)}")
+
+
+REFUSED = (10, 11, 12, 13, 14, 15)
+SCORED = ("--decision", "retention", "--draws", "20")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["spec", "checks", "sampler", "versions", "observation_end", "time_unit"])
+def test_a_fit_with_damaged_attributes_is_read_or_refused(name, tmp_path, small_fit, small_summary):
+    """As a fit of an earlier layout has them, without a digest to find the damage by."""
+    few = small_summary.head(40)
+    few.attrs = dict(small_summary.attrs)
+    few.to_parquet(tmp_path / "few.parquet", index=False)
+    stored = str(small_fit.attrs.get(name, ""))
+    tree = {name: json.loads(stored) if stored.startswith(("{", "[")) else stored}
+    whole = {key: value for key, value in small_fit.attrs.items() if key != "digest"} | {"format": 1}
+
+    def use(mutant: Mutant) -> str | None:
+        try:
+            changed = json.loads(mutant.text)
+            value = changed[name]
+        except (ValueError, RecursionError, KeyError, TypeError):
+            changed, value = None, mutant.text
+        if isinstance(changed, dict) and not isinstance(value, str):
+            value = json_text(value)
+        tree = xr.DataTree.from_dict({node.path: node.to_dataset() for node in small_fit.subtree})
+        tree.attrs = {**whole, name: value.replace("\0", "")[:200_000].encode("utf-8", "replace").decode()}
+        tree.to_netcdf(tmp_path / "fit.nc", engine="h5netcdf")
+        place = [tmp_path / "fit.nc", tmp_path / "few.parquet", *SCORED, "--out", tmp_path / "scores.csv"]
+        line = told_of(["score", *place], REFUSED)
+        return line or told_of(["check", tmp_path / "fit.nc"], REFUSED)
+
+    judged(f"fit: {name}", tree, 90, len(name), use)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["scores.manifest.json", "parts/_run.json", "parts/_manifest.json",
+                                   "parts/_records/part-00000.json", "plan/manifest.json"])  # fmt: skip
+def test_a_damaged_manifest_or_record_is_read_or_refused(place, tmp_path, world):
+    fit, summary = world / "fit.nc", world / "summary.parquet"
+    score = ["score", fit, summary, *SCORED, "--out"]
+    made = {"scores": [*score, tmp_path / "scores.csv"], "parts": [*score, tmp_path / "parts"],
+            "plan": ["decide", fit, summary, *SCORED, "--out", tmp_path / "plan"]}  # fmt: skip
+    kind = place.split("/")[0].split(".")[0]
+    assert told_of(made[kind], ()) is None
+    content = (tmp_path / place).read_text("utf-8")
+    shown = ["--plan", tmp_path / "plan"] if kind == "plan" else ["--scores", made[kind][-1]]
+    report = ["report", fit, *shown, "--out", tmp_path / "report.html"]
+    again = made["parts"] if place.startswith(("parts/_run", "parts/_records")) else report
+
+    def use(mutant: Mutant) -> str | None:
+        (tmp_path / place).write_bytes(mutant.text.encode("utf-8", "surrogatepass"))
+        line = told_of(again, REFUSED)
+        (tmp_path / place).write_text(content, "utf-8")
+        return line
+
+    judged(place, json.loads(content), 60, len(place), use)
+
+
+@pytest.mark.slow
+def test_a_summary_with_damaged_attributes_is_read_or_refused(tmp_path, world):
+    table = pq.read_table(world / "summary.parquet")
+    metadata = dict(table.schema.metadata)
+    tree = json.loads(metadata[b"pandas"])
+
+    def use(mutant: Mutant) -> str | None:
+        metadata[b"pandas"] = mutant.text.encode("utf-8", "surrogatepass")
+        pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "summary.parquet")
+        place = [world / "fit.nc", tmp_path / "summary.parquet", *SCORED, "--out", tmp_path / "scores.csv"]
+        return told_of(["score", *place], REFUSED)
+
+    judged("summary attributes", {"attributes": tree["attributes"], **tree}, 120, 7, use)
+
+
+@pytest.mark.slow
+def test_a_damaged_table_of_events_is_read_or_refused(beside):
+    (beside / "spec.toml").write_bytes((models_folder() / "clock_events.toml").read_bytes())
+    table = next(beside.glob("*.csv"))
+    rng, text, tally = random.Random(3), table.read_text("utf-8"), Counter()
+    for _ in range(200):
+        table.write_bytes(textual(text, rng)[0].encode("utf-8", "surrogatepass"))
+        line = told_of(["models", "check", beside / "spec.toml"], (11,))
+        assert line is None or table.name in line or "clock" in line, line
+        tally["used" if line is None else "refused"] += 1
+    print(f"\nevents: {dict(tally)}")

@@ -24,25 +24,23 @@ def assert_no_bug(done: subprocess.CompletedProcess[str], codes: tuple[int, ...]
         assert text not in done.stderr
 
 
-@pytest.mark.parametrize(
-    "arguments", ["--help", SHORT, f"{LONG} --json", "check nope.nc --json", "demo --help"]
-)
+@pytest.mark.parametrize("arguments", ["--help", f"{LONG} --json"])
 def test_a_reader_that_closes_at_once_is_no_bug(arguments):
     """The reader is gone before the first byte, so that every write meets a closed pipe."""
     done = shell(f"exec 3>&1; {{ sleep 1; {COMMAND} {arguments}; echo $? >&3; }} | true")
-    assert_no_bug(done, (14,) if "nope" in arguments else (141,))
+    assert_no_bug(done, (141,))
 
 
-@pytest.mark.parametrize("arguments", ["--help", LONG])
+@pytest.mark.parametrize("arguments", ["--help"])
 def test_head_is_no_bug(arguments):
     done = shell(f"exec 3>&1; {{ {COMMAND} {arguments}; echo $? >&3; }} | head -1 >/dev/null")
     assert_no_bug(done, (0, 141))
 
 
-@pytest.mark.parametrize("arguments", [SHORT, f"{LONG} --json", "check nope.nc --json"])
+@pytest.mark.parametrize("arguments", [SHORT])
 def test_a_closed_output_is_no_bug(arguments):
     done = shell(f"exec 3>&1; {COMMAND} {arguments} 1>&-; echo $? >&3")
-    assert_no_bug(done, (14,) if "nope" in arguments else (0,))
+    assert_no_bug(done, (0,))
 
 
 def test_an_output_that_is_full_is_told():

@@ -1,4 +1,4 @@
-"""Messages: a line of any value at most, ids and quotations left out on demand, no time lost on long texts."""
+"""Messages: a line of any value at most, ids left out on demand, and no time lost on long texts."""
 
 import time
 
@@ -10,6 +10,9 @@ from bayesltv.errors import LINE, LONGEST, REDACTED, DataError, cut, name_ids, s
 from bayesltv.spec import checked
 from bayesltv.spec.expression import DEEPEST, parse
 from bayesltv.units import horizon_in
+
+SECONDS = 5.0
+"""Of the processor: what grows with the square of the length takes a minute."""
 
 
 def nested(depth):
@@ -69,9 +72,9 @@ class Command:
 
 @pytest.mark.parametrize("text", ["w" * 100_000, "w " * 50_000, "w" * 100_000 + "=", "=" * 100_000])
 def test_a_hint_of_options_takes_no_time_over_a_long_message(text):
-    began = time.perf_counter()
+    began = time.process_time()
     assert option_hint(text, Command) == ""
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < SECONDS
     assert (
         option_hint(f"{text} pass datetime_format='%d'", Command) == "on the command line: --datetime-format"
     )
@@ -81,10 +84,10 @@ def test_a_hint_of_options_takes_no_time_over_a_long_message(text):
     "text", ["1" * 100_000, "1" * 100_000 + " week?", " " * 100_000 + "!", "1." * 50_000]
 )
 def test_a_duration_that_is_none_is_refused_in_no_time(text):
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(SpecError, match="is not a duration") as caught:
         horizon_in(text, "week")
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < SECONDS
     assert len(str(caught.value)) < 250
 
 
@@ -99,10 +102,10 @@ def test_durations_are_read_as_before(text, weeks):
     "text", ["(" * 5_000, "not " * 5_000 + "a == 1", "a == " + "9" * 100_000 + "x", "a == '" + "x" * 100_000]
 )
 def test_a_condition_of_any_depth_and_length_is_refused_in_no_time(text):
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(SpecError, match="is no condition") as caught:
         parse(text)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < SECONDS
     assert len(str(caught.value)) < 400
 
 
