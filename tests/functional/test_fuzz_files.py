@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 import bayesltv as ltv
 from bayesltv.cli.app import app
 from bayesltv.spec.catalogue import load_any, models_folder
-from mutants import Mutant, mutants, places
+from mutants import Mutant, json_text, mutants, places, textual
 
 SECONDS = 60.0
 """A mutant takes milliseconds, or under a second where customers are scored; other work may be going on."""
@@ -145,7 +147,7 @@ def test_a_damaged_decision_is_read_or_refused_by_file_and_key(tmp_path, small_f
     print(f"sound decisions: {dict(used)}")
 
 
-# ------------------------------------------------------------------------- JSON that commands left and read again
+# --------------------------------------------------------------------- JSON that commands left and read again
 
 
 def judged(what: str, tree: dict, count: int, seed: int, use: Callable[[Mutant], str | None]) -> None:
