@@ -24,7 +24,7 @@ from bayesltv.spec.catalogue import load_any, models_folder
 from mutants import Mutant, json_text, mutants, places, textual
 
 SECONDS = 60.0
-"""A mutant takes milliseconds, or under a second where customers are scored; other work may be going on."""
+"""Of the processor. A mutant takes milliseconds, or under a second where customers are scored."""
 LONGEST = 2_200
 """Characters of a message: 2,000 and what stands around them."""
 
@@ -38,13 +38,13 @@ def limit(seconds: float) -> Iterator[None]:
     def stop(*_: object) -> None:
         raise Hung
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def told_of(arguments: list[object], codes: tuple[int, ...]) -> str | None:
