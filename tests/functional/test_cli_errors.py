@@ -638,7 +638,7 @@ def test_ids_can_be_kept_out_of_errors(tmp_path):
     place = ("--observation-end", "2024-03-31", "--time-unit", "week", "--out", tmp_path / "s.parquet")
     result = run("--redact-ids", "summarize", log, *place)
     assert_refused(result, DATA, "2 unreadable", "in 4 rows")
-    assert re.search(r"ids #[0-9a-f]{8}, #[0-9a-f]{8}\)", result.stderr)
+    assert re.search(r"ids #[0-9a-f]{20}, #[0-9a-f]{20}\)", result.stderr)
     assert "00017" not in result.output
     assert "00410" not in result.output
 

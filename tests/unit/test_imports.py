@@ -16,7 +16,18 @@ PACKAGE = "bayesltv"
 SOURCE = Path(__file__).parents[2] / "src" / PACKAGE
 
 FLOORS = (
-    ("errors", "names", "units", "streams", "unfinished", "files", "held", "processors", "provenance"),
+    (
+        "errors",
+        "redaction",
+        "names",
+        "units",
+        "streams",
+        "unfinished",
+        "files",
+        "held",
+        "processors",
+        "provenance",
+    ),
     ("kernels",),
     ("data",),
     ("spec",),

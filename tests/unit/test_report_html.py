@@ -12,6 +12,7 @@ import xarray as xr
 
 import bayesltv as ltv
 from bayesltv.checks.result import CheckResult, report_of
+from bayesltv.redaction import Redaction
 from bayesltv.report import html, sections
 from bayesltv.report.export import score_files, write_scores
 from bayesltv.report.page import Picture, grid_of
@@ -165,12 +166,14 @@ def test_tables_show_no_customer_and_ids_in_the_picture_can_be_hashed(page, scor
 
     monkeypatch.setattr(sections, "picture_of", keep)
     shown = {}
-    for redact in (False, True):
-        sections.scored(scores, redact_ids=redact)
-        shown[redact] = [text.get_text().split("  (")[0] for text in drawn["ltv_intervals"].get_yticklabels()]
+    for redaction in (None, Redaction(b"a key for this test", repeats=True)):
+        sections.scored(scores, redaction)
+        shown[redaction is not None] = [
+            text.get_text().split("  (")[0] for text in drawn["ltv_intervals"].get_yticklabels()
+        ]
     assert set(shown[False]) <= set(scores["customer_id"])
     assert len(set(shown[True])) == len(shown[False]) >= 10
-    assert all(re.fullmatch(r"#[0-9a-f]{8}", each) for each in shown[True])
+    assert all(re.fullmatch(r"#[0-9a-f]{20}", each) for each in shown[True])
 
 
 def test_the_same_results_give_the_same_page(fit, scores, page, tmp_path):

@@ -130,7 +130,8 @@ class CheckReport:
 
         table = Table(title="Checks: " + ("passed" if self.passed else "FAILED"), title_justify="left")
         for heading in ("check", "status", "value", "threshold", "what was found"):
-            table.add_column(heading, justify="right" if heading in ("value", "threshold") else "left")
+            number, name = heading in ("value", "threshold"), heading == "check"  # names are never cut
+            table.add_column(heading, justify="right" if number else "left", no_wrap=name)
         for result in self.results:
             silent = result.status in ("pass", "not applicable") or not result.advice
             said = result.summary if silent else f"{result.summary}. {result.advice}"

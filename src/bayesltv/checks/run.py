@@ -10,6 +10,7 @@ from bayesltv.checks.assumptions import ASSUMPTION_CHECKS
 from bayesltv.checks.result import Check, CheckReport, CheckResult, FunctionCheck, report_of
 from bayesltv.checks.sampler import SAMPLER_CHECKS
 from bayesltv.checks.timing import timing_checks
+from bayesltv.data.arguments import require_fit, require_summary
 from bayesltv.data.validate import resolve_observation_end, resolve_time_unit
 from bayesltv.errors import DataError
 from bayesltv.names import OBSERVATION_END, TIME_UNIT
@@ -55,7 +56,9 @@ def check(
     DataError
         Where unit or end are not those that the summary's attributes say, or the unit is not the fit's.
     """
+    require_fit(fit)
     if summary is not None:
+        require_summary(summary)
         summary = _told(fit, summary, time_unit, observation_end)
     checks = [*CHECKS_OF_A_FIT, *timing_checks(summary)]
     if thorough:

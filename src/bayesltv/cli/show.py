@@ -2,12 +2,10 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import singledispatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,9 +37,6 @@ from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.spec.catalogue import Shipped
 from bayesltv.spec.decision_spec import DecisionSpec
 from bayesltv.spec.model_spec import ModelSpec
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
 
 Json = dict[str, Any]
 WIDTH = 110
@@ -84,51 +79,6 @@ def verdict(spec: ModelSpec | DecisionSpec, file: str, *, as_json: bool) -> None
         )
     else:
         _console().print(f"{file}: a sound {kind} file", markup=False, highlight=False)
-
-
-@dataclass(frozen=True)
-class Bar:
-    """How a long piece of work reports how far it is: rows read, the number of customers, customers done."""
-
-    look: Callable[[int], None]
-    start: Callable[[int], None]
-    advance: Callable[[int], None]
-
-
-@contextmanager
-def scoring_bar() -> Iterator[Bar]:
-    """Yield a progress bar of customers on stderr, which shows itself only in a terminal."""
-    with _bar("reading", "rows") as (progress, task):
-        yield Bar(
-            lambda rows: progress.update(task, advance=rows),
-            lambda total: progress.reset(
-                task, total=total, completed=0, description="scoring", what="customers"
-            ),
-            lambda done: progress.update(task, advance=done),
-        )
-
-
-@contextmanager
-def summary_bar() -> Iterator[Callable[[int], None]]:
-    """Yield what tells a bar on stderr of customers that were summarized."""
-    with _bar("reading the log", "customers") as (progress, task):
-        yield lambda done: progress.update(task, advance=done, description="summarizing")
-
-
-@contextmanager
-def _bar(title: str, what: str) -> "Iterator[tuple[Progress, TaskID]]":
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[what]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        yield progress, progress.add_task(title, total=None, what=what)
 
 
 @singledispatch
@@ -248,7 +198,8 @@ def _(found: ReportFile, console: Console) -> None:
 
 @plain.register
 def _(found: ReportFile) -> Json:
-    return {"path": str(found.path), "bytes": found.size, **_checks(found.report)}
+    redacted = {} if found.redacted_ids is None else {"redacted_ids": dict(found.redacted_ids)}
+    return {"path": str(found.path), "bytes": found.size, **redacted, **_checks(found.report)}
 
 
 def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Console) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bayesltv import names
+from bayesltv.data.arguments import refuse_log
 from bayesltv.data.sources import table_of
 from bayesltv.data.validate import validate_summary
 from bayesltv.errors import DataError
@@ -70,6 +71,7 @@ def as_summary(
     >>> as_summary(frame, time_unit="week")["customer_id"].tolist()
     ['4', '9']
     """
+    refuse_log(frame)
     table = frame if isinstance(frame, pd.DataFrame) else table_of(frame).to_pandas()
     wanted = {frequency_col: names.FREQUENCY, recency_col: names.RECENCY, T_col: names.T}
     if monetary_value_col is not None:

@@ -1,5 +1,6 @@
 """A randomised test: who got which arm, what came of it, and counts by cell and arm."""
 
+import os
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,14 +76,15 @@ def read_experiment(path: str | Path, *, outcome: str) -> pd.DataFrame:
         Where an outcome is no number.
     """
     source = Path(path)
-    if not source.is_file():
+    if not os.path.isfile(source):
         raise StoreError(f"experiment file {source} does not exist")
     is_csv = source.suffix.lower() == ".csv"
     try:
         frame = pd.read_csv(source, dtype="str", encoding="utf-8-sig") if is_csv else pd.read_parquet(source)
     except (OSError, ValueError) as error:
         raise StoreError(
-            f"cannot read {source}: {error}. It must be .csv with a header, or .parquet"
+            f"cannot read {source}: {{quoted}}. It must be .csv with a header, or .parquet",
+            quoted=str(error),
         ) from error
     if not is_csv or outcome not in frame:
         return frame

@@ -56,10 +56,9 @@ def sealed_parts(source: Held, rows: int | None, *, left_out: tuple[str, ...] = 
     except BayesltvError:
         raise
     except Exception as error:  # whatever damaged bytes make Arrow and pandas raise
-        first = f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
         raise StoreError(
-            f"{source.path} is not a readable Parquet file ({first[:200]}): is it cut short, or another "
-            "format?"
+            f"{source.path} is not a readable Parquet file ({{quoted}}): is it cut short, or another format?",
+            quoted=(str(error).splitlines() or [type(error).__name__])[0],
         ) from error
 
 

@@ -159,7 +159,7 @@ def _array_of(series: pd.Series[Any]) -> pa.Array:
 
 
 def _open_path(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str]) -> Source:
-    if not path.exists():
+    if not os.path.exists(path):
         raise StoreError(f"{path} does not exist: check the path")
     reader = _reader(path)
     with explained(path):
@@ -208,12 +208,14 @@ def _file_error(path: Path, error: Exception) -> DataError | StoreError:
     reason = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
     if "unicode" in str(error) or "utf-8" in str(error).lower():
         return DataError(
-            f"{path} is not UTF-8 ({reason}): convert it first, for example "
-            f"`iconv -f latin1 -t utf-8 {path.name} > utf8.csv` (utf-16 where a spreadsheet wrote it)"
+            f"{path} is not UTF-8 ({{quoted}}): convert it first, for example "
+            f"`iconv -f latin1 -t utf-8 {path.name} > utf8.csv` (utf-16 where a spreadsheet wrote it)",
+            quoted=reason,
         )
     if path.name.lower().endswith(CSV_SUFFIXES):
-        return DataError(f"{path} cannot be read as CSV: {reason}: is every row quoted and separated alike?")
-    return StoreError(f"{path} cannot be read as Parquet: {reason}")
+        cure = "is every row quoted and separated alike?"
+        return DataError(f"{path} cannot be read as CSV: {{quoted}}: {cure}", quoted=reason)
+    return StoreError(f"{path} cannot be read as Parquet: {{quoted}}", quoted=reason)
 
 
 def _nearest(name: str, present: list[str]) -> str:

@@ -238,7 +238,9 @@ def _frame_of(table: pa.Table, path: str | Path) -> pd.DataFrame:
     try:
         frame: pd.DataFrame = table.to_pandas()
     except Exception as error:  # whatever damaged metadata make pandas raise
-        raise StoreError(f"{path} is damaged: its metadata cannot be read ({_first_line(error)})") from error
+        raise StoreError(
+            f"{path} is damaged: its metadata cannot be read ({{quoted}})", quoted=_first_line(error)
+        ) from error
     return frame
 
 
@@ -284,7 +286,8 @@ def _read_csv(opened: Held) -> pd.DataFrame:
         ) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise DataError(
-            f"{source} cannot be read as CSV ({_first_line(error)}): is every row quoted alike?"
+            f"{source} cannot be read as CSV ({{quoted}}): is every row quoted alike?",
+            quoted=_first_line(error),
         ) from error
     table = table.drop(columns=names.REPEAT_DAYS, errors="ignore")  # lists, which a CSV writes cut short
     return table.assign(**{name: _as_dates(table[name], source) for name in _DATES if name in table})
@@ -295,8 +298,9 @@ def _as_dates(values: pd.Series[str], source: Path) -> pd.Series[pd.Timestamp]:
         return pd.to_datetime(values, format="ISO8601")
     except ValueError as error:
         raise DataError(
-            f"column {values.name!r} of {source} holds what is no date ({_first_line(error)}): write dates "
-            "like 2024-01-31"
+            f"column {values.name!r} of {source} holds what is no date ({{quoted}}): write dates "
+            "like 2024-01-31",
+            quoted=_first_line(error),
         ) from error
 
 

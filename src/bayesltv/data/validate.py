@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayesltv import names
+from bayesltv.data.arguments import require_summary
 from bayesltv.data.day_lists import DayLists, day_lists, unreadable_lists
 from bayesltv.data.fingerprint import fingerprint as fingerprint
 from bayesltv.data.rules import repeat_rules, rules
@@ -89,16 +90,6 @@ def _require_columns(summary: pd.DataFrame, wanted: Sequence[str]) -> None:
     require_columns(present, wanted, title="the summary", cure=cure)
 
 
-def require_summary(summary: object) -> None:
-    """Raise DataError where `summary` is no pandas DataFrame."""
-    if not isinstance(summary, pd.DataFrame):
-        kind = f"{type(summary).__module__}.{type(summary).__name__}"
-        raise DataError(
-            f"a customer summary is a pandas DataFrame, not {kind}: make one with summarize(log) or "
-            "as_summary(frame)"
-        )
-
-
 def resolve_time_unit(summary: pd.DataFrame, time_unit: str | None = None) -> str:
     """Return the unit of recency and T: the keyword, or what the summary's attributes say.
 
@@ -107,6 +98,7 @@ def resolve_time_unit(summary: pd.DataFrame, time_unit: str | None = None) -> st
     DataError
         Where neither is there, or they disagree.
     """
+    require_summary(summary)
     kept = summary.attrs.get(names.TIME_UNIT)
     if time_unit is None and kept is None:
         raise DataError(

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.data.arguments import require_fit, require_summary
 from bayesltv.decisions.acquisition import acquisition, next_unit_of_money, warn_of_infinite_spend
 from bayesltv.decisions.actions import (
     ActionModel,
@@ -51,6 +52,7 @@ from bayesltv.prediction.scoring import DRAWS
 from bayesltv.prediction.terms import Terms, terms_of
 from bayesltv.prediction.totals import step_of
 from bayesltv.spec.budget import BudgetSpec
+from bayesltv.spec.catalogue import DecisionLike, decision_of
 from bayesltv.spec.decision_spec import DecisionSpec
 from bayesltv.streams import generator
 
@@ -62,7 +64,7 @@ Codes = NDArray[np.int32]
 def decide(
     fit: xr.DataTree,
     summary: pd.DataFrame,
-    decision: DecisionSpec,
+    decision: DecisionLike,
     *,
     seed: int,
     draws: int | None = DRAWS,
@@ -93,8 +95,8 @@ def decide(
     fit : DataTree
     summary : DataFrame
         Customer summary; it may be newer than the fit and hold new customers.
-    decision : DecisionSpec
-        With actions.
+    decision : DecisionSpec, str or Path
+        A decision, a file, or the name of a shipped one: "retention". With actions.
     seed : int
     draws : int, optional
         Posterior draws, spread evenly over chains; None for all.
@@ -140,6 +142,9 @@ def decide(
     SpecError
         Where the decision has no actions, nobody is eligible for one, or limits cannot be met.
     """
+    decision = decision_of(decision)
+    require_fit(fit)
+    require_summary(summary)
     _require_actions(decision)
     scores = score(
         fit, summary, decision, seed=seed, draws=draws, unknown_groups=unknown_groups,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.spec import checked
 from bayesltv.spec.actions import ActionSpec
 from bayesltv.spec.expression import Compared, Condition, Either, Every, Missing, Not, Value, columns_of
@@ -29,7 +29,7 @@ def fulfils(condition: Condition | None, table: pd.DataFrame) -> Flags:
     for column in columns_of(condition):
         if column not in table:
             near = checked.nearest(column, [str(name) for name in table.columns])
-            raise SpecError(f"there is no score column {column!r}; {near}")
+            raise SpecError(f"there is no score column {shown(column)}; {near}")
     return _holds(condition, table)
 
 
@@ -50,7 +50,7 @@ def eligible_customers(actions: Sequence[ActionSpec], table: pd.DataFrame) -> Fl
         if len(table) and not flags[:, at].any():
             raise SpecError(
                 f"actions.{action.name}: none of {len(table):,} customers is eligible "
-                f"({action.eligible!r}): widen the condition, or drop the action"
+                f"({shown(action.eligible)}): widen the condition, or drop the action"
             )
     return flags
 
@@ -92,9 +92,9 @@ def _comparable(column: "pd.Series[Any]", value: Value) -> tuple[NDArray[Any], A
         try:
             return column.to_numpy(), pd.Timestamp(value).to_datetime64()
         except (ValueError, TypeError):
-            raise SpecError(f"{value!r} is no day to compare {column.name} with: '1997-09-30'") from None
+            raise SpecError(f"{shown(value)} is no day to compare {column.name} with: '1997-09-30'") from None
     is_number = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
     if is_number != isinstance(value, float):
         kind = "a number" if is_number else "a text"
-        raise SpecError(f"{column.name} is {kind}: {value!r} is not")
+        raise SpecError(f"{column.name} is {kind}: {shown(value)} is not")
     return column.to_numpy(dtype=np.float64 if is_number else object), value

@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayesltv.decisions.effects import Effects, Source
 from bayesltv.decisions.uplift import effect_draws, uplift_table
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.names import DRAW
 from bayesltv.spec.actions import ActionSpec
 
@@ -61,9 +61,8 @@ def effects_of_tests(
     named = {action.test for action in actions}
     strange = [name for name in tests if name not in named]
     if strange:
-        raise SpecError(
-            f"no action takes its effects from the test {strange[0]!r}: name it, test = {strange[0]!r}"
-        )
+        test = shown(strange[0])
+        raise SpecError(f"no action takes its effects from the test {test}: name it, test = {test}")
     return {
         action.name: effect_draws(tests[action.test], action.arm or action.name, draws=draws, seed=seed)
         for action in actions

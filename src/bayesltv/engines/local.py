@@ -34,7 +34,7 @@ from bayesltv.prediction.totals import Totals, labelled, merged
 from bayesltv.provenance import processor, versions
 from bayesltv.report.manifest import digest_of, told_of_fit
 from bayesltv.report.sealed import FORMAT
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.spec.catalogue import DecisionLike, decision_of
 
 ROWS_PER_PART = 100_000
 FOUND = "found"
@@ -100,7 +100,7 @@ class _Source:
 def score_to(
     fit: xr.DataTree,
     summary: str | Path,
-    decision: DecisionSpec,
+    decision: DecisionLike,
     *,
     out: str | Path,
     seed: int,
@@ -126,7 +126,8 @@ def score_to(
     fit : DataTree
     summary : path
         Customer summary, .parquet (a .csv is read as a whole).
-    decision : DecisionSpec
+    decision : DecisionSpec, str or Path
+        A decision, a file, or the name of a shipped one: "retention".
     out : path
         Folder: a new one, or that of a run of the same scores.
     seed : int
@@ -154,6 +155,7 @@ def score_to(
         Where another run is writing into the folder, or it holds scores made from something else, or there
         is no room; parts that are finished stay.
     """
+    decision = decision_of(decision)
     accepted = require_passed(fit, accept_failed)
     scoring = make_scoring(
         fit, decision, seed=seed, draws=draws, unknown_groups=unknown_groups, accepted=accepted

@@ -26,7 +26,7 @@ from bayesltv.prediction.gate import require_passed, require_recent
 from bayesltv.prediction.new_groups import UnknownGroups
 from bayesltv.prediction.scoring import DRAWS, Scored, Scoring, make_scoring, score_rows
 from bayesltv.prediction.totals import QUANTITIES, Totals, labelled
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.spec.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -47,7 +47,7 @@ _NEEDED = (names.CUSTOMER_ID, names.FREQUENCY, names.RECENCY, names.T)
 def score(
     summary: DataFrame,
     fit: xr.DataTree,
-    decision: DecisionSpec,
+    decision: DecisionLike,
     *,
     seed: int,
     draws: int | None = DRAWS,
@@ -69,7 +69,8 @@ def score(
     summary : pyspark DataFrame
         Customer summary, from `summarize` or with the same columns.
     fit : DataTree
-    decision : DecisionSpec
+    decision : DecisionSpec, str or Path
+        A decision, a file, or the name of a shipped one: "retention".
     seed : int
     draws, unknown_groups, accept_failed, max_fit_age_days
         As in `bayesltv.score`.
@@ -96,7 +97,7 @@ def score(
         fit,
         make_scoring(
             fit,
-            decision,
+            decision_of(decision),
             seed=seed,
             draws=draws,
             unknown_groups=unknown_groups,
@@ -113,7 +114,7 @@ def score(
 def totals(
     summary: DataFrame,
     fit: xr.DataTree,
-    decision: DecisionSpec,
+    decision: DecisionLike,
     *,
     seed: int,
     draws: int | None = DRAWS,
@@ -142,7 +143,7 @@ def totals(
         fit,
         make_scoring(
             fit,
-            decision,
+            decision_of(decision),
             seed=seed,
             draws=draws,
             unknown_groups=unknown_groups,

@@ -31,6 +31,7 @@ from bayesltv.prediction.thresholds import find_thresholds, thresholds_among
 from bayesltv.prediction.tiers import tier_probabilities
 from bayesltv.prediction.tracking import DRAWS as TRACKED_DRAWS
 from bayesltv.prediction.tracking import actual_counts, track
+from bayesltv.spec.catalogue import DecisionLike, decision_of
 from bayesltv.spec.decision_spec import DecisionSpec
 
 CRPS = "fair: E|X − y| − E|X − X'|/2 over pairs of different draws"
@@ -43,7 +44,7 @@ def evaluate(
     *,
     horizon: str | float,
     seed: int = 1,
-    decision: DecisionSpec | None = None,
+    decision: DecisionLike | None = None,
     draws: int | None = None,
     tracking: bool = True,
     customer_id_col: str = CUSTOMER_ID,
@@ -74,10 +75,11 @@ def evaluate(
     horizon : str or float
         Text with a unit ("39 weeks"), or a number in the summary's unit; the hold-out is cut to whole days.
     seed : int
-    decision : DecisionSpec, optional
-        Its tiers are judged as well: discount and margin are the decision's, the horizon is this one, and
-        service cost is left out, since it depends on a dropout that nobody sees. Tiers that are relative to
-        other customers begin where they do in each draw, and among the actual values.
+    decision : DecisionSpec, str or Path, optional
+        A decision, a file, or the name of a shipped one: "retention". Its tiers are judged as well: discount
+        and margin are the decision's, the horizon is this one, and service cost is left out, since it depends
+        on a dropout that nobody sees. Tiers that are relative to other customers begin where they do in each
+        draw, and among the actual values.
     draws : int, optional
         Posterior draws, spread evenly over chains; default all.
     tracking : bool
@@ -108,6 +110,7 @@ def evaluate(
     parameters, averaged over posterior draws before the logarithm. PIT: Czado, Gneiting & Held (2009).
     Equal-tailed intervals of counts cover more than their level, since counts are discrete.
     """
+    decision = None if decision is None else decision_of(decision)
     posterior = read_posterior(fit)
     checked = match_summary(posterior, summary, time_unit=time_unit)
     end = resolve_observation_end(checked, observation_end)

@@ -1,6 +1,7 @@
 """A fit on disk: one netCDF file, written beside its place and renamed."""
 
 import io
+import os
 import warnings
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def load(path: str | Path) -> xr.DataTree:
         written: damaged, edited or incomplete.
     """
     source = Path(path)
-    if not source.is_file():
+    if not os.path.isfile(source):
         raise StoreError(f"fit file {source} does not exist: make it with `bayesltv fit` or save(fit, path)")
     fit = _read(source)
     require_sound(fit, str(source))
@@ -77,5 +78,6 @@ def _read(source: Path) -> xr.DataTree:
             return tree.load()
     except Exception as error:  # whatever a damaged file makes HDF5 and those who read it raise
         raise StoreError(
-            f"{source} is not a readable netCDF file ({error}): is it cut short, or another format?"
+            f"{source} is not a readable netCDF file ({{quoted}}): is it cut short, or another format?",
+            quoted=str(error),
         ) from error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bayesltv.files import require_folder, require_folder_name
 from bayesltv.jobs.paths import load_held
 from bayesltv.jobs.written import PlanFolder
+from bayesltv.redaction import Redaction
 
 if TYPE_CHECKING:
     from bayesltv.prediction.new_groups import UnknownGroups
@@ -32,6 +33,7 @@ def decide_file(
     time_unit: str | None = None,
     observation_end: str | None = None,
     threads: int | None = None,
+    redaction: Redaction | None = None,
     started: Callable[[int], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> PlanFolder:
@@ -51,6 +53,8 @@ def decide_file(
     previous : path, optional
         An earlier export, or its folder: tiers that need not move stay, and what changed is told. It is
         compared with the manifest beside it; without one it is taken as it is, and the new manifest says so.
+    redaction : Redaction, optional
+        Of the run's messages: the manifest says whether their hashes come again. The plan itself has ids.
     started : callable, optional
         Told the number of customers once everything has been read.
 
@@ -119,5 +123,7 @@ def decide_file(
         unknown_groups=unknown_groups,
         read=read,
     )
+    if redaction is not None:
+        origin["redacted_ids"] = redaction.described()
     files = write_plan(plan, out, provenance=origin, figures=plan_figures(plan))
     return PlanFolder(files.folder, files.all, plan)

@@ -10,6 +10,7 @@ from bayesltv.jobs.judge import evaluate_file
 from bayesltv.jobs.paths import prepare
 from bayesltv.jobs.written import ReportFile
 from bayesltv.names import TIME_UNIT
+from bayesltv.redaction import Redaction
 
 
 def report_file(
@@ -25,7 +26,7 @@ def report_file(
     plan: str | Path | None = None,
     columns: Mapping[str, Any] | None = None,
     thorough: bool = False,
-    redact_ids: bool = False,
+    redaction: Redaction | None = None,
     threads: int | None = None,
 ) -> ReportFile:
     """Write one HTML file about a fit and what was made with it.
@@ -53,8 +54,8 @@ def report_file(
         How the log is read: keywords of ``evaluate``.
     thorough : bool
         Also make the checks that take a moment.
-    redact_ids : bool
-        Show hashes in place of customer ids.
+    redaction : Redaction, optional
+        Show its hashes in place of customer ids.
 
     Raises
     ------
@@ -105,6 +106,6 @@ def report_file(
         scores=table,
         evaluation=found,
         plan=decided,
-        redact_ids=redact_ids,
+        redact_ids=redaction or False,
     )
-    return ReportFile(path, judged, path.stat().st_size)
+    return ReportFile(path, judged, path.stat().st_size, None if redaction is None else redaction.described())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bayesltv.jobs.paths import load_held, prepare
 from bayesltv.jobs.written import ScoreFile
+from bayesltv.redaction import Redaction
 
 if TYPE_CHECKING:
     from bayesltv.engines.local import ScoreFolder
@@ -26,6 +27,7 @@ def score_file(
     time_unit: str | None = None,
     observation_end: str | None = None,
     threads: int | None = None,
+    redaction: Redaction | None = None,
     looking: Callable[[int], None] | None = None,
     started: Callable[[int], None] | None = None,
     progress: Callable[[int], None] | None = None,
@@ -40,6 +42,9 @@ def score_file(
     out : path
         .parquet or .csv; or a folder, with a name that has no ending: then the summary is read and the table
         written in parts, and a run that was stopped goes on where it was.
+    redaction : Redaction, optional
+        Of the run's messages: the manifest of a table says whether their hashes come again. The table itself
+        has ids.
     looking : callable, optional
         Told how many rows have been read since it was last called, before customers are scored: of a folder
         of parts, where all of the summary is looked through first.
@@ -115,5 +120,7 @@ def score_file(
         unknown_groups=unknown_groups,
         read=read,
     )
+    if redaction is not None:
+        origin["redacted_ids"] = redaction.described()
     write_scores(table, table.totals, files, provenance=origin)
     return ScoreFile(*files.all, table)

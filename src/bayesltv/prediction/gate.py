@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 import xarray as xr
 
+from bayesltv.data.arguments import require_fit
 from bayesltv.errors import CheckFailed
 from bayesltv.names import OBSERVATION_END
 from bayesltv.prediction.seal import CHECKS, require_sound
@@ -22,6 +23,7 @@ def require_passed(fit: xr.DataTree, accept_failed: Sequence[str] = ()) -> list[
         Where the fit has not been checked, a check failed that is not in `accept_failed`, or a name in it is
         unknown.
     """
+    require_fit(fit)
     require_sound(fit)
     if CHECKS not in fit.attrs:
         raise CheckFailed(

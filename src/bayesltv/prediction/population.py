@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.data.arguments import require_fit
 from bayesltv.errors import DataError, StoreError
 from bayesltv.kernels.families import FAMILIES, Family
 from bayesltv.names import (
@@ -158,6 +159,7 @@ def read_posterior(fit: xr.DataTree) -> Posterior:
     StoreError
         Where the tree is no fit, or not as it was made; see ``seal.require_sound``.
     """
+    require_fit(fit)
     require_sound(fit)
     if is_uplift(fit):
         raise StoreError(

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.data.arguments import require_summary
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.errors import BayesltvWarning
 from bayesltv.names import CURRENCY, OBSERVATION_END
@@ -20,7 +21,7 @@ from bayesltv.prediction.new_groups import UnknownGroups
 from bayesltv.prediction.scoring import DRAWS, Scoring, days_between, make_scoring, score_rows
 from bayesltv.prediction.thresholds import find_thresholds
 from bayesltv.prediction.totals import labelled
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.spec.catalogue import DecisionLike, decision_of
 
 
 class ScoreTable(pd.DataFrame):
@@ -37,7 +38,7 @@ class ScoreTable(pd.DataFrame):
 def score(
     fit: xr.DataTree,
     summary: pd.DataFrame,
-    decision: DecisionSpec,
+    decision: DecisionLike,
     *,
     seed: int,
     draws: int | None = DRAWS,
@@ -61,8 +62,9 @@ def score(
     fit : DataTree
     summary : DataFrame
         Customer summary; it may be newer than the fit and hold new customers.
-    decision : DecisionSpec
-        Horizon, discount, margin, service cost and tiers.
+    decision : DecisionSpec, str or Path
+        A decision, a file, or the name of a shipped one: "retention". It states horizon, discount, margin,
+        service cost and tiers.
     seed : int
         A customer's draws depend only on the posterior, the seed and the customer's own row.
     draws : int, optional
@@ -98,7 +100,9 @@ def score(
     SpecError
         Where decision, fit and summary are not in one currency.
     """
+    decision = decision_of(decision)
     accepted = require_passed(fit, accept_failed)
+    require_summary(summary)
     require_one_currency(decision, fit.attrs, summary.attrs)
     given = None if thresholds is None else np.asarray(thresholds, dtype=np.float64)
     scoring = make_scoring(

@@ -246,7 +246,8 @@ def _read_file(source: Held, types: Any) -> pd.DataFrame:  # noqa: ANN401
         return pd.read_parquet(source.from_start())
     except (OSError, ValueError) as error:
         raise StoreError(
-            f"cannot read {source.path}: {error}. Name a CSV file with a header, or a Parquet file"
+            f"cannot read {source.path}: {{quoted}}. Name a CSV file with a header, or a Parquet file",
+            quoted=str(error),
         ) from error
 
 

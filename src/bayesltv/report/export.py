@@ -1,5 +1,6 @@
 """Scores on disk: the table that a CRM loads, totals per draw, and a manifest of where they are from."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -46,7 +47,7 @@ class ScoreFiles:
 def is_folder(path: str | Path) -> bool:
     """Whether scores go to a folder of parts: the name has no ending, or an ending but a folder is there."""
     suffix = Path(path).suffix.lower()
-    return suffix not in (CSV, PARQUET) and (not suffix or Path(path).is_dir())
+    return suffix not in (CSV, PARQUET) and (not suffix or os.path.isdir(path))
 
 
 def score_files(path: str | Path) -> ScoreFiles:

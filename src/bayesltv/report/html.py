@@ -12,6 +12,7 @@ from bayesltv.evaluation.result import Evaluation
 from bayesltv.files import replacing, require_ending
 from bayesltv.names import CURRENCY, OBSERVATION_END
 from bayesltv.prediction.score import ScoreTable
+from bayesltv.redaction import Redaction, redaction_of
 from bayesltv.report import sections
 from bayesltv.report.page import Headline, Section, interval
 from bayesltv.report.style import money
@@ -34,7 +35,7 @@ def write_report(
     evaluation: Evaluation | None = None,
     plan: Plan | StoredPlan | None = None,
     title: str = "Customer lifetime value",
-    redact_ids: bool = False,
+    redact_ids: bool | Redaction = False,
 ) -> Path:
     """Write one HTML file with all results that are given; an earlier file stays until the new one is whole.
 
@@ -58,8 +59,9 @@ def write_report(
     plan : Plan, optional
         From ``decide``.
     title : str
-    redact_ids : bool
-        Show hashes in place of customer ids.
+    redact_ids : bool or Redaction
+        Show hashes in place of customer ids. True takes the key of the environment variable
+        ``BAYESLTV_REDACT_KEY``, else a random one; the page says which.
 
     Returns
     -------
@@ -72,17 +74,18 @@ def write_report(
         Where the file cannot be written, or its name promises another format.
     """
     require_html(path)
+    redaction = redaction_of() if redact_ids is True else redact_ids or None
     found = checks if checks is not None else judge(fit, summary)
     parts = [sections.verdict(found), sections.learnt(fit)]
     if summary is not None:
         parts.append(sections.data(summary, found))
     if scores is not None:
-        parts.append(sections.scored(scores, redact_ids=redact_ids))
+        parts.append(sections.scored(scores, redaction))
     if evaluation is not None:
         parts.append(sections.held_out(evaluation))
     if plan is not None:
         parts.append(sections.planned(plan))
-    parts.append(sections.origin(fit))
+    parts.append(sections.origin(fit, redaction))
     text = render(title, parts, headlines=headlines(fit, scores, evaluation, plan), checks=found)
     with replacing(path) as (part,):
         part.write_text(text, encoding="utf-8")

@@ -12,7 +12,6 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.data.oddities import midlife_peak
-from bayesltv.errors import hashed
 from bayesltv.evaluation.result import ALL, written
 from bayesltv.names import (
     CHAIN,
@@ -34,6 +33,7 @@ from bayesltv.names import (
 )
 from bayesltv.prediction.group_scales import CUSTOMERS, group_scales
 from bayesltv.prediction.totals import summarise_totals
+from bayesltv.redaction import Redaction
 from bayesltv.report.criticism import check_figures
 from bayesltv.report.page import Grid, Section, facts_of, grid_of, interval, picture_of, png_picture
 from bayesltv.report.posterior import MOST_GROUPS, chosen_groups, group_labels, plot_posterior
@@ -85,7 +85,7 @@ _CAPTIONS = {
 }
 
 
-def origin(fit: xr.DataTree) -> Section:
+def origin(fit: xr.DataTree, redaction: Redaction | None = None) -> Section:
     """Return where the fit comes from: data, spec, priors, seed, versions."""
     told = fit.attrs
     spec = json.loads(told["spec"])
@@ -109,6 +109,10 @@ def origin(fit: xr.DataTree) -> Section:
         "fingerprint of the data": told.get(FINGERPRINT),
         "versions": ", ".join(f"{k} {v}" for k, v in json.loads(told.get("versions", "{}")).items()),
     }
+    if redaction is not None:
+        facts["customer ids"] = (
+            f"shown as hashes of {redaction.described()['hash_bits']} bits; {redaction.described()['note']}"
+        )
     return Section(
         "origin",
         "Where this comes from",
@@ -186,7 +190,7 @@ def data(summary: pd.DataFrame, report: CheckReport) -> Section:
     )
 
 
-def scored(scores: ScoreTable, *, redact_ids: bool) -> Section:
+def scored(scores: ScoreTable, redaction: Redaction | None = None) -> Section:
     """Return tiers, totals and single customers of a score table."""
     from bayesltv.report.customers import plot_ltv_intervals, spread_of_customers
     from bayesltv.report.tiers import PREFIX, plot_tiers, rows_of
@@ -200,8 +204,8 @@ def scored(scores: ScoreTable, *, redact_ids: bool) -> Section:
     pictures = [picture_of("tiers", plot_tiers(scores))] if has_tiers else []
     if "ltv_p95" in scores and len(scores):
         chosen = rows_of(scores, spread_of_customers(scores))
-        if redact_ids:
-            chosen[CUSTOMER_ID] = [hashed(each) for each in chosen[CUSTOMER_ID].astype(str)]
+        if redaction is not None:
+            chosen[CUSTOMER_ID] = [redaction.hashed(each) for each in chosen[CUSTOMER_ID].astype(str)]
         chosen.attrs = dict(told)
         pictures.append(picture_of("ltv_intervals", plot_ltv_intervals(chosen, chosen[CUSTOMER_ID].tolist())))
     facts = {

@@ -82,7 +82,9 @@ def read_scores(path: str | Path, fit: xr.DataTree) -> ScoreTable:
         with verified(files.totals, _checksum(listed, files.totals, files.manifest), cure=cure) as totals:
             table.totals = _read_totals(totals, tiers=_tiers_of(table))
     except (OSError, ValueError, KeyError) as error:
-        raise StoreError(f"cannot read the scores {path}: {error}. Score again") from error
+        raise StoreError(
+            f"cannot read the scores {path}: {{quoted}}. Score again", quoted=str(error)
+        ) from error
     value = told["decision"]["value"]
     table.attrs = {
         "as_of_date": told.get("as_of_date") or told.get("found", {}).get("observation_end"),
