@@ -141,7 +141,7 @@ def moments_of_chains(posterior: xr.Dataset) -> tuple[Moments, float]:
     whole = np.stack(list(drawn.values()), axis=-1)
     data = xr.Dataset({"x": (("chain", "draw", "element"), whole)})
     errors = [az.mcse(data, method=method)["x"].values for method in ("mean", "sd")]
-    ess = [float(az.ess(data, method=method)["x"].min()) for method in ("bulk", "mean", "sd")]
+    ess = [float(az.ess(data, method=method)["x"].min()) for method in ("bulk", "tail")]
     moments = Moments(whole.mean(axis=(0, 1)), whole.std(axis=(0, 1)), *errors, tuple(drawn))
     return moments, min(ess)
 

@@ -1,0 +1,141 @@
+"""A second proposal, in the shape that importance weights found: for posteriors that bend away from a normal.
+
+What is not an effect of a level (the scales and the log pooling sds, a handful of numbers) is proposed from
+kernels of a t around draws resampled by the weights of the proposal before, and a share from one wide t. The
+effects of levels follow from a normal given these, as in `conditional`. Cappé, Guillin, Marin & Robert (2004)
+call such a sequence of proposals population Monte Carlo.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+from scipy.spatial.distance import cdist
+from scipy.special import gammaln
+
+from bayesltv.fitting.blocks import Places
+from bayesltv.fitting.conditional import (
+    Expansion,
+    at_once,
+    draw_standard,
+    log_diagonal,
+    precisions,
+    units,
+)
+
+Floats = NDArray[np.float64]
+CENTRES = 400
+"""Kernels at most; as many as effective draws where these are fewer."""
+DEGREES = 3.0
+"""Degrees of freedom of each kernel, and of the wide t."""
+WIDE, WIDE_SHARE = 3.0, 0.1
+"""This share comes from a t three times as wide as the weighted draws: what was missed before is seen then."""
+RIDGE = 1e-6
+"""Added to the variances, so that draws that are all alike have a covariance."""
+
+
+@dataclass(frozen=True)
+class KernelProposal:
+    """Kernels in the free numbers, and a normal with a share of t in the effects given these.
+
+    Attributes
+    ----------
+    expansion : Expansion
+    free : ndarray of int64, shape (free,)
+        Places in the whole point of all in the block but effects.
+    centres : ndarray, shape (kernel, free)
+    location : ndarray, shape (free,)
+    factor : ndarray, shape (free, free)
+        Lower triangular: the weighted draws' covariance is factor factor'.
+    width : float
+        Of a kernel, in sds of the draws.
+    """
+
+    expansion: Expansion
+    free: Places
+    centres: Floats
+    location: Floats
+    factor: Floats
+    width: float
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Return whole points, shape (size, whole size), and the log density of each block's part."""
+        most = at_once(self.expansion.rest.size)
+        counts = [part.size for part in np.array_split(np.arange(size), -(-size // most))]
+        parts = [self._draw(count, rng) for count in counts]
+        return np.concatenate([points for points, _ in parts]), np.concatenate([log for _, log in parts])
+
+    def _draw(self, size: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        free = self._draw_free(size, rng)
+        points = np.tile(self.expansion.mode, (size, 1))
+        points[:, self.free] = free
+        log_density = self._log_density_of_free(free)
+        if self.expansion.block.pools:
+            log_density = log_density + _draw_effects(self.expansion, points, rng)
+        return points, log_density
+
+    def _draw_free(self, size: int, rng: np.random.Generator) -> Floats:
+        dim = self.free.size
+        t = rng.standard_normal((size, dim)) / np.sqrt(rng.chisquare(DEGREES, size) / DEGREES)[:, None]
+        is_wide = rng.uniform(size=size) < WIDE_SHARE
+        around = self.centres[rng.integers(len(self.centres), size=size)]
+        spread = np.where(is_wide, WIDE, self.width)[:, None]
+        drawn: Floats = np.where(is_wide[:, None], self.location, around) + (spread * t) @ self.factor.T
+        return drawn
+
+    def _log_density_of_free(self, free: Floats) -> Floats:
+        white = self._white(free)
+        near = _t(cdist(white, self._white(self.centres), "sqeuclidean"), self.width, self.free.size)
+        wide = _t(np.sum(white**2, axis=1), WIDE, self.free.size)
+        mixed = (1 - WIDE_SHARE) * near.mean(axis=1) + WIDE_SHARE * wide
+        density: Floats = np.log(mixed) - np.log(np.diag(self.factor)).sum()
+        return density
+
+    def _white(self, free: Floats) -> Floats:
+        white: Floats = solve_triangular(self.factor, (free - self.location).T, lower=True).T
+        return white
+
+
+def kernels_around(
+    expansion: Expansion, points: Floats, weights: Floats, rng: np.random.Generator
+) -> KernelProposal:
+    """Return kernels around whole `points`, shape (point, whole size), chosen by weights that sum to 1."""
+    block = expansion.block
+    effects = np.concatenate([np.empty(0, dtype=np.int64), *(pool.offsets for pool in block.pools)])
+    free = np.setdiff1d(block.where, effects)
+    values = points[:, free]
+    location = weights @ values
+    apart = values - location
+    covariance = apart.T @ (weights[:, None] * apart) + RIDGE * np.eye(free.size)
+    number = int(min(CENTRES, max(1 / np.sum(weights**2), 1)))
+    centres = values[rng.choice(weights.size, size=number, p=weights)]
+    width = (4 / ((free.size + 2) * number)) ** (1 / (free.size + 4))  # Silverman (1986), eq. 4.14
+    return KernelProposal(expansion, free, centres, location, np.linalg.cholesky(covariance), width)
+
+
+def _draw_effects(expansion: Expansion, points: Floats, rng: np.random.Generator) -> Floats:
+    """Fill the effects into whole `points` given all else; return the log density of the sampler's z."""
+    block, rest = expansion.block, expansion.rest
+    log_sds = points[:, block.sds]
+    effects = np.sort(np.concatenate([pool.offsets for pool in block.pools]))
+    at, others = np.searchsorted(rest, effects), np.searchsorted(rest, np.setdiff1d(rest, effects))
+    given = points[:, rest[others]]
+    linear = expansion.linear[at] - given @ expansion.curvature[np.ix_(others, at)]
+    pooling = precisions(block, rest, log_sds)[:, at]
+    factor = np.linalg.cholesky(expansion.curvature[np.ix_(at, at)] + pooling[:, :, None] * np.eye(at.size))
+    z, log_of_z = draw_standard(len(points), at.size, rng)
+    whitened = np.linalg.solve(factor, linear[..., None]) + z[..., None]  # L⁻¹h + z
+    drawn = np.linalg.solve(np.swapaxes(factor, 1, 2), whitened)[..., 0]
+    unit = units(block, rest, log_sds)[:, at]
+    points[:, effects] = drawn * unit
+    log_density: Floats = log_of_z + log_diagonal(factor) - np.log(unit).sum(axis=1)
+    return log_density
+
+
+def _t(squares: Floats, scale: float, dim: int) -> Floats:
+    """Return the density of a t with unit matrix times scale², from squared distances."""
+    half = 0.5 * (DEGREES + dim)
+    constant = gammaln(half) - gammaln(0.5 * DEGREES) - 0.5 * dim * np.log(DEGREES * np.pi * scale**2)
+    density: Floats = np.exp(constant) * (1.0 + squares / (DEGREES * scale**2)) ** -half
+    return density
