@@ -142,7 +142,7 @@ def expand(block: Block, start: Floats, log_sds: Floats) -> Expansion:
     unit = units(block, rest, log_sds[None])[0]
     pooling = precisions(block, rest, log_sds[None])[0]
     u = normal.mode / unit
-    curvature = _without_saddles(unit[:, None] * np.linalg.inv(normal.covariance) * unit - np.diag(pooling))
+    curvature = without_saddles(unit[:, None] * np.linalg.inv(normal.covariance) * unit - np.diag(pooling))
     return Expansion(block, rest, curvature @ u + pooling * u, curvature, given.whole(normal.mode))
 
 
@@ -207,7 +207,7 @@ def precisions(block: Block, rest: Places, log_sds: Floats) -> Floats:
     return values
 
 
-def _without_saddles(curvature: Floats) -> Floats:
+def without_saddles(curvature: Floats) -> Floats:
     """Return the curvature with eigenvalues that are not positive raised to almost 0."""
     values, vectors = np.linalg.eigh(curvature)
     proper: Floats = ((vectors * np.maximum(values, 1e-8 * values[-1])) @ vectors.T).astype(np.float64)

@@ -2,7 +2,7 @@
 
 What is not an effect of a level (the scales and the log pooling sds, a handful of numbers) is proposed from
 kernels of a t around draws resampled by the weights of the proposal before, and a share from one wide t. The
-effects of levels follow from a normal given these, as in `conditional`. Cappé, Guillin, Marin & Robert (2004)
+effects of levels follow from normals given these, see `local_effects`. Cappé, Guillin, Marin & Robert (2004)
 call such a sequence of proposals population Monte Carlo.
 """
 
@@ -15,14 +15,8 @@ from scipy.spatial.distance import cdist
 from scipy.special import gammaln
 
 from bayesltv.fitting.blocks import Places
-from bayesltv.fitting.conditional import (
-    Expansion,
-    at_once,
-    draw_standard,
-    log_diagonal,
-    precisions,
-    units,
-)
+from bayesltv.fitting.conditional import Expansion, at_once
+from bayesltv.fitting.local_effects import LocalEffects, effects_of, local_effects, nearest
 
 Floats = NDArray[np.float64]
 CENTRES = 400
@@ -50,6 +44,8 @@ class KernelProposal:
         Lower triangular: the weighted draws' covariance is factor factor'.
     width : float
         Of a kernel, in sds of the draws.
+    effects : LocalEffects, optional
+        None where nothing is pooled.
     """
 
     expansion: Expansion
@@ -58,6 +54,7 @@ class KernelProposal:
     location: Floats
     factor: Floats
     width: float
+    effects: LocalEffects | None
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Return whole points, shape (size, whole size), and the log density of each block's part."""
@@ -71,8 +68,9 @@ class KernelProposal:
         points = np.tile(self.expansion.mode, (size, 1))
         points[:, self.free] = free
         log_density = self._log_density_of_free(free)
-        if self.expansion.block.pools:
-            log_density = log_density + _draw_effects(self.expansion, points, rng)
+        if self.effects is not None:
+            near = nearest(self._white(free), self._white(self.effects.places))
+            log_density = log_density + self.effects.fill(points, free, near, rng)
         return points, log_density
 
     def _draw_free(self, size: int, rng: np.random.Generator) -> Floats:
@@ -102,35 +100,17 @@ def kernels_around(
 ) -> KernelProposal:
     """Return kernels around whole `points`, shape (point, whole size), chosen by weights that sum to 1."""
     block = expansion.block
-    effects = np.concatenate([np.empty(0, dtype=np.int64), *(pool.offsets for pool in block.pools)])
-    free = np.setdiff1d(block.where, effects)
+    free = np.setdiff1d(block.where, effects_of(block))
     values = points[:, free]
     location = weights @ values
     apart = values - location
     covariance = apart.T @ (weights[:, None] * apart) + RIDGE * np.eye(free.size)
     number = int(min(CENTRES, max(1 / np.sum(weights**2), 1)))
-    centres = values[rng.choice(weights.size, size=number, p=weights)]
+    chosen = rng.choice(weights.size, size=number, p=weights)
     width = (4 / ((free.size + 2) * number)) ** (1 / (free.size + 4))  # Silverman (1986), eq. 4.14
-    return KernelProposal(expansion, free, centres, location, np.linalg.cholesky(covariance), width)
-
-
-def _draw_effects(expansion: Expansion, points: Floats, rng: np.random.Generator) -> Floats:
-    """Fill the effects into whole `points` given all else; return the log density of the sampler's z."""
-    block, rest = expansion.block, expansion.rest
-    log_sds = points[:, block.sds]
-    effects = np.sort(np.concatenate([pool.offsets for pool in block.pools]))
-    at, others = np.searchsorted(rest, effects), np.searchsorted(rest, np.setdiff1d(rest, effects))
-    given = points[:, rest[others]]
-    linear = expansion.linear[at] - given @ expansion.curvature[np.ix_(others, at)]
-    pooling = precisions(block, rest, log_sds)[:, at]
-    factor = np.linalg.cholesky(expansion.curvature[np.ix_(at, at)] + pooling[:, :, None] * np.eye(at.size))
-    z, log_of_z = draw_standard(len(points), at.size, rng)
-    whitened = np.linalg.solve(factor, linear[..., None]) + z[..., None]  # L⁻¹h + z
-    drawn = np.linalg.solve(np.swapaxes(factor, 1, 2), whitened)[..., 0]
-    unit = units(block, rest, log_sds)[:, at]
-    points[:, effects] = drawn * unit
-    log_density: Floats = log_of_z + log_diagonal(factor) - np.log(unit).sum(axis=1)
-    return log_density
+    effects = local_effects(block, np.vstack([expansion.mode, points[chosen]]), free) if block.pools else None
+    factor = np.linalg.cholesky(covariance).astype(np.float64)
+    return KernelProposal(expansion, free, values[chosen], location, factor, width, effects)
 
 
 def _t(squares: Floats, scale: float, dim: int) -> Floats:

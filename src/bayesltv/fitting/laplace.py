@@ -147,7 +147,7 @@ def sample_block(
         if best.khat <= GOOD:
             break
         found = weigh(block, kernels_around(proposal.expansion, *best.proposed, rng), size, rng, cores)
-        best = max(best, found, key=lambda each: each.ess)
+        best = max(best, found, key=lambda each: (each.khat <= GOOD, each.ess))
     return best.drawn(wanted, rng)
 
 
