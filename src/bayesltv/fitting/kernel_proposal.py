@@ -25,7 +25,10 @@ DEGREES = 3.0
 """Degrees of freedom of each kernel, and of the wide t."""
 WIDE, WIDE_SHARE = 3.0, 0.1
 """This share comes from a t three times as wide as the weighted draws: what was missed before is seen then."""
-RIDGE = 1e-6
+RIDGE_WIDTH, RIDGE_SHARE = 1.0, 0.2
+"""This share comes from kernels as wide as the draws around points of the ridges, along which others may lie."""
+SHARES = (1 - WIDE_SHARE - RIDGE_SHARE, RIDGE_SHARE, WIDE_SHARE)
+LEAST_VARIANCE = 1e-6
 """Added to the variances, so that draws that are all alike have a covariance."""
 
 
@@ -39,6 +42,7 @@ class KernelProposal:
     free : ndarray of int64, shape (free,)
         Places in the whole point of all in the block but effects.
     centres : ndarray, shape (kernel, free)
+    ridge : ndarray, shape (ridge point, free)
     location : ndarray, shape (free,)
     factor : ndarray, shape (free, free)
         Lower triangular: the weighted draws' covariance is factor factor'.
@@ -51,6 +55,7 @@ class KernelProposal:
     expansion: Expansion
     free: Places
     centres: Floats
+    ridge: Floats
     location: Floats
     factor: Floats
     width: float
@@ -76,17 +81,19 @@ class KernelProposal:
     def _draw_free(self, size: int, rng: np.random.Generator) -> Floats:
         dim = self.free.size
         t = rng.standard_normal((size, dim)) / np.sqrt(rng.chisquare(DEGREES, size) / DEGREES)[:, None]
-        is_wide = rng.uniform(size=size) < WIDE_SHARE
-        around = self.centres[rng.integers(len(self.centres), size=size)]
-        spread = np.where(is_wide, WIDE, self.width)[:, None]
-        drawn: Floats = np.where(is_wide[:, None], self.location, around) + (spread * t) @ self.factor.T
+        which = rng.choice(3, size=size, p=SHARES)
+        groups = (self.centres, self.ridge, self.location[None])
+        around = np.array([each[rng.integers(len(each), size=size)] for each in groups])
+        spread = np.array([self.width, RIDGE_WIDTH, WIDE])[which]
+        drawn: Floats = around[which, np.arange(size)] + (spread[:, None] * t) @ self.factor.T
         return drawn
 
     def _log_density_of_free(self, free: Floats) -> Floats:
-        white = self._white(free)
-        near = _t(cdist(white, self._white(self.centres), "sqeuclidean"), self.width, self.free.size)
-        wide = _t(np.sum(white**2, axis=1), WIDE, self.free.size)
-        mixed = (1 - WIDE_SHARE) * near.mean(axis=1) + WIDE_SHARE * wide
+        white, mixed = self._white(free), np.zeros(len(free))
+        groups = (self.centres, self.ridge, self.location[None])
+        for share, group, width in zip(SHARES, groups, (self.width, RIDGE_WIDTH, WIDE), strict=True):
+            squares = cdist(white, self._white(group), "sqeuclidean")
+            mixed += share * _t(squares, width, self.free.size).mean(axis=1)
         density: Floats = np.log(mixed) - np.log(np.diag(self.factor)).sum()
         return density
 
@@ -96,21 +103,25 @@ class KernelProposal:
 
 
 def kernels_around(
-    expansion: Expansion, points: Floats, weights: Floats, rng: np.random.Generator
+    expansion: Expansion, points: Floats, weights: Floats, ridge: Floats, rng: np.random.Generator
 ) -> KernelProposal:
-    """Return kernels around whole `points`, shape (point, whole size), chosen by weights that sum to 1."""
+    """Return kernels around whole `points`, shape (point, whole size), chosen by weights that sum to 1.
+
+    `ridge` holds whole points of the ridges, see `ridges`.
+    """
     block = expansion.block
     free = np.setdiff1d(block.where, effects_of(block))
     values = points[:, free]
     location = weights @ values
     apart = values - location
-    covariance = apart.T @ (weights[:, None] * apart) + RIDGE * np.eye(free.size)
+    covariance = apart.T @ (weights[:, None] * apart) + LEAST_VARIANCE * np.eye(free.size)
     number = int(min(CENTRES, max(1 / np.sum(weights**2), 1)))
     chosen = rng.choice(weights.size, size=number, p=weights)
     width = (4 / ((free.size + 2) * number)) ** (1 / (free.size + 4))  # Silverman (1986), eq. 4.14
-    effects = local_effects(block, np.vstack([expansion.mode, points[chosen]]), free) if block.pools else None
+    at = np.vstack([expansion.mode, rng.permutation(np.vstack([ridge, points[chosen[: len(ridge)]]]))])
+    effects = local_effects(block, at, free) if block.pools else None
     factor = np.linalg.cholesky(covariance).astype(np.float64)
-    return KernelProposal(expansion, free, values[chosen], location, factor, width, effects)
+    return KernelProposal(expansion, free, values[chosen], ridge[:, free], location, factor, width, effects)
 
 
 def _t(squares: Floats, scale: float, dim: int) -> Floats:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from bayesltv.fitting.blocks import Block, independent_blocks
-from bayesltv.fitting.conditional import Proposal, make_proposal
+from bayesltv.fitting.conditional import Expansion, Proposal, make_proposal
 from bayesltv.fitting.density import Density
 from bayesltv.fitting.kernel_proposal import KernelProposal, kernels_around
+from bayesltv.fitting.ridges import ridges
 from bayesltv.model.build import Problem
 from bayesltv.model.pooling import OFFSET
 from bayesltv.names import CHAIN, DRAW
@@ -142,13 +143,24 @@ def sample_block(
     affordable = max(least, int(TERMS / max(block.density.terms, 1)))
     size = min(PROPOSALS_PER_DRAW * wanted, affordable)
     proposal = make_proposal(block, start, rng)
-    best = weigh(block, proposal, size, rng, cores)
+    first = weigh(block, proposal, size, rng, cores)
+    best = first if first.khat <= GOOD else follow(proposal.expansion, first, size, rng, cores)
+    return best.drawn(wanted, rng)
+
+
+def follow(
+    expansion: Expansion, first: Weights, size: int, rng: np.random.Generator, cores: int | None
+) -> Weights:
+    """Return the best of the `first` proposals and some rounds of kernels that follow the weights of the last."""
+    best = last = first
+    ridge = ridges(expansion)
     for _ in range(ROUNDS):
+        kernels = kernels_around(expansion, *last.proposed, ridge, rng)
+        last = weigh(expansion.block, kernels, size, rng, cores)
+        best = max(best, last, key=lambda each: (each.khat <= GOOD, each.ess))
         if best.khat <= GOOD:
             break
-        found = weigh(block, kernels_around(proposal.expansion, *best.proposed, rng), size, rng, cores)
-        best = max(best, found, key=lambda each: (each.khat <= GOOD, each.ess))
-    return best.drawn(wanted, rng)
+    return best
 
 
 def weigh(
