@@ -246,7 +246,13 @@ def equal_amounts(rows: SpendRows | None) -> tuple[int, str] | None:
         return None
     amounts = int(rows.count.sum())
     if is_one:
-        return (amounts - 1, f"all {amounts:,} repeat amounts are equal ({mean[0]:,.4g})") if amounts > 1 else None
+        return (
+            (amounts - 1, f"all {amounts:,} repeat amounts are equal ({mean[0]:,.4g})")
+            if amounts > 1
+            else None
+        )
     surplus = amounts - rows.count.size
-    found = f"no customer's repeat amounts differ: {amounts:,} of {rows.count.size:,} repeaters, equal for each"
+    found = (
+        f"no customer's repeat amounts differ: {amounts:,} of {rows.count.size:,} repeaters, equal for each"
+    )
     return (surplus, found) if surplus else None
