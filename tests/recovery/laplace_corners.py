@@ -230,8 +230,8 @@ class Compared:
         """Return the row of the table."""
         told = "refused" if self.refusal else "accepted"
         return (
-            f"{self.corner.name:34s} {self.corner.family:7s} {self.cells:6,d} {self.khat:5.2f} {self.ess:6,.0f} "
-            f"{told:8s} {self.mean:6.3f} {self.sd:6.3f} {self.excess:7.3f} {self.seconds:6.1f} "
+            f"{self.corner.name:34s} {self.corner.family:7s} {self.cells:6,d} {self.khat:5.2f} "
+            f"{self.ess:6,.0f} {told:8s} {self.mean:6.3f} {self.sd:6.3f} {self.excess:7.3f} {self.seconds:6.1f} "
             f"{self.nuts_seconds:6.0f} {'' if self.is_right else 'WRONG '}{self.where}"
         )
 
@@ -249,7 +249,10 @@ def compare(corner: Corner, folder: Path) -> Compared:
     seconds = time.perf_counter() - began
     stats, report = fit["sample_stats"].to_dataset(), ltv.check(fit, summary)
     refusal = " ".join(each.advice for each in report.results if each.status == "fail")
-    ess, draws = float(stats["importance_ess"]), fit["posterior"].sizes["chain"] * fit["posterior"].sizes["draw"]
+    ess, draws = (
+        float(stats["importance_ess"]),
+        fit["posterior"].sizes["chain"] * fit["posterior"].sizes["draw"],
+    )
     ours = moments_of_draws(fit["posterior"].to_dataset(), 1 / (1 / ess + 1 / draws))
     theirs = Moments(**{each.name: np.array(told[each.name]) for each in fields(Moments)})
     mean, sd, excess, where = differences(ours, theirs)
@@ -260,7 +263,7 @@ def compare(corner: Corner, folder: Path) -> Compared:
 
 
 def differences(ours: Moments, theirs: Moments) -> tuple[float, float, float, str]:
-    """Return the largest difference of means and of sds, in sds of theirs; the largest excess and its name."""
+    """Return the largest difference of means and of sds, in their sds; the largest excess and its name."""
     both = [name for name in ours.names if name in set(theirs.names)]
     at, there = ([list(each.names).index(name) for name in both] for each in (ours, theirs))
     unit, apart, excess = theirs.sd[there], [], []

@@ -23,7 +23,9 @@ def test_laplace_agrees_with_nuts_or_is_refused(name, tmp_path):
 
 
 def test_a_difference_beyond_noise_is_an_excess():
-    one = Moments(np.array([1.0, 2.0]), np.array([1.0, 2.0]), np.array([0.01, 0.02]), np.full(2, 0.01), ("a", "b"))
+    one = Moments(
+        np.array([1.0, 2.0]), np.array([1.0, 2.0]), np.array([0.01, 0.02]), np.full(2, 0.01), ("a", "b")
+    )
     other = Moments(np.array([1.0, 2.5]), np.array([1.3, 2.0]), np.zeros(2), np.zeros(2), ("a", "b"))
     mean, sd, excess, where = differences(other, one)
     assert (mean, sd) == pytest.approx((0.25, 0.3))

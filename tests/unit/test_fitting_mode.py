@@ -44,7 +44,7 @@ def test_a_search_that_ends_on_a_saddle_climbs_to_a_mode():
 
 
 def test_where_there_is_no_mode_the_cure_is_named():
-    with pytest.raises(ltv.FitError, match="no mode.*method='nuts'"):
+    with pytest.raises(ltv.FitError, match=r"no mode.*method='nuts'"):
         find_mode(Slope())
 
 
@@ -74,15 +74,14 @@ def test_nowhere_in_the_tails_do_rounding_errors_pass_for_likelihood(cdnow, name
     problem = make_problem(cdnow, ltv.load_spec(name))
     model = model_of(problem)
     density, rng = make_density(model), np.random.default_rng(2)
+    mode = find_mode(density).mode
     for block in independent_blocks(model, density, problem):
-        size = block.where.size
-        top = block.density(density.start)[0]
+        top = block.density(mode)[0]
         for scale in (5.0, 20.0, 60.0):
-            for away in scale * rng.standard_normal((300, size)):
-                point = density.start.copy()
+            for away in scale * rng.standard_normal((300, block.where.size)):
+                point = mode.copy()
                 point[block.where] += away
-                value = block.density(point)[0]
-                assert not np.isfinite(value) or value < top + 2000.0
+                assert not block.density(point)[0] >= top  # NaN is none
 
 
 def priced(amounts, *, repeats=3):

@@ -229,7 +229,7 @@ def spend_rows(summary: pd.DataFrame, codes: Codes) -> SpendRows | None:
 
 
 def equal_amounts(rows: SpendRows | None) -> tuple[int, str] | None:
-    """Return how many amounts are equal to one they are compared with, and that in words; None where some differ.
+    """Return how many amounts equal one they are compared with, and that in words; None where some differ.
 
     Amounts are equal where all are, or where no customer's own differ from each other (each has a price of
     their own, as in a plan): then nothing tells how one customer's amounts vary.

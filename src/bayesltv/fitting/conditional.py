@@ -166,7 +166,7 @@ def conditional(expansion: Expansion, log_sds: Floats) -> Conditional:
 
 
 def log_marginal(expansion: Expansion, log_sds: Floats) -> Floats:
-    """Return the log density of each row of `log_sds`, up to a constant; some precision matrices at a time."""
+    """Return the log density of each row of `log_sds`, up to a constant; some matrices at a time."""
     most = max(1, NUMBERS_AT_ONCE // max(expansion.rest.size, 1) ** 2)
     parts = np.array_split(log_sds, max(1, -(-len(log_sds) // most)))
     return np.concatenate([conditional(expansion, part).log_marginal for part in parts])

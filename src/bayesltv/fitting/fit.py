@@ -42,7 +42,7 @@ from bayesltv.streams import generator, stream_key
 
 PRIOR_DRAWS = 1000
 FEW_EQUAL = 10
-"""Equal amounts from which the mode of p, with the shipped priors, lies beyond 1e5: amounts that vary by 0.3 %."""
+"""Equal amounts from which the mode of p, with the shipped priors, lies beyond 1e5: a spread of 0.3 %."""
 Method = Literal["nuts", "laplace"]
 
 
@@ -191,8 +191,8 @@ def refuse_one_price(problem: Problem) -> None:
         return
     surplus, said = found
     cure = (
-        "leave spend out (monetary_value_col=None in summarize, or a spec without [spend]) and multiply expected "
-        "purchases by the price"
+        "leave spend out (monetary_value_col=None in summarize, or a spec without [spend]) and multiply "
+        "expected purchases by the price"
     )
     if surplus >= FEW_EQUAL:
         raise DataError(f"{said}: Gamma-Gamma has nothing to learn the spread of amounts from. Cure: {cure}")

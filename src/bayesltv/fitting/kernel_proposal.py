@@ -24,9 +24,9 @@ CENTRES = 400
 DEGREES = 3.0
 """Degrees of freedom of each kernel, and of the wide t."""
 WIDE, WIDE_SHARE = 3.0, 0.1
-"""This share comes from a t three times as wide as the weighted draws: what was missed before is seen then."""
+"""This share comes from a t three times as wide as the draws: what was missed before is seen then."""
 RIDGE_WIDTH, RIDGE_SHARE = 1.0, 0.2
-"""This share comes from kernels as wide as the draws around points of the ridges, along which others may lie."""
+"""This share comes from kernels as wide as the draws around points of the ridges; see `ridges`."""
 SHARES = (1 - WIDE_SHARE - RIDGE_SHARE, RIDGE_SHARE, WIDE_SHARE)
 LEAST_VARIANCE = 1e-6
 """Added to the variances, so that draws that are all alike have a covariance."""

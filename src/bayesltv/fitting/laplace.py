@@ -151,7 +151,7 @@ def sample_block(
 def follow(
     expansion: Expansion, first: Weights, size: int, rng: np.random.Generator, cores: int | None
 ) -> Weights:
-    """Return the best of the `first` proposals and some rounds of kernels that follow the weights of the last."""
+    """Return the best of the `first` proposals and some rounds of kernels around the last one's draws."""
     best = last = first
     ridge = ridges(expansion)
     for _ in range(ROUNDS):

@@ -1,8 +1,9 @@
-"""Effects of levels given all else, from normals expanded at several places: their spread depends on the place.
+"""Effects of levels given all else, from normals expanded at several places: their spread differs by place.
 
-Where dropout is rare, or customers are all alike in it, what data say of a level's effect is another thing than
-at the mode. Given the free numbers (scales and log pooling sds) the effects are proposed from the expansion at
-the nearest place: there the likelihood is exp(h'w − w'Λw/2), with h moved along by the scales' distance to it.
+Where dropout is rare, or customers are all alike in it, what data say of a level's effect is another thing
+than at the mode. Given the free numbers (scales and log pooling sds) the effects are proposed from the
+expansion at the nearest place: there the likelihood is exp(h'w − w'Λw/2), with h moved along by the scales'
+distance to it.
 """
 
 from collections.abc import Iterator

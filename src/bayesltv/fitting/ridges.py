@@ -22,18 +22,14 @@ _CLIMB = 40
 
 
 def ridges(expansion: Expansion) -> Floats:
-    """Return whole points of the ridges along each scale of a block, the mode first; log sds stay where they are."""
+    """Return whole points of the ridges along each scale of a block, the mode first; log sds are held."""
     block = expansion.block
     scales = np.setdiff1d(block.where, np.concatenate([block.sds, effects_of(block)]))
     found = [expansion.mode]
     for at in scales:
         for direction in (-STRIDE, STRIDE):
-            found += _followed(block, expansion.mode, int(at), direction)
+            found += _steps(block, expansion.mode, int(at), direction)
     return np.array(found)
-
-
-def _followed(block: Block, mode: Floats, at: int, stride: float) -> list[Floats]:
-    return list(_steps(block, mode, at, stride))
 
 
 def _steps(block: Block, mode: Floats, at: int, stride: float) -> Iterator[Floats]:

@@ -125,7 +125,9 @@ def median_wait(alive, shape, rate, farthest):
         if _bought_by(farthest, alive, shape, rate)[0] <= 0.5:
             return np.nan
         wait = farthest
-        while _bought_by(0.5 * wait, alive, shape, rate)[0] > 0.5:  # the curve is flat out there: no slope leads back
+        while (
+            _bought_by(0.5 * wait, alive, shape, rate)[0] > 0.5
+        ):  # the curve is flat out there: no slope leads back
             wait *= 0.5
     for _ in range(_STEPS):
         bought, slope, bend = _bought_by(wait, alive, shape, rate)

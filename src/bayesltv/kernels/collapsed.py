@@ -13,7 +13,7 @@ import numpy as np
 from bayesltv.kernels.compile import compiled
 
 _LARGEST, _LEAST = 1e9, 1e-12
-"""Of shapes, and of b: beyond, differences of log gammas are rounding errors, which can look like likelihood."""
+"""Of shapes, and of b: beyond, differences of log gammas are rounding errors that can look like likelihood."""
 
 
 @compiled
@@ -32,7 +32,7 @@ def digamma(x):
 
 @compiled
 def _all_proper(parameters, shapes):
-    """Whether all are positive and finite and `shapes` can be reckoned with, which far out in a tail they cannot."""
+    """Whether all are positive and finite, and `shapes` such that rounding leaves their log gammas right."""
     return np.all((parameters > 0.0) & (parameters < np.inf)) and np.all(shapes < _LARGEST)
 
 

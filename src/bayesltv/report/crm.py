@@ -96,8 +96,8 @@ def crm_table(plan: Plan) -> pd.DataFrame:
 
     Text is text or missing, dates are days, counts are whole numbers, everything else is a 64-bit float;
     ``next_purchase_days_p50`` is missing where the customer more likely than not does not buy again within a
-    century, what belongs to an action where none is recommended. Where failed checks of the fit were accepted, the last
-    column, ``accepted_failed``, names them in every row.
+    century, what belongs to an action where none is recommended. Where failed checks of the fit were accepted,
+    the last column, ``accepted_failed``, names them in every row.
     """
     known, told = plan.customers, plan.attrs
     given = pd.DataFrame(known).copy()
