@@ -89,7 +89,7 @@ def score(
     -------
     ScoreTable
         A DataFrame. Money is in the log's currency, probabilities are shares, ``next_purchase_days_p50`` is
-        in days and missing where the customer more likely than not never buys again.
+        in days and missing where the customer more likely than not does not buy again within a century.
 
     Raises
     ------

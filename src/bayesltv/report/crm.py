@@ -98,9 +98,9 @@ def crm_table(plan: Plan) -> pd.DataFrame:
     """Return the export: one flat row per customer with stable columns and types, no personal data.
 
     Text is text or missing, dates are days, counts are whole numbers, everything else is a 64-bit float;
-    ``next_purchase_days_p50`` is missing where the customer more likely than not never buys again, what
-    belongs to an action where none is recommended. Where failed checks of the fit were accepted, the last
-    column, ``accepted_failed``, names them in every row.
+    ``next_purchase_days_p50`` is missing where the customer more likely than not does not buy again within a
+    century, what belongs to an action where none is recommended. Where failed checks of the fit were accepted,
+    the last column, ``accepted_failed``, names them in every row.
     """
     known, told = plan.customers, plan.attrs
     given = pd.DataFrame(known).copy()
