@@ -13,7 +13,7 @@ import xarray as xr
 
 from bayesltv.decisions.plan import ALWAYS, SOMETIMES
 from bayesltv.errors import StoreError
-from bayesltv.names import CURRENCY, CUSTOMER_ID, FINGERPRINT, FREQUENCY, GROUP, TIME_UNIT
+from bayesltv.names import CURRENCY, CUSTOMER_ID, FINGERPRINT, FREQUENCY, GROUP, GROUPS, TIME_UNIT
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.prediction.totals import QUANTITIES
 from bayesltv.report.crm import MANIFEST
@@ -69,7 +69,7 @@ def read_scores(path: str | Path, fit: xr.DataTree) -> ScoreTable:
         manifest, totals = files.manifest, files.totals
     told = _read_manifest(manifest, fit, f"scores {path}")
     try:
-        table = ScoreTable(_read_columns(Path(path)))
+        table = ScoreTable(_read_columns(Path(path), groups_of(fit)))
         table.totals = _read_totals(totals, tiers=_tiers_of(table))
     except (OSError, ValueError, KeyError) as error:
         raise StoreError(f"cannot read the scores {path}: {error}. Score again") from error
@@ -84,6 +84,12 @@ def read_scores(path: str | Path, fit: xr.DataTree) -> ScoreTable:
         "accepted_failed_checks": told.get("accepted_failed_checks", []),
     }
     return table
+
+
+def groups_of(fit: xr.DataTree) -> list[str]:
+    """Return the group columns of a fit, as its spec has them."""
+    groups: list[str] = json.loads(fit.attrs["spec"]).get("model", {}).get(GROUPS, [])
+    return groups
 
 
 def read_plan(folder: str | Path, fit: xr.DataTree) -> StoredPlan:
@@ -140,14 +146,15 @@ def _read_manifest(path: Path, fit: xr.DataTree, what: str) -> dict[str, Any]:
     return told
 
 
-def _read_columns(path: Path) -> pd.DataFrame:
+def _read_columns(path: Path, groups: Sequence[str]) -> pd.DataFrame:
     if path.suffix.lower() == ".csv":
-        table = pd.read_csv(path, dtype={CUSTOMER_ID: str}, encoding="utf-8-sig", low_memory=False)
-        return table[[name for name in table.columns if _is_shown(name)]]
+        texts = dict.fromkeys((CUSTOMER_ID, *groups), str)
+        table = pd.read_csv(path, dtype=texts, encoding="utf-8-sig", low_memory=False)
+        return table[[name for name in table.columns if name in groups or _is_shown(name)]]
     import pyarrow.dataset as ds
 
     stored = ds.dataset(path, format="parquet")  # leaves out what begins with an underscore
-    names = [name for name in stored.schema.names if _is_shown(name)]
+    names = [name for name in stored.schema.names if name in groups or _is_shown(name)]
     frame: pd.DataFrame = stored.to_table(names).to_pandas()
     return frame
 
