@@ -138,8 +138,8 @@ scores.sort_values("ltv_mean", ascending=False)[columns].head()
 
 # %% [markdown]
 # Beside it stand totals per posterior draw. They cannot be had from the customers' quantiles: quantiles do
-# not add up, and customers share the parameters of the model. Means do add up: the expected total is the sum of
-# the customers' `ltv_mean`.
+# not add up, and customers share the parameters of the model. Means do add up: the expected total is the sum
+# of the customers' `ltv_mean`.
 
 # %%
 total = scores.totals["value"].sum(("group", "tier"))
