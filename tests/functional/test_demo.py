@@ -160,7 +160,7 @@ def test_checks_are_told_once(demo, terminal, page):
     assert re.findall(r"(\w+) warn ", page) == re.findall(r"(\w+) warn ", terminal) == warned
 
 
-def test_the_plan_counts_the_same_customers_in_table_picture_and_words(demo, terminal):
+def test_the_plan_counts_the_same_customers_in_table_picture_and_words(demo, terminal, page):
     ax = draw.plot_customers(demo.plan)
     labels = [text.get_text().rstrip(")").split(" (") for text in ax.get_legend().get_texts()]
     drawn = {name: int(number.replace(",", "")) for name, number in labels}
@@ -175,6 +175,7 @@ def test_the_plan_counts_the_same_customers_in_table_picture_and_words(demo, ter
     assert f" total {treated:,} $" in terminal
     assert f" plan {treated:,} $" in terminal
     assert f"{held:,} customers are held out at random" in terminal
+    assert f"{held:,} more customers should get an action, and are held out at random" in page
     (subtitle,) = (text.get_text() for text in ax.texts)
     words = "customers get an action"
     assert subtitle == f"{treated:,} {words}; {held:,} more should, and are held out at random"

@@ -456,6 +456,11 @@ def _notes_of_plan(told: Mapping[str, Any], currency: object) -> tuple[str, ...]
         amounts = interval(net, partial(money, currency=currency))
         spent = money(told["cost_mean"], currency)
         notes.append(f"The plan is expected to bring {amounts} net for {spent} spent.")
+    if told.get("held_out"):
+        notes.append(
+            f"{told['held_out']:,} more customers should get an action, and are held out at random, so that "
+            "the effects can be learnt."
+        )
     if told.get("shadow_price"):
         more = money(told["shadow_price"], currency, decimals=2)
         notes.append(f"Another {money(1, currency)} would bring {more}.")
