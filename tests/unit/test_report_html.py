@@ -132,7 +132,9 @@ def test_the_page_says_the_figures_of_the_results(page, fit, scores):
     parsed = Parsed(page)
     value = scores.totals["value"].sum(("group", "tier"))
     low, high = np.quantile(value.values, [0.05, 0.95])
-    assert f"${value.values.mean():,.0f} (${low:,.0f} to ${high:,.0f})" in parsed.texts
+    assert f"${scores['ltv_mean'].sum():,.0f} (${low:,.0f} to ${high:,.0f})" in parsed.texts
+    by_group = scores.groupby("channel")["ltv_mean"].sum()
+    assert all(any(text.startswith(f"${mean:,.0f} (") for text in parsed.texts) for mean in by_group)
     rate = (fit["posterior"]["r"] / fit["posterior"]["alpha"]).sel(group="shop").values
     low, middle, high = np.quantile(rate, [0.05, 0.5, 0.95])
     assert f"{middle:.3g} ({low:.3g} to {high:.3g})" in parsed.texts
@@ -222,7 +224,7 @@ def test_a_fit_without_money_and_without_groups_is_told_in_purchases(customers, 
     )
     texts = Parsed(page.read_text("utf-8")).texts
     assert "expected purchases in all" in texts
-    assert f"{scored.totals['purchases'].sum(('group', 'tier')).values.mean():,.0f}" in texts
+    assert f"{scored['expected_purchases'].sum():,.0f}" in texts
     assert not any("$" in text or "€" in text for text in texts)
 
 
@@ -234,6 +236,7 @@ def test_scores_read_back_are_those_that_were_written(fit, scores, tmp_path, suf
     write_scores(scores, scores.totals, files, provenance=told)
     found = read_scores(files.table, fit)
     assert found["customer_id"].tolist() == scores["customer_id"].tolist()
+    assert found["channel"].tolist() == scores["channel"].tolist()
     columns = ["ltv_mean", "ltv_p05", "p_tier_high", "p_alive"]
     np.testing.assert_allclose(found[columns], scores[columns], rtol=1e-12)
     totals = scores.totals.sel(group=found.totals["group"], tier=found.totals["tier"])

@@ -107,7 +107,10 @@ def demo(
     seed: Seed = DEFAULT_SEED,
     as_json: AsJson = False,
 ) -> None:
-    """Run everything on real purchases (CDNOW) by cohort, in about a minute."""
+    """Run everything on real purchases (CDNOW) by cohort, in about a minute.
+
+    The purchases come with pip install 'bayesltv[lifetimes]'. Without them the shop is a simulated one.
+    """
     from bayesltv.cli import show
     from bayesltv.demo import run_demo
 

@@ -283,6 +283,7 @@ def _attributes(
         "stability_index": None if refresh is None else refresh.stability_index,
         "budget": budget.amount,
         "hold_out": budget.hold_out,
+        "held_out": int(choice.held_out.sum()),
         "risk_weight": budget.risk_weight,
         "max_p_loss": budget.max_p_loss,
         "p_loss": float(mine["p_loss"]),

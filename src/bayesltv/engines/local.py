@@ -30,7 +30,7 @@ from bayesltv.prediction.score import (
 )
 from bayesltv.prediction.scoring import DRAWS, Scoring, make_scoring, score_rows
 from bayesltv.prediction.thresholds import find_thresholds
-from bayesltv.prediction.totals import Totals, labelled, merged
+from bayesltv.prediction.totals import MEANS, Totals, labelled, merged
 from bayesltv.provenance import processor, versions
 from bayesltv.report.manifest import digest_of, told_of_fit
 from bayesltv.report.sealed import FORMAT
@@ -64,6 +64,15 @@ class ScoreFolder:
     kept: int
     totals: xr.Dataset
     attrs: dict[str, Any]
+
+    def tables(self) -> Iterator[pd.DataFrame]:
+        """Yield of each part the columns that are added up: tiers and customers' expectations."""
+        from pyarrow.parquet import read_schema
+
+        for number in range(self.parts):
+            part = files.part_path(self.path, number)
+            names = [name for name in ("tier", *MEANS.values()) if name in read_schema(part).names]
+            yield pd.read_parquet(part, columns=names)
 
 
 @dataclass(frozen=True)

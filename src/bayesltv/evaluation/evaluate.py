@@ -29,7 +29,6 @@ from bayesltv.prediction.scoring import Scoring
 from bayesltv.prediction.terms import Terms, make_terms, terms_of
 from bayesltv.prediction.thresholds import find_thresholds, thresholds_among
 from bayesltv.prediction.tiers import tier_probabilities
-from bayesltv.prediction.tracking import DRAWS as TRACKED_DRAWS
 from bayesltv.prediction.tracking import actual_counts, track
 from bayesltv.spec.catalogue import DecisionLike, decision_of
 from bayesltv.spec.decision_spec import DecisionSpec
@@ -83,7 +82,8 @@ def evaluate(
     draws : int, optional
         Posterior draws, spread evenly over chains; default all.
     tracking : bool
-        Count purchases and spend by week too, where the summary has ``repeat_days``.
+        Count purchases and spend by week too, where the summary has ``repeat_days``; on the same draws, so
+        that the forecast's weeks add up to the totals.
     customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format
         As for ``summarize``; ``monetary_value_col=None`` judges purchases alone.
     log_end : date, optional
@@ -161,9 +161,8 @@ def evaluate(
     events, reliability = tables.event_tables(judged, names)
     tracked, counted = None, None
     if tracking and {REPEAT_DAYS, FIRST_PURCHASE} <= set(checked.columns):
-        thin = TRACKED_DRAWS if draws is None else min(draws, TRACKED_DRAWS)
         tracked = track(
-            fit, checked, seed=seed, horizon=terms.horizon, draws=thin, unknown_groups=unknown_groups,
+            fit, checked, seed=seed, horizon=terms.horizon, draws=draws, unknown_groups=unknown_groups,
             time_unit=posterior.time_unit, observation_end=end.date().isoformat(), threads=threads,
         )  # fmt: skip
         amounts = None

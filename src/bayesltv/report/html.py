@@ -12,9 +12,11 @@ from bayesltv.evaluation.result import Evaluation
 from bayesltv.files import replacing, require_ending
 from bayesltv.names import CURRENCY, OBSERVATION_END
 from bayesltv.prediction.score import ScoreTable
+from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.redaction import Redaction, redaction_of
 from bayesltv.report import sections
 from bayesltv.report.page import Headline, Section, interval
+from bayesltv.report.stored import groups_of
 from bayesltv.report.style import money
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def write_report(
     if summary is not None:
         parts.append(sections.data(summary, found))
     if scores is not None:
-        parts.append(sections.scored(scores, redaction))
+        parts.append(sections.scored(scores, groups=groups_of(fit), redaction=redaction))
     if evaluation is not None:
         parts.append(sections.held_out(evaluation))
     if plan is not None:
@@ -129,10 +131,10 @@ def headlines(
     if scores is not None:
         name = "value" if "value" in scores.totals else "purchases"
         currency = scores.attrs.get(CURRENCY) if name == "value" else None
-        draws = scores.totals[name].sum(("group", "tier"))
-        low, high = draws.quantile([0.05, 0.95]).values.tolist()
-        more = f"{money(low, currency)} to {money(high, currency)} at 90 %, over {scores.attrs['horizon']}"
-        found.append(Headline(f"expected {name} in all", money(float(draws.mean()), currency), more))
+        whole = summarise_totals(scores.totals, means=sums_of_means([scores])).iloc[-1]
+        mean, low, high = (money(whole[f"{name}_{part}"], currency) for part in ("mean", "p05", "p95"))
+        more = f"{low} to {high} at 90 %, over {scores.attrs['horizon']}"
+        found.append(Headline(f"expected {name} in all", mean, more))
     if evaluation is not None:
         total = evaluation.total()
         more = f"forecast {interval(total[['mean', 'p05', 'p95']].tolist(), money)}"
@@ -156,12 +158,8 @@ def render(title: str, parts: list[Section], *, headlines: list[Headline], check
         lstrip_blocks=True,
     )
     status = "fail" if checks.failed else "warn" if checks.warnings else "pass"
-    number = len(checks.failed) or len(checks.warnings)
-    words = {
-        "pass": "all checks passed",
-        "warn": f"checks passed, {number} with a warning",
-        "fail": f"{number} of {len(checks.results)} checks failed",
-    }
+    failed = f"{len(checks.failed)} of {len(checks.results)} checks failed"
+    words = failed if checks.failed else f"checks {checks.verdict}"
     return environment.get_template(TEMPLATE).render(
-        title=title, sections=parts, headlines=headlines, status=status, verdict=words[status]
+        title=title, sections=parts, headlines=headlines, status=status, verdict=words
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import xarray as xr
 from bayesltv.decisions.plan import ALWAYS, SOMETIMES
 from bayesltv.errors import StoreError
 from bayesltv.held import Held
-from bayesltv.names import CURRENCY, CUSTOMER_ID, FINGERPRINT, FREQUENCY, GROUP, TIME_UNIT
+from bayesltv.names import CURRENCY, CUSTOMER_ID, FINGERPRINT, FREQUENCY, GROUP, GROUPS, TIME_UNIT
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.prediction.totals import QUANTITIES
 from bayesltv.report.crm import FIGURES
@@ -77,7 +78,7 @@ def read_scores(path: str | Path, fit: xr.DataTree) -> ScoreTable:
     """
     told, listed, files = _scores_manifest(Path(path), fit)
     try:
-        table = ScoreTable(_read_columns(Path(path), listed, files))
+        table = ScoreTable(_read_columns(Path(path), groups_of(fit), listed, files))
         cure = "Score again"
         with verified(files.totals, _checksum(listed, files.totals, files.manifest), cure=cure) as totals:
             table.totals = _read_totals(totals, tiers=_tiers_of(table))
@@ -96,6 +97,12 @@ def read_scores(path: str | Path, fit: xr.DataTree) -> ScoreTable:
         "accepted_failed_checks": told.get("accepted_failed_checks", []),
     }
     return table
+
+
+def groups_of(fit: xr.DataTree) -> list[str]:
+    """Return the group columns of a fit, as its spec has them."""
+    groups: list[str] = json.loads(fit.attrs["spec"]).get("model", {}).get(GROUPS, [])
+    return groups
 
 
 def read_plan(folder: str | Path, fit: xr.DataTree) -> StoredPlan:
@@ -171,28 +178,32 @@ def _read_manifest(path: Path, fit: xr.DataTree, what: str) -> dict[str, Any]:
     return told
 
 
-def _read_columns(path: Path, listed: Mapping[str, str], files: ScoreFiles) -> pd.DataFrame:
+def _read_columns(
+    path: Path, groups: Sequence[str], listed: Mapping[str, str], files: ScoreFiles
+) -> pd.DataFrame:
     """Return the columns that a report shows, of bytes that the manifest tells of."""
     if not os.path.isdir(path):
         with verified(path, _checksum(listed, path, files.manifest), cure="Score again") as file:
             is_csv = path.suffix.lower() == ".csv"
-            return _shown_of_csv(file) if is_csv else pd.DataFrame(_shown(file).to_pandas())
+            return _shown_of_csv(file, groups) if is_csv else pd.DataFrame(_shown(file, groups).to_pandas())
     import pyarrow as pa
 
-    tables = [_shown(part) for part, _ in held_parts(path)]
+    tables = [_shown(part, groups) for part, _ in held_parts(path)]
     return pd.DataFrame(pa.concat_tables(tables, promote_options="default").to_pandas())
 
 
-def _shown_of_csv(file: Held) -> pd.DataFrame:
-    table = _read_csv(file, dtype={CUSTOMER_ID: str}, low_memory=False)
-    return table[[name for name in table.columns if _is_shown(name)]]
+def _shown_of_csv(file: Held, groups: Sequence[str]) -> pd.DataFrame:
+    texts = dict.fromkeys((CUSTOMER_ID, *groups), str)
+    table = _read_csv(file, dtype=texts, low_memory=False)
+    return table[[name for name in table.columns if name in groups or _is_shown(name)]]
 
 
-def _shown(file: Held) -> pa.Table:
+def _shown(file: Held, groups: Sequence[str]) -> pa.Table:
     import pyarrow.parquet as pq
 
-    names = [name for name in pq.read_schema(file.from_start()).names if _is_shown(name)]
-    table: pa.Table = pq.read_table(file.from_start(), columns=names)
+    names = pq.read_schema(file.from_start()).names
+    chosen = [name for name in names if name in groups or _is_shown(name)]
+    table: pa.Table = pq.read_table(file.from_start(), columns=chosen)
     return table
 
 
