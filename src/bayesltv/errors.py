@@ -1,9 +1,12 @@
 """The exception family: one class per kind of trouble, each with its exit code."""
 
+import warnings
 from collections.abc import Iterable
 from hashlib import blake2b
+from pathlib import Path
 from typing import ClassVar
 
+_PACKAGE = str(Path(__file__).parent)
 IDS_NAMED = 5
 """A message names at most this many customer ids."""
 
@@ -31,6 +34,11 @@ class Message(Exception):
 
 class BayesltvWarning(Message, UserWarning):
     """The result is still valid, but something about it should be known."""
+
+
+def warn(message: str, *, ids: Iterable[object] = ()) -> None:
+    """Warn, pointing at the caller of the package, whichever of its functions was called."""
+    warnings.warn(BayesltvWarning(message, ids=ids), skip_file_prefixes=(_PACKAGE,))
 
 
 class BayesltvError(Message):

@@ -16,7 +16,7 @@ PACKAGE = "bayesltv"
 SOURCE = Path(__file__).parents[2] / "src" / PACKAGE
 
 FLOORS = (
-    ("errors", "names", "units", "streams", "files", "processors", "provenance"),
+    ("errors", "names", "dates", "units", "streams", "files", "processors", "provenance"),
     ("kernels",),
     ("data",),
     ("spec",),

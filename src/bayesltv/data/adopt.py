@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 
 import pandas as pd
 
 from bayesltv import names
-from bayesltv.data.sources import table_of
+from bayesltv.data.frames import table_of
 from bayesltv.data.validate import validate_summary
+from bayesltv.dates import Date
 from bayesltv.errors import DataError
 
 
@@ -17,7 +17,7 @@ def as_summary(
     frame: object,
     *,
     time_unit: str | None = None,
-    observation_end: str | dt.date | pd.Timestamp | None = None,
+    observation_end: Date | None = None,
     groups: Sequence[str] = (),
     currency: str | None = None,
     customer_id_col: str | None = None,

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.data.groups import Groups, codes_of
+from bayesltv.dates import Date, as_day
 from bayesltv.errors import DataError, StoreError
 from bayesltv.names import CUSTOMER_ID
 
@@ -105,7 +106,7 @@ def make_experiment(
     arms: Sequence[Hashable] | None,
     after: Sequence[str] = (),
     customer_id_col: str = CUSTOMER_ID,
-    assigned_on: str | None = None,
+    assigned_on: Date | None = None,
 ) -> tuple[Experiment, pd.DataFrame]:
     """Return the counts of a test, and its rows with customer id, arm (text) and cell columns.
 
@@ -129,7 +130,7 @@ def make_experiment(
 
 
 def _with_cells(
-    frame: pd.DataFrame, cells: Cells, customer_id_col: str, assigned_on: str | None
+    frame: pd.DataFrame, cells: Cells, customer_id_col: str, assigned_on: Date | None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return the experiment with cell columns, joined from a table of cells where they come in one."""
     if not isinstance(frame, pd.DataFrame):
@@ -168,11 +169,11 @@ def _with_cells(
     return pd.concat([frame.reset_index(drop=True), placed.reset_index(drop=True)], axis=1), columns
 
 
-def _refuse_later(cells: pd.DataFrame, assigned_on: str | None) -> None:
-    scored = cells.attrs.get("as_of_date")
-    if scored is not None and assigned_on is not None and pd.Timestamp(scored) > pd.Timestamp(assigned_on):
+def _refuse_later(cells: pd.DataFrame, assigned_on: Date | None) -> None:
+    scored, assigned = as_day(cells.attrs.get("as_of_date"), "as_of_date"), as_day(assigned_on, "assigned_on")
+    if scored is not None and assigned is not None and scored > assigned:
         raise DataError(
-            f"the cells are of {scored}, after the arms were assigned on {assigned_on}: what the action did "
+            f"the cells are of {scored}, after the arms were assigned on {assigned}: what the action did "
             "has already changed them. Score as of the day of assignment"
         )
 

@@ -10,8 +10,9 @@ import pandas as pd
 from bayesltv import names
 from bayesltv.data.attributes import GroupConflict
 from bayesltv.data.refunds import Refunds
-from bayesltv.data.request import Date, make_request
+from bayesltv.data.request import make_request
 from bayesltv.data.walk_log import as_frame, walk_summary
+from bayesltv.dates import Date
 
 
 def summarize(

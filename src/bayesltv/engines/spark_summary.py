@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from bayesltv import names
 from bayesltv.data.attributes import GroupConflict
+from bayesltv.data.frames import require_columns
 from bayesltv.data.histories import Histories, summary_rows
 from bayesltv.data.refunds import Refunds, netted_rows
-from bayesltv.data.request import Date, Late, Request, make_request
-from bayesltv.data.sources import require_columns
+from bayesltv.data.request import Late, Request, make_request
+from bayesltv.dates import Date
 from bayesltv.engines.spark_score import METADATA, TEXT_TYPES
 from bayesltv.engines.spark_session import mapped, require_spark_frame, require_workers
 from bayesltv.errors import DataError
