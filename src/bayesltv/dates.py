@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Date = str | dt.date | pd.Timestamp
 _WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}")
+_BEGINS = re.compile(r"\s*[0-9]{4}(-[0-9]{2}-[0-9]{2}|[0-9]{4})(?![0-9])")
 _LONGER = ("Y", "M", "W", "generic")
 """Units of datetime64 that name more than a day, or none."""
 _SHOWN = 80
@@ -84,9 +85,21 @@ def day_column(values: pd.Series[Any], name: str) -> pd.Series[pd.Timestamp]:
         Where text is no day like 2024-01-31.
     """
     if isinstance(values.dtype, np.dtype) and values.dtype.kind == "M":
-        return values.dt.normalize()
-    days = {text: require_day(text, name) for text in values.dropna().unique()}
-    return pd.Series(pd.to_datetime(values.map(days)), index=values.index)
+        midnights: pd.Series[pd.Timestamp] = values.dt.normalize()
+        return midnights
+    days = {text: pd.Timestamp(require_day(text, name)) for text in values.dropna().unique()}
+    stamps: pd.Series[pd.Timestamp] = pd.to_datetime(values.map(days))
+    return stamps
+
+
+def stamps_of_text(values: pd.Series[str]) -> pd.Series[pd.Timestamp]:
+    """Return dates or stamps in ISO 8601 with a day; NaT where one is missing or is none."""
+    days = values.where(values.str.match(_BEGINS, na=False))
+    try:
+        stamps: pd.Series[pd.Timestamp] = pd.to_datetime(days, errors="coerce", format="ISO8601")
+    except ValueError:  # some with a time zone, others without, or with another
+        return pd.Series(pd.NaT, index=values.index)
+    return stamps
 
 
 def _of_text(text: str) -> dt.date | None:

@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv.data.csv_table import read_csv_table
 from bayesltv.data.groups import Groups, codes_of
+from bayesltv.data.ids import id_texts, whole_ids
 from bayesltv.dates import Date, as_day
 from bayesltv.errors import DataError, StoreError
 from bayesltv.names import CUSTOMER_ID
 
 Floats = NDArray[np.float64]
 MAX_CELLS = 1000
+_NO_ID = "give every customer an id"
 Cells = Sequence[str] | pd.DataFrame
 
 
@@ -65,7 +68,7 @@ class Experiment:
         return float(np.exp((self.log_mean * self.converted).sum() / self.converted.sum()))
 
 
-def read_experiment(path: str | Path, *, outcome: str) -> pd.DataFrame:
+def read_experiment(path: str | Path, *, outcome: str, customer_id_col: str = CUSTOMER_ID) -> pd.DataFrame:
     """Read a test from .csv or .parquet; in a CSV all but the outcome is text, so that "007" keeps its zeros.
 
     Raises
@@ -80,11 +83,14 @@ def read_experiment(path: str | Path, *, outcome: str) -> pd.DataFrame:
         raise StoreError(f"experiment file {source} does not exist")
     is_csv = source.suffix.lower() == ".csv"
     try:
-        frame = pd.read_csv(source, dtype="str", encoding="utf-8-sig") if is_csv else pd.read_parquet(source)
+        frame = read_csv_table(source) if is_csv else pd.read_parquet(source)
     except (OSError, ValueError) as error:
         raise StoreError(
             f"cannot read {source}: {error}. It must be .csv with a header, or .parquet"
         ) from error
+    if is_csv and customer_id_col in frame:
+        ids = whole_ids(frame[customer_id_col], customer_id_col, title=str(source))
+        frame = frame.assign(**{customer_id_col: ids})
     if not is_csv or outcome not in frame:
         return frame
     numbers = pd.to_numeric(frame[outcome], errors="coerce")
@@ -115,7 +121,7 @@ def make_experiment(
     rows, columns = _with_cells(frame, cells, customer_id_col, assigned_on)
     _require_columns(rows, [customer_id_col, arm, outcome, *columns])
     _refuse_after_treatment(columns, {arm, outcome, *after}, customer_id_col)
-    ids = rows[customer_id_col].astype(str)
+    ids = id_texts(rows[customer_id_col], customer_id_col, cure=_NO_ID)
     _refuse_duplicates(ids)
     values = _checked_outcome(rows[outcome], ids, outcome)
     for column in (arm, *columns):
@@ -145,9 +151,9 @@ def _with_cells(
     _require_columns(cells, [CUSTOMER_ID])
     _require_columns(frame, [customer_id_col])
     columns = tuple(str(name) for name in cells.columns if name != CUSTOMER_ID)
-    ids = cells[CUSTOMER_ID].astype(str)
+    ids = id_texts(cells[CUSTOMER_ID], CUSTOMER_ID, cure=_NO_ID)
     _refuse_duplicates(ids)
-    wanted = frame[customer_id_col].astype(str)
+    wanted = id_texts(frame[customer_id_col], customer_id_col, cure=_NO_ID)
     strange = wanted[~wanted.isin(ids)]
     if len(strange):
         raise DataError(

@@ -14,7 +14,7 @@ from bayesltv.data.fingerprint import fingerprint as fingerprint
 from bayesltv.data.frames import require_columns
 from bayesltv.data.ids import id_texts
 from bayesltv.data.rules import repeat_rules, rules
-from bayesltv.dates import Date, as_day
+from bayesltv.dates import Date, as_day, stamps_of_text
 from bayesltv.errors import DataError
 from bayesltv.units import time_unit_of
 
@@ -195,7 +195,7 @@ def _dates(values: pd.Series[Any], checked: pd.DataFrame) -> pd.Series[pd.Timest
     else:
         given = values.mask(values.map(lambda value: isinstance(value, (bool, int, float))))
         texts = isinstance(values.dtype, pd.StringDtype) or pd.api.types.infer_dtype(given) == "string"
-        dates = pd.to_datetime(given, errors="coerce", format="ISO8601" if texts else None)
+        dates = stamps_of_text(given) if texts else pd.to_datetime(given, errors="coerce")
         broken = dates.isna() & values.notna()
         if broken.any():
             cure = f"such as {values[broken].iloc[0]!r}: write dates like 2024-01-31"

@@ -102,7 +102,7 @@ def uplift_file(
 
     prepare(out, inputs=[experiment])
     tree = fit_uplift(
-        read_experiment(experiment, outcome=outcome),
+        read_experiment(experiment, outcome=outcome, customer_id_col=customer_id_col),
         cells=list(cells),
         outcome=outcome,
         randomised=randomised,

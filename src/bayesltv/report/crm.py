@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesltv.data.csv_table import read_csv_table
+from bayesltv.data.ids import id_texts, whole_ids
+from bayesltv.data.sources import CSV_SUFFIXES
 from bayesltv.decisions.plan import ALWAYS, SOMETIMES, Plan
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import refilling
@@ -24,7 +27,7 @@ from bayesltv.names import (
     REFERRAL_VALUE,
     VALUE_TO_DATE,
 )
-from bayesltv.report.export import FORMAT, FORMULA_SIGNS, safe_for_spreadsheets
+from bayesltv.report.export import FORMAT, safe_for_spreadsheets, unescaped
 from bayesltv.report.style import save_figure
 from bayesltv.units import horizon_in
 
@@ -197,8 +200,8 @@ def read_export(path: str | Path) -> pd.DataFrame:
     StoreError
         Where it cannot be read.
     """
-    table = _read_table(path, "tier", {CUSTOMER_ID: "str", "tier": "str"})
-    return table.assign(**{CUSTOMER_ID: table[CUSTOMER_ID].astype(str)})
+    texts = {name: "str" for name, kind in CRM_TYPES.items() if kind == "text"}
+    return _read_table(path, "tier", texts).astype({"tier": "str"})
 
 
 def read_columns(path: str | Path, column: str) -> dict[str, str]:
@@ -211,25 +214,26 @@ def read_columns(path: str | Path, column: str) -> dict[str, str]:
     StoreError
         Where it cannot be read.
     """
-    table = _read_table(path, column, str)
+    table = _read_table(path, column, "str")
     known = table.loc[table[column].notna(), [CUSTOMER_ID, column]].astype(str)
     return dict(zip(known[CUSTOMER_ID], known[column], strict=True))
 
 
-def _read_table(path: str | Path, column: str, types: Any) -> pd.DataFrame:  # noqa: ANN401
+def _read_table(path: str | Path, column: str, texts: Mapping[str, str] | str) -> pd.DataFrame:
     """Return a table with customer ids and a column; apostrophes of a CSV export are taken off."""
-    is_csv = Path(path).suffix.lower() == ".csv"
+    source = Path(path)
+    is_csv = source.name.lower().endswith(CSV_SUFFIXES)
     try:
-        table = pd.read_csv(path, dtype=types, encoding="utf-8-sig") if is_csv else pd.read_parquet(path)
+        table = unescaped(read_csv_table(source, texts=texts)) if is_csv else pd.read_parquet(source)
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot read {path}: {error}") from error
     absent = [name for name in (CUSTOMER_ID, column) if name not in table]
     if absent:
         raise DataError(f"{path} lacks the column {absent[0]!r}: it needs {CUSTOMER_ID} and {column}")
-    if is_csv:
-        escaped = table[CUSTOMER_ID].str.startswith(tuple(f"'{sign}" for sign in FORMULA_SIGNS), na=False)
-        table[CUSTOMER_ID] = table[CUSTOMER_ID].where(~escaped, table[CUSTOMER_ID].str[1:])
-    return table
+    ids = id_texts(table[CUSTOMER_ID], CUSTOMER_ID, cure=f"give every row of {path} an id, or drop it")
+    if is_csv and not (source.parent / MANIFEST).is_file():  # what the package wrote itself is as it was
+        ids = whole_ids(ids, CUSTOMER_ID, title=str(path))
+    return table.assign(**{CUSTOMER_ID: ids})
 
 
 def _typed(values: "pd.Series[Any]", kind: str) -> Any:  # noqa: ANN401

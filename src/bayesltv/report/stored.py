@@ -11,13 +11,14 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from bayesltv.data.csv_table import read_csv_table, with_numbers
 from bayesltv.decisions.plan import ALWAYS, SOMETIMES
-from bayesltv.errors import StoreError
+from bayesltv.errors import DataError, StoreError
 from bayesltv.names import CURRENCY, CUSTOMER_ID, FINGERPRINT, FREQUENCY, GROUP, TIME_UNIT
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.prediction.totals import QUANTITIES
 from bayesltv.report.crm import MANIFEST
-from bayesltv.report.export import is_folder, score_files
+from bayesltv.report.export import is_folder, score_files, unescaped
 
 OF_FOLDER = ("_manifest.json", "_totals.nc")
 """Manifest and totals of a folder of scores."""
@@ -71,7 +72,7 @@ def read_scores(path: str | Path, fit: xr.DataTree) -> ScoreTable:
     try:
         table = ScoreTable(_read_columns(Path(path)))
         table.totals = _read_totals(totals, tiers=_tiers_of(table))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, DataError) as error:
         raise StoreError(f"cannot read the scores {path}: {error}. Score again") from error
     value = told["decision"]["value"]
     table.attrs = {
@@ -105,12 +106,12 @@ def read_plan(folder: str | Path, fit: xr.DataTree) -> StoredPlan:
     listed = told.get("sha256", {})
     try:
         tables = {
-            name: pd.read_csv(where / f"{name}.csv", encoding="utf-8-sig")
+            name: with_numbers(unescaped(read_csv_table(where / f"{name}.csv")))
             for name in (*ALWAYS, *SOMETIMES)
             if f"{name}.csv" in listed
         }
         found = {path.stem: path.read_bytes() for path in sorted((where / "figures").glob("*.png"))}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, DataError) as error:
         raise StoreError(f"cannot read the plan in {where}: {error}. Decide again") from error
     ours = {
         name: content
@@ -142,8 +143,7 @@ def _read_manifest(path: Path, fit: xr.DataTree, what: str) -> dict[str, Any]:
 
 def _read_columns(path: Path) -> pd.DataFrame:
     if path.suffix.lower() == ".csv":
-        table = pd.read_csv(path, dtype={CUSTOMER_ID: str}, encoding="utf-8-sig", low_memory=False)
-        return table[[name for name in table.columns if _is_shown(name)]]
+        return unescaped(read_csv_table(path, texts={CUSTOMER_ID: "str", "tier": "str"}, wanted=_is_shown))
     import pyarrow.dataset as ds
 
     stored = ds.dataset(path, format="parquet")  # leaves out what begins with an underscore
