@@ -115,7 +115,7 @@ def _of_stamp(value: dt.datetime | np.datetime64, shown: str, error: type[Bayesl
     try:
         stamp = pd.Timestamp(value)
         day = None if pd.isna(stamp) else stamp.date()
-    except (ValueError, OverflowError):  # years that a date cannot hold
+    except (ValueError, OverflowError, NotImplementedError):  # years that a date cannot hold
         return None
     if day is None:
         return None

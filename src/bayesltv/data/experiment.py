@@ -2,18 +2,16 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.data.csv_table import read_csv_table
 from bayesltv.data.groups import Groups, codes_of
-from bayesltv.data.ids import id_texts, whole_ids
+from bayesltv.data.ids import id_texts
 from bayesltv.dates import Date, as_day
-from bayesltv.errors import DataError, StoreError
+from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID
 
 Floats = NDArray[np.float64]
@@ -66,40 +64,6 @@ class Experiment:
     def unit(self) -> float:
         """Geometric mean of the outcomes above 0: what spend is relative to, so that currency drops out."""
         return float(np.exp((self.log_mean * self.converted).sum() / self.converted.sum()))
-
-
-def read_experiment(path: str | Path, *, outcome: str, customer_id_col: str = CUSTOMER_ID) -> pd.DataFrame:
-    """Read a test from .csv or .parquet; in a CSV all but the outcome is text, so that "007" keeps its zeros.
-
-    Raises
-    ------
-    StoreError
-        Where the file cannot be read.
-    DataError
-        Where an outcome is no number.
-    """
-    source = Path(path)
-    if not source.is_file():
-        raise StoreError(f"experiment file {source} does not exist")
-    is_csv = source.suffix.lower() == ".csv"
-    try:
-        frame = read_csv_table(source) if is_csv else pd.read_parquet(source)
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"cannot read {source}: {error}. It must be .csv with a header, or .parquet"
-        ) from error
-    if is_csv and customer_id_col in frame:
-        ids = whole_ids(frame[customer_id_col], customer_id_col, title=str(source))
-        frame = frame.assign(**{customer_id_col: ids})
-    if not is_csv or outcome not in frame:
-        return frame
-    numbers = pd.to_numeric(frame[outcome], errors="coerce")
-    strange = frame[outcome][numbers.isna() & frame[outcome].notna()]
-    if len(strange):
-        raise DataError(
-            f"{outcome} is no number for {len(strange):,} of {len(frame):,} rows, like {strange.iloc[0]!r}"
-        )
-    return frame.assign(**{outcome: numbers})
 
 
 def make_experiment(

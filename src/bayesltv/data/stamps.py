@@ -20,7 +20,7 @@ _NAME = r"[A-Za-z]{3,}[A-Za-z0-9_/:+-]*"  # AM and PM are shorter
 _OFFSET = rf":[0-9.]+\s*([Zz]|{_SHIFT}|{_NAME})\s*$"
 _NAMED = rf":[0-9.]+\s*({_NAME})\s*$"
 _AWARE = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
-_EARLY, _LATE = "TIMESTAMP '1000-01-01'", "TIMESTAMP '10000-01-01'"
+_FIRST, _EARLY, _LATE = "TIMESTAMP '0001-01-01'", "TIMESTAMP '1000-01-01'", "TIMESTAMP '10000-01-01'"
 
 
 def stamps_sql(
@@ -180,13 +180,18 @@ def _local(
     says_so = "" if written is None else f" AND contains({written}, {full_year})"
     return (
         f"CASE WHEN {local} >= {_EARLY} AND {local} < {_LATE} THEN {local} "
-        f"WHEN {local} >= TIMESTAMP '0001-01-01' AND {local} < {_EARLY}{says_so} THEN {local} END"
+        f"WHEN {local} >= {_FIRST} AND {local} < {_EARLY}{says_so} THEN {local} END"
     )
 
 
 def _to_micros(x: str, kind: str) -> str:
-    """Return SQL for stamps of any resolution in microseconds, rounded down: up may be another day."""
-    if kind == "DATE" or not kind.endswith("_NS"):
+    """Return SQL for stamps that microseconds hold, rounded down: up may be another day."""
+    if kind in (
+        "TIMESTAMP_S",
+        "TIMESTAMP_MS",
+    ):  # the cast of what microseconds cannot hold fails, even a TRY_CAST
+        return f"CASE WHEN {x} >= CAST({_FIRST} AS {kind}) AND {x} < CAST({_LATE} AS {kind}) THEN {x} END"
+    if not kind.endswith("_NS"):
         return x
     ns = f"epoch_ns({x})"
     micros = f"make_timestamp(({ns} - (({ns} % 1000) + 1000) % 1000) // 1000)"

@@ -243,12 +243,16 @@ def _warn_of_rounded(
         connection, f"SELECT count(*), min(size), list_sort(list(DISTINCT customer_id))[:6] FROM ({rounded})"
     )
     if count:
-        warn(
-            f"{count:,} amounts in column {name!r} are so small, down to {least:.3g}, that keeping them to "
-            "six decimals turns them into 0 or moves them by more than 1 in 1,000 ({ids}): give amounts in a "
-            "smaller unit of money, such as thousandths",
-            ids=ids,
-        )
+        warn(moved_message(name, count, f"{least:.3g}"), ids=ids)
+
+
+def moved_message(name: str | None, count: int, least: str) -> str:
+    """Return what to say of amounts too small for six decimals; ``{ids}`` stands for the customers."""
+    return (
+        f"{count:,} amounts in column {name!r} are so small, {least} or so, that keeping them to six "
+        "decimals turns them into 0 or moves them by more than 1 in 1,000 ({ids}): give amounts in a "
+        "smaller unit of money, such as thousandths"
+    )
 
 
 def _rounded(part: Part, name: str, expressions: Mapping[str, str]) -> str:

@@ -95,7 +95,7 @@ def uplift_file(
         Then nothing is written.
     """
     from bayesltv.checks.run import stored_report
-    from bayesltv.data.experiment import read_experiment
+    from bayesltv.data.experiment_file import read_experiment
     from bayesltv.decisions.uplift import uplift_table
     from bayesltv.fitting.store import save
     from bayesltv.pipeline import fit_uplift
