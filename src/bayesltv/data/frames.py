@@ -22,6 +22,11 @@ _BEYOND_ARROW = ("Int128", "UInt128", "UHUGEINT")
 """Types of Polars and DuckDB that Arrow has none for: they go as text."""
 
 
+_PER_DAY = {"s": 86_400, "ms": 86_400_000}
+_EPOCH = dt.date(1970, 1, 1)
+_FIRST_DAY, _LAST_DAY = (dt.date.min - _EPOCH).days, (dt.date.max - _EPOCH).days
+
+
 def require_columns(
     present: Iterable[str], wanted: Iterable[str], *, title: str, cure: str = _MAP_COLUMNS
 ) -> None:
@@ -133,7 +138,20 @@ def _readable(table: pa.Table) -> pa.Table:
             table = table.set_column(at, field.name, table.column(at).cast(pa.float32()))
         elif pa.types.is_decimal256(field.type):
             table = table.set_column(at, field.name, _narrow(table.column(at)))
+        elif pa.types.is_timestamp(field.type) and field.type.unit in _PER_DAY:
+            table = table.set_column(at, field.name, _in_calendar(table.column(at)))
     return table
+
+
+def _in_calendar(stamps: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return seconds or milliseconds without those in years that a date cannot hold."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    number = stamps.cast(pa.int64())
+    per_day = _PER_DAY[stamps.type.unit]
+    fits = pc.and_(pc.greater_equal(number, _FIRST_DAY * per_day), pc.less(number, (_LAST_DAY + 1) * per_day))
+    return stamps if pc.all(fits).as_py() in (True, None) else pc.if_else(fits, stamps, None)
 
 
 def _narrow(decimals: pa.ChunkedArray) -> pa.ChunkedArray:

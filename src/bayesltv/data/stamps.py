@@ -185,12 +185,7 @@ def _local(
 
 
 def _to_micros(x: str, kind: str) -> str:
-    """Return SQL for stamps that microseconds hold, rounded down: up may be another day."""
-    if kind in (
-        "TIMESTAMP_S",
-        "TIMESTAMP_MS",
-    ):  # the cast of what microseconds cannot hold fails, even a TRY_CAST
-        return f"CASE WHEN {x} >= CAST({_FIRST} AS {kind}) AND {x} < CAST({_LATE} AS {kind}) THEN {x} END"
+    """Return SQL for stamps of any resolution in microseconds, rounded down: up may be another day."""
     if not kind.endswith("_NS"):
         return x
     ns = f"epoch_ns({x})"
