@@ -51,8 +51,8 @@ def summarize(
 
     Looks at the log once, to find what is wrong with it, and again when the summary is used: cache a log that
     is dear to make. Rows come in no order. Ids must be text or whole numbers, and dates text in ISO 8601,
-    dates or stamps; those that Spark takes for instants need `timezone`. Covariates, order ids and warnings
-    of oddities are for local logs.
+    dates or stamps; those that Spark takes for instants need `timezone`. Covariates, order ids and most
+    warnings of oddities are for local logs; odd days and small amounts are warned of here too.
 
     Parameters are those of `bayesltv.summarize`.
 
