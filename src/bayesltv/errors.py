@@ -1,10 +1,13 @@
 """The exception family: one class per kind of trouble, each with its exit code."""
 
 import re
+import warnings
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from reprlib import Repr
 from typing import ClassVar
 
+_PACKAGE = str(Path(__file__).parent)
 IDS_NAMED = 5
 """A message names at most this many customer ids."""
 LINE = 80
@@ -51,6 +54,11 @@ class Message(Exception):
 
 class BayesltvWarning(Message, UserWarning):
     """The result is still valid, but something about it should be known."""
+
+
+def warn(message: str, *, ids: Iterable[object] = ()) -> None:
+    """Warn, pointing at the caller of the package, whichever of its functions was called."""
+    warnings.warn(BayesltvWarning(message, ids=ids), skip_file_prefixes=(_PACKAGE,))
 
 
 class BayesltvError(Message):

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import pandas as pd
 import xarray as xr
 
+from bayesltv.dates import Date
 from bayesltv.names import CUSTOMER_ID
 from bayesltv.spec.catalogue import SpecLike, spec_of
 
@@ -193,7 +194,7 @@ def fit_uplift(
     arms: Sequence[Hashable] | None = None,
     shares: Mapping[Any, float] | None = None,
     after: Sequence[str] = (),
-    assigned_on: str | None = None,
+    assigned_on: Date | None = None,
     customer_id_col: str = CUSTOMER_ID,
     accept_failed: Sequence[str] = (),
     sampler: Mapping[str, Any] | None = None,

@@ -238,7 +238,9 @@ def test_the_end_comes_from_the_keyword_or_the_attributes():
     assert resolve_observation_end(frame, "2024-01-31") == pd.Timestamp("2024-01-31")
     frame.attrs["observation_end"] = "2024-01-31"
     assert resolve_observation_end(frame) == pd.Timestamp("2024-01-31")
-    assert resolve_observation_end(frame, pd.Timestamp("2024-01-31 12:00")) == pd.Timestamp("2024-01-31")
+    assert resolve_observation_end(frame, pd.Timestamp("2024-01-31")) == pd.Timestamp("2024-01-31")
+    with pytest.raises(DataError, match="has a time of day"):
+        resolve_observation_end(frame, pd.Timestamp("2024-01-31 12:00"))
     with pytest.raises(DataError, match="attributes say 2024-01-31"):
         resolve_observation_end(frame, "2024-02-01")
     with pytest.raises(DataError, match="is not a date"):

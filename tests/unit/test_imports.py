@@ -20,6 +20,7 @@ FLOORS = (
         "errors",
         "redaction",
         "names",
+        "dates",
         "units",
         "streams",
         "unfinished",

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from bayesltv.data.request import Date, as_day
 from bayesltv.data.summary import summarize
+from bayesltv.dates import Date, require_day
 from bayesltv.errors import BayesltvError, DataError, EngineError
 from bayesltv.evaluation.evaluate import evaluate
 from bayesltv.evaluation.holdout import require_holdout
@@ -125,7 +125,7 @@ def backtest(
     EngineError
         Where a worker died.
     """
-    days = sorted({day for cut in cuts if (day := as_day(cut, "cuts")) is not None})
+    days = sorted({require_day(cut, "cuts") for cut in cuts})
     if not days:
         raise DataError('there is no cut: give dates inside the log, cuts=["1997-07-31", "1997-09-30"]')
     if workers < 1:

@@ -13,10 +13,13 @@ import pandas as pd
 
 from bayesltv import names
 from bayesltv.data.content import Content
+from bayesltv.data.csv_table import read_csv_table
 from bayesltv.data.fingerprint import fingerprint
+from bayesltv.data.ids import whole_ids
 from bayesltv.data.sealed import SEAL, is_sealed, seal_of, sealed_parts
 from bayesltv.data.sources import CSV_SUFFIXES, PARQUET_SUFFIXES
 from bayesltv.data.walk_log import as_frame, walk_summary
+from bayesltv.dates import stamps_of_text
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import replacing
 from bayesltv.held import Held, held
@@ -269,39 +272,23 @@ def file_digest(path: str | Path) -> str:
 
 def _read_csv(opened: Held) -> pd.DataFrame:
     source = opened.path
-    try:
-        table = pd.read_csv(
-            opened.from_start(),
-            compression="gzip" if source.name.lower().endswith(".gz") else None,
-            sep="\t" if ".tsv" in source.name.lower() else ",",
-            dtype="str",
-            keep_default_na=False,
-            na_values=[""],
-            encoding="utf-8-sig",
-        )
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{source} is not UTF-8 (byte {error.start:,}): convert it first, for example `iconv -f latin1 "
-            f"-t utf-8 {source.name} > utf8.csv`"
-        ) from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(
-            f"{source} cannot be read as CSV ({{quoted}}): is every row quoted alike?",
-            quoted=_first_line(error),
-        ) from error
-    table = table.drop(columns=names.REPEAT_DAYS, errors="ignore")  # lists, which a CSV writes cut short
+    table = read_csv_table(opened).drop(columns=names.REPEAT_DAYS, errors="ignore")  # lists, cut short
+    if names.CUSTOMER_ID in table:
+        ids = whole_ids(table[names.CUSTOMER_ID], names.CUSTOMER_ID, title=str(source))
+        table = table.assign(**{names.CUSTOMER_ID: ids})
     return table.assign(**{name: _as_dates(table[name], source) for name in _DATES if name in table})
 
 
 def _as_dates(values: pd.Series[str], source: Path) -> pd.Series[pd.Timestamp]:
-    try:
-        return pd.to_datetime(values, format="ISO8601")
-    except ValueError as error:
+    dates = stamps_of_text(values)
+    broken = dates.isna() & values.notna()
+    if broken.any():
         raise DataError(
-            f"column {values.name!r} of {source} holds what is no date ({{quoted}}): write dates "
-            "like 2024-01-31",
-            quoted=_first_line(error),
-        ) from error
+            f"column {values.name!r} of {source} holds what is no date for {int(broken.sum()):,} of "
+            f"{len(values):,} customers, such as {{quoted}}: write dates like 2024-01-31",
+            quoted=repr(values[broken].iloc[0][:40]),
+        )
+    return dates
 
 
 def _first_line(error: Exception) -> str:

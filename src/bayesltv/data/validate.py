@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -13,19 +12,25 @@ from bayesltv import names
 from bayesltv.data.arguments import require_summary
 from bayesltv.data.day_lists import DayLists, day_lists, unreadable_lists
 from bayesltv.data.fingerprint import fingerprint as fingerprint
+from bayesltv.data.frames import require_columns
+from bayesltv.data.ids import id_texts
 from bayesltv.data.rules import repeat_rules, rules
-from bayesltv.data.sources import plain_text, require_columns
+from bayesltv.dates import Date, as_day, stamps_of_text
 from bayesltv.errors import DataError
 from bayesltv.units import time_unit_of
 
 REQUIRED = (names.CUSTOMER_ID, names.FREQUENCY, names.RECENCY, names.T)
+_NO_ID = (
+    "give every customer an id. pandas takes ids like NA and null for missing: "
+    "pd.read_csv(path, dtype=str, keep_default_na=False) does not, nor does as_summary(path)"
+)
 
 
 def validate_summary(
     summary: pd.DataFrame,
     *,
     time_unit: str | None = None,
-    observation_end: str | dt.date | pd.Timestamp | None = None,
+    observation_end: Date | None = None,
     groups: Sequence[str] = (),
     allow_empty: bool = False,
 ) -> pd.DataFrame:
@@ -118,7 +123,7 @@ def resolve_time_unit(summary: pd.DataFrame, time_unit: str | None = None) -> st
 
 
 def resolve_observation_end(
-    summary: pd.DataFrame, observation_end: str | dt.date | pd.Timestamp | None = None
+    summary: pd.DataFrame, observation_end: Date | None = None
 ) -> pd.Timestamp | None:
     """Return the last day observed: the keyword, or what the summary's attributes say, or None.
 
@@ -127,36 +132,24 @@ def resolve_observation_end(
     DataError
         Where it is no date, or the two disagree.
     """
-    kept = _stamp(summary.attrs.get(names.OBSERVATION_END))
-    asked = _stamp(observation_end)
-    if kept is not None and asked is not None and kept != asked:
+    own = as_day(summary.attrs.get(names.OBSERVATION_END), names.OBSERVATION_END)
+    asked = as_day(observation_end, names.OBSERVATION_END)
+    if own is not None and asked is not None and own != asked:
         raise DataError(
-            f"observation_end={asked.date()}, but the summary's attributes say {kept.date()}: summarize the "
-            "log again "
-            "up to the day you mean"
+            f"observation_end={asked}, but the summary's attributes say {own}: summarize the log again up to "
+            "the day you mean"
         )
-    return kept if asked is None else asked
-
-
-def _stamp(value: object) -> pd.Timestamp | None:
-    if value is None:
-        return None
-    try:
-        stamp = pd.Timestamp(value)  # type: ignore[arg-type]
-    except (ValueError, TypeError):
-        stamp = None
-    if stamp is None or pd.isna(stamp) or isinstance(value, (int, float)):
-        raise DataError(f"observation_end={value!r} is not a date: write it like 2024-01-31")
-    return stamp.tz_localize(None).normalize()
+    end = own if asked is None else asked
+    return None if end is None else pd.Timestamp(end)
 
 
 def _canonical(summary: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     """Copy with text ids and groups and float64 numbers; what cannot be a number is refused by name."""
     copy = summary.reset_index(drop=True)
     ids = copy[names.CUSTOMER_ID]
-    copy[names.CUSTOMER_ID] = _text(ids, names.CUSTOMER_ID, "give every customer an id")
+    copy[names.CUSTOMER_ID] = id_texts(ids, names.CUSTOMER_ID, cure=_NO_ID)
     for group in groups:
-        copy[group] = _text(copy[group], group, 'fill it, for example with "unknown"')
+        copy[group] = id_texts(copy[group], group, cure='fill it, for example with "unknown"')
     numbers = (*REQUIRED[1:], names.MONETARY_VALUE, *names.SPEND_STATISTICS, names.VALUE_TO_DATE)
     for name in numbers:
         if name in copy:
@@ -171,22 +164,6 @@ def _canonical(summary: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
         nothing = (copy[names.FREQUENCY] == 0) & (copy[names.MONETARY_VALUE] == 0)
         copy[names.MONETARY_VALUE] = copy[names.MONETARY_VALUE].mask(nothing)
     return copy
-
-
-def _text(values: pd.Series[Any], name: str, cure: str) -> pd.Series[str]:
-    missing = values.isna()
-    if isinstance(values.dtype, pd.StringDtype):
-        texts = values.astype("str")
-    else:
-        plain = [None if gone else plain_text(v) for v, gone in zip(values, missing, strict=True)]
-        texts = pd.Series(plain, index=values.index, dtype="str")
-    blank = (missing | (texts.str.strip() == "")).to_numpy(dtype=bool)
-    if blank.any():
-        raise DataError(
-            f"{name!r} is missing for {blank.sum():,} of {len(values):,} customers (the first in row "
-            f"{int(np.argmax(blank)):,}): {cure}"
-        )
-    return texts
 
 
 def _floats(values: pd.Series[Any], ids: pd.Series[str]) -> pd.Series[float]:
@@ -210,7 +187,7 @@ def _dates(values: pd.Series[Any], checked: pd.DataFrame) -> pd.Series[pd.Timest
     else:
         given = values.mask(values.map(lambda value: isinstance(value, (bool, int, float))))
         texts = isinstance(values.dtype, pd.StringDtype) or pd.api.types.infer_dtype(given) == "string"
-        dates = pd.to_datetime(given, errors="coerce", format="ISO8601" if texts else None)
+        dates = stamps_of_text(given) if texts else pd.to_datetime(given, errors="coerce")
         broken = dates.isna() & values.notna()
         if broken.any():
             cure = f"such as {values[broken].iloc[0]!r}: write dates like 2024-01-31"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv.dates import require_day
 from bayesltv.errors import SpecError, shown
 from bayesltv.spec import checked
 from bayesltv.spec.actions import ActionSpec
@@ -89,10 +90,8 @@ def _compared(column: "pd.Series[Any]", operator: str, value: Value) -> Flags:
 def _comparable(column: "pd.Series[Any]", value: Value) -> tuple[NDArray[Any], Any]:
     """Return a column and a value of one kind: numbers, days or texts."""
     if pd.api.types.is_datetime64_any_dtype(column):
-        try:
-            return column.to_numpy(), pd.Timestamp(value).to_datetime64()
-        except (ValueError, TypeError):
-            raise SpecError(f"{shown(value)} is no day to compare {column.name} with: '1997-09-30'") from None
+        day = require_day(value, f"the day to compare {column.name} with", error=SpecError)
+        return column.to_numpy(), pd.Timestamp(day).to_datetime64()
     is_number = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
     if is_number != isinstance(value, float):
         kind = "a number" if is_number else "a text"

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv import names
-from bayesltv.data.sources import require_columns
+from bayesltv.data.frames import require_columns
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.engines.parcel import packed
 from bayesltv.engines.spark_session import explained, mapped, require_spark_frame, require_workers

@@ -11,9 +11,9 @@ import xarray as xr
 
 from bayesltv.data.groups import Codes
 from bayesltv.data.refunds import Refunds
-from bayesltv.data.request import Date
 from bayesltv.data.split import purchase_days
 from bayesltv.data.validate import resolve_observation_end
+from bayesltv.dates import Date
 from bayesltv.errors import DataError, SpecError
 from bayesltv.evaluation import tables
 from bayesltv.evaluation.holdout import Holdout, observe, worded

@@ -15,7 +15,7 @@ import xarray as xr
 
 from bayesltv.data.adopt import as_summary
 from bayesltv.data.cells import purchase_cells
-from bayesltv.data.request import as_day
+from bayesltv.dates import as_day
 from bayesltv.errors import FitError, SpecError
 from bayesltv.names import (
     CHAIN,

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.data.sources import plain_text
+from bayesltv.data.ids import plain_text
 from bayesltv.data.validate import resolve_time_unit, validate_summary
 from bayesltv.errors import DataError
 from bayesltv.kernels.clocked import draw_clocked_futures

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesltv.data.csv_table import read_csv_table
+from bayesltv.data.ids import id_texts, whole_ids
+from bayesltv.data.sources import CSV_SUFFIXES
 from bayesltv.decisions.plan import ALWAYS, SOMETIMES, Plan
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import refilling
@@ -25,7 +28,7 @@ from bayesltv.names import (
     REFERRAL_VALUE,
     VALUE_TO_DATE,
 )
-from bayesltv.report.export import FORMULA_SIGNS, safe_for_spreadsheets
+from bayesltv.report.export import safe_for_spreadsheets, unescaped
 from bayesltv.report.sealed import FORMAT, sealed
 from bayesltv.report.style import save_figure
 from bayesltv.report.verified import PLAN_MANIFEST as MANIFEST
@@ -99,8 +102,8 @@ def crm_table(plan: Plan) -> pd.DataFrame:
 
     Text is text or missing, dates are days, counts are whole numbers, everything else is a 64-bit float;
     ``next_purchase_days_p50`` is missing where the customer more likely than not does not buy again within a
-    century, what belongs to an action where none is recommended. Where failed checks of the fit were accepted,
-    the last column, ``accepted_failed``, names them in every row.
+    century, what belongs to an action where none is recommended. Where failed checks of the fit were
+    accepted, the last column, ``accepted_failed``, names them in every row.
     """
     known, told = plan.customers, plan.attrs
     given = pd.DataFrame(known).copy()
@@ -204,8 +207,9 @@ def read_export(path: str | Path) -> tuple[pd.DataFrame, Origin]:
     StoreError
         Where it cannot be read, or does not fit the manifest beside it.
     """
-    table, origin = _read_table(Path(path), "tier", {CUSTOMER_ID: "str", "tier": "str"})
-    return table.assign(**{CUSTOMER_ID: table[CUSTOMER_ID].astype(str)}), origin
+    texts = {name: "str" for name, kind in CRM_TYPES.items() if kind == "text"}
+    table, origin = _read_table(Path(path), "tier", texts)
+    return table.astype({"tier": "str"}), origin
 
 
 def read_columns(path: str | Path, column: str) -> tuple[dict[str, str], Origin]:
@@ -218,31 +222,31 @@ def read_columns(path: str | Path, column: str) -> tuple[dict[str, str], Origin]
     StoreError
         Where it cannot be read, or does not fit the manifest beside it.
     """
-    table, origin = _read_table(Path(path), column, str)
+    table, origin = _read_table(Path(path), column, "str")
     known = table.loc[table[column].notna(), [CUSTOMER_ID, column]].astype(str)
     return dict(zip(known[CUSTOMER_ID], known[column], strict=True)), origin
 
 
-def _read_table(path: Path, column: str, types: Any) -> tuple[pd.DataFrame, Origin]:  # noqa: ANN401
+def _read_table(path: Path, column: str, texts: Mapping[str, str] | str) -> tuple[pd.DataFrame, Origin]:
     """Return a table with customer ids and a column; apostrophes of a CSV export are taken off."""
     if os.path.isdir(path) and not ((path / MANIFEST).exists() or (path / EXPORT[0]).exists()):
         table, origin = _read_parts(path)
     else:
         with held_table(path / EXPORT[0] if os.path.isdir(path) else path) as (file, origin):
-            table = _read_file(file, types)
+            table = _read_file(file, texts)
     absent = [name for name in (CUSTOMER_ID, column) if name not in table]
     if absent:
         raise DataError(f"{path} lacks the column {absent[0]!r}: it needs {CUSTOMER_ID} and {column}")
-    if origin.file.lower().endswith(".csv"):
-        escaped = table[CUSTOMER_ID].str.startswith(tuple(f"'{sign}" for sign in FORMULA_SIGNS), na=False)
-        table[CUSTOMER_ID] = table[CUSTOMER_ID].where(~escaped, table[CUSTOMER_ID].str[1:])
-    return table, origin
+    ids = id_texts(table[CUSTOMER_ID], CUSTOMER_ID, cure=f"give every row of {path} an id, or drop it")
+    if origin.file.lower().endswith(CSV_SUFFIXES) and not origin.verified:  # our own is as it was written
+        ids = whole_ids(ids, CUSTOMER_ID, title=str(path))
+    return table.assign(**{CUSTOMER_ID: ids}), origin
 
 
-def _read_file(source: Held, types: Any) -> pd.DataFrame:  # noqa: ANN401
+def _read_file(source: Held, texts: Mapping[str, str] | str) -> pd.DataFrame:
+    if source.path.name.lower().endswith(CSV_SUFFIXES):
+        return unescaped(read_csv_table(source, texts=texts))
     try:
-        if source.path.suffix.lower() == ".csv":
-            return pd.read_csv(source.from_start(), dtype=types, encoding="utf-8-sig")
         return pd.read_parquet(source.from_start())
     except (OSError, ValueError) as error:
         raise StoreError(
@@ -254,7 +258,7 @@ def _read_file(source: Held, types: Any) -> pd.DataFrame:  # noqa: ANN401
 def _read_parts(folder: Path) -> tuple[pd.DataFrame, Origin]:
     tables, digests, verified = [], [], True
     for part, is_verified in held_parts(folder):
-        tables.append(_read_file(part, str))
+        tables.append(_read_file(part, "str"))
         digests.append(part.sha256)
         verified &= is_verified
     return pd.concat(tables, ignore_index=True), Origin(

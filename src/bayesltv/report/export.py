@@ -1,6 +1,7 @@
 """Scores on disk: the table that a CRM loads, totals per draw, and a manifest of where they are from."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -18,6 +19,10 @@ from bayesltv.report.sealed import FORMAT, sealed
 CSV, PARQUET = ".csv", ".parquet"
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a cell that begins with one of these (OWASP, CSV injection)."""
+_SIGN = f"[{re.escape(''.join(FORMULA_SIGNS))}]"
+_ESCAPED = re.compile(f"'*{_SIGN}")
+"""Text that gets an apostrophe before it; apostrophes of its own too, or they would be taken off again."""
+_WAS_ESCAPED = re.compile(f"'+{_SIGN}")
 
 
 @dataclass(frozen=True)
@@ -159,7 +164,18 @@ def _is_csv(path: Path) -> bool:
 
 
 def _safe(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_SIGNS) else value
+    return f"'{value}" if isinstance(value, str) and _ESCAPED.match(value) else value
+
+
+def unescaped(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table read from CSV as it was before `safe_for_spreadsheets`."""
+    texts = [name for name, dtype in table.dtypes.items() if isinstance(dtype, pd.StringDtype)]
+    plain = table.assign(**{str(name): _plain(table[name]) for name in texts})
+    return plain.rename(columns=lambda name: name[1:] if _WAS_ESCAPED.match(name) else name)
+
+
+def _plain(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    return values.where(~values.str.match(_WAS_ESCAPED, na=False), values.str[1:])
 
 
 def _rows(totals: xr.Dataset) -> int:

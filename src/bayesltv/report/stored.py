@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
+from bayesltv.data.csv_table import read_csv_table, with_numbers
 from bayesltv.decisions.plan import ALWAYS, SOMETIMES
-from bayesltv.errors import StoreError
+from bayesltv.errors import DataError, StoreError
 from bayesltv.held import Held
 from bayesltv.names import CURRENCY, CUSTOMER_ID, FINGERPRINT, FREQUENCY, GROUP, GROUPS, TIME_UNIT
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.prediction.totals import QUANTITIES
 from bayesltv.report.crm import FIGURES
-from bayesltv.report.export import ScoreFiles, is_folder, score_files
+from bayesltv.report.export import ScoreFiles, is_folder, score_files, unescaped
 from bayesltv.report.sealed import read_sealed
 from bayesltv.report.verified import (
     FOLDER_MANIFEST,
@@ -82,7 +83,7 @@ def read_scores(path: str | Path, fit: xr.DataTree) -> ScoreTable:
         cure = "Score again"
         with verified(files.totals, _checksum(listed, files.totals, files.manifest), cure=cure) as totals:
             table.totals = _read_totals(totals, tiers=_tiers_of(table))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, DataError) as error:
         raise StoreError(
             f"cannot read the scores {path}: {{quoted}}. Score again", quoted=str(error)
         ) from error
@@ -127,7 +128,7 @@ def read_plan(folder: str | Path, fit: xr.DataTree) -> StoredPlan:
         with verified(where / place, sha256, cure=cure) as file:
             name = Path(place).stem
             if place in [f"{table}.csv" for table in (*ALWAYS, *SOMETIMES)]:
-                tables[name] = _read_csv(file)
+                tables[name] = with_numbers(unescaped(read_csv_table(file)))
             elif place == f"{FIGURES}/{name}.png":
                 found[name] = file.from_start().read()
     tables = {name: tables[name] for name in (*ALWAYS, *SOMETIMES) if name in tables}
@@ -193,9 +194,11 @@ def _read_columns(
 
 
 def _shown_of_csv(file: Held, groups: Sequence[str]) -> pd.DataFrame:
-    texts = dict.fromkeys((CUSTOMER_ID, *groups), str)
-    table = _read_csv(file, dtype=texts, low_memory=False)
-    return table[[name for name in table.columns if name in groups or _is_shown(name)]]
+    def wanted(name: str) -> bool:
+        return name in groups or _is_shown(name)
+
+    texts = dict.fromkeys((CUSTOMER_ID, "tier", *groups), "str")
+    return unescaped(read_csv_table(file, texts=texts, wanted=wanted))
 
 
 def _shown(file: Held, groups: Sequence[str]) -> pa.Table:
@@ -204,11 +207,6 @@ def _shown(file: Held, groups: Sequence[str]) -> pa.Table:
     names = pq.read_schema(file.from_start()).names
     chosen = [name for name in names if name in groups or _is_shown(name)]
     table: pa.Table = pq.read_table(file.from_start(), columns=chosen)
-    return table
-
-
-def _read_csv(file: Held, **options: Any) -> pd.DataFrame:  # noqa: ANN401
-    table: pd.DataFrame = pd.read_csv(file.from_start(), encoding="utf-8-sig", **options)
     return table
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bayesltv.dates import require_day
 from bayesltv.errors import DataError, SpecError, shown
 from bayesltv.spec import checked
 from bayesltv.spec.frozen import FrozenMapping, Plain
@@ -141,11 +142,8 @@ class Events:
 
 
 def day_number(name: str, text: object) -> int:
-    """Return days since 1970-01-01 of an ISO date."""
-    try:
-        return (dt.date.fromisoformat(str(text).strip()) - _EPOCH).days
-    except ValueError:
-        raise SpecError(f"{name} = {shown(text)} is not a date: write it like 2024-01-31") from None
+    """Return days since 1970-01-01 of a date."""
+    return (require_day(text, name, error=SpecError) - _EPOCH).days
 
 
 def iso(day: int) -> str:
