@@ -222,6 +222,8 @@ def without_repeat(summary: pd.DataFrame, **values: float) -> pd.DataFrame:
 
 
 def fit(folder: Path, summary: pd.DataFrame, *more: object) -> Result:
+    summary = summary.copy()
+    summary.attrs.pop("fingerprint", None)  # that of the rows before they were changed
     summary.to_parquet(folder / "summary.parquet", index=False)
     out = folder / "out"
     out.mkdir(exist_ok=True)
