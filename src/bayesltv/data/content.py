@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,12 +32,6 @@ class Content:
     def told(self) -> dict[str, str]:
         """Return the digest of each column so far, 64 hexadecimal digits."""
         return {name: column.told() for name, column in self._columns.items()}
-
-
-def attributes_digest(attributes: Mapping[Any, Any]) -> str:
-    """Return the SHA-256 of attributes, as JSON gives them back."""
-    plain = {str(name): value for name, value in attributes.items()}
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()
 
 
 class _Column:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bayesltv.data.content import Content, attributes_digest
+from bayesltv.data.content import Content
 from bayesltv.errors import BayesltvError, StoreError
 from bayesltv.held import Held
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+PANDAS = b"pandas"
+"""Key under which pandas keeps the attributes of a frame, and the types of its columns."""
 SEAL = b"bayesltv"
 """Key of a file's metadata under which the digests of its columns and attributes stand.
 
@@ -22,9 +25,9 @@ It is none of a frame's attributes: what pandas writes again carries no digest o
 """
 
 
-def seal_of(content: Content, attributes: Mapping[Any, Any]) -> str:
-    """Return what a file is to say of its rows and of the attributes of its frame."""
-    return json.dumps({"columns": content.told(), "attributes": attributes_digest(attributes)})
+def seal_of(content: Content, metadata: bytes) -> str:
+    """Return what a file is to say of its rows and of what pandas keeps there: attributes and types."""
+    return json.dumps({"columns": content.told(), "attributes": sha256(metadata).hexdigest()})
 
 
 def is_sealed(schema: pa.Schema) -> bool:
@@ -82,7 +85,7 @@ def _require_told(path: Path, schema: pa.Schema, content: Content, left_out: tup
     wanted = {name: digest for name, digest in told["columns"].items() if name not in left_out}
     found = content.told()
     differs = [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]
-    if attributes_digest(schema.empty_table().to_pandas().attrs) != told["attributes"]:
+    if sha256(schema.metadata.get(PANDAS, b"")).hexdigest() != told["attributes"]:
         differs.append("its attributes")
     if differs:
         raise StoreError(

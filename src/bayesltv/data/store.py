@@ -16,7 +16,7 @@ from bayesltv.data.content import Content
 from bayesltv.data.csv_table import read_csv_table
 from bayesltv.data.fingerprint import fingerprint
 from bayesltv.data.ids import whole_ids
-from bayesltv.data.sealed import SEAL, is_sealed, seal_of, sealed_parts
+from bayesltv.data.sealed import PANDAS, SEAL, is_sealed, seal_of, sealed_parts
 from bayesltv.data.sources import CSV_SUFFIXES, PARQUET_SUFFIXES
 from bayesltv.data.walk_log import as_frame, walk_summary
 from bayesltv.dates import stamps_of_text
@@ -63,8 +63,9 @@ def write_summary(summary: pd.DataFrame, path: str | Path) -> Path:
     with replacing(target) as (part,):
         table, content = pa.Table.from_pandas(summary, preserve_index=False), Content()
         content.add(table)
-        seal = {SEAL: seal_of(content, summary.attrs)}
-        pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **seal}), part)
+        metadata = table.schema.metadata
+        seal = {SEAL: seal_of(content, metadata[PANDAS])}
+        pq.write_table(table.replace_schema_metadata({**metadata, **seal}), part)
     return target
 
 
@@ -110,19 +111,20 @@ def write_summary_of(
 
         attributes = walk_summary(log, request, take)
         if writer is not None:
-            seal = {SEAL.decode(): seal_of(content, attributes)}
-            writer.add_key_value_metadata({"pandas": _pandas_metadata(schema, attributes), **seal})
+            metadata = _pandas_metadata(schema, attributes)
+            seal = {SEAL: seal_of(content, metadata)}
+            writer.add_key_value_metadata({PANDAS: metadata, **seal})
     return counts["customers"], counts["repeaters"], attributes
 
 
-def _pandas_metadata(schema: pa.Schema, attributes: dict[str, Any]) -> str:
+def _pandas_metadata(schema: pa.Schema, attributes: dict[str, Any]) -> bytes:
     """Return what pandas itself would write beside such a table, so that it finds types and attributes."""
     import pyarrow as pa
 
     frame = as_frame(schema.empty_table()).iloc[:0]
     frame.attrs.update(attributes)
     metadata: dict[bytes, bytes] = pa.Schema.from_pandas(frame, preserve_index=False).metadata
-    return metadata[b"pandas"].decode()
+    return metadata[PANDAS]
 
 
 @contextmanager
