@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytest
+import xarray as xr
 from scipy import stats
 
 import bayesltv as ltv
@@ -357,3 +358,10 @@ def test_cells_from_a_table_are_joined_by_id():
     direct, _ = make_experiment(SMALL, cells=["tier"], **asked)
     np.testing.assert_array_equal(joined.customers, direct.customers)
     np.testing.assert_allclose(joined.total, direct.total)
+
+
+@pytest.mark.parametrize("stated", ["{", "[" * 100_000, "{}", "[1]", "null", 3])
+def test_cell_columns_that_are_no_list_of_names_are_refused(stated):
+    drawn = xr.Dataset({"rate": (("cell", "draw"), np.ones((1, 4)))}, attrs={"cell_columns": stated})
+    with pytest.raises(ltv.SpecError, match=r"cell_columns = .* must be a JSON list of columns"):
+        effects_from_draws(drawn)

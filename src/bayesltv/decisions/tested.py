@@ -34,7 +34,7 @@ def effects_from_draws(drawn: xr.Dataset) -> Effects:
     known = [name for name in PARAMETERS if name in drawn]
     if not known:
         raise SpecError(f"the test's draws hold neither {' nor '.join(PARAMETERS)}")
-    columns = tuple(json.loads(drawn.attrs.get("cell_columns", "[]")))
+    columns = _cell_columns(drawn)
     values = {
         name: np.ascontiguousarray(drawn[name].transpose(DRAW, "cell").values, dtype=np.float64)
         for name in known
@@ -44,6 +44,19 @@ def effects_from_draws(drawn: xr.Dataset) -> Effects:
         return Effects({name: each[:, 0] for name, each in values.items()}, dict.fromkeys(known, source))
     cells = tuple(str(cell) for cell in drawn["cell"].values)
     return Effects(values, dict.fromkeys(known, source), cells, columns)
+
+
+def _cell_columns(drawn: xr.Dataset) -> tuple[str, ...]:
+    stated = drawn.attrs.get("cell_columns", "[]")
+    try:
+        columns = json.loads(stated)
+    except (ValueError, TypeError, RecursionError):
+        columns = None
+    if not isinstance(columns, list) or not all(isinstance(each, str) for each in columns):
+        raise SpecError(
+            f"cell_columns = {shown(stated)} of the test's draws must be a JSON list of columns: '[\"tier\"]'"
+        )
+    return tuple(columns)
 
 
 def effects_of_tests(

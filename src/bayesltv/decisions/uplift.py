@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.decisions.effects import OTHER
-from bayesltv.errors import DataError
+from bayesltv.errors import DataError, StoreError
 from bayesltv.names import CHAIN, DRAW
 from bayesltv.prediction.gate import require_passed
 from bayesltv.prediction.seal import require_sound
@@ -126,16 +126,26 @@ def effect_draws(
             ("cell", DRAW),
             np.exp(np.vstack([known, _elsewhere(posterior, name, at, rng)[chosen]])),
         )
-    told = json.loads(uplift.attrs["experiment"])
+    cells = _cells_of(uplift)
     return xr.Dataset(
         variables,
         coords={"cell": [*(str(cell) for cell in posterior["cell"].values), OTHER]},
         attrs={
             "effect_source": uplift.attrs["effect_source"],
-            "cell_columns": json.dumps(told["cells"]),
+            "cell_columns": json.dumps(cells),
             "arm": arm,
         },
     )
+
+
+def _cells_of(uplift: xr.DataTree) -> list[str]:
+    """Return the columns that make the cells of a test."""
+    try:
+        return [str(column) for column in json.loads(uplift.attrs["experiment"])["cells"]]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise StoreError(
+            "the fit of the test is damaged: its attribute experiment names no cells. Fit the test again"
+        ) from None
 
 
 def _log_multiplier(posterior: xr.Dataset, name: str) -> Floats:

@@ -170,7 +170,15 @@ def attributes_of(summary: DataFrame) -> dict[str, Any]:
     fields = {field.name: field for field in summary.schema}
     if names.CUSTOMER_ID not in fields:
         return {}
-    kept: dict[str, Any] = json.loads(fields[names.CUSTOMER_ID].metadata.get(METADATA, "{}"))
+    try:
+        kept = json.loads(fields[names.CUSTOMER_ID].metadata.get(METADATA, "{}"))
+    except (ValueError, TypeError, RecursionError):
+        kept = None
+    if not isinstance(kept, dict):
+        raise DataError(
+            f"the metadata of column {names.CUSTOMER_ID} cannot be read: drop it, and pass time_unit= and "
+            "observation_end="
+        )
     return kept
 
 
