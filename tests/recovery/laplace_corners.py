@@ -231,8 +231,8 @@ class Compared:
         told = "refused" if self.refusal else "accepted"
         return (
             f"{self.corner.name:34s} {self.corner.family:7s} {self.cells:6,d} {self.khat:5.2f} "
-            f"{self.ess:6,.0f} {told:8s} {self.mean:6.3f} {self.sd:6.3f} {self.excess:7.3f} {self.seconds:6.1f} "
-            f"{self.nuts_seconds:6.0f} {'' if self.is_right else 'WRONG '}{self.where}"
+            f"{self.ess:6,.0f} {told:8s} {self.mean:6.3f} {self.sd:6.3f} {self.excess:7.3f} "
+            f"{self.seconds:6.1f} {self.nuts_seconds:6.0f} {'' if self.is_right else 'WRONG '}{self.where}"
         )
 
 

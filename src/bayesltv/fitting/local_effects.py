@@ -64,7 +64,7 @@ class LocalEffects:
         moved = np.einsum("nf,nfe->ne", free - self.places[near], self.cross[near])
         pooling = precisions(self.block, self.effects, log_sds)
         precision = self.curvature[near] + pooling[:, :, None] * np.eye(self.effects.size)
-        factor = np.linalg.cholesky(precision)
+        factor = np.linalg.cholesky(precision).astype(np.float64)
         z, log_of_z = draw_standard(len(points), self.effects.size, rng)
         whitened = np.linalg.solve(factor, (self.linear[near] - moved)[..., None]) + z[..., None]  # L⁻¹h + z
         unit = units(self.block, self.effects, log_sds)
@@ -80,7 +80,8 @@ def effects_of(block: Block) -> Places:
 
 def nearest(white: Floats, white_places: Floats) -> NDArray[np.int64]:
     """Return the number of the place that each row is nearest to."""
-    return np.argmin(cdist(white, white_places, "sqeuclidean"), axis=1).astype(np.int64)
+    squares: Floats = cdist(white, white_places, "sqeuclidean")
+    return np.argmin(squares, axis=1).astype(np.int64)
 
 
 def local_effects(block: Block, points: Floats, free: Places) -> LocalEffects:

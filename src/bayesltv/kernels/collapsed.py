@@ -13,7 +13,7 @@ import numpy as np
 from bayesltv.kernels.compile import compiled
 
 _LARGEST, _LEAST = 1e9, 1e-12
-"""Of shapes, and of b: beyond, differences of log gammas are rounding errors that can look like likelihood."""
+"""Of shapes, and of b: beyond, differences of log gammas are rounding errors that look like likelihood."""
 
 
 @compiled
