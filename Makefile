@@ -63,9 +63,10 @@ bench-quick: $(READY) ## Run a small version of every benchmark
 figures: demo ## Renew the README's pictures from the demo's
 	cp $(DEMO_DIR)/figures/{ltv_intervals,tracking_cumulative}.png docs/figures/
 
-calibration: $(READY) ## Calibrate by simulation and renew docs/calibration.md (20 min; ranks are kept in .calibration)
+calibration: $(READY) ## Calibrate by simulation, renew docs/calibration.md, compare Laplace and NUTS (2 h; kept in .calibration)
 	SBC_RANKS=.calibration $(TEST_ENV) $(BIN)/pytest -n 0 -m slow tests/recovery/test_sbc.py
 	$(TEST_ENV) $(BIN)/python tests/sbc_report.py .calibration
+	$(TEST_ENV) $(BIN)/python tests/recovery/laplace_corners.py .calibration/laplace
 
 decisions: $(READY) ## Renew the pictures and figures of docs/decisions.md, from what make demo has made
 	$(TEST_ENV) $(BIN)/python docs/make_decisions.py $(DEMO_DIR)

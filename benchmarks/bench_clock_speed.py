@@ -115,6 +115,8 @@ def fits(summary, draws):
 
     import bayesltv as ltv
     import worlds
+    from bayesltv.base.seal import stamped
+    from bayesltv.spec.frozen import digest
 
     plain = worlds.posterior(draws, time_unit="week")
     first = summary["first_purchase"].min()
@@ -133,8 +135,9 @@ def fits(summary, draws):
     clocked = xr.DataTree.from_dict({"posterior": posterior, "constant_data": constant})
     spec = json.loads(plain.attrs["spec"])
     spec["clock"] = ltv.ClockSpec().to_dict()
-    clocked.attrs = plain.attrs | {"spec": json.dumps(spec), "observation_end": str(end)[:10]}
-    return plain, clocked
+    told = {"spec": json.dumps(spec), "spec_hash": digest(spec), "observation_end": str(end)[:10]}
+    clocked.attrs = plain.attrs | told
+    return plain, stamped(clocked)
 
 
 def ltv_end(summary):

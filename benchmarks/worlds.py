@@ -11,12 +11,15 @@ import numpy as np
 import xarray as xr
 
 import bayesltv as ltv
+from bayesltv.base.seal import FORMAT, SAMPLER_CHECKS, stamped
 
 PURCHASE = {"r": 0.2425945, "alpha": 4.413602 * 7, "a": 0.792922, "b": 2.425907}
 SPEND = {"p": 6.24957, "q": 3.74422, "v": 15.44352}
 ERRORS = {"r": 0.0518, "alpha": 0.0857, "a": 0.2342, "b": 0.2908, "p": 0.05, "q": 0.05, "v": 0.05}
 """Standard errors of the logs on the CDNOW sample; of spend, about."""
 END = "1997-12-31"
+_NOTHING = {"status": "not applicable", "value": None, "threshold": None, "summary": "", "advice": ""}
+UNCHECKED = json.dumps([{"name": name, **_NOTHING} for name in SAMPLER_CHECKS])
 
 
 def write_summary(customers, path, *, time_unit="day"):
@@ -50,6 +53,6 @@ def posterior(draws, *, time_unit="day", seed=1):
     }
     coords = {"chain": np.arange(4), "draw": np.arange(draws // 4)}
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset(drawn, coords=coords)})
-    told = {"time_unit": time_unit, "checks": "[]", "observation_end": "", "format": 1, "versions": "{}"}
-    tree.attrs = {"spec": json.dumps(spec.to_dict()), "spec_hash": spec.hash(), **told}
-    return tree
+    told = {"time_unit": time_unit, "checks": UNCHECKED, "observation_end": "", "versions": "{}"}
+    tree.attrs = {"format": FORMAT, "spec": json.dumps(spec.to_dict()), "spec_hash": spec.hash(), **told}
+    return stamped(tree)

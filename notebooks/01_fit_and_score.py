@@ -138,11 +138,12 @@ scores.sort_values("ltv_mean", ascending=False)[columns].head()
 
 # %% [markdown]
 # Beside it stand totals per posterior draw. They cannot be had from the customers' quantiles: quantiles do
-# not add up, and customers share the parameters of the model.
+# not add up, and customers share the parameters of the model. Means do add up: the expected total is the sum
+# of the customers' `ltv_mean`.
 
 # %%
 total = scores.totals["value"].sum(("group", "tier"))
-total.quantile([0.05, 0.5, 0.95]).values.round(-1)
+round(scores["ltv_mean"].sum(), -1), total.quantile([0.05, 0.95]).values.round(-1)
 
 # %% [markdown]
 # ## 5. Two customers with the same expected value

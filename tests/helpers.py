@@ -6,6 +6,28 @@ import numpy as np
 import xarray as xr
 
 import bayesltv as ltv
+from bayesltv.base.seal import FORMAT, SAMPLER_CHECKS, stamped
+from bayesltv.spec.frozen import digest
+
+_NOTHING = {"value": None, "threshold": None, "summary": "made by hand", "advice": ""}
+UNCHECKED = [{"name": name, "status": "not applicable", **_NOTHING} for name in SAMPLER_CHECKS]
+"""Results of the checks of a fit that no sampler has made."""
+
+
+def sealed(tree: xr.DataTree, **attributes: object) -> xr.DataTree:
+    """A tree made or changed by hand as a fit that nobody changed: with these attributes and a digest.
+
+    Checks of the sampler that it has no results of become "not applicable".
+    """
+    made = tree.copy()
+    told = {"format": FORMAT, "checks": "[]", **tree.attrs, **attributes}
+    results = json.loads(told["checks"])
+    known = {result["name"] for result in results}
+    told["checks"] = json.dumps(results + [each for each in UNCHECKED if each["name"] not in known])
+    if "spec" in told:
+        told["spec_hash"] = digest(json.loads(told["spec"]))
+    made.attrs = told
+    return stamped(made)
 
 
 def point_fit(
@@ -20,9 +42,7 @@ def point_fit(
         coords={"chain": [0], "draw": np.arange(draws)},
     )
     tree = xr.DataTree.from_dict({"posterior": posterior})
-    told = {"time_unit": time_unit, "checks": "[]", "observation_end": ""}
-    tree.attrs = {"spec": json.dumps(spec.to_dict()), **told}
-    return tree
+    return sealed(tree, spec=json.dumps(spec.to_dict()), time_unit=time_unit, observation_end="")
 
 
 def clock_fit(
@@ -44,7 +64,6 @@ def clock_fit(
     tree = point_fit(parameters, draws=draws, family=family, time_unit=time_unit)
     spec = json.loads(tree.attrs["spec"])
     spec["clock"] = clock.to_dict()
-    tree.attrs["spec"] = json.dumps(spec)
     posterior = tree["posterior"].to_dataset()
     dims = {1: ("chain", "draw"), 2: ("chain", "draw", "clock_block")}
     found = {
@@ -55,8 +74,8 @@ def clock_fit(
     first, last = (int(np.datetime64(day, "D").astype(int)) for day in (start, end))
     constant = xr.Dataset({"clock_start": first, "clock_end": last})
     made = xr.DataTree.from_dict({"posterior": posterior, "constant_data": constant})
-    made.attrs = tree.attrs | {"observation_end": end}
-    return made
+    made.attrs = tree.attrs
+    return sealed(made, spec=json.dumps(spec), observation_end=end)
 
 
 def covariate_fit(parameters: dict[str, float], *, draws: int) -> xr.DataTree:
@@ -68,7 +87,6 @@ def covariate_fit(parameters: dict[str, float], *, draws: int) -> xr.DataTree:
     age = Covariate(kind="numeric", on=("purchase_rate",), mean=40.0, sd=10.0)
     channel = Covariate(kind="categorical", on=("purchase_rate",), reference="web", levels=("app", "shop"))
     spec["covariates"] = {"age": dict(age.to_dict()), "channel": dict(channel.to_dict())}
-    tree.attrs["spec"] = json.dumps(spec)
     coefficients = np.random.default_rng(4).normal(0.5, 0.2, (1, draws, 3))
     dim = "purchase_rate_covariate"
     labels = xr.Dataset(coords={dim: ["age", "channel=app", "channel=shop"]})
@@ -76,4 +94,4 @@ def covariate_fit(parameters: dict[str, float], *, draws: int) -> xr.DataTree:
     posterior = posterior.assign(purchase_rate_covariates=(("chain", "draw", dim), coefficients))
     made = xr.DataTree.from_dict({"posterior": posterior})
     made.attrs = tree.attrs
-    return made
+    return sealed(made, spec=json.dumps(spec))

@@ -34,6 +34,7 @@ from bayesltv.names import PURCHASE_PARAMETERS, SPEND_PARAMETERS, level_name
 from bayesltv.prediction.draws import simulate_futures
 from bayesltv.prediction.terms import make_terms
 from bayesltv.streams import generator
+from helpers import sealed
 from uniformity import p_uniform, ranked
 
 START, END, LATER = "1960-01-01", "1998-12-31", "2018-12-31"
@@ -161,8 +162,7 @@ def fit_to(world, summary, seed):
         levels = np.array([levels[0] for levels in world.groups.combinations], dtype=object)
         nodes["constant_data"] = xr.Dataset({level_name(COLUMN): ("group", levels)})
     tree = xr.DataTree.from_dict(nodes)
-    tree.attrs = {"spec": json.dumps(world.spec.to_dict()), "time_unit": "year", "checks": "[]"}
-    return tree
+    return sealed(tree, spec=json.dumps(world.spec.to_dict()), time_unit="year")
 
 
 def _data(world, cells):

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from bayesltv.base.new_groups import UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
-from bayesltv.data.request import Date
+from bayesltv.dates import Date
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE
 from bayesltv.prediction.scoring import DRAWS
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.spec.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
     from bayesltv.data.refunds import Refunds
@@ -124,7 +124,7 @@ class CustomerBase(PlacedBase):
 
     def score(
         self,
-        decision: DecisionSpec,
+        decision: DecisionLike,
         *,
         draws: int | None = DRAWS,
         thresholds: NDArray[np.float64] | None = None,
@@ -136,13 +136,13 @@ class CustomerBase(PlacedBase):
         from bayesltv.prediction.score import score_base
 
         return score_base(
-            self, decision, draws=draws, thresholds=thresholds, threads=threads, block=block,
+            self, decision_of(decision), draws=draws, thresholds=thresholds, threads=threads, block=block,
             progress=progress,
         )  # fmt: skip
 
     def decide(
         self,
-        decision: DecisionSpec,
+        decision: DecisionLike,
         *,
         draws: int | None = DRAWS,
         effects: "Mapping[str, Effects | xr.Dataset] | None" = None,
@@ -163,14 +163,14 @@ class CustomerBase(PlacedBase):
         asked = PlanRequest(
             draws, effects or {}, tests or {}, current, previous, plan_test, test_cost, customers_per_week
         )
-        return decide_base(self, decision, asked, walking=Walking(threads, block, progress))
+        return decide_base(self, decision_of(decision), asked, walking=Walking(threads, block, progress))
 
     def evaluate(
         self,
         log: object,
         *,
         horizon: str | float,
-        decision: DecisionSpec | None = None,
+        decision: DecisionLike | None = None,
         draws: int | None = None,
         tracking: bool = True,
         customer_id_col: str = CUSTOMER_ID,
@@ -190,8 +190,9 @@ class CustomerBase(PlacedBase):
             log, customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format,
             log_end,
         )  # fmt: skip
+        judged = None if decision is None else decision_of(decision)
         return evaluate_base(
-            self, later, horizon=horizon, decision=decision, draws=draws, tracking=tracking, threads=threads,
+            self, later, horizon=horizon, decision=judged, draws=draws, tracking=tracking, threads=threads,
             block=block,
         )  # fmt: skip
 

@@ -6,13 +6,14 @@ from typing import Any, Literal
 import pandas as pd
 import xarray as xr
 
+from bayesltv.dates import Date
 from bayesltv.names import CUSTOMER_ID
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.spec.catalogue import SpecLike, spec_of
 
 
 def fit(
     summary: pd.DataFrame,
-    spec: ModelSpec,
+    spec: SpecLike,
     *,
     seed: int,
     method: Literal["nuts", "laplace"] = "nuts",
@@ -28,8 +29,8 @@ def fit(
     ----------
     summary : DataFrame
         Customer summary from ``summarize`` or ``as_summary``.
-    spec : ModelSpec
-        From ``load_spec``, or made in Python.
+    spec : ModelSpec, str or Path
+        From ``load_spec`` or made in Python; a file, or the name of a shipped one: "pooled".
     seed : int
         The same seed, data, spec and versions give the same draws.
     method : "nuts" or "laplace"
@@ -61,7 +62,7 @@ def fit(
 
     tree = sample(
         summary,
-        spec,
+        spec_of(spec),
         seed=seed,
         method=method,
         sampler=sampler,
@@ -76,7 +77,7 @@ def fit(
 def as_fit(
     tree: xr.DataTree,
     summary: pd.DataFrame,
-    spec: ModelSpec,
+    spec: SpecLike,
     *,
     seed: int = 0,
     time_unit: str | None = None,
@@ -92,7 +93,8 @@ def as_fit(
         q, v where there is spend) will do. Checks look at ``sample_stats`` where it has them.
     summary : DataFrame
         What was fitted.
-    spec : ModelSpec
+    spec : ModelSpec, str or Path
+        A spec, a file, or the name of a shipped one: "pooled".
     seed : int
         Recorded, and used for the draws of the prior that stand beside the posterior.
     time_unit, observation_end : str, optional
@@ -119,7 +121,8 @@ def as_fit(
     from bayesltv.checks.run import check, with_checks
     from bayesltv.fitting.own import adopt_own
 
-    made = adopt_own(tree, summary, spec, seed=seed, time_unit=time_unit, observation_end=observation_end)
+    declared = spec_of(spec)
+    made = adopt_own(tree, summary, declared, seed=seed, time_unit=time_unit, observation_end=observation_end)
     return with_checks(made, check(made, summary))
 
 
@@ -191,7 +194,7 @@ def fit_uplift(
     arms: Sequence[Hashable] | None = None,
     shares: Mapping[Any, float] | None = None,
     after: Sequence[str] = (),
-    assigned_on: str | None = None,
+    assigned_on: Date | None = None,
     customer_id_col: str = CUSTOMER_ID,
     accept_failed: Sequence[str] = (),
     sampler: Mapping[str, Any] | None = None,

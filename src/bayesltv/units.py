@@ -3,12 +3,12 @@
 import math
 import re
 
-from bayesltv.errors import DataError, SpecError
+from bayesltv.errors import DataError, SpecError, shown
 
 DAYS_PER_YEAR = 365.25
 DAYS_PER = {"day": 1.0, "week": 7.0, "month": DAYS_PER_YEAR / 12, "year": DAYS_PER_YEAR}
 _SHORT = {"D": "day", "W": "week", "M": "month", "Y": "year"}
-_DURATION = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]+)\s*")
+_DURATION = re.compile(r"\s*+([0-9]++(?:\.[0-9]++)?|\.[0-9]++)\s*+([A-Za-z]++)\s*+")
 
 
 def time_unit_of(text: object) -> str:
@@ -19,10 +19,10 @@ def time_unit_of(text: object) -> str:
     DataError
         Where the word is none of these.
     """
-    word = str(text).strip()
+    word = text.strip() if isinstance(text, str) else shown(text)
     unit = _SHORT.get(word.upper(), word.lower().removesuffix("s"))
     if unit not in DAYS_PER:
-        raise DataError(f"time unit {text!r} is unknown: use day, week, month or year (or D, W, M, Y)")
+        raise DataError(f"time unit {shown(text)} is unknown: use day, week, month or year (or D, W, M, Y)")
     return unit
 
 
@@ -55,20 +55,28 @@ def horizon_in(horizon: str | float, time_unit: str) -> float:
         match = _DURATION.fullmatch(horizon)
         if match is None:
             raise SpecError(
-                f'horizon {horizon!r} is not a duration: write a number and a unit, like "12 months"'
+                f'horizon {shown(horizon)} is not a duration: write a number and a unit, like "12 months"'
             )
         try:
             unit = time_unit_of(match[2])
         except DataError as error:
-            raise SpecError(f"horizon {horizon!r}: {error}") from None
+            raise SpecError(f"horizon {shown(horizon)}: {error}") from None
         value = convert(float(match[1]), unit, time_unit)
     else:
-        value = float(horizon)
+        value = _float_of(horizon)
     if not (math.isfinite(value) and value > 0):
         raise SpecError(
-            f"horizon {horizon!r} must be positive and finite: lifetime purchases can be infinite"
+            f"horizon {shown(horizon)} must be positive and finite: lifetime purchases can be infinite"
         )
     return value
+
+
+def _float_of(number: float) -> float:
+    """Return a number as a float; a whole number that is too large for one is infinite."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
 def discount_per(time_unit: str, annual_discount_rate: float) -> float:

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 import bayesltv as ltv
+from helpers import sealed
 
 PURCHASE = {"r": 0.6, "alpha": 3.0, "a": 0.8, "b": 2.5}
 SPEND = {"p": 6.0, "q": 4.0, "v": 15.0}
@@ -48,7 +49,6 @@ def world(tmp_path_factory, small_log, small_summary, small_fit) -> Path:
     small_log.to_csv(folder / "log.csv", index=False)
     small_summary.to_parquet(folder / "summary.parquet", index=False)
     ltv.save(small_fit, folder / "fit.nc")
-    failed = small_fit.copy()
-    failed.attrs = {**small_fit.attrs, "checks": small_fit.attrs["checks"].replace('"pass"', '"fail"', 1)}
+    failed = sealed(small_fit, checks=small_fit.attrs["checks"].replace('"pass"', '"fail"', 1))
     ltv.save(failed, folder / "failed.nc")
     return folder

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import bayesltv as ltv
 from bayesltv.cli.app import app
 from bayesltv.cli.show import plain
-from bayesltv.demo import Demo, Holdout
+from bayesltv.demo import Demo, Shop
 
 DECISION = """
 [value]
@@ -249,14 +249,17 @@ def test_new_customers_are_told_against_their_cost(world, tmp_path):
     assert uses["acquisition: all"] == pytest.approx(table["ltv_new"].iloc[0] / 12.5 - 1)
 
 
-def test_the_demo_as_json_holds_its_decision(small_fit, small_summary, tmp_path):
+def test_the_demo_as_json_holds_its_decision(small_fit, small_summary, small_log, tmp_path):
     (tmp_path / "mine.toml").write_text(DECISION)
     decision = ltv.load_decision(tmp_path / "mine.toml")
     scores = ltv.score(small_fit, small_summary, decision, seed=1, draws=50)
     made = ltv.decide(small_fit, small_summary, decision, seed=1, draws=50)
-    totals = (1.0, 2.0, 3.0)
-    held = Holdout("39 weeks", totals, totals, 2.0, 2.0, scores["p_alive"] > 2, scores["p_alive"], 0.9)
-    demo = Demo(tmp_path, (), small_summary, ltv.check(small_fit), decision, scores, held, made)
+    later = small_log.drop_duplicates("customer_id").iloc[::3].assign(date=pd.Timestamp("1997-12-31"))
+    shop = Shop("a shop", pd.concat([small_log, later]))
+    held = ltv.evaluate(
+        small_fit, small_summary, shop.log, horizon="13 weeks", draws=50, log_end="1997-12-31"
+    )
+    demo = Demo(tmp_path, (), shop, small_summary, ltv.check(small_fit), decision, scores, held, made)
     told = json.loads(json.dumps(plain(demo), allow_nan=False))["plan"]
     assert told["net_mean"] == made.attrs["net_mean"]
     assert [row["action"] for row in told["actions"]] == ["letter", "coupon", "total"]

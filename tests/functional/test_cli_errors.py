@@ -13,7 +13,9 @@ import xarray as xr
 from typer.testing import CliRunner, Result
 
 import bayesltv as ltv
+from bayesltv.base.seal import stamped
 from bayesltv.cli.app import app
+from helpers import sealed
 
 DATA, SPEC, FIT, CHECK, STORE, USAGE, BUG = 10, 11, 12, 13, 14, 2, 1
 
@@ -220,6 +222,8 @@ def without_repeat(summary: pd.DataFrame, **values: float) -> pd.DataFrame:
 
 
 def fit(folder: Path, summary: pd.DataFrame, *more: object) -> Result:
+    summary = summary.copy()
+    summary.attrs.pop("fingerprint", None)  # that of the rows before they were changed
     summary.to_parquet(folder / "summary.parquet", index=False)
     out = folder / "out"
     out.mkdir(exist_ok=True)
@@ -418,7 +422,7 @@ def test_a_fit_that_is_corrupt_or_foreign(tmp_path, world, small_fit, kind):
     elif kind.startswith("broken"):
         bad = small_fit.copy()
         bad.attrs = {**small_fit.attrs, kind.removeprefix("broken "): "{"}
-        ltv.save(bad, path)
+        stamped(bad).to_netcdf(path, engine="h5netcdf")
     else:
         whole = (world / "fit.nc").read_bytes()
         path.write_bytes({"empty": b"", "text": b"a,b\n1,2\n", "cut": whole[: len(whole) // 2]}[kind])
@@ -468,8 +472,7 @@ def test_an_age_that_is_not_known_is_no_young_age(small_fit, small_summary, engi
     work, decision = getattr(ltv, engine), ltv.load_decision("retention")
     with pytest.raises(ltv.CheckFailed, match=r"the summary does not say .* pass observation_end="):
         work(small_fit, lost, decision, seed=1, draws=20, max_fit_age_days=7)
-    fit = small_fit.copy()
-    fit.attrs = {**small_fit.attrs, "observation_end": ""}
+    fit = sealed(small_fit, observation_end="")
     with pytest.raises(ltv.CheckFailed, match=r"the fit does not say .*: fit again"):
         work(fit, small_summary, decision, seed=1, draws=20, max_fit_age_days=7)
 
@@ -503,7 +506,8 @@ def test_a_summary_in_another_unit_than_the_fit(tmp_path, world, small_log):
 def unwritable(request, tmp_path) -> Path:
     """A place that even the superuser cannot write a file to."""
     (tmp_path / "file").write_text("")
-    (tmp_path / "folder.parquet").mkdir()
+    for ending in (".parquet", ".nc"):
+        (tmp_path / f"folder{ending}").mkdir()
     return {
         "no folder": tmp_path / "nope" / "out.parquet",
         "below a file": tmp_path / "file" / "out.parquet",
@@ -515,8 +519,10 @@ def unwritable(request, tmp_path) -> Path:
 def test_an_output_that_cannot_be_written_is_refused_before_any_work(
     tmp_path, world, unwritable, monkeypatch
 ):
+    fitted = unwritable.with_suffix(".nc")
     if unwritable.name == "device.parquet":
-        unwritable.symlink_to("/dev/full")
+        for path in (unwritable, fitted):
+            path.symlink_to("/dev/full")
 
     def work(*_: object, **__: object) -> None:
         raise AssertionError("the work has begun")
@@ -526,9 +532,13 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(
     monkeypatch.setattr("bayesltv.prediction.score.score", work)
     before = names_in(tmp_path)
     dates = ("--observation-end", "1997-09-30", "--time-unit", "week")
+    assert_refused(
+        run("fit", world / "summary.parquet", "--spec", "pooled", "--out", fitted),
+        STORE,
+        f"cannot write {fitted}",
+    )
     for result in (
         run("summarize", world / "log.csv", *dates, "--out", unwritable),
-        run("fit", world / "summary.parquet", "--spec", "pooled", "--out", unwritable),
         run(
             "score",
             world / "fit.nc",
@@ -541,6 +551,44 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(
     ):
         assert_refused(result, STORE, f"cannot write {unwritable}")
     assert names_in(tmp_path) == before
+
+
+def test_an_output_whose_ending_promises_something_else_is_refused_before_any_work(
+    tmp_path, world, monkeypatch
+):
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("the work has begun")
+
+    monkeypatch.setattr("bayesltv.fitting.store.load", work)
+    monkeypatch.setattr("bayesltv.data.store.read_summary", work)
+    fit, summary = world / "fit.nc", world / "summary.parquet"
+    log = (world / "log.csv", "--horizon", "9 weeks")
+    for line, name, says in (
+        (("fit", summary, "--spec", "pooled", "--out"), "f.pkl", "a fit is written as netCDF"),
+        (("uplift", world / "log.csv", "--outcome", "amount", "--randomised", "--out"), "u.csv", "as netCDF"),
+        (("report", fit, "--out"), "r.pdf", "a report is written as HTML"),
+        (("decide", fit, summary, "--decision", "retention", "--out"), "plan.csv", "into a folder"),
+        (("check", fit, "--report"), "r.html", "into a folder"),
+        (("evaluate", fit, *log, "--report"), "r.pdf", "into a folder"),
+        (("compare", summary, "--spec", "pooled", "--report"), "r.html", "into a folder"),
+        (("score", fit, summary, "--decision", "retention", "--out"), "s.xlsx", ".parquet or .csv"),
+        (("summarize", *log[:1], "--observation-end", "1997-09-30", "--time-unit", "week", "--out"), "s.csv",
+         "as Parquet"),
+    ):  # fmt: skip
+        assert_refused(run(*line, tmp_path / name), STORE, says, name)
+    assert names_in(tmp_path) == []
+
+
+def test_python_refuses_endings_that_promise_something_else_too(tmp_path, world):
+    fit = ltv.load(world / "fit.nc")
+    with pytest.raises(ltv.StoreError, match=r"netCDF, not to .*f\.pkl: name it .*f\.nc"):
+        ltv.save(fit, tmp_path / "f.pkl")
+    with pytest.raises(ltv.StoreError, match=r"HTML, not to .*r\.pdf: name it .*r\.html"):
+        ltv.write_report(fit, tmp_path / "r.pdf")
+    decision = ltv.load_decision("retention")
+    with pytest.raises(ltv.StoreError, match=r"scores in parts are written into a folder, not to .*s\.csv"):
+        ltv.score_to(fit, world / "summary.parquet", decision, out=tmp_path / "s.csv", seed=1)
+    assert names_in(tmp_path) == []
 
 
 def test_scores_in_an_unknown_format(tmp_path, world):
@@ -592,7 +640,7 @@ def test_ids_can_be_kept_out_of_errors(tmp_path):
     place = ("--observation-end", "2024-03-31", "--time-unit", "week", "--out", tmp_path / "s.parquet")
     result = run("--redact-ids", "summarize", log, *place)
     assert_refused(result, DATA, "2 unreadable", "in 4 rows")
-    assert re.search(r"ids #[0-9a-f]{8}, #[0-9a-f]{8}\)", result.stderr)
+    assert re.search(r"ids #[0-9a-f]{20}, #[0-9a-f]{20}\)", result.stderr)
     assert "00017" not in result.output
     assert "00410" not in result.output
 

@@ -1,6 +1,7 @@
 """``bayesltv report``: one page of everything on disk, one clear error for each mistake."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -46,6 +47,33 @@ def test_everything_goes_into_one_page(world, made, tmp_path, scores):
     assert 'alt="plan waterfall"' in text
     assert "replicated_customers" in text
     assert "<span>purchases in the hold-out</span><b>84</b>" in text
+    expected = pd.read_parquet(made / "scores.parquet")["ltv_mean"].sum()
+    assert re.search(rf"<span>expected value in all</span><b>\$?{expected:,.0f}</b>", text)
+
+
+def test_totals_are_told_alike_of_a_table_and_of_parts_and_their_means_are_those_of_customers(
+    world, tmp_path
+):
+    told = []
+    for out in ("scores.parquet", "parts"):
+        start = (
+            "score",
+            world / "fit.nc",
+            world / "summary.parquet",
+            "--decision",
+            "retention",
+            "--draws",
+            50,
+        )
+        done = run(*start, "--out", tmp_path / out, "--json")
+        assert done.exit_code == 0, done.output
+        told.append(json.loads(done.stdout)["totals"])
+    assert told[0] == told[1]
+    scores = pd.read_parquet(tmp_path / "scores.parquet")
+    assert told[0]["value"]["mean"] == pytest.approx(scores["ltv_mean"].sum(), rel=1e-12)
+    assert told[0]["purchases"]["mean"] == pytest.approx(scores["expected_purchases"].sum(), rel=1e-12)
+    totals = pd.read_parquet(tmp_path / "scores.totals.parquet").groupby("draw")["spend"].sum()
+    assert told[0]["spend"]["mean"] == pytest.approx(totals.mean(), rel=1e-12)
 
 
 def test_a_fit_alone_is_enough_and_one_that_failed_is_told_as_such(world, tmp_path):
@@ -76,7 +104,9 @@ def test_each_mistake_has_one_clear_error_and_the_last_page_stays(world, tmp_pat
     assert page.read_text() == "last month's"
 
 
-def test_the_page_never_replaces_what_it_reads(world):
-    done = run("report", world / "fit.nc", "--out", world / "fit.nc")
+def test_the_page_never_replaces_what_it_reads(world, tmp_path):
+    fit = tmp_path / "fit"
+    fit.write_bytes((world / "fit.nc").read_bytes())
+    done = run("report", fit, "--out", fit)
     assert done.exit_code == 14
     assert "is read by this very command" in done.stderr

@@ -12,6 +12,7 @@ import bayesltv as ltv
 from bayesltv.kernels.beta_geometric import p_alive
 from bayesltv.kernels.expectations import expected_over_horizon, work_space
 from bayesltv.kernels.gamma_gamma import expected_spend
+from helpers import sealed
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 TERMS = {"horizon": "39 weeks", "annual_discount_rate": 0.0, "margin": 1.0, "seed": 3}
@@ -68,8 +69,7 @@ def test_a_fit_handed_over_has_the_same_expectations_in_every_draw(family, poole
     fit = pooled_fit.isel(chain=[0], draw=slice(None, None, 100))
     spec = json.loads(fit.attrs["spec"])
     spec["purchase"]["family"] = family
-    fit = fit.copy()
-    fit.attrs = {**fit.attrs, "spec": json.dumps(spec)}
+    fit = sealed(fit, spec=json.dumps(spec))
     model, spend = ltv.to_pymc_marketing(fit, cdnow)
     assert type(model) is {"bg_nbd": BetaGeoModel, "mbg_nbd": ModifiedBetaGeoModel}[family]
     theirs = model.expected_purchases(future_t=39.0).transpose("customer_id", "chain", "draw")

@@ -20,7 +20,7 @@ from bayesltv.data.fingerprint import fingerprint
 from bayesltv.data.store import summary_batches, write_summary
 from bayesltv.engines import folder as parts
 from bayesltv.report import export
-from helpers import point_fit
+from helpers import point_fit, sealed
 from killed_runs import DRAWS, ROWS
 
 PURCHASE = {"r": 0.6, "alpha": 3.0, "a": 0.8, "b": 2.5}
@@ -62,7 +62,6 @@ def place(tmp_path_factory) -> Path:
     summary = ltv.summarize(log, observation_end="1997-09-30", time_unit="week", groups=["channel"])
     write_summary(summary.sample(frac=1, random_state=1).reset_index(drop=True), folder / "summary.parquet")
     fit = point_fit(PURCHASE | SPEND, draws=DRAWS)
-    fit.attrs["format"] = 1
     ltv.save(fit, folder / "fit.nc")
     (folder / "decision.toml").write_text(RELATIVE)
     return folder
@@ -182,7 +181,6 @@ def test_another_decision_or_fit_is_refused_by_name(place, undisturbed, tmp_path
     with pytest.raises(ltv.StoreError, match=r"decision.value.margin was 0\.3, is 0\.4"):
         scored(place, undisturbed.path, decision=tmp_path / "other.toml")
     other = point_fit(PURCHASE | SPEND | {"r": 0.7}, draws=DRAWS)
-    other.attrs["format"] = 1
     ltv.save(other, tmp_path / "other.nc")
     with pytest.raises(ltv.StoreError, match=r"fit\.posterior_sha256 was"):
         scored(place, undisturbed.path, fit=tmp_path / "other.nc")
@@ -255,8 +253,7 @@ def test_a_refusal_before_the_first_part_leaves_no_folder(place, tmp_path):
 
 
 def test_a_fit_that_is_too_old_is_refused_with_both_dates(place, tmp_path):
-    fit = ltv.load(place / "fit.nc")
-    fit.attrs["observation_end"] = "1997-08-31"
+    fit = sealed(ltv.load(place / "fit.nc"), observation_end="1997-08-31")
     ltv.save(fit, tmp_path / "old.nc")
     with pytest.raises(ltv.CheckFailed, match=r"end on 1997-08-31, 30 days before .* 1997-09-30") as caught:
         scored(place, tmp_path / "out", fit=tmp_path / "old.nc", max_fit_age_days=29)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
-from helpers import clock_fit, covariate_fit, point_fit
+from helpers import clock_fit, covariate_fit, point_fit, sealed
 
 HAS_JAVA = shutil.which("java") is not None or "JAVA_HOME" in os.environ
 IS_LEFT_OUT = not HAS_JAVA and ("CI" not in os.environ or "BAYESLTV_WITHOUT_SPARK" in os.environ)
@@ -188,6 +188,34 @@ def test_what_is_wrong_with_a_log_is_said_with_ids(spark):
         ltv.spark.summarize(frame_of(spark, two, 2), groups=["channel"])
 
 
+@pytest.mark.parametrize(
+    "day",
+    ["24-01-05", "05-01-24", "2024-01", "2024-01-05 10:00:00 UTC", "2024-01-05 10:00+01:00", "0000-01-01"],
+)
+def test_text_that_is_no_day_is_refused_as_locally(spark, day):
+    log = pd.DataFrame({"customer_id": ["a", "b"], "date": [day, "2024-02-05"], "amount": 5.0})
+    with pytest.raises(ltv.DataError, match=r"'date' is missing or unreadable in 1 of 2 rows \(id a\)"):
+        ltv.spark.summarize(frame_of(spark, log, 2), observation_end="2024-06-30")
+
+
+def test_odd_days_and_small_amounts_are_warned_of_as_locally(spark):
+    days = ["2024-01-05", "2024-02-05 23:59:59.9999999", "1900-01-01", "1999-01-01"]
+    log = pd.DataFrame({"customer_id": ["a", "a", "b", "c"], "date": days, "amount": [5.0, 4e-7, 5.0, 5.0]})
+    messages = []
+    for summarize, frame in ((ltv.summarize, log), (ltv.spark.summarize, frame_of(spark, log, 2))):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ltv.BayesltvWarning)
+            summarize(frame, observation_end="2024-06-30")
+        told = [str(each.message) for each in caught if issubclass(each.category, ltv.BayesltvWarning)]
+        wanted = ("rows are dated", "six decimals")
+        messages.append([each.split(", 4e-07")[0] for each in told if any(part in each for part in wanted)])
+    local, made = messages
+    assert len(local) == 3
+    assert made[1:] == local[1:]
+    assert made[0].startswith("1 amounts in column 'amount' are so small")
+    assert local[0].startswith("1 amounts in column 'amount' are so small")
+
+
 def test_scores_are_those_of_the_local_engine_to_the_byte(spark, fit, cdnow, local_scores):
     summary = frame_of(spark, cdnow, 6)
     options = {"time_unit": "week", "observation_end": "1997-09-30", "accept_failed": failed(fit)}
@@ -266,8 +294,7 @@ def test_a_summary_that_says_no_unit_is_refused_before_any_work(spark, fit, cdno
 
 def test_a_fit_that_is_too_old_is_refused_before_any_work(spark, fit, cdnow):
     options = {"time_unit": "week", "observation_end": "1997-09-30", "accept_failed": failed(fit)}
-    old = fit.copy()
-    old.attrs = {**fit.attrs, "observation_end": "1997-08-31"}
+    old = sealed(fit, observation_end="1997-08-31")
     with pytest.raises(ltv.CheckFailed, match="30 days before"):
         ltv.spark.score(frame_of(spark, cdnow, 2), old, DECISION, seed=5, max_fit_age_days=7, **options)
 
@@ -303,8 +330,7 @@ def test_another_frame_than_sparks_is_refused():
 
 
 def test_currencies_are_not_mixed(spark, fit, cdnow):
-    dollars = fit.copy()
-    dollars.attrs = {**fit.attrs, "currency": "USD"}
+    dollars = sealed(fit, currency="USD")
     euros = replace(DECISION, value=replace(DECISION.value, currency="EUR"))
     with pytest.raises(ltv.SpecError, match="the decision says EUR, the fit says USD"):
         ltv.spark.score(frame_of(spark, cdnow, 2), dollars, euros, seed=1, accept_failed=failed(fit))

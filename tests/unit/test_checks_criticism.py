@@ -22,7 +22,7 @@ from bayesltv.checks.timing import first_purchase_effect, pairs_of_waits, regula
 from bayesltv.report import figures as draw
 from bayesltv.report.criticism import check_figures
 from bayesltv.report.style import new_axes
-from helpers import point_fit
+from helpers import point_fit, sealed
 
 PURCHASE = {"r": 0.6, "alpha": 3.0, "a": 0.8, "b": 2.5}
 SPEND = {"p": 6.0, "q": 4.0, "v": 15.0}
@@ -255,8 +255,7 @@ def test_a_summary_without_attributes_is_checked_in_the_unit_and_to_the_end_of_t
     assert told["common_shocks"].status == "warn"
     assert ltv.check(laplace_fit, bare, thorough=True).table.equals(told.table)
     assert bare.attrs == {}
-    endless = laplace_fit.copy()
-    endless.attrs = {**laplace_fit.attrs, "observation_end": ""}
+    endless = sealed(laplace_fit, observation_end="")
     assert ltv.check(endless, bare, thorough=True)["common_shocks"].status == "not applicable"
     given = {"time_unit": "week", "observation_end": "1997-09-30"}
     assert ltv.check(endless, bare, thorough=True, **given).table.equals(told.table)

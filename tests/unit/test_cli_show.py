@@ -6,14 +6,15 @@ import time
 import pytest
 from rich.console import Console
 
-from bayesltv.cli import show
+from bayesltv.checks.result import CheckResult, report_of
+from bayesltv.cli import bars
 
 
 @pytest.fixture
 def terminal(monkeypatch):
     """What a terminal of 100 columns is sent."""
     sent = io.StringIO()
-    monkeypatch.setattr(show, "Console", lambda **_: Console(file=sent, force_terminal=True, width=100))
+    monkeypatch.setattr(bars, "Console", lambda **_: Console(file=sent, force_terminal=True, width=100))
     return sent
 
 
@@ -26,38 +27,50 @@ def drawn(sent):
 
 
 def test_a_folder_of_scores_is_read_through_before_customers_are_scored(terminal):
-    with show.scoring_bar() as bar:
+    with bars.scoring_bar() as bar:
         bar.look(60)
         reading = drawn(terminal)
         bar.start(300)
         bar.advance(120)
         scoring = drawn(terminal)
     assert "reading" in reading
-    assert "60/?" in reading
-    assert "rows" in reading
+    assert "60 rows" in reading
     assert "scoring" in scoring
-    assert "120/300" in scoring
-    assert "customers" in scoring
+    assert "120 of 300 customers" in scoring
+    assert "/?" not in reading + scoring
 
 
 def test_customers_are_counted_while_a_log_is_summarized(terminal):
-    with show.summary_bar() as advance:
+    with bars.summary_bar() as advance:
         before = drawn(terminal)
         advance(40)
         advance(2)
         during = drawn(terminal)
     assert "reading the log" in before
     assert "summarizing" in during
-    assert "42/?" in during
+    assert "42 customers" in during
+    assert "/?" not in before + during
+    assert "0 customers" not in before
 
 
 def test_without_a_terminal_nothing_is_drawn(monkeypatch):
     sent = io.StringIO()
-    monkeypatch.setattr(show, "Console", lambda **_: Console(file=sent))
-    with show.scoring_bar() as bar:
+    monkeypatch.setattr(bars, "Console", lambda **_: Console(file=sent))
+    with bars.scoring_bar() as bar:
         bar.look(60)
         bar.start(300)
         bar.advance(300)
-    with show.summary_bar() as advance:
+    with bars.summary_bar() as advance:
         advance(5)
     assert sent.getvalue() == ""
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_names_of_checks_are_never_cut(width):
+    names = ["rhat", "replicated_customers", "spend_depends_on_frequency_much"]
+    report = report_of([CheckResult(name, "pass", 1.0, 1.01, "what was found " * 8) for name in names])
+    sent = io.StringIO()
+    Console(file=sent, width=width).print(report)
+    for name in names:
+        assert f" {name} " in sent.getvalue()
+    assert all(len(line) <= width for line in sent.getvalue().splitlines())

@@ -9,6 +9,7 @@ import pytest
 import bayesltv as ltv
 from bayesltv.data.validate import validate_summary
 from bayesltv.report import figures as draw
+from helpers import sealed
 
 WORLD = {"r": 1.0, "alpha": 4.0, "a": 2.5, "b": 2.5}
 END = "1997-12-31"
@@ -48,10 +49,10 @@ def test_the_family_that_made_the_log_is_preferred(family, name):
 def test_differences_are_those_of_customers_one_by_one(laplace_fit, cdnow):
     few = cdnow.iloc[::20].reset_index(drop=True)
     few.attrs = cdnow.attrs
-    mine = laplace_fit.copy()
-    mine.attrs = {**laplace_fit.attrs, "fingerprint": validate_summary(few).attrs["fingerprint"]}
+    mine = sealed(laplace_fit, fingerprint=validate_summary(few).attrs["fingerprint"])
     other = mine.copy(deep=True)
     other["posterior"] = other["posterior"].to_dataset().assign(r=other["posterior"]["r"] * 1.1)
+    other = sealed(other)
     found = ltv.compare(few, {"one": mine, "other": other})
     purchase = found.loo[found.loo["part"] == "purchase"].set_index("model")
     values = {}
@@ -107,6 +108,7 @@ def test_a_fit_of_other_customers_or_of_nobody_knows_whom_is_refused(laplace_fit
     stranger.attrs = {**laplace_fit.attrs, "fingerprint": fingerprint}
     if fingerprint is None:
         del stranger.attrs["fingerprint"]
+    stranger = sealed(stranger)
     with pytest.raises(ltv.DataError, match=r"1 of 2 fits .* different data .*two \((another|none)\)"):
         ltv.compare(cdnow, {"one": laplace_fit, "two": stranger})
     with pytest.raises(ltv.DataError, match="1 of 1 fits"):

@@ -55,7 +55,7 @@ def test_ids_of_digits_keep_their_zeros(tmp_path):
 
 def test_a_csv_in_another_encoding_names_the_cure(tmp_path):
     (tmp_path / "s.csv").write_bytes("customer_id,frequency,recency,T\nMüller,1,2,3\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"s\.csv is not UTF-8 .*iconv"):
+    with pytest.raises(DataError, match=r"s\.csv is not UTF-8: .*iconv -f cp1252"):
         read_summary(tmp_path / "s.csv")
 
 

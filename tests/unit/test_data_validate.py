@@ -238,7 +238,9 @@ def test_the_end_comes_from_the_keyword_or_the_attributes():
     assert resolve_observation_end(frame, "2024-01-31") == pd.Timestamp("2024-01-31")
     frame.attrs["observation_end"] = "2024-01-31"
     assert resolve_observation_end(frame) == pd.Timestamp("2024-01-31")
-    assert resolve_observation_end(frame, pd.Timestamp("2024-01-31 12:00")) == pd.Timestamp("2024-01-31")
+    assert resolve_observation_end(frame, pd.Timestamp("2024-01-31")) == pd.Timestamp("2024-01-31")
+    with pytest.raises(DataError, match="has a time of day"):
+        resolve_observation_end(frame, pd.Timestamp("2024-01-31 12:00"))
     with pytest.raises(DataError, match="attributes say 2024-01-31"):
         resolve_observation_end(frame, "2024-02-01")
     with pytest.raises(DataError, match="is not a date"):
@@ -318,7 +320,8 @@ def test_repeat_days_that_are_no_lists_of_days_are_named_with_their_customer(val
     ],
 )
 def test_what_is_known_of_a_customer_is_looked_at_too(column, value, message):
-    rows = ROWS.assign(first_purchase="2024-01-01", last_purchase="2024-01-09", value_to_date=10.0)
+    known = {"last_purchase": ["2024-07-29", "2024-01-01", "2024-01-29"], "value_to_date": [50.0, 10.0, 20.0]}
+    rows = ROWS.assign(first_purchase="2024-01-01", **known)
     good = validate_summary(rows, time_unit="week")
     assert good["first_purchase"].tolist() == [pd.Timestamp("2024-01-01")] * 3
     with pytest.raises(DataError) as caught:

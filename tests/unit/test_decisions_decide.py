@@ -20,7 +20,7 @@ from bayesltv.report.crm import CRM_TYPES, crm_table, write_plan
 from bayesltv.report.plan import plot_waterfall
 from bayesltv.spec.acquisition import AcquisitionSpec
 from bayesltv.spec.expression import parse
-from helpers import point_fit
+from helpers import point_fit, sealed
 
 THETA = {"r": 0.6, "alpha": 5.0, "a": 0.9, "b": 2.0, "p": 6.0, "q": 4.0, "v": 90.0}
 DRAWS = 60
@@ -283,7 +283,7 @@ def with_draws(fit, **columns):
     changed = {name: (("chain", "draw"), np.asarray(each)[None]) for name, each in columns.items()}
     made = xr.DataTree.from_dict({"posterior": posterior.assign(changed)})
     made.attrs = fit.attrs
-    return made
+    return sealed(made)
 
 
 def test_draws_are_multiplied_before_means_are_taken(summary):

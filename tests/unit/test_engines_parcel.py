@@ -1,5 +1,7 @@
 """A scoring that travels as bytes arrives whole, whatever the fit holds."""
 
+import io
+import json
 from dataclasses import fields
 
 import numpy as np
@@ -13,6 +15,7 @@ from bayesltv.errors import EngineError
 from bayesltv.prediction.scoring import Scoring, make_scoring
 from bayesltv.spec.events import Events, Occurrence, day_number
 from helpers import clock_fit, covariate_fit, point_fit
+from mutants import mutants
 
 POINT = {"r": 0.5, "alpha": 5.0, "a": 0.8, "b": 2.5, "p": 3.6, "q": 4.5, "v": 34.0}
 
@@ -49,3 +52,22 @@ def test_every_field_of_a_scoring_arrives(fit, decision):
 def test_bytes_that_are_no_parcel_are_an_engine_error():
     with pytest.raises(EngineError, match="cannot be read"):
         unpacked(b"something else")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_parcel_with_a_damaged_head_is_read_or_refused(decision, seed):
+    """Structure and text of the head, 60 mutants of each seed."""
+    scoring = make_scoring(point_fit(POINT, draws=20), decision, seed=1)
+    with np.load(io.BytesIO(packed(scoring)), allow_pickle=False) as file:
+        arrays = dict(file)
+    text = arrays["head"].tobytes().decode()
+    refused = 0
+    for mutant in mutants(text, json.loads(text), 60, seed, as_json=True):
+        arrays["head"] = np.frombuffer(mutant.text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
+        content = io.BytesIO()
+        np.savez(content, allow_pickle=False, **arrays)
+        try:
+            assert isinstance(unpacked(content.getvalue()), Scoring)
+        except EngineError as error:
+            refused += "cannot be read" in str(error)
+    assert refused > 30

@@ -16,7 +16,9 @@ from bayesltv.data.validate import validate_summary
 from bayesltv.fitting.blocks import Block, Pool, independent_blocks
 from bayesltv.fitting.conditional import conditional, expand, make_proposal
 from bayesltv.fitting.density import make_density
-from bayesltv.fitting.laplace import heights, sample_block
+from bayesltv.fitting.kernel_proposal import kernels_around
+from bayesltv.fitting.laplace import heights, sample_block, weigh
+from bayesltv.fitting.ridges import ridges
 from bayesltv.fitting.sample import sample_nuts
 from bayesltv.model.build import make_problem, model_of
 from bayesltv.spec.prior import PriorSpec
@@ -97,6 +99,19 @@ def test_the_proposals_density_is_that_of_its_draws():
     grid = np.linspace(-14, 4, 401)
     exact = logsumexp(exact_density_of_log_sds(grid)) + np.log(grid[1] - grid[0])
     assert evidence == pytest.approx(exact, abs=0.03)
+
+
+def test_the_density_of_kernels_is_that_of_their_draws():
+    block = block_of_means()
+    rng = np.random.default_rng(6)
+    first = make_proposal(block, NormalMeans.start, rng)
+    weights = weigh(block, first, 2000, rng, 1)
+    kernels = kernels_around(first.expansion, *weights.proposed, ridges(first.expansion), rng)
+    points, log_proposed = kernels.draw(4000, rng)
+    log_ratio = heights(block.density, points, 1) - log_proposed
+    grid = np.linspace(-14, 4, 401)
+    exact = logsumexp(exact_density_of_log_sds(grid)) + np.log(grid[1] - grid[0])
+    assert logsumexp(log_ratio) - np.log(log_ratio.size) == pytest.approx(exact, abs=0.06)
 
 
 def test_draws_of_a_pooled_block_have_the_moments_of_quadrature():

@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 
 import bayesltv as ltv
+from bayesltv.base.seal import stamped
 
 CLOSE = {"rtol": 0, "atol": 1e-12}
 TERMS = {"horizon": "39 weeks", "annual_discount_rate": 0.1, "margin": 0.3}
@@ -112,6 +113,7 @@ def test_groups_must_be_those_of_the_summary(some):
 def test_results_of_checks_are_kept_where_scoring_looks_for_them(some, decision):
     fit = ltv.as_fit(points(), some, SPEC)
     del fit.attrs["checks"]
+    fit = stamped(fit)
     with pytest.raises(ltv.CheckFailed, match=r"ltv\.with_checks\(fit, ltv\.check\(fit\)\)"):
         ltv.score(fit, some, decision, seed=1)
     report = ltv.check(fit, some)

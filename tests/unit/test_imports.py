@@ -16,7 +16,19 @@ PACKAGE = "bayesltv"
 SOURCE = Path(__file__).parents[2] / "src" / PACKAGE
 
 FLOORS = (
-    ("errors", "names", "units", "streams", "files", "processors", "provenance"),
+    (
+        "errors",
+        "redaction",
+        "names",
+        "dates",
+        "units",
+        "streams",
+        "unfinished",
+        "files",
+        "held",
+        "processors",
+        "provenance",
+    ),
     ("kernels",),
     ("data",),
     ("clock_processes", "spec"),

@@ -63,11 +63,28 @@ def test_the_manifest_counts_and_hashes_what_lies_beside_it(tmp_path):
     ]
     write_scores(pd.DataFrame({"customer_id": ["1", "2"]}), totals(), files, provenance={"seed": 3})
     said = json.loads(files.manifest.read_text())
-    assert (said["format"], said["seed"]) == (1, 3)
+    assert (said["format"], said["seed"]) == (2, 3)
     assert {name: each["rows"] for name, each in said["files"].items()} == {
         "run.1.parquet": 2,
         "run.1.totals.parquet": 9,
     }
+
+
+def test_the_manifest_takes_its_place_before_the_table_does(tmp_path, monkeypatch):
+    """So that a first run that is killed leaves no table without one."""
+    from bayesltv import files as places
+
+    real, order = places.Path.replace, []
+
+    def replace(part, target):
+        order.append(target.name)
+        return real(part, target)
+
+    monkeypatch.setattr(places.Path, "replace", replace)
+    write_scores(
+        pd.DataFrame({"customer_id": ["1"]}), totals(), score_files(tmp_path / "s.csv"), provenance={}
+    )
+    assert order == ["s.manifest.json", "s.totals.parquet", "s.csv"]
 
 
 def test_a_manifest_that_cannot_be_written_leaves_nothing(tmp_path):

@@ -17,7 +17,7 @@ from bayesltv.prediction.tracking import actual_counts, track
 from bayesltv.report import figures as draw
 from bayesltv.report.posterior import MOST_GROUPS, chosen_groups
 from bayesltv.report.style import money, new_figure, save_figure
-from helpers import point_fit
+from helpers import point_fit, sealed
 
 CDNOW = {"r": 0.2425945, "alpha": 4.413602, "a": 0.792922, "b": 2.425907}
 SPEND = {"p": 3.61, "q": 4.4862, "v": 34.083}
@@ -32,7 +32,7 @@ def spread_fit():
     for factor, name in zip(noise, CDNOW | SPEND, strict=True):
         posterior[name] = posterior[name] * factor
     tree["posterior"] = xr.DataTree(posterior)
-    return tree
+    return sealed(tree)
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,8 @@ def grouped(spread_fit):
     cells = {"group_code": ("cell", [0, 1, 1, 2]), "count": ("cell", [1200, 30, 4, 5])}
     constant = xr.Dataset(cells | {"channel_of_group": ("group", labels)}, coords={"group": labels})
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset(wide), "constant_data": constant})
-    tree.attrs = dict(spread_fit.attrs) | {"spec": json.dumps(spec.to_dict())}
-    return tree
+    tree.attrs = spread_fit.attrs
+    return sealed(tree, spec=json.dumps(spec.to_dict()))
 
 
 @pytest.fixture(scope="module")

@@ -12,15 +12,16 @@ import xarray as xr
 
 import bayesltv as ltv
 from bayesltv.checks.result import CheckResult, report_of
+from bayesltv.redaction import Redaction
 from bayesltv.report import html, sections
 from bayesltv.report.export import score_files, write_scores
 from bayesltv.report.page import Picture, grid_of
 from bayesltv.report.stored import read_scores
-from helpers import point_fit
+from helpers import point_fit, sealed
 
 PARAMETERS = {"r": 0.24, "alpha": 4.4, "a": 0.79, "b": 2.4, "p": 3.6, "q": 4.5, "v": 34.0}
 VICIOUS = '<script>alert("1")</script>'
-FACTS = {"spec_hash": "5bec", "seed": 3, "fingerprint": "f1", "customers": 2357}
+FACTS = {"seed": 3, "fingerprint": "f1", "customers": 2357}
 
 
 class Parsed(HTMLParser):
@@ -65,8 +66,8 @@ def fit(labels):
             CheckResult("spend_independence", "warn", 0.4321, 0.3, f"{VICIOUS} correlates", "Look at it"),
         ]
     )
-    made.attrs = tree.attrs | FACTS | {"spec": json.dumps(spec.to_dict()), "checks": checks.to_json()}
-    return made
+    made.attrs = tree.attrs | FACTS
+    return sealed(made, spec=json.dumps(spec.to_dict()), checks=checks.to_json())
 
 
 @pytest.fixture(scope="module")
@@ -131,11 +132,21 @@ def test_the_page_says_the_figures_of_the_results(page, fit, scores):
     parsed = Parsed(page)
     value = scores.totals["value"].sum(("group", "tier"))
     low, high = np.quantile(value.values, [0.05, 0.95])
-    assert f"${value.values.mean():,.0f} (${low:,.0f} to ${high:,.0f})" in parsed.texts
+    assert f"${scores['ltv_mean'].sum():,.0f} (${low:,.0f} to ${high:,.0f})" in parsed.texts
+    by_group = scores.groupby("channel")["ltv_mean"].sum()
+    assert all(any(text.startswith(f"${mean:,.0f} (") for text in parsed.texts) for mean in by_group)
     rate = (fit["posterior"]["r"] / fit["posterior"]["alpha"]).sel(group="shop").values
     low, middle, high = np.quantile(rate, [0.05, 0.5, 0.95])
     assert f"{middle:.3g} ({low:.3g} to {high:.3g})" in parsed.texts
-    for words in ("1.004", "0.4321", "warn", "checks passed, 1 with a warning", "5bec", "f1", "2,357"):
+    for words in (
+        "1.004",
+        "0.4321",
+        "warn",
+        "checks passed, 1 with a warning",
+        fit.attrs["spec_hash"],
+        "f1",
+        "2,357",
+    ):
         assert words in parsed.texts
 
 
@@ -157,12 +168,14 @@ def test_tables_show_no_customer_and_ids_in_the_picture_can_be_hashed(page, scor
 
     monkeypatch.setattr(sections, "picture_of", keep)
     shown = {}
-    for redact in (False, True):
-        sections.scored(scores, redact_ids=redact)
-        shown[redact] = [text.get_text().split("  (")[0] for text in drawn["ltv_intervals"].get_yticklabels()]
+    for redaction in (None, Redaction(b"a key for this test", repeats=True)):
+        sections.scored(scores, redaction=redaction)
+        shown[redaction is not None] = [
+            text.get_text().split("  (")[0] for text in drawn["ltv_intervals"].get_yticklabels()
+        ]
     assert set(shown[False]) <= set(scores["customer_id"])
     assert len(set(shown[True])) == len(shown[False]) >= 10
-    assert all(re.fullmatch(r"#[0-9a-f]{8}", each) for each in shown[True])
+    assert all(re.fullmatch(r"#[0-9a-f]{20}", each) for each in shown[True])
 
 
 def test_the_same_results_give_the_same_page(fit, scores, page, tmp_path):
@@ -211,7 +224,7 @@ def test_a_fit_without_money_and_without_groups_is_told_in_purchases(customers, 
     )
     texts = Parsed(page.read_text("utf-8")).texts
     assert "expected purchases in all" in texts
-    assert f"{scored.totals['purchases'].sum(('group', 'tier')).values.mean():,.0f}" in texts
+    assert f"{scored['expected_purchases'].sum():,.0f}" in texts
     assert not any("$" in text or "€" in text for text in texts)
 
 
@@ -223,17 +236,17 @@ def test_scores_read_back_are_those_that_were_written(fit, scores, tmp_path, suf
     write_scores(scores, scores.totals, files, provenance=told)
     found = read_scores(files.table, fit)
     assert found["customer_id"].tolist() == scores["customer_id"].tolist()
+    assert found["channel"].tolist() == scores["channel"].tolist()
     columns = ["ltv_mean", "ltv_p05", "p_tier_high", "p_alive"]
     np.testing.assert_allclose(found[columns], scores[columns], rtol=1e-12)
     totals = scores.totals.sel(group=found.totals["group"], tier=found.totals["tier"])
     xr.testing.assert_allclose(found.totals, totals.reset_coords(drop=True))
     assert found.attrs["horizon"] == scores.attrs["horizon"]
-    other = fit.copy()
-    other.attrs = fit.attrs | {"seed": 4}
+    other = sealed(fit, seed=4)
     with pytest.raises(ltv.StoreError, match="not from this fit: its seed is 3, the fit's 4"):
         read_scores(files.table, other)
     files.manifest.unlink()
-    with pytest.raises(ltv.StoreError, match=r"manifest .* is missing or damaged"):
+    with pytest.raises(ltv.StoreError, match=r"manifest\.json is missing or damaged"):
         read_scores(files.table, fit)
 
 

@@ -5,8 +5,12 @@ import json
 import pytest
 
 from bayesltv.errors import SpecError
+from bayesltv.spec.acquisition import AcquisitionSpec
+from bayesltv.spec.actions import ActionSpec
+from bayesltv.spec.budget import BudgetSpec
 from bayesltv.spec.catalogue import load_decision
 from bayesltv.spec.decision_spec import DecisionSpec, ValueSpec
+from bayesltv.spec.prior import PriorSpec
 from bayesltv.spec.tiers import Tier, TierSpec
 
 YEAR = {"horizon": "12 months", "annual_discount_rate": 0.1}
@@ -185,3 +189,31 @@ def test_the_hash_sees_a_threshold():
     value = ValueSpec(margin=0.3, **YEAR)
     one, other = (DecisionSpec(value=value, tiers=TierSpec((LOW, Tier("high", at_least=x)))) for x in (5, 6))
     assert one.hash() != other.hash()
+
+
+@pytest.mark.parametrize("amount", [1e16, 1e308, 10**400])
+def test_money_that_nobody_has_is_refused_before_it_overflows(amount):
+    effects = {"rate": PriorSpec.elicited(mass=0.9, between=(0.9, 1.3))}
+    for made in (
+        lambda: ActionSpec(name="letter", kind="contact", contact=amount, effects=effects),
+        lambda: BudgetSpec(amount=amount),
+        lambda: Tier("high", at_least=amount),
+        lambda: Tier("high", at_least=-amount),
+        lambda: ValueSpec(horizon="1 year", annual_discount_rate=0.1, margin=0.3, service_cost=amount),
+        lambda: AcquisitionSpec(cac=amount),
+    ):
+        with pytest.raises(SpecError, match=r"at (most|least) -?1e\+15|must be finite"):
+            made()
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        PriorSpec.elicited(mass=0.9, between=(0.9, 1e300)),
+        PriorSpec("LogNormal", {"mu": 1e300, "sigma": 1.0}),
+        PriorSpec("Gamma", {"alpha": 1.0, "beta": 1e-300}),
+    ],
+)
+def test_an_effect_past_all_belief_is_refused_before_it_overflows(prior):
+    with pytest.raises(SpecError, match=r"effects\.rate: one time in twenty it is above 1,000,000"):
+        ActionSpec(name="letter", kind="contact", contact=1.0, effects={"rate": prior})

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytest
+import xarray as xr
 from scipy import stats
 
 import bayesltv as ltv
@@ -14,6 +15,7 @@ from bayesltv.decisions.uplift import effect_draws, uplift_table
 from bayesltv.errors import CheckFailed, DataError
 from bayesltv.fitting.uplift import uplift_density
 from bayesltv.model.uplift import build_uplift_model, make_uplift_problem
+from helpers import sealed
 
 ARMS = ("control", "mail", "coupon")
 TRUE = {"mail": (0.35, 0.0), "coupon": (0.0, -0.2)}
@@ -248,8 +250,7 @@ def test_customers_find_their_cell(uplift):
 def test_a_fitted_test_is_checked_and_survives_the_disk(uplift):
     # `uplift` has been saved and loaded
     assert "rhat" in uplift.attrs["checks"]
-    broken = uplift.copy()
-    broken.attrs = {**uplift.attrs, "checks": uplift.attrs["checks"].replace('"pass"', '"fail"', 1)}
+    broken = sealed(uplift, checks=uplift.attrs["checks"].replace('"pass"', '"fail"', 1))
     with pytest.raises(CheckFailed, match="failed 1 of"):
         effect_draws(broken, "mail", draws=10, seed=1)
     with pytest.raises(ltv.StoreError, match="not a fit"):
@@ -357,3 +358,10 @@ def test_cells_from_a_table_are_joined_by_id():
     direct, _ = make_experiment(SMALL, cells=["tier"], **asked)
     np.testing.assert_array_equal(joined.customers, direct.customers)
     np.testing.assert_allclose(joined.total, direct.total)
+
+
+@pytest.mark.parametrize("stated", ["{", "[" * 100_000, "{}", "[1]", "null", 3])
+def test_cell_columns_that_are_no_list_of_names_are_refused(stated):
+    drawn = xr.Dataset({"rate": (("cell", "draw"), np.ones((1, 4)))}, attrs={"cell_columns": stated})
+    with pytest.raises(ltv.SpecError, match=r"cell_columns = .* must be a JSON list of columns"):
+        effects_from_draws(drawn)

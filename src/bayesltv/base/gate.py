@@ -6,11 +6,10 @@ from collections.abc import Sequence
 import pandas as pd
 import xarray as xr
 
+from bayesltv.base.seal import CHECKS, require_sound
+from bayesltv.data.arguments import require_fit
 from bayesltv.errors import CheckFailed
 from bayesltv.names import OBSERVATION_END
-
-CHECKS = "checks"
-"""Attribute of a fit that holds the results of its checks."""
 
 
 def require_passed(fit: xr.DataTree, accept_failed: Sequence[str] = ()) -> list[str]:
@@ -18,10 +17,14 @@ def require_passed(fit: xr.DataTree, accept_failed: Sequence[str] = ()) -> list[
 
     Raises
     ------
+    StoreError
+        Where the fit is not as it was made.
     CheckFailed
         Where the fit has not been checked, a check failed that is not in `accept_failed`, or a name in it is
         unknown.
     """
+    require_fit(fit)
+    require_sound(fit)
     if CHECKS not in fit.attrs:
         raise CheckFailed(
             "this fit carries no results of checks: keep them in it, "

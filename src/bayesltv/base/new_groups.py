@@ -12,7 +12,7 @@ from bayesltv.base.clock import make_clock
 from bayesltv.base.covariates import with_covariates
 from bayesltv.base.population import Hyperparameters, Population, Posterior
 from bayesltv.data.groups import Codes, check_group_columns, codes_of
-from bayesltv.errors import DataError
+from bayesltv.errors import DataError, shown
 from bayesltv.kernels.scales import purchase_parameters, shifted, spend_parameters
 from bayesltv.names import (
     CUSTOMER_ID,
@@ -49,7 +49,7 @@ def place(
         missing, has a level that was not fitted, or too many different values.
     """
     if unknown_groups not in ("error", "population"):
-        raise DataError(f'unknown_groups={unknown_groups!r} must be "error" or "population"')
+        raise DataError(f'unknown_groups={shown(unknown_groups)} must be "error" or "population"')
     columns = posterior.columns
     check_group_columns(summary, columns)
     codes = codes_of(summary, columns, posterior.combinations)

@@ -18,9 +18,9 @@ from bayesltv.base.population import (
     hyperparameters_of,
     read_posterior,
 )
-from bayesltv.data.request import Date
-from bayesltv.data.sources import plain_text
+from bayesltv.data.ids import plain_text
 from bayesltv.data.validate import resolve_observation_end, resolve_time_unit, validate_summary
+from bayesltv.dates import Date
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID
 

@@ -9,6 +9,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.base.clock import Clock
+from bayesltv.base.seal import is_uplift, require_sound
+from bayesltv.data.arguments import require_fit
 from bayesltv.errors import DataError, StoreError
 from bayesltv.kernels.families import FAMILIES, Family
 from bayesltv.names import (
@@ -173,16 +175,16 @@ def read_posterior(fit: xr.DataTree) -> Posterior:
     Raises
     ------
     StoreError
-        Where the tree has no posterior, or not the variables and attributes of a fit.
+        Where the tree is no fit, or not as it was made; see ``seal.require_sound``.
     """
-    if not isinstance(fit, xr.DataTree) or "posterior" not in fit.children or "spec" not in fit.attrs:
-        raise StoreError("this is not a fit of bayesltv: pass what ltv.fit or ltv.load returned")
+    require_fit(fit)
+    require_sound(fit)
+    if is_uplift(fit):
+        raise StoreError(
+            "this is not a fit of customers but of a test: pass what ltv.fit or ltv.load returned"
+        )
     spec = ModelSpec.from_dict(json.loads(fit.attrs["spec"]), source="the fit's stored spec")
     dataset = fit["posterior"].to_dataset()
-    needed = PURCHASE_PARAMETERS + (() if spec.spend is None else SPEND_PARAMETERS)
-    missing = [name for name in needed if name not in dataset]
-    if missing:
-        raise StoreError(f"the fit's posterior lacks {', '.join(missing)}")
     columns = tuple(spec.groups)
     with_constants = bool(columns) or spec.clock is not None
     constant = fit["constant_data"].to_dataset() if with_constants else xr.Dataset()

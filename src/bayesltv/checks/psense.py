@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.base.placed_base import place_base
+from bayesltv.base.seal import require_sound
 from bayesltv.errors import FitError
 from bayesltv.names import CHAIN, DRAW
 from bayesltv.prediction.log_likelihood import likelihood_units, total_log_likelihood
@@ -52,6 +53,7 @@ def psense(
     FitError
         Where the fit holds no log prior.
     """
+    require_sound(fit)
     if "log_prior" not in fit.children:
         raise FitError("the fit has no group log_prior, which power scaling needs: fit it with ltv.fit")
     population, parts = likelihood_units(place_base(fit, summary, seed=0, time_unit=time_unit))

@@ -115,6 +115,13 @@ class CheckReport:
         return tuple(result for result in self.results if result.status == "warn")
 
     @property
+    def verdict(self) -> str:
+        """In words: "passed", "passed, 1 with a warning", "2 of 14 failed"."""
+        if self.failed:
+            return f"{len(self.failed)} of {len(self.results)} failed"
+        return f"passed, {len(self.warnings)} with a warning" if self.warnings else "passed"
+
+    @property
     def table(self) -> pd.DataFrame:
         """One row per check: name, status, value, threshold, summary, advice."""
         return pd.DataFrame([_row(result) for result in self.results])
@@ -128,9 +135,10 @@ class CheckReport:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title="Checks: " + ("passed" if self.passed else "FAILED"), title_justify="left")
+        table = Table(title=f"Checks: {self.verdict}", title_justify="left")
         for heading in ("check", "status", "value", "threshold", "what was found"):
-            table.add_column(heading, justify="right" if heading in ("value", "threshold") else "left")
+            number, name = heading in ("value", "threshold"), heading == "check"  # names are never cut
+            table.add_column(heading, justify="right" if number else "left", no_wrap=name)
         for result in self.results:
             silent = result.status in ("pass", "not applicable") or not result.advice
             said = result.summary if silent else f"{result.summary}. {result.advice}"

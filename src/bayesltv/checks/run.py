@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import pandas as pd
 import xarray as xr
 
-from bayesltv.base.gate import CHECKS
+from bayesltv.base.seal import CHECKS, DIGEST, require_sound, stamped
 from bayesltv.checks.assumptions import ASSUMPTION_CHECKS
 from bayesltv.checks.result import Check, CheckReport, CheckResult, FunctionCheck, report_of
 from bayesltv.checks.sampler import SAMPLER_CHECKS
 from bayesltv.checks.timing import timing_checks
+from bayesltv.data.arguments import require_fit, require_summary
 from bayesltv.data.validate import resolve_observation_end, resolve_time_unit
 from bayesltv.errors import DataError
 from bayesltv.names import OBSERVATION_END, TIME_UNIT
@@ -55,7 +56,9 @@ def check(
     DataError
         Where unit or end are not those that the summary's attributes say, or the unit is not the fit's.
     """
+    require_fit(fit)
     if summary is not None:
+        require_summary(summary)
         summary = _told(fit, summary, time_unit, observation_end)
     checks = [*CHECKS_OF_A_FIT, *timing_checks(summary)]
     if thorough:
@@ -99,9 +102,18 @@ def with_checks(fit: xr.DataTree, report: CheckReport) -> xr.DataTree:
     -------
     xarray.DataTree
         A copy; the fit that was passed is left as it is.
+
+    Raises
+    ------
+    StoreError
+        Where the fit is not as it was made, or the report lacks the sampler's checks.
     """
+    require_sound(fit)
     kept = fit.copy()
     kept.attrs = {**fit.attrs, CHECKS: report.to_json()}
+    if DIGEST in fit.attrs:
+        kept = stamped(kept)
+    require_sound(kept, "the fit with this report")
     return kept
 
 
@@ -110,7 +122,10 @@ def stored_report(fit: xr.DataTree) -> CheckReport:
 
     Raises
     ------
+    StoreError
+        Where the fit is not as it was made.
     KeyError
         Where it carries none.
     """
+    require_sound(fit)
     return report_of([CheckResult(**result) for result in json.loads(fit.attrs[CHECKS])])

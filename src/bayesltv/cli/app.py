@@ -6,12 +6,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from bayesltv.cli.guard import AS_JSON, REDACT_IDS, Guarded
+from bayesltv.cli.guard import AS_JSON, REDACTION, Guarded
+from bayesltv.redaction import KEY_VARIABLE, redaction_of
 
 app = typer.Typer(
     cls=Guarded,
     help="Bayesian customer lifetime value: from a log of purchases to predictive distributions.",
-    epilog="Exit codes: 0 done, 1 bug, 2 usage, 10 data, 11 spec, 12 fit, 13 check, 14 file, 15 engine.",
+    epilog="Exit codes: 0 done, 1 bug, 2 usage, 10 data, 11 spec, 12 fit, 13 check, 14 file, 15 engine; "
+    "129, 130, 143 hung up, interrupted, terminated.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -80,14 +82,23 @@ def options(
     ctx: typer.Context,
     redact_ids: Annotated[
         bool,
-        typer.Option("--redact-ids", help="Show hashes for customer ids in messages and reports."),
+        typer.Option(
+            "--redact-ids",
+            help="Show keyed hashes for customer ids in messages and reports; score tables, exports and "
+            f"plans keep the ids. The key is that of {KEY_VARIABLE}, else one made for this run.",
+        ),
     ] = False,
+    redact_key_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the key of --redact-ids, which it implies: 16 bytes or more."),
+    ] = None,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Keep the global options for the command that follows."""
-    ctx.meta[REDACT_IDS] = redact_ids
+    if redact_ids or redact_key_file is not None:
+        ctx.meta[REDACTION] = redaction_of(redact_key_file)
 
 
 @app.command()
@@ -96,7 +107,10 @@ def demo(
     seed: Seed = DEFAULT_SEED,
     as_json: AsJson = False,
 ) -> None:
-    """Run everything on real purchases (CDNOW) by cohort, in about a minute."""
+    """Run everything on real purchases (CDNOW) by cohort, in about a minute.
+
+    The purchases come with pip install 'bayesltv[lifetimes]'. Without them the shop is a simulated one.
+    """
     from bayesltv.cli import show
     from bayesltv.demo import run_demo
 
@@ -147,7 +161,7 @@ def summarize(
 ) -> None:
     """Turn a transaction log into a customer summary."""
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli import bars, show
 
     settings: dict[str, Any] = {
         "observation_end": observation_end,
@@ -169,7 +183,7 @@ def summarize(
         "memory_limit": memory_limit,
         "threads": threads,
     }
-    with show.summary_bar() as advance:
+    with bars.summary_bar() as advance:
         made = jobs.summarize_file(log, out, settings=settings, progress=advance)
     show.result(made, as_json=as_json)
 
@@ -386,6 +400,7 @@ def compare(
 
 @app.command()
 def score(
+    ctx: typer.Context,
     fit: Annotated[Path, typer.Argument(help="Fit, as `bayesltv fit` wrote it.")],
     summary: Annotated[Path, typer.Argument(help="Customer summary; it may be newer than the fit.")],
     decision: Annotated[str, typer.Option(help="Decision: a file, or a name of `bayesltv models list`.")],
@@ -408,9 +423,9 @@ def score(
 ) -> None:
     """Score every customer: value, tier probabilities, next purchase."""
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli import bars, show
 
-    with show.scoring_bar() as bar:
+    with bars.scoring_bar() as bar:
         scored = jobs.score_file(
             fit,
             summary,
@@ -424,6 +439,7 @@ def score(
             time_unit=time_unit,
             observation_end=observation_end,
             threads=threads,
+            redaction=ctx.meta.get(REDACTION),
             looking=bar.look,
             started=bar.start,
             progress=bar.advance,
@@ -433,6 +449,7 @@ def score(
 
 @app.command()
 def decide(
+    ctx: typer.Context,
     fit: Annotated[Path, typer.Argument(help="Fit, as `bayesltv fit` wrote it.")],
     summary: Annotated[Path, typer.Argument(help="Customer summary; it may be newer than the fit.")],
     decision: Annotated[str, typer.Option(help="Decision with actions: a file, or a shipped name.")],
@@ -446,7 +463,7 @@ def decide(
         Path | None, typer.Option(help="Table of customer_id and action: what is done today.")
     ] = None,
     previous: Annotated[
-        Path | None, typer.Option(help="An earlier export: tiers that need not move stay.")
+        Path | None, typer.Option(help="An earlier export, or plan folder: tiers that need not move stay.")
     ] = None,
     plan_test: Annotated[
         bool,
@@ -471,9 +488,9 @@ def decide(
 ) -> None:
     """Decide who gets which action, and what it should cost and bring."""
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli import bars, show
 
-    with show.scoring_bar() as bar:
+    with bars.scoring_bar() as bar:
         decided = jobs.decide_file(
             fit,
             summary,
@@ -493,6 +510,7 @@ def decide(
             time_unit=time_unit,
             observation_end=observation_end,
             threads=threads,
+            redaction=ctx.meta.get(REDACTION),
             started=bar.start,
             progress=bar.advance,
         )
@@ -546,7 +564,7 @@ def report(
             "monetary_value_col": None if no_amounts else monetary_value_col,
         },
         thorough=thorough,
-        redact_ids=ctx.meta.get(REDACT_IDS, False),
+        redaction=ctx.meta.get(REDACTION),
         threads=threads,
     )
     show.result(written, as_json=as_json)

@@ -1,7 +1,10 @@
 """Where errors become exit codes and one line on stderr, for every command alike."""
 
+import errno
 import json
 import re
+import signal
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,13 +14,22 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from bayesltv.errors import BayesltvError, BayesltvWarning, Message
+from bayesltv.cli.signals import ENDING, ended_in_order
+from bayesltv.errors import REDACTED, BayesltvError, BayesltvWarning, Message, StoreError
+from bayesltv.redaction import Redaction
 
-REDACT_IDS = "bayesltv.redact_ids"
+REDACTION = "bayesltv.redaction"
 AS_JSON = "bayesltv.as_json"
 """Keys of the context under which the global options are kept."""
-BUG, INTERRUPTED = 1, 130
-INTERRUPTION = "interrupted; files that were finished stay, and none is half written"
+BUG, CLOSED_PIPE = 1, 141
+BY_SIGNAL = 128
+"""A run that a signal ended has this exit code and the signal's number, as shells have it."""
+_OF_THE_DISK = {
+    errno.ENAMETOOLONG: "the name of a file is too long for this disk: give a shorter one",
+    errno.ENOSPC: "cannot write the output: no space left. Is there room?",
+}
+"""What stands between us and the disk, where nobody has said it better."""
+INTERRUPTION = "files that were finished stay, and none is half written"
 BUG_REPORT = (
     "this is a bug in bayesltv, not something you did wrong: please report it with the lines above and the "
     "output of `bayesltv --version`"
@@ -27,21 +39,56 @@ BUG_REPORT = (
 class Guarded(TyperGroup):
     """The commands, inside the one place that says what went wrong."""
 
+    def main(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+        """Run the command line; a reader that has heard enough, as in ``| head``, is no bug."""
+        try:
+            return super().main(*arguments, **options)
+        except SystemExit as end:
+            raise SystemExit(_last_code(end)) from None
+
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
         """Run a command; every error of the toolkit's family ends it with its own exit code."""
-        with _told_warnings(ctx):
+        with _told_warnings(ctx), ended_in_order() as received:
             try:
-                return super().invoke(ctx)
+                return self._invoked(ctx, received)
             except BayesltvError as error:
-                message = told(error, redact=ctx.meta.get(REDACT_IDS, False))
-                raise stop(ctx, message, error, code=error.exit_code) from None
+                raise stop(ctx, told(error, ctx.meta.get(REDACTION)), error, code=error.exit_code) from None
             except KeyboardInterrupt:
-                raise stop(ctx, INTERRUPTION, KeyboardInterrupt(), code=INTERRUPTED) from None
+                by = received[0] if received else signal.SIGINT
+                message = f"{ENDING[by]}; {INTERRUPTION}"
+                raise stop(ctx, message, KeyboardInterrupt(), code=BY_SIGNAL + by) from None
             except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
                 raise
             except Exception as error:
-                typer.echo(trace(error, redact=ctx.meta.get(REDACT_IDS, False)), err=True, nl=False)
+                if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+                    told_so = StoreError(_OF_THE_DISK[error.errno])
+                    raise stop(ctx, str(told_so), told_so, code=told_so.exit_code) from None
+                typer.echo(trace(error, redact=ctx.meta.get(REDACTION) is not None), err=True, nl=False)
                 raise stop(ctx, BUG_REPORT, error, code=BUG) from None
+
+    def _invoked(self, ctx: Any, received: list[signal.Signals]) -> Any:  # noqa: ANN401
+        """Run a command; what libraries make of an interruption is one all the same."""
+        try:
+            return super().invoke(ctx)
+        except Exception:
+            if received:
+                raise KeyboardInterrupt from None
+            raise
+
+
+def _last_code(end: SystemExit) -> Any:  # noqa: ANN401
+    """Return the exit code once all has been written: 141, as of a shell's own tools, for a closed pipe."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        sys.stdout = None  # nobody tries again
+        if end.code or isinstance(error, BrokenPipeError):
+            return end.code or CLOSED_PIPE
+        typer.echo(f"error: cannot write the output: {error.strerror}. Is there room?", err=True)
+        return StoreError.exit_code
+    # click turns a closed pipe into 1, which here is a bug
+    return CLOSED_PIPE if isinstance(end.__context__, BrokenPipeError) else end.code
 
 
 def stop(ctx: Any, message: str, error: BaseException, *, code: int) -> typer.Exit:  # noqa: ANN401
@@ -74,9 +121,9 @@ def trace(error: BaseException, *, redact: bool) -> str:
     return "".join(lines)
 
 
-def told(message: Message, *, redact: bool) -> str:
+def told(message: Message, redaction: Redaction | None) -> str:
     """Return the text of an error or a warning, with hashes for customer ids where they must not be seen."""
-    return message.redacted() if redact else str(message)
+    return str(message) if redaction is None else message.redacted(redaction.hashed)
 
 
 def option_hint(message: str, command: Any) -> str:  # noqa: ANN401
@@ -84,7 +131,8 @@ def option_hint(message: str, command: Any) -> str:  # noqa: ANN401
     options = {
         each.name: each.opts[0] for each in getattr(command, "params", ()) if each.opts[0].startswith("--")
     }
-    named = re.findall(r"(\w+)=", message) + re.findall(r"sampler=\{'(\w+)'", message)
+    # possessive: a word of a hundred thousand letters is walked once
+    named = re.findall(r"\b(\w++)=", message) + re.findall(r"sampler=\{'(\w++)'", message)
     found = list(dict.fromkeys(options[name] for name in named if name in options))
     return f"on the command line: {', '.join(found)}" if found else ""
 
@@ -102,10 +150,14 @@ def _teller(ctx: Any, otherwise: Callable[..., None]) -> Callable[..., None]:  #
     seen: set[str] = set()
 
     def show(message: Any, *rest: Any, **more: Any) -> None:  # noqa: ANN401
-        if not isinstance(message, BayesltvWarning):
+        redaction = ctx.meta.get(REDACTION)
+        if isinstance(message, BayesltvWarning):
+            text = told(message, redaction)
+        elif redaction is None:
             otherwise(message, *rest, **more)
             return
-        text = told(message, redact=ctx.meta.get(REDACT_IDS, False))
+        else:  # another library's, which may quote a row
+            text = f"{type(message).__name__} {REDACTED}"
         if text not in seen:
             seen.add(text)
             typer.echo(f"warning: {text}", err=True)

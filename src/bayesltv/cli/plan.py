@@ -102,8 +102,8 @@ def segments_table(plan: Plan) -> Table:
             shares = [_share(row[name]) for name in ("retention", "alive", "repurchase")]
             table.add_row(
                 tier, str(row["stage"]).replace("_", " "), f"{int(row['customers']):,}", interval, *shares,
-                *(_money(row[name], currency) for name in ("average_order", "value")),
-                _money(row["value_per_customer"], currency, decimals=2), style="bold" if is_sum else None,
+                *(money(row[name], currency) for name in ("average_order", "value")),
+                money(row["value_per_customer"], currency, decimals=2), style="bold" if is_sum else None,
             )  # fmt: skip
         table.add_section()
     return table
@@ -112,14 +112,14 @@ def segments_table(plan: Plan) -> Table:
 def portfolio_lines(plan: Plan) -> list[str]:
     """Return what all customers brought and should bring, and what simpler reckonings say."""
     whole, currency = plan.portfolio.iloc[-1], plan.attrs["currency"]
-    future = f"{_money(whole['value_p50'], currency)} ({_range(whole, 'value', currency)} at 90 %)"
+    future = f"{money(whole['value_latent'], currency)} ({_range(whole, 'value', currency)} at 90 %)"
     lines = [
         f"value of {whole['scope']} within {plan.attrs['horizon']}: {future}; so far "
-        f"{_money(whole['past_value'], currency)} ({whole['value_basis']})"
+        f"{money(whole['past_value'], currency)} ({whole['value_basis']})"
     ]
     simple = plan.simple_ltv[plan.simple_ltv["group"] == "all"]
     said = [
-        f"{row['method'].replace('_', ' ')} {_money(row['total'], currency)}"
+        f"{row['method'].replace('_', ' ')} {money(row['total'], currency)}"
         for row in simple.to_dict("records")[1:]
     ]
     return [*lines, "simpler reckonings would say: " + ", ".join(said)] if said else lines
@@ -137,14 +137,14 @@ def acquisition_table(plan: Plan) -> Table:
     for row in plan.acquisition.to_dict("records"):
         table.add_row(
             str(row["group"]),
-            _money(row["ltv_new"], currency, decimals=2),
+            money(row["ltv_new"], currency, decimals=2),
             _range(row, "ltv_new", currency),
-            _money(row["cac"], currency, decimals=2),
+            money(row["cac"], currency, decimals=2),
             _number(row["ratio"]),
             f"{_number(row['ratio_p05'])} to {_number(row['ratio_p95'])}",
             _share(row["p_ratio_above_target"]),
             _share(row["p_pays_back"]),
-            _money(row["max_cac"], currency, decimals=2),
+            money(row["max_cac"], currency, decimals=2),
         )
     return table
 
@@ -154,7 +154,7 @@ def next_unit_line(plan: Plan) -> str:
     assert plan.next_unit is not None
     currency = plan.attrs["currency"]
     uses = [
-        f"{row['use']} {_money(row['next_unit'], currency, decimals=2)}"
+        f"{row['use']} {money(row['next_unit'], currency, decimals=2)}"
         for row in plan.next_unit.head(NEXT_UNITS_SHOWN).to_dict("records")
     ]
     return f"one more {money(1, currency)} brings, net of itself: " + ", ".join(uses)
@@ -199,12 +199,8 @@ def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:,.2f}"
 
 
-def _money(value: float, currency: object, *, decimals: int = 0) -> str:
-    return "–" if math.isnan(value) else money(value, currency, decimals=decimals)
-
-
 def _range(row: Any, name: str, currency: object = None) -> str:  # noqa: ANN401
-    low, high = (_money(row[f"{name}_{part}"], currency) for part in ("p05", "p95"))
+    low, high = (money(row[f"{name}_{part}"], currency) for part in ("p05", "p95"))
     return f"{low} to {high}"
 
 

@@ -2,12 +2,10 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import singledispatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +25,7 @@ from bayesltv.cli.plan import (
     segments_table,
     uplift_shown,
 )
-from bayesltv.cli.story import has_tiers, tell_demo, tier_sizes, tiers_table, total_of
+from bayesltv.cli.story import has_tiers, summed_by_tier, tell_demo, tier_sizes, tiers_table
 from bayesltv.decisions.plan import Plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
@@ -36,14 +34,13 @@ from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs.written import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile, UpliftFile
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.report.planned_tests import plans_for_terminal
+from bayesltv.report.style import money
 from bayesltv.spec.catalogue import Shipped
 from bayesltv.spec.decision_spec import DecisionSpec
 from bayesltv.spec.model_spec import ModelSpec
 
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
 Json = dict[str, Any]
+HELD_OUT = ("mean", "p05", "p95", "actual")
 WIDTH = 110
 """Of tables where there is no terminal to ask."""
 
@@ -84,51 +81,6 @@ def verdict(spec: ModelSpec | DecisionSpec, file: str, *, as_json: bool) -> None
         )
     else:
         _console().print(f"{file}: a sound {kind} file", markup=False, highlight=False)
-
-
-@dataclass(frozen=True)
-class Bar:
-    """How a long piece of work reports how far it is: rows read, the number of customers, customers done."""
-
-    look: Callable[[int], None]
-    start: Callable[[int], None]
-    advance: Callable[[int], None]
-
-
-@contextmanager
-def scoring_bar() -> Iterator[Bar]:
-    """Yield a progress bar of customers on stderr, which shows itself only in a terminal."""
-    with _bar("reading", "rows") as (progress, task):
-        yield Bar(
-            lambda rows: progress.update(task, advance=rows),
-            lambda total: progress.reset(
-                task, total=total, completed=0, description="scoring", what="customers"
-            ),
-            lambda done: progress.update(task, advance=done),
-        )
-
-
-@contextmanager
-def summary_bar() -> Iterator[Callable[[int], None]]:
-    """Yield what tells a bar on stderr of customers that were summarized."""
-    with _bar("reading the log", "customers") as (progress, task):
-        yield lambda done: progress.update(task, advance=done, description="summarizing")
-
-
-@contextmanager
-def _bar(title: str, what: str) -> "Iterator[tuple[Progress, TaskID]]":
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[what]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        yield progress, progress.add_task(title, total=None, what=what)
 
 
 @singledispatch
@@ -248,18 +200,19 @@ def _(found: ReportFile, console: Console) -> None:
 
 @plain.register
 def _(found: ReportFile) -> Json:
-    return {"path": str(found.path), "bytes": found.size, **_checks(found.report)}
+    redacted = {} if found.redacted_ids is None else {"redacted_ids": dict(found.redacted_ids)}
+    return {"path": str(found.path), "bytes": found.size, **redacted, **_checks(found.report)}
 
 
 def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Console) -> None:
+    summed, horizon = summed_by_tier(scores), scores.attrs["horizon"]
     if has_tiers(scores):
-        console.print(tiers_table(scores))
+        console.print(tiers_table(summed, horizon=horizon, currency=scores.attrs["currency"]))
     for name in ("purchases", "spend", "value"):
         if name in scores.totals:
-            low, middle, high = total_of(scores, name)
-            money = f" {scores.attrs['currency'] or ''}".rstrip() if name != "purchases" else ""
-            horizon, interval = scores.attrs["horizon"], f"(90 %: {low:,.0f} to {high:,.0f})"
-            _line(console, f"{name} within {horizon}: {middle:,.0f}{money} in all {interval}")
+            mean, low, high = (money(summed[f"{name}_{part}"].iloc[-1]) for part in ("mean", "p05", "p95"))
+            unit = f" {scores.attrs['currency'] or ''}".rstrip() if name != "purchases" else ""
+            _line(console, f"{name} within {horizon}: {mean}{unit} in all (90 %: {low} to {high})")
     accepted = scores.attrs["accepted_failed_checks"]
     if accepted:
         _line(console, f"failed checks that were accepted: {', '.join(accepted)}")
@@ -292,13 +245,16 @@ def _(found: ScoreFolder) -> Json:
 
 
 def _plain_scores(scores: ScoreTable | ScoreFolder) -> Json:
-    totals = {
-        str(name): total_of(scores, str(name)) for name in scores.totals.data_vars if name != "customers"
+    whole = summed_by_tier(scores).iloc[-1]
+    middle = {
+        str(name): float(draws.sum(("group", "tier")).median()) for name, draws in scores.totals.items()
     }
     return {
         "tiers": tier_sizes(scores),
         "totals": {
-            name: dict(zip(("p05", "p50", "p95"), values, strict=True)) for name, values in totals.items()
+            name: {**{part: _finite(whole[f"{name}_{part}"]) for part in ("mean", "p05", "p95")}, "p50": p50}
+            for name, p50 in middle.items()
+            if name != "customers"
         },
         **{str(name): _finite(value) for name, value in scores.attrs.items() if name != "thresholds"},
     }
@@ -362,16 +318,16 @@ def _(found: Demo, console: Console) -> None:
 
 @plain.register
 def _(found: Demo) -> Json:
-    held = found.holdout
     return {
         "folder": str(found.folder),
         "files": [str(path) for path in found.files],
         "customers": len(found.summary),
         **_checks(found.report),
         "tiers": {str(k): int(n) for k, n in found.scores["tier"].value_counts().items()},
+        "shop": found.shop.name,
         "holdout": {
-            "purchases": {"predicted": held.purchases, "actual": held.actual_purchases},
-            "spend": {"predicted": held.spend, "actual": held.actual_spend},
+            quantity: {part: float(found.evaluation.total(quantity)[part]) for part in HELD_OUT}
+            for quantity in found.evaluation.quantities
         },
         "plan": _plain_plan(found.plan),
     }

@@ -14,10 +14,13 @@ from bayesltv.cli.plan import (
     portfolio_lines,
     segments_table,
 )
-from bayesltv.demo import Demo, Holdout
+from bayesltv.demo import HORIZON, Demo
 from bayesltv.engines.local import ScoreFolder
+from bayesltv.evaluation.result import ALL, Evaluation
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
 from bayesltv.prediction.score import ScoreTable
+from bayesltv.prediction.totals import summarise_totals, sums_of_means
+from bayesltv.report.style import money
 
 CONTENT = {
     "report.html": "all of it on one page, for a browser or for paper",
@@ -58,11 +61,10 @@ def percent(share: float, *, sign: str = "") -> str:
     return f"{100 * share:{sign}.0f} %"
 
 
-def total_of(scores: ScoreTable | ScoreFolder, name: str) -> tuple[float, float, float]:
-    """Return the 5 %, 50 % and 95 % quantile of a total over all customers."""
-    per_draw = scores.totals[name].sum(("group", "tier"))
-    low, middle, high = per_draw.quantile([0.05, 0.5, 0.95]).values.tolist()
-    return low, middle, high
+def summed_by_tier(scores: ScoreTable | ScoreFolder) -> pd.DataFrame:
+    """Return totals by tier and of all ("total"): means, which add up, and 5 and 95 % quantiles."""
+    tables = scores.tables() if isinstance(scores, ScoreFolder) else [scores]
+    return summarise_totals(scores.totals, means=sums_of_means(tables))
 
 
 def has_tiers(scores: ScoreTable | ScoreFolder) -> bool:
@@ -77,21 +79,25 @@ def tier_sizes(scores: ScoreTable | ScoreFolder) -> dict[str, int]:
     return {name: n for name, n in counts.items() if n} if has_tiers(scores) else {}
 
 
-def tiers_table(scores: ScoreTable | ScoreFolder) -> Table:
-    """Return the tiers from high to low, and all: customers, and what is expected of them together."""
-    unit = f", {scores.attrs['currency']}" if scores.attrs["currency"] else ""
-    table = Table(title=f"Value within {scores.attrs['horizon']}{unit}", title_justify="left")
-    for heading in ("tier", "customers", "all together", "90 % interval"):
+def tiers_table(summed: pd.DataFrame, *, horizon: str, currency: str | None) -> Table:
+    """Return the tiers from high to low, and all: customers, and what is expected of them together.
+
+    Parameters
+    ----------
+    summed : DataFrame
+        From `summed_by_tier`.
+    """
+    unit = f", {currency}" if currency else ""
+    table = Table(title=f"Value within {horizon}{unit}", title_justify="left")
+    for heading in ("tier", "customers", "expected", "90 % interval"):
         table.add_column(heading, justify="left" if heading == "tier" else "right")
-    value, customers = scores.totals["value"].sum("group"), scores.totals["customers"].sum("group")
-    for name in reversed([str(each) for each in scores.totals["tier"].values]):
-        low, middle, high = value.sel(tier=name).quantile([0.05, 0.5, 0.95]).values.tolist()
-        table.add_row(
-            name, f"{int(customers.sel(tier=name)):,}", f"{middle:,.0f}", f"{low:,.0f} to {high:,.0f}"
-        )
-    low, middle, high = total_of(scores, "value")
-    table.add_section()
-    table.add_row("all", f"{int(customers.sum()):,}", f"{middle:,.0f}", f"{low:,.0f} to {high:,.0f}")
+    *tiers, whole = summed.to_dict("records")
+    for row in (*reversed(tiers), whole):
+        if row is whole:
+            table.add_section()
+        mean, low, high = (money(row[f"value_{part}"]) for part in ("mean", "p05", "p95"))
+        name = "all" if row is whole else str(row["tier"])
+        table.add_row(name, f"{int(row['customers']):,}", mean, f"{low} to {high}")
     return table
 
 
@@ -101,9 +107,11 @@ def tell_demo(demo: Demo, console: Console) -> None:
     repeat = int((demo.summary[FREQUENCY] > 0).sum())
     cohorts = demo.summary["cohort"].nunique()
     _heading(console, f"1  What was known on {observed}")
+    if demo.shop.note:
+        _say(console, f"These customers are made up. {demo.shop.note}\n")
     _say(
         console,
-        f"{len(demo.summary):,} customers of the shop CDNOW, who first bought in one of {cohorts} weeks "
+        f"{len(demo.summary):,} customers of {demo.shop.name}, who first bought in one of {cohorts} weeks "
         f"(cohorts) of 1997; {repeat:,} of them bought again, {int(demo.summary[FREQUENCY].sum()):,} times "
         "in all.",
     )
@@ -126,22 +134,19 @@ def tell_demo(demo: Demo, console: Console) -> None:
 
 
 def _tell_holdout(demo: Demo, console: Console) -> None:
-    held = demo.holdout
-    _say(console, f"The model has not seen the {held.horizon} that followed. All customers together:")
+    held = demo.evaluation
+    _say(console, f"The model has not seen the {HORIZON} that followed. All customers together:")
     table = Table()
     for heading in ("", "predicted", "90 % interval", "actual", "actual is"):
         table.add_column(heading, justify="left" if heading in ("", "actual is") else "right")
-    for name, predicted, actual in (
-        ("purchases", held.purchases, held.actual_purchases),
-        ("spend, USD", held.spend, held.actual_spend),
-    ):
-        low, middle, high = predicted
-        where = (
-            "inside" if low <= actual <= high else f"outside, {percent(actual / middle - 1, sign='+')} off"
-        )
-        table.add_row(name, f"{middle:,.0f}", f"{low:,.0f} to {high:,.0f}", f"{actual:,.0f}", where)
+    totals = [held.total(quantity) for quantity in ("purchases", "spend")]
+    for name, total in zip(("purchases", "spend, USD"), totals, strict=True):
+        mean, low, high, actual = (money(total[part]) for part in ("mean", "p05", "p95", "actual"))
+        off = percent(total["actual"] / total["mean"] - 1, sign="+")
+        where = "inside" if total["inside_90"] else f"outside, {off} off"
+        table.add_row(name, mean, f"{low} to {high}", actual, where)
     console.print(table)
-    if _is_outside(held):
+    if not all(total["inside_90"] for total in totals):
         _say(
             console,
             "Totals can miss: the model knows each customer's chances, but nothing that moves all "
@@ -149,7 +154,7 @@ def _tell_holdout(demo: Demo, console: Console) -> None:
         )
     _say(
         console,
-        f"Customer by customer: {percent(held.covered)} of them spent an amount within their own 90 % "
+        f"Customer by customer: {percent(covered_share(held))} of them spent an amount within their own 90 % "
         "interval.",
     )
 
@@ -162,7 +167,10 @@ def _tell_value(demo: Demo, console: Console) -> None:
         f"discounted by {percent(value.annual_discount_rate)} a year. Margin, horizon and tiers stand in "
         "`bayesltv models show retention`.",
     )
-    console.print(tiers_table(demo.scores))
+    told = demo.scores.attrs
+    summed = summed_by_tier(demo.scores)
+    console.print(tiers_table(summed, horizon=told["horizon"], currency=told["currency"]))
+    _say(console, "Expected values add up, from customers to tiers to all; the ends of intervals do not.")
     _say(console, "The customer in the middle of each tier. A point estimate would give you the mean alone:")
     console.print(_examples(demo))
     _say(
@@ -233,9 +241,11 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
-def _is_outside(held: Holdout) -> bool:
-    pairs = ((held.purchases, held.actual_purchases), (held.spend, held.actual_spend))
-    return any(not low <= actual <= high for (low, _, high), actual in pairs)
+def covered_share(held: Evaluation) -> float:
+    """Return the share of customers whose spend lies within their own 90 % interval."""
+    table = held.coverage
+    chosen = (table["quantity"] == "spend") & (table["group"] == ALL) & (table["level"] == 0.9)
+    return float(table.loc[chosen, "predictive"].iloc[0])
 
 
 def _heading(console: Console, text: str) -> None:

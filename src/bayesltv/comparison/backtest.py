@@ -12,14 +12,15 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from bayesltv.data.request import Date, as_day
 from bayesltv.data.summary import summarize
+from bayesltv.dates import Date, require_day
 from bayesltv.errors import BayesltvError, DataError, EngineError
 from bayesltv.evaluation.evaluate import evaluate
 from bayesltv.evaluation.holdout import require_holdout
 from bayesltv.evaluation.result import ALL, Evaluation, records, rich_table
 from bayesltv.evaluation.rules import interval_score
 from bayesltv.pipeline import fit
+from bayesltv.spec.catalogue import SpecLike, spec_of
 from bayesltv.spec.model_spec import ModelSpec
 from bayesltv.units import time_unit_of
 
@@ -65,7 +66,7 @@ class Backtest:
 
 def backtest(
     log: object,
-    spec: ModelSpec,
+    spec: SpecLike,
     *,
     cuts: Sequence[Date],
     horizon: str | float,
@@ -89,7 +90,8 @@ def backtest(
     Parameters
     ----------
     log : path or frame
-    spec : ModelSpec
+    spec : ModelSpec, str or Path
+        A spec, a file, or the name of a shipped one: "pooled".
     cuts : sequence of date
         Last days of the calibration periods.
     horizon : str or float
@@ -123,7 +125,7 @@ def backtest(
     EngineError
         Where a worker died.
     """
-    days = sorted({day for cut in cuts if (day := as_day(cut, "cuts")) is not None})
+    days = sorted({require_day(cut, "cuts") for cut in cuts})
     if not days:
         raise DataError('there is no cut: give dates inside the log, cuts=["1997-07-31", "1997-09-30"]')
     if workers < 1:
@@ -132,7 +134,7 @@ def backtest(
     if unknown:
         raise DataError(f"columns has no {unknown[0]!r}: it may have {', '.join(_OF_LOG)}")
     job = _Job(
-        log, spec, horizon, time_unit, tuple(groups), seed, method, dict(sampler or {}), draws,
+        log, spec_of(spec), horizon, time_unit, tuple(groups), seed, method, dict(sampler or {}), draws,
         dict(columns or {}), acquired_from, log_end,
     )  # fmt: skip
     require_holdout(
@@ -182,7 +184,7 @@ def _one(job: _Job, cut: str) -> tuple[str, Evaluation, bool]:
             log_end=job.log_end, **job.columns,
         )  # fmt: skip
     except BayesltvError as error:
-        raise type(error)(f"cut {cut}: {error.template}", ids=error.ids) from None
+        raise type(error)(f"cut {cut}: {error.template}", ids=error.ids, quoted=error.quoted) from None
     return cut, evaluation, stored_report(tree).passed
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import arviz as az
@@ -13,6 +14,7 @@ import xarray as xr
 from arviz_stats.utils import ELPDData
 
 from bayesltv.base.population import read_posterior
+from bayesltv.base.seal import require_sound
 from bayesltv.checks.loo import loo_per_customer
 from bayesltv.data.validate import resolve_observation_end, resolve_time_unit, validate_summary
 from bayesltv.errors import BayesltvWarning, DataError
@@ -22,6 +24,7 @@ from bayesltv.evaluation.holdout import require_holdout
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.names import FINGERPRINT
 from bayesltv.pipeline import fit
+from bayesltv.spec.catalogue import SpecLike, spec_of
 from bayesltv.spec.model_spec import ModelSpec
 
 CLEAR, SMALL = 2.0, 4.0
@@ -31,7 +34,7 @@ SCORES = ("crps", "log_score")
 
 def compare(
     summary: pd.DataFrame,
-    models: Mapping[str, ModelSpec | xr.DataTree],
+    models: Mapping[str, SpecLike | xr.DataTree] | Sequence[SpecLike],
     *,
     seed: int = 1,
     log: object | None = None,
@@ -51,8 +54,9 @@ def compare(
     ----------
     summary : DataFrame
         Customer summary, with the group columns of every spec.
-    models : mapping of name to ModelSpec or DataTree
-        Specs are fitted to the summary; fits are taken as they are, and must have been fitted to it.
+    models : mapping of name to ModelSpec, str, Path or DataTree; or sequence of str or Path
+        Specs, also as files or names of shipped ones, are fitted to the summary; fits are taken as they are,
+        and must have been fitted to it. In a sequence files give their names: ["pooled", "mbg_pooled"].
     seed : int
     log : path or frame, optional
         Log that goes on past the summary's end of observation: then hold-out scores stand beside.
@@ -86,21 +90,22 @@ def compare(
         raise DataError(f"compare needs at least two models, not {len(models)}: give a second spec or fit")
     if (log is None) != (horizon is None):
         raise DataError("a hold-out needs both log= and horizon=: give the other one too, or neither")
+    known = _models(models)
     say = step or (lambda _: None)
     unit = resolve_time_unit(summary, time_unit)
     checked = validate_summary(summary, time_unit=unit, observation_end=observation_end)
-    _require_same_data(models, str(checked.attrs[FINGERPRINT]))
+    _require_same_data(known, str(checked.attrs[FINGERPRINT]))
     if log is not None and horizon is not None:
         end = resolve_observation_end(checked, observation_end)
         if end is None:
             raise DataError("the summary does not say when observation ended: pass observation_end=")
         read = {name: value for name, value in (columns or {}).items() if name != "log_end"}
-        if not any(map(_has_spend, models.values())):
+        if not any(map(_has_spend, known.values())):
             read["monetary_value_col"] = None
         late = (columns or {}).get("log_end")
         require_holdout(log, after=end, horizon=horizon, time_unit=unit, log_end=late, columns=read)
     fits = {}
-    for name, model in models.items():
+    for name, model in known.items():
         if isinstance(model, ModelSpec):
             say(f"fitting {name}")
             model = fit(
@@ -122,6 +127,15 @@ def compare(
     return Comparison(ranked, holdout, _verdict(ranked), fits, evaluations)
 
 
+def _models(
+    given: Mapping[str, SpecLike | xr.DataTree] | Sequence[SpecLike],
+) -> dict[str, ModelSpec | xr.DataTree]:
+    """Return specs and fits by name, read where they are files or shipped names."""
+    if not isinstance(given, Mapping):
+        given = {Path(each).stem if isinstance(each, str | Path) else each.title: each for each in given}
+    return {name: each if isinstance(each, xr.DataTree) else spec_of(each) for name, each in given.items()}
+
+
 def _has_spend(model: ModelSpec | xr.DataTree) -> bool:
     spec = model if isinstance(model, ModelSpec) else read_posterior(model).spec
     return spec.spend is not None
@@ -130,6 +144,8 @@ def _has_spend(model: ModelSpec | xr.DataTree) -> bool:
 def _require_same_data(models: Mapping[str, ModelSpec | xr.DataTree], fingerprint: str) -> None:
     """Refuse fits that were not made from the rows of the summary."""
     fits = {name: each for name, each in models.items() if not isinstance(each, ModelSpec)}
+    for name, tree in fits.items():
+        require_sound(tree, f"the fit {name}")
     prints = {name: str(tree.attrs.get(FINGERPRINT) or "") for name, tree in fits.items()}
     other = [f"{name} ({found or 'none'})" for name, found in prints.items() if found != fingerprint]
     if other:

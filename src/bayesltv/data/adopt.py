@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from bayesltv import names
-from bayesltv.data.sources import table_of
+from bayesltv.data.arguments import refuse_log
+from bayesltv.data.frames import table_of
+from bayesltv.data.store import read_summary
 from bayesltv.data.validate import validate_summary
-from bayesltv.errors import DataError
+from bayesltv.dates import Date
+from bayesltv.errors import DataError, warn
 
 
 def as_summary(
     frame: object,
     *,
     time_unit: str | None = None,
-    observation_end: str | dt.date | pd.Timestamp | None = None,
+    observation_end: Date | None = None,
     groups: Sequence[str] = (),
     currency: str | None = None,
     customer_id_col: str | None = None,
@@ -35,8 +39,8 @@ def as_summary(
 
     Parameters
     ----------
-    frame : DataFrame
-        Of pandas, Polars, PyArrow or DuckDB.
+    frame : DataFrame or path
+        Of pandas, Polars, PyArrow or DuckDB; or a summary on disk, .parquet or .csv.
     time_unit : str, optional
         Unit in which recency and T are counted; needed where `frame.attrs` does not say.
     observation_end : date, optional
@@ -70,7 +74,8 @@ def as_summary(
     >>> as_summary(frame, time_unit="week")["customer_id"].tolist()
     ['4', '9']
     """
-    table = frame if isinstance(frame, pd.DataFrame) else table_of(frame).to_pandas()
+    refuse_log(frame)
+    table = _without_texts_of_days(_frame_of(frame))
     wanted = {frequency_col: names.FREQUENCY, recency_col: names.RECENCY, T_col: names.T}
     if monetary_value_col is not None:
         if monetary_value_col not in table:
@@ -85,6 +90,23 @@ def as_summary(
         summary, time_unit=time_unit, observation_end=observation_end, groups=groups, allow_empty=allow_empty
     )
     return checked.sort_values(names.CUSTOMER_ID, ignore_index=True)
+
+
+def _frame_of(frame: object) -> pd.DataFrame:
+    if isinstance(frame, (str, os.PathLike)):
+        return read_summary(Path(frame))
+    return frame if isinstance(frame, pd.DataFrame) else table_of(frame).to_pandas()
+
+
+def _without_texts_of_days(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out repeat days that a CSV holds as text: it cuts long lists short."""
+    if names.REPEAT_DAYS not in table or not isinstance(table[names.REPEAT_DAYS].dtype, pd.StringDtype):
+        return table
+    warn(
+        f"column {names.REPEAT_DAYS!r} is text, as a CSV holds it, and is left out: a clock and counts over "
+        "time need it, so keep summaries as Parquet for these"
+    )
+    return table.drop(columns=names.REPEAT_DAYS)
 
 
 def _with_id(table: pd.DataFrame, customer_id_col: str | None) -> pd.DataFrame:

@@ -14,6 +14,8 @@ from bayesltv.names import FREQUENCY, MONETARY_VALUE, RECENCY, SPEND_COUNT, SPEN
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+EQUAL = 1e-10
+"""Of an amount: closer ones are equal but for rounding."""
 TABLE_PER_ROW = 16
 """Combinations that are numbered by a table rather than by sorting, for each row."""
 
@@ -224,3 +226,33 @@ def spend_rows(summary: pd.DataFrame, codes: Codes) -> SpendRows | None:
     if rows.size == 0:
         return None
     return SpendRows(form, count[rows], total[rows], log_total[rows], codes[rows], rows.astype(np.int64))
+
+
+def equal_amounts(rows: SpendRows | None) -> tuple[int, str] | None:
+    """Return how many amounts equal one they are compared with, and that in words; None where some differ.
+
+    Amounts are equal where all are, or where no customer's own differ from each other (each has a price of
+    their own, as in a plan): then nothing tells how one customer's amounts vary.
+    """
+    if rows is None:
+        return None
+    mean = rows.total / rows.count
+    is_one = np.ptp(mean) <= EQUAL * mean.max()
+    if rows.form == "mean":  # single amounts are not told: only one mean for all leaves no spread at all
+        surplus = rows.count.size - 1
+        found = f"all {rows.count.size:,} repeaters have the same mean amount ({mean[0]:,.4g})"
+        return (surplus, found) if is_one and surplus else None
+    if np.any(np.log(mean) - rows.log_total / rows.count > EQUAL):  # not negative: Jensen
+        return None
+    amounts = int(rows.count.sum())
+    if is_one:
+        return (
+            (amounts - 1, f"all {amounts:,} repeat amounts are equal ({mean[0]:,.4g})")
+            if amounts > 1
+            else None
+        )
+    surplus = amounts - rows.count.size
+    found = (
+        f"no customer's repeat amounts differ: {amounts:,} of {rows.count.size:,} repeaters, equal for each"
+    )
+    return (surplus, found) if surplus else None

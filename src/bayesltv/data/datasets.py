@@ -1,4 +1,4 @@
-"""The embedded real data: CDNOW."""
+"""The embedded real data, CDNOW, and a shop like it that is made up."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from typing import Literal
 
 import pandas as pd
 
+from bayesltv.data.simulate import simulate_log
 from bayesltv.errors import DataError, StoreError
 
-COHORT_START = pd.Timestamp("1997-01-01")
+COHORT_START, LAST_DAY, COHORTS = pd.Timestamp("1997-01-01"), pd.Timestamp("1998-06-30"), 12
+_SIMULATED = 2357
+_PURCHASE = {"r": 0.53, "alpha": 5.2, "a": 0.89, "b": 1.61}
+_SPEND = {"p": 6.25, "q": 3.74, "v": 15.44}
+"""Near the maximum-likelihood estimates of MBG/NBD (weeks) and Gamma-Gamma on CDNOW's sample."""
 _COLUMNS = {
     "sample": ["customer_id", "sample_id", "date", "quantity", "amount"],
     "master": ["customer_id", "date", "quantity", "amount"],
@@ -61,8 +66,51 @@ def load_cdnow(which: Literal["sample", "master"] = "sample") -> pd.DataFrame:
     )
     log = log.assign(date=pd.to_datetime(log["date"], format="%Y%m%d"))
     weeks = (log.groupby("customer_id")["date"].transform("min") - COHORT_START).dt.days // 7 + 1
-    log = log.assign(cohort="1997-W" + weeks.astype("str").str.zfill(2))
+    log = log.assign(cohort=[cohort_name(week) for week in weeks])
     return log[["customer_id", "date", "quantity", "amount", "cohort"]]
+
+
+def simulate_cdnow() -> pd.DataFrame:
+    """Return a log like CDNOW's sample, drawn from MBG/NBD and Gamma-Gamma; always the same.
+
+    As many customers, acquired in the same twelve weeks, with parameters near those that CDNOW's have; later
+    cohorts buy more seldom. There is no season and no trend: the model is right about this shop.
+
+    Returns
+    -------
+    DataFrame
+        One row per order, by date: customer_id (text of five digits), date (datetime64), amount (float),
+        cohort (text). Columns as those of `load_cdnow`, without quantity.
+    """
+    weeks = [_simulated_week(week) for week in range(1, COHORTS + 1)]
+    log = pd.concat(weeks, ignore_index=True)
+    number = pd.factorize(log["cohort"] + log["customer_id"])[0] + 1
+    log = log.assign(customer_id=pd.Series(number, dtype="str").str.zfill(5))
+    return log.sort_values("date", kind="stable", ignore_index=True)[
+        ["customer_id", "date", "amount", "cohort"]
+    ]
+
+
+def cohort_name(week: int) -> str:
+    """Return the label of the customers who first bought in a week of 1997: 3 is "1997-W03"."""
+    return f"1997-W{week:02d}"
+
+
+def _simulated_week(week: int) -> pd.DataFrame:
+    """Return the purchases of the customers of one week."""
+    seldom = 1.0 + 0.05 * (week - 1)
+    log = simulate_log(
+        _SIMULATED // COHORTS + (week <= _SIMULATED % COHORTS),
+        seed=week,
+        purchase=_PURCHASE | {"alpha": _PURCHASE["alpha"] * seldom},
+        spend=_SPEND,
+        family="mbg_nbd",
+        start=COHORT_START + pd.Timedelta(days=7 * (week - 1)),
+        observation_end=LAST_DAY,
+        acquisition_days=7,
+        time_unit="week",
+    )
+    return log.assign(cohort=cohort_name(week))
 
 
 def _file(name: str) -> Path:

@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.data.groups import Groups, codes_of
-from bayesltv.errors import DataError, StoreError
+from bayesltv.data.ids import id_texts
+from bayesltv.dates import Date, as_day
+from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID
 
 Floats = NDArray[np.float64]
 MAX_CELLS = 1000
+_NO_ID = "give every customer an id"
 Cells = Sequence[str] | pd.DataFrame
 
 
@@ -64,37 +66,6 @@ class Experiment:
         return float(np.exp((self.log_mean * self.converted).sum() / self.converted.sum()))
 
 
-def read_experiment(path: str | Path, *, outcome: str) -> pd.DataFrame:
-    """Read a test from .csv or .parquet; in a CSV all but the outcome is text, so that "007" keeps its zeros.
-
-    Raises
-    ------
-    StoreError
-        Where the file cannot be read.
-    DataError
-        Where an outcome is no number.
-    """
-    source = Path(path)
-    if not source.is_file():
-        raise StoreError(f"experiment file {source} does not exist")
-    is_csv = source.suffix.lower() == ".csv"
-    try:
-        frame = pd.read_csv(source, dtype="str", encoding="utf-8-sig") if is_csv else pd.read_parquet(source)
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"cannot read {source}: {error}. It must be .csv with a header, or .parquet"
-        ) from error
-    if not is_csv or outcome not in frame:
-        return frame
-    numbers = pd.to_numeric(frame[outcome], errors="coerce")
-    strange = frame[outcome][numbers.isna() & frame[outcome].notna()]
-    if len(strange):
-        raise DataError(
-            f"{outcome} is no number for {len(strange):,} of {len(frame):,} rows, like {strange.iloc[0]!r}"
-        )
-    return frame.assign(**{outcome: numbers})
-
-
 def make_experiment(
     frame: pd.DataFrame,
     *,
@@ -105,7 +76,7 @@ def make_experiment(
     arms: Sequence[Hashable] | None,
     after: Sequence[str] = (),
     customer_id_col: str = CUSTOMER_ID,
-    assigned_on: str | None = None,
+    assigned_on: Date | None = None,
 ) -> tuple[Experiment, pd.DataFrame]:
     """Return the counts of a test, and its rows with customer id, arm (text) and cell columns.
 
@@ -114,7 +85,7 @@ def make_experiment(
     rows, columns = _with_cells(frame, cells, customer_id_col, assigned_on)
     _require_columns(rows, [customer_id_col, arm, outcome, *columns])
     _refuse_after_treatment(columns, {arm, outcome, *after}, customer_id_col)
-    ids = rows[customer_id_col].astype(str)
+    ids = id_texts(rows[customer_id_col], customer_id_col, cure=_NO_ID)
     _refuse_duplicates(ids)
     values = _checked_outcome(rows[outcome], ids, outcome)
     for column in (arm, *columns):
@@ -129,7 +100,7 @@ def make_experiment(
 
 
 def _with_cells(
-    frame: pd.DataFrame, cells: Cells, customer_id_col: str, assigned_on: str | None
+    frame: pd.DataFrame, cells: Cells, customer_id_col: str, assigned_on: Date | None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return the experiment with cell columns, joined from a table of cells where they come in one."""
     if not isinstance(frame, pd.DataFrame):
@@ -144,9 +115,9 @@ def _with_cells(
     _require_columns(cells, [CUSTOMER_ID])
     _require_columns(frame, [customer_id_col])
     columns = tuple(str(name) for name in cells.columns if name != CUSTOMER_ID)
-    ids = cells[CUSTOMER_ID].astype(str)
+    ids = id_texts(cells[CUSTOMER_ID], CUSTOMER_ID, cure=_NO_ID)
     _refuse_duplicates(ids)
-    wanted = frame[customer_id_col].astype(str)
+    wanted = id_texts(frame[customer_id_col], customer_id_col, cure=_NO_ID)
     strange = wanted[~wanted.isin(ids)]
     if len(strange):
         raise DataError(
@@ -168,11 +139,11 @@ def _with_cells(
     return pd.concat([frame.reset_index(drop=True), placed.reset_index(drop=True)], axis=1), columns
 
 
-def _refuse_later(cells: pd.DataFrame, assigned_on: str | None) -> None:
-    scored = cells.attrs.get("as_of_date")
-    if scored is not None and assigned_on is not None and pd.Timestamp(scored) > pd.Timestamp(assigned_on):
+def _refuse_later(cells: pd.DataFrame, assigned_on: Date | None) -> None:
+    scored, assigned = as_day(cells.attrs.get("as_of_date"), "as_of_date"), as_day(assigned_on, "assigned_on")
+    if scored is not None and assigned is not None and scored > assigned:
         raise DataError(
-            f"the cells are of {scored}, after the arms were assigned on {assigned_on}: what the action did "
+            f"the cells are of {scored}, after the arms were assigned on {assigned}: what the action did "
             "has already changed them. Score as of the day of assignment"
         )
 

@@ -20,7 +20,7 @@ _MISSING = np.uint64(0x7FF8000000000000)  # the bits of one particular NaN, of w
 _BLOCK = 1 << 15
 
 
-def fingerprint(summary: pd.DataFrame) -> str:
+def fingerprint(summary: pd.DataFrame, repeats: DayLists | None = None) -> str:
     """Return 16 hex digits that stand for ids, histories, days and exact spend of a customer summary.
 
     The sum, modulo 2**64, of one 64-bit hash per row over customer_id, frequency, recency, T, monetary_value,
@@ -32,6 +32,8 @@ def fingerprint(summary: pd.DataFrame) -> str:
     ----------
     summary : DataFrame
         Columns customer_id, frequency, recency and T at least.
+    repeats : DayLists, optional
+        Its repeat_days, where they have been read already.
 
     Returns
     -------
@@ -59,7 +61,8 @@ def fingerprint(summary: pd.DataFrame) -> str:
     }
     if names.FIRST_PURCHASE in summary:
         columns[names.FIRST_PURCHASE] = day_numbers(summary[names.FIRST_PURCHASE])
-    repeats = day_lists(summary[names.REPEAT_DAYS]) if names.REPEAT_DAYS in summary else None
+    if repeats is None and names.REPEAT_DAYS in summary:
+        repeats = day_lists(summary[names.REPEAT_DAYS])
     return written(hash_sum(ids, columns, repeats))
 
 

@@ -100,3 +100,11 @@ def check_group_columns(summary: pd.DataFrame, columns: Sequence[str]) -> None:
                 "({ids}): fill it in, for instance with 'unknown'",
                 ids=summary.loc[empty, CUSTOMER_ID],
             )
+
+
+def labels_of(table: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.object_]:
+    """Return the label of each row's group, as totals and `Groups.labels` have it; "" without columns."""
+    if not columns:
+        return np.full(len(table), "", dtype=object)
+    parts = [table[column].astype(str) for column in columns]
+    return np.array([GROUP_SEPARATOR.join(each) for each in zip(*parts, strict=True)], dtype=object)

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesltv.data import sql
 from bayesltv.data.histories import BINS, Histories, size_of_bin
-from bayesltv.errors import BayesltvWarning
+from bayesltv.errors import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import duckdb
     from numpy.typing import NDArray
-
-_PACKAGE = str(Path(__file__).parents[1])
 
 DUPLICATE_SHARE = 0.02
 DUPLICATE_COUNT = 10
@@ -118,7 +112,7 @@ def warn_midlife(first_days: NDArray[np.int64]) -> None:
     if found is None:
         return
     block, first, typical = found
-    _warn(
+    warn(
         f"the log seems to start mid-life: its first {block} days hold {first:,} first purchases, a typical "
         f"{block} "
         f"days after that {typical:,.0f}. Customers acquired earlier look new and their histories are cut: "
@@ -146,7 +140,7 @@ def midlife_peak(first_days: NDArray[np.int64]) -> tuple[int, int, float] | None
 
 def warn_nobody_repeats(customers: int) -> None:
     """Warn that there is no repeat purchase to learn rates and dropout from."""
-    _warn(
+    warn(
         f"none of {customers:,} customers repeats: purchase rate and dropout are known from the priors and "
         "the "
         "silence alone. Is the customer id the right column, and observation_end late enough?"
@@ -155,27 +149,22 @@ def warn_nobody_repeats(customers: int) -> None:
 
 def warn_refunds_without_purchase(rows: int, amount: float) -> None:
     """Warn of refunds that no earlier purchase could take up."""
-    _warn(
+    warn(
         f"{rows:,} refunds, {amount:,.2f} in sum, exceed the customer's earlier purchases and are set aside: "
         "does the "
         "log begin after the purchases they belong to?"
     )
 
 
-def _warn(message: str, *, ids: Iterable[object] = ()) -> None:
-    # points at the caller of the package, whichever of its functions was called
-    warnings.warn(BayesltvWarning(message, ids=ids), skip_file_prefixes=(_PACKAGE,))
-
-
 def _warn_duplicates(copies: int, count: int, has_orders: bool) -> None:
     if has_orders:
-        _warn(
+        warn(
             f"{copies:,} of {count:,} rows repeat another row with the same customer, time, amount and order "
             "id, and "
             "their amounts are added up: was part of the log loaded twice?"
         )
     elif copies >= DUPLICATE_COUNT and copies / count > DUPLICATE_SHARE:
-        _warn(
+        warn(
             f"{copies:,} of {count:,} rows repeat another row with the same customer, time and amount, and "
             "their "
             "amounts are added up: was part of the log loaded twice?"
@@ -192,7 +181,7 @@ def _warn_repeated_orders(connection: duckdb.DuckDBPyConnection, rows: str, wind
     count = sql.one(connection, f"SELECT count(*) FROM ({repeated})")[0]
     if count:
         some = sql.column(connection, f"SELECT * FROM ({repeated}) ORDER BY 1 LIMIT 6")
-        _warn(
+        warn(
             f"{count:,} order ids appear on more than one day or with more than one customer "
             "({ids}); each day counts as a purchase of its own",
             ids=some,
@@ -217,7 +206,7 @@ def _warn_extremes(connection: duckdb.DuckDBPyConnection, tally: Tally, days: st
         f"FROM ({found})",
     )
     if count:
-        _warn(
+        warn(
             f"{count:,} purchase days have an extreme amount, beyond {low:,.4g} to {high:,.4g} around the "
             f"median {median:,.3g}; they go from {float(least):,.2f} to {float(most):,.2f} ({{ids}}): are "
             "unit and decimal point right?",

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import pandas as pd
-
 from bayesltv import names
 from bayesltv.data.attributes import GroupConflict
 from bayesltv.data.refunds import Refunds
 from bayesltv.data.transactions import Columns
+from bayesltv.dates import Date, as_day
 from bayesltv.errors import DataError
 from bayesltv.units import time_unit_of
 
-Date = str | dt.date | pd.Timestamp
 Late = Literal["cut", "error"]
 
 
@@ -98,25 +96,6 @@ def make_request(
         memory_limit=memory_limit,
         threads=threads,
     )
-
-
-def as_day(value: Date | None, name: str) -> dt.date | None:
-    """Return a date from text, a date or a time stamp; the time of day is dropped.
-
-    Raises
-    ------
-    DataError
-        Where `value` is no date; `name` says which argument it is.
-    """
-    if value is None:
-        return None
-    try:
-        stamp = None if isinstance(value, (int, float)) else pd.Timestamp(value)
-    except (ValueError, TypeError):
-        stamp = None
-    if stamp is None or pd.isna(stamp):
-        raise DataError(f"{name}={value!r} is not a date: write it like 2024-01-31")
-    return stamp.date()
 
 
 def _names(columns: Sequence[str], argument: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv import names
-from bayesltv.data.request import as_day
+from bayesltv.dates import Date, require_day
 from bayesltv.errors import DataError
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, time_unit_of
@@ -54,8 +54,8 @@ def simulate_world(
     purchase: Parameters | None = None,
     spend: Parameters | None = None,
     family: Literal["bg_nbd", "mbg_nbd"] = "bg_nbd",
-    start: str | dt.date | pd.Timestamp = "1997-01-01",
-    observation_end: str | dt.date | pd.Timestamp = "1997-09-30",
+    start: Date = "1997-01-01",
+    observation_end: Date = "1997-09-30",
     acquisition_days: int = 84,
     time_unit: str = "week",
     group_col: str = names.GROUP,
@@ -136,8 +136,8 @@ def simulate_log(
     purchase: Parameters | None = None,
     spend: Parameters | None = None,
     family: Literal["bg_nbd", "mbg_nbd"] = "bg_nbd",
-    start: str | dt.date | pd.Timestamp = "1997-01-01",
-    observation_end: str | dt.date | pd.Timestamp = "1997-09-30",
+    start: Date = "1997-01-01",
+    observation_end: Date = "1997-09-30",
     acquisition_days: int = 84,
     time_unit: str = "week",
     group_col: str = names.GROUP,
@@ -228,13 +228,9 @@ def _hyper(design: pd.DataFrame) -> list[str]:
     return [f"{c}_of_group" for c in design.columns if c in _PURCHASE + _SPEND]
 
 
-def _calendar(
-    start: str | dt.date | pd.Timestamp, observation_end: str | dt.date | pd.Timestamp, acquisition_days: int
-) -> tuple[int, int]:
+def _calendar(start: Date, observation_end: Date, acquisition_days: int) -> tuple[int, int]:
     """First and last day, counted from 1970-01-01."""
-    first, last = as_day(start, "start"), as_day(observation_end, "observation_end")
-    assert first is not None
-    assert last is not None
+    first, last = require_day(start, "start"), require_day(observation_end, "observation_end")
     if acquisition_days < 1 or first + dt.timedelta(days=acquisition_days - 1) > last:
         raise DataError(
             f"acquisition_days={acquisition_days} from {first} must be at least 1 and end by "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,19 @@ from numpy.typing import NDArray
 
 from bayesltv import names
 from bayesltv.data import sql
+from bayesltv.data.frames import table_of
+from bayesltv.data.ids import whole_ids
+from bayesltv.data.labels import label_sql
+from bayesltv.data.odd_days import warn_odd_days
 from bayesltv.data.refunds import DAYS, Refunds, make_purchases
-from bayesltv.data.request import Date, as_day
-from bayesltv.data.sources import explained, open_source, table_of
-from bayesltv.data.transactions import ROWS, Columns, read_rows, stamp_sql
+from bayesltv.data.sources import Source, explained, open_source
+from bayesltv.data.stamps import stamps_sql
+from bayesltv.data.transactions import ROWS, Columns, read_rows
+from bayesltv.dates import Date, require_day
 from bayesltv.errors import DataError
+
+if TYPE_CHECKING:
+    import duckdb
 
 _PLACE = "bayesltv_row"
 
@@ -99,18 +108,17 @@ def split(
     >>> len(parts.calibration), len(parts.holdout)
     (2, 1)
     """
-    day = as_day(date, "date")
-    if day is None:
-        raise DataError("date is missing: give the last day of the calibration period")
+    day = require_day(date, "date")
     columns = Columns(customer_id=customer_id_col, date=datetime_col, amount=monetary_value_col)
     frame = _pandas(log, columns)
     numbered = frame[list(columns.wanted)].assign(**{_PLACE: np.arange(len(frame))})
     with sql.connect() as connection:
         read_rows(connection, numbered, columns=columns, timezone=timezone, datetime_format=datetime_format)
         source = open_source(connection, numbered, columns=(*columns.wanted, _PLACE))
-        stamp = stamp_sql(connection, source, datetime_col, timezone, datetime_format)
+        stamps = stamps_sql(connection, source, datetime_col, timezone, datetime_format)
+        (relation, stamp), *_ = stamps.items()
         early = f"CAST({stamp} AS DATE) <= DATE {sql.text(day.isoformat())}"
-        places = sql.column(connection, f"SELECT {_PLACE} FROM {source.relation} WHERE {early}")
+        places = sql.column(connection, f"SELECT {_PLACE} FROM {relation} WHERE {early}")
     before = np.zeros(len(frame), dtype=bool)
     before[np.asarray(places, dtype=np.int64)] = True
     if before.all() or not before.any():
@@ -155,6 +163,7 @@ def purchase_days(
     with sql.connect() as connection:
         read_rows(connection, log, columns=columns, timezone=timezone, datetime_format=datetime_format)
         (end,) = sql.one(connection, f"SELECT max(day) FROM {ROWS}")
+        warn_odd_days(connection, ROWS, end)
         make_purchases(connection, rows=ROWS, policy=refunds, last_day=last)
         rows = sql.frame(
             connection,
@@ -178,4 +187,20 @@ def _pandas(log: object, columns: Columns) -> pd.DataFrame:
             frame: pd.DataFrame = table_of(log).to_pandas()
             return frame
         with explained(source.path):
-            return sql.frame(connection, f"SELECT * FROM {source.relation}")
+            return _file_frame(connection, source, columns.customer_id)
+
+
+def _file_frame(connection: duckdb.DuckDBPyConnection, source: Source, name: str) -> pd.DataFrame:
+    """Return all columns of files, ids as ``summarize`` has them, each of a type that holds all."""
+    ids = label_sql(connection, source, name)
+    if len(source.parts) == 1:
+        frame = sql.frame(connection, source.union(lambda part: f"SELECT * FROM {part.relation}"))
+    else:
+        own = {at: f"{x} AS {sql.quote(name)}" for at, x in ids.items()}
+        rows = source.union(
+            lambda part: f"SELECT * REPLACE ({own[part.relation]}) FROM {part.relation}", by_name=True
+        )
+        frame = sql.frame(connection, rows)
+    if not source.is_csv:
+        return frame
+    return frame.assign(**{name: whole_ids(frame[name], name, title=source.title)})

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayesltv.errors import DataError, StoreError
 from bayesltv.processors import available_processors
+from bayesltv.unfinished import unfinished_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 _SIZE = re.compile(r"[0-9]+([.][0-9]+)?\s*([KMGT]i?)?B", re.IGNORECASE)
 
+SPILL = "bayesltv-spill"
+"""Name of temporary folders, within a hidden name of their own."""
 MONEY = "DECIMAL(18, 6)"
 """Type of one amount: below 1e12 in absolute size, exact to six decimals; sums are DECIMAL(38, 6)."""
 
@@ -56,8 +60,8 @@ def connect(
     if threads is not None and threads < 1:
         raise DataError(f"threads={threads} must be at least 1")
     config["threads"] = threads or available_processors()
-    with tempfile.TemporaryDirectory(prefix="bayesltv-", ignore_cleanup_errors=True) as folder:
-        connection = duckdb.connect(":memory:", config={**config, "temp_directory": folder})
+    with _spill_folder() as folder:
+        connection = duckdb.connect(":memory:", config={**config, "temp_directory": str(folder)})
         try:
             # aware stamps are converted by name, never by the host's clock
             connection.execute("SET TimeZone = 'UTC'")
@@ -70,6 +74,20 @@ def connect(
             ) from error
         finally:
             connection.close()
+
+
+@contextmanager
+def _spill_folder() -> Iterator[Path]:
+    """Yield a folder for what does not fit into memory; it and those of killed runs are removed."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(unfinished_folder(Path(tempfile.gettempdir()), SPILL))
+        except OSError as error:
+            raise StoreError(
+                f"cannot make a temporary folder: {error.strerror or error}. Let TMPDIR name a folder with "
+                "room and permission to write"
+            ) from error
+        yield folder
 
 
 def quote(name: str) -> str:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from bayesltv import names
+from bayesltv.data.content import Content
+from bayesltv.data.csv_table import read_csv_table
+from bayesltv.data.fingerprint import fingerprint
+from bayesltv.data.ids import whole_ids
+from bayesltv.data.sealed import PANDAS, SEAL, is_sealed, seal_of, sealed_parts
 from bayesltv.data.sources import CSV_SUFFIXES, PARQUET_SUFFIXES
 from bayesltv.data.walk_log import as_frame, walk_summary
+from bayesltv.dates import stamps_of_text
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import replacing
+from bayesltv.held import Held, held
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,9 +56,16 @@ def write_summary(summary: pd.DataFrame, path: str | Path) -> Path:
     StoreError
         Where the name does not end in .parquet, or the file cannot be written.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     target = require_parquet(path)
     with replacing(target) as (part,):
-        summary.to_parquet(part, index=False)
+        table, content = pa.Table.from_pandas(summary, preserve_index=False), Content()
+        content.add(table)
+        metadata = table.schema.metadata
+        seal = {SEAL: seal_of(content, metadata[PANDAS])}
+        pq.write_table(table.replace_schema_metadata({**metadata, **seal}), part)
     return target
 
 
@@ -76,7 +91,7 @@ def write_summary_of(
     import pyarrow.parquet as pq
 
     target = require_parquet(path)
-    counts = {"customers": 0, "repeaters": 0}
+    counts, content = {"customers": 0, "repeaters": 0}, Content()
     writer: pq.ParquetWriter | None = None
     schema = pa.schema([])
     with replacing(target) as (part,), ExitStack() as stack:
@@ -88,6 +103,7 @@ def write_summary_of(
                 # a stored Arrow schema would hide the metadata that is only known at the end
                 writer = stack.enter_context(pq.ParquetWriter(part, schema, store_schema=False))
             writer.write_table(rows)
+            content.add(rows)
             counts["customers"] += rows.num_rows
             if progress is not None:
                 progress(rows.num_rows)
@@ -95,22 +111,41 @@ def write_summary_of(
 
         attributes = walk_summary(log, request, take)
         if writer is not None:
-            writer.add_key_value_metadata({"pandas": _pandas_metadata(schema, attributes)})
+            metadata = _pandas_metadata(schema, attributes)
+            seal = {SEAL: seal_of(content, metadata)}
+            writer.add_key_value_metadata({PANDAS: metadata, **seal})
     return counts["customers"], counts["repeaters"], attributes
 
 
-def _pandas_metadata(schema: pa.Schema, attributes: dict[str, Any]) -> str:
+def _pandas_metadata(schema: pa.Schema, attributes: dict[str, Any]) -> bytes:
     """Return what pandas itself would write beside such a table, so that it finds types and attributes."""
     import pyarrow as pa
 
     frame = as_frame(schema.empty_table()).iloc[:0]
     frame.attrs.update(attributes)
     metadata: dict[bytes, bytes] = pa.Schema.from_pandas(frame, preserve_index=False).metadata
-    return metadata[b"pandas"].decode()
+    return metadata[PANDAS]
 
 
-def read_summary(path: str | Path) -> pd.DataFrame:
-    """Read a summary as it stands; `validate_summary` judges it.
+@contextmanager
+def held_summary(path: str | Path) -> Iterator[Held]:
+    """Yield a summary file opened once, for `read_summary`, `summary_attributes` and `summary_batches`.
+
+    Raises
+    ------
+    StoreError
+        Where it does not exist, or is written to meanwhile.
+    """
+    _require_file(Path(path))
+    with held(path) as file:
+        yield file
+
+
+def read_summary(path: str | Path | Held) -> pd.DataFrame:
+    """Read a summary, and see that it is the one that was written; `validate_summary` judges its rows.
+
+    A file of this package carries digests of its columns and attributes. One that pandas wrote carries the
+    fingerprint that its frame had when it was made, so that rows that were chosen since want a fresh one.
 
     A CSV needs a header and UTF-8; every cell is read as text, so that the id "00001" keeps its zeros, and
     only an empty cell is missing. It has no attributes: its time unit must be said.
@@ -118,27 +153,33 @@ def read_summary(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     StoreError
-        Where the file does not exist, or is no Parquet and no CSV file.
+        Where the file does not exist, is no Parquet and no CSV file, or is not what was written.
     DataError
         Where a CSV cannot be decoded or parsed.
     """
-    source = Path(path)
-    if not source.is_file():
-        raise StoreError(f"summary file {source} does not exist: make it with `bayesltv summarize`")
+    if not isinstance(path, Held):
+        with held_summary(path) as opened:
+            return read_summary(opened)
+    source = path.path
     if source.name.lower().endswith(CSV_SUFFIXES):
-        return _read_csv(source)
+        return _read_csv(path)
     if not source.name.lower().endswith(PARQUET_SUFFIXES):
         raise StoreError(f"{source} is no summary: it must end in .parquet, or .csv with a header")
-    try:
-        return pd.read_parquet(source)
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"{source} is not a readable Parquet file ({_first_line(error)}): is it cut short, or another "
-            "format?"
-        ) from error
+    (table,) = sealed_parts(path, None)
+    frame = _frame_of(table, source)
+    if not is_sealed(table.schema):
+        found = _fingerprint(frame)
+        if found is not None:
+            require_own_print(source, frame.attrs, found)
+    return frame
 
 
-def summary_attributes(path: str | Path) -> dict[str, Any]:
+def _require_file(source: Path) -> None:
+    if not os.path.isfile(source):
+        raise StoreError(f"summary file {source} does not exist: make it with `bayesltv summarize`")
+
+
+def summary_attributes(source: Held) -> dict[str, Any]:
     """Return the attributes of a summary on disk without reading its rows; a CSV has none.
 
     What cannot be read has none either: whoever reads its rows is told why.
@@ -146,15 +187,17 @@ def summary_attributes(path: str | Path) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not str(path).lower().endswith(PARQUET_SUFFIXES):
+    if not str(source.path).lower().endswith(PARQUET_SUFFIXES):
         return {}
     try:
-        return dict(pq.read_schema(path).empty_table().to_pandas().attrs)
+        return dict(pq.read_schema(source.from_start()).empty_table().to_pandas().attrs)
     except (OSError, ValueError, pa.ArrowException):
         return {}
 
 
-def summary_batches(path: str | Path, rows: int, *, with_days: bool = False) -> Iterator[pd.DataFrame]:
+def summary_batches(
+    source: str | Path | Held, rows: int, *, with_days: bool = False
+) -> Iterator[pd.DataFrame]:
     """Yield a summary in parts of `rows` rows, in the file's order; ``repeat_days`` only where asked for.
 
     Every part has the summary's attributes. A summary without rows is one part without rows. A CSV is read as
@@ -167,37 +210,51 @@ def summary_batches(path: str | Path, rows: int, *, with_days: bool = False) -> 
     """
     if rows < 1:
         raise DataError(f"{rows} rows in a part: there must be one at least")
-    if str(path).lower().endswith(CSV_SUFFIXES) or not Path(path).is_file():
-        whole = read_summary(path)
+    if not isinstance(source, Held):
+        with held_summary(source) as opened:
+            yield from summary_batches(opened, rows, with_days=with_days)
+        return
+    if str(source.path).lower().endswith(CSV_SUFFIXES):
+        whole = read_summary(source)
         yield from (whole.iloc[at : at + rows] for at in range(0, max(len(whole), 1), rows))
         return
-    try:
-        for table in _parquet_parts(Path(path), rows, with_days=with_days):
-            yield table.to_pandas()
-    except (OSError, ValueError) as error:
+    left_out = () if with_days else (names.REPEAT_DAYS,)
+    for table in sealed_parts(source, rows, left_out=left_out):
+        yield _frame_of(table, source.path)
+
+
+def require_own_print(path: str | Path, attributes: Mapping[Any, Any], found: str) -> None:
+    """Raise where a file's rows are not those of which it carries the fingerprint, if it carries one.
+
+    Raises
+    ------
+    StoreError
+    """
+    carried = attributes.get(names.FINGERPRINT)
+    if carried is not None and carried != found:
         raise StoreError(
-            f"{path} is not a readable Parquet file ({_first_line(error)}): is it cut short, or another "
-            "format?"
+            f"{path} carries the fingerprint {str(carried)[:40]}, but that of its rows is {found}: they were "
+            "chosen or changed after it was made, or damaged. Where you chose them, give them a fresh one: "
+            "as_summary(pandas.read_parquet(path)).to_parquet(path)"
+        )
+
+
+def _frame_of(table: pa.Table, path: str | Path) -> pd.DataFrame:
+    try:
+        frame: pd.DataFrame = table.to_pandas()
+    except Exception as error:  # whatever damaged metadata make pandas raise
+        raise StoreError(
+            f"{path} is damaged: its metadata cannot be read ({{quoted}})", quoted=_first_line(error)
         ) from error
+    return frame
 
 
-def _parquet_parts(path: Path, rows: int, *, with_days: bool) -> Iterator[pa.Table]:
-    """Yield tables of `rows` rows, whatever the file's row groups."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        left_out = () if with_days else (names.REPEAT_DAYS,)
-        columns = [name for name in file.schema_arrow.names if name not in left_out]
-        waiting = file.schema_arrow.empty_table().select(columns)
-        yielded = False
-        for batch in file.iter_batches(batch_size=rows, columns=columns):
-            waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch]).cast(waiting.schema)])
-            while waiting.num_rows >= rows:
-                yield waiting.slice(0, rows)
-                waiting, yielded = waiting.slice(rows), True
-        if waiting.num_rows or not yielded:
-            yield waiting
+def _fingerprint(frame: pd.DataFrame) -> str | None:
+    """Return the fingerprint of rows as they stand; None where they have none, as `validate_summary` says."""
+    try:
+        return fingerprint(frame)
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
 
 
 def file_digest(path: str | Path) -> str:
@@ -215,37 +272,25 @@ def file_digest(path: str | Path) -> str:
         raise StoreError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _read_csv(source: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(
-            source,
-            sep="\t" if ".tsv" in source.name.lower() else ",",
-            dtype="str",
-            keep_default_na=False,
-            na_values=[""],
-            encoding="utf-8-sig",
-        )
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{source} is not UTF-8 (byte {error.start:,}): convert it first, for example `iconv -f latin1 "
-            f"-t utf-8 {source.name} > utf8.csv`"
-        ) from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(
-            f"{source} cannot be read as CSV ({_first_line(error)}): is every row quoted alike?"
-        ) from error
-    table = table.drop(columns=names.REPEAT_DAYS, errors="ignore")  # lists, which a CSV writes cut short
+def _read_csv(opened: Held) -> pd.DataFrame:
+    source = opened.path
+    table = read_csv_table(opened).drop(columns=names.REPEAT_DAYS, errors="ignore")  # lists, cut short
+    if names.CUSTOMER_ID in table:
+        ids = whole_ids(table[names.CUSTOMER_ID], names.CUSTOMER_ID, title=str(source))
+        table = table.assign(**{names.CUSTOMER_ID: ids})
     return table.assign(**{name: _as_dates(table[name], source) for name in _DATES if name in table})
 
 
 def _as_dates(values: pd.Series[str], source: Path) -> pd.Series[pd.Timestamp]:
-    try:
-        return pd.to_datetime(values, format="ISO8601")
-    except ValueError as error:
+    dates = stamps_of_text(values)
+    broken = dates.isna() & values.notna()
+    if broken.any():
         raise DataError(
-            f"column {values.name!r} of {source} holds what is no date ({_first_line(error)}): write dates "
-            "like 2024-01-31"
-        ) from error
+            f"column {values.name!r} of {source} holds what is no date for {int(broken.sum()):,} of "
+            f"{len(values):,} customers, such as {{quoted}}: write dates like 2024-01-31",
+            quoted=repr(values[broken].iloc[0][:40]),
+        )
+    return dates
 
 
 def _first_line(error: Exception) -> str:

@@ -10,8 +10,9 @@ import pandas as pd
 from bayesltv import names
 from bayesltv.data.attributes import GroupConflict
 from bayesltv.data.refunds import Refunds
-from bayesltv.data.request import Date, make_request
+from bayesltv.data.request import make_request
 from bayesltv.data.walk_log import as_frame, walk_summary
+from bayesltv.dates import Date
 
 
 def summarize(
@@ -44,14 +45,17 @@ def summarize(
     Parameters
     ----------
     log : path or frame
-        CSV or Parquet path, or a frame of pandas, Polars, PyArrow or DuckDB; one row per purchase or order
-        line.
+        CSV or Parquet path, a folder of either, or a frame of pandas, Polars, PyArrow or DuckDB; one row per
+        purchase or order line. Each file of a folder is read by its own types.
     observation_end : date, optional
-        Last day observed; default the latest day in the log.
+        Last day observed; default the latest day in the log. Text like 2024-01-31 or 20240131, a date, or a
+        time stamp at midnight, as every other argument that is a day.
     time_unit : {"week", "day", "month", "year"}
         Unit of recency and T.
     customer_id_col, datetime_col : str
-        Columns of the log. Ids are carried as text: 5 and 5.0 become "5".
+        Columns of the log. Ids are carried as text: the numbers 5 and 5.0 become "5", and so does a CSV's
+        column of which every id is a whole number with ".0"; other text stays as written. Dates that are
+        text are ISO 8601 with four digits of the year.
     monetary_value_col : str or None
         Column of amounts; None where the log has none, and then the summary has no spend columns. An amount
         of zero is a purchase.
@@ -72,7 +76,8 @@ def summarize(
     currency : str, optional
         Carried in `attrs`.
     datetime_format : str, optional
-        strptime format of dates that are text but not ISO 8601, or whole numbers.
+        strptime format of dates that are text but not ISO 8601, or whole numbers; years of two digits need
+        "%y" in it.
     repeat_days : bool
         Whether the summary lists the days of repeat purchases, which a calendar clock and counts over time
         need. The lists are its dearest column: without them ten million rows take two thirds of the time.
@@ -101,8 +106,9 @@ def summarize(
     Warns
     -----
     BayesltvWarning
-        For duplicate rows, repeated order ids, extreme amounts, unmatched refunds, a log that seems to start
-        mid-life, and where nobody repeats.
+        For duplicate rows, repeated order ids, extreme amounts, amounts too small for six decimals, unmatched
+        refunds, placeholder dates, days years away from all others, ids of a CSV written with ".0", a log
+        that seems to start mid-life, and where nobody repeats.
 
     Examples
     --------

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from bayesltv import names
 from bayesltv.data import sql
-from bayesltv.data.sources import Source, explained, open_source
-from bayesltv.errors import DataError
+from bayesltv.data.ids import FLOATS, WHOLE
+from bayesltv.data.labels import drop_zeros, label_sql, unlike
+from bayesltv.data.sources import Part, Source, explained, open_source
+from bayesltv.data.stamps import stamps_sql
+from bayesltv.errors import DataError, warn
+from bayesltv.held import watch
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,21 +21,8 @@ if TYPE_CHECKING:
 ROWS = "purchase_rows"
 """Temporary table: customer_id, stamp, day, amount, order_id, group columns and covariates (numbered)."""
 
-_OFFSET = r":[0-9.]+\s*(Z|[+-][0-9]{2}(:?[0-9]{2})?)\s*$"
-_WHOLE = (
-    "TINYINT",
-    "SMALLINT",
-    "INTEGER",
-    "BIGINT",
-    "HUGEINT",
-    "UTINYINT",
-    "USMALLINT",
-    "UINTEGER",
-    "UBIGINT",
-    "UHUGEINT",
-)
-_FLOATS = ("FLOAT", "DOUBLE")
-_NO_TEXT = ("BLOB", "STRUCT", "MAP", "UNION", "BIT")
+SMALL_AMOUNT = "0.0005"
+"""Below this six decimals may move an amount by more than one in a thousand."""
 
 
 @dataclass(frozen=True)
@@ -78,36 +68,28 @@ def read_rows(
     Raises
     ------
     StoreError
-        Where a path cannot be read.
+        Where a path cannot be read, or changed meanwhile.
     DataError
         Where the log is empty, or ids, dates or amounts are missing, cannot be parsed or are not finite.
     """
+    watched = watch(log)
     source = open_source(connection, log, columns=columns.wanted)
     with explained(source.path):
         expressions = _expressions(connection, source, columns, timezone, datetime_format)
-        parts = sql.comma(f"{value} AS {name}" for name, value in expressions.items())
-        typed = f"SELECT {parts} FROM {source.relation}"
+        typed = source.union(lambda part: _typed(part, expressions[part.relation]))
         connection.execute(f"CREATE TEMP TABLE {ROWS} AS SELECT *, CAST(stamp AS DATE) AS day FROM ({typed})")
         _refuse_bad_rows(connection, source, columns, expressions)
+    watched.require_unchanged()
     return source
 
 
-def id_text(name: str, kind: str) -> str:
-    """Return SQL for a column of type `kind` as text: blank is missing, a whole number has no ".0"."""
-    x = sql.quote(name)
-    if kind in _FLOATS:
-        whole = f"CAST(CAST({x} AS BIGINT) AS VARCHAR)"
-        return (
-            f"CASE WHEN NOT isfinite({x}) THEN NULL WHEN {x} = trunc({x}) AND abs({x}) < 9e15 THEN {whole} "
-            f"ELSE CAST({x} AS VARCHAR) END"
-        )
-    if kind.startswith("DECIMAL"):
-        return rf"regexp_replace(CAST({x} AS VARCHAR), '\.0+$', '')"
-    if kind.endswith("[]") or kind.startswith(_NO_TEXT):
-        raise DataError(
-            f"column {name!r} is of type {kind}, which cannot be a label: turn it into text first"
-        )
-    return f"CASE WHEN trim(CAST({x} AS VARCHAR)) = '' THEN NULL ELSE CAST({x} AS VARCHAR) END"
+Expressions = Mapping[str, Mapping[str, str]]
+"""Relation of a part -> name of a typed column -> SQL."""
+
+
+def _typed(part: Part, expressions: Mapping[str, str]) -> str:
+    columns = sql.comma(f"{value} AS {name}" for name, value in expressions.items())
+    return f"SELECT {columns} FROM {part.relation}"
 
 
 def _expressions(
@@ -116,94 +98,25 @@ def _expressions(
     columns: Columns,
     timezone: str | None,
     datetime_format: str | None,
-) -> dict[str, str]:
-    """Name -> SQL of each typed column."""
-    order = "NULL" if columns.order_id is None else id_text(columns.order_id, source.types[columns.order_id])
-    parts = {
-        "customer_id": id_text(columns.customer_id, source.types[columns.customer_id]),
-        "stamp": stamp_sql(connection, source, columns.date, timezone, datetime_format),
-        "amount": "0" if columns.amount is None else _amount(columns.amount, source.types[columns.amount]),
-        "order_id": f"CAST({order} AS VARCHAR)",
+) -> Expressions:
+    ids = label_sql(connection, source, columns.customer_id)
+    stamps = stamps_sql(connection, source, columns.date, timezone, datetime_format)
+    order = columns.order_id
+    orders = None if order is None else label_sql(connection, source, order, is_id=False)
+    groups = [label_sql(connection, source, group, is_id=False) for group in columns.groups]
+    covariates = [_covariates(connection, source, name) for name in columns.covariates]
+    return {
+        at: {
+            "customer_id": ids[at],
+            "stamp": stamps[at],
+            "amount": "0" if columns.amount is None else _amount(columns.amount, part.types[columns.amount]),
+            "order_id": f"CAST({'NULL' if orders is None else orders[at]} AS VARCHAR)",
+            **{f"group_{i}": group[at] for i, group in enumerate(groups)},
+            **{f"covariate_{i}": covariate[at] for i, covariate in enumerate(covariates)},
+        }
+        for part in source.parts
+        for at in [part.relation]
     }
-    parts |= {f"group_{i}": id_text(g, source.types[g]) for i, g in enumerate(columns.groups)}
-    parts |= {f"covariate_{i}": _covariate(connection, source, c) for i, c in enumerate(columns.covariates)}
-    return parts
-
-
-def stamp_sql(
-    connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    name: str,
-    timezone: str | None,
-    datetime_format: str | None,
-) -> str:
-    """Return SQL for the local wall-clock stamp; NULL where it cannot be parsed or is infinite."""
-    x, kind = sql.quote(name), source.types[name]
-    if kind in _WHOLE and datetime_format is None:
-        raise DataError(
-            f"dates in column {name!r} are whole numbers ({kind}): say how to read them, "
-            'datetime_format="%Y%m%d"'
-        )
-    if kind == "VARCHAR" or kind in _WHOLE or kind.startswith("ENUM"):
-        x, is_aware = _parsed(connection, source, f"CAST({x} AS VARCHAR)", datetime_format, name)
-    elif kind == "DATE" or kind.startswith("TIMESTAMP"):
-        is_aware = kind == "TIMESTAMP WITH TIME ZONE"
-    else:
-        raise DataError(f"dates in column {name!r} are of type {kind}: give dates, timestamps or text")
-    _check_zone(timezone, is_aware, name)
-    local = f"({x}) AT TIME ZONE {sql.text(timezone)}" if timezone is not None else x
-    return f"CASE WHEN isfinite({x}) THEN CAST({local} AS TIMESTAMP) END"
-
-
-def _parsed(
-    connection: duckdb.DuckDBPyConnection, source: Source, x: str, datetime_format: str | None, name: str
-) -> tuple[str, bool]:
-    """Return SQL that parses text, and whether the text carries offsets."""
-    if datetime_format is not None:
-        _check_format(connection, datetime_format)
-        is_aware = "%z" in datetime_format or "%Z" in datetime_format
-        return f"TRY_STRPTIME({x}, {sql.text(datetime_format)})", is_aware
-    offset = f"regexp_matches({x}, {sql.text(_OFFSET)})"
-    aware, filled = sql.one(
-        connection, f"SELECT count(*) FILTER ({offset}), count(nullif(trim({x}), '')) FROM {source.relation}"
-    )
-    if 0 < aware < filled:
-        raise DataError(
-            f"{aware:,} of {filled:,} dates in column {name!r} carry a time-zone offset and the others do "
-            "not: "
-            "write them all one way"
-        )
-    return f"TRY_CAST(trim({x}) AS {'TIMESTAMPTZ' if aware else 'TIMESTAMP'})", bool(aware)
-
-
-def _check_format(connection: duckdb.DuckDBPyConnection, datetime_format: str) -> None:
-    import duckdb
-
-    try:
-        sql.one(connection, f"SELECT TRY_STRPTIME('', {sql.text(datetime_format)})")
-    except duckdb.Error:
-        raise DataError(
-            f'datetime_format={datetime_format!r} is no strptime format: write it like "%Y%m%d" or "%d/%m/%Y"'
-        ) from None
-
-
-def _check_zone(timezone: str | None, is_aware: bool, name: str) -> None:
-    if timezone is None:
-        if is_aware:
-            raise DataError(
-                f"stamps in column {name!r} carry a time zone: name the zone whose days count, for example "
-                'timezone="Europe/Berlin" (or "UTC")'
-            )
-        return
-    if not is_aware:
-        raise DataError(
-            f"stamps in column {name!r} carry no time zone, so that timezone={timezone!r} cannot be applied: "
-            "leave it out and days are taken as they stand"
-        )
-    try:
-        ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError):
-        raise DataError(f'timezone={timezone!r} is unknown: use an IANA name like "Europe/Berlin"') from None
 
 
 def _amount(name: str, kind: str) -> str:
@@ -211,30 +124,45 @@ def _amount(name: str, kind: str) -> str:
     x = sql.quote(name)
     if kind == "VARCHAR" or kind.startswith("ENUM"):
         x, kind = f"TRY_CAST({_trimmed(x)} AS DOUBLE)", "DOUBLE"
-    if kind in _FLOATS:
+    if kind in FLOATS:
         return f"CASE WHEN isfinite({x}) THEN TRY_CAST({x} AS {sql.MONEY}) END"
-    if kind in _WHOLE or kind.startswith("DECIMAL"):
+    if kind in WHOLE or kind.startswith("DECIMAL"):
         return f"TRY_CAST({x} AS {sql.MONEY})"
     raise DataError(f"amounts in column {name!r} are of type {kind}: give numbers")
 
 
-def _covariate(connection: duckdb.DuckDBPyConnection, source: Source, name: str) -> str:
-    """Return SQL for a covariate in its own type; text that is all numbers (a CSV) becomes numbers."""
-    x, kind = sql.quote(name), source.types[name]
+def _covariates(connection: duckdb.DuckDBPyConnection, source: Source, name: str) -> Mapping[str, str]:
+    """Return, by part, SQL for a covariate in its own type; a file's text that is all numbers is numbers."""
+    kinds = {part.types[name] for part in source.parts}
+    if kinds <= {"VARCHAR"} and source.path is not None:
+        x = _filed_text(connection, source, name)
+        return {part.relation: x for part in source.parts}
+    are_numbers = all(kind in (*WHOLE, *FLOATS) or kind.startswith("DECIMAL") for kind in kinds)
+    are_texts = all(kind == "VARCHAR" or kind.startswith("ENUM") for kind in kinds)
+    if len(kinds) > 1 and not are_numbers and not are_texts:
+        raise unlike(source, name, "write it as one type in every file")
+    found = {part.relation: _covariate(name, part.types[name]) for part in source.parts}
+    if len(kinds) == 1 or are_texts:
+        return found
+    return {at: f"CAST({x} AS DOUBLE)" for at, x in found.items()}
+
+
+def _covariate(name: str, kind: str) -> str:
+    x = sql.quote(name)
     if kind.startswith("ENUM"):
         return f"CAST({x} AS VARCHAR)"
-    if kind in _FLOATS:
-        return f"CASE WHEN isfinite({x}) THEN {x} END"
-    if kind != "VARCHAR" or source.path is None:
-        return x
-    x = f"nullif({_trimmed(x)}, '')"
+    return f"CASE WHEN isfinite({x}) THEN {x} END" if kind in FLOATS else x
+
+
+def _filed_text(connection: duckdb.DuckDBPyConnection, source: Source, name: str) -> str:
+    x = f"nullif({_trimmed(sql.quote(name))}, '')"
     # TRY_CAST would round 0.5 to a whole number, and "007" is a code
     whole, code = r"[+-]?(0|[1-9][0-9]{0,17})", r"[+-]?0[0-9].*"
+    texts = source.union(lambda part: f"SELECT {x} AS x FROM {part.relation}")
     filled, wholes, numbers = sql.one(
         connection,
-        f"SELECT count({x}), count(*) FILTER (regexp_full_match({x}, '{whole}')), count(TRY_CAST({x} AS "
-        "DOUBLE)) "
-        f"FILTER (NOT regexp_full_match({x}, '{code}')) FROM {source.relation}",
+        f"SELECT count(x), count(*) FILTER (regexp_full_match(x, '{whole}')), count(TRY_CAST(x AS DOUBLE)) "
+        f"FILTER (NOT regexp_full_match(x, '{code}')) FROM ({texts})",
     )
     if wholes == filled:
         return f"TRY_CAST({x} AS BIGINT)"
@@ -247,12 +175,13 @@ def _trimmed(x: str) -> str:
 
 
 def _refuse_bad_rows(
-    connection: duckdb.DuckDBPyConnection, source: Source, columns: Columns, expressions: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection, source: Source, columns: Columns, expressions: Expressions
 ) -> None:
-    count, no_id, no_day, no_amount = sql.one(
+    count, no_id, no_day, no_amount, small, zeros = sql.one(
         connection,
         "SELECT count(*), count(*) FILTER (customer_id IS NULL), count(*) FILTER (day IS NULL), "
-        f"count(*) FILTER (amount IS NULL) FROM {ROWS}",
+        f"count(*) FILTER (amount IS NULL), count(*) FILTER (abs(amount) < {SMALL_AMOUNT}), "
+        f"count(*) FILTER (suffix(customer_id, '.0')) FROM {ROWS}",
     )
     if count == 0:
         raise DataError(f"{source.title} holds no rows: there is nothing to summarize")
@@ -261,12 +190,19 @@ def _refuse_bad_rows(
             f"{columns.customer_id!r} is missing in {no_id:,} of {count:,} rows of {source.title}: "
             "drop purchases that belong to nobody, or give them an id"
         )
+    if zeros and source.is_csv:
+        drop_zeros(connection, ROWS, columns.customer_id, source.title)
     if no_day:
-        cure = 'write ISO dates (2024-01-31), or give datetime_format= as strptime has it ("%d/%m/%Y")'
+        cure = (
+            "write ISO dates with four digits of the year (2024-01-31), or give datetime_format= as strptime "
+            'has it ("%d/%m/%Y", "%d/%m/%y")'
+        )
         raise _bad_values(connection, source, columns.date, "stamp", expressions, cure)
     if no_amount and columns.amount is not None:
         cure = "give finite numbers below 1e12 in absolute size, written like 1234.50"
         raise _bad_values(connection, source, columns.amount, "amount", expressions, cure)
+    if small and columns.amount is not None:
+        _warn_of_rounded(connection, source, columns.amount, expressions)
 
 
 def _bad_values(
@@ -274,14 +210,16 @@ def _bad_values(
     source: Source,
     name: str,
     part: str,
-    expressions: Mapping[str, str],
+    expressions: Expressions,
     cure: str,
 ) -> DataError:
     """Error with counts, ids and examples; only now is it worth reading the source again."""
     x = f"nullif(trim(CAST({sql.quote(name)} AS VARCHAR)), '')"
-    bad = (
-        f"SELECT {expressions['customer_id']} AS customer_id, {x} AS written FROM {source.relation} "
-        f"WHERE ({expressions[part]}) IS NULL"
+    bad = source.union(
+        lambda each: (
+            f"SELECT {expressions[each.relation]['customer_id']} AS customer_id, {x} AS written "
+            f"FROM {each.relation} WHERE ({expressions[each.relation][part]}) IS NULL"
+        )
     )
     rows = sql.one(connection, f"SELECT count(*) FROM {ROWS}")[0]
     missing, unreadable = sql.one(
@@ -289,11 +227,42 @@ def _bad_values(
     )
     ids = sql.column(connection, f"SELECT DISTINCT customer_id FROM ({bad}) ORDER BY 1 LIMIT 6")
     shown = sql.column(
-        connection, f"SELECT DISTINCT written FROM ({bad}) WHERE written IS NOT NULL ORDER BY 1 LIMIT 3"
+        connection, f"SELECT DISTINCT written[:40] FROM ({bad}) WHERE written IS NOT NULL ORDER BY 1 LIMIT 3"
     )
     examples = f" (such as {', '.join(map(repr, shown))})" if shown else ""
     return DataError(
         f"column {name!r} of {source.title}: {missing:,} missing and {unreadable:,} unreadable{examples} "
         f"in {rows:,} rows ({{ids}}): {cure}",
         ids=ids,
+    )
+
+
+def _warn_of_rounded(
+    connection: duckdb.DuckDBPyConnection, source: Source, name: str, expressions: Expressions
+) -> None:
+    """Warn of amounts that six decimals turn into 0 or move by more than one in a thousand."""
+    rounded = source.union(lambda part: _rounded(part, name, expressions[part.relation]))
+    count, least, ids = sql.one(
+        connection, f"SELECT count(*), min(size), list_sort(list(DISTINCT customer_id))[:6] FROM ({rounded})"
+    )
+    if count:
+        warn(moved_message(name, count, f"{least:.3g}"), ids=ids)
+
+
+def moved_message(name: str | None, count: int, least: str) -> str:
+    """Return what to say of amounts too small for six decimals; ``{ids}`` stands for the customers."""
+    return (
+        f"{count:,} amounts in column {name!r} are so small, {least} or so, that keeping them to six "
+        "decimals turns them into 0 or moves them by more than 1 in 1,000 ({ids}): give amounts in a "
+        "smaller unit of money, such as thousandths"
+    )
+
+
+def _rounded(part: Part, name: str, expressions: Mapping[str, str]) -> str:
+    x = sql.quote(name)
+    size = f"abs(TRY_CAST({_trimmed(x)} AS DOUBLE))"
+    moved = f"abs(abs(CAST({expressions['amount']} AS DOUBLE)) - {size}) > {size} / 1000"
+    return (
+        f"SELECT {expressions['customer_id']} AS customer_id, {size} AS size FROM {part.relation} "
+        f"WHERE {size} > 0 AND {size} < {SMALL_AMOUNT} AND {moved}"
     )

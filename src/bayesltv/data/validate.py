@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
 from bayesltv import names
-from bayesltv.data.day_lists import unreadable_lists
+from bayesltv.data.arguments import require_summary
+from bayesltv.data.day_lists import DayLists, day_lists, unreadable_lists
 from bayesltv.data.fingerprint import fingerprint as fingerprint
-from bayesltv.data.sources import plain_text, require_columns
+from bayesltv.data.frames import require_columns
+from bayesltv.data.ids import id_texts
+from bayesltv.data.rules import repeat_rules, rules
+from bayesltv.dates import Date, as_day, stamps_of_text
 from bayesltv.errors import DataError
-from bayesltv.units import DAYS_PER, time_unit_of
+from bayesltv.units import time_unit_of
 
 REQUIRED = (names.CUSTOMER_ID, names.FREQUENCY, names.RECENCY, names.T)
-_TOLERANCE = 1e-9
+_NO_ID = (
+    "give every customer an id. pandas takes ids like NA and null for missing: "
+    "pd.read_csv(path, dtype=str, keep_default_na=False) does not, nor does as_summary(path)"
+)
 
 
 def validate_summary(
     summary: pd.DataFrame,
     *,
     time_unit: str | None = None,
-    observation_end: str | dt.date | pd.Timestamp | None = None,
+    observation_end: Date | None = None,
     groups: Sequence[str] = (),
     allow_empty: bool = False,
 ) -> pd.DataFrame:
@@ -61,16 +67,21 @@ def validate_summary(
     if summary.empty and not allow_empty:
         raise DataError("the summary has no customers: there is nothing to learn from")
     checked = _canonical(summary, groups)
-    for what, broken, cure in _rules(checked, unit, end):
+    for what, broken, cure in rules(checked, unit, end):
         if broken.any():
             _refuse(checked, what, broken, cure)
+    repeats = _repeat_days(checked)
+    if repeats is not None:
+        for what, broken, cure in repeat_rules(checked, repeats, unit, end):
+            if broken.any():
+                _refuse(checked, what, broken, cure)
     checked.attrs = {
         **summary.attrs,
         names.TIME_UNIT: unit,
         names.OBSERVATION_END: None if end is None else end.date().isoformat(),
         names.CURRENCY: summary.attrs.get(names.CURRENCY),
         names.GROUPS: list(groups) or list(summary.attrs.get(names.GROUPS, [])),
-        names.FINGERPRINT: _fingerprint(checked),
+        names.FINGERPRINT: fingerprint(checked, repeats),
     }
     return checked
 
@@ -84,16 +95,6 @@ def _require_columns(summary: pd.DataFrame, wanted: Sequence[str]) -> None:
     require_columns(present, wanted, title="the summary", cure=cure)
 
 
-def require_summary(summary: object) -> None:
-    """Raise DataError where `summary` is no pandas DataFrame."""
-    if not isinstance(summary, pd.DataFrame):
-        kind = f"{type(summary).__module__}.{type(summary).__name__}"
-        raise DataError(
-            f"a customer summary is a pandas DataFrame, not {kind}: make one with summarize(log) or "
-            "as_summary(frame)"
-        )
-
-
 def resolve_time_unit(summary: pd.DataFrame, time_unit: str | None = None) -> str:
     """Return the unit of recency and T: the keyword, or what the summary's attributes say.
 
@@ -102,6 +103,7 @@ def resolve_time_unit(summary: pd.DataFrame, time_unit: str | None = None) -> st
     DataError
         Where neither is there, or they disagree.
     """
+    require_summary(summary)
     kept = summary.attrs.get(names.TIME_UNIT)
     if time_unit is None and kept is None:
         raise DataError(
@@ -121,7 +123,7 @@ def resolve_time_unit(summary: pd.DataFrame, time_unit: str | None = None) -> st
 
 
 def resolve_observation_end(
-    summary: pd.DataFrame, observation_end: str | dt.date | pd.Timestamp | None = None
+    summary: pd.DataFrame, observation_end: Date | None = None
 ) -> pd.Timestamp | None:
     """Return the last day observed: the keyword, or what the summary's attributes say, or None.
 
@@ -130,36 +132,24 @@ def resolve_observation_end(
     DataError
         Where it is no date, or the two disagree.
     """
-    kept = _stamp(summary.attrs.get(names.OBSERVATION_END))
-    asked = _stamp(observation_end)
-    if kept is not None and asked is not None and kept != asked:
+    own = as_day(summary.attrs.get(names.OBSERVATION_END), names.OBSERVATION_END)
+    asked = as_day(observation_end, names.OBSERVATION_END)
+    if own is not None and asked is not None and own != asked:
         raise DataError(
-            f"observation_end={asked.date()}, but the summary's attributes say {kept.date()}: summarize the "
-            "log again "
-            "up to the day you mean"
+            f"observation_end={asked}, but the summary's attributes say {own}: summarize the log again up to "
+            "the day you mean"
         )
-    return kept if asked is None else asked
-
-
-def _stamp(value: object) -> pd.Timestamp | None:
-    if value is None:
-        return None
-    try:
-        stamp = pd.Timestamp(value)  # type: ignore[arg-type]
-    except (ValueError, TypeError):
-        stamp = None
-    if stamp is None or pd.isna(stamp) or isinstance(value, (int, float)):
-        raise DataError(f"observation_end={value!r} is not a date: write it like 2024-01-31")
-    return stamp.tz_localize(None).normalize()
+    end = own if asked is None else asked
+    return None if end is None else pd.Timestamp(end)
 
 
 def _canonical(summary: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     """Copy with text ids and groups and float64 numbers; what cannot be a number is refused by name."""
     copy = summary.reset_index(drop=True)
     ids = copy[names.CUSTOMER_ID]
-    copy[names.CUSTOMER_ID] = _text(ids, names.CUSTOMER_ID, "give every customer an id")
+    copy[names.CUSTOMER_ID] = id_texts(ids, names.CUSTOMER_ID, cure=_NO_ID)
     for group in groups:
-        copy[group] = _text(copy[group], group, 'fill it, for example with "unknown"')
+        copy[group] = id_texts(copy[group], group, cure='fill it, for example with "unknown"')
     numbers = (*REQUIRED[1:], names.MONETARY_VALUE, *names.SPEND_STATISTICS, names.VALUE_TO_DATE)
     for name in numbers:
         if name in copy:
@@ -174,22 +164,6 @@ def _canonical(summary: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
         nothing = (copy[names.FREQUENCY] == 0) & (copy[names.MONETARY_VALUE] == 0)
         copy[names.MONETARY_VALUE] = copy[names.MONETARY_VALUE].mask(nothing)
     return copy
-
-
-def _text(values: pd.Series[Any], name: str, cure: str) -> pd.Series[str]:
-    missing = values.isna()
-    if isinstance(values.dtype, pd.StringDtype):
-        texts = values.astype("str")
-    else:
-        plain = [None if gone else plain_text(v) for v, gone in zip(values, missing, strict=True)]
-        texts = pd.Series(plain, index=values.index, dtype="str")
-    blank = (missing | (texts.str.strip() == "")).to_numpy(dtype=bool)
-    if blank.any():
-        raise DataError(
-            f"{name!r} is missing for {blank.sum():,} of {len(values):,} customers (the first in row "
-            f"{int(np.argmax(blank)):,}): {cure}"
-        )
-    return texts
 
 
 def _floats(values: pd.Series[Any], ids: pd.Series[str]) -> pd.Series[float]:
@@ -213,7 +187,7 @@ def _dates(values: pd.Series[Any], checked: pd.DataFrame) -> pd.Series[pd.Timest
     else:
         given = values.mask(values.map(lambda value: isinstance(value, (bool, int, float))))
         texts = isinstance(values.dtype, pd.StringDtype) or pd.api.types.infer_dtype(given) == "string"
-        dates = pd.to_datetime(given, errors="coerce", format="ISO8601" if texts else None)
+        dates = stamps_of_text(given) if texts else pd.to_datetime(given, errors="coerce")
         broken = dates.isna() & values.notna()
         if broken.any():
             cure = f"such as {values[broken].iloc[0]!r}: write dates like 2024-01-31"
@@ -222,10 +196,12 @@ def _dates(values: pd.Series[Any], checked: pd.DataFrame) -> pd.Series[pd.Timest
     return dates if dates.dt.tz is None else dates.dt.tz_localize(None)
 
 
-def _fingerprint(checked: pd.DataFrame) -> str:
-    """Return the fingerprint, which finds on its way lists that hold no days."""
+def _repeat_days(checked: pd.DataFrame) -> DayLists | None:
+    """Return the purchase days of each customer, where they are kept; what are no days is refused."""
+    if names.REPEAT_DAYS not in checked:
+        return None
     try:
-        return fingerprint(checked)
+        return day_lists(checked[names.REPEAT_DAYS])
     except (ValueError, TypeError, OverflowError):
         cure = "drop the column, or make the summary with summarize(log)"
         broken = unreadable_lists(checked[names.REPEAT_DAYS])
@@ -252,113 +228,3 @@ def _refuse(checked: pd.DataFrame, what: str, broken: pd.Series[bool], cure: str
         f"{what} for {int(broken.sum()):,} of {len(checked):,} customers ({{ids}}): {cure}",
         ids=checked.loc[broken, names.CUSTOMER_ID].head(6),
     )
-
-
-Rule = tuple[str, "pd.Series[bool]", str]
-
-
-def _rules(checked: pd.DataFrame, unit: str, end: pd.Timestamp | None) -> Iterator[Rule]:
-    yield from _history_rules(checked, end)
-    yield from _date_rules(checked, unit, end)
-    yield from _spend_rules(checked)
-
-
-def _history_rules(checked: pd.DataFrame, end: pd.Timestamp | None) -> Iterator[Rule]:
-    x, recency, age = checked[names.FREQUENCY], checked[names.RECENCY], checked[names.T]
-    ids = checked[names.CUSTOMER_ID]
-    yield "customer_id appears more than once", ids.duplicated(), "a summary has one row per customer"
-    yield "frequency is negative", x < 0, "it counts repeat purchases"
-    for name in (names.RECENCY, names.T):
-        yield f"{name} is missing or infinite", ~np.isfinite(checked[name]), "fill or drop them"
-        yield f"{name} is negative", checked[name] < 0, "is observation_end before the first purchase?"
-    is_end = "" if end is None else f"={end.date()}"
-    yield "recency > T", recency > age + _TOLERANCE * (1 + age), f"is observation_end{is_end} right?"
-    yield (
-        "frequency > 0 with recency 0",
-        (x > 0) & (recency <= 0),
-        "purchases of one day are one purchase: is recency the time from first to last purchase?",
-    )
-    yield (
-        "frequency 0 with recency > 0",
-        (x == 0) & (recency > 0),
-        "recency is the time from first to last purchase, not the time since: use T - recency for that",
-    )
-
-
-def _date_rules(checked: pd.DataFrame, unit: str, end: pd.Timestamp | None) -> Iterator[Rule]:
-    if end is None or names.FIRST_PURCHASE not in checked:
-        return
-    days = (end - checked[names.FIRST_PURCHASE]).dt.days
-    off = (days - checked[names.T] * DAYS_PER[unit]).abs() > 1.0  # a stamp's time of day may be in T
-    yield (
-        f"T is not the time from first_purchase to observation_end={end.date()} in {unit}s",
-        off,
-        "are time_unit and observation_end right?",
-    )
-
-
-def _spend_rules(checked: pd.DataFrame) -> Iterator[Rule]:
-    x = checked[names.FREQUENCY]
-    if names.VALUE_TO_DATE in checked:
-        spent = checked[names.VALUE_TO_DATE]
-        cure = "it is all spend so far: fill it, or drop the column"
-        yield f"{names.VALUE_TO_DATE} is missing or infinite", ~np.isfinite(spent), cure
-    if names.MONETARY_VALUE in checked:
-        mean = checked[names.MONETARY_VALUE]
-        yield "monetary_value is infinite", np.isinf(mean), "fill or drop them"
-        yield "monetary_value is negative", mean < 0, 'net refunds first: summarize(log, refunds="net")'
-        yield (
-            "frequency 0 with repeat spend (monetary_value)",
-            (x == 0) & (mean > 0),
-            "monetary_value is the mean of repeat purchases only, the first one left out",
-        )
-        if names.SPEND_COUNT not in checked:
-            yield (
-                "monetary_value is missing although frequency > 0",
-                (x > 0) & mean.isna(),
-                "give 0 where repeat purchases were free",
-            )
-    present = [name for name in names.SPEND_STATISTICS if name in checked]
-    if present:
-        missing = [name for name in names.SPEND_STATISTICS if name not in checked]
-        if missing:
-            raise DataError(
-                f"the summary has {', '.join(present)} but not {', '.join(missing)}: give all three or none"
-            )
-        yield from _statistic_rules(checked)
-
-
-def _statistic_rules(checked: pd.DataFrame) -> Iterator[Rule]:
-    """Yield what count, sum and log sum of positive amounts owe each other."""
-    x, count = checked[names.FREQUENCY], checked[names.SPEND_COUNT]
-    total, logs = checked[names.SPEND_SUM], checked[names.SPEND_LOG_SUM]
-    for name in (names.SPEND_SUM, names.SPEND_LOG_SUM):
-        yield (
-            f"{name} is missing or infinite",
-            ~np.isfinite(checked[name]),
-            "give 0 where there is no repeat spend",
-        )
-    yield "spend_count is negative", count < 0, "it counts repeat purchases with a positive amount"
-    yield "spend_count > frequency", count > x, "only repeat purchase days count"
-    yield "spend_sum is negative", total < 0, "it adds up positive amounts"
-    yield (
-        "spend_sum > 0 with spend_count 0, or the other way round",
-        (total > 0) != (count > 0),
-        "recompute both",
-    )
-    yield "spend_log_sum is not 0 with spend_count 0", (count == 0) & (logs != 0), "recompute it"
-    # the geometric mean is at most the arithmetic mean
-    n = count.clip(lower=1)
-    bound = n * np.log(np.where(total > 0, total, 1.0) / n)
-    yield (
-        "spend_log_sum exceeds what spend_sum and spend_count allow",
-        (count > 0) & (logs > bound + 1e-6 * n),
-        "it is the sum of ln(amount): recompute it",
-    )
-    if names.MONETARY_VALUE in checked:
-        mean = checked[names.MONETARY_VALUE].fillna(0.0)
-        yield (
-            "monetary_value is not spend_sum / frequency",
-            (total - mean * x).abs() > 1e-6 * (1 + total),
-            "have both from one currency and one log",
-        )

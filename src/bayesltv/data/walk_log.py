@@ -17,6 +17,7 @@ from bayesltv.data.attributes import attribute_select
 from bayesltv.data.day_lists import day_lists_of_arrow, day_numbers
 from bayesltv.data.fingerprint import HASHED, hash_sum, written
 from bayesltv.data.histories import Histories, summary_rows, walk_histories
+from bayesltv.data.odd_days import warn_odd_days
 from bayesltv.data.oddities import (
     Tally,
     empty_tally,
@@ -79,6 +80,7 @@ def walk_summary(log: object, request: Request, take: Callable[[pa.Table], None]
         )
         end, cut = _window(connection, request.observation_end, request.late)
         report = make_purchases(connection, rows=ROWS, policy=request.refunds, last_day=end.isoformat())
+        warn_odd_days(connection, ROWS, end)
         seen = _seen(_parts(connection, request, end), take)
         _require_customers(seen, request)
         if request.has_amounts or columns.order_id is not None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bayesltv.decisions.actions import ActionModel, Offered
 from bayesltv.decisions.allocation import NOBODY, Allocation
-from bayesltv.errors import DataError
+from bayesltv.errors import DataError, shown
 from bayesltv.kernels.actions import evaluate_at_means
 from bayesltv.prediction.roads import places_on, roads_of
 from bayesltv.spec import checked
@@ -214,10 +214,10 @@ def current_codes(current: Mapping[str, str], ids: NDArray[np.object_], names: t
 
 def _unknown_actions(strange: list[tuple[str, str]], total: int, known: tuple[str, ...]) -> DataError:
     unknown = list(dict.fromkeys(name for _, name in strange))
-    said = "; ".join(f"{name!r}: {checked.nearest(name, known)}" for name in unknown[:SHOWN])
+    said = "; ".join(f"{shown(name)}: {checked.nearest(name, known)}" for name in unknown[:SHOWN])
     more = f" and {len(unknown) - SHOWN:,} more" if len(unknown) > SHOWN else ""
     ids = ", ".join(i for i, _ in strange[:SHOWN]) + (", ..." if len(strange) > SHOWN else "")
     return DataError(
         f"the current assignment gives {len(strange):,} of {total:,} customers (ids {ids}) actions that the "
-        f"decision does not have: {said}{more}. Rename them as in the decision, or to {NO_ACTION!r}"
+        f"decision does not have: {said}{more}. Rename them as in the decision, or to {shown(NO_ACTION)}"
     )

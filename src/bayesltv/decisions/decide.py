@@ -29,13 +29,14 @@ from bayesltv.prediction.score import ScoreTable, score_base
 from bayesltv.prediction.scoring import DRAWS
 from bayesltv.prediction.terms import terms_of
 from bayesltv.spec.budget import BudgetSpec
+from bayesltv.spec.catalogue import DecisionLike, decision_of
 from bayesltv.spec.decision_spec import DecisionSpec
 
 
 def decide(
     fit: xr.DataTree,
     summary: pd.DataFrame,
-    decision: DecisionSpec,
+    decision: DecisionLike,
     *,
     seed: int,
     draws: int | None = DRAWS,
@@ -66,8 +67,8 @@ def decide(
     fit : DataTree
     summary : DataFrame
         Customer summary; it may be newer than the fit and hold new customers.
-    decision : DecisionSpec
-        With actions.
+    decision : DecisionSpec, str or Path
+        A decision, a file, or the name of a shipped one: "retention". With actions.
     seed : int
     draws : int, optional
         Posterior draws, spread evenly over chains; None for all.
@@ -113,6 +114,7 @@ def decide(
     SpecError
         Where the decision has no actions, nobody is eligible for one, or limits cannot be met.
     """
+    decision = decision_of(decision)
     base = place_base(
         fit, summary, seed=seed, unknown_groups=unknown_groups, accept_failed=accept_failed,
         max_fit_age_days=max_fit_age_days, time_unit=time_unit, observation_end=observation_end,
@@ -247,6 +249,7 @@ def _attributes(
         "stability_index": None if refresh is None else refresh.stability_index,
         "budget": budget.amount,
         "hold_out": budget.hold_out,
+        "held_out": int(choice.held_out.sum()),
         "risk_weight": budget.risk_weight,
         "max_p_loss": budget.max_p_loss,
         "p_loss": float(mine["p_loss"]),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.errors import BayesltvWarning, DataError, SpecError
+from bayesltv.errors import BayesltvWarning, DataError, SpecError, shown
 from bayesltv.names import CUSTOMER_ID, GROUP_SEPARATOR
 from bayesltv.spec.actions import EFFECTS, ActionSpec
 from bayesltv.spec.frozen import FrozenMapping
@@ -51,7 +51,7 @@ class Effects:
     def __post_init__(self) -> None:
         for name, draws in self.values.items():
             if name not in EFFECTS:
-                raise SpecError(f"effect {name!r} is unknown: there are {', '.join(EFFECTS)}")
+                raise SpecError(f"effect {shown(name)} is unknown: there are {', '.join(EFFECTS)}")
             _check_support(name, np.asarray(draws, dtype=np.float64))
             if draws.ndim == 2 and draws.shape[1] != len(self.cells):
                 raise SpecError(f"effect {name} has {draws.shape[1]} cells but {len(self.cells)} labels")
@@ -140,15 +140,15 @@ def effects_of(
     names = [action.name for action in actions]
     strange = [name for name in given if name not in names]
     if strange:
-        raise SpecError(f"effects= names {strange[0]!r}, but the actions are {', '.join(names)}")
+        raise SpecError(f"effects= names {shown(strange[0])}, but the actions are {', '.join(names)}")
     found = []
     for action in actions:
         assumed = assumed_effects(action, draws, seed=seed)
         tested = given.get(action.name)
         if tested is None and action.test is not None:
             raise SpecError(
-                f"actions.{action.name} takes its effects from the test {action.test!r}: pass its fit "
-                f"(tests={{{action.test!r}: ...}}), or state priors"
+                f"actions.{action.name} takes its effects from the test {shown(action.test)}: pass its fit "
+                f"(tests={{{shown(action.test)}: ...}}), or state priors"
             )
         if tested is not None:
             short = [name for name, values in tested.values.items() if values.shape[0] != draws]
@@ -199,7 +199,9 @@ def cells_of(effects: Sequence[Effects], table: pd.DataFrame) -> Codes:
             continue
         absent = [column for column in each.cell_columns if column not in table]
         if absent:
-            raise SpecError(f"the test's cells are of the column {absent[0]!r}, which the scores have not")
+            raise SpecError(
+                f"the test's cells are of the column {shown(absent[0])}, which the scores have not"
+            )
         parts = [table[column].astype(str).tolist() for column in each.cell_columns]
         labels = pd.Series([GROUP_SEPARATOR.join(row) for row in zip(*parts, strict=True)], dtype=object)
         place = pd.Index(each.cells).get_indexer(pd.Index(labels))
@@ -208,7 +210,7 @@ def cells_of(effects: Sequence[Effects], table: pd.DataFrame) -> Codes:
         if (place < 0).any():
             raise DataError(
                 f"{int((place < 0).sum()):,} of {len(table):,} customers are in no cell of the test, like "
-                f"{labels[place < 0].iloc[0]!r} ({{ids}}): use cells that all customers fall into",
+                f"{shown(labels[place < 0].iloc[0])} ({{ids}}): use cells that all customers fall into",
                 ids=table.loc[place < 0, CUSTOMER_ID],
             )
         codes[at] = place

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.errors import SpecError
+from bayesltv.dates import require_day
+from bayesltv.errors import SpecError, shown
 from bayesltv.spec import checked
 from bayesltv.spec.actions import ActionSpec
 from bayesltv.spec.expression import Compared, Condition, Either, Every, Missing, Not, Value, columns_of
@@ -29,7 +30,7 @@ def fulfils(condition: Condition | None, table: pd.DataFrame) -> Flags:
     for column in columns_of(condition):
         if column not in table:
             near = checked.nearest(column, [str(name) for name in table.columns])
-            raise SpecError(f"there is no score column {column!r}; {near}")
+            raise SpecError(f"there is no score column {shown(column)}; {near}")
     return _holds(condition, table)
 
 
@@ -50,7 +51,7 @@ def eligible_customers(actions: Sequence[ActionSpec], table: pd.DataFrame) -> Fl
         if len(table) and not flags[:, at].any():
             raise SpecError(
                 f"actions.{action.name}: none of {len(table):,} customers is eligible "
-                f"({action.eligible!r}): widen the condition, or drop the action"
+                f"({shown(action.eligible)}): widen the condition, or drop the action"
             )
     return flags
 
@@ -89,12 +90,10 @@ def _compared(column: "pd.Series[Any]", operator: str, value: Value) -> Flags:
 def _comparable(column: "pd.Series[Any]", value: Value) -> tuple[NDArray[Any], Any]:
     """Return a column and a value of one kind: numbers, days or texts."""
     if pd.api.types.is_datetime64_any_dtype(column):
-        try:
-            return column.to_numpy(), pd.Timestamp(value).to_datetime64()
-        except (ValueError, TypeError):
-            raise SpecError(f"{value!r} is no day to compare {column.name} with: '1997-09-30'") from None
+        day = require_day(value, f"the day to compare {column.name} with", error=SpecError)
+        return column.to_numpy(), pd.Timestamp(day).to_datetime64()
     is_number = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
     if is_number != isinstance(value, float):
         kind = "a number" if is_number else "a text"
-        raise SpecError(f"{column.name} is {kind}: {value!r} is not")
+        raise SpecError(f"{column.name} is {kind}: {shown(value)} is not")
     return column.to_numpy(dtype=np.float64 if is_number else object), value

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.errors import DataError
+from bayesltv.errors import DataError, shown
 from bayesltv.streams import generator
 
 Floats = NDArray[np.float64]
@@ -78,7 +78,7 @@ def policy_value(
     wanted = {name: _codes(name, given, arms, len(frame)) for name, given in policies.items()}
     for name, codes in wanted.items():
         if not (codes == trial.code).any():
-            raise DataError(f"policy {name!r}: none of {len(frame):,} customers got what it gives")
+            raise DataError(f"policy {shown(name)}: none of {len(frame):,} customers got what it gives")
     rng = generator(seed, "policy_value")
     names = [(name, method) for name in wanted for method in ("ipw", "doubly_robust")]
     centre = _values(trial, wanted, np.ones((1, len(frame))))[:, 0]
@@ -132,7 +132,7 @@ def _trial(
     columns = [outcome, arm, *cells, *([propensity] if isinstance(propensity, str) else [])]
     absent = [name for name in columns if name not in frame]
     if absent or not len(frame):
-        what = f"the data lack the column {absent[0]!r}" if absent else "there are no customers"
+        what = f"the data lack the column {shown(absent[0])}" if absent else "there are no customers"
         raise DataError(f"{what}: pass one row per customer with outcome, arm and propensity")
     got = frame[arm].astype(str)
     arms = sorted(got.unique())
@@ -193,9 +193,11 @@ def _codes(
     name: str, given: Sequence[object] | NDArray[np.generic], arms: Sequence[str], rows: int
 ) -> NDArray[np.int64]:
     if len(given) != rows:
-        raise DataError(f"policy {name!r} has {len(given):,} arms for {rows:,} customers")
+        raise DataError(f"policy {shown(name)} has {len(given):,} arms for {rows:,} customers")
     codes = pd.Index(arms).get_indexer(pd.Index([str(each) for each in given]))
     if (codes < 0).any():
         strange = str(list(given)[int(np.argmax(codes < 0))])
-        raise DataError(f"policy {name!r} gives {strange!r}, which nobody got: arms are {', '.join(arms)}")
+        raise DataError(
+            f"policy {shown(name)} gives {shown(strange)}, which nobody got: arms are {', '.join(arms)}"
+        )
     return np.asarray(codes, dtype=np.int64)

@@ -5,13 +5,13 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.data.groups import labels_of
 from bayesltv.decisions.segments import ALL
 from bayesltv.names import (
     DRAW,
     FIRST_PURCHASE,
     FREQUENCY,
     GROUP,
-    GROUP_SEPARATOR,
     RECENCY,
     REPEAT_DAYS,
     VALUE_TO_DATE,
@@ -109,7 +109,7 @@ def simple_ltv_table(
     rows: list[dict[str, object]] = []
     future = totals["value"].sum("tier")
     if VALUE_TO_DATE in summary and len(summary):
-        members = pd.Series(range(len(scores))).groupby(_group_labels(scores, columns)).indices
+        members = pd.Series(range(len(scores))).groupby(labels_of(scores, columns)).indices
         for label, rows_of in (*(members.items() if columns else ()), (ALL, np.arange(len(scores)))):
             draws = future.sum(GROUP) if label == ALL else future.sel({GROUP: label})
             low, high = np.quantile(draws.values, [0.05, 0.95])
@@ -169,13 +169,6 @@ def _purchases_by_curve(some: pd.DataFrame, horizon_days: float, unit_days: floa
     return float((by(ages + horizon_days) - by(ages)).sum())
 
 
-def _group_labels(scores: pd.DataFrame, columns: tuple[str, ...]) -> NDArray[np.object_]:
-    if not columns:
-        return np.full(len(scores), ALL, dtype=object)
-    parts = [scores[column].astype(str) for column in columns]
-    return np.array([GROUP_SEPARATOR.join(each) for each in zip(*parts, strict=True)], dtype=object)
-
-
 def _with_margins(sums: xr.DataArray) -> Floats:
     """Return totals by group and tier with sums over each appended, shape (group + 1, tier + 1, draw)."""
     values = sums.transpose(GROUP, "tier", DRAW).values.astype(np.float64)
@@ -191,7 +184,7 @@ def _past(
 ) -> dict[str, Floats]:
     """Return customers, spend so far and expected value by group and tier, with sums over each appended."""
     g = (
-        pd.Index(groups).get_indexer(pd.Index(_group_labels(scores, columns)))
+        pd.Index(groups).get_indexer(pd.Index(labels_of(scores, columns)))
         if columns
         else np.zeros(len(scores), int)
     )

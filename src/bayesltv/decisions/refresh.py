@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv.dates import day_column
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
 from bayesltv.spec.actions import NO_ACTION
@@ -97,7 +98,7 @@ def warn_of_campaigns(previous: pd.DataFrame, as_of: str | None) -> None:
     """
     if as_of is None or not {"assignment", "as_of_date"} <= set(previous):
         return
-    before = pd.to_datetime(previous["as_of_date"]) < pd.Timestamp(as_of)
+    before = day_column(previous["as_of_date"], "as_of_date") < pd.Timestamp(as_of)
     treated = before & previous["assignment"].notna() & ~previous["assignment"].isin(_UNTREATED)
     if treated.any():
         warnings.warn(

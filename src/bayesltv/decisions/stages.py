@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayesltv.base.customers import LATENTS, Customers
 from bayesltv.base.population import Population
-from bayesltv.errors import BayesltvWarning, SpecError
+from bayesltv.errors import BayesltvWarning, SpecError, shown
 from bayesltv.kernels.stages import DROPS_OUT, NO_PURCHASE, VALUE_AT_RISK, draw_stages
 from bayesltv.names import FREQUENCY
 from bayesltv.prediction.roads import places_on, roads_of
@@ -50,7 +50,7 @@ def stage_limits(stages: StageSpec, terms: Terms, time_unit: str) -> Limits:
     new_within, ahead = stages.limits_in(time_unit)
     if ahead > terms.horizon:
         raise SpecError(
-            f"stages.warning_within = {stages.warning_within!r} lies beyond the horizon of value "
+            f"stages.warning_within = {shown(stages.warning_within)} lies beyond the horizon of value "
             f"({terms.horizon:g} {time_unit}s): what is lost after it is not counted; shorten it"
         )
     return new_within, -math.log1p(-stages.overdue_quantile), ahead, stages.dropout_limit

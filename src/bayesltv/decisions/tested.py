@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayesltv.decisions.effects import Effects, Source
 from bayesltv.decisions.uplift import effect_draws, uplift_table
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.names import DRAW
 from bayesltv.spec.actions import ActionSpec
 
@@ -34,7 +34,7 @@ def effects_from_draws(drawn: xr.Dataset) -> Effects:
     known = [name for name in PARAMETERS if name in drawn]
     if not known:
         raise SpecError(f"the test's draws hold neither {' nor '.join(PARAMETERS)}")
-    columns = tuple(json.loads(drawn.attrs.get("cell_columns", "[]")))
+    columns = _cell_columns(drawn)
     values = {
         name: np.ascontiguousarray(drawn[name].transpose(DRAW, "cell").values, dtype=np.float64)
         for name in known
@@ -44,6 +44,19 @@ def effects_from_draws(drawn: xr.Dataset) -> Effects:
         return Effects({name: each[:, 0] for name, each in values.items()}, dict.fromkeys(known, source))
     cells = tuple(str(cell) for cell in drawn["cell"].values)
     return Effects(values, dict.fromkeys(known, source), cells, columns)
+
+
+def _cell_columns(drawn: xr.Dataset) -> tuple[str, ...]:
+    stated = drawn.attrs.get("cell_columns", "[]")
+    try:
+        columns = json.loads(stated)
+    except (ValueError, TypeError, RecursionError):
+        columns = None
+    if not isinstance(columns, list) or not all(isinstance(each, str) for each in columns):
+        raise SpecError(
+            f"cell_columns = {shown(stated)} of the test's draws must be a JSON list of columns: '[\"tier\"]'"
+        )
+    return tuple(columns)
 
 
 def effects_of_tests(
@@ -61,9 +74,8 @@ def effects_of_tests(
     named = {action.test for action in actions}
     strange = [name for name in tests if name not in named]
     if strange:
-        raise SpecError(
-            f"no action takes its effects from the test {strange[0]!r}: name it, test = {strange[0]!r}"
-        )
+        test = shown(strange[0])
+        raise SpecError(f"no action takes its effects from the test {test}: name it, test = {test}")
     return {
         action.name: effect_draws(tests[action.test], action.arm or action.name, draws=draws, seed=seed)
         for action in actions

@@ -9,8 +9,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.base.gate import require_passed
+from bayesltv.base.seal import require_sound
 from bayesltv.decisions.effects import OTHER
-from bayesltv.errors import DataError
+from bayesltv.errors import DataError, StoreError
 from bayesltv.names import CHAIN, DRAW
 from bayesltv.streams import generator
 
@@ -36,6 +37,7 @@ def uplift_table(uplift: xr.DataTree) -> pd.DataFrame:
         where there were no amounts to model). Raw effects are for looking; the best of many raw effects
         promises more than it keeps.
     """
+    require_sound(uplift, "the fitted test")
     posterior, data = uplift["posterior"].to_dataset(), uplift["constant_data"].to_dataset()
     treated = [str(arm) for arm in posterior["treated"].values]
     cells = [str(cell) for cell in posterior["cell"].values]
@@ -124,16 +126,26 @@ def effect_draws(
             ("cell", DRAW),
             np.exp(np.vstack([known, _elsewhere(posterior, name, at, rng)[chosen]])),
         )
-    told = json.loads(uplift.attrs["experiment"])
+    cells = _cells_of(uplift)
     return xr.Dataset(
         variables,
         coords={"cell": [*(str(cell) for cell in posterior["cell"].values), OTHER]},
         attrs={
             "effect_source": uplift.attrs["effect_source"],
-            "cell_columns": json.dumps(told["cells"]),
+            "cell_columns": json.dumps(cells),
             "arm": arm,
         },
     )
+
+
+def _cells_of(uplift: xr.DataTree) -> list[str]:
+    """Return the columns that make the cells of a test."""
+    try:
+        return [str(column) for column in json.loads(uplift.attrs["experiment"])["cells"]]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise StoreError(
+            "the fit of the test is damaged: its attribute experiment names no cells. Fit the test again"
+        ) from None
 
 
 def _log_multiplier(posterior: xr.Dataset, name: str) -> Floats:

@@ -3,7 +3,9 @@
 ``part-00000.parquet`` and so on are the score table. What begins with an underscore is not read by those who
 read a folder of Parquet (Spark, pandas, DuckDB's ``part-*.parquet``): ``_run.json`` says what the run is made
 from, ``_records`` holds each part's checksum and totals, ``_totals.nc`` the totals, ``_manifest.json`` all of
-that in one file, and ``_SUCCESS`` comes last. Each file is written beside its place and renamed.
+that in one file, and ``_SUCCESS`` comes last. Each file is written beside its place and renamed, and each
+that says something about the others carries the hash of what it says. Before anything in a finished folder
+changes, ``_SUCCESS`` goes.
 """
 
 import fcntl
@@ -22,14 +24,16 @@ import xarray as xr
 
 from bayesltv.data.store import file_digest
 from bayesltv.errors import StoreError
-from bayesltv.files import make_folder, replacing
+from bayesltv.files import make_folder, replacing, require_folder_name, sync_folder
+from bayesltv.held import held
 from bayesltv.prediction.totals import Totals
 from bayesltv.report.export import write_table
+from bayesltv.report.sealed import FORMAT, read_sealed, sealed
+from bayesltv.report.verified import FOLDER_MANIFEST as MANIFEST
+from bayesltv.report.verified import FOLDER_TOTALS as TOTALS
+from bayesltv.report.verified import RUN, SUCCESS
 
-RUN, RECORDS, TOTALS, MANIFEST, SUCCESS = "_run.json", "_records", "_totals.nc", "_manifest.json", "_SUCCESS"
-LOCK = "_lock"
-FORMAT = 1
-"""Version of the layout of a folder."""
+RECORDS, LOCK = "_records", "_lock"
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,8 @@ def locked(path: str | Path) -> Iterator[Path]:
     StoreError
         Where another run is writing into it, or it cannot be made.
     """
-    folder = Path(path)
-    absent = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder = require_folder_name(path, what="scores in parts")
+    absent = [each for each in (folder, *folder.parents) if not os.path.exists(each)]
     make_folder(folder)
     with _opened(folder / LOCK) as lock:
         try:
@@ -132,11 +136,7 @@ def stored_run(folder: Path) -> dict[str, Any] | None:
                 "folder"
             )
         return None
-    try:
-        run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read ({error}): remove {folder} and run again") from error
-    return run
+    return read_sealed(path, cure=f"Remove {folder}, or name another folder, and run again")
 
 
 def require_same(folder: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
@@ -162,7 +162,7 @@ def require_same(folder: Path, stored: Mapping[str, Any], wanted: Mapping[str, A
 
 def write_run(folder: Path, run: Mapping[str, Any]) -> None:
     """Write what the run is made from, before its first part."""
-    _write_json(folder / RUN, run)
+    _put(folder, folder / RUN, sealed(run).encode())
 
 
 def write_part(folder: Path, number: int, table: pd.DataFrame, record: Record) -> Record:
@@ -173,12 +173,14 @@ def write_part(folder: Path, number: int, table: pd.DataFrame, record: Record) -
     StoreError
         Where there is no room or no permission.
     """
+    unmark(folder)
     path = write_table(table, part_path(folder, number))
     sums, note = _record_paths(folder, number)
     make_folder(sums.parent)
     with replacing(sums) as (beside,), beside.open("wb") as file:
         np.save(file, record.totals.sums, allow_pickle=False)
     told = {
+        "format": FORMAT,
         "rows": record.rows,
         "infinite_means": record.infinite_means,
         "sha256": file_digest(path),
@@ -188,7 +190,7 @@ def write_part(folder: Path, number: int, table: pd.DataFrame, record: Record) -
         "step": record.totals.step,
         "customers": record.totals.customers.tolist(),
     }
-    _write_json(note, told)
+    _put(folder, note, sealed(told).encode())
     return Record(
         record.rows, record.infinite_means, told["sha256"], record.groups, record.tiers, record.totals
     )
@@ -198,26 +200,33 @@ def read_record(folder: Path, number: int) -> Record | None:
     """Return the record of a part; None where part or record are missing, cut short or changed."""
     sums, note = _record_paths(folder, number)
     try:
-        told = json.loads(note.read_text(encoding="utf-8"))
-        if (file_digest(part_path(folder, number)), file_digest(sums)) != (
-            told["sha256"],
-            told["totals_sha256"],
-        ):
+        told = read_sealed(note, cure="")
+        if file_digest(part_path(folder, number)) != told["sha256"]:
             return None
+        with held(sums) as stored:
+            if stored.sha256 != told["totals_sha256"]:
+                return None
+            content = np.load(stored.from_start(), allow_pickle=False)
         customers = np.array(told["customers"], dtype=np.int64)
-        totals = Totals(np.load(sums, allow_pickle=False), customers, float(told["step"]))
+        totals = Totals(content, customers, float(told["step"]))
     except (OSError, ValueError, KeyError, StoreError):
         return None
     labels = tuple(told["groups"]), tuple(told["tiers"])
     return Record(int(told["rows"]), int(told["infinite_means"]), told["sha256"], *labels, totals)
 
 
+def finish(folder: Path, run: Mapping[str, Any], records: list[Record], totals: xr.Dataset) -> None:
+    """Write what stands over all parts, where it does not stand there already; the marker comes last."""
+    write_totals(folder, totals)
+    write_manifest(folder, run, records)
+    write_marker(folder)
+
+
 def write_totals(folder: Path, totals: xr.Dataset) -> None:
     """Write the totals over all parts."""
     content = io.BytesIO()  # HDF5 brings the whole process down when the disk fills up under it
     totals.to_netcdf(content, engine="h5netcdf")
-    with replacing(folder / TOTALS) as (beside,):
-        beside.write_bytes(content.getvalue())
+    _put(folder, folder / TOTALS, content.getvalue())
 
 
 def write_manifest(folder: Path, run: Mapping[str, Any], records: list[Record]) -> None:
@@ -227,23 +236,33 @@ def write_manifest(folder: Path, run: Mapping[str, Any], records: list[Record]) 
         for number, record in enumerate(records)
     }
     files[TOTALS] = {"sha256": file_digest(folder / TOTALS)}
-    _write_json(folder / MANIFEST, {**run, "files": files})
+    _put(folder, folder / MANIFEST, sealed({**run, "files": files}).encode())
 
 
 def write_marker(folder: Path) -> None:
     """Say that everything is there."""
-    with replacing(folder / SUCCESS) as (beside,):
-        beside.touch()
+    _put(folder, folder / SUCCESS, b"")
+
+
+def unmark(folder: Path) -> None:
+    """Take the marker away before something changes: it never stands beside other data."""
+    if (folder / SUCCESS).exists():
+        (folder / SUCCESS).unlink()
+        sync_folder(folder)
+
+
+def _put(folder: Path, path: Path, content: bytes) -> None:
+    """Write a file, unless it has this content already."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    unmark(folder)
+    with replacing(path) as (beside,):
+        beside.write_bytes(content)
 
 
 def _record_paths(folder: Path, number: int) -> tuple[Path, Path]:
     name = part_path(folder, number).stem
     return folder / RECORDS / f"{name}.npy", folder / RECORDS / f"{name}.json"
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    with replacing(path) as (beside,):
-        beside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:

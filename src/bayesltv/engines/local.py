@@ -16,10 +16,11 @@ from bayesltv.base.gate import require_passed, require_recent
 from bayesltv.base.new_groups import UnknownGroups
 from bayesltv.base.placed_base import match_summary
 from bayesltv.data.fingerprint import added
-from bayesltv.data.store import file_digest, summary_attributes, summary_batches
+from bayesltv.data.store import held_summary, require_own_print, summary_attributes, summary_batches
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.engines import folder as files
 from bayesltv.errors import DataError
+from bayesltv.held import Held
 from bayesltv.names import CUSTOMER_ID, FINGERPRINT, OBSERVATION_END
 from bayesltv.prediction.score import (
     count_infinite_means,
@@ -29,10 +30,11 @@ from bayesltv.prediction.score import (
 )
 from bayesltv.prediction.scoring import DRAWS, Scoring, make_scoring, score_rows
 from bayesltv.prediction.thresholds import find_thresholds
-from bayesltv.prediction.totals import Totals, labelled, merged
+from bayesltv.prediction.totals import MEANS, Totals, labelled, merged
 from bayesltv.provenance import processor, versions
 from bayesltv.report.manifest import digest_of, told_of_fit
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.report.sealed import FORMAT
+from bayesltv.spec.catalogue import DecisionLike, decision_of
 
 ROWS_PER_PART = 100_000
 FOUND = "found"
@@ -63,12 +65,21 @@ class ScoreFolder:
     totals: xr.Dataset
     attrs: dict[str, Any]
 
+    def tables(self) -> Iterator[pd.DataFrame]:
+        """Yield of each part the columns that are added up: tiers and customers' expectations."""
+        from pyarrow.parquet import read_schema
+
+        for number in range(self.parts):
+            part = files.part_path(self.path, number)
+            names = [name for name in ("tier", *MEANS.values()) if name in read_schema(part).names]
+            yield pd.read_parquet(part, columns=names)
+
 
 @dataclass(frozen=True)
 class _Source:
-    """A summary on disk."""
+    """A summary on disk, of which one state is read throughout."""
 
-    path: Path
+    held: Held
     rows: int
     time_unit: str | None
     observation_end: str | None
@@ -76,7 +87,9 @@ class _Source:
 
     def frames(self, *, with_days: bool = False) -> Iterator[pd.DataFrame]:
         """Yield its parts as they stand in the file."""
-        return summary_batches(self.path, self.rows, with_days=with_days)
+        for frame in summary_batches(self.held, self.rows, with_days=with_days):
+            self.held.require_unchanged()
+            yield frame
 
     def end(self) -> pd.Timestamp | None:
         """Return the last day observed, as the file or the caller says."""
@@ -96,7 +109,7 @@ class _Source:
 def score_to(
     fit: xr.DataTree,
     summary: str | Path,
-    decision: DecisionSpec,
+    decision: DecisionLike,
     *,
     out: str | Path,
     seed: int,
@@ -122,7 +135,8 @@ def score_to(
     fit : DataTree
     summary : path
         Customer summary, .parquet (a .csv is read as a whole).
-    decision : DecisionSpec
+    decision : DecisionSpec, str or Path
+        A decision, a file, or the name of a shipped one: "retention".
     out : path
         Folder: a new one, or that of a run of the same scores.
     seed : int
@@ -150,46 +164,65 @@ def score_to(
         Where another run is writing into the folder, or it holds scores made from something else, or there
         is no room; parts that are finished stay.
     """
+    decision = decision_of(decision)
     accepted = require_passed(fit, accept_failed)
     scoring = make_scoring(
         fit, decision, seed=seed, draws=draws, unknown_groups=unknown_groups, accepted=accepted
     )
-    currency = require_one_currency(decision, fit.attrs, summary_attributes(summary))
-    source = _Source(Path(summary), rows_per_part, time_unit, observation_end, scoring)
-    if max_fit_age_days is not None:
-        require_recent(fit, source.end(), max_fit_age_days)
-    wanted = _made_from(fit, source, accepted)
-    with files.locked(out) as folder:
-        run = files.stored_run(folder)
-        if run is None:
-            run = {**wanted, FOUND: _looked_through(source, threads, looking)}
-            files.write_run(folder, run)
-        found = run[FOUND]
-        files.require_same(folder, {key: run[key] for key in run if key != FOUND}, wanted)
-        if found["thresholds"] is not None:
-            source = replace(source, scoring=replace(scoring, thresholds=np.array(found["thresholds"])))
-        if started is not None:
-            started(found["customers"])
-        warn_of_missing_money(scoring)
-        end = None if found[OBSERVATION_END] is None else pd.Timestamp(found[OBSERVATION_END])
-        attrs = score_attributes(fit, scoring, end, accepted, currency=currency)
-        records, kept = _parts(folder, source, attrs, threads, progress)
-        totals = _totals(records, scoring)
-        files.write_totals(folder, totals)
-        files.write_manifest(folder, run, records)
-        files.write_marker(folder)
+    with held_summary(summary) as opened:
+        currency = require_one_currency(decision, fit.attrs, summary_attributes(opened))
+        source = _Source(opened, rows_per_part, time_unit, observation_end, scoring)
+        if max_fit_age_days is not None:
+            require_recent(fit, source.end(), max_fit_age_days)
+        wanted = _made_from(fit, source, accepted)
+        with files.locked(out) as folder:
+            found = _found(folder, source, wanted, threads, looking)
+            if found["thresholds"] is not None:
+                source = replace(source, scoring=replace(scoring, thresholds=np.array(found["thresholds"])))
+            if started is not None:
+                started(found["customers"])
+            warn_of_missing_money(scoring)
+            end = None if found[OBSERVATION_END] is None else pd.Timestamp(found[OBSERVATION_END])
+            attrs = score_attributes(fit, scoring, end, accepted, currency=currency)
+            records, kept = _parts(folder, source, attrs, threads, progress)
+            totals = _totals(records, scoring)
+            opened.require_unchanged()
+            files.finish(folder, {**wanted, FOUND: found}, records, totals)
     warn_of_infinite_means(sum(record.infinite_means for record in records), found["customers"])
     return ScoreFolder(folder, found["customers"], len(records), kept, totals, attrs)
+
+
+def _found(
+    folder: Path,
+    source: _Source,
+    wanted: dict[str, Any],
+    threads: int | None,
+    looking: Callable[[int], None] | None,
+) -> dict[str, Any]:
+    """Return what was found in the whole summary: by the run that is to go on, or now.
+
+    Raises
+    ------
+    StoreError
+        Where the run in the folder is made from other things.
+    """
+    run = files.stored_run(folder)
+    if run is not None:
+        files.require_same(folder, {key: run[key] for key in run if key != FOUND}, wanted)
+        return dict(run[FOUND])
+    found = _looked_through(source, threads, looking)
+    files.write_run(folder, {**wanted, FOUND: found})
+    return found
 
 
 def _made_from(fit: xr.DataTree, source: _Source, accepted: Sequence[str]) -> dict[str, Any]:
     """Return what the bytes of the scores depend on, in JSON's types."""
     scoring = source.scoring
     return {
-        "format": files.FORMAT,
+        "format": FORMAT,
         "fit": {"posterior_sha256": digest_of(scoring.posterior.dataset), **told_of_fit(fit)},
         "summary": {
-            "sha256": file_digest(source.path),
+            "sha256": source.held.sha256,
             "given_time_unit": source.time_unit,
             "given_observation_end": source.observation_end,
         },
@@ -220,6 +253,7 @@ def _looked_through(
         prints.append(batch.attrs[FINGERPRINT])
         hashes.append(pd.util.hash_array(batch[CUSTOMER_ID].to_numpy(dtype=object), categorize=False))
         customers, end = customers + len(batch), batch.attrs[OBSERVATION_END]
+    require_own_print(source.held.path, summary_attributes(source.held), added(prints))
     _require_distinct(source, np.concatenate(hashes), customers)
     thresholds = None
     if source.scoring.is_relative:

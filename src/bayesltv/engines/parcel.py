@@ -59,9 +59,12 @@ def unpacked(content: bytes) -> Scoring:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = dict(file)
-        head = json.loads(arrays[_HEAD].tobytes())
-    except (OSError, ValueError, KeyError) as error:
+        return _scoring(json.loads(arrays[_HEAD].tobytes()), arrays)
+    except Exception as error:  # whatever damaged bytes make of NumPy, JSON and the specs
         raise EngineError(f"what arrived to be scored with cannot be read: {error}") from error
+
+
+def _scoring(head: Mapping[str, Any], arrays: Mapping[str, Any]) -> Scoring:
     posterior = _posterior(head, arrays)
     return Scoring(
         posterior=posterior,

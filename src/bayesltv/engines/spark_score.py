@@ -18,7 +18,7 @@ from bayesltv.base.currency import require_one_currency
 from bayesltv.base.gate import require_passed, require_recent
 from bayesltv.base.new_groups import UnknownGroups
 from bayesltv.base.placed_base import match_summary
-from bayesltv.data.sources import require_columns
+from bayesltv.data.frames import require_columns
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.engines.parcel import packed
 from bayesltv.engines.spark_session import explained, mapped, require_spark_frame, require_workers
@@ -26,7 +26,7 @@ from bayesltv.engines.spark_worker import as_arrow, totals_rows
 from bayesltv.errors import DataError, SpecError
 from bayesltv.prediction.scoring import DRAWS, Scored, Scoring, make_scoring, score_rows
 from bayesltv.prediction.totals import QUANTITIES, Totals, labelled
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.spec.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -47,7 +47,7 @@ _NEEDED = (names.CUSTOMER_ID, names.FREQUENCY, names.RECENCY, names.T)
 def score(
     summary: DataFrame,
     fit: xr.DataTree,
-    decision: DecisionSpec,
+    decision: DecisionLike,
     *,
     seed: int,
     draws: int | None = DRAWS,
@@ -69,7 +69,8 @@ def score(
     summary : pyspark DataFrame
         Customer summary, from `summarize` or with the same columns.
     fit : DataTree
-    decision : DecisionSpec
+    decision : DecisionSpec, str or Path
+        A decision, a file, or the name of a shipped one: "retention".
     seed : int
     draws, unknown_groups, accept_failed, max_fit_age_days
         As in `bayesltv.score`.
@@ -96,7 +97,7 @@ def score(
         fit,
         make_scoring(
             fit,
-            decision,
+            decision_of(decision),
             seed=seed,
             draws=draws,
             unknown_groups=unknown_groups,
@@ -113,7 +114,7 @@ def score(
 def totals(
     summary: DataFrame,
     fit: xr.DataTree,
-    decision: DecisionSpec,
+    decision: DecisionLike,
     *,
     seed: int,
     draws: int | None = DRAWS,
@@ -142,7 +143,7 @@ def totals(
         fit,
         make_scoring(
             fit,
-            decision,
+            decision_of(decision),
             seed=seed,
             draws=draws,
             unknown_groups=unknown_groups,
@@ -169,7 +170,15 @@ def attributes_of(summary: DataFrame) -> dict[str, Any]:
     fields = {field.name: field for field in summary.schema}
     if names.CUSTOMER_ID not in fields:
         return {}
-    kept: dict[str, Any] = json.loads(fields[names.CUSTOMER_ID].metadata.get(METADATA, "{}"))
+    try:
+        kept = json.loads(fields[names.CUSTOMER_ID].metadata.get(METADATA, "{}"))
+    except (ValueError, TypeError, RecursionError):
+        kept = None
+    if not isinstance(kept, dict):
+        raise DataError(
+            f"the metadata of column {names.CUSTOMER_ID} cannot be read: drop it, and pass time_unit= and "
+            "observation_end="
+        )
     return kept
 
 

@@ -12,16 +12,22 @@ import pyarrow as pa
 
 from bayesltv import names
 from bayesltv.data.attributes import GroupConflict
+from bayesltv.data.frames import require_columns
 from bayesltv.data.histories import Histories, summary_rows
+from bayesltv.data.odd_days import may_be_odd, odd_days, odd_message, warn_late_end
 from bayesltv.data.refunds import Refunds, netted_rows
-from bayesltv.data.request import Date, Late, Request, make_request
-from bayesltv.data.sources import require_columns
+from bayesltv.data.request import Late, Request, make_request
+from bayesltv.data.transactions import SMALL_AMOUNT, moved_message
+from bayesltv.dates import Date
 from bayesltv.engines.spark_score import METADATA, TEXT_TYPES
 from bayesltv.engines.spark_session import mapped, require_spark_frame, require_workers
-from bayesltv.errors import DataError
+from bayesltv.errors import DataError, warn
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, Row
+
+_ISO = r"^\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?\s*$"
+"""Spark would read years of two digits, months alone, and stamps with a zone as if they had none."""
 
 
 def summarize(
@@ -45,8 +51,8 @@ def summarize(
 
     Looks at the log once, to find what is wrong with it, and again when the summary is used: cache a log that
     is dear to make. Rows come in no order. Ids must be text or whole numbers, and dates text in ISO 8601,
-    dates or stamps; those that Spark takes for instants need `timezone`. Covariates, order ids and warnings
-    of oddities are for local logs.
+    dates or stamps; those that Spark takes for instants need `timezone`. Covariates, order ids and most
+    warnings of oddities are for local logs; odd days and small amounts are warned of here too.
 
     Parameters are those of `bayesltv.summarize`.
 
@@ -127,6 +133,7 @@ def _typed(frame: DataFrame, request: Request) -> DataFrame:
         _label(frame[columns.customer_id]).alias(names.CUSTOMER_ID),
         _stamp(frame, columns.date, request.timezone).alias("stamp"),
         _money(amount).alias(names.AMOUNT),
+        _is_moved(amount).alias("is_moved"),
         *(_label(frame[group]).alias(f"group_{i}") for i, group in enumerate(columns.groups)),
     ).withColumn("day", F.to_date("stamp"))
 
@@ -151,7 +158,9 @@ def _stamp(frame: DataFrame, name: str, timezone: str | None) -> Column:
             )
         if kind not in ("string", "date", "timestamp_ntz"):
             raise DataError(f"dates in column {name!r} are of type {kind}: give dates, timestamps or text")
-        return F.trim(column).try_cast("timestamp_ntz") if kind == "string" else column.cast("timestamp_ntz")
+        if kind == "string":
+            return _in_calendar(F.when(column.rlike(_ISO), F.trim(column)).try_cast("timestamp_ntz"))
+        return _in_calendar(column.cast("timestamp_ntz"))
     if timezone is None:
         raise DataError(
             f"stamps in column {name!r} are instants: name the zone whose days count, for example "
@@ -163,11 +172,28 @@ def _stamp(frame: DataFrame, name: str, timezone: str | None) -> Column:
             f"the session shows stamps in {shown}: set spark.sql.session.timeZone to UTC, or to {timezone}"
         )
     local = column.cast("timestamp_ntz")
-    return local if shown == timezone else F.convert_timezone(F.lit("UTC"), F.lit(timezone), local)
+    moved = local if shown == timezone else F.convert_timezone(F.lit("UTC"), F.lit(timezone), local)
+    return _in_calendar(moved)
+
+
+def _in_calendar(stamp: Column) -> Column:
+    """Return null for years that a date cannot hold."""
+    from pyspark.sql import functions as F
+
+    return F.when(F.year(stamp).between(1, 9999), stamp)
 
 
 def _money(column: Column) -> Column:
     return column.try_cast("decimal(18,6)")
+
+
+def _is_moved(column: Column) -> Column:
+    """Whether six decimals move an amount by more than one in a thousand."""
+    from pyspark.sql import functions as F
+
+    size = F.abs(column.try_cast("double"))
+    stored = F.abs(_money(column).cast("double"))
+    return (size > 0) & (size < float(SMALL_AMOUNT)) & (F.abs(stored - size) > size / 1000)
 
 
 def _looked_at(rows: DataFrame, request: Request) -> dict[str, Any]:
@@ -186,6 +212,7 @@ def _looked_at(rows: DataFrame, request: Request) -> dict[str, Any]:
         "last": F.max("day"),
         "rows_after_observation_end": F.count_if(after),
         "refund_rows": F.count_if(refund),
+        "moved": F.count_if(F.col("is_moved")),
     }
     for i, _ in enumerate(request.columns.groups):
         counts[f"group_{i}"] = F.count_if(F.col(f"group_{i}").isNull() & ~after)
@@ -199,7 +226,30 @@ def _looked_at(rows: DataFrame, request: Request) -> dict[str, Any]:
             f'{found["refund_rows"]:,} rows have a negative amount: use refunds="net" to set them against '
             'earlier purchases, or refunds="drop"'
         )
-    return {**found.asDict(), "end": found["last"] if asked is None else asked}
+    end = found["last"] if asked is None else asked
+    _warn_of_moved(rows, request, found)
+    _warn_odd_days(rows, found, end)
+    return {**found.asDict(), "end": end}
+
+
+def _warn_of_moved(rows: DataFrame, request: Request, found: Row) -> None:
+    if found["moved"]:
+        some = rows.where("is_moved").select(names.CUSTOMER_ID).distinct().limit(6).collect()
+        least = f"{float(SMALL_AMOUNT):g}"
+        warn(moved_message(request.columns.amount, found["moved"], least), ids=sorted(row[0] for row in some))
+
+
+def _warn_odd_days(rows: DataFrame, found: Row, end: dt.date) -> None:
+    from pyspark.sql import functions as F
+
+    last = min(found["last"], end)
+    if may_be_odd(found["first"], last):
+        days = rows.where(F.col("day") <= F.lit(end)).groupBy("day").count().orderBy("day").collect()
+        for odd in odd_days([row[0] for row in days], [row[1] for row in days]):
+            between = rows.where(F.col("day").between(odd.first, odd.last))
+            some = between.select(names.CUSTOMER_ID).distinct().orderBy(names.CUSTOMER_ID).limit(6).collect()
+            warn(odd_message(odd), ids=[row[0] for row in some])
+    warn_late_end(last, end)
 
 
 def _refuse_missing(rows: DataFrame, request: Request, found: Row) -> None:
@@ -212,7 +262,8 @@ def _refuse_missing(rows: DataFrame, request: Request, found: Row) -> None:
         some = rows.where(rows[part].isNull()).select(names.CUSTOMER_ID).distinct().limit(6).collect()
         raise DataError(
             f"column {name!r} is missing or unreadable in {found[part]:,} of {found['rows']:,} rows "
-            "({ids}): fill or drop them; dates are ISO 8601, amounts finite numbers below 1e12",
+            "({ids}): fill or drop them; dates are ISO 8601 with four digits of the year and without a time "
+            "zone (cast stamps with one to timestamps), amounts finite numbers below 1e12",
             ids=sorted(str(row[0]) for row in some),
         )
 

@@ -14,8 +14,8 @@ from bayesltv.base.new_groups import UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, Placement, place_base
 from bayesltv.base.population import Population
 from bayesltv.data.refunds import Refunds
-from bayesltv.data.request import Date
 from bayesltv.data.split import PurchaseDays, purchase_days
+from bayesltv.dates import Date
 from bayesltv.errors import DataError, SpecError
 from bayesltv.evaluation import tables
 from bayesltv.evaluation.holdout import Holdout, observe, worded
@@ -28,8 +28,8 @@ from bayesltv.prediction.terms import Terms, make_terms, terms_of
 from bayesltv.prediction.thresholds import find_thresholds, thresholds_among
 from bayesltv.prediction.tiers import tier_probabilities
 from bayesltv.prediction.totals import Totals
-from bayesltv.prediction.tracking import DRAWS as TRACKED_DRAWS
 from bayesltv.prediction.tracking import actual_counts, track_base
+from bayesltv.spec.catalogue import DecisionLike, decision_of
 from bayesltv.spec.decision_spec import DecisionSpec
 
 CRPS = "fair: E|X − y| − E|X − X'|/2 over pairs of different draws"
@@ -42,7 +42,7 @@ def evaluate(
     *,
     horizon: str | float,
     seed: int = 1,
-    decision: DecisionSpec | None = None,
+    decision: DecisionLike | None = None,
     draws: int | None = None,
     tracking: bool = True,
     customer_id_col: str = CUSTOMER_ID,
@@ -73,14 +73,16 @@ def evaluate(
     horizon : str or float
         Text with a unit ("39 weeks"), or a number in the summary's unit; the hold-out is cut to whole days.
     seed : int
-    decision : DecisionSpec, optional
-        Its tiers are judged as well: discount and margin are the decision's, the horizon is this one, and
-        service cost is left out, since it depends on a dropout that nobody sees. Tiers that are relative to
-        other customers begin where they do in each draw, and among the actual values.
+    decision : DecisionSpec, str or Path, optional
+        A decision, a file, or the name of a shipped one: "retention". Its tiers are judged as well: discount
+        and margin are the decision's, the horizon is this one, and service cost is left out, since it depends
+        on a dropout that nobody sees. Tiers that are relative to other customers begin where they do in each
+        draw, and among the actual values.
     draws : int, optional
         Posterior draws, spread evenly over chains; default all.
     tracking : bool
-        Count purchases and spend by week too, where the summary has ``repeat_days``.
+        Count purchases and spend by week too, where the summary has ``repeat_days``; on the same draws, so
+        that the forecast's weeks add up to the totals.
     customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format
         As for ``summarize``; ``monetary_value_col=None`` judges purchases alone.
     log_end : date, optional
@@ -107,6 +109,7 @@ def evaluate(
     parameters, averaged over posterior draws before the logarithm. PIT: Czado, Gneiting & Held (2009).
     Equal-tailed intervals of counts cover more than their level, since counts are discrete.
     """
+    decision = None if decision is None else decision_of(decision)
     base = place_base(
         fit, summary, seed=seed, unknown_groups=unknown_groups, time_unit=time_unit,
         observation_end=observation_end,
@@ -176,8 +179,7 @@ def evaluate_base(
     tiers = _add_actual_tiers(judged, judge, held, unit)
     tracked, counted = None, None
     if tracking and {REPEAT_DAYS, FIRST_PURCHASE} <= set(base.summary.columns):
-        thin = TRACKED_DRAWS if draws is None else min(draws, TRACKED_DRAWS)
-        tracked = track_base(base, horizon=terms.horizon, draws=thin, threads=threads)
+        tracked = track_base(base, horizon=terms.horizon, draws=draws, threads=threads)
         amounts = _amounts_of(later.log, base.summary, held, end, columns) if judge.judges_spend else None
         counted = actual_counts(tracked, held.as_later(base.summary), amounts=amounts)
     return _evaluation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.data.day_lists import day_lists
-from bayesltv.data.request import Date, as_day
 from bayesltv.data.split import PurchaseDays, purchase_days
+from bayesltv.dates import Date, as_day
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, FIRST_PURCHASE, OBSERVATION_END, REPEAT_DAYS
 from bayesltv.units import DAYS_PER, convert, horizon_in
@@ -121,9 +122,9 @@ def observe(
     DataError
         Where the log does not reach the end of the horizon, or is about other customers.
     """
-    until = _last_day(after, horizon, time_unit)
+    until, covered = _last_day(after, horizon, time_unit), as_day(log_end, "log_end")
     days = purchase_days(log, after=after, until=until, **columns)
-    _require_reached(days.log_end, after, until, horizon_text, log_end)
+    _require_reached(days.log_end, after, until, horizon_text, covered)
     place = pd.Index(summary[CUSTOMER_ID]).get_indexer(pd.Index(days.customer_id, dtype="str"))
     known = place >= 0
     if days.day.size and not known.any():
@@ -164,8 +165,9 @@ def require_holdout(
         With the day that the log should reach.
     """
     until = _last_day(after, horizon_in(horizon, time_unit), time_unit)
+    covered = as_day(log_end, "log_end")
     days = purchase_days(log, after=after, until=until, **columns)
-    _require_reached(days.log_end, after, until, worded(horizon, time_unit), log_end)
+    _require_reached(days.log_end, after, until, worded(horizon, time_unit), covered)
 
 
 def worded(horizon: str | float, time_unit: str) -> str:
@@ -178,9 +180,8 @@ def _last_day(after: pd.Timestamp, horizon: float, time_unit: str) -> pd.Timesta
 
 
 def _require_reached(
-    last_row: pd.Timestamp, after: pd.Timestamp, until: pd.Timestamp, horizon: str, log_end: Date | None
+    last_row: pd.Timestamp, after: pd.Timestamp, until: pd.Timestamp, horizon: str, covered: dt.date | None
 ) -> None:
-    covered = as_day(log_end, "log_end")
     reached = last_row if covered is None else max(last_row, pd.Timestamp(covered))
     if reached < until:
         raise DataError(

@@ -31,6 +31,7 @@ from bayesltv.names import (
     SPEND_PARAMETERS,
     T,
 )
+from bayesltv.spec.catalogue import SpecLike, spec_of
 from bayesltv.spec.model_spec import ModelSpec
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, units_per_year
@@ -104,7 +105,7 @@ class PriorPredictive:
 
 
 def prior_predictive(
-    spec: ModelSpec,
+    spec: SpecLike,
     summary: pd.DataFrame | None = None,
     *,
     seed: int = 1,
@@ -118,7 +119,8 @@ def prior_predictive(
 
     Parameters
     ----------
-    spec : ModelSpec
+    spec : ModelSpec, str or Path
+        A spec, a file, or the name of a shipped one: "pooled".
     summary : DataFrame, optional
         Gives the time unit, the groups, the typical amount, and the real figures to put beside.
     seed : int
@@ -138,8 +140,9 @@ def prior_predictive(
     >>> found.table["quantity"].iloc[0], found.plausible
     ('repeat share, 1 year', True)
     """
-    refuse_clock(spec.clock, "the prior predictive check")
-    unit, resolved, groups, codes = _resolved(spec, summary, time_unit)
+    declared = spec_of(spec)
+    refuse_clock(declared.clock, "the prior predictive check")
+    unit, resolved, groups, codes = _resolved(declared, summary, time_unit)
     prior = draw_prior(resolved, groups, draws=draws, rng=generator(seed, "prior predictive"))
     with_spend = resolved.spend is not None
     population = Population(

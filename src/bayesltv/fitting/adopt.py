@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesltv.base.seal import FORMAT, stamped
 from bayesltv.data.adopt import as_summary
 from bayesltv.data.cells import purchase_cells
-from bayesltv.data.request import as_day
+from bayesltv.dates import as_day
 from bayesltv.errors import FitError, SpecError
-from bayesltv.fitting.store import FORMAT
 from bayesltv.names import (
     CHAIN,
     CURRENCY,
@@ -116,7 +116,7 @@ def adopt(
         "versions": json.dumps(versions()),
         "pymc_marketing": json.dumps({source.what: _origin(source) for source in sources}),
     }
-    return tree
+    return stamped(tree)
 
 
 def paired(sources: list[Source]) -> xr.Dataset:

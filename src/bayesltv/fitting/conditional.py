@@ -35,8 +35,8 @@ SD_DEGREES = 5.0
 """Degrees of freedom in the log sds, whose density falls off like an exponential where an sd goes to 0."""
 TAIL, TAIL_DEGREES = 0.1, 5.0
 """Given sds, this share of the proposals comes from a t: it bounds the weights where tails are heavy."""
-AT_ONCE = 500
-"""Proposals whose precision matrices are in memory at a time."""
+AT_ONCE, NUMBERS_AT_ONCE = 500, 4_000_000
+"""Proposals whose precision matrices are in memory at a time, and the numbers in these matrices."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,8 @@ class Proposal:
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Return whole points, shape (size, whole size), and the log density of each block's part."""
-        counts = [part.size for part in np.array_split(np.arange(size), -(-size // AT_ONCE))]
+        most = at_once(self.expansion.rest.size)
+        counts = [part.size for part in np.array_split(np.arange(size), -(-size // most))]
         parts = [self._draw(count, rng) for count in counts]
         return np.concatenate([points for points, _ in parts]), np.concatenate([log for _, log in parts])
 
@@ -104,13 +105,13 @@ class Proposal:
         expansion = self.expansion
         log_sds, log_density = _draw_log_sds(self.location, self.scale, size, rng)
         given = conditional(expansion, log_sds)
-        z, log_of_z = _draw_standard(size, expansion.rest.size, rng)
+        z, log_of_z = draw_standard(size, expansion.rest.size, rng)
         u = given.mean + np.linalg.solve(np.swapaxes(given.factor, 1, 2), z[..., None])[..., 0]
         unit = units(expansion.block, expansion.rest, log_sds)
         points = np.tile(expansion.mode, (size, 1))
         points[:, expansion.rest] = u * unit
         points[:, expansion.block.sds] = log_sds
-        stretch = _log_diagonal(given.factor) - np.log(unit).sum(axis=1)
+        stretch = log_diagonal(given.factor) - np.log(unit).sum(axis=1)
         return points, log_density + log_of_z + stretch
 
 
@@ -141,8 +142,13 @@ def expand(block: Block, start: Floats, log_sds: Floats) -> Expansion:
     unit = units(block, rest, log_sds[None])[0]
     pooling = precisions(block, rest, log_sds[None])[0]
     u = normal.mode / unit
-    curvature = _without_saddles(unit[:, None] * np.linalg.inv(normal.covariance) * unit - np.diag(pooling))
+    curvature = without_saddles(unit[:, None] * np.linalg.inv(normal.covariance) * unit - np.diag(pooling))
     return Expansion(block, rest, curvature @ u + pooling * u, curvature, given.whole(normal.mode))
+
+
+def at_once(size: int) -> int:
+    """Return how many proposals to make at a time, each with a precision matrix of this size."""
+    return max(1, min(AT_ONCE, NUMBERS_AT_ONCE // max(size, 1) ** 2))
 
 
 def conditional(expansion: Expansion, log_sds: Floats) -> Conditional:
@@ -152,11 +158,18 @@ def conditional(expansion: Expansion, log_sds: Floats) -> Conditional:
     factor = np.linalg.cholesky(precision).astype(np.float64)
     linear = np.tile(expansion.linear, (log_sds.shape[0], 1))[..., None]
     mean = np.linalg.solve(precision, linear)[..., 0].astype(np.float64)
-    log_marginal: Floats = 0.5 * (mean @ expansion.linear) - _log_diagonal(factor)
+    log_marginal: Floats = 0.5 * (mean @ expansion.linear) - log_diagonal(factor)
     for log_sd, pool in zip(log_sds.T, expansion.block.pools, strict=True):
         log_prior = pool.prior.frozen().logpdf(np.exp(log_sd)) + log_sd  # of the log sd
         log_marginal += log_prior - pool.offsets.size * log_sd
     return Conditional(mean, factor, log_marginal)
+
+
+def log_marginal(expansion: Expansion, log_sds: Floats) -> Floats:
+    """Return the log density of each row of `log_sds`, up to a constant; some matrices at a time."""
+    most = max(1, NUMBERS_AT_ONCE // max(expansion.rest.size, 1) ** 2)
+    parts = np.array_split(log_sds, max(1, -(-len(log_sds) // most)))
+    return np.concatenate([conditional(expansion, part).log_marginal for part in parts])
 
 
 def match_moments(
@@ -168,7 +181,7 @@ def match_moments(
         log_sds, log_density = _draw_log_sds(location, scale, TRIALS, rng)
         is_near = np.max(np.abs(log_sds), axis=1) < FARTHEST
         log_sds = log_sds[is_near]
-        log_weight = conditional(expansion, log_sds).log_marginal - log_density[is_near]
+        log_weight = log_marginal(expansion, log_sds) - log_density[is_near]
         weight = np.exp(log_weight - logsumexp(log_weight))
         location = weight @ log_sds
         apart = log_sds - location
@@ -194,7 +207,7 @@ def precisions(block: Block, rest: Places, log_sds: Floats) -> Floats:
     return values
 
 
-def _without_saddles(curvature: Floats) -> Floats:
+def without_saddles(curvature: Floats) -> Floats:
     """Return the curvature with eigenvalues that are not positive raised to almost 0."""
     values, vectors = np.linalg.eigh(curvature)
     proper: Floats = ((vectors * np.maximum(values, 1e-8 * values[-1])) @ vectors.T).astype(np.float64)
@@ -215,7 +228,7 @@ def _draw_log_sds(
     return drawn, np.logaddexp(np.log1p(-WIDE_SHARE) + near, np.log(WIDE_SHARE) + far)
 
 
-def _draw_standard(size: int, dim: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def draw_standard(size: int, dim: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Return draws of a standard normal mixed with a t, shape (size, dim), and their log densities."""
     normal = rng.standard_normal((size, dim))
     heavy = rng.uniform(size=size) < TAIL
@@ -229,7 +242,7 @@ def _draw_standard(size: int, dim: int, rng: np.random.Generator) -> tuple[Float
     return z, np.logaddexp(np.log1p(-TAIL) + log_normal, np.log(TAIL) + log_t)
 
 
-def _log_diagonal(factor: Floats) -> Floats:
+def log_diagonal(factor: Floats) -> Floats:
     """Return half the log determinant from Cholesky factors, shape (n, dim, dim)."""
     logs: Floats = np.log(np.einsum("nii->ni", factor)).sum(axis=1)
     return logs

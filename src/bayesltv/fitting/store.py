@@ -1,20 +1,28 @@
 """A fit on disk: one netCDF file, written beside its place and renamed."""
 
 import io
-import json
+import os
+import warnings
 from pathlib import Path
 
 import xarray as xr
 
-from bayesltv.errors import StoreError
-from bayesltv.files import replacing
+from bayesltv.base.seal import CHECKS, DIGEST, require_sound
+from bayesltv.errors import BayesltvWarning, StoreError
+from bayesltv.files import replacing, require_ending
 
-FORMAT = 1
-"""Version of the layout of a fit."""
-JSON_ATTRIBUTES = ("spec", "experiment", "sampler", "versions", "checks")
-NEEDED = ("spec", "time_unit", "format")
-UPLIFT = "uplift"
-"""``kind`` of a fitted experiment, which has no spec of purchases."""
+NETCDF_SUFFIXES = (".nc", ".nc4", ".netcdf", ".h5", ".hdf5")
+
+
+def require_netcdf(path: str | Path) -> Path:
+    """Return the path of a fit to be written.
+
+    Raises
+    ------
+    StoreError
+        Where its name promises another format.
+    """
+    return require_ending(path, NETCDF_SUFFIXES, what="a fit is written as netCDF")
 
 
 def save(fit: xr.DataTree, path: str | Path) -> Path:
@@ -23,8 +31,11 @@ def save(fit: xr.DataTree, path: str | Path) -> Path:
     Raises
     ------
     StoreError
-        Where the folder does not exist or cannot be written to.
+        Where the fit is not as it was made, which `as_fit` cures, the folder does not exist or cannot be
+        written to, or the name promises another format.
     """
+    require_sound(fit)
+    require_netcdf(path)
     # made in memory: HDF5 brings the whole process down when the disk fills up under it
     content = io.BytesIO()
     fit.to_netcdf(content, engine="h5netcdf")
@@ -34,42 +45,39 @@ def save(fit: xr.DataTree, path: str | Path) -> Path:
 
 
 def load(path: str | Path) -> xr.DataTree:
-    """Read a fit that `save` wrote, into memory.
+    """Read a fit that `save` wrote, into memory, and verify it.
+
+    A fit that an earlier version wrote, before there were digests, is read with a warning.
 
     Raises
     ------
     StoreError
-        Where the file does not exist, is no netCDF file, or is not a fit of this toolkit.
+        Where the file does not exist, is no netCDF file, is not a fit of this toolkit, or is not what was
+        written: damaged, edited or incomplete.
     """
     source = Path(path)
-    if not source.is_file():
+    if not os.path.isfile(source):
         raise StoreError(f"fit file {source} does not exist: make it with `bayesltv fit` or save(fit, path)")
-    try:
-        with xr.open_datatree(source, engine="h5netcdf") as tree:
-            fit = tree.load()
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
-        raise StoreError(
-            f"{source} is not a readable netCDF file ({error}): is it cut short, or another format?"
-        ) from error
-    needed = ("experiment", "format") if fit.attrs.get("kind") == UPLIFT else NEEDED
-    missing = [name for name in needed if name not in fit.attrs]
-    if missing or "posterior" not in fit.children:
-        raise StoreError(
-            f"{source} is netCDF but not a fit of bayesltv: it lacks {', '.join(missing) or 'posterior'}"
+    fit = _read(source)
+    require_sound(fit, str(source))
+    if CHECKS not in fit.attrs:
+        raise StoreError(f"{source} is damaged or incomplete: it lacks {CHECKS}. Fit again")
+    if DIGEST not in fit.attrs:
+        warnings.warn(
+            f"{source} was made before digests: it cannot be verified. Fit again, or take it over with "
+            "ltv.as_fit(fit, summary, spec)",
+            BayesltvWarning,
+            stacklevel=2,
         )
-    _require_sound(fit, source)
     return fit
 
 
-def _require_sound(fit: xr.DataTree, source: Path) -> None:
-    """Raise StoreError where attributes cannot be read, or come from a later version."""
+def _read(source: Path) -> xr.DataTree:
     try:
-        layout = int(fit.attrs["format"])
-        for name in JSON_ATTRIBUTES:
-            json.loads(fit.attrs.get(name, "{}"))
-    except (ValueError, TypeError) as error:
+        with xr.open_datatree(source, engine="h5netcdf") as tree:
+            return tree.load()
+    except Exception as error:  # whatever a damaged file makes HDF5 and those who read it raise
         raise StoreError(
-            f"{source} is damaged: its attributes cannot be read ({error}). Fit again"
+            f"{source} is not a readable netCDF file ({{quoted}}): is it cut short, or another format?",
+            quoted=str(error),
         ) from error
-    if layout > FORMAT:
-        raise StoreError(f"{source} has layout {layout}, newer than this version knows: upgrade bayesltv")

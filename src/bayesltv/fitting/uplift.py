@@ -10,10 +10,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.base.seal import FORMAT, UPLIFT, stamped
 from bayesltv.data.experiment import Cells, Experiment, balance, make_experiment, sample_ratio
+from bayesltv.dates import Date, as_day
 from bayesltv.errors import DataError
 from bayesltv.fitting.sample import sample_nuts
-from bayesltv.fitting.store import FORMAT, UPLIFT
 from bayesltv.kernels.hurdle import expand_part, hurdle_density, part_size
 from bayesltv.model.uplift import (
     ARM,
@@ -54,7 +55,7 @@ def fit_uplift(
     arms: Sequence[Hashable] | None,
     shares: Mapping[Any, float] | None,
     after: Sequence[str],
-    assigned_on: str | None,
+    assigned_on: Date | None,
     customer_id_col: str,
     accept_failed: Sequence[str],
     seed: int,
@@ -64,6 +65,7 @@ def fit_uplift(
 ) -> xr.DataTree:
     """Return the posterior of a test's effects; see ``pipeline.fit_uplift``, which runs the checks too."""
     _require_declared(randomised)
+    assigned = as_day(assigned_on, "assigned_on")
     counts, told = make_experiment(
         experiment,
         cells=cells,
@@ -73,7 +75,7 @@ def fit_uplift(
         arms=arms,
         after=after,
         customer_id_col=customer_id_col,
-        assigned_on=assigned_on,
+        assigned_on=assigned,
     )
     looks = _looks_randomised(counts, told, shares, refuse=bool(randomised), accepted=accept_failed)
     settings = SAMPLER.overridden(sampler or {})
@@ -98,7 +100,7 @@ def fit_uplift(
                 "outcome": outcome,
                 "cells": list(counts.groups.columns),
                 "arms": list(counts.arms),
-                "assigned_on": assigned_on,
+                "assigned_on": None if assigned is None else assigned.isoformat(),
                 "randomised": bool(randomised),
                 **looks,
             }
@@ -110,7 +112,7 @@ def fit_uplift(
         "customers": int(counts.customers.sum()),
         "versions": json.dumps(versions()),
     }
-    return tree
+    return stamped(tree)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bayesltv.files import require_folder
+from bayesltv.files import require_folder, require_folder_name
+from bayesltv.jobs.paths import load_held
 from bayesltv.jobs.written import PlanFolder
+from bayesltv.redaction import Redaction
 
 if TYPE_CHECKING:
     from bayesltv.base.new_groups import UnknownGroups
@@ -31,6 +33,7 @@ def decide_file(
     time_unit: str | None = None,
     observation_end: str | None = None,
     threads: int | None = None,
+    redaction: Redaction | None = None,
     started: Callable[[int], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> PlanFolder:
@@ -48,7 +51,10 @@ def decide_file(
     current : path, optional
         .csv or .parquet with customer_id and action: what is done today.
     previous : path, optional
-        An earlier export: tiers that need not move stay, and what changed is told.
+        An earlier export, or its folder: tiers that need not move stay, and what changed is told. It is
+        compared with the manifest beside it; without one it is taken as it is, and the new manifest says so.
+    redaction : Redaction, optional
+        Of the run's messages: the manifest says whether their hashes come again. The plan itself has ids.
     started : callable, optional
         Told the number of customers once everything has been read.
 
@@ -60,24 +66,34 @@ def decide_file(
         Then nothing is written, and what an earlier run wrote is left in place.
     """
     from bayesltv.base.gate import require_passed
-    from bayesltv.data.store import read_summary
+    from bayesltv.data.store import held_summary, read_summary
     from bayesltv.data.validate import validate_summary
     from bayesltv.decisions.decide import decide
-    from bayesltv.fitting.store import load
     from bayesltv.report.crm import read_columns, read_export, write_plan
     from bayesltv.report.manifest import provenance_of
     from bayesltv.report.plan import plan_figures
     from bayesltv.spec.catalogue import load_decision
 
     declared = load_decision(decision)
-    require_folder(out)
-    tree = load(fit)
+    require_folder(require_folder_name(out, what="a plan's files"))
+    tree, fit_sha256 = load_held(fit)
     require_passed(tree, accept_failed)
-    customers = validate_summary(
-        read_summary(summary), time_unit=time_unit, observation_end=observation_end, allow_empty=True
-    )
-    today = None if current is None else read_columns(current, "action")
-    earlier = None if previous is None else read_export(previous)
+    read: dict[str, Any] = {}
+    with held_summary(summary) as opened:
+        customers = validate_summary(
+            read_summary(opened), time_unit=time_unit, observation_end=observation_end, allow_empty=True
+        )
+        read["summary"] = {"file": opened.path.name, "sha256": opened.sha256}
+    today = earlier = None
+    if current is not None:
+        today, origin_of_current = read_columns(current, "action")
+        read["current"] = origin_of_current.told()
+    if previous is not None:
+        earlier, origin_of_previous = read_export(previous)
+        read["previous"] = origin_of_previous.told()
+    fitted = {name: load_held(path) for name, path in (tests or {}).items()}
+    if fitted:
+        read["tests"] = {name: {"sha256": digest} for name, (_, digest) in fitted.items()}
     if started is not None:
         started(len(customers))
     plan = decide(
@@ -86,7 +102,7 @@ def decide_file(
         declared,
         seed=seed,
         draws=draws,
-        tests={name: load(path) for name, path in (tests or {}).items()},
+        tests={name: test for name, (test, _) in fitted.items()},
         current=today,
         previous=earlier,
         plan_test=plan_test,
@@ -98,6 +114,16 @@ def decide_file(
         threads=threads,
         progress=progress,
     )
-    origin = provenance_of(tree, customers, declared, plan, fit_file=fit, unknown_groups=unknown_groups)
+    origin = provenance_of(
+        tree,
+        customers,
+        declared,
+        plan,
+        fit_sha256=fit_sha256,
+        unknown_groups=unknown_groups,
+        read=read,
+    )
+    if redaction is not None:
+        origin["redacted_ids"] = redaction.described()
     files = write_plan(plan, out, provenance=origin, figures=plan_figures(plan))
     return PlanFolder(files.folder, files.all, plan)

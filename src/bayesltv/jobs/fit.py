@@ -45,11 +45,11 @@ def fit_file(
     from bayesltv.checks.run import stored_report
     from bayesltv.data.store import read_summary
     from bayesltv.data.validate import validate_summary
-    from bayesltv.fitting.store import save
+    from bayesltv.fitting.store import require_netcdf, save
     from bayesltv.pipeline import fit
     from bayesltv.spec.catalogue import load_spec
 
-    prepare(out, inputs=[summary])
+    prepare(require_netcdf(out), inputs=[summary])
     declared = load_spec(spec)
     customers = validate_summary(
         read_summary(summary), time_unit=time_unit, observation_end=observation_end, groups=groups
@@ -95,14 +95,14 @@ def uplift_file(
         Then nothing is written.
     """
     from bayesltv.checks.run import stored_report
-    from bayesltv.data.experiment import read_experiment
+    from bayesltv.data.experiment_file import read_experiment
     from bayesltv.decisions.uplift import uplift_table
-    from bayesltv.fitting.store import save
+    from bayesltv.fitting.store import require_netcdf, save
     from bayesltv.pipeline import fit_uplift
 
-    prepare(out, inputs=[experiment])
+    prepare(require_netcdf(out), inputs=[experiment])
     tree = fit_uplift(
-        read_experiment(experiment, outcome=outcome),
+        read_experiment(experiment, outcome=outcome, customer_id_col=customer_id_col),
         cells=list(cells),
         outcome=outcome,
         randomised=randomised,

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bayesltv.errors import DataError
+from bayesltv.files import require_folder, require_folder_name
+from bayesltv.held import watch
 from bayesltv.names import (
     OBSERVATION_END,
     REPEAT_DAYS,
@@ -54,6 +56,7 @@ def check_file(
     from bayesltv.report.criticism import check_figures, check_tables
     from bayesltv.report.folder import write_folder
 
+    _require_report(report)
     tree = load(fit)
     customers = None
     if summary is not None:
@@ -125,6 +128,8 @@ def evaluate_file(
     from bayesltv.report.folder import write_folder
     from bayesltv.spec.catalogue import load_decision
 
+    _require_report(report)
+    watched = watch(log)
     tree = load(fit)
     posterior = read_posterior(tree)
     unit, end = posterior.time_unit, observation_end or tree.attrs[OBSERVATION_END] or None
@@ -156,10 +161,17 @@ def evaluate_file(
         threads=threads,
         **columns,
     )
+    watched.require_unchanged()
     if report is None:
         return found, []
     tables = evaluation_tables(found)
     return found, write_folder(report, figures=evaluation_figures(found), tables=tables)
+
+
+def _require_report(report: str | Path | None) -> None:
+    """Raise where pictures and tables could not be written: before the work that makes them."""
+    if report is not None:
+        require_folder(require_folder_name(report, what="pictures and tables"))
 
 
 def _customers_of(
@@ -220,6 +232,7 @@ def compare_files(
     from bayesltv.report.folder import write_folder
     from bayesltv.spec.catalogue import load_spec
 
+    _require_report(report)
     names = [Path(each).stem if Path(each).suffix else each for each in specs]
     twice = [name for name in names if names.count(name) > 1]
     models = {
@@ -227,6 +240,7 @@ def compare_files(
         for name, each in zip(names, specs, strict=True)
     }
     customers = validate_summary(read_summary(summary), time_unit=time_unit, observation_end=observation_end)
+    watched = watch(log)
     found = compare(
         customers,
         models,
@@ -239,6 +253,7 @@ def compare_files(
         cores=cores,
         step=step,
     )
+    watched.require_unchanged()
     if report is None:
         return found, []
     return found, write_folder(report, figures=comparison_figures(found), tables=comparison_tables(found))

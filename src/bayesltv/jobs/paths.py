@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bayesltv.errors import StoreError
 from bayesltv.files import require_writable
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def prepare(*outputs: str | Path, inputs: Sequence[str | Path]) -> None:
@@ -14,6 +18,24 @@ def prepare(*outputs: str | Path, inputs: Sequence[str | Path]) -> None:
         if Path(path).resolve() in read:
             raise StoreError(f"{path} is read by this very command: write to another file")
     require_writable(*outputs)
+
+
+def load_held(path: str | Path) -> "tuple[xr.DataTree, str]":
+    """Return a fit on disk and the SHA-256 of the bytes that it was read from.
+
+    Raises
+    ------
+    StoreError
+        Where it cannot be read, or another has taken its place meanwhile.
+    """
+    from bayesltv.data.store import file_digest
+    from bayesltv.fitting.store import load
+
+    before = file_digest(path) if Path(path).is_file() else ""
+    tree = load(path)
+    if file_digest(path) != before:
+        raise StoreError(f"{path} was replaced while it was read, so that nothing was made of it: run again")
+    return tree, before
 
 
 def has_passed(path: str | Path) -> bool:

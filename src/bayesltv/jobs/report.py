@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from bayesltv.errors import DataError
+from bayesltv.held import watch
 from bayesltv.jobs.judge import evaluate_file
 from bayesltv.jobs.paths import prepare
 from bayesltv.jobs.written import ReportFile
 from bayesltv.names import TIME_UNIT
+from bayesltv.redaction import Redaction
 
 
 def report_file(
@@ -24,7 +26,7 @@ def report_file(
     plan: str | Path | None = None,
     columns: Mapping[str, Any] | None = None,
     thorough: bool = False,
-    redact_ids: bool = False,
+    redaction: Redaction | None = None,
     threads: int | None = None,
 ) -> ReportFile:
     """Write one HTML file about a fit and what was made with it.
@@ -52,8 +54,8 @@ def report_file(
         How the log is read: keywords of ``evaluate``.
     thorough : bool
         Also make the checks that take a moment.
-    redact_ids : bool
-        Show hashes in place of customer ids.
+    redaction : Redaction, optional
+        Show its hashes in place of customer ids.
 
     Raises
     ------
@@ -64,15 +66,16 @@ def report_file(
     from bayesltv.data.store import read_summary
     from bayesltv.data.validate import validate_summary
     from bayesltv.fitting.store import load
-    from bayesltv.report.html import judge, write_report
+    from bayesltv.report.html import judge, require_html, write_report
     from bayesltv.report.stored import read_plan, read_scores
 
     given = [path for path in (summary, scores, log) if path is not None]
-    prepare(out, inputs=[fit, *given])
+    prepare(require_html(out), inputs=[fit, *given])
     if (log is None) != (horizon is None):
         raise DataError("forecasts are held against a log over a horizon: pass both log= and horizon=")
     if thorough and summary is None:
         raise DataError("thorough checks make customers anew beside the real ones: pass summary=")
+    watched = watch(fit, summary)  # the hold-out reads them once more
     tree = load(fit)
     customers = None
     if summary is not None:
@@ -93,6 +96,7 @@ def report_file(
             columns=columns or {},
             threads=threads,
         )
+    watched.require_unchanged()
     judged = check(tree, customers, thorough=True) if thorough else judge(tree, customers)
     path = write_report(
         tree,
@@ -102,6 +106,6 @@ def report_file(
         scores=table,
         evaluation=found,
         plan=decided,
-        redact_ids=redact_ids,
+        redact_ids=redaction or False,
     )
-    return ReportFile(path, judged, path.stat().st_size)
+    return ReportFile(path, judged, path.stat().st_size, None if redaction is None else redaction.described())

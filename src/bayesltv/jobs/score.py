@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bayesltv.jobs.paths import prepare
+from bayesltv.jobs.paths import load_held, prepare
 from bayesltv.jobs.written import ScoreFile
+from bayesltv.redaction import Redaction
 
 if TYPE_CHECKING:
     from bayesltv.base.new_groups import UnknownGroups
@@ -26,6 +27,7 @@ def score_file(
     time_unit: str | None = None,
     observation_end: str | None = None,
     threads: int | None = None,
+    redaction: Redaction | None = None,
     looking: Callable[[int], None] | None = None,
     started: Callable[[int], None] | None = None,
     progress: Callable[[int], None] | None = None,
@@ -40,6 +42,9 @@ def score_file(
     out : path
         .parquet or .csv; or a folder, with a name that has no ending: then the summary is read and the table
         written in parts, and a run that was stopped goes on where it was.
+    redaction : Redaction, optional
+        Of the run's messages: the manifest of a table says whether their hashes come again. The table itself
+        has ids.
     looking : callable, optional
         Told how many rows have been read since it was last called, before customers are scored: of a folder
         of parts, where all of the summary is looked through first.
@@ -54,7 +59,7 @@ def score_file(
         Then nothing is written, and what an earlier run wrote is left in place.
     """
     from bayesltv.base.gate import require_passed
-    from bayesltv.data.store import read_summary
+    from bayesltv.data.store import held_summary, read_summary
     from bayesltv.data.validate import validate_summary
     from bayesltv.fitting.store import load
     from bayesltv.prediction.score import score
@@ -85,11 +90,13 @@ def score_file(
     files = score_files(out)
     prepare(*files.all, inputs=[fit, summary, decision])
     declared = load_decision(decision)
-    tree = load(fit)
+    tree, fit_sha256 = load_held(fit)
     require_passed(tree, accept_failed)
-    customers = validate_summary(
-        read_summary(summary), time_unit=time_unit, observation_end=observation_end, allow_empty=True
-    )
+    with held_summary(summary) as opened:
+        customers = validate_summary(
+            read_summary(opened), time_unit=time_unit, observation_end=observation_end, allow_empty=True
+        )
+        read = {"summary": {"file": opened.path.name, "sha256": opened.sha256}}
     if started is not None:
         started(len(customers))
     table = score(
@@ -104,6 +111,16 @@ def score_file(
         threads=threads,
         progress=progress,
     )
-    origin = provenance_of(tree, customers, declared, table, fit_file=fit, unknown_groups=unknown_groups)
+    origin = provenance_of(
+        tree,
+        customers,
+        declared,
+        table,
+        fit_sha256=fit_sha256,
+        unknown_groups=unknown_groups,
+        read=read,
+    )
+    if redaction is not None:
+        origin["redacted_ids"] = redaction.described()
     write_scores(table, table.totals, files, provenance=origin)
     return ScoreFile(*files.all, table)

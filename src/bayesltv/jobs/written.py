@@ -95,11 +95,14 @@ class ReportFile:
         What its checks say.
     size : int
         Bytes.
+    redacted_ids : mapping, optional
+        How ids are hidden in it; None where they are not.
     """
 
     path: Path
     report: "CheckReport"
     size: int
+    redacted_ids: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ def redemptions(road, rate, coin, redeems, single_use, until, discount):
 @compiled
 def capped_redemptions(state, road, lam, coin, shape, nu, lift, redeems, offer, discount):
     """Return one customer's discounted redemptions in money, simulated order by order up to the cap."""
+    if not 0.0 <= lam < math.inf:
+        return math.nan
     left, passed, paid = offer[CAP], 0.0, 0.0
     while left > 0.0:
         passed += exponential(state) / lam

@@ -28,7 +28,7 @@ from bayesltv.kernels.random_numbers import gamma, open_branch, open_stream, uni
 
 FIRST, LAST, END, UNTIL = range(4)
 """Rows of places: first and last purchase, end of observation, end of the horizon."""
-MONTH, QUARTER = 4, 5
+MONTH, QUARTER, CENTURY = 4, 5, 6
 """Further rows for closed forms: 30 and 90 days after the end of observation."""
 _STEPS = 80
 
@@ -151,7 +151,7 @@ def count_clocked_in_bins(
             if not draw_alive(latents, inverse_p_alive(x, k, t_x, T, r, alpha, a, b)):
                 continue
             time = wait_of(uniform(latents), r + x, alpha + T)
-            if time >= ahead:
+            if not 0.0 <= time < ahead:
                 continue
             lam, p, n = draw_rate(latents, time, r + x, alpha + T), 0.0, 0
             open_branch(coins, latent_keys[i], draws[d], COIN_BRANCH)
@@ -228,10 +228,10 @@ def clocked_closed_forms(
     ----------
     cells : ndarray of float64, shape (2, cell)
         x, k.
-    places : ndarray of float64, shape (6, cell)
-        See ``FIRST`` to ``QUARTER``.
+    places : ndarray of float64, shape (7, cell)
+        See ``FIRST`` to ``CENTURY``.
     waits : ndarray of float64, shape (cell,)
-        Filled with the median days to the next purchase.
+        Filled with the median days to the next purchase, NaN where it lies past ``CENTURY``.
 
     Others are those of `draw_clocked_futures` and ``closed_forms``.
     """
@@ -269,7 +269,8 @@ def clocked_closed_forms(
                 sums[row] += share * given[row + 1, d]
             discounted[i, d], time_alive[i, d] = share * given[6, d], share * given[7, d]
         means[:, i] = sums / n_draws
-        waits[i] = _median_wait(alive, given[0], given[1], times[c], edges, places[END, i])
+        end, farthest = places[END, i], places[CENTURY, i]
+        waits[i] = _median_wait(alive, given[0], given[1], times[c], edges, end, farthest)
 
 
 @compiled
@@ -293,8 +294,8 @@ def _bought_by(place, alive, shape, rate, times, now):
 
 
 @compiled
-def _median_wait(alive, shape, rate, times, edges, end):
-    """Return the median days to the next purchase, NaN where P(ever buys again) <= 0.5.
+def _median_wait(alive, shape, rate, times, edges, end, farthest):
+    """Return the median days to the next purchase, NaN where P(buys again before place `farthest`) <= 0.5.
 
     Newton's steps in the place, no further than a bracket allows: within a segment the probability is smooth.
     """
@@ -308,6 +309,10 @@ def _median_wait(alive, shape, rate, times, edges, end):
     start = min(int(end), edges.size - 2)
     place = end + wait / (times[:, start + 1] - times[:, start]).mean()
     low, high = end, math.inf
+    if not place <= farthest:
+        if _bought_by(farthest, alive, shape, rate, times, now)[0] <= 0.5:
+            return np.nan
+        place = high = farthest
     for _ in range(_STEPS):
         bought, slope = _bought_by(place, alive, shape, rate, times, now)
         if bought < 0.5:
@@ -321,7 +326,7 @@ def _median_wait(alive, shape, rate, times, edges, end):
         if abs(moved - place) <= 1e-10 * (1.0 + place) or abs(bought - 0.5) < 1e-12:
             break
         place = moved
-    return _day_at(edges, place) - _day_at(edges, end)
+    return _day_at(edges, place) - _day_at(edges, end) if place <= farthest else np.nan
 
 
 @inlined

@@ -19,7 +19,7 @@ def p_alive(x, k, t_x, T, r, alpha, a, b):
 
 
 @compiled
-def _fill_given_alive(x, k, T, g, purchase, horizon, discount, month, quarter, given, work):
+def _fill_given_alive(x, k, T, g, purchase, horizon, discount, spans, given, work):
     """Fill the rows of `given`: what is true of a future given alive; it depends on x, k, T and the group."""
     for d in range(purchase.shape[2]):
         shape, rate = x + purchase[0, g, d], T + purchase[1, g, d]
@@ -27,16 +27,14 @@ def _fill_given_alive(x, k, T, g, purchase, horizon, discount, month, quarter, g
             horizon, discount, shape, rate, purchase[2, g, d], purchase[3, g, d] + k, work
         )
         given[0, d], given[1, d] = shape, rate
-        given[2, d] = -math.expm1(-shape * math.log1p(month / rate))
-        given[3, d] = -math.expm1(-shape * math.log1p(quarter / rate))
+        given[2, d] = -math.expm1(-shape * math.log1p(spans[0] / rate))
+        given[3, d] = -math.expm1(-shape * math.log1p(spans[1] / rate))
         given[4, d] = -math.expm1(-shape * math.log1p(horizon / rate))
         given[5, d], given[6, d], given[7, d] = bought, worth, years
 
 
 @compiled
-def closed_forms(
-    cells, group, purchase, horizon, discount, month, quarter, means, discounted, time_alive, waits
-):
+def closed_forms(cells, group, purchase, horizon, discount, spans, means, discounted, time_alive, waits):
     """Fill the closed forms of each cell.
 
     Neighbours that differ in recency alone share what is true given alive: order cells by group, x, T, t_x.
@@ -50,14 +48,14 @@ def closed_forms(
         r, alpha (a rate), a, b.
     horizon, discount : float
         H and the continuous rate δ.
-    month, quarter : float
-        30 and 90 days in the time unit.
+    spans : tuple of three floats
+        30 and 90 days and a century in the time unit.
     means : ndarray of float64, shape (5, cell)
         Filled with the averages over draws of ``COLUMNS``.
     discounted, time_alive : ndarray of float64, shape (cell, draw)
         Filled with expected discounted purchases and discounted time alive per draw.
     waits : ndarray of float64, shape (cell,)
-        Filled with the median time to the next purchase, NaN where P(ever buys again) <= 0.5.
+        Filled with the median time to the next purchase, NaN where P(buys again within a century) <= 0.5.
     """
     n_draws = purchase.shape[2]
     work, given, alive = work_space(), np.empty((8, n_draws)), np.empty(n_draws)
@@ -65,7 +63,7 @@ def closed_forms(
         x, k, t_x, T = cells[0, i], cells[1, i], cells[2, i], cells[3, i]
         g = group[i]
         if i == 0 or not _same_future(cells, group, i, i - 1):
-            _fill_given_alive(x, k, T, g, purchase, horizon, discount, month, quarter, given, work)
+            _fill_given_alive(x, k, T, g, purchase, horizon, discount, spans, given, work)
         sums = np.zeros(5)
         for d in range(n_draws):
             share = p_alive(
@@ -77,7 +75,7 @@ def closed_forms(
                 sums[row] += share * given[row + 1, d]
             discounted[i, d], time_alive[i, d] = share * given[6, d], share * given[7, d]
         means[:, i] = sums / n_draws
-        waits[i] = median_wait(alive, given[0], given[1])
+        waits[i] = median_wait(alive, given[0], given[1], spans[2])
 
 
 @compiled
@@ -102,24 +100,35 @@ def _bought_by(wait, alive, shape, rate):
 
 
 @compiled
-def median_wait(alive, shape, rate):
+def median_wait(alive, shape, rate, farthest):
     """Return the median time to the next purchase: the root of mean A(1 − (α'/(α'+s))^{r'}) = 1/2.
 
     Parameters
     ----------
     alive, shape, rate : ndarray of float64, shape (draw,)
         A, r', α'.
+    farthest : float
+        A longer wait is none that could be named: with r' near 0 it has millions of years, or no end.
 
     Returns
     -------
     float
-        NaN where the customer more likely than not never buys again. Halley's steps in ln s, from the closed
-        form at the averages of the parameters; an error of the last step's size is cubed by it.
+        NaN where the customer more likely than not does not buy within `farthest`. Halley's steps in ln s,
+        from the closed form at the averages of the parameters; an error of the last step's size is cubed by
+        it.
     """
     ever = alive.mean()
     if ever <= 0.5:
         return np.nan
     wait = rate.mean() * math.expm1(-math.log1p(-0.5 / ever) / shape.mean())
+    if wait > farthest:
+        if _bought_by(farthest, alive, shape, rate)[0] <= 0.5:
+            return np.nan
+        wait = farthest
+        while (
+            _bought_by(0.5 * wait, alive, shape, rate)[0] > 0.5
+        ):  # the curve is flat out there: no slope leads back
+            wait *= 0.5
     for _ in range(_STEPS):
         bought, slope, bend = _bought_by(wait, alive, shape, rate)
         short = 0.5 - bought
@@ -127,7 +136,7 @@ def median_wait(alive, shape, rate):
         wait *= math.exp(step)
         if abs(step) <= _LAST_STEP:
             break
-    return wait
+    return wait if wait <= farthest else np.nan
 
 
 @compiled

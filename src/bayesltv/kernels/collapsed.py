@@ -12,10 +12,15 @@ import numpy as np
 
 from bayesltv.kernels.compile import compiled
 
+_LARGEST, _LEAST = 1e9, 1e-12
+"""Of shapes, and of b: beyond, differences of log gammas are rounding errors that look like likelihood."""
+
 
 @compiled
 def digamma(x):
     """Return ψ(x) for x > 0: recurrence up to 10, then the asymptotic series (Abramowitz & Stegun 6.3.18)."""
+    if not x > 0.0:
+        return math.nan
     shift = 0.0
     while x < 10.0:
         shift -= 1.0 / x
@@ -28,9 +33,9 @@ def digamma(x):
 
 
 @compiled
-def _all_proper(parameters):
-    """Whether all are positive and finite, which rounding far out in a tail can break."""
-    return np.all((parameters > 0.0) & (parameters < np.inf))
+def _all_proper(parameters, shapes):
+    """Whether all are positive and finite, and `shapes` such that rounding leaves their log gammas right."""
+    return np.all((parameters > 0.0) & (parameters < np.inf)) and np.all(shapes < _LARGEST)
 
 
 @compiled
@@ -76,7 +81,8 @@ def value_and_slopes(
     r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
     gradient = np.zeros_like(parameters)
     slope_T, slope_t = np.zeros(T.size), np.zeros(t.size)
-    if not _all_proper(parameters):
+    has_proper_coins = np.all(parameters[2:] < _LARGEST) and np.all(b > _LEAST)
+    if not (has_proper_coins and _all_proper(parameters, parameters[:1])):
         return -np.inf, gradient, slope_T, slope_t
     value = 0.0
     coin_odds, by_x = np.empty(x.size), np.zeros(x.size)
@@ -176,7 +182,7 @@ def spend_value_and_gradient(
     """
     p, q, v = parameters[0], parameters[1], parameters[2]
     gradient = np.zeros_like(parameters)
-    if not _all_proper(parameters):
+    if not _all_proper(parameters, parameters[:2]):
         return -np.inf, gradient
     value = 0.0
     for j in range(n.size):

@@ -46,9 +46,17 @@ def _node_count(length, horizon, discount, shape, a, b):
 
 
 @compiled
+def settles(w, shape, a, b):
+    """Return whether sums over counts of purchases end: w = s/(α' + s) < 1, and parameters of a process."""
+    return 0.0 <= w < 1.0 and 0.0 < shape < math.inf and a >= 0.0 and b >= 0.0 and 0.0 < a + b < math.inf
+
+
+@compiled
 def _sums_at(s, shape, rate, a, b):
     """Return Σ_n t_n and Σ_n t_n (r'+n), t_n = P(N_s = n) P(K > n), from the mode: no underflow."""
     w = s / (rate + s)
+    if not settles(w, shape, a, b):
+        return math.nan, math.nan
     mode = int(max(0.0, (shape - 1.0) * s / rate * b / (a + b)))
     log_top = (
         math.lgamma(shape + mode) - math.lgamma(shape) - math.lgamma(mode + 1.0)
@@ -122,6 +130,8 @@ def expected_over_horizon(horizon, discount, shape, rate, a, b, work):
 @compiled
 def expected_over_span(low, high, discount, shape, rate, a, b, work):
     """Return what `expected_over_horizon` does for (T + low, T + high], discounted to T + low."""
+    if not (0.0 <= low <= high and 0.0 < rate < math.inf and settles(high / (rate + high), shape, a, b)):
+        return math.nan, math.nan, math.nan
     origin = math.log1p(low / rate)
     length = math.log1p(high / rate) - origin
     nodes = _node_count(length, high - low, discount, shape, a, b)
@@ -222,6 +232,8 @@ def expected_at_nodes(count, laid, times, edges, unit, now, shape, rate, a, b, w
         j = int(laid[0, i])
         s[i] = times[j] + laid[1, i] * (times[j + 1] - times[j]) - now
         u[i] = math.log1p(s[i] / rate)
+    if not (0.0 < rate < math.inf and settles(s[count - 1] / (rate + s[count - 1]), shape, a, b)):
+        return math.nan, math.nan, math.nan
     if not _sums_at_nodes(count, u, s, rate, shape, a, b, plain, weighted, work[4], work[5]):
         for i in range(count):
             plain[i], weighted[i] = _sums_at(s[i], shape, rate, a, b)

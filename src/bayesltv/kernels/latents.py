@@ -52,8 +52,12 @@ def wait_of(u, shape, rate):
 
 @inlined
 def draw_rate(state, wait, shape, rate):
-    """Return λ given the wait: the latent stream's last number."""
-    return gamma_above_one(state, shape + 1.0) / (rate + wait)
+    """Return λ given the wait: the latent stream's last number; no number where no process has such a λ.
+
+    Time does not pass at an infinite or negative rate: purchases would never end.
+    """
+    lam = gamma_above_one(state, shape + 1.0) / (rate + wait)
+    return lam if 0.0 <= lam < math.inf else math.nan
 
 
 @inlined

@@ -12,6 +12,7 @@ from scipy.special import betainc
 
 from bayesltv.kernels.closed_forms import p_alive
 from bayesltv.kernels.compile import compiled
+from bayesltv.kernels.expectations import settles
 
 _SMALLEST = 1e-17
 
@@ -30,6 +31,8 @@ def _first_count(shape, log_w, log_none):
 def purchase_survival(horizon, a_alive, shape, rate, a, b, out):
     """Fill `out` with S(1), S(2), ... and return E = Σ S(y) and the number of terms needed.
 
+    Where parameters are those of no process, everything is no number.
+
     Parameters
     ----------
     horizon : float
@@ -47,6 +50,9 @@ def purchase_survival(horizon, a_alive, shape, rate, a, b, out):
     if a_alive <= 0.0:
         return 0.0, 1
     w = horizon / (rate + horizon)
+    if not (a_alive < math.inf and settles(w, shape, a, b)):
+        out[:] = math.nan
+        return math.nan, 1
     first, log_pmf = _first_count(shape, math.log(w), -math.log1p(horizon / rate))
     pmf, above, reach, total = 0.0, 1.0, 1.0, 0.0
     y = 1

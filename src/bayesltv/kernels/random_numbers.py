@@ -116,7 +116,7 @@ def normal(state):
 
 @inlined
 def gamma_above_one(state, shape):
-    """Return a Gamma(shape, rate 1) number, shape >= 1 (Marsaglia & Tsang 2000)."""
+    """Return a Gamma(shape, rate 1) number, shape >= 1 (Marsaglia & Tsang 2000); no number for no number."""
     d = shape - 1.0 / 3.0
     c = 1.0 / math.sqrt(9.0 * d)
     while True:
@@ -127,7 +127,7 @@ def gamma_above_one(state, shape):
         v, square, u = v * v * v, x * x, uniform(state)
         if u < 1.0 - 0.0331 * square * square:
             return d * v
-        if math.log(u) < 0.5 * square + d * (1.0 - v + math.log(v)):
+        if not math.log(u) >= 0.5 * square + d * (1.0 - v + math.log(v)):  # a shape that is no number ends
             return d * v
 
 

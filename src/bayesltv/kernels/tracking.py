@@ -62,7 +62,7 @@ def count_in_bins(
             if not draw_alive(latents, inverse_p_alive(x, k, t_x, T, r, alpha, a, b)):
                 continue
             time = wait_of(uniform(latents), r + x, alpha + T)
-            if time >= horizon:
+            if not 0.0 <= time < horizon:
                 continue
             lam, p, n = draw_rate(latents, time, r + x, alpha + T), 0.0, 0
             open_branch(coins, latent_keys[i], draws[d], COIN_BRANCH)

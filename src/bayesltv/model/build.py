@@ -40,6 +40,7 @@ from bayesltv.names import (
     SPEND_PARAMETERS,
     SPEND_SCALES,
 )
+from bayesltv.spec.catalogue import SpecLike, spec_of
 from bayesltv.spec.clock import ClockSpec
 from bayesltv.spec.model_spec import ModelSpec
 from bayesltv.spec.timeline import Timeline, make_timeline
@@ -61,14 +62,15 @@ class Problem:
     """Of the validated summary, as scoring recomputes it."""
 
 
-def build_model(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | None = None) -> pm.Model:
+def build_model(summary: pd.DataFrame, spec: SpecLike, *, time_unit: str | None = None) -> pm.Model:
     """Return the hierarchical model of purchases, and of spend if there is any, to inspect or sample.
 
     Parameters
     ----------
     summary : DataFrame
         Customer summary, one row per customer.
-    spec : ModelSpec
+    spec : ModelSpec, str or Path
+        A spec, a file, or the name of a shipped one: "pooled".
     time_unit : str, optional
         Unit of recency and T, for a summary that has lost its attributes.
 
@@ -84,7 +86,7 @@ def build_model(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | None
     DataError
         Where the summary is not one, before anything is built.
     """
-    problem = make_problem(summary, spec, time_unit=time_unit)
+    problem = make_problem(summary, spec_of(spec), time_unit=time_unit)
     return model_of(problem)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.names import OBSERVATION_END, PERIOD_END
 from bayesltv.units import horizon_in
 
@@ -78,7 +78,9 @@ def days_of(text: str) -> int:
     words = text if any(letter.isdigit() for letter in text) else f"1 {text}"
     days = horizon_in(words, "day")
     if days != round(days):
-        raise SpecError(f'bin={text!r} is {days:g} days, not a whole number: use "day", "week" or "4 weeks"')
+        raise SpecError(
+            f'bin={shown(text)} is {days:g} days, not a whole number: use "day", "week" or "4 weeks"'
+        )
     return round(days)
 
 

@@ -15,6 +15,8 @@ from bayesltv.kernels.purchase_counts import mean_purchase_probabilities
 
 Floats = NDArray[np.float64]
 MONTH_DAYS, QUARTER_DAYS = 30, 90
+CENTURY_DAYS = 36_525
+"""A median wait beyond it is missing: the heavy tail of rates near 0 gives millions of years, and no date."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Expected:
     purchases, time_alive : ndarray of float64, shape (cell, draw)
         Discounted.
     waits : ndarray of float64, shape (cell,)
-        Median days to the next purchase, NaN where none is the likelier outcome.
+        Median days to the next purchase, NaN where none within a century is the likelier outcome.
     """
 
     cell: NDArray[np.int64]
@@ -60,12 +62,11 @@ def expect(
     worth, lived = (np.empty((first.size, population.draws.size)) for _ in range(2))
     if clock is None:
         month, quarter = MONTH_DAYS / days_per_unit, QUARTER_DAYS / days_per_unit
-        closed_forms(
-            cells, group, population.purchase, horizon, discount, month, quarter, means, worth, lived, waits
-        )
+        spans = (month, quarter, CENTURY_DAYS / days_per_unit)
+        closed_forms(cells, group, population.purchase, horizon, discount, spans, means, worth, lived, waits)
         waits *= days_per_unit
     else:
-        places = places_of(clock, customers.rows(first), horizon, MONTH_DAYS, QUARTER_DAYS)
+        places = places_of(clock, customers.rows(first), horizon, MONTH_DAYS, QUARTER_DAYS, CENTURY_DAYS)
         clocked_closed_forms(
             cells, places, group, *clock.as_tuple(), population.purchase, discount, means, worth, lived, waits
         )

@@ -18,6 +18,7 @@ from bayesltv.names import CURRENCY
 from bayesltv.prediction.scoring import DRAWS, Scoring, score_rows, scoring_of
 from bayesltv.prediction.thresholds import find_thresholds
 from bayesltv.prediction.totals import labelled
+from bayesltv.spec.catalogue import DecisionLike, decision_of
 from bayesltv.spec.decision_spec import DecisionSpec
 
 
@@ -35,7 +36,7 @@ class ScoreTable(pd.DataFrame):
 def score(
     fit: xr.DataTree,
     summary: pd.DataFrame,
-    decision: DecisionSpec,
+    decision: DecisionLike,
     *,
     seed: int,
     draws: int | None = DRAWS,
@@ -59,8 +60,9 @@ def score(
     fit : DataTree
     summary : DataFrame
         Customer summary; it may be newer than the fit and hold new customers.
-    decision : DecisionSpec
-        Horizon, discount, margin, service cost and tiers.
+    decision : DecisionSpec, str or Path
+        A decision, a file, or the name of a shipped one: "retention". It states horizon, discount, margin,
+        service cost and tiers.
     seed : int
         A customer's draws depend only on the posterior, the seed and the customer's own row.
     draws : int, optional
@@ -85,7 +87,7 @@ def score(
     -------
     ScoreTable
         A DataFrame. Money is in the log's currency, probabilities are shares, ``next_purchase_days_p50`` is
-        in days and missing where the customer more likely than not never buys again.
+        in days and missing where the customer more likely than not does not buy again within a century.
 
     Raises
     ------
@@ -96,6 +98,7 @@ def score(
     SpecError
         Where decision, fit and summary are not in one currency.
     """
+    decision = decision_of(decision)
     base = place_base(
         fit, summary, seed=seed, unknown_groups=unknown_groups, accept_failed=accept_failed,
         max_fit_age_days=max_fit_age_days, time_unit=time_unit, observation_end=observation_end,

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.spec.decision_spec import ValueSpec
 from bayesltv.units import discount_per, horizon_in
 
@@ -51,7 +51,7 @@ def make_terms(
     """
     if not (isinstance(margin, int | float) and 0 < margin <= 1):
         raise SpecError(
-            f"margin = {margin!r} must be a share in (0, 1]: 0.30 is thirty cents of each unit of money"
+            f"margin = {shown(margin)} must be a share in (0, 1]: 0.30 is thirty cents of each unit of money"
         )
     if not (math.isfinite(service_cost_per_year) and service_cost_per_year >= 0):
         raise SpecError(f"service_cost_per_year = {service_cost_per_year} must be finite and not negative")

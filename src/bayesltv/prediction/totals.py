@@ -1,6 +1,6 @@
 """Totals per draw, which cannot be rebuilt from customers' quantiles: exact, whatever the order of rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +9,14 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.data.groups import labels_of
 from bayesltv.kernels.reductions import add_customers
 from bayesltv.names import DRAW, GROUP
 
 Integers = NDArray[np.int64]
 QUANTITIES = ("purchases", "spend", "value")
+MEANS = {"purchases": "expected_purchases", "value": "ltv_mean"}
+"""Quantities whose expectation stands in each customer's score: exact given the parameters, so it adds up."""
 _STEPS = 2.0**30
 """Sums count steps of the typical amount / 2**30 as integers: associative, good for 8e9 typical amounts."""
 
@@ -111,7 +114,9 @@ def labelled(totals: Totals, groups: Sequence[str], tiers: Sequence[str], *, wit
     return xr.Dataset(variables, coords={GROUP: list(groups), "tier": list(tiers)})
 
 
-def summarise_totals(totals: xr.Dataset, *, by: str = "tier") -> pd.DataFrame:
+def summarise_totals(
+    totals: xr.Dataset, *, by: str = "tier", means: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return mean, 5 and 95 % quantiles over draws of the totals by group or tier, and of the whole.
 
     Parameters
@@ -119,13 +124,16 @@ def summarise_totals(totals: xr.Dataset, *, by: str = "tier") -> pd.DataFrame:
     totals : Dataset
         ``scores.totals``.
     by : "tier" or "group"
+    means : DataFrame, optional
+        From ``sums_of_means`` by the same label: customers' own expectations added up. By default, and for
+        spend, means are those of the draws, which have an error of their own.
 
     Returns
     -------
     DataFrame
         One row per label and a last one, "total"; ``customers``, then ``<quantity>_mean``, ``_p05``, ``_p95``
-        for purchases, spend and value, where there are any. Quantiles do not add up over rows, since sums are
-        taken inside each draw.
+        for purchases, spend and value, where there are any. Means add up over rows; quantiles do not, since
+        sums are taken inside each draw.
     """
     other = GROUP if by == "tier" else "tier"
     part = totals.sum(other)
@@ -137,4 +145,48 @@ def summarise_totals(totals: xr.Dataset, *, by: str = "tier") -> pd.DataFrame:
         draws = table[name].transpose(by, DRAW).values
         low, high = np.quantile(draws, [0.05, 0.95], axis=1)
         columns |= {f"{name}_mean": draws.mean(axis=1), f"{name}_p05": low, f"{name}_p95": high}
+    if means is not None:
+        columns |= _exact_means(means, labels, columns["customers"])
     return pd.DataFrame(columns)
+
+
+def _exact_means(means: pd.DataFrame, labels: Sequence[str], customers: Integers) -> dict[str, list[float]]:
+    """Return the sums of means of these labels, the last of all; of nobody 0."""
+    found: dict[str, list[float]] = {}
+    for name in means.columns:
+        known = {str(key): float(mean) for key, mean in means[name].items()}
+        known[labels[-1]] = float(means[name].sum(skipna=False))
+        found[f"{name}_mean"] = [
+            known.get(label, np.nan) if number else 0.0
+            for label, number in zip(labels, customers, strict=True)
+        ]
+    return found
+
+
+def sums_of_means(
+    tables: Iterable[pd.DataFrame], *, by: str = "tier", columns: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return the sums of customers' expected purchases and value, by tier or group.
+
+    Parameters
+    ----------
+    tables : iterable of DataFrame
+        A score table, or its parts.
+    by : "tier" or "group"
+    columns : sequence of str
+        Group columns.
+
+    Returns
+    -------
+    DataFrame
+        Index: labels; ``purchases``, and ``value`` in money where there is any: missing where that of a
+        customer is, since it is infinite.
+    """
+    parts = []
+    for table in tables:
+        there = {name: table[column].to_numpy() for name, column in MEANS.items() if column in table}
+        tier = table["tier"].astype(object) if "tier" in table else np.full(len(table), "all", dtype=object)
+        label = np.asarray(tier if by == "tier" else labels_of(table, columns))
+        parts.append(pd.DataFrame(there).groupby(label).sum(skipna=False))
+    whole = pd.concat(parts)
+    return whole.groupby(whole.index).sum(skipna=False)

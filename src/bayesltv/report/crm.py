@@ -1,6 +1,6 @@
 """A plan on disk: one flat row per customer that a CRM loads, the tables behind it, and a manifest."""
 
-import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesltv.data.csv_table import read_csv_table
+from bayesltv.data.ids import id_texts, whole_ids
+from bayesltv.data.sources import CSV_SUFFIXES
 from bayesltv.decisions.plan import ALWAYS, SOMETIMES, Plan
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import refilling
+from bayesltv.held import Held
 from bayesltv.names import (
     ACCEPTED_FAILED,
     CURRENCY,
@@ -24,8 +28,11 @@ from bayesltv.names import (
     REFERRAL_VALUE,
     VALUE_TO_DATE,
 )
-from bayesltv.report.export import FORMAT, FORMULA_SIGNS, safe_for_spreadsheets
+from bayesltv.report.export import safe_for_spreadsheets, unescaped
+from bayesltv.report.sealed import FORMAT, sealed
 from bayesltv.report.style import save_figure
+from bayesltv.report.verified import PLAN_MANIFEST as MANIFEST
+from bayesltv.report.verified import Origin, held_parts, held_table
 from bayesltv.units import horizon_in
 
 CRM_TYPES = {
@@ -59,7 +66,6 @@ CRM_TYPES = {
 ``p_tier_<name>`` the tiers and ``p_stage_<name>`` the stage. None holds personal data but the id."""
 EXPORT = ("customers.parquet", "customers.csv")
 FIGURES = "figures"
-MANIFEST = "plan.manifest.json"
 
 
 @dataclass(frozen=True)
@@ -95,9 +101,9 @@ def crm_table(plan: Plan) -> pd.DataFrame:
     """Return the export: one flat row per customer with stable columns and types, no personal data.
 
     Text is text or missing, dates are days, counts are whole numbers, everything else is a 64-bit float;
-    ``next_purchase_days_p50`` is missing where the customer more likely than not never buys again, what
-    belongs to an action where none is recommended. Where failed checks of the fit were accepted, the last
-    column, ``accepted_failed``, names them in every row.
+    ``next_purchase_days_p50`` is missing where the customer more likely than not does not buy again within a
+    century, what belongs to an action where none is recommended. Where failed checks of the fit were
+    accepted, the last column, ``accepted_failed``, names them in every row.
     """
     known, told = plan.customers, plan.attrs
     given = pd.DataFrame(known).copy()
@@ -176,8 +182,7 @@ def _manifest(plan: Plan, rows: int, part: Path, provenance: Mapping[str, Any]) 
         if each.is_file()
     }
     told = {name: _plain(value) for name, value in plan.attrs.items()}
-    said = {"format": FORMAT, **provenance, "plan": told, "rows": rows, "sha256": written}
-    return json.dumps(said, indent=2, allow_nan=False) + "\n"
+    return sealed({"format": FORMAT, **provenance, "plan": told, "rows": rows, "sha256": written})
 
 
 def _is_ours(name: Path) -> bool:
@@ -187,49 +192,78 @@ def _is_ours(name: Path) -> bool:
     return str(name) in {*EXPORT, MANIFEST, *(f"{table}.csv" for table in (*ALWAYS, *SOMETIMES))}
 
 
-def read_export(path: str | Path) -> pd.DataFrame:
-    """Return an earlier export, or any table with customer_id and tier, CSV or Parquet.
+def read_export(path: str | Path) -> tuple[pd.DataFrame, Origin]:
+    """Return an earlier export, or any table with customer_id and tier, and what is known of it.
+
+    Parameters
+    ----------
+    path : path
+        CSV or Parquet; or a folder: that of a plan, or of scores in parts.
 
     Raises
     ------
     DataError
         Where the file has not both columns.
     StoreError
-        Where it cannot be read.
+        Where it cannot be read, or does not fit the manifest beside it.
     """
-    table = _read_table(path, "tier", {CUSTOMER_ID: "str", "tier": "str"})
-    return table.assign(**{CUSTOMER_ID: table[CUSTOMER_ID].astype(str)})
+    texts = {name: "str" for name, kind in CRM_TYPES.items() if kind == "text"}
+    table, origin = _read_table(Path(path), "tier", texts)
+    return table.astype({"tier": "str"}), origin
 
 
-def read_columns(path: str | Path, column: str) -> dict[str, str]:
-    """Return customer id -> text of a column, of a CSV or Parquet file; rows without one are left out.
+def read_columns(path: str | Path, column: str) -> tuple[dict[str, str], Origin]:
+    """Return customer id -> text of a column, and what is known of the file; rows without one are left out.
 
     Raises
     ------
     DataError
         Where the file has not both columns.
     StoreError
-        Where it cannot be read.
+        Where it cannot be read, or does not fit the manifest beside it.
     """
-    table = _read_table(path, column, str)
+    table, origin = _read_table(Path(path), column, "str")
     known = table.loc[table[column].notna(), [CUSTOMER_ID, column]].astype(str)
-    return dict(zip(known[CUSTOMER_ID], known[column], strict=True))
+    return dict(zip(known[CUSTOMER_ID], known[column], strict=True)), origin
 
 
-def _read_table(path: str | Path, column: str, types: Any) -> pd.DataFrame:  # noqa: ANN401
+def _read_table(path: Path, column: str, texts: Mapping[str, str] | str) -> tuple[pd.DataFrame, Origin]:
     """Return a table with customer ids and a column; apostrophes of a CSV export are taken off."""
-    is_csv = Path(path).suffix.lower() == ".csv"
-    try:
-        table = pd.read_csv(path, dtype=types, encoding="utf-8-sig") if is_csv else pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"cannot read {path}: {error}") from error
+    if os.path.isdir(path) and not ((path / MANIFEST).exists() or (path / EXPORT[0]).exists()):
+        table, origin = _read_parts(path)
+    else:
+        with held_table(path / EXPORT[0] if os.path.isdir(path) else path) as (file, origin):
+            table = _read_file(file, texts)
     absent = [name for name in (CUSTOMER_ID, column) if name not in table]
     if absent:
         raise DataError(f"{path} lacks the column {absent[0]!r}: it needs {CUSTOMER_ID} and {column}")
-    if is_csv:
-        escaped = table[CUSTOMER_ID].str.startswith(tuple(f"'{sign}" for sign in FORMULA_SIGNS), na=False)
-        table[CUSTOMER_ID] = table[CUSTOMER_ID].where(~escaped, table[CUSTOMER_ID].str[1:])
-    return table
+    ids = id_texts(table[CUSTOMER_ID], CUSTOMER_ID, cure=f"give every row of {path} an id, or drop it")
+    if origin.file.lower().endswith(CSV_SUFFIXES) and not origin.verified:  # our own is as it was written
+        ids = whole_ids(ids, CUSTOMER_ID, title=str(path))
+    return table.assign(**{CUSTOMER_ID: ids}), origin
+
+
+def _read_file(source: Held, texts: Mapping[str, str] | str) -> pd.DataFrame:
+    if source.path.name.lower().endswith(CSV_SUFFIXES):
+        return unescaped(read_csv_table(source, texts=texts))
+    try:
+        return pd.read_parquet(source.from_start())
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"cannot read {source.path}: {{quoted}}. Name a CSV file with a header, or a Parquet file",
+            quoted=str(error),
+        ) from error
+
+
+def _read_parts(folder: Path) -> tuple[pd.DataFrame, Origin]:
+    tables, digests, verified = [], [], True
+    for part, is_verified in held_parts(folder):
+        tables.append(_read_file(part, "str"))
+        digests.append(part.sha256)
+        verified &= is_verified
+    return pd.concat(tables, ignore_index=True), Origin(
+        folder.name, sha256(" ".join(digests).encode()).hexdigest(), verified
+    )
 
 
 def _typed(values: "pd.Series[Any]", kind: str) -> Any:  # noqa: ANN401

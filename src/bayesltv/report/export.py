@@ -1,9 +1,10 @@
 """Scores on disk: the table that a CRM loads, totals per draw, and a manifest of where they are from."""
 
-import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ import xarray as xr
 
 from bayesltv.errors import StoreError
 from bayesltv.files import replacing
+from bayesltv.report.sealed import FORMAT, sealed
 
 CSV, PARQUET = ".csv", ".parquet"
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a cell that begins with one of these (OWASP, CSV injection)."""
-FORMAT = 1
-"""Version of the layout of a manifest."""
+_SIGN = f"[{re.escape(''.join(FORMULA_SIGNS))}]"
+_ESCAPED = re.compile(f"'*{_SIGN}")
+"""Text that gets an apostrophe before it; apostrophes of its own too, or they would be taken off again."""
+_WAS_ESCAPED = re.compile(f"'+{_SIGN}")
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class ScoreFiles:
     totals : Path
         One row per group, tier and posterior draw: sums of purchases, spend and value over customers.
     manifest : Path
-        Written last: where it is, the others are complete.
+        It comes before the others: those of a run that was killed do not fit it, and are refused.
     """
 
     table: Path
@@ -48,7 +52,7 @@ class ScoreFiles:
 def is_folder(path: str | Path) -> bool:
     """Whether scores go to a folder of parts: the name has no ending, or an ending but a folder is there."""
     suffix = Path(path).suffix.lower()
-    return suffix not in (CSV, PARQUET) and (not suffix or Path(path).is_dir())
+    return suffix not in (CSV, PARQUET) and (not suffix or os.path.isdir(path))
 
 
 def score_files(path: str | Path) -> ScoreFiles:
@@ -72,6 +76,8 @@ def write_scores(
 ) -> ScoreFiles:
     """Write a score table, its totals and a manifest; earlier files stay until all three are whole.
 
+    The manifest takes its place first: a table is never without the one that it belongs to.
+
     Parameters
     ----------
     scores : DataFrame
@@ -87,15 +93,15 @@ def write_scores(
     StoreError
         Where a file cannot be written.
     """
-    with replacing(*files.all) as (table, sums, manifest):
+    with replacing(*reversed(files.all)) as (manifest, sums, table):
         _write_table(scores, table, as_csv=_is_csv(files.table))
         flat_totals(totals).to_parquet(sums, index=False)
         written = {
-            target.name: {"rows": rows, "sha256": sha256(part.read_bytes()).hexdigest()}
+            target.name: {"rows": rows, "sha256": _digest(part)}
             for target, part, rows in ((files.table, table, len(scores)), (files.totals, sums, _rows(totals)))
         }
-        text = json.dumps({"format": FORMAT, **provenance, "files": written}, indent=2, allow_nan=False)
-        manifest.write_text(text + "\n", encoding="utf-8")
+        text = sealed({"format": FORMAT, **provenance, "files": written})
+        manifest.write_text(text, encoding="utf-8")
     return files
 
 
@@ -148,12 +154,28 @@ def _write_table(scores: pd.DataFrame, part: Path, *, as_csv: bool) -> None:
         pd.DataFrame(scores).to_parquet(part, index=False)
 
 
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
 def _is_csv(path: Path) -> bool:
     return path.suffix.lower() == CSV
 
 
 def _safe(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_SIGNS) else value
+    return f"'{value}" if isinstance(value, str) and _ESCAPED.match(value) else value
+
+
+def unescaped(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table read from CSV as it was before `safe_for_spreadsheets`."""
+    texts = [name for name, dtype in table.dtypes.items() if isinstance(dtype, pd.StringDtype)]
+    plain = table.assign(**{str(name): _plain(table[name]) for name in texts})
+    return plain.rename(columns=lambda name: name[1:] if _WAS_ESCAPED.match(name) else name)
+
+
+def _plain(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    return values.where(~values.str.match(_WAS_ESCAPED, na=False), values.str[1:])
 
 
 def _rows(totals: xr.Dataset) -> int:

@@ -9,11 +9,14 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.evaluation.result import Evaluation
-from bayesltv.files import replacing
+from bayesltv.files import replacing, require_ending
 from bayesltv.names import CURRENCY, OBSERVATION_END
 from bayesltv.prediction.score import ScoreTable
+from bayesltv.prediction.totals import summarise_totals, sums_of_means
+from bayesltv.redaction import Redaction, redaction_of
 from bayesltv.report import sections
 from bayesltv.report.page import Headline, Section, interval
+from bayesltv.report.stored import groups_of
 from bayesltv.report.style import money
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ def write_report(
     evaluation: Evaluation | None = None,
     plan: Plan | StoredPlan | None = None,
     title: str = "Customer lifetime value",
-    redact_ids: bool = False,
+    redact_ids: bool | Redaction = False,
 ) -> Path:
     """Write one HTML file with all results that are given; an earlier file stays until the new one is whole.
 
@@ -58,8 +61,9 @@ def write_report(
     plan : Plan, optional
         From ``decide``.
     title : str
-    redact_ids : bool
-        Show hashes in place of customer ids.
+    redact_ids : bool or Redaction
+        Show hashes in place of customer ids. True takes the key of the environment variable
+        ``BAYESLTV_REDACT_KEY``, else a random one; the page says which.
 
     Returns
     -------
@@ -69,28 +73,41 @@ def write_report(
     Raises
     ------
     StoreError
-        Where the file cannot be written.
+        Where the file cannot be written, or its name promises another format.
     """
+    require_html(path)
+    redaction = redaction_of() if redact_ids is True else redact_ids or None
     found = checks if checks is not None else judge(fit, summary)
     parts = [sections.verdict(found), sections.learnt(fit)]
     if summary is not None:
         parts.append(sections.data(summary, found))
     if scores is not None:
-        parts.append(sections.scored(scores, redact_ids=redact_ids))
+        parts.append(sections.scored(scores, groups=groups_of(fit), redaction=redaction))
     if evaluation is not None:
         parts.append(sections.held_out(evaluation))
     if plan is not None:
         parts.append(sections.planned(plan))
-    parts.append(sections.origin(fit))
+    parts.append(sections.origin(fit, redaction))
     text = render(title, parts, headlines=headlines(fit, scores, evaluation, plan), checks=found)
     with replacing(path) as (part,):
         part.write_text(text, encoding="utf-8")
     return Path(path)
 
 
+def require_html(path: str | Path) -> Path:
+    """Return the path of a report to be written.
+
+    Raises
+    ------
+    StoreError
+        Where its name promises another format.
+    """
+    return require_ending(path, (".html", ".htm"), what="a report is written as HTML")
+
+
 def judge(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckReport:
     """Return what the checks say: made anew, with replicas, of a summary; else as the fit carries it."""
-    from bayesltv.base.gate import CHECKS
+    from bayesltv.base.seal import CHECKS
     from bayesltv.checks.result import FunctionCheck
     from bayesltv.checks.run import check, stored_report
     from bayesltv.checks.thorough import replicated_customers
@@ -114,10 +131,10 @@ def headlines(
     if scores is not None:
         name = "value" if "value" in scores.totals else "purchases"
         currency = scores.attrs.get(CURRENCY) if name == "value" else None
-        draws = scores.totals[name].sum(("group", "tier"))
-        low, high = draws.quantile([0.05, 0.95]).values.tolist()
-        more = f"{money(low, currency)} to {money(high, currency)} at 90 %, over {scores.attrs['horizon']}"
-        found.append(Headline(f"expected {name} in all", money(float(draws.mean()), currency), more))
+        whole = summarise_totals(scores.totals, means=sums_of_means([scores])).iloc[-1]
+        mean, low, high = (money(whole[f"{name}_{part}"], currency) for part in ("mean", "p05", "p95"))
+        more = f"{low} to {high} at 90 %, over {scores.attrs['horizon']}"
+        found.append(Headline(f"expected {name} in all", mean, more))
     if evaluation is not None:
         total = evaluation.total()
         more = f"forecast {interval(total[['mean', 'p05', 'p95']].tolist(), money)}"
@@ -141,12 +158,8 @@ def render(title: str, parts: list[Section], *, headlines: list[Headline], check
         lstrip_blocks=True,
     )
     status = "fail" if checks.failed else "warn" if checks.warnings else "pass"
-    number = len(checks.failed) or len(checks.warnings)
-    words = {
-        "pass": "all checks passed",
-        "warn": f"checks passed, {number} with a warning",
-        "fail": f"{number} of {len(checks.results)} checks failed",
-    }
+    failed = f"{len(checks.failed)} of {len(checks.results)} checks failed"
+    words = failed if checks.failed else f"checks {checks.verdict}"
     return environment.get_template(TEMPLATE).render(
-        title=title, sections=parts, headlines=headlines, status=status, verdict=words[status]
+        title=title, sections=parts, headlines=headlines, status=status, verdict=words
     )

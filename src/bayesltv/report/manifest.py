@@ -1,8 +1,8 @@
 """The manifest of a run: all that is needed to make the same scores again, and no customer ids."""
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -25,15 +25,28 @@ def provenance_of(
     decision: DecisionSpec,
     scores: ScoreTable | Plan,
     *,
-    fit_file: str | Path,
+    fit_sha256: str,
     unknown_groups: str,
+    read: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return what is needed to make the same scores again, in JSON's types and without customer ids."""
+    """Return what is needed to make the same scores again, in JSON's types and without customer ids.
+
+    Parameters
+    ----------
+    fit : DataTree
+    summary : DataFrame
+    decision : DecisionSpec
+    scores : ScoreTable or Plan
+    fit_sha256 : str
+        Of the bytes that the fit was read from.
+    unknown_groups : str
+    read : mapping, optional
+        What else was read, by its option: files with the SHA-256 of the bytes that were used, and whether a
+        manifest beside them was found to fit.
+    """
+    more = {} if read is None else {"read": dict(read)}
     return {
-        "fit": {
-            "sha256": sha256(Path(fit_file).read_bytes()).hexdigest(),
-            **told_of_fit(fit),
-        },
+        "fit": {"sha256": fit_sha256, **told_of_fit(fit)},
         "summary": {
             "customers": len(summary),
             **{name: summary.attrs.get(name) for name in _OF_SUMMARY},
@@ -43,6 +56,7 @@ def provenance_of(
         "unknown_groups": unknown_groups,
         "versions": versions(),
         "processor": processor(),
+        **more,
     }
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesltv.decisions.hold_out import HOLD_OUT
 from bayesltv.decisions.plan import PLAN, Plan
 from bayesltv.decisions.pnl import net_value, spending
 from bayesltv.report.planned_tests import plot_test_value
@@ -22,6 +23,7 @@ from bayesltv.report.style import (
     new_axes,
     percent_axis,
 )
+from bayesltv.spec.actions import NO_ACTION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -161,46 +163,44 @@ def plot_policies(plan: Plan, *, ax: Axes | None = None) -> Axes:
 
 
 def plot_customers(plan: Plan, *, ax: Axes | None = None) -> Axes:
-    """Draw customers on the plane of P(alive) and expected value, coloured by the recommended action."""
+    """Draw customers on the plane of P(alive) and expected value, coloured by what is done.
+
+    Who is held out from a recommended action stands apart: each action has the customers of its row in
+    ``plan.actions``.
+    """
     table = plan.customers
     ax = new_axes(ax, size=(7.8, 4.8))
     value = table["ltv_mean"].to_numpy(float)
     floor = max(float(np.nanquantile(value[value > 0], 0.01)), 1e-3) if (value > 0).any() else 1e-3
-    none = (table["recommended_action"] == "none").to_numpy()
-    ax.scatter(
-        table["p_alive"][none],
-        np.maximum(value[none], floor),
-        s=9,
-        color="#BDBDBD",
-        label=f"none ({none.sum():,})",
-    )
     names = [str(each) for each in plan.draws["action"].values]
+    ways: dict[str, dict[str, Any]] = {NO_ACTION: {"s": 9, "color": "#BDBDBD"}}
     for at, name in enumerate(names):
-        mine = (table["recommended_action"] == name).to_numpy()
-        if mine.any():
-            ax.scatter(
-                table["p_alive"][mine],
-                np.maximum(value[mine], floor),
-                s=14,
-                color=ACTION_COLOURS[at % len(ACTION_COLOURS)],
-                edgecolor="white",
-                linewidth=0.3,
-                label=f"{name.replace('_', ' ')} ({mine.sum():,})",
-            )
+        colour = ACTION_COLOURS[at % len(ACTION_COLOURS)]
+        ways[name] = {"s": 14, "color": colour, "edgecolor": "white", "linewidth": 0.3}
+    ways[HOLD_OUT] = {"s": 16, "facecolor": "white", "edgecolor": BLACK, "linewidth": 0.9}
+    counts = {name: int((table["assignment"] == name).sum()) for name in ways}
+    for name, way in ways.items():
+        mine = (table["assignment"] == name).to_numpy()
+        if mine.any() or name == NO_ACTION:
+            label = f"{name.replace('_', ' ')} ({counts[name]:,})"
+            ax.scatter(table["p_alive"][mine], np.maximum(value[mine], floor), label=label, **way)
     ax.set_yscale("log")
     money_axis(ax.yaxis, _currency(plan))
     percent_axis(ax.xaxis)
     ax.set_xlabel("probability of still being a customer")
     ax.set_ylabel(f"expected value ({_basis(plan)}), {plan.attrs['horizon']}")
     ax.legend(
-        title="recommended",
+        title="what is done",
         loc="upper left",
         bbox_to_anchor=(1.0, 1.0),
         frameon=False,
         fontsize=9,
         title_fontsize=9,
     )
-    reading = "Neither axis decides: what an action changes for the customer does"
+    treated = sum(counts[name] for name in names)
+    reading = f"{treated:,} customers get an action"
+    if counts[HOLD_OUT]:
+        reading += f"; {counts[HOLD_OUT]:,} more should, and are held out at random"
     return dress(ax, title="Who gets what", subtitle=reading, grid="both")
 
 

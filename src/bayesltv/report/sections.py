@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ import xarray as xr
 
 from bayesltv.base.group_scales import CUSTOMERS, group_scales
 from bayesltv.data.oddities import midlife_peak
-from bayesltv.errors import hashed
 from bayesltv.evaluation.result import ALL, written
 from bayesltv.names import (
     CHAIN,
@@ -33,7 +32,8 @@ from bayesltv.names import (
     SPEND_TYPICAL,
     TIME_UNIT,
 )
-from bayesltv.prediction.totals import summarise_totals
+from bayesltv.prediction.totals import summarise_totals, sums_of_means
+from bayesltv.redaction import Redaction
 from bayesltv.report.criticism import check_figures
 from bayesltv.report.page import Grid, Section, facts_of, grid_of, interval, picture_of, png_picture
 from bayesltv.report.posterior import MOST_GROUPS, chosen_groups, group_labels, plot_posterior
@@ -49,7 +49,8 @@ if TYPE_CHECKING:
 _MONEY_OF_ACTIONS = (
     "incremental_margin", "incremental_discount", "subsidy", "contact_cost", "running_cost", "service_cost",
     "fixed_cost", "cost", "net", "net_p05", "net_p50", "net_p95", "behind_plan", "behind_plan_p05",
-    "behind_plan_p95", "cvar", "regret", "evpi", "evppi", "net_benefit",
+    "behind_plan_p95", "cvar", "regret", "evpi", "evppi", "net_benefit", "value", "value_latent", "value_p05",
+    "value_p95", "value_to_date", "past_value",
 )  # fmt: skip
 _SHARES = ("p_pays", "p_loss", "p_plan_better")
 _ACTION_COLUMNS = (
@@ -59,7 +60,13 @@ _ACTION_COLUMNS = (
 _POLICY_COLUMNS = (
     "policy", "customers", "cost", "net", "net_p05", "net_p95", "p_loss", "behind_plan", "p_plan_better"
 )  # fmt: skip
+_PORTFOLIO_COLUMNS = (
+    "group", "tier", "customers", "value_to_date", "past_value", "value_latent", "value_p05", "value_p95"
+)  # fmt: skip
 _HEADS = {
+    "value_latent": "expected value",
+    "value_p05": "value, 5 %",
+    "value_p95": "value, 95 %",
     "net_p05": "net, 5 %",
     "net_p95": "net, 95 %",
     "p05": "5 %",
@@ -85,7 +92,7 @@ _CAPTIONS = {
 }
 
 
-def origin(fit: xr.DataTree) -> Section:
+def origin(fit: xr.DataTree, redaction: Redaction | None = None) -> Section:
     """Return where the fit comes from: data, spec, priors, seed, versions."""
     told = fit.attrs
     spec = json.loads(told["spec"])
@@ -109,6 +116,10 @@ def origin(fit: xr.DataTree) -> Section:
         "fingerprint of the data": told.get(FINGERPRINT),
         "versions": ", ".join(f"{k} {v}" for k, v in json.loads(told.get("versions", "{}")).items()),
     }
+    if redaction is not None:
+        facts["customer ids"] = (
+            f"shown as hashes of {redaction.described()['hash_bits']} bits; {redaction.described()['note']}"
+        )
     return Section(
         "origin",
         "Where this comes from",
@@ -186,7 +197,7 @@ def data(summary: pd.DataFrame, report: CheckReport) -> Section:
     )
 
 
-def scored(scores: ScoreTable, *, redact_ids: bool) -> Section:
+def scored(scores: ScoreTable, *, groups: Sequence[str] = (), redaction: Redaction | None = None) -> Section:
     """Return tiers, totals and single customers of a score table."""
     from bayesltv.report.customers import plot_ltv_intervals, spread_of_customers
     from bayesltv.report.tiers import PREFIX, plot_tiers, rows_of
@@ -196,12 +207,12 @@ def scored(scores: ScoreTable, *, redact_ids: bool) -> Section:
     has_tiers = any(str(name).startswith(PREFIX) for name in scores.columns)
     by = ["tier"] if has_tiers else []
     by += ["group"] if totals.sizes[GROUP] > 1 else []
-    grids = [_totals(totals, each, currency) for each in by or ["tier"]]
+    grids = [_totals(scores, each, groups, currency) for each in by or ["tier"]]
     pictures = [picture_of("tiers", plot_tiers(scores))] if has_tiers else []
     if "ltv_p95" in scores and len(scores):
         chosen = rows_of(scores, spread_of_customers(scores))
-        if redact_ids:
-            chosen[CUSTOMER_ID] = [hashed(each) for each in chosen[CUSTOMER_ID].astype(str)]
+        if redaction is not None:
+            chosen[CUSTOMER_ID] = [redaction.hashed(each) for each in chosen[CUSTOMER_ID].astype(str)]
         chosen.attrs = dict(told)
         pictures.append(picture_of("ltv_intervals", plot_ltv_intervals(chosen, chosen[CUSTOMER_ID].tolist())))
     facts = {
@@ -276,6 +287,9 @@ def planned(plan: Plan | StoredPlan) -> Section:
     currency = told.get(CURRENCY)
     write: dict[str, Callable[[Any], str]] = dict.fromkeys(
         _MONEY_OF_ACTIONS, partial(money, currency=currency)
+    )
+    write |= dict.fromkeys(
+        ("value_per_customer", "average_order"), partial(money, currency=currency, decimals=2)
     )
     write |= dict.fromkeys(_SHARES, lambda share: f"{100 * share:.0f} %")
     grids = [
@@ -396,8 +410,9 @@ def _oddities(summary: pd.DataFrame) -> list[str]:
     return found
 
 
-def _totals(totals: xr.Dataset, by: str, currency: object) -> Grid:
-    summed = summarise_totals(totals, by=by)
+def _totals(scores: ScoreTable, by: str, groups: Sequence[str], currency: object) -> Grid:
+    means = sums_of_means([scores], by=by, columns=groups)
+    summed = summarise_totals(scores.totals, by=by, means=means)
     columns: dict[str, Any] = {by: summed[by], "customers": [_count(n) for n in summed["customers"]]}
     for name in ("purchases", "spend", "value"):
         if f"{name}_mean" in summed:
@@ -406,7 +421,7 @@ def _totals(totals: xr.Dataset, by: str, currency: object) -> Grid:
             columns[name] = [interval(row, write) for row in amounts]
     table = pd.DataFrame(columns)
     status = ["total" if label == "total" else "" for label in table[by]]
-    caption = f"Totals over the horizon by {by}: means, and in brackets 90 % intervals"
+    caption = f"Totals over the horizon by {by}: means, which add up, and in brackets 90 % intervals"
     return grid_of(table, caption, formats=dict.fromkeys([*columns][1:], str), status=status)
 
 
@@ -420,7 +435,8 @@ def _columns_of(name: str, table: pd.DataFrame) -> pd.DataFrame:
     if name == "actions":
         used = table[(table["customers"] > 0) | (table["action"] == "total")]
         return used[[each for each in _ACTION_COLUMNS if each in table]]
-    return table[[each for each in _POLICY_COLUMNS if each in table]] if name == "policies" else table
+    chosen = {"policies": _POLICY_COLUMNS, "portfolio": _PORTFOLIO_COLUMNS}.get(name, table.columns)
+    return table[[each for each in chosen if each in table]]
 
 
 def _last_is_total(name: str, table: pd.DataFrame) -> list[str] | None:
@@ -444,6 +460,11 @@ def _notes_of_plan(told: Mapping[str, Any], currency: object) -> tuple[str, ...]
         amounts = interval(net, partial(money, currency=currency))
         spent = money(told["cost_mean"], currency)
         notes.append(f"The plan is expected to bring {amounts} net for {spent} spent.")
+    if told.get("held_out"):
+        notes.append(
+            f"{told['held_out']:,} more customers should get an action, and are held out at random, so that "
+            "the effects can be learnt."
+        )
     if told.get("shadow_price"):
         more = money(told["shadow_price"], currency, decimals=2)
         notes.append(f"Another {money(1, currency)} would bring {more}.")

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import xarray as xr
 
+from bayesltv.data.csv_table import read_csv_table, with_numbers
 from bayesltv.decisions.plan import ALWAYS, SOMETIMES
-from bayesltv.errors import StoreError
-from bayesltv.names import CURRENCY, CUSTOMER_ID, FINGERPRINT, FREQUENCY, GROUP, TIME_UNIT
+from bayesltv.errors import DataError, StoreError
+from bayesltv.held import Held
+from bayesltv.names import CURRENCY, CUSTOMER_ID, FINGERPRINT, FREQUENCY, GROUP, GROUPS, TIME_UNIT
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.prediction.totals import QUANTITIES
-from bayesltv.report.crm import MANIFEST
-from bayesltv.report.export import is_folder, score_files
+from bayesltv.report.crm import FIGURES
+from bayesltv.report.export import ScoreFiles, is_folder, score_files, unescaped
+from bayesltv.report.sealed import read_sealed
+from bayesltv.report.verified import (
+    FOLDER_MANIFEST,
+    FOLDER_TOTALS,
+    PLAN_MANIFEST,
+    checksums,
+    held_parts,
+    require_finished,
+    verified,
+)
 
-OF_FOLDER = ("_manifest.json", "_totals.nc")
-"""Manifest and totals of a folder of scores."""
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _SHOWN = (CUSTOMER_ID, FREQUENCY, "tier", "p_alive", "expected_purchases")
 _SHOWN_PREFIXES = ("ltv_", "p_tier_")
 _SAME = ("spec_hash", "seed", TIME_UNIT, FINGERPRINT)
@@ -62,17 +77,16 @@ def read_scores(path: str | Path, fit: xr.DataTree) -> ScoreTable:
     StoreError
         Where a file is missing or cannot be read, or the scores are another fit's.
     """
-    if is_folder(path):
-        manifest, totals = (Path(path) / name for name in OF_FOLDER)
-    else:
-        files = score_files(path)
-        manifest, totals = files.manifest, files.totals
-    told = _read_manifest(manifest, fit, f"scores {path}")
+    told, listed, files = _scores_manifest(Path(path), fit)
     try:
-        table = ScoreTable(_read_columns(Path(path)))
-        table.totals = _read_totals(totals, tiers=_tiers_of(table))
-    except (OSError, ValueError, KeyError) as error:
-        raise StoreError(f"cannot read the scores {path}: {error}. Score again") from error
+        table = ScoreTable(_read_columns(Path(path), groups_of(fit), listed, files))
+        cure = "Score again"
+        with verified(files.totals, _checksum(listed, files.totals, files.manifest), cure=cure) as totals:
+            table.totals = _read_totals(totals, tiers=_tiers_of(table))
+    except (OSError, ValueError, KeyError, DataError) as error:
+        raise StoreError(
+            f"cannot read the scores {path}: {{quoted}}. Score again", quoted=str(error)
+        ) from error
     value = told["decision"]["value"]
     table.attrs = {
         "as_of_date": told.get("as_of_date") or told.get("found", {}).get("observation_end"),
@@ -84,6 +98,12 @@ def read_scores(path: str | Path, fit: xr.DataTree) -> ScoreTable:
         "accepted_failed_checks": told.get("accepted_failed_checks", []),
     }
     return table
+
+
+def groups_of(fit: xr.DataTree) -> list[str]:
+    """Return the group columns of a fit, as its spec has them."""
+    groups: list[str] = json.loads(fit.attrs["spec"]).get("model", {}).get(GROUPS, [])
+    return groups
 
 
 def read_plan(folder: str | Path, fit: xr.DataTree) -> StoredPlan:
@@ -100,18 +120,18 @@ def read_plan(folder: str | Path, fit: xr.DataTree) -> StoredPlan:
     StoreError
         Where the folder holds no whole plan, a file cannot be read, or the plan is another fit's.
     """
-    where = Path(folder)
-    told = _read_manifest(where / MANIFEST, fit, f"the plan in {where}")
-    listed = told.get("sha256", {})
-    try:
-        tables = {
-            name: pd.read_csv(where / f"{name}.csv", encoding="utf-8-sig")
-            for name in (*ALWAYS, *SOMETIMES)
-            if f"{name}.csv" in listed
-        }
-        found = {path.stem: path.read_bytes() for path in sorted((where / "figures").glob("*.png"))}
-    except (OSError, ValueError) as error:
-        raise StoreError(f"cannot read the plan in {where}: {error}. Decide again") from error
+    where, cure = Path(folder), "Decide again"
+    told = _read_manifest(where / PLAN_MANIFEST, fit, f"the plan in {where}")
+    listed = checksums(told, where / PLAN_MANIFEST, cure=cure)
+    tables, found = {}, {}
+    for place, sha256 in listed.items():
+        with verified(where / place, sha256, cure=cure) as file:
+            name = Path(place).stem
+            if place in [f"{table}.csv" for table in (*ALWAYS, *SOMETIMES)]:
+                tables[name] = with_numbers(unescaped(read_csv_table(file)))
+            elif place == f"{FIGURES}/{name}.png":
+                found[name] = file.from_start().read()
+    tables = {name: tables[name] for name in (*ALWAYS, *SOMETIMES) if name in tables}
     ours = {
         name: content
         for name, content in found.items()
@@ -120,16 +140,35 @@ def read_plan(folder: str | Path, fit: xr.DataTree) -> StoredPlan:
     return StoredPlan(tables, ours, told.get("plan", {}))
 
 
-def _read_manifest(path: Path, fit: xr.DataTree, what: str) -> dict[str, Any]:
-    """Return a manifest, having seen that it speaks of this fit."""
-    try:
-        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        theirs = {name: told["fit"].get(name) for name in _SAME}
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+def _scores_manifest(path: Path, fit: xr.DataTree) -> tuple[dict[str, Any], dict[str, str], ScoreFiles]:
+    """Return what the manifest of scores says, the checksums it lists, and where its files are."""
+    cure = "Score again"
+    if is_folder(path):
+        files = ScoreFiles(path, path / FOLDER_TOTALS, path / FOLDER_MANIFEST)
+        if os.path.isdir(path):
+            require_finished(path, cure=cure)
+    else:
+        files = score_files(path)
+    told = _read_manifest(files.manifest, fit, f"scores {path}")
+    return told, checksums(told, files.manifest, cure=cure), files
+
+
+def _checksum(listed: Mapping[str, str], path: Path, manifest: Path) -> str:
+    if path.name not in listed:
         raise StoreError(
-            f"{what} cannot be used: its manifest {path} is missing or damaged. Name what `bayesltv` wrote, "
-            "and leave its files side by side"
-        ) from error
+            f"{manifest} does not speak of {path.name}: it is of other scores, written later. Score again"
+        )
+    return listed[path.name]
+
+
+def _read_manifest(path: Path, fit: xr.DataTree, what: str) -> dict[str, Any]:
+    """Return a manifest, having seen that it is whole and speaks of this fit."""
+    cure = "Name what `bayesltv` wrote, and leave its files side by side; or make it again"
+    told = read_sealed(path, cure=f"{what[0].upper()}{what[1:]} cannot be used without it. {cure}")
+    try:
+        theirs = {name: told["fit"].get(name) for name in _SAME}
+    except (KeyError, AttributeError) as error:
+        raise StoreError(f"{what} cannot be used: {path} does not name a fit. {cure}") from error
     for name, value in theirs.items():
         mine = fit.attrs.get(name)
         if value is not None and mine is not None and str(value) != str(mine):
@@ -140,16 +179,35 @@ def _read_manifest(path: Path, fit: xr.DataTree, what: str) -> dict[str, Any]:
     return told
 
 
-def _read_columns(path: Path) -> pd.DataFrame:
-    if path.suffix.lower() == ".csv":
-        table = pd.read_csv(path, dtype={CUSTOMER_ID: str}, encoding="utf-8-sig", low_memory=False)
-        return table[[name for name in table.columns if _is_shown(name)]]
-    import pyarrow.dataset as ds
+def _read_columns(
+    path: Path, groups: Sequence[str], listed: Mapping[str, str], files: ScoreFiles
+) -> pd.DataFrame:
+    """Return the columns that a report shows, of bytes that the manifest tells of."""
+    if not os.path.isdir(path):
+        with verified(path, _checksum(listed, path, files.manifest), cure="Score again") as file:
+            is_csv = path.suffix.lower() == ".csv"
+            return _shown_of_csv(file, groups) if is_csv else pd.DataFrame(_shown(file, groups).to_pandas())
+    import pyarrow as pa
 
-    stored = ds.dataset(path, format="parquet")  # leaves out what begins with an underscore
-    names = [name for name in stored.schema.names if _is_shown(name)]
-    frame: pd.DataFrame = stored.to_table(names).to_pandas()
-    return frame
+    tables = [_shown(part, groups) for part, _ in held_parts(path)]
+    return pd.DataFrame(pa.concat_tables(tables, promote_options="default").to_pandas())
+
+
+def _shown_of_csv(file: Held, groups: Sequence[str]) -> pd.DataFrame:
+    def wanted(name: str) -> bool:
+        return name in groups or _is_shown(name)
+
+    texts = dict.fromkeys((CUSTOMER_ID, "tier", *groups), "str")
+    return unescaped(read_csv_table(file, texts=texts, wanted=wanted))
+
+
+def _shown(file: Held, groups: Sequence[str]) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    names = pq.read_schema(file.from_start()).names
+    chosen = [name for name in names if name in groups or _is_shown(name)]
+    table: pa.Table = pq.read_table(file.from_start(), columns=chosen)
+    return table
 
 
 def _is_shown(name: str) -> bool:
@@ -163,12 +221,12 @@ def _tiers_of(table: pd.DataFrame) -> list[str]:
     return found or ["all"]
 
 
-def _read_totals(path: Path, *, tiers: Sequence[str]) -> xr.Dataset:
+def _read_totals(source: Held, *, tiers: Sequence[str]) -> xr.Dataset:
     """Return totals as `score` has them, from a table of rows or from netCDF."""
-    if path.suffix == ".nc":
-        with xr.open_dataset(path, engine="h5netcdf") as stored:
+    if source.path.suffix == ".nc":
+        with xr.open_dataset(io.BytesIO(source.from_start().read()), engine="h5netcdf") as stored:
             return stored.load()
-    flat = pd.read_parquet(path)
+    flat = pd.read_parquet(source.from_start())
     order = {GROUP: list(dict.fromkeys(flat[GROUP])), "tier": list(tiers)}
     wide = flat.set_index([GROUP, "tier", "draw"]).to_xarray().reindex(order).fillna(0)
     customers = wide["customers"].max("draw").astype("int64")

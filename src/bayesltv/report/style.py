@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -99,7 +100,9 @@ def money_sign(currency: object) -> str:
 
 
 def money(amount: float, currency: object = None, *, decimals: int = 0) -> str:
-    """Return an amount for people: "$1,204", "−$3"."""
+    """Return an amount for people: "$1,204", "−$3", and "–" where it is missing."""
+    if math.isnan(amount):
+        return "–"
     sign = "−" if round(amount, decimals) < 0 else ""
     return f"{sign}{money_sign(currency)}{abs(amount):,.{decimals}f}"
 

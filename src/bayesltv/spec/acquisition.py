@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.spec import checked
 from bayesltv.spec.frozen import FrozenMapping, Plain
 from bayesltv.spec.toml_file import Table
@@ -46,15 +46,15 @@ class AcquisitionSpec:
             if not self.cac:
                 raise SpecError("cac names no group: state money per new customer for each")
             by_group = {
-                checked.text("cac", label): checked.number(f"cac.{label}", value, above=0.0)
+                checked.text("cac", label): checked.money(f"cac.{label}", value, above=0.0)
                 for label, value in self.cac.items()
             }
             object.__setattr__(self, "cac", FrozenMapping(by_group))
         else:
-            object.__setattr__(self, "cac", checked.number("cac", self.cac, above=0.0))
-        ratio = checked.number("target_ratio", self.target_ratio, above=0.0)
+            object.__setattr__(self, "cac", checked.money("cac", self.cac, above=0.0))
+        ratio = checked.money("target_ratio", self.target_ratio, above=0.0)
         object.__setattr__(self, "target_ratio", ratio)
-        object.__setattr__(self, "next_costs", checked.number("next_costs", self.next_costs, at_least=1.0))
+        object.__setattr__(self, "next_costs", checked.money("next_costs", self.next_costs, at_least=1.0))
 
     def cac_of(self, label: str) -> float | None:
         """Return what a new customer of a group costs; None where the file does not say."""
@@ -73,9 +73,8 @@ class AcquisitionSpec:
         if isinstance(self.cac, Mapping):
             for label in self.cac:
                 if label not in labels:
-                    raise SpecError(
-                        f"acquisition.cac: the fit has no group {label!r}; {checked.nearest(label, labels)}"
-                    )
+                    near = checked.nearest(label, labels)
+                    raise SpecError(f"acquisition.cac: the fit has no group {shown(label)}; {near}")
 
     def to_dict(self) -> dict[str, Plain]:
         """Return the section as a decision file would state it."""

@@ -1,12 +1,13 @@
 """Actions: what can be done to a customer, what it costs, and what is believed about its effects."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from bayesltv import units
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.spec import checked
 from bayesltv.spec.action_kind import KINDS
 from bayesltv.spec.expression import Condition, parse
@@ -29,6 +30,8 @@ EFFECTS: Mapping[str, Support] = {
 """Parameters of an intervention: multipliers (1 is no effect) and probabilities."""
 
 SECOND_LIFE = ("reactivation", "second_rate", "second_dropout")
+MOST_FACTOR = 1e6
+"""No effect and no change of prices is larger."""
 NO_ACTION = "none"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _OWN = ("none", "hold_out")
@@ -119,8 +122,8 @@ class ActionSpec:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name) or self.name in _OWN:
             raise SpecError(
-                f"an action cannot be called {self.name!r}: lower-case letters, digits and underscores, a "
-                f"letter first, and not {' or '.join(_OWN)}; use label for display"
+                f"an action cannot be called {shown(self.name)}: lower-case letters, digits and underscores, "
+                f"a letter first, and not {' or '.join(_OWN)}; use label for display"
             )
         checked.known("kind", self.kind, KINDS)
         object.__setattr__(self, "label", checked.text("label", self.label or self.name))
@@ -194,17 +197,17 @@ class ActionSpec:
 
     def _set_numbers(self) -> None:
         bounds: dict[str, dict[str, float]] = {
-            "contact": {"at_least": 0.0},
+            "contact": {"at_least": 0.0, "at_most": checked.MOST_MONEY},
             "discount": {"at_least": 0.0, "below": 1.0},
-            "per_redemption": {"at_least": 0.0},
-            "running": {"at_least": 0.0},
-            "fixed": {"at_least": 0.0},
-            "price": {"above": 0.0},
+            "per_redemption": {"at_least": 0.0, "at_most": checked.MOST_MONEY},
+            "running": {"at_least": 0.0, "at_most": checked.MOST_MONEY},
+            "fixed": {"at_least": 0.0, "at_most": checked.MOST_MONEY},
+            "price": {"above": 0.0, "at_most": MOST_FACTOR},
         }
         for name, bound in bounds.items():
             object.__setattr__(self, name, checked.number(name, getattr(self, name), **bound))
         if self.cap is not None:
-            object.__setattr__(self, "cap", checked.number("cap", self.cap, above=0.0))
+            object.__setattr__(self, "cap", checked.money("cap", self.cap, above=0.0))
         object.__setattr__(self, "running_per", checked.unit("running_per", self.running_per))
         for name in ("single_use", "loss_leader"):
             checked.instance(name, getattr(self, name), bool)
@@ -259,8 +262,22 @@ def _checked_effects(effects: Mapping[str, object]) -> FrozenMapping[PriorSpec]:
             )
         if prior.per is not None:
             raise SpecError(f"effects.{name}: {name} is a factor or a share, without a time unit: drop per")
+        if EFFECTS[name] == "positive" and not _upper_end(prior) <= MOST_FACTOR:
+            raise SpecError(
+                f"effects.{name}: one time in twenty it is above {MOST_FACTOR:,.0f}: narrow its prior"
+            )
         priors[name] = prior
     return FrozenMapping(priors)
+
+
+def _upper_end(prior: PriorSpec) -> float:
+    """Return the 95 % quantile of a prior, infinity where no float holds it."""
+    try:
+        if prior.family == "LogNormal":  # without scipy, which takes a second to load
+            return math.exp(prior.parameters["mu"] + 1.645 * prior.parameters["sigma"])
+        return prior.quantile(0.95)
+    except OverflowError:
+        return math.inf
 
 
 def _read_text(table: Table, key: str) -> str:

@@ -114,7 +114,7 @@ class BudgetSpec:
 
     def __post_init__(self) -> None:
         if self.amount is not None:
-            amount = checked.number("amount", self.amount)
+            amount = checked.money("amount", self.amount)
             if amount <= 0:
                 raise SpecError(
                     f"amount = {amount:g} buys nothing: state a positive budget, or leave amount out for none"

@@ -1,16 +1,21 @@
 """Where spec files are: a path, or the name of one that is shipped in models/."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bayesltv.errors import SpecError
+from bayesltv.errors import LINE, SpecError, cut
 from bayesltv.spec import checked
 from bayesltv.spec.decision_spec import DecisionSpec
 from bayesltv.spec.model_spec import ModelSpec
 from bayesltv.spec.toml_file import Table, read_toml
 
+type SpecLike = ModelSpec | str | Path
+"""A spec, a file, or the name of a shipped one."""
+type DecisionLike = DecisionSpec | str | Path
+"""A decision, a file, or the name of a shipped one."""
 type Kind = Literal["model", "decision"]
 _FOLDERS: dict[Kind, tuple[str, ...]] = {"model": (), "decision": ("decisions",)}
 _SECTION: dict[Kind, str] = {"model": "purchase", "decision": "value"}
@@ -78,6 +83,43 @@ def load_decision(path: str | Path) -> DecisionSpec:
     return _load(path, "decision", DecisionSpec.read)
 
 
+def spec_of(value: SpecLike) -> ModelSpec:
+    """Return the spec that is meant: one as it is, a path or a shipped name as `load_spec` reads it.
+
+    Raises
+    ------
+    SpecError
+        Where there is no such file, something in it is wrong, or `value` is none of these.
+    """
+    if isinstance(value, ModelSpec):
+        return value
+    if isinstance(value, str | Path):
+        return load_spec(value)
+    raise _misplaced(value, "spec", "ModelSpec", "pooled")
+
+
+def decision_of(value: DecisionLike) -> DecisionSpec:
+    """Return the decision that is meant: one as it is, a path or a shipped name as `load_decision` reads it.
+
+    Raises
+    ------
+    SpecError
+        Where there is no such file, something in it is wrong, or `value` is none of these.
+    """
+    if isinstance(value, DecisionSpec):
+        return value
+    if isinstance(value, str | Path):
+        return load_decision(value)
+    raise _misplaced(value, "decision", "DecisionSpec", "retention")
+
+
+def _misplaced(value: object, what: str, cls: str, example: str) -> SpecError:
+    return SpecError(
+        f'a {what} is a {cls}, a path or a shipped name like "{example}", not a {type(value).__name__}: '
+        "are arguments swapped?"
+    )
+
+
 def load_any(path: str | Path) -> ModelSpec | DecisionSpec:
     """Return what a TOML file declares, a model or a decision, by the sections it has.
 
@@ -88,9 +130,9 @@ def load_any(path: str | Path) -> ModelSpec | DecisionSpec:
     """
     kinds: tuple[Kind, ...] = ("model", "decision")
     shipped = [file for kind in kinds for file in _files(kind) if _is_named(path, file, kind)]
-    if not Path(path).is_file() and not shipped:
+    if not os.path.isfile(path) and not shipped:
         raise _absent(path, "spec", [file.stem for kind in kinds for file in _files(kind)])
-    table = read_toml(path if Path(path).is_file() else shipped[0])
+    table = read_toml(path if os.path.isfile(path) else shipped[0])
     return DecisionSpec.read(table) if _SECTION["decision"] in table else ModelSpec.read(table)
 
 
@@ -125,7 +167,7 @@ def _load[S](path: str | Path, kind: Kind, read: Callable[[Table], S]) -> S:
 
 
 def _find(path: str | Path, kind: Kind) -> Path:
-    if Path(path).is_file():
+    if os.path.isfile(path):
         return Path(path)
     for file in _files(kind):
         if _is_named(path, file, kind):
@@ -136,7 +178,8 @@ def _find(path: str | Path, kind: Kind) -> Path:
 def _absent(path: str | Path, what: str, shipped: list[str]) -> SpecError:
     near = checked.nearest(Path(path).stem, shipped)
     hint = f"{near} " if near.startswith("did") else ""
-    return SpecError(f"{what} file {str(path)!r} does not exist; {hint}shipped: {', '.join(shipped)}")
+    asked = cut(str(path), 4 * LINE)
+    return SpecError(f"{what} file '{asked}' does not exist; {hint}shipped: {', '.join(shipped)}")
 
 
 def _is_named(path: str | Path, file: Path, kind: Kind) -> bool:

@@ -5,17 +5,25 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from numbers import Integral, Real
 
-from bayesltv.errors import DataError, SpecError
+from bayesltv.errors import LINE, DataError, SpecError, cut, shown
 from bayesltv.units import time_unit_of
 
+MOST = 10**12
+"""No count in a spec is larger: customers, draws."""
 
-def nearest(word: str, known: Iterable[str]) -> str:
+
+MOST_MONEY = 1e15
+"""No amount in a decision is larger: sums of squares over a million customers stay far inside a float."""
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
     """Return the cure for an unknown word: the nearest known one, or the whole list where none is near."""
     words = list(known)
-    close = get_close_matches(word, words, n=1, cutoff=0.6)
+    asked = word[:LINE] if isinstance(word, str) else shown(word)
+    close = get_close_matches(asked, words, n=1, cutoff=0.6)
     if close:
         return f'did you mean "{close[0]}"?'
-    return f"known: {', '.join(words)}" if words else "none is allowed here"
+    return f"known: {cut(', '.join(words), 4 * LINE)}" if words else "none is allowed here"
 
 
 def known(name: str, value: object, words: Iterable[str]) -> str:
@@ -28,7 +36,7 @@ def known(name: str, value: object, words: Iterable[str]) -> str:
     """
     listed = list(words)
     if not isinstance(value, str) or value not in listed:
-        raise SpecError(f"{name} = {value!r} is unknown; {nearest(str(value), listed)}")
+        raise SpecError(f"{name} = {shown(value)} is unknown; {nearest(value, listed)}")
     return value
 
 
@@ -47,7 +55,7 @@ def instance(name: str, value: object, cls: type) -> None:
 def text(name: str, value: object) -> str:
     """Return `value` where it is text that is not blank."""
     if not isinstance(value, str) or not value.strip():
-        raise SpecError(f"{name} = {value!r} must be text that is not blank")
+        raise SpecError(f"{name} = {shown(value)} must be text that is not blank")
     return value
 
 
@@ -68,17 +76,32 @@ def number(
         Where it is no number, infinite, NaN or out of bounds.
     """
     if not isinstance(value, Real) or isinstance(value, bool):
-        raise SpecError(f"{name} = {value!r} must be a number")
-    result = float(value)
+        raise SpecError(f"{name} = {shown(value)} must be a number")
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.inf
     if not math.isfinite(result):
-        raise SpecError(f"{name} = {result} must be finite")
+        raise SpecError(f"{name} = {shown(value)} must be finite: a number holds up to 1.8e308")
     if not (above < result < below and at_least <= result <= at_most):
         raise SpecError(f"{name} = {result:g} must be {_bounds(above, at_least, at_most, below)}")
     return result
 
 
-def count(name: str, value: object, *, at_least: int = 0) -> int:
-    """Return `value` as an int where it is a whole number not below `at_least`.
+def money(name: str, value: object, **bounds: float) -> float:
+    """Return `value` as a float where it is an amount of money that somebody can have.
+
+    Raises
+    ------
+    SpecError
+        Where it is no number, out of bounds or larger than 1e15 either way.
+    """
+    within = {"at_least": -MOST_MONEY, **bounds} if "above" not in bounds else bounds
+    return number(name, value, **{**within, "at_most": MOST_MONEY})
+
+
+def count(name: str, value: object, *, at_least: int = 0, at_most: int = MOST) -> int:
+    """Return `value` as an int where it is a whole number from `at_least` to `at_most`.
 
     Raises
     ------
@@ -86,8 +109,11 @@ def count(name: str, value: object, *, at_least: int = 0) -> int:
         Where it is not.
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < at_least:
-        raise SpecError(f"{name} = {value!r} must be a whole number, {at_least} or more")
-    return int(value)
+        raise SpecError(f"{name} = {shown(value)} must be a whole number, {at_least} or more")
+    whole = int(value)
+    if whole > at_most:
+        raise SpecError(f"{name} = {shown(whole)} must be at most {at_most:,}")
+    return whole
 
 
 def unit(name: str, value: object) -> str:

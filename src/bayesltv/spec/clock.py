@@ -11,7 +11,7 @@ from typing import Any
 
 from bayesltv.clock_processes import ar1
 from bayesltv.clock_processes.registry import PROCESSES
-from bayesltv.errors import DataError, SpecError
+from bayesltv.errors import DataError, SpecError, shown
 from bayesltv.names import CLOCK_GROUP_SD, CLOCK_RHO
 from bayesltv.spec import checked
 from bayesltv.spec.events import Events
@@ -162,13 +162,13 @@ class ClockSpec:
     def _check_block(self) -> None:
         days = horizon_in(checked.text("block", self.block), "day")
         if days != round(days) or days < 1:
-            raise SpecError(f'block = {self.block!r} is {days:g} days: state whole days, "4 weeks"')
+            raise SpecError(f'block = {shown(self.block)} is {days:g} days: state whole days, "4 weeks"')
 
 
 def _processes(value: object, events: Events | None) -> tuple[str, ...]:
     listed = (value,) if isinstance(value, str) else value
     if not isinstance(listed, Sequence):
-        raise SpecError(f"process = {value!r} must be of {', '.join(PROCESSES)}, or a list of them")
+        raise SpecError(f"process = {shown(value)} must be of {', '.join(PROCESSES)}, or a list of them")
     names = tuple(checked.known("process", each, PROCESSES) for each in listed)
     if len(set(names)) < len(names):
         raise SpecError(f"process = {list(names)} names one twice: it is their sum")

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bayesltv import units
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.spec import checked
 from bayesltv.spec.acquisition import AcquisitionSpec
 from bayesltv.spec.actions import ActionSpec, read_actions
@@ -62,7 +62,7 @@ class ValueSpec:
         object.__setattr__(self, "margin", self._checked_margin())
         if self.currency is not None:
             checked.text("currency", self.currency)
-        cost = checked.number("service_cost", self.service_cost, at_least=0.0)
+        cost = checked.money("service_cost", self.service_cost, at_least=0.0)
         object.__setattr__(self, "service_cost", cost)
         object.__setattr__(self, "service_cost_per", checked.unit("service_cost_per", self.service_cost_per))
 
@@ -213,7 +213,7 @@ def check_actions(actions: tuple[ActionSpec, ...], value: ValueSpec) -> None:
         where = f"actions.{action.name}"
         if action.window_in("day", horizon) > horizon * (1 + 1e-9):
             raise SpecError(
-                f"{where}.window = {action.window!r} is longer than the horizon {value.horizon!r}: "
+                f"{where}.window = {shown(action.window)} is longer than the horizon {shown(value.horizon)}: "
                 "shorten it, or leave it out for an effect that lasts"
             )
         margin = value.margin_share
@@ -240,8 +240,8 @@ def check_budget(budget: BudgetSpec | None, actions: tuple[ActionSpec, ...], val
         return
     if budget.currency is not None and value.currency is not None and budget.currency != value.currency:
         raise SpecError(
-            f"budget.currency = {budget.currency!r}, but value.currency = {value.currency!r}: amounts are "
-            "never converted, state both in one currency"
+            f"budget.currency = {shown(budget.currency)}, but value.currency = {shown(value.currency)}: "
+            "amounts are never converted, state both in one currency"
         )
     for action in actions:
         if budget.amount is not None and action.fixed >= budget.amount:

@@ -41,7 +41,10 @@ def solve(family: Family, mass: float, low: float, high: float) -> dict[str, flo
             f"{family.name} cannot be placed between two values: "
             f"state its parameters ({', '.join(family.domains)}), or use {', '.join(_SOLVERS)}"
         )
-    found = solver((1 - mass) / 2, low, high)
+    try:
+        found = solver((1 - mass) / 2, low, high)
+    except (ArithmeticError, ValueError):  # values or mass at the edge of what a float holds
+        found = {"": math.nan}
     if not all(math.isfinite(value) for value in found.values()):
         raise SpecError(f"no {family.name} has mass {mass:g} between {low:g} and {high:g}: widen the values")
     return {name: tidy(value) for name, value in found.items()}

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bayesltv.errors import DataError, SpecError
+from bayesltv.dates import require_day
+from bayesltv.errors import DataError, SpecError, shown
 from bayesltv.spec import checked
 from bayesltv.spec.frozen import FrozenMapping, Plain
 from bayesltv.spec.prior import PriorSpec
@@ -70,9 +71,9 @@ class Events:
         known = dict.fromkeys(each.event for each in self.occurrences)
         for event in known:
             if not _NAME.fullmatch(event):
-                raise SpecError(f"event {event!r} must be small letters, digits and _: double_11")
+                raise SpecError(f"event {shown(event)} must be small letters, digits and _: double_11")
             if event not in self.priors:
-                raise SpecError(f"event {event!r} has no prior: add [clock.events.priors.{event}]")
+                raise SpecError(f"event {shown(event)} has no prior: add [clock.events.priors.{event}]")
         for event, prior in self.priors.items():
             if event not in known:
                 raise SpecError(f"priors.{event}: not in the table; {checked.nearest(event, known)}")
@@ -124,7 +125,8 @@ class Events:
         table.only((*source, "covers", "priors"))
         if table.is_file:
             path = Path(table.source).parent / table.text("table")
-            rows = _csv_rows(path)
+            with table.located("table"):
+                rows = _csv_rows(path)
         else:
             path, rows = Path(table.source), table.get("rows", list, "a list of rows")
         covers = table.texts("covers")
@@ -140,11 +142,8 @@ class Events:
 
 
 def day_number(name: str, text: object) -> int:
-    """Return days since 1970-01-01 of an ISO date."""
-    try:
-        return (dt.date.fromisoformat(str(text).strip()) - _EPOCH).days
-    except ValueError:
-        raise SpecError(f"{name} = {text!r} is not a date: write it like 2024-01-31") from None
+    """Return days since 1970-01-01 of a date."""
+    return (require_day(text, name, error=SpecError) - _EPOCH).days
 
 
 def iso(day: int) -> str:
@@ -158,7 +157,9 @@ def _csv_rows(path: Path) -> list[Sequence[Any]]:
             reader = csv.DictReader(file)
             missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
-                raise SpecError(f"{path}: column {missing[0]!r} is missing: it needs {', '.join(_COLUMNS)}")
+                raise SpecError(
+                    f"{path}: column {shown(missing[0])} is missing: it needs {', '.join(_COLUMNS)}"
+                )
             return [[row[name] for name in _COLUMNS] for row in reader]
     except OSError as error:
         raise SpecError(f"{path}: cannot be read: {error.strerror or error}") from None
@@ -168,7 +169,7 @@ def _csv_rows(path: Path) -> list[Sequence[Any]]:
 
 def _occurrence(path: Path, number: int, row: Sequence[Any]) -> Occurrence:
     if not isinstance(row, Sequence) or len(row) != len(_COLUMNS):
-        raise SpecError(f"{path}, row {number}: {row!r} must be {', '.join(_COLUMNS)}")
+        raise SpecError(f"{path}, row {number}: {shown(row)} must be {', '.join(_COLUMNS)}")
     where = f"{path}, row {number}: "
     event = checked.text(f"{where}event", row[0])
     return Occurrence(event, day_number(f"{where}first_day", row[1]), day_number(f"{where}last_day", row[2]))

@@ -17,17 +17,20 @@ answer round, so that ``not x == 7`` is true where x is missing.
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, cut, shown
 
 type Value = float | str
 type Condition = Compared | Missing | Not | Every | Either
 
 OPERATORS = ("==", "!=", "<=", ">=", "<", ">")
+DEEPEST = 50
+"""Brackets, or words "not", that may stand in each other."""
 _WORDS = ("and", "or", "not", "in", "is", "missing")
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])
+    r"""\s*+(?:(?P<number>[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?)(?![\w.])
     |(?P<text>'[^']*'|"[^"]*")
     |(?P<column>`[^`]+`)
     |(?P<word>[^\W\d]\w*)
@@ -116,6 +119,7 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.depth = 0
         self.tokens = list(_tokens(text))
         self.place = 0
 
@@ -137,12 +141,22 @@ class _Reader:
 
     def _one(self) -> Condition:
         if self._skip("not"):
-            return Not(self._one())
+            with self._deeper():
+                return Not(self._one())
         if self._skip("("):
-            inner = self.condition()
+            with self._deeper():
+                inner = self.condition()
             self._expect(")")
             return inner
         return self._test(self._column())
+
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise SpecError(f"{shown(self.text)} is no condition: more than {DEEPEST} brackets in each other")
+        yield
+        self.depth -= 1
 
     def _column(self) -> str:
         token = self._next
@@ -199,8 +213,10 @@ class _Reader:
 
     def _fail(self, wanted: str) -> SpecError:
         found = self._next
-        what = "the text ends" if found.kind == "end" else f"stands {found.text!r}"
-        return SpecError(f"{self.text!r} is no condition: expected {wanted}, but at {found.at + 1} {what}")
+        what = "the text ends" if found.kind == "end" else f"stands {shown(found.text)}"
+        return SpecError(
+            f"{shown(self.text)} is no condition: expected {cut(wanted)}, but at {found.at + 1} {what}"
+        )
 
 
 def _tokens(text: str) -> Iterator[_Token]:
@@ -209,8 +225,8 @@ def _tokens(text: str) -> Iterator[_Token]:
         match = _TOKEN.match(text, at)
         if match is None:
             raise SpecError(
-                f"{text!r} is no condition: {text[at:].strip()[:1]!r} at {at + 1} belongs to no word, number "
-                "or comparison (texts stand in quotes, odd column names in backquotes)"
+                f"{shown(text)} is no condition: {shown(text[at:].strip()[:1])} at {at + 1} belongs to no "
+                "word, number or comparison (texts stand in quotes, odd column names in backquotes)"
             )
         kind = str(match.lastgroup)
         yield _Token(kind, match[kind], match.start(kind))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.spec import checked
 from bayesltv.spec.frozen import tidy
 
@@ -100,7 +100,7 @@ def family_of(name: object) -> Family:
     if isinstance(name, str) and name in FAMILIES:
         return FAMILIES[name]
     raise SpecError(
-        f"family {name!r} is not in the closed list; {checked.nearest(str(name), FAMILIES)} "
+        f"family {shown(name)} is not in the closed list; {checked.nearest(name, FAMILIES)} "
         f"Positive quantities: {', '.join(of_support('positive'))}; shares: {', '.join(of_support('unit'))}"
     )
 

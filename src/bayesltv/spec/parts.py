@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from bayesltv import names
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, cut, shown
 from bayesltv.spec import checked, defaults
 from bayesltv.spec.family import of_support
 from bayesltv.spec.pooling import Pooling, column_names
@@ -44,7 +44,7 @@ def checked_groups(groups: object) -> tuple[str, ...] | str:
         if groups == ALL_GROUPS:
             return ALL_GROUPS
         raise SpecError(
-            f'groups = {groups!r} must be a list of column names, ["{groups}"], or "{ALL_GROUPS}"'
+            f'groups = {shown(groups)} must be a list of column names, ["{cut(groups)}"], or "{ALL_GROUPS}"'
         )
     columns = column_names("groups", groups)
     for column in columns:
@@ -54,7 +54,7 @@ def checked_groups(groups: object) -> tuple[str, ...] | str:
                 if "/" in column
                 else "the word means something else in a summary or posterior"
             )
-            raise SpecError(f"groups: a column cannot be called {column!r} ({why}): rename it")
+            raise SpecError(f"groups: a column cannot be called {shown(column)} ({why}): rename it")
     return columns
 
 
@@ -93,14 +93,14 @@ def check_pooling(scale: str, pooling: object, groups: tuple[str, ...] | str) ->
     for column in pooling.columns:
         if column not in groups:
             raise SpecError(
-                f"pooling.{scale}.columns: {column!r} is not a group; {checked.nearest(column, groups)}"
+                f"pooling.{scale}.columns: {shown(column)} is not a group; {checked.nearest(column, groups)}"
             )
 
 
 def check_clock_column(by: str | None, groups: tuple[str, ...] | str) -> None:
     """Refuse clocks of their own for the levels of a column that is no group."""
     if by is not None and not isinstance(groups, str) and by not in groups:
-        raise SpecError(f"clock.by: {by!r} is not a group; {checked.nearest(by, groups)}")
+        raise SpecError(f"clock.by: {shown(by)} is not a group; {checked.nearest(by, groups)}")
 
 
 def read_priors(table: Table, scales: tuple[str, ...]) -> dict[str, PriorSpec]:

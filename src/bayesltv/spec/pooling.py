@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.spec import checked
 from bayesltv.spec.frozen import Plain
 from bayesltv.spec.prior import PriorSpec
@@ -69,7 +69,7 @@ def column_names(name: str, value: object) -> tuple[str, ...]:
         Where `value` is a single text, holds something else than names, or names a column twice.
     """
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise SpecError(f"{name} = {value!r} must be a list of column names")
+        raise SpecError(f"{name} = {shown(value)} must be a list of column names")
     columns = tuple(checked.text(f"{name}[{i}]", column) for i, column in enumerate(value))
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.spec import checked
 from bayesltv.spec.elicit import solve
 from bayesltv.spec.family import Support, family_of
@@ -174,7 +174,7 @@ class PriorSpec:
 
 def _between(between: Sequence[float], support: Support) -> tuple[float, float]:
     if isinstance(between, str) or len(between) != 2:
-        raise SpecError(f"between = {between!r} must be two values, [low, high]")
+        raise SpecError(f"between = {shown(between)} must be two values, [low, high]")
     top = {"below": 1.0} if support == "unit" else {}
     low, high = (checked.number("a value of between", value, above=0.0, **top) for value in between)
     if low >= high:

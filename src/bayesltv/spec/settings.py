@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.spec import checked
 
 PURCHASE_FAMILIES = ("bg_nbd", "mbg_nbd")
@@ -81,7 +81,7 @@ class SamplerSpec:
         known = [field.name for field in fields(self)]
         for name in settings:
             if name not in known:
-                raise SpecError(f"sampler setting {name!r} is unknown; {checked.nearest(name, known)}")
+                raise SpecError(f"sampler setting {shown(name)} is unknown; {checked.nearest(name, known)}")
         values: dict[str, Any] = dict(settings)
         return replace(self, **values)
 

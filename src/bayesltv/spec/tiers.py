@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from bayesltv.errors import SpecError
+from bayesltv.errors import SpecError, shown
 from bayesltv.spec import checked
 from bayesltv.spec.frozen import Plain
 from bayesltv.spec.toml_file import Table
@@ -44,12 +44,12 @@ class Tier:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name) or self.name in _OWN_KEYS:
             raise SpecError(
-                f"a tier cannot be called {self.name!r}: lower-case letters, digits and underscores, "
+                f"a tier cannot be called {shown(self.name)}: lower-case letters, digits and underscores, "
                 f"a letter first, and not {' or '.join(_OWN_KEYS)}; use label for display"
             )
         object.__setattr__(self, "label", checked.text(f"{self.name}.label", self.label or self.name))
         if self.at_least is not None:
-            object.__setattr__(self, "at_least", checked.number(f"{self.name}.at_least", self.at_least))
+            object.__setattr__(self, "at_least", checked.money(f"{self.name}.at_least", self.at_least))
         if self.top is not None:
             top = checked.number(f"{self.name}.top", self.top, above=0.0, below=1.0)
             object.__setattr__(self, "top", top)
@@ -103,7 +103,7 @@ class TierSpec:
         _check_order(self.tiers, self.kind)
         cost = _checked_cost(self.cost, self.names) if self.cost else _distance(len(self.tiers))
         object.__setattr__(self, "cost", cost)
-        switching = checked.number("switching_cost", self.switching_cost, at_least=0.0)
+        switching = checked.money("switching_cost", self.switching_cost, at_least=0.0)
         object.__setattr__(self, "switching_cost", switching)
 
     @property
@@ -229,7 +229,7 @@ def _checked_cost(cost: Any, names: Sequence[str]) -> tuple[tuple[float, ...], .
             f"cost must be {size} rows of {size} numbers, tiers from low to high: {', '.join(names)}"
         )
     checked_rows = tuple(
-        tuple(checked.number(f"cost[{j}][{k}]", value, at_least=0.0) for k, value in enumerate(row))
+        tuple(checked.money(f"cost[{j}][{k}]", value, at_least=0.0) for k, value in enumerate(row))
         for j, row in enumerate(rows)
     )
     wrong = [names[j] for j in range(size) if checked_rows[j][j] != 0]

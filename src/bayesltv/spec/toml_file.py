@@ -8,8 +8,13 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from bayesltv.errors import SpecError
+from bayesltv.errors import LINE, SpecError, cut, shown
 from bayesltv.spec import checked
+
+LARGEST = 1_000_000
+"""Bytes of a file that a person writes; a larger one is something else."""
+DEEPEST = 50
+"""Parts of a key, at most: tomllib walks a key in a time that grows with their square."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Table:
 
     def fail(self, message: str, key: str | None = None) -> SpecError:
         """Return the error to raise, which names file and key path."""
-        path = ".".join([*self.path, *([] if key is None else [key])])
+        path = ".".join(cut(each) for each in [*self.path, *([] if key is None else [key])])
         return SpecError(f"{self.source}: {path}: {message}" if path else f"{self.source}: {message}")
 
     @contextmanager
@@ -62,7 +67,7 @@ class Table:
             raise self.fail(f"missing: state {what}", key)
         value = self.values[key]
         if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
-            raise self.fail(f"{value!r} must be {what}", key)
+            raise self.fail(f"{shown(value)} must be {what}", key)
         return value
 
     def text(self, key: str, *, default: str | None = None) -> str:
@@ -90,7 +95,7 @@ class Table:
         """Return a list of texts."""
         values = self.get(key, list, "a list of texts")
         if not all(isinstance(value, str) for value in values):
-            raise self.fail(f"{values!r} must be a list of texts", key)
+            raise self.fail(f"{shown(values)} must be a list of texts", key)
         return tuple(values)
 
     def table(self, key: str) -> "Table":
@@ -130,14 +135,36 @@ def read_toml(path: str | Path) -> Table:
     Raises
     ------
     SpecError
-        Where the file cannot be read, is not UTF-8, or is not TOML (with the line).
+        Where the file cannot be read, is too large, is not UTF-8, or is not TOML (with the line).
     """
     try:
-        text = Path(path).read_bytes().decode("utf-8")
+        with Path(path).open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise SpecError(f"{path}: larger than {LARGEST:,} bytes: is it a spec?")
+        text = content.decode("utf-8")
+        if _longest_key(text) > DEEPEST:
+            raise SpecError(f"{path}: not TOML that is meant: a key has more than {DEEPEST} parts")
         return Table(tomllib.loads(text), str(path))
     except OSError as error:
         raise SpecError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise SpecError(f"{path}: not UTF-8 (byte {error.start:,}): save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{path}: not TOML: {error}") from None
+    except RecursionError:
+        raise SpecError(f"{path}: not TOML that is meant: its brackets are nested too deep") from None
+    except ValueError as error:  # a TOMLDecodeError, or a number of more digits than Python reads
+        raise SpecError(f"{path}: not TOML: {cut(str(error), 4 * LINE)}") from None
+
+
+def _longest_key(text: str) -> int:
+    """Return about how many parts the longest dotted key has: single words one after the other."""
+    longest = run = 0
+    for part in text.split("."):
+        is_word = len(part.split()) == 1 and not _NO_KEY.intersection(part)
+        run = run + 1 if is_word else 0
+        longest = max(longest, run)
+    return longest
+
+
+_NO_KEY = frozenset("\n=[]{},#")
+"""Not part of a key."""

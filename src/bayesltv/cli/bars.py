@@ -1,0 +1,57 @@
+"""Progress bars on stderr, which show themselves only in a terminal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+@dataclass(frozen=True)
+class Bar:
+    """How a long piece of work reports how far it is: rows read, the number of customers, customers done."""
+
+    look: Callable[[int], None]
+    start: Callable[[int], None]
+    advance: Callable[[int], None]
+
+
+class Count(ProgressColumn):
+    """How many are done, and of how many once that is known; nothing before the first."""
+
+    def render(self, task: Task) -> Text:
+        """Return "1,200 of 5,000 customers", "1,200 rows", or nothing."""
+        what = task.fields["what"]
+        if task.total is not None:
+            return Text(f"{int(task.completed):,} of {int(task.total):,} {what}")
+        return Text(f"{int(task.completed):,} {what}" if task.completed else "")
+
+
+@contextmanager
+def scoring_bar() -> Iterator[Bar]:
+    """Yield a progress bar of customers."""
+    with _bar("reading", "rows") as (progress, task):
+        yield Bar(
+            lambda rows: progress.update(task, advance=rows),
+            lambda total: progress.reset(
+                task, total=total, completed=0, description="scoring", what="customers"
+            ),
+            lambda done: progress.update(task, advance=done),
+        )
+
+
+@contextmanager
+def summary_bar() -> Iterator[Callable[[int], None]]:
+    """Yield what tells a bar of customers that were summarized."""
+    with _bar("reading the log", "customers") as (progress, task):
+        yield lambda done: progress.update(task, advance=done, description="summarizing")
+
+
+@contextmanager
+def _bar(title: str, what: str, console: Console | None = None) -> Iterator[tuple[Progress, TaskID]]:
+    stderr = console or Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), Count(), TimeRemainingColumn())
+    with Progress(*columns, console=stderr, disable=not stderr.is_terminal, transient=True) as progress:
+        yield progress, progress.add_task(title, total=None, what=what)

@@ -1,0 +1,131 @@
+"""Effects of levels given all else, from normals expanded at several places: their spread differs by place.
+
+Where dropout is rare, or customers are all alike in it, what data say of a level's effect is another thing
+than at the mode. Given the free numbers (scales and log pooling sds) the effects are proposed from the
+expansion at the nearest place: there the likelihood is exp(h'w − w'Λw/2), with h moved along by the scales'
+distance to it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+from bayesltv.errors import FitError
+from bayesltv.fitting.blocks import Block, Places, Slice
+from bayesltv.fitting.conditional import draw_standard, log_diagonal, precisions, units, without_saddles
+from bayesltv.fitting.mode import find_mode
+
+Floats = NDArray[np.float64]
+MOST, GRADIENTS = 40, 8000
+"""Places at most, and gradients that their Hessians may take: with many effects there are fewer places."""
+_STEP = 1e-4
+
+
+@dataclass(frozen=True)
+class LocalEffects:
+    """Expansions of the likelihood in the effects.
+
+    Attributes
+    ----------
+    block : Block
+    effects : ndarray of int64, shape (effect,)
+        Places in the whole point, sorted.
+    places : ndarray, shape (place, free)
+        Free numbers at which it was expanded.
+    linear : ndarray, shape (place, effect)
+    curvature : ndarray, shape (place, effect, effect)
+    cross : ndarray, shape (place, free, effect)
+        What a step in a free number takes off `linear`.
+    """
+
+    block: Block
+    effects: Places
+    places: Floats
+    linear: Floats
+    curvature: Floats
+    cross: Floats
+
+    def fill(self, points: Floats, free: Floats, near: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+        """Draw the effects of whole `points` in place; return the log density of what the sampler sees.
+
+        Parameters
+        ----------
+        points : ndarray, shape (point, whole size)
+        free : ndarray, shape (point, free)
+            Their free numbers.
+        near : ndarray of int64, shape (point,)
+            The place that each is nearest to.
+        rng : numpy.random.Generator
+        """
+        log_sds = points[:, self.block.sds]
+        moved = np.einsum("nf,nfe->ne", free - self.places[near], self.cross[near])
+        pooling = precisions(self.block, self.effects, log_sds)
+        precision = self.curvature[near] + pooling[:, :, None] * np.eye(self.effects.size)
+        factor = np.linalg.cholesky(precision).astype(np.float64)
+        z, log_of_z = draw_standard(len(points), self.effects.size, rng)
+        whitened = np.linalg.solve(factor, (self.linear[near] - moved)[..., None]) + z[..., None]  # L⁻¹h + z
+        unit = units(self.block, self.effects, log_sds)
+        points[:, self.effects] = np.linalg.solve(np.swapaxes(factor, 1, 2), whitened)[..., 0] * unit
+        log_density: Floats = log_of_z + log_diagonal(factor) - np.log(unit).sum(axis=1)
+        return log_density
+
+
+def effects_of(block: Block) -> Places:
+    """Return the places of a block's effects, sorted."""
+    return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *(pool.offsets for pool in block.pools)]))
+
+
+def nearest(white: Floats, white_places: Floats) -> NDArray[np.int64]:
+    """Return the number of the place that each row is nearest to."""
+    squares: Floats = cdist(white, white_places, "sqeuclidean")
+    return np.argmin(squares, axis=1).astype(np.int64)
+
+
+def local_effects(block: Block, points: Floats, free: Places) -> LocalEffects:
+    """Return expansions at the first of some whole `points`, as many as are paid for.
+
+    Raises
+    ------
+    FitError
+        Where the effects have a mode at none of them.
+    """
+    effects = effects_of(block)
+    number = int(np.clip(GRADIENTS // (4 * effects.size), 1, MOST))
+    found = list(_expansions(block, effects, free, points[:number]))
+    if not found:
+        raise FitError("the effects of levels have no mode with proper curvature: use method='nuts'")
+    return LocalEffects(block, effects, *(np.array(each) for each in zip(*found, strict=True)))
+
+
+def _expansions(
+    block: Block, effects: Places, free: Places, points: Floats
+) -> Iterator[tuple[Floats, Floats, Floats, Floats]]:
+    """Yield free numbers, linear, curvature and cross at each point where the effects have a mode."""
+    for point in points:
+        given = Slice(block.density, effects, point)
+        try:
+            normal = find_mode(given)
+        except FitError:
+            continue
+        log_sds = point[None, block.sds]
+        unit, pooling = units(block, effects, log_sds)[0], precisions(block, effects, log_sds)[0]
+        curvature = without_saddles(
+            unit[:, None] * np.linalg.inv(normal.covariance) * unit - np.diag(pooling)
+        )
+        u = normal.mode / unit
+        linear = curvature @ u + pooling * u
+        yield point[free], linear, curvature, _cross(block, effects, free, given.whole(normal.mode)) * unit
+
+
+def _cross(block: Block, effects: Places, free: Places, point: Floats) -> Floats:
+    """Return minus the derivative of the effects' gradient by the free numbers; by log sds it is 0."""
+    cross = np.zeros((free.size, effects.size))
+    for at in np.flatnonzero(~np.isin(free, block.sds)):
+        step = np.zeros(point.size)
+        step[free[at]] = _STEP
+        ahead, behind = (block.density(point + move)[1][effects] for move in (step, -step))
+        cross[at] = -(ahead - behind) / (2 * _STEP)
+    return cross
