@@ -78,6 +78,7 @@ def test_a_broken_line_of_a_sound_file_is_to_be_repaired_not_converted(tmp_path)
         (b"\xd0\xcf\x11\xe0....", "a workbook"),
         (b"PAR1....PAR1", r"is Parquet, not CSV: name it \.parquet"),
     ],
+    ids=["gzip", "bzip2", "xz", "zstd", "zip", "workbook", "parquet"],
 )
 def test_what_is_no_text_is_named(tmp_path, content, said):
     (tmp_path / "log.csv").write_bytes(content)

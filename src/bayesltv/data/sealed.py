@@ -51,11 +51,13 @@ def sealed_parts(source: Held, rows: int | None, *, left_out: tuple[str, ...] = 
     try:
         with pq.ParquetFile(source.from_start()) as file:
             columns = [name for name in file.schema_arrow.names if name not in left_out]
+            schema = file.schema_arrow
             for part in [file.read(columns)] if rows is None else _parts(file, rows, columns):
                 content.add(part)
+                schema = part.schema  # Arrow keeps metadata twice: these are those that pandas will see
                 yield part
-            if is_sealed(file.schema_arrow):
-                _require_told(source.path, file.schema_arrow, content, left_out)
+            if is_sealed(schema) or is_sealed(file.schema_arrow):
+                _require_told(source.path, schema, content, left_out)
     except BayesltvError:
         raise
     except Exception as error:  # whatever damaged bytes make Arrow and pandas raise

@@ -81,7 +81,8 @@ def effects_of(block: Block) -> Places:
 def nearest(white: Floats, white_places: Floats) -> NDArray[np.int64]:
     """Return the number of the place that each row is nearest to."""
     squares: Floats = cdist(white, white_places, "sqeuclidean")
-    return np.argmin(squares, axis=1).astype(np.int64)
+    number: NDArray[np.int64] = np.argmin(squares, axis=1).astype(np.int64)
+    return number
 
 
 def local_effects(block: Block, points: Floats, free: Places) -> LocalEffects:
