@@ -66,9 +66,8 @@ def decide_file(
         Then nothing is written, and what an earlier run wrote is left in place.
     """
     from bayesltv.base.gate import require_passed
+    from bayesltv.customer_base import customer_base
     from bayesltv.data.store import held_summary, read_summary
-    from bayesltv.data.validate import validate_summary
-    from bayesltv.decisions.decide import decide
     from bayesltv.report.crm import read_columns, read_export, write_plan
     from bayesltv.report.manifest import provenance_of
     from bayesltv.report.plan import plan_figures
@@ -80,8 +79,15 @@ def decide_file(
     require_passed(tree, accept_failed)
     read: dict[str, Any] = {}
     with held_summary(summary) as opened:
-        customers = validate_summary(
-            read_summary(opened), time_unit=time_unit, observation_end=observation_end, allow_empty=True
+        base = customer_base(
+            tree,
+            read_summary(opened),
+            seed=seed,
+            unknown_groups=unknown_groups,
+            accept_failed=accept_failed,
+            max_fit_age_days=max_fit_age_days,
+            time_unit=time_unit,
+            observation_end=observation_end,
         )
         read["summary"] = {"file": opened.path.name, "sha256": opened.sha256}
     today = earlier = None
@@ -95,12 +101,9 @@ def decide_file(
     if fitted:
         read["tests"] = {name: {"sha256": digest} for name, (_, digest) in fitted.items()}
     if started is not None:
-        started(len(customers))
-    plan = decide(
-        tree,
-        customers,
+        started(len(base))
+    plan = base.decide(
         declared,
-        seed=seed,
         draws=draws,
         tests={name: test for name, (test, _) in fitted.items()},
         current=today,
@@ -108,15 +111,12 @@ def decide_file(
         plan_test=plan_test,
         test_cost=test_cost,
         customers_per_week=customers_per_week,
-        unknown_groups=unknown_groups,
-        accept_failed=accept_failed,
-        max_fit_age_days=max_fit_age_days,
         threads=threads,
         progress=progress,
     )
     origin = provenance_of(
         tree,
-        customers,
+        base.summary,
         declared,
         plan,
         fit_sha256=fit_sha256,

@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from bayesltv.errors import DataError
 from bayesltv.files import require_folder, require_folder_name
 from bayesltv.held import watch
-from bayesltv.names import (
-    OBSERVATION_END,
-    REPEAT_DAYS,
-    TIME_UNIT,
-)
+from bayesltv.jobs.paths import customers_of
+from bayesltv.names import OBSERVATION_END
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
-
     from bayesltv.base.new_groups import UnknownGroups
     from bayesltv.checks.result import CheckReport
     from bayesltv.evaluation.comparison import Comparison
@@ -52,6 +46,7 @@ def check_file(
         Where a file cannot be used.
     """
     from bayesltv.checks.run import check
+    from bayesltv.data.validate import validate_summary
     from bayesltv.fitting.store import load
     from bayesltv.report.criticism import check_figures, check_tables
     from bayesltv.report.folder import write_folder
@@ -60,7 +55,8 @@ def check_file(
     tree = load(fit)
     customers = None
     if summary is not None:
-        customers = _customers_of(tree, summary, time_unit=time_unit, observation_end=observation_end)
+        frame = customers_of(tree, summary, time_unit=time_unit, observation_end=observation_end)
+        customers = validate_summary(frame)
     if thorough and customers is None:
         raise DataError("thorough checks make customers anew beside the real ones: pass summary=")
     found = check(tree, customers, thorough=thorough)
@@ -121,8 +117,8 @@ def evaluate_file(
         Then nothing is written.
     """
     from bayesltv.base.population import read_posterior
+    from bayesltv.customer_base import customer_base
     from bayesltv.data.summary import summarize
-    from bayesltv.evaluation.evaluate import evaluate
     from bayesltv.fitting.store import load
     from bayesltv.report.evaluation import evaluation_figures, evaluation_tables
     from bayesltv.report.folder import write_folder
@@ -135,7 +131,7 @@ def evaluate_file(
     unit, end = posterior.time_unit, observation_end or tree.attrs[OBSERVATION_END] or None
     declared = None if decision is None else load_decision(decision)
     if summary is not None:
-        customers = _customers_of(tree, summary, time_unit=time_unit, observation_end=observation_end)
+        customers = customers_of(tree, summary, time_unit=time_unit, observation_end=observation_end)
     elif end is None:
         raise DataError("the fit does not say when observation ended: pass observation_end=")
     else:
@@ -148,18 +144,9 @@ def evaluate_file(
             **columns,
             **(carried or {}),
         )
-    found = evaluate(
-        tree,
-        customers,
-        log,
-        horizon=horizon,
-        seed=seed,
-        decision=declared,
-        draws=draws,
-        log_end=log_end,
-        unknown_groups=unknown_groups,
-        threads=threads,
-        **columns,
+    base = customer_base(tree, customers, seed=seed, unknown_groups=unknown_groups)
+    found = base.evaluate(
+        log, horizon=horizon, decision=declared, draws=draws, log_end=log_end, threads=threads, **columns
     )
     watched.require_unchanged()
     if report is None:
@@ -172,23 +159,6 @@ def _require_report(report: str | Path | None) -> None:
     """Raise where pictures and tables could not be written: before the work that makes them."""
     if report is not None:
         require_folder(require_folder_name(report, what="pictures and tables"))
-
-
-def _customers_of(
-    tree: "xr.DataTree", summary: str | Path, *, time_unit: str | None, observation_end: str | None
-) -> "pd.DataFrame":
-    """Return the summary of a file, in the fit's unit and up to the fit's end where it does not say."""
-    from bayesltv.data.store import read_summary
-    from bayesltv.data.validate import validate_summary
-
-    frame = read_summary(summary)
-    if Path(summary).suffix != ".parquet":
-        frame = frame.drop(columns=REPEAT_DAYS, errors="ignore")  # a CSV holds their text only
-    if frame.attrs.get(TIME_UNIT) is None:
-        time_unit = time_unit or str(tree.attrs[TIME_UNIT])
-    if frame.attrs.get(OBSERVATION_END) is None:
-        observation_end = observation_end or tree.attrs.get(OBSERVATION_END) or None
-    return validate_summary(frame, time_unit=time_unit, observation_end=observation_end)
 
 
 def compare_files(

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from bayesltv.errors import StoreError
 from bayesltv.files import require_writable
+from bayesltv.names import OBSERVATION_END, TIME_UNIT
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 
@@ -36,6 +38,34 @@ def load_held(path: str | Path) -> "tuple[xr.DataTree, str]":
     if file_digest(path) != before:
         raise StoreError(f"{path} was replaced while it was read, so that nothing was made of it: run again")
     return tree, before
+
+
+def customers_of(
+    tree: "xr.DataTree",
+    path: str | Path,
+    *,
+    time_unit: str | None = None,
+    observation_end: str | None = None,
+) -> "pd.DataFrame":
+    """Return the summary of a file; a CSV is in the fit's unit and up to the fit's end where nobody says.
+
+    A Parquet file says so itself: one that does not has lost it, and with it what would show a damage.
+    """
+    from bayesltv.data.sources import PARQUET_SUFFIXES
+    from bayesltv.data.store import read_summary
+    from bayesltv.data.validate import resolve_observation_end, resolve_time_unit
+
+    frame = read_summary(path)
+    if not str(path).lower().endswith(PARQUET_SUFFIXES):
+        time_unit = time_unit or str(tree.attrs[TIME_UNIT])
+        observation_end = observation_end or tree.attrs.get(OBSERVATION_END) or None
+    end = resolve_observation_end(frame, observation_end)
+    frame.attrs = {
+        **frame.attrs,
+        TIME_UNIT: resolve_time_unit(frame, time_unit),
+        OBSERVATION_END: None if end is None else end.date().isoformat(),
+    }
+    return frame
 
 
 def has_passed(path: str | Path) -> bool:

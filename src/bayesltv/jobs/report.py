@@ -7,9 +7,8 @@ from typing import Any
 from bayesltv.errors import DataError
 from bayesltv.held import watch
 from bayesltv.jobs.judge import evaluate_file
-from bayesltv.jobs.paths import prepare
+from bayesltv.jobs.paths import customers_of, prepare
 from bayesltv.jobs.written import ReportFile
-from bayesltv.names import TIME_UNIT
 from bayesltv.redaction import Redaction
 
 
@@ -63,7 +62,6 @@ def report_file(
         Then nothing is written, and an earlier report is left in place.
     """
     from bayesltv.checks.run import check
-    from bayesltv.data.store import read_summary
     from bayesltv.data.validate import validate_summary
     from bayesltv.fitting.store import load
     from bayesltv.report.html import judge, require_html, write_report
@@ -79,9 +77,7 @@ def report_file(
     tree = load(fit)
     customers = None
     if summary is not None:
-        frame = read_summary(summary)
-        unit = None if TIME_UNIT in frame.attrs else str(tree.attrs[TIME_UNIT])
-        customers = validate_summary(frame, time_unit=unit)
+        customers = validate_summary(customers_of(tree, summary))
     table = None if scores is None else read_scores(scores, tree)
     decided = None if plan is None else read_plan(plan, tree)
     found = None

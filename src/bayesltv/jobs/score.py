@@ -59,10 +59,9 @@ def score_file(
         Then nothing is written, and what an earlier run wrote is left in place.
     """
     from bayesltv.base.gate import require_passed
+    from bayesltv.customer_base import customer_base
     from bayesltv.data.store import held_summary, read_summary
-    from bayesltv.data.validate import validate_summary
     from bayesltv.fitting.store import load
-    from bayesltv.prediction.score import score
     from bayesltv.report.export import is_folder, score_files, write_scores
     from bayesltv.report.manifest import provenance_of
     from bayesltv.spec.catalogue import load_decision
@@ -93,27 +92,23 @@ def score_file(
     tree, fit_sha256 = load_held(fit)
     require_passed(tree, accept_failed)
     with held_summary(summary) as opened:
-        customers = validate_summary(
-            read_summary(opened), time_unit=time_unit, observation_end=observation_end, allow_empty=True
+        base = customer_base(
+            tree,
+            read_summary(opened),
+            seed=seed,
+            unknown_groups=unknown_groups,
+            accept_failed=accept_failed,
+            max_fit_age_days=max_fit_age_days,
+            time_unit=time_unit,
+            observation_end=observation_end,
         )
         read = {"summary": {"file": opened.path.name, "sha256": opened.sha256}}
     if started is not None:
-        started(len(customers))
-    table = score(
-        tree,
-        customers,
-        declared,
-        seed=seed,
-        draws=draws,
-        unknown_groups=unknown_groups,
-        accept_failed=accept_failed,
-        max_fit_age_days=max_fit_age_days,
-        threads=threads,
-        progress=progress,
-    )
+        started(len(base))
+    table = base.score(declared, draws=draws, threads=threads, progress=progress)
     origin = provenance_of(
         tree,
-        customers,
+        base.summary,
         declared,
         table,
         fit_sha256=fit_sha256,
