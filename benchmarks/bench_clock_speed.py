@@ -76,9 +76,9 @@ def gradient_of(summary, clock):
     import worlds
     from bayesltv.data.cells import make_cells
     from bayesltv.data.validate import validate_summary
+    from bayesltv.families.bg_nbd import BG_NBD
+    from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
     from bayesltv.kernels.clock import clocked_value_and_gradient
-    from bayesltv.kernels.collapsed import purchase_value_and_gradient
-    from bayesltv.kernels.families import BG_NBD
     from bayesltv.model.clock import repeat_counts
     from bayesltv.model.likelihood import clocked_purchase_data, purchase_data
     from bayesltv.spec.timeline import make_timeline

@@ -18,8 +18,9 @@ import numpy as np
 
 import bayesltv as ltv
 import common
-from bayesltv.kernels.beta_geometric import p_alive
-from bayesltv.kernels.expectations import expected_over_horizon, work_space
+from bayesltv.families.bg_nbd.expectations import expected_over_horizon
+from bayesltv.families.bg_nbd.formulas import p_alive
+from bayesltv.numerics.quadrature import work_space
 
 WEEKS = 39
 LEVELS = [0.03, 0.97]

@@ -30,12 +30,14 @@ import numpy as np
 import bayesltv as ltv
 import common
 from bayesltv.decisions.allocation import allocate
+from bayesltv.families.gamma_gamma.law import Buyer
 from bayesltv.kernels import actions as kernel
 from bayesltv.kernels.actions import act_on_alive, net_of
-from bayesltv.kernels.stretches import STILL
+from bayesltv.kernels.calendar import STILL
 from campaigns import NOTHING, Campaign, Luck, run
 
 CUSTOMERS, TESTED, DRAWS, LIVES = 2_000, 8_000, 1_000, 16
+ROAD = (STILL.table, STILL.edges, 0, 0.0)
 WINDOW, HORIZON, ANNUAL, MARGIN = 8.0, "52 weeks", 0.10, 0.40
 DISCOUNT = np.log1p(ANNUAL) / (365.25 / 7)
 BUDGET = 300.0
@@ -116,9 +118,10 @@ class ExpectedPurchases:
     """Mean purchases per customer in the window at a factor m, over draws of latents from the posterior."""
 
     def __init__(self, fit, summary):
-        from bayesltv.base.customers import LATENTS, make_customers
+        from bayesltv.base.customers import make_customers
         from bayesltv.base.population import hyperparameters_of, read_posterior
         from bayesltv.kernels.latents import draw_latents
+        from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 
         population = hyperparameters_of(read_posterior(fit)).thinned(24).as_population()
         self.draws = fit["posterior"].sizes["chain"] * fit["posterior"].sizes["draw"]
@@ -127,8 +130,8 @@ class ExpectedPurchases:
         shape = (len(people), population.draws.size)
         alive, self.lam, self.p, nu = np.empty(shape, bool), np.empty(shape), np.empty(shape), np.empty(shape)
         draw_latents(
-            people.keys(77, LATENTS), population.draws, people.histories, people.group, population.purchase,
-            population.spend, alive, self.lam, self.p, nu,
+            streams_of(population, people, seed=77), people_of(population, people, WINDOW),
+            laws_of(population), clock_of(population), alive, self.lam, self.p, nu,
         )  # fmt: skip
         self.lam, self.p = self.lam[alive], np.maximum(self.p[alive], 1e-12)
 
@@ -181,7 +184,7 @@ def at_truth(truth, shape, factors):
         offer = np.array([WINDOW, 52.0, campaign.depth, 0, 0, np.inf, campaign.contact, 0, 1, 0])
         cost[:, a], net[:, a] = campaign.contact, -campaign.contact
         for i in np.flatnonzero(alive):
-            act_on_alive(state, STILL, lam[i], p[i], shape, nu[i], effect, offer, terms, parts)
+            act_on_alive(state, ROAD, lam[i], p[i], Buyer(shape, nu[i]), effect, offer, terms, parts)
             net[i, a], cost[i, a] = net_of(parts), parts[1:5].sum()
     return net, cost
 

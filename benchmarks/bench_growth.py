@@ -51,8 +51,8 @@ def likelihood(path):
     from bayesltv.data.cells import make_cells
     from bayesltv.data.store import read_summary
     from bayesltv.data.validate import validate_summary
-    from bayesltv.kernels.collapsed import purchase_value_and_gradient
-    from bayesltv.kernels.families import BG_NBD
+    from bayesltv.families.bg_nbd import BG_NBD
+    from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
     from bayesltv.model.likelihood import purchase_data
 
     cells = make_cells(validate_summary(read_summary(path)), [], with_spend=False).purchase

@@ -22,11 +22,11 @@ import bayesltv as ltv
 from bayesltv.base.customers import LATENTS, make_customers
 from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.data.groups import Groups, codes_of
+from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
+from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
+from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.sample import sample_nuts
-from bayesltv.kernels.collapsed import purchase_value_and_gradient, spend_value_and_gradient
-from bayesltv.kernels.families import FAMILIES
-from bayesltv.kernels.latents import draw_latents
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.likelihood import purchase_data, spend_data
 from bayesltv.model.prior_draws import draw_prior
@@ -35,6 +35,7 @@ from bayesltv.prediction.draws import simulate_futures
 from bayesltv.prediction.terms import make_terms
 from bayesltv.streams import generator
 from helpers import sealed
+from plain_kernels import draw_latents
 from uniformity import p_uniform, ranked
 
 START, END, LATER = "1960-01-01", "1998-12-31", "2018-12-31"

@@ -9,9 +9,10 @@ import xarray as xr
 from pymc_marketing.clv import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel, ParetoNBDModel
 
 import bayesltv as ltv
-from bayesltv.kernels.beta_geometric import p_alive
-from bayesltv.kernels.expectations import expected_over_horizon, work_space
-from bayesltv.kernels.gamma_gamma import expected_spend
+from bayesltv.families.bg_nbd.expectations import expected_over_horizon
+from bayesltv.families.bg_nbd.formulas import p_alive
+from bayesltv.families.gamma_gamma.formulas import expected_spend
+from bayesltv.numerics.quadrature import work_space
 from helpers import sealed
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import bayesltv as ltv
-from bayesltv.kernels import beta_geometric
-from bayesltv.kernels.purchase_counts import p_spend_above, purchase_probabilities
+from bayesltv.families.bg_nbd import formulas as beta_geometric
+from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilities
 from bayesltv.spec.catalogue import load_decision
 from helpers import point_fit
 

@@ -10,12 +10,16 @@ import pytest
 from bayesltv.data.cells import make_cells
 from bayesltv.data.datasets import load_cdnow
 from bayesltv.data.summary import summarize
-from bayesltv.kernels import beta_geometric, gamma_gamma
-from bayesltv.kernels.collapsed import purchase_value_and_gradient, spend_value_and_gradient
-from bayesltv.kernels.expectations import expected_over_horizon, work_space
-from bayesltv.kernels.families import BG_NBD, FAMILIES, MBG_NBD
-from bayesltv.kernels.purchase_counts import p_spend_above, purchase_probabilities, purchase_survival
+from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
+from bayesltv.families.bg_nbd import formulas as beta_geometric
+from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilities, purchase_survival
+from bayesltv.families.bg_nbd.expectations import expected_over_horizon
+from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
+from bayesltv.families.gamma_gamma import formulas as gamma_gamma
+from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
+from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.model.likelihood import purchase_data, spend_data
+from bayesltv.numerics.quadrature import work_space
 
 PUBLISHED = (0.243, 4.414, 0.793, 2.426)
 SPEND_PUBLISHED = (6.25, 3.74, 15.44)

@@ -13,9 +13,11 @@ from scipy.stats import beta as beta_law
 from scipy.stats import gamma as gamma_law
 
 import bayesltv as ltv
-from bayesltv.kernels.beta_geometric import log_likelihood, p_alive
-from bayesltv.kernels.expectations import expected_over_horizon, work_space
-from bayesltv.spec.defaults import SPEND_PRIORS
+from bayesltv.families.bg_nbd.expectations import expected_over_horizon
+from bayesltv.families.bg_nbd.formulas import log_likelihood, p_alive
+from bayesltv.families.gamma_gamma import GAMMA_GAMMA
+from bayesltv.numerics.quadrature import work_space
+from bayesltv.spec.defaults import priors_of
 from helpers import point_fit
 
 POINT = {"r": 0.25, "alpha": 4.5, "a": 0.8, "b": 2.4, "p": 4.0, "q": 4.0, "v": 30.0}
@@ -43,7 +45,7 @@ def test_spend_priors_follow_the_currency(cdnow):
         assert after == pytest.approx(100 * before, rel=1e-9)
     # the two shapes have no unit
     for scale in ("spend_within", "spend_between"):
-        assert hundredfold.priors[scale].parameters == SPEND_PRIORS[scale].parameters
+        assert hundredfold.priors[scale].parameters == priors_of(GAMMA_GAMMA)[scale].parameters
 
 
 def test_spend_draws_stay_with_their_customer_when_rows_are_not_sorted():

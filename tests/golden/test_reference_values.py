@@ -8,10 +8,12 @@ import pytest
 
 from bayesltv.data.datasets import load_cdnow
 from bayesltv.data.summary import summarize
-from bayesltv.kernels import beta_geometric, gamma_gamma
-from bayesltv.kernels.expectations import expected_over_horizon, work_space
-from bayesltv.kernels.families import BG_NBD, MBG_NBD
-from bayesltv.kernels.purchase_counts import purchase_probabilities, purchase_survival
+from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
+from bayesltv.families.bg_nbd import formulas as beta_geometric
+from bayesltv.families.bg_nbd.counts import purchase_probabilities, purchase_survival
+from bayesltv.families.bg_nbd.expectations import expected_over_horizon
+from bayesltv.families.gamma_gamma import formulas as gamma_gamma
+from bayesltv.numerics.quadrature import work_space
 
 VALUES = json.loads((Path(__file__).parent / "reference_values.json").read_text(encoding="utf-8"))
 BG, MBG, SPEND = VALUES["bg_nbd"], VALUES["mbg_nbd"], VALUES["gamma_gamma"]

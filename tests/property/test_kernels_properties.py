@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 from bayesltv.data.cells import make_cells
-from bayesltv.kernels import beta_geometric, gamma_gamma
-from bayesltv.kernels.collapsed import purchase_value_and_gradient
-from bayesltv.kernels.expectations import expected_over_horizon, work_space
-from bayesltv.kernels.families import FAMILIES
-from bayesltv.kernels.futures import draw_futures
-from bayesltv.kernels.purchase_counts import p_spend_above, purchase_probabilities
+from bayesltv.families.bg_nbd import formulas as beta_geometric
+from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilities
+from bayesltv.families.bg_nbd.expectations import expected_over_horizon
+from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
+from bayesltv.families.gamma_gamma import formulas as gamma_gamma
+from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.model.likelihood import purchase_data
+from bayesltv.numerics.quadrature import work_space
 from bayesltv.streams import customer_keys
+from plain_kernels import draw_futures
 
 OFTEN = settings(max_examples=80, deadline=None)
 SELDOM = settings(max_examples=30, deadline=None)

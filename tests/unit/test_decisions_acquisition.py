@@ -8,7 +8,7 @@ import pytest
 from bayesltv.base.population import Population, hyperparameters_of, read_posterior
 from bayesltv.decisions.acquisition import acquisition, infinite_groups, next_unit_of_money
 from bayesltv.errors import DataError, SpecError
-from bayesltv.kernels.families import BG_NBD
+from bayesltv.families.bg_nbd import BG_NBD
 from bayesltv.prediction.terms import make_terms
 from bayesltv.spec.acquisition import AcquisitionSpec
 from helpers import point_fit

@@ -16,12 +16,12 @@ from bayesltv.base.placed_base import match_summary
 from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.decisions.acquisition import acquisition
 from bayesltv.decisions.stages import stage_block, stage_limits
-from bayesltv.kernels.latents import draw_latents
 from bayesltv.kernels.stretches import live, passed_within, time_after
 from bayesltv.prediction.expected import expect
 from bayesltv.prediction.terms import terms_of
 from bayesltv.spec.acquisition import AcquisitionSpec
 from bayesltv.spec.stages import STAGES
+from plain_kernels import draw_latents
 
 POINT = {"r": 0.5, "alpha": 5.0, "a": 0.8, "b": 2.5, "p": 3.6, "q": 4.5, "v": 34.0}
 CALENDAR = {"start": "1997-01-01", "end": "1997-09-30"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bayesltv as ltv
-from bayesltv.kernels.families import FAMILIES
+from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.report import figures as draw
 from helpers import point_fit
 

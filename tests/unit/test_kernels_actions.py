@@ -5,13 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bayesltv.families.gamma_gamma.law import Buyer
 from bayesltv.kernels import actions as kernel
-from bayesltv.kernels.latents import draw_latents
-from bayesltv.kernels.stretches import STILL
+from bayesltv.kernels.block import Streams
+from bayesltv.kernels.calendar import STILL
 from bayesltv.streams import customer_keys
 from campaigns import EVEN, NOTHING, Campaign, run
+from plain_kernels import draw_latents, laws, people
 
 LAM, COIN, SHAPE, NU = 0.3, 0.12, 6.0, 0.2  # a mean order of 30
+ROAD = (STILL.table, STILL.edges, 0, 0.0)
+"""The calendar ahead of a customer who has no clock."""
 HORIZON, MARGIN = 52.0, 0.4
 REPLICATES = 80_000
 
@@ -19,7 +23,7 @@ PACES = np.array([0.3, 0.4, 2.2, 1.3, 0.2, 1.7, 0.8])
 EDGES, TODAY = np.array([0.0, 3.0, 6.5, 9.0, 13.0, 24.0, 34.0, 47.0]), 4.0
 """A calendar with seasons: today lies within its second segment, and the last one goes on."""
 CALENDARS = {
-    "even": (STILL, EVEN),
+    "even": (ROAD, EVEN),
     "seasons": (
         (np.append(0.0, np.cumsum(PACES * np.diff(EDGES))), EDGES, 1, TODAY),
         (np.append(0.0, np.append(EDGES[2:-1] - TODAY, np.inf)), PACES[1:]),
@@ -83,14 +87,22 @@ def effect_of(campaign):
     return effect
 
 
-def closed_form(campaign, *, alive, discount, service, draws=1, road=STILL):
+def closed_form(campaign, *, alive, discount, service, draws=1, road=ROAD):
     """Mean parts of the profit and loss; a cap is simulated, so that it needs draws."""
     terms, parts, total = (HORIZON, discount, MARGIN, service), np.zeros(kernel.PARTS), []
     state = np.array([3, 1, 4, 1], dtype=np.uint64)
     for _ in range(draws):
         if alive:
             kernel.act_on_alive(
-                state, road, LAM, COIN, SHAPE, NU, effect_of(campaign), offer_of(campaign), terms, parts
+                state,
+                road,
+                LAM,
+                COIN,
+                Buyer(SHAPE, NU),
+                effect_of(campaign),
+                offer_of(campaign),
+                terms,
+                parts,
             )
         else:
             kernel.act_on_lapsed(
@@ -175,12 +187,12 @@ def test_extreme_latents_give_finite_money(lam, coin):
     terms, parts = (HORIZON, 0.0, MARGIN, 1.0), np.zeros(kernel.PARTS)
     campaign = KINDS["discount"]
     kernel.act_on_alive(
-        np.ones(4, np.uint64), STILL, lam, coin, SHAPE, NU, effect_of(campaign), offer_of(campaign), terms,
-        parts,
+        np.ones(4, np.uint64), ROAD, lam, coin, Buyer(SHAPE, NU), effect_of(campaign), offer_of(campaign),
+        terms, parts,
     )  # fmt: skip
     assert np.all(np.isfinite(parts))
     kernel.act_on_lapsed(
-        STILL, lam, coin, 30.0, effect_of(KINDS["win-back"]), offer_of(KINDS["win-back"]), terms, parts
+        ROAD, lam, coin, 30.0, effect_of(KINDS["win-back"]), offer_of(KINDS["win-back"]), terms, parts
     )
     assert np.all(np.isfinite(parts))
 
@@ -212,22 +224,14 @@ def evaluate(ids, seed=3):
     offers = np.stack([offer_of(KINDS[kind]) for kind in kinds])
     shape = (len(ids), len(kinds))
     net, means = np.empty((*shape, DRAWS)), np.empty((*shape, kernel.PARTS))
+    keys = customer_keys(seed, "latents", ids)
     common = (
-        customer_keys(seed, "latents", ids),
-        customer_keys(seed, "redemptions", ids),
-        np.arange(DRAWS, dtype=np.uint64),
-        customers,
-        np.stack([np.zeros(len(ids)), customers[2], customers[3]]),
-        group,
-        np.zeros(2, np.int64),
-        np.tile(STILL[0], (1, DRAWS, 1)),
-        STILL[1],
-        PURCHASE,
-        SPEND,
+        Streams(keys, customer_keys(seed, "redemptions", ids), keys, np.arange(DRAWS, dtype=np.uint64)),
+        people(customers, group),
+        laws(PURCHASE, SPEND),
+        STILL,
         (HORIZON, 0.002, MARGIN, 0.01),
-        effects,
-        offers,
-        np.zeros((len(kinds), len(ids)), np.int32),
+        kernel.Offers(effects, offers, np.zeros((len(kinds), len(ids)), np.int32)),
     )
     eligible = np.ones(shape, bool)
     eligible[[name == "c4" for name in ids], 1] = False
@@ -236,17 +240,19 @@ def evaluate(ids, seed=3):
 
 
 def test_a_walk_evaluates_each_customer_at_its_own_latents():
-    (keys, _, draws, customers, _, group, *_), net, means = evaluate(IDS)
+    (streams, some, *_), net, means = evaluate(IDS)
     alive, lam, p, nu = (np.empty((len(IDS), DRAWS)) for _ in range(4))
     alive = alive.astype(bool)
-    draw_latents(keys, draws, customers, group, PURCHASE, SPEND, alive, lam, p, nu)
+    draw_latents(
+        streams.latents, streams.draws, some.histories, some.group, PURCHASE, SPEND, alive, lam, p, nu
+    )
     i, d = map(int, np.argwhere(alive)[7])
     effect = effect_of(KINDS["discount"])
     effect[kernel.RATE] *= np.linspace(0.8, 1.2, DRAWS)[d]
     parts = np.zeros(kernel.PARTS)
     kernel.act_on_alive(
-        np.ones(4, np.uint64), STILL, lam[i, d], p[i, d], 6.0, nu[i, d], effect, offer_of(KINDS["discount"]),
-        (HORIZON, 0.002, MARGIN, 0.01), parts,
+        np.ones(4, np.uint64), ROAD, lam[i, d], p[i, d], Buyer(6.0, nu[i, d]), effect,
+        offer_of(KINDS["discount"]), (HORIZON, 0.002, MARGIN, 0.01), parts,
     )  # fmt: skip
     assert net[i, 0, d] == pytest.approx(parts[0] - parts[1:].sum(), abs=1e-12)
     signs = np.array([1, -1, -1, -1, -1, -1])

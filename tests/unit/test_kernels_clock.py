@@ -7,10 +7,10 @@ from scipy import integrate, stats
 
 from bayesltv.clock_processes.ar1 import fading
 from bayesltv.data.cells import make_cells
-from bayesltv.kernels import beta_geometric
+from bayesltv.families.bg_nbd import formulas as beta_geometric
+from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
+from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.kernels.clock import clocked_value_and_gradient
-from bayesltv.kernels.collapsed import purchase_value_and_gradient
-from bayesltv.kernels.families import FAMILIES
 from bayesltv.kernels.whitening import innovations_of, pull_back
 from bayesltv.model.clock import clocks_of_rows, repeat_counts
 from bayesltv.model.likelihood import clocked_purchase_data, purchase_data

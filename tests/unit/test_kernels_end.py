@@ -13,8 +13,12 @@ PROGRAM = """
 import itertools, sys
 import numpy as np
 import bayesltv as ltv
-from bayesltv.kernels import actions, collapsed, expectations, purchase_counts, random_numbers, stretches
-from bayesltv.kernels.compile import compiled
+from bayesltv.families.bg_nbd import counts, expectations
+from bayesltv.families.gamma_gamma.law import Buyer
+from bayesltv.kernels import actions, stretches
+from bayesltv.numerics import random_numbers, special
+from bayesltv.numerics.compile import compiled
+from bayesltv.numerics.quadrature import work_space
 
 NASTY = (np.nan, np.inf, -np.inf, -1.0, -1e300, 0.0)
 what = sys.argv[1]
@@ -37,16 +41,16 @@ if what == "gamma":
             random_numbers.beta(state(), bad, 2.0), random_numbers.beta(state(), 2.0, bad)
             random_numbers.beta(state(), bad, 0.01)
 elif what == "digamma":
-    assert all(np.isnan(collapsed.digamma(bad)) for bad in NASTY if bad != np.inf)
-    collapsed.digamma(np.inf)
+    assert all(np.isnan(special.digamma(bad)) for bad in NASTY if bad != np.inf)
+    special.digamma(np.inf)
 elif what == "counts":
     for horizon, alive, *rest in spoiled((39.0, 0.7, 2.2, 40.0, 0.8, 2.4)):
-        purchase_counts.purchase_survival(horizon, alive, *rest, np.zeros(8))
-        purchase_counts.purchase_probability(3, horizon, alive, *rest)
+        counts.purchase_survival(horizon, alive, *rest, np.zeros(8))
+        counts.purchase_probability(3, horizon, alive, *rest)
 elif what == "expectations":
     for horizon, discount, *rest in spoiled((39.0, 0.002, 2.2, 40.0, 0.8, 2.4)):
         if discount == discount:
-            expectations.expected_over_horizon(horizon, discount, *rest, expectations.work_space())
+            expectations.expected_over_horizon(horizon, discount, *rest, work_space())
     for good in ((39.0, 2.2, 40.0, 0.8, 2.4), (3900.0, 900.0, 40.0, 0.8, 2.4)):
         for each in spoiled(good):
             expectations._sums_at(*each)
@@ -67,7 +71,7 @@ elif what == "redemptions":
     road, offer = (np.array([0.0, 40.0]), np.array([0.0, 40.0]), 0, 0.0), np.zeros(32)
     offer[actions.CAP], offer[actions.WINDOW], offer[actions.DEPTH] = 100.0, 8.0, 0.1
     for lam, coin, shape, nu, lift, redeems in spoiled((0.4, 0.0, 6.0, 0.2, 1.0, 0.5)):
-        actions.capped_redemptions(state(), road, lam, coin, shape, nu, lift, redeems, offer, 0.01)
+        actions.capped_redemptions(state(), road, lam, coin, Buyer(shape, nu), lift, redeems, offer, 0.01)
 elif what in ("futures", "tracking", "replicas"):
     from bayesltv.prediction.tracking import track
     from helpers import point_fit

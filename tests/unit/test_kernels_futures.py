@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayesltv.kernels import beta_geometric
-from bayesltv.kernels.expectations import expected_over_horizon, work_space
-from bayesltv.kernels.families import BG_NBD, FAMILIES, MBG_NBD
-from bayesltv.kernels.futures import draw_futures
-from bayesltv.kernels.latents import draw_latents
-from bayesltv.kernels.purchase_counts import p_spend_above, purchase_probabilities, purchase_survival
+from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
+from bayesltv.families.bg_nbd import formulas as beta_geometric
+from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilities, purchase_survival
+from bayesltv.families.bg_nbd.expectations import expected_over_horizon
+from bayesltv.families.registry import PURCHASE as FAMILIES
+from bayesltv.numerics.quadrature import work_space
 from bayesltv.streams import customer_keys
+from plain_kernels import draw_futures, draw_latents
 
 N = 200_000
 RARE = 1e-4

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayesltv.kernels import beta_geometric
-from bayesltv.kernels.families import BG_NBD, FAMILIES, MBG_NBD
-from bayesltv.kernels.latents import draw_latents
+from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
+from bayesltv.families.bg_nbd import formulas as beta_geometric
+from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.streams import customer_keys
+from plain_kernels import draw_latents
 
 N = 200_000
 RARE = 1e-4

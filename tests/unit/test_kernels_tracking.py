@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from scipy.special import hyp2f1
 
-from bayesltv.kernels.families import FAMILIES
-from bayesltv.kernels.futures import draw_futures
-from bayesltv.kernels.tracking import count_in_bins
+from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.streams import customer_keys
+from plain_kernels import count_in_bins, draw_futures
 
 CDNOW = (0.2425945, 4.413602, 0.792922, 2.425907)
 """Maximum likelihood, CDNOW 1/10 sample, weeks (Fader, Hardie & Lee 2005: .243, 4.414, .793, 2.426)."""

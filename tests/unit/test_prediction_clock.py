@@ -11,7 +11,7 @@ from bayesltv.base.new_groups import place
 from bayesltv.base.placed_base import match_summary
 from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.evaluation.replicas import simulate_replicas
-from bayesltv.kernels.clocked import day_of, time_at
+from bayesltv.kernels.calendar import day_of, time_at
 from bayesltv.prediction.clock_path import clock_path
 from bayesltv.prediction.expected import expect, probability_of
 from bayesltv.prediction.tracking import track
@@ -348,8 +348,8 @@ def test_the_prior_predictive_says_that_it_does_not_follow_a_clock():
 
 def test_the_log_likelihood_adds_up_to_the_kernels(some):
     from bayesltv.data.cells import make_cells
+    from bayesltv.families.bg_nbd import BG_NBD
     from bayesltv.kernels.clock import clocked_value_and_gradient
-    from bayesltv.kernels.families import BG_NBD
     from bayesltv.model.clock import repeat_counts
     from bayesltv.model.likelihood import clocked_purchase_data
     from bayesltv.spec.timeline import make_timeline

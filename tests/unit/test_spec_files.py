@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from bayesltv.errors import SpecError
+from bayesltv.families.bg_nbd import BG_NBD
+from bayesltv.families.gamma_gamma import GAMMA_GAMMA
 from bayesltv.spec.catalogue import (
     list_specs,
     load_any,
@@ -14,7 +16,7 @@ from bayesltv.spec.catalogue import (
     models_folder,
 )
 from bayesltv.spec.decision_spec import DecisionSpec
-from bayesltv.spec.defaults import PURCHASE_PRIORS, SPEND_PRIORS
+from bayesltv.spec.defaults import priors_of
 from bayesltv.spec.model_spec import SECTIONS, ModelSpec
 from bayesltv.spec.pooling import Pooling
 from bayesltv.spec.settings import PurchaseSpec, SamplerSpec
@@ -58,7 +60,7 @@ def test_pooled_states_the_defaults_of_the_package():
     spec = load_spec("pooled")
     shorter = SamplerSpec(tune=500)  # one population starts from its mode
     assert spec == ModelSpec(title=spec.title, sampler=shorter)
-    assert dict(spec.priors) == PURCHASE_PRIORS | SPEND_PRIORS
+    assert dict(spec.priors) == priors_of(BG_NBD) | priors_of(GAMMA_GAMMA)
 
 
 # maximum likelihood of published data sets, weeks: CDNOW sample and master, CLVTools' apparel, CDNOW

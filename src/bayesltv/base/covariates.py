@@ -11,14 +11,9 @@ from bayesltv.data.cells import number_rows
 from bayesltv.data.design import design_of, features_of
 from bayesltv.data.groups import Codes
 from bayesltv.errors import DataError
-from bayesltv.kernels.scales import (
-    purchase_parameters,
-    purchase_scales,
-    shifted,
-    spend_parameters,
-    spend_scales,
-)
-from bayesltv.names import PURCHASE_PARAMETERS, SPEND_PARAMETERS, coefficients_name, covariate_dim
+from bayesltv.families.family import Family
+from bayesltv.families.registry import shifted
+from bayesltv.names import coefficients_name, covariate_dim
 
 Floats = NDArray[np.float64]
 GIGABYTES_ALLOWED = 4.0
@@ -54,15 +49,12 @@ def with_covariates(
     group, values = codes[first], design[first]
     kept = population.draws.astype(np.int64)
     factors = _factors(posterior, features_of(codings), values, kept)
-    scales = purchase_scales(dict(zip(PURCHASE_PARAMETERS, population.purchase[:, group], strict=True)))
-    purchase = purchase_parameters({name: _moved(name, each, factors) for name, each in scales.items()})
-    stacked = np.stack([purchase[name] for name in PURCHASE_PARAMETERS])
+    stacked = _moved(population.family, population.purchase[:, group], factors)
     clock = None if population.clock is None else population.clock.for_rows(group)
     moved = replace(population, purchase=stacked, group_of_row=group.astype(np.int32), clock=clock)
     if population.has_spend:
-        scales = spend_scales(dict(zip(SPEND_PARAMETERS, population.spend[:, group], strict=True)))
-        spend = spend_parameters({name: _moved(name, each, factors) for name, each in scales.items()})
-        moved = replace(moved, spend=np.stack([spend[name] for name in SPEND_PARAMETERS]))
+        spend = _moved(population.spend_family, population.spend[:, group], factors)
+        moved = replace(moved, spend=spend)
     return moved, row.astype(np.int32)
 
 
@@ -80,9 +72,13 @@ def _factors(
     return factors
 
 
-def _moved(scale: str, value: Floats, factors: dict[str, Floats]) -> Floats:
-    moved: Floats = shifted(scale, value, factors[scale]) if scale in factors else value
-    return moved
+def _moved(family: Family, parameters: Floats, factors: dict[str, Floats]) -> Floats:
+    """Return the parameters of a family with their scales moved by the factors there are."""
+    scales = family.scales_of(parameters)
+    moved = {
+        name: shifted(name, each, factors[name]) if name in factors else each for name, each in scales.items()
+    }
+    return family.stacked(moved)
 
 
 def _refuse_too_many(rows: int, population: Population, summary: pd.DataFrame) -> None:

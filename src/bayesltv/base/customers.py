@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bayesltv.data.cells import spend_rows
 from bayesltv.data.days import history_days
 from bayesltv.data.groups import Codes
-from bayesltv.kernels.families import Family
+from bayesltv.families.family import Family
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, RECENCY, T
 from bayesltv.processors import available_processors
 from bayesltv.streams import customer_keys
@@ -51,6 +51,12 @@ class Customers:
         days = np.ascontiguousarray(self.days[:, chosen]) if self.days.shape[1] else self.days
         histories = np.ascontiguousarray(self.histories[:, chosen])
         return Customers(self.ids[chosen], histories, self.group[chosen], days)
+
+    def as_newborn(self, family: Family) -> "Customers":
+        """Return the customers as they were when they had just made their first purchase."""
+        anew = np.zeros_like(self.histories)
+        anew[1] = family.first_coins
+        return replace(self, histories=anew, days=self.days[[0, 0, 0]])
 
     @property
     def calendar(self) -> tuple[Floats, ...]:

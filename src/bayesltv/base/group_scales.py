@@ -4,13 +4,8 @@ import numpy as np
 import xarray as xr
 
 from bayesltv.base.population import read_posterior
-from bayesltv.kernels.scales import purchase_scales, spend_scales
 from bayesltv.names import (
     GROUP,
-    PURCHASE_PARAMETERS,
-    PURCHASE_SCALES,
-    SPEND_PARAMETERS,
-    SPEND_SCALES,
 )
 
 CUSTOMERS = "customers"
@@ -33,12 +28,13 @@ def group_scales(fit: xr.DataTree) -> xr.Dataset:
     """
     posterior = read_posterior(fit)
     dataset = posterior.dataset
-    scales = purchase_scales({name: dataset[name] for name in PURCHASE_PARAMETERS})
-    wanted = list(PURCHASE_SCALES)
+    families = [posterior.purchase_family]
     if posterior.spec.spend is not None:
-        scales |= spend_scales({name: dataset[name] for name in SPEND_PARAMETERS})
-        wanted += SPEND_SCALES
-    result = xr.Dataset({name: scales[name] for name in wanted})
+        families.append(posterior.spend_family)
+    result = xr.Dataset()
+    for family in families:
+        scales = family.scaled({name: dataset[name] for name in family.parameters})
+        result = result.assign({name: scales[name] for name in family.scale_names})
     if GROUP in result.dims and "constant_data" in fit.children:
         cells = fit["constant_data"].to_dataset()
         if {"group_code", "count"} <= set(cells.data_vars):

@@ -13,12 +13,10 @@ from bayesltv.base.covariates import with_covariates
 from bayesltv.base.population import Hyperparameters, Population, Posterior
 from bayesltv.data.groups import Codes, check_group_columns, codes_of
 from bayesltv.errors import DataError, shown
-from bayesltv.kernels.scales import purchase_parameters, shifted, spend_parameters
+from bayesltv.families.registry import shifted
 from bayesltv.names import (
     CUSTOMER_ID,
     GROUP_SEPARATOR,
-    PURCHASE_PARAMETERS,
-    SPEND_PARAMETERS,
     effect_name,
     sd_name,
 )
@@ -122,12 +120,10 @@ def _parameters_of(
         scale: np.stack([_scale_of(posterior, scale, levels, seed) for levels in combinations])
         for scale in posterior.spec.scales
     }
-    purchase = purchase_parameters(scales)
-    stacked = np.stack([purchase[name] for name in PURCHASE_PARAMETERS])
+    stacked = posterior.purchase_family.stacked(scales)
     if posterior.spec.spend is None:
-        return stacked, np.zeros((3, 0, 0))
-    spend = spend_parameters(scales)
-    return stacked, np.stack([spend[name] for name in SPEND_PARAMETERS])
+        return stacked, posterior.spend
+    return stacked, posterior.spend_family.stacked(scales)
 
 
 def _scale_of(posterior: Posterior, scale: str, levels: tuple[str, ...], seed: int) -> Floats:

@@ -12,15 +12,16 @@ from bayesltv.base.clock import Clock
 from bayesltv.base.seal import is_uplift, require_sound
 from bayesltv.data.arguments import require_fit
 from bayesltv.errors import DataError, StoreError
-from bayesltv.kernels.families import FAMILIES, Family
+from bayesltv.families.family import Family
+from bayesltv.families.gamma_gamma import GAMMA_GAMMA
+from bayesltv.families.registry import PURCHASE, SPEND
 from bayesltv.names import (
     CHAIN,
     CLOCK_END,
     CLOCK_START,
     DRAW,
     GROUP,
-    PURCHASE_PARAMETERS,
-    SPEND_PARAMETERS,
+    SPEND_TYPICAL,
     TIME_UNIT,
     level_name,
 )
@@ -67,17 +68,27 @@ class Posterior:
         """Number of draws of each chain."""
         return int(self.dataset.sizes[DRAW])
 
+    @property
+    def purchase_family(self) -> Family:
+        """Family of purchases."""
+        return PURCHASE[self.spec.purchase.family]
+
+    @property
+    def spend_family(self) -> Family:
+        """Family of spend; Gamma-Gamma where there is no spend model."""
+        return GAMMA_GAMMA if self.spec.spend is None else SPEND[self.spec.spend.family]
+
     @cached_property
     def purchase(self) -> Floats:
-        """r, alpha (a rate), a, b; shape (4, group, chain × draw)."""
-        return np.stack([self.stacked(name) for name in PURCHASE_PARAMETERS])
+        """Parameters of the family of purchases; shape (parameter, group, chain × draw)."""
+        return np.stack([self.stacked(name) for name in self.purchase_family.parameters])
 
     @cached_property
     def spend(self) -> Floats:
-        """p, q, v (a rate); shape (3, group, chain × draw), or (3, 0, 0) without a spend model."""
+        """Parameters of the family of spend; shape (parameter, group, chain × draw), or empty."""
         if self.spec.spend is None:
-            return np.zeros((3, 0, 0))
-        return np.stack([self.stacked(name) for name in SPEND_PARAMETERS])
+            return np.zeros((len(self.spend_family.parameters), 0, 0))
+        return np.stack([self.stacked(name) for name in self.spend_family.parameters])
 
     def stacked(self, name: str) -> Floats:
         """Return a variable as (group or level, chain × draw), chains one after the other."""
@@ -94,16 +105,17 @@ class Hyperparameters:
     Attributes
     ----------
     family : Family
-    purchase : ndarray of float64, shape (4, group, draw)
-        r, alpha (a rate), a, b.
-    spend : ndarray of float64, shape (3, group, draw), or (3, 0, 0) without a spend model
-        p, q, v (a rate).
+    purchase : ndarray of float64, shape (parameter, group, draw)
+        In the order of ``family.parameters``.
+    spend : ndarray of float64, shape (parameter, group, draw), or (parameter, 0, 0) without a spend model
+        In the order of ``spend_family.parameters``.
     draws : ndarray of uint64, shape (draw,)
         Number of each draw among all of the posterior: its part in every customer's random stream.
     chains : int
         Draws come chain after chain, equally many of each.
     labels : tuple of str
         Of the groups.
+    spend_family : Family
     """
 
     family: Family
@@ -112,11 +124,19 @@ class Hyperparameters:
     draws: NDArray[np.uint64]
     chains: int
     labels: tuple[str, ...]
+    spend_family: Family = GAMMA_GAMMA
 
     @property
     def has_spend(self) -> bool:
         """Whether there is a spend model."""
         return bool(self.spend.shape[2] > 0)  # with covariates, nobody has no rows
+
+    @property
+    def typical_amount(self) -> float:
+        """Median over groups and draws of what a purchase typically costs; 1 without a spend model."""
+        if not self.has_spend:
+            return 1.0
+        return float(np.median(self.spend_family.scales_of(self.spend)[SPEND_TYPICAL]))
 
     def thinned(self, draws: int | None) -> "Hyperparameters":
         """Return about `draws` draws, evenly spread over each chain; all where None or more than there are.
@@ -201,7 +221,8 @@ def read_posterior(fit: xr.DataTree) -> Posterior:
 def hyperparameters_of(posterior: Posterior) -> Hyperparameters:
     """Return all draws of the groups that were fitted."""
     return Hyperparameters(
-        family=FAMILIES[posterior.spec.purchase.family],
+        family=posterior.purchase_family,
+        spend_family=posterior.spend_family,
         purchase=posterior.purchase,
         spend=posterior.spend,
         draws=np.arange(posterior.purchase.shape[2], dtype=np.uint64),

@@ -14,7 +14,7 @@ from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.kernels.payback import payback_times
 from bayesltv.names import DRAW, GROUP
 from bayesltv.prediction.expected import expect
-from bayesltv.prediction.roads import places_on, roads_of
+from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.spec.acquisition import AcquisitionSpec
 
@@ -86,16 +86,21 @@ def acquisition(
     groups = len(labels)
     newcomers = _newcomers(population, today)
     found = expect(population, newcomers, horizon=terms.horizon, discount=terms.discount)
-    discounted, alive = found.purchases[found.cell], found.time_alive[found.cell]
+    discounted, alive = found.forms.discounted[found.cell], found.forms.time_alive[found.cell]
     spend = mean_spend(population)
     worth = terms.margin * spend * (1.0 + discounted) - terms.service_cost * alive
     costs = np.array([np.nan if (cac := spec.cac_of(label)) is None else cac for label in labels])
-    times, coins = np.empty((groups, population.draws.size)), float(population.family.coins(0))
-    places = places_on(population, newcomers, terms.horizon)
+    times = np.empty((groups, population.draws.size))
+    people = people_of(population, newcomers, terms.horizon)
     payback_times(
-        population.purchase, *roads_of(population), places, terms.margin * spend, costs, coins,
-        terms.as_tuple(), times,
-    )  # fmt: skip
+        people,
+        laws_of(population).purchase,
+        clock_of(population),
+        terms.margin * spend,
+        costs,
+        terms.as_tuple(),
+        times,
+    )
     columns: dict[str, object] = {"group": list(labels)}
     columns |= _interval("ltv_new", worth) | {"cac": costs}
     ratio = worth / costs[:, None]
@@ -114,11 +119,10 @@ def acquisition(
 
 
 def mean_spend(population: Population) -> Floats:
-    """Return ζ = p v/(q − 1) of new customers, shape (group, draw); NaN for a group with any q <= 1."""
-    p, q, v = population.spend
-    finite = (q > 1.0).all(axis=1, keepdims=True)
-    mean: Floats = np.where(finite, p * v / np.where(q > 1.0, q - 1.0, np.nan), np.nan)
-    return mean
+    """Return the mean amount of new customers, shape (group, draw); NaN for a group with an infinite one."""
+    mean = population.spend_family.expected_amount(0.0, 0.0, population.spend)
+    finite = np.isfinite(mean).all(axis=1, keepdims=True)
+    return np.where(finite, mean, np.nan)
 
 
 def infinite_groups(population: Population) -> list[str]:

@@ -11,8 +11,9 @@ from bayesltv.base.population import Population
 from bayesltv.decisions.effects import Effects, stack_effects
 from bayesltv.decisions.pnl import PARTS, spending
 from bayesltv.errors import DataError
-from bayesltv.kernels.actions import add_up_policies, evaluate_actions
-from bayesltv.prediction.roads import places_on, roads_of
+from bayesltv.kernels.actions import Offers, add_up_policies, evaluate_actions
+from bayesltv.kernels.block import Streams
+from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.spec.actions import ActionSpec
 
@@ -153,20 +154,14 @@ class ActionModel:
 
     def _common(self, offered: Offered) -> tuple[object, ...]:
         customers, population = offered.customers, self.population
+        latents, redemptions = (customers.keys(self.seed, name) for name in (LATENTS, REDEMPTIONS))
         return (
-            customers.keys(self.seed, LATENTS),
-            customers.keys(self.seed, REDEMPTIONS),
-            population.draws,
-            customers.histories,
-            places_on(population, customers, self.terms.horizon),
-            customers.group,
-            *roads_of(population),
-            population.purchase,
-            population.spend,
+            Streams(latents, redemptions, latents, population.draws),
+            people_of(population, customers, self.terms.horizon),
+            laws_of(population),
+            clock_of(population),
             self.terms.as_tuple(),
-            self.effects,
-            self.offers,
-            offered.cell,
+            Offers(self.effects, self.offers, offered.cell),
         )
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from bayesltv.decisions.actions import ActionModel, Offered
 from bayesltv.decisions.allocation import NOBODY, Allocation
 from bayesltv.errors import DataError, shown
-from bayesltv.kernels.actions import evaluate_at_means
-from bayesltv.prediction.roads import places_on, roads_of
+from bayesltv.kernels.actions import Offers, evaluate_at_means
+from bayesltv.prediction.packed import at_means, clock_of, laws_of, people_of
 from bayesltv.spec import checked
 from bayesltv.spec.actions import NO_ACTION
 
@@ -114,20 +114,13 @@ def values_at_means(model: ActionModel, offered: Offered) -> tuple[Floats, Float
     """
     shape = (len(offered), len(model.actions))
     net, cost = np.empty(shape), np.empty(shape)
-    clocks, times, edges = roads_of(model.population)
+    population = at_means(model.population)
     evaluate_at_means(
-        offered.customers.histories,
-        places_on(model.population, offered.customers, model.terms.horizon),
-        offered.customers.group,
-        clocks,
-        times.mean(axis=1),
-        edges,
-        model.population.purchase.mean(axis=2),
-        model.population.spend.mean(axis=2),
+        people_of(population, offered.customers, model.terms.horizon),
+        laws_of(population),
+        clock_of(population),
         model.terms.as_tuple(),
-        model.effects.mean(axis=2),
-        model.offers,
-        offered.cell,
+        Offers(model.effects.mean(axis=2, keepdims=True), model.offers, offered.cell),
         offered.eligible,
         net,
         cost,

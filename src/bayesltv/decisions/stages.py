@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from bayesltv.base.customers import LATENTS, Customers
 from bayesltv.base.population import Population
 from bayesltv.errors import BayesltvWarning, SpecError, shown
-from bayesltv.kernels.stages import DROPS_OUT, NO_PURCHASE, VALUE_AT_RISK, draw_stages
+from bayesltv.kernels.block import Streams
+from bayesltv.kernels.stages import DROPS_OUT, NO_PURCHASE, VALUE_AT_RISK, Found, draw_stages
 from bayesltv.names import FREQUENCY
-from bayesltv.prediction.roads import places_on, roads_of
+from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.spec.stages import STAGES, StageSpec
 
@@ -83,20 +84,15 @@ def stage_block(
     shares = np.empty((len(STAGES), len(customers)))
     warned = np.empty((3, len(customers)))
     counts = np.empty((len(STAGES), population.draws.size), np.int64)
+    keys = customers.keys(seed, LATENTS)
     draw_stages(
-        customers.keys(seed, LATENTS),
-        population.draws,
-        customers.histories,
-        places_on(population, customers, terms.horizon),
-        customers.group,
-        *roads_of(population),
-        population.purchase,
-        population.spend,
+        Streams(keys, keys, keys, population.draws),
+        people_of(population, customers, terms.horizon),
+        laws_of(population),
+        clock_of(population),
         terms.as_tuple(),
         limits,
-        shares,
-        warned,
-        counts,
+        Found(shares, warned, counts),
     )
     columns: Columns = {"stage": np.asarray(STAGES, dtype=object)[np.argmax(shares, axis=0)]}
     columns |= {f"p_stage_{name}": shares[at] for at, name in enumerate(STAGES)}

@@ -15,6 +15,7 @@ from bayesltv.evaluation import rules
 from bayesltv.kernels.closed_forms import COLUMNS, value_means
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.expected import expect, probability_of
+from bayesltv.prediction.packed import laws_of, people_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.prediction.tiers import tier_probabilities
 from bayesltv.prediction.totals import Totals, add_up, step_of
@@ -106,10 +107,10 @@ class Judge:
 
     def _expected(self, customers: Customers, bought: NDArray[np.int64]) -> Columns:
         """Return closed forms, once per distinct history, and intervals of the expectation over draws."""
-        population, histories = self.population, customers.histories
+        population = self.population
         found = expect(population, customers, horizon=self.terms.horizon, discount=0.0)
-        cell, expected = found.cell, found.purchases
-        closed = dict(zip(COLUMNS, found.means, strict=True))
+        cell, expected = found.cell, found.forms.discounted
+        closed = dict(zip(COLUMNS, found.forms.means, strict=True))
         columns: Columns = {
             "p_alive": closed["p_alive"][cell],
             "p_purchase": closed["p_purchase_horizon"][cell],
@@ -118,11 +119,8 @@ class Judge:
         }
         if self.judges_spend:
             spend, value = np.empty(len(customers)), np.empty(len(customers))
-            count, total = np.ascontiguousarray(histories[4]), np.ascontiguousarray(histories[5])
-            value_means(
-                cell, count, total, customers.group, population.spend, expected, found.time_alive,
-                1.0, 0.0, spend, value,
-            )  # fmt: skip
+            people = people_of(population, customers, self.terms.horizon)
+            value_means(cell, people, laws_of(population).spend, found.forms, (1.0, 0.0), spend, value)
             columns["spend_expected"] = value
         low, high = rules.intervals(np.sort(expected, axis=1))
         for level, lower, upper in zip(rules.LEVELS, low, high, strict=True):
@@ -162,11 +160,7 @@ def make_judge(
     population: Population, terms: Terms, outcomes: Outcomes, tiers: TierSpec | None, *, seed: int
 ) -> Judge:
     """Return the judge of a population; totals of money are exact in steps of its typical amount."""
-    typical = 1.0
-    if population.has_spend:
-        p, q, v = population.spend
-        typical = float(np.median(p * v / q))
-    return Judge(population, terms, outcomes, tiers, seed, step_of(typical))
+    return Judge(population, terms, outcomes, tiers, seed, step_of(population.typical_amount))
 
 
 def uniforms(ids: NDArray[np.object_], *, seed: int, stream: str) -> Floats:

@@ -19,7 +19,8 @@ from bayesltv.data.groups import make_groups
 from bayesltv.data.validate import resolve_time_unit, validate_summary
 from bayesltv.evaluation.replicas import simulate_replicas
 from bayesltv.evaluation.result import records, rich_table
-from bayesltv.kernels.families import FAMILIES
+from bayesltv.families import registry
+from bayesltv.families.gamma_gamma import GAMMA_GAMMA
 from bayesltv.model.prior_draws import draw_prior
 from bayesltv.names import (
     DRAW,
@@ -27,8 +28,6 @@ from bayesltv.names import (
     GROUP,
     GROUPS,
     MONETARY_VALUE,
-    PURCHASE_PARAMETERS,
-    SPEND_PARAMETERS,
     T,
 )
 from bayesltv.spec.catalogue import SpecLike, spec_of
@@ -145,15 +144,18 @@ def prior_predictive(
     unit, resolved, groups, codes = _resolved(declared, summary, time_unit)
     prior = draw_prior(resolved, groups, draws=draws, rng=generator(seed, "prior predictive"))
     with_spend = resolved.spend is not None
+    bought = registry.PURCHASE[resolved.purchase.family]
+    spent = GAMMA_GAMMA if resolved.spend is None else registry.SPEND[resolved.spend.family]
     population = Population(
-        FAMILIES[resolved.purchase.family],
-        np.stack([_by_group(prior[name]) for name in PURCHASE_PARAMETERS]),
-        np.stack([_by_group(prior[name]) for name in SPEND_PARAMETERS])
+        bought,
+        np.stack([_by_group(prior[name]) for name in bought.parameters]),
+        np.stack([_by_group(prior[name]) for name in spent.parameters])
         if with_spend
-        else np.zeros((3, 0, 0)),
+        else np.zeros((len(spent.parameters), 0, 0)),
         np.arange(draws, dtype=np.uint64),
         1,
         tuple(groups.labels),
+        spent,
     )
     people = _newcomers(codes, units_per_year(unit))
     replicas = simulate_replicas(population, people, seed=seed, days_per_unit=DAYS_PER[unit])

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.base.customers import AMOUNTS, EVENTS, LATENTS, Customers, walk
+from bayesltv.base.customers import Customers, walk
 from bayesltv.base.population import Population
-from bayesltv.kernels.clocked import FIRST
-from bayesltv.kernels.replicas import draw_replicas
-from bayesltv.prediction.roads import places_on, roads_of
+from bayesltv.kernels.replicas import Replicated, draw_replicas
+from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 
 Floats = NDArray[np.float64]
 REPLICA = "replica "
@@ -86,20 +85,13 @@ def simulate_replicas(
     frequency = np.empty(shape, np.int32)
     recency, total, log_total = (np.empty(shape) for _ in range(3))
     draw_replicas(
-        *(customers.keys(seed, REPLICA + stream) for stream in (LATENTS, EVENTS, AMOUNTS)),
-        population.draws,
+        streams_of(population, customers, seed=seed, prefix=REPLICA),
+        people_of(population, customers.as_newborn(population.family), 0.0),
+        laws_of(population),
+        clock_of(population),
         np.ascontiguousarray(customers.histories[3]),
-        places_on(population, customers, 0.0)[FIRST],
-        customers.group,
-        *roads_of(population),
-        population.purchase,
-        population.spend,
-        float(population.family.first_coins),
         days_per_unit,
-        frequency,
-        recency,
-        total,
-        log_total,
+        Replicated(frequency, recency, total, log_total),
     )
     count = frequency if population.has_spend else np.zeros_like(frequency)
     return Histories(frequency, recency, count, total, log_total)

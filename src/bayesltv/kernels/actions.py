@@ -10,13 +10,25 @@ purchase allows lives a second life at the rates λ₂ = m₂λ and p₂ = min(1
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bayesltv.kernels.compile import compiled, inlined
-from bayesltv.kernels.latents import draw_purchase_latents, draw_spend_latent
-from bayesltv.kernels.random_numbers import exponential, gamma, open_stream, uniform
-from bayesltv.kernels.stretches import history_at, live, time_after, today_of
+from bayesltv.families.verbs import (
+    at,
+    at_means,
+    buyer_of_mean,
+    draw_amount,
+    draw_buyer,
+    draw_latents,
+    finite_amount,
+    usual_amount,
+)
+from bayesltv.kernels.calendar import history_at, road_of, stand
+from bayesltv.kernels.stretches import live, time_after
+from bayesltv.numerics.compile import compiled, inlined
+from bayesltv.numerics.random_numbers import exponential, open_stream, uniform
 
 RATE, RATE_AFTER, DROPOUT, SPEND, MARGIN, REACTIVATION, SECOND_RATE, SECOND_DROPOUT, REDEMPTION = range(9)
 """Rows of `effects`: m, m', k, 1+s, factor on the margin, ρ, m₂, k₂, chance that an order redeems."""
@@ -25,6 +37,22 @@ WINDOW, AFTER, DEPTH, PER_REDEMPTION, SINGLE_USE, CAP, CONTACT, RUNNING, PRICE, 
 GAIN, NEW_DISCOUNT, SUBSIDY, CONTACTED, RAN, SERVED = range(6)
 """Parts of the profit and loss: what is gained, and five costs that are taken off."""
 PARTS = 6
+
+
+class Offers(NamedTuple):
+    """What may be done to a block of customers.
+
+    Attributes
+    ----------
+    effects : ndarray of float64, shape (action, cell, draw, 9)
+    offers : ndarray of float64, shape (action, 10)
+    cell : ndarray of int32, shape (action, customer)
+        Cell of the test that the action's effects come from; 0 without one.
+    """
+
+    effects: NDArray[np.float64]
+    offers: NDArray[np.float64]
+    cell: NDArray[np.int32]
 
 
 @compiled
@@ -46,7 +74,7 @@ def redemptions(road, rate, coin, redeems, single_use, until, discount):
 
 
 @compiled
-def capped_redemptions(state, road, lam, coin, shape, nu, lift, redeems, offer, discount):
+def capped_redemptions(state, road, lam, coin, buyer, lift, redeems, offer, discount):
     """Return one customer's discounted redemptions in money, simulated order by order up to the cap."""
     if not 0.0 <= lam < math.inf:
         return math.nan
@@ -56,7 +84,7 @@ def capped_redemptions(state, road, lam, coin, shape, nu, lift, redeems, offer, 
         time = time_after(road, passed)
         if not time < offer[WINDOW]:
             break
-        is_redeemed, amount = uniform(state) < redeems, gamma(state, shape) / nu
+        is_redeemed, amount = uniform(state) < redeems, draw_amount(buyer, state)
         drops_out = uniform(state) < coin
         if is_redeemed:
             given = min(left, offer[DEPTH] * lift * amount + offer[PER_REDEMPTION])
@@ -68,7 +96,7 @@ def capped_redemptions(state, road, lam, coin, shape, nu, lift, redeems, offer, 
 
 
 @compiled
-def act_on_alive(state, road, lam, p, shape, nu, effect, offer, terms, parts):
+def act_on_alive(state, road, lam, p, buyer, effect, offer, terms, parts):
     """Fill the profit and loss of an action on a customer who is alive.
 
     Parameters
@@ -77,8 +105,10 @@ def act_on_alive(state, road, lam, p, shape, nu, effect, offer, terms, parts):
         Stream of the redemptions; used only where there is a cap.
     road : tuple
         The calendar ahead: see ``stretches.live``.
-    lam, p, shape, nu : float
-        λ, dropout probability, and the gamma law of an order's amount.
+    lam, p : float
+        λ and dropout probability.
+    buyer : what the amounts of the customer need
+        See ``families.verbs``.
     effect : ndarray of float64, shape (9,)
     offer : ndarray of float64, shape (10,)
     terms : tuple of float
@@ -89,7 +119,7 @@ def act_on_alive(state, road, lam, p, shape, nu, effect, offer, terms, parts):
     horizon, discount, margin, service = terms
     window = min(offer[WINDOW], horizon)
     ends = window + min(offer[AFTER], horizon - window)
-    zeta, coin = shape / nu, min(1.0, effect[DROPOUT] * p)
+    zeta, coin = usual_amount(buyer), min(1.0, effect[DROPOUT] * p)
     fast, later = effect[RATE] * lam, effect[RATE_AFTER] * lam
 
     bought_without, lived_without, _ = live(road, 0.0, horizon, lam, p, discount)
@@ -110,8 +140,8 @@ def act_on_alive(state, road, lam, p, shape, nu, effect, offer, terms, parts):
         if offer[CAP] < math.inf:
             begin = state.copy()
             lift = effect[SPEND]
-            given = capped_redemptions(state, road, fast, coin, shape, nu, lift, redeems, offer, discount)
-            parts[SUBSIDY] = capped_redemptions(begin, road, lam, p, shape, nu, 1.0, redeems, offer, discount)
+            given = capped_redemptions(state, road, fast, coin, buyer, lift, redeems, offer, discount)
+            parts[SUBSIDY] = capped_redemptions(begin, road, lam, p, buyer, 1.0, redeems, offer, discount)
         else:
             lifted = offer[DEPTH] * effect[SPEND] * zeta + offer[PER_REDEMPTION]
             given = lifted * redemptions(road, fast, coin, redeems, once, window, discount)
@@ -139,97 +169,61 @@ def act_on_lapsed(road, lam, p, zeta, effect, offer, terms, parts):
         parts[SERVED] = back * service * (1.0 - coin) * lived
 
 
+@inlined
+def _draw_latents(streams, people, laws, customer, i, draw, state):
+    """Return alive, λ, p and the buyer that customer `i` is at a draw."""
+    g, key, number = people.group[i], streams.latents[i], streams.draws[draw]
+    law, history = at(laws.purchase, g, draw), history_at(customer, draw)
+    alive, lam, p = draw_latents(law, history, state, key, number)
+    count, total = people.histories[4, i], people.histories[5, i]
+    return alive, lam, p, draw_buyer(at(laws.spend, g, draw), count, total, state, key, number)
+
+
+@inlined
+def _act(state, road, latents, effect, offer, terms, parts):
+    alive, lam, p, buyer = latents
+    if alive:
+        act_on_alive(state, road, lam, p, buyer, effect, offer, terms, parts)
+    else:
+        act_on_lapsed(road, lam, p, usual_amount(buyer), effect, offer, terms, parts)
+
+
 @compiled
-def evaluate_actions(
-    latent_keys,
-    redemption_keys,
-    draws,
-    customers,
-    places,
-    group,
-    clocks,
-    times,
-    edges,
-    purchase,
-    spend,
-    terms,
-    effects,
-    offers,
-    cell,
-    eligible,
-    net,
-    means,
-):
+def evaluate_actions(streams, people, laws, clock, terms, offers, eligible, net, means):
     """Fill the net value of each eligible action by draw, and the means of its parts over draws.
 
     Parameters
     ----------
-    latent_keys, redemption_keys : ndarray of uint64, shape (customer,)
-        Keys of the latent stream, which `predict` starts from too, and of the redemptions.
-    draws : ndarray of uint64, shape (draw,)
-        Number of each posterior draw.
-    customers : ndarray of float64, shape (6, customer)
-        x, k, t_x, T, count of positive repeat amounts, their sum; t_x and T are not looked at.
-    places : ndarray of float64, shape (3 or more, customer)
-        First purchase, last purchase and end of observation among the edges.
-    group : ndarray of int32, shape (customer,)
-    clocks : ndarray of int64, shape (group,)
-        The clock that each group goes by.
-    times : ndarray of float64, shape (clock, draw, edge)
-        Operational time at the edges.
-    edges : ndarray of float64, shape (edge,)
-        In time units.
-    purchase : ndarray of float64, shape (4, group, draw)
-        r, alpha (a rate), a, b.
-    spend : ndarray of float64, shape (3, group, draw)
-        p, q, v (a rate).
+    streams : Streams
+        The latents', which `predict` starts from too; as events the redemptions.
+    people : People
+    laws : Laws
+    clock : Still or Running
     terms : tuple of float
         Horizon H, continuous discount rate δ, margin, service cost per unit of time alive.
-    effects : ndarray of float64, shape (action, cell, draw, 9)
-    offers : ndarray of float64, shape (action, 10)
-    cell : ndarray of int32, shape (action, customer)
-        Cell of the test that the action's effects come from; 0 without one.
+    offers : Offers
     eligible : ndarray of bool, shape (customer, action)
     net : ndarray of float64, shape (customer, action, draw)
         Filled here; 0 where not eligible.
     means : ndarray of float64, shape (customer, action, 6)
         Filled here; 0 where not eligible.
     """
-    latents, redeeming, parts = np.empty(4, np.uint64), np.empty(4, np.uint64), np.zeros(PARTS)
-    n_actions, n_draws = offers.shape[0], draws.size
+    state, redeeming, parts = np.empty(4, np.uint64), np.empty(4, np.uint64), np.zeros(PARTS)
+    effects, terms_of, cell = offers
+    n_actions, n_draws = terms_of.shape[0], streams.draws.size
     net[:] = 0.0
     means[:] = 0.0
-    for i in range(latent_keys.size):
+    for i in range(people.group.size):
         if not eligible[i].any():
             continue
-        x, k, count, total = customers[0, i], customers[1, i], customers[4, i], customers[5, i]
-        g, key = group[i], latent_keys[i]
-        segment, today = today_of(places, i, edges)
+        customer = stand(clock, people, i)
         for d in range(n_draws):
-            table = times[clocks[g], d]
-            t_x, T = history_at(places, i, table)
-            road = table, edges, segment, today
-            r, alpha, left, stay = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
-            alive, lam, p = draw_purchase_latents(latents, key, draws[d], x, k, t_x, T, r, alpha, left, stay)
-            shape, q, v = spend[0, g, d], spend[1, g, d], spend[2, g, d]
-            nu = draw_spend_latent(latents, key, draws[d], count, total, shape, q, v)
+            road, latents = road_of(customer, d), _draw_latents(streams, people, laws, customer, i, d, state)
             for a in range(n_actions):
                 if eligible[i, a]:
-                    if offers[a, CAP] < math.inf:
-                        open_stream(redeeming, redemption_keys[i], draws[d])
-                    _act(
-                        redeeming,
-                        road,
-                        alive,
-                        lam,
-                        p,
-                        shape,
-                        nu,
-                        effects[a, cell[a, i], d],
-                        offers[a],
-                        terms,
-                        parts,
-                    )
+                    if terms_of[a, CAP] < math.inf:
+                        open_stream(redeeming, streams.events[i], streams.draws[d])
+                    _act(redeeming, road, latents, effects[a, cell[a, i], d], terms_of[a], terms, parts)
                     net[i, a, d] = net_of(parts)
                     for part in range(PARTS):
                         means[i, a, part] += parts[part]
@@ -239,26 +233,7 @@ def evaluate_actions(
 
 
 @compiled
-def add_up_policies(
-    latent_keys,
-    redemption_keys,
-    draws,
-    customers,
-    places,
-    group,
-    clocks,
-    times,
-    edges,
-    purchase,
-    spend,
-    terms,
-    effects,
-    offers,
-    cell,
-    assigned,
-    step,
-    sums,
-):
+def add_up_policies(streams, people, laws, clock, terms, offers, assigned, step, sums):
     """Add a block's profit and loss to the totals of several policies, draw by draw.
 
     The latents are drawn again from the same streams, so that nothing of size customers × actions × draws is
@@ -266,9 +241,7 @@ def add_up_policies(
 
     Parameters
     ----------
-    latent_keys, redemption_keys, draws, customers, places, group, clocks, times, edges
-        As in `evaluate_actions`.
-    purchase, spend, terms, effects, offers, cell
+    streams, people, laws, clock, terms, offers
         As in `evaluate_actions`.
     assigned : ndarray of int32, shape (policy, customer)
         Number of the action; negative: none.
@@ -277,44 +250,25 @@ def add_up_policies(
     sums : ndarray of int64, shape (policy, action, 6, draw)
         Added to: exact, whatever the order.
     """
-    latents, redeeming, parts = np.empty(4, np.uint64), np.empty(4, np.uint64), np.zeros(PARTS)
-    n_policies, n_actions = assigned.shape[0], offers.shape[0]
+    state, redeeming, parts = np.empty(4, np.uint64), np.empty(4, np.uint64), np.zeros(PARTS)
+    effects, terms_of, cell = offers
+    n_policies, n_actions = assigned.shape[0], terms_of.shape[0]
     wanted, steps = np.zeros(n_actions, np.bool_), np.zeros((n_actions, PARTS), np.int64)
-    for i in range(latent_keys.size):
+    for i in range(people.group.size):
         wanted[:] = False
         for policy in range(n_policies):
             if assigned[policy, i] >= 0:
                 wanted[assigned[policy, i]] = True
         if not wanted.any():
             continue
-        x, k, count, total = customers[0, i], customers[1, i], customers[4, i], customers[5, i]
-        g, key = group[i], latent_keys[i]
-        segment, today = today_of(places, i, edges)
-        for d in range(draws.size):
-            table = times[clocks[g], d]
-            t_x, T = history_at(places, i, table)
-            road = table, edges, segment, today
-            r, alpha, left, stay = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
-            alive, lam, p = draw_purchase_latents(latents, key, draws[d], x, k, t_x, T, r, alpha, left, stay)
-            shape, q, v = spend[0, g, d], spend[1, g, d], spend[2, g, d]
-            nu = draw_spend_latent(latents, key, draws[d], count, total, shape, q, v)
+        customer = stand(clock, people, i)
+        for d in range(streams.draws.size):
+            road, latents = road_of(customer, d), _draw_latents(streams, people, laws, customer, i, d, state)
             for a in range(n_actions):
                 if wanted[a]:
-                    if offers[a, CAP] < math.inf:
-                        open_stream(redeeming, redemption_keys[i], draws[d])
-                    _act(
-                        redeeming,
-                        road,
-                        alive,
-                        lam,
-                        p,
-                        shape,
-                        nu,
-                        effects[a, cell[a, i], d],
-                        offers[a],
-                        terms,
-                        parts,
-                    )
+                    if terms_of[a, CAP] < math.inf:
+                        open_stream(redeeming, streams.events[i], streams.draws[d])
+                    _act(redeeming, road, latents, effects[a, cell[a, i], d], terms_of[a], terms, parts)
                     for part in range(PARTS):
                         steps[a, part] = round(parts[part] / step)
             for policy in range(n_policies):
@@ -325,54 +279,31 @@ def add_up_policies(
 
 
 @compiled
-def evaluate_at_means(
-    customers, places, group, clocks, times, edges, purchase, spend, terms, effects, offers, cell, eligible,
-    net, cost,
-):  # fmt: skip
+def evaluate_at_means(people, laws, clock, terms, offers, eligible, net, cost):
     """Fill what actions seem worth where means take the place of all that is uncertain.
 
     Parameters
     ----------
-    customers, places, group, clocks, edges, terms, offers, cell, eligible
-        As in `evaluate_actions`; caps are left out.
-    times : ndarray of float64, shape (clock, edge)
-    purchase : ndarray of float64, shape (4, group)
-    spend : ndarray of float64, shape (3, group)
-    effects : ndarray of float64, shape (action, cell, 9)
+    people, laws, clock, terms, offers, eligible
+        As in `evaluate_actions`, with one draw, of means; caps are left out.
     net, cost : ndarray of float64, shape (customer, action)
         Filled here; 0 where not eligible.
     """
     state, alive_parts, lapsed_parts = np.zeros(4, np.uint64), np.zeros(PARTS), np.zeros(PARTS)
-    for i in range(group.size):
-        x, k, count, total = customers[0, i], customers[1, i], customers[4, i], customers[5, i]
-        table = times[clocks[group[i]]]
-        t_x, T = history_at(places, i, table)
-        segment, today = today_of(places, i, edges)
-        road = table, edges, segment, today
-        r, alpha, a, b = purchase[:, group[i]]
-        p, q, v = spend[:, group[i]]
-        alive, lapsed_coin = 1.0, 0.5
-        if k > 0:
-            odds = math.log(a / (b + k - 1.0)) + (r + x) * math.log((alpha + T) / (alpha + t_x))
-            alive, lapsed_coin = 1.0 / (1.0 + math.exp(odds)), (a + 1.0) / (a + b + k)
-        zeta = p * (v + total) / max(p * count + q - 1.0, 0.1)
-        for action in range(offers.shape[0]):
-            net[i, action], cost[i, action] = 0.0, 0.0
-            if eligible[i, action]:
-                effect, offer = effects[action, cell[action, i]], offers[action].copy()
+    effects, terms_of, cell = offers
+    for i in range(people.group.size):
+        customer, g = stand(clock, people, i), people.group[i]
+        road, spend = road_of(customer, 0), at(laws.spend, g, 0)
+        alive, lam, coin, lapsed_lam, lapsed_coin = at_means(at(laws.purchase, g, 0), history_at(customer, 0))
+        zeta = finite_amount(spend, people.histories[4, i], people.histories[5, i])
+        buyer = buyer_of_mean(spend, zeta)
+        for a in range(terms_of.shape[0]):
+            net[i, a], cost[i, a] = 0.0, 0.0
+            if eligible[i, a]:
+                effect, offer = effects[a, cell[a, i], 0], terms_of[a].copy()
                 offer[CAP] = np.inf
-                lam, coin = (r + x) / (alpha + T), a / (a + b + k)
-                act_on_alive(state, road, lam, coin, p, p / zeta, effect, offer, terms, alive_parts)
-                lam = (r + x) / (alpha + t_x)
-                act_on_lapsed(road, lam, lapsed_coin, zeta, effect, offer, terms, lapsed_parts)
-                net[i, action] = alive * net_of(alive_parts) + (1.0 - alive) * net_of(lapsed_parts)
+                act_on_alive(state, road, lam, coin, buyer, effect, offer, terms, alive_parts)
+                act_on_lapsed(road, lapsed_lam, lapsed_coin, zeta, effect, offer, terms, lapsed_parts)
+                net[i, a] = alive * net_of(alive_parts) + (1.0 - alive) * net_of(lapsed_parts)
                 for part in (NEW_DISCOUNT, SUBSIDY, CONTACTED, RAN):
-                    cost[i, action] += alive * alive_parts[part] + (1.0 - alive) * lapsed_parts[part]
-
-
-@inlined
-def _act(state, road, alive, lam, p, shape, nu, effect, offer, terms, parts):
-    if alive:
-        act_on_alive(state, road, lam, p, shape, nu, effect, offer, terms, parts)
-    else:
-        act_on_lapsed(road, lam, p, shape / nu, effect, offer, terms, parts)
+                    cost[i, a] += alive * alive_parts[part] + (1.0 - alive) * lapsed_parts[part]

@@ -7,8 +7,8 @@ U(end) − U(first), plus Σ s(day) over repeat purchases. A purchase on day d s
 
 import numpy as np
 
-from bayesltv.kernels.collapsed import value_and_slopes
-from bayesltv.kernels.compile import compiled
+from bayesltv.families.bg_nbd.likelihood import value_and_slopes
+from bayesltv.numerics.compile import compiled
 
 
 @compiled
@@ -48,7 +48,7 @@ def clocked_value_and_gradient(
     packed : ndarray of float64, shape (1, 4 × group + clock × segment)
         r, alpha (a rate), a, b of each group, then s of each clock's segments.
     weight, ..., x_weight, T_group, T_weight, T_purchases, t_group
-        As in ``collapsed.purchase_value_and_gradient``.
+        As in ``likelihood.purchase_value_and_gradient``.
     T_first, T_end, t_first, t_last : ndarray of int64
         Where the days that end and begin each distinct T and recency stand among the distinct days.
     clock : ndarray of int64, shape (group,)

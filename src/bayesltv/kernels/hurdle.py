@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from bayesltv.kernels.compile import compiled
+from bayesltv.numerics.compile import compiled
 
 
 @compiled

@@ -7,7 +7,7 @@ taken in the order of efficiency until the budget is used up.
 
 import numpy as np
 
-from bayesltv.kernels.compile import compiled
+from bayesltv.numerics.compile import compiled
 
 
 @compiled

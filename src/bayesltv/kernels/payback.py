@@ -4,19 +4,33 @@ import math
 
 import numpy as np
 
-from bayesltv.kernels.clocked import END, time_at
-from bayesltv.kernels.compile import compiled
-from bayesltv.kernels.expectations import (
-    calendar_space,
-    expected_at_nodes,
-    expected_over_horizon,
-    lay_nodes,
-    work_space,
-)
-from bayesltv.kernels.stretches import today_of
+from bayesltv.families.verbs import at, expected, expected_at_nodes, lay_nodes, newborn, put, room_for
+from bayesltv.kernels.calendar import AsIs, Placed, road_of, stand, time_at
+from bayesltv.kernels.expected import scratch_of
+from bayesltv.numerics.compile import compiled, verb, way
 
 _STEPS = 60
 _GRID = 40
+
+
+@verb
+def expect_until(customer, draw, time, discount, law, scratch):
+    """Return what ``expected.expect`` does, at one draw and within any time from today."""
+
+
+@way(expect_until, AsIs)
+def _expect_until(customer, draw, time, discount, law, scratch):
+    return expected(law, time, discount, scratch)
+
+
+@way(expect_until, Placed)
+def _expect_until_on_clock(customer, draw, time, discount, law, scratch):
+    table, edges, end = customer.times[draw], customer.edges, customer.end
+    _, laid, work = scratch
+    until, alone = _place_after(road_of(customer, draw), time), room_for(law, 1)
+    put(alone, 0, law)
+    count = lay_nodes(alone, np.diff(table), edges, end, until, discount, laid)
+    return expected_at_nodes(law, count, laid, table, edges, time_at(table, end), work)
 
 
 @compiled
@@ -30,48 +44,37 @@ def _place_after(road, time):
 
 
 @compiled
-def _earned_by(time, road, place, unit, future, discount, service, laid, work):
+def _earned_by(time, customer, draw, future, terms, unit, scratch):
     """Return expected value from a new customer's purchases in [0, time], the first included."""
     if time <= 0.0:
         return unit
-    (alive, r, alpha, a, b), table, edges = future, road[0], road[1]
-    if edges.size == 2:
-        _, purchases, present = expected_over_horizon(time, discount, r, alpha, a, b, work)
-    else:
-        until, leaves = _place_after(road, time), a / (a + b)
-        count = lay_nodes(np.diff(table), edges, 1.0, place, until, discount, r, alpha, leaves, laid)
-        now = time_at(table, place)
-        _, purchases, present = expected_at_nodes(count, laid, table, edges, 1.0, now, r, alpha, a, b, work)
+    (alive, law), (_, discount, _, service) = future, terms
+    _, purchases, present = expect_until(customer, draw, time, discount, law, scratch)
     return unit * (1.0 + alive * purchases) - service * alive * present
 
 
 @compiled
-def payback_times(purchase, clocks, clock_times, edges, places, unit, costs, coins, terms, times):
+def payback_times(people, purchase, clock, unit, costs, terms, times):
     """Fill the first time at which expected value covers the cost of acquisition, given hyperparameters.
 
     Parameters
     ----------
-    purchase : ndarray of float64, shape (4, group, draw)
-        r, alpha (a rate), a, b.
-    clocks, clock_times, edges, places
-        As in ``actions.evaluate_actions``, of one new customer of each group.
+    people : People
+        One new customer of each group: histories of zeros, but for the coins of a first purchase.
+    purchase : law of a family by (group, draw)
+    clock : Still or Running
     unit : ndarray of float64, shape (group, draw)
         Margin times mean amount; NaN where that is infinite.
     costs : ndarray of float64, shape (group,)
         Money per new customer; NaN where it is not known.
-    coins : float
-        Dropout coins of a new customer: 0 in BG/NBD, 1 in MBG/NBD.
     terms : tuple of float
         Horizon H, continuous discount rate, margin (not used), service cost per unit of time alive.
     times : ndarray of float64, shape (group, draw)
         Filled; infinity where it is not covered within H, NaN where it cannot be said.
     """
-    horizon, discount, _, service = terms
-    laid, work = calendar_space(edges.size)
-    if edges.size == 2:
-        work = work_space()
+    scratch, horizon = scratch_of(clock), terms[0]
     for g in range(costs.size):
-        segment, today = today_of(places, g, edges)
+        customer = stand(clock, people, g)
         for d in range(times.shape[1]):
             value, cost = unit[g, d], costs[g]
             if math.isnan(value) or math.isnan(cost):
@@ -80,16 +83,12 @@ def payback_times(purchase, clocks, clock_times, edges, places, unit, costs, coi
             if value >= cost:
                 times[g, d] = 0.0
                 continue
-            road, place = (clock_times[clocks[g], d], edges, segment, today), places[END, g]
-            r, alpha, a = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d]
-            b = purchase[3, g, d]
-            alive = 1.0 if coins == 0.0 else (b + coins - 1.0) / (a + b + coins - 1.0)
-            future = alive, r, alpha, a, b + coins
+            future = newborn(at(purchase, people.group[g], d), people.histories[1, g])
             # value may fall again by service cost: find the first step of a grid that covers, then halve
             low, high, found = 0.0, 0.0, False
             for step in range(1, _GRID + 1):
                 low, high = high, horizon * step / _GRID
-                if _earned_by(high, road, place, value, future, discount, service, laid, work) >= cost:
+                if _earned_by(high, customer, d, future, terms, value, scratch) >= cost:
                     found = True
                     break
             if not found:
@@ -97,7 +96,7 @@ def payback_times(purchase, clocks, clock_times, edges, places, unit, costs, coi
                 continue
             for _ in range(_STEPS):
                 middle = 0.5 * (low + high)
-                if _earned_by(middle, road, place, value, future, discount, service, laid, work) >= cost:
+                if _earned_by(middle, customer, d, future, terms, value, scratch) >= cost:
                     high = middle
                 else:
                     low = middle

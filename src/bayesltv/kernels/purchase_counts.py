@@ -1,164 +1,30 @@
-"""The distribution of the number of future purchases, walked by recurrence.
+"""Probabilities of purchase counts, averaged over posterior draws."""
 
-Given alive, the count in a horizon is min(N, K): N negative binomial (Poisson with the customer's Gamma
-rate), K the number of purchases until dropout, beta-geometric. S(y) = A · P(K>=y) · P(N>=y).
-"""
-
-import math
-
-import numpy as np
-from numpy.typing import NDArray
-from scipy.special import betainc
-
-from bayesltv.kernels.closed_forms import p_alive
-from bayesltv.kernels.compile import compiled
-from bayesltv.kernels.expectations import settles
-
-_SMALLEST = 1e-17
+from bayesltv.families.verbs import at, count_probability, draws_of, given_alive, inverse_p_alive
+from bayesltv.kernels.calendar import ahead_of, history_at, stand
+from bayesltv.numerics.compile import compiled
 
 
 @compiled
-def _first_count(shape, log_w, log_none):
-    """First count whose negative binomial probability does not underflow, and its log probability."""
-    n, log_p = 0, shape * log_none
-    while log_p < -700.0:
-        log_p += math.log((shape + n) / (n + 1.0)) + log_w
-        n += 1
-    return n, log_p
-
-
-@compiled
-def purchase_survival(horizon, a_alive, shape, rate, a, b, out):
-    """Fill `out` with S(1), S(2), ... and return E = Σ S(y) and the number of terms needed.
-
-    Where parameters are those of no process, everything is no number.
+def mean_purchase_probabilities(people, counts, purchase, clock, horizon, out):
+    """Fill `out` with P(X* = y) of each customer or cell, averaged over draws.
 
     Parameters
     ----------
+    people : People
+    counts : ndarray of int64, shape (customer,)
+        y of each.
+    purchase : law of a family by (group, draw)
+    clock : Still or Running
     horizon : float
-        H, in the time unit.
-    a_alive : float
-        P(alive at T).
-    shape, rate : float
-        r' = r + x and α' = α + T of the customer's purchase rate given alive.
-    a, b : float
-        a and b' of the dropout probability given alive.
-    out : ndarray of float64
-        As many values of S as fit.
+        In the time unit; with a running clock the places say it.
+    out : ndarray of float64, shape (customer,)
     """
-    out[:] = 0.0
-    if a_alive <= 0.0:
-        return 0.0, 1
-    w = horizon / (rate + horizon)
-    if not (a_alive < math.inf and settles(w, shape, a, b)):
-        out[:] = math.nan
-        return math.nan, 1
-    first, log_pmf = _first_count(shape, math.log(w), -math.log1p(horizon / rate))
-    pmf, above, reach, total = 0.0, 1.0, 1.0, 0.0
-    y = 1
-    while True:
-        if y - 1 == first:
-            pmf = math.exp(log_pmf)
-            above = -math.expm1(log_pmf)
-        elif y - 1 > first:
-            pmf *= (shape + y - 2.0) / (y - 1.0) * w
-            above = max(above - pmf, 0.0)
-        survival = a_alive * reach * above
-        if y <= out.size:
-            out[y - 1] = survival
-        total += survival
-        ratio = max((shape + y - 1.0) / y * w, w)
-        if y > first and ratio < 1.0 and pmf * ratio <= _SMALLEST * total * (1.0 - ratio):
-            return total, y
-        reach *= (b + y - 1.0) / (a + b + y - 1.0)
-        y += 1
-
-
-def purchase_probabilities(
-    horizon: float, a_alive: float, shape: float, rate: float, a: float, b: float
-) -> NDArray[np.float64]:
-    """Return P(X* = 0), P(X* = 1), ... until nothing of double precision is left.
-
-    Parameters are those of `purchase_survival`.
-    """
-    out = np.zeros(64)
-    _, terms = purchase_survival(horizon, a_alive, shape, rate, a, b, out)
-    if terms > out.size:
-        out = np.zeros(terms)
-        purchase_survival(horizon, a_alive, shape, rate, a, b, out)
-    survival: NDArray[np.float64] = np.concatenate([[1.0], out[:terms], [0.0]])
-    return survival[:-1] - survival[1:]
-
-
-def p_spend_above(
-    threshold: float, probabilities: NDArray[np.float64], p: float, spend_shape: float, spend_rate: float
-) -> float:
-    """Return P(spend in the horizon > threshold), no Monte Carlo: Σ P(X*=n) · I_{v'/(s+v')}(q+px, pn).
-
-    Parameters
-    ----------
-    threshold : float
-        Money, >= 0.
-    probabilities : ndarray, shape (n,)
-        P(X* = 0), P(X* = 1), ...
-    p : float
-        Shape of one amount.
-    spend_shape, spend_rate : float
-        q + p · count and v + Σz, the customer's posterior of ν.
-    """
-    n = np.arange(1, probabilities.size)
-    tail = betainc(spend_shape, p * n, spend_rate / (threshold + spend_rate))
-    return float(np.sum(probabilities[1:] * tail))
-
-
-@compiled
-def purchase_probability(y, horizon, a_alive, shape, rate, a, b):
-    """Return P(X* = y), as a sum of positive terms: A [P(K = y) P(N >= y) + P(K > y) P(N = y)].
-
-    Parameters
-    ----------
-    y : int
-        Purchases in the horizon.
-    horizon, a_alive, shape, rate, a, b : float
-        As in `purchase_survival`.
-    """
-    w = horizon / (rate + horizon)
-    log_none, log_w = -math.log1p(horizon / rate), math.log(w)
-    if y == 0:
-        return 1.0 - a_alive + a_alive * math.exp(shape * log_none)
-    reach, below = 1.0, 0.0  # P(K >= y), P(N < y)
-    log_pmf = shape * log_none
-    for n in range(y):
-        below += math.exp(log_pmf)
-        log_pmf += math.log((shape + n) / (n + 1.0)) + log_w
-        if n > 0:
-            reach *= (b + n - 1.0) / (a + b + n - 1.0)
-    leaves = a / (a + b + y - 1.0)
-    return a_alive * reach * (leaves * max(1.0 - below, 0.0) + (1.0 - leaves) * math.exp(log_pmf))
-
-
-@compiled
-def mean_purchase_probabilities(cells, counts, group, purchase, horizon, out):
-    """Fill `out` with P(X* = y) of each cell, averaged over draws.
-
-    Parameters
-    ----------
-    cells : ndarray of float64, shape (4, cell)
-        x, k, t_x, T.
-    counts : ndarray of int64, shape (cell,)
-        y of each cell.
-    group : ndarray of int32, shape (cell,)
-    purchase : ndarray of float64, shape (4, group, draw)
-        r, alpha (a rate), a, b.
-    horizon : float
-    out : ndarray of float64, shape (cell,)
-    """
-    n_draws = purchase.shape[2]
+    n_draws = draws_of(purchase)
     for i in range(counts.size):
-        x, k, t_x, T = cells[0, i], cells[1, i], cells[2, i], cells[3, i]
-        g, total = group[i], 0.0
+        customer, g, total = stand(clock, people, i), people.group[i], 0.0
         for d in range(n_draws):
-            r, alpha, a, b = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
-            alive = p_alive(x, k, t_x, T, r, alpha, a, b)
-            total += purchase_probability(counts[i], horizon, alive, r + x, alpha + T, a, b + k)
+            law, history = at(purchase, g, d), history_at(customer, d)
+            alive, ahead = 1.0 / inverse_p_alive(law, history), ahead_of(customer, d, horizon)
+            total += count_probability(given_alive(law, history), counts[i], ahead, alive)
         out[i] = total / n_draws

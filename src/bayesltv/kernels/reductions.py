@@ -6,7 +6,7 @@ draws of value are exactly zero: only the others are gathered and searched.
 
 import numpy as np
 
-from bayesltv.kernels.compile import compiled
+from bayesltv.numerics.compile import compiled
 
 
 @compiled

@@ -4,17 +4,39 @@ The latents are the first numbers of each customer's latent stream: the very dra
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bayesltv.kernels.compile import compiled
-from bayesltv.kernels.latents import draw_purchase_latents
-from bayesltv.kernels.stretches import history_at, live, passed_within, today_of
+from bayesltv.families.verbs import at, draw_latents, expected_amount, is_modelled
+from bayesltv.kernels.calendar import history_at, road_of, stand
+from bayesltv.kernels.stretches import live, passed_within
+from bayesltv.numerics.compile import compiled
 
 NEW, LAPSED, AT_RISK, ACTIVE = range(4)
 """Rows of `shares` and `counts`, in the order of precedence."""
 DROPS_OUT, NO_PURCHASE, VALUE_AT_RISK = range(3)
 """Rows of `warnings`."""
+
+
+class Found(NamedTuple):
+    """What is filled.
+
+    Attributes
+    ----------
+    shares : ndarray of float64, shape (4, customer)
+        Share of draws in each stage.
+    warnings : ndarray of float64, shape (3, customer)
+        P(alive now and drops out within h), P(no purchase within h), value at risk; the last is NaN where
+        mean spend is infinite in some draw, and 0 without a spend model.
+    counts : ndarray of int64, shape (4, draw)
+        Customers in each stage.
+    """
+
+    shares: NDArray[np.float64]
+    warnings: NDArray[np.float64]
+    counts: NDArray[np.int64]
 
 
 @compiled
@@ -27,10 +49,7 @@ def _stage(is_new, alive, silent, drops, lam, patience, limit):
 
 
 @compiled
-def draw_stages(
-    keys, draws, customers, places, group, clocks, times, edges, purchase, spend, terms, limits, shares,
-    warnings, counts,
-):  # fmt: skip
+def draw_stages(streams, people, laws, clock, terms, limits, found):
     """Fill what a block of customers is like, and who slips away.
 
     Given alive, λ and p, a customer drops out within h with probability 1 − e^{−λph}, and the money that
@@ -40,60 +59,41 @@ def draw_stages(
 
     Parameters
     ----------
-    keys : ndarray of uint64, shape (customer,)
-        Keys of the latent stream.
-    draws : ndarray of uint64, shape (draw,)
-        Number of each posterior draw.
-    customers : ndarray of float64, shape (6, customer)
-        x, k, t_x, T, count of positive repeat amounts, their sum.
-    places, clocks, times, edges
-        As in ``actions.evaluate_actions``.
-    group : ndarray of int32, shape (customer,)
-    purchase : ndarray of float64, shape (4, group, draw)
-        r, alpha (a rate), a, b.
-    spend : ndarray of float64, shape (3, group, draw), or (3, 0, 0) without a spend model
-        p, q, v (a rate).
+    streams : Streams
+    people : People
+    laws : Laws
+    clock : Still or Running
     terms : tuple of float
         Horizon H, continuous discount rate δ per unit, margin, service cost (not used: it is saved, not
         lost, when a customer drops out).
     limits : tuple of float
         Time that a customer is new; −ln(1 − q) of the overdue quantile q; h (at most H); probability of
         dropout within h above which a customer is at risk.
-    shares : ndarray of float64, shape (4, customer)
-        Filled with the share of draws in each stage.
-    warnings : ndarray of float64, shape (3, customer)
-        Filled with P(alive now and drops out within h), P(no purchase within h), value at risk; the last is
-        NaN where mean spend is infinite in some draw, and 0 without a spend model.
-    counts : ndarray of int64, shape (4, draw)
-        Filled with the customers in each stage.
+    found : Found
+        Filled here.
     """
     horizon, discount, margin, _ = terms
     new_within, patience, ahead, limit = limits
+    (purchase, spend), (shares, warnings, counts) = laws, found
     later = margin * math.exp(-discount * ahead)
-    state = np.empty(4, np.uint64)
+    state, draws = np.empty(4, np.uint64), streams.draws
     counts[:, :] = 0
-    for i in range(keys.size):
-        x, k, count, total = customers[0, i], customers[1, i], customers[4, i], customers[5, i]
-        g = group[i]
-        segment, today = today_of(places, i, edges)
-        is_new = x == 0.0 and new_within >= customers[3, i]
+    for i in range(people.group.size):
+        g, key, customer = people.group[i], streams.latents[i], stand(clock, people, i)
+        is_new = people.histories[0, i] == 0.0 and new_within >= people.histories[3, i]
         stages = np.zeros(4)
         drops_out, silent, at_risk = 0.0, 0.0, 0.0
         for d in range(draws.size):
-            table = times[clocks[g], d]
-            t_x, T = history_at(places, i, table)
-            road = table, edges, segment, today
+            history, road = history_at(customer, d), road_of(customer, d)
             passed = passed_within(road, ahead)
-            r, alpha, a, b = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
-            alive, lam, coin = draw_purchase_latents(state, keys[i], draws[d], x, k, t_x, T, r, alpha, a, b)
+            alive, lam, coin = draw_latents(at(purchase, g, d), history, state, key, draws[d])
             drops = -math.expm1(-lam * coin * passed)
-            stage = _stage(is_new, alive, T - t_x, drops, lam, patience, limit)
+            stage = _stage(is_new, alive, history.T - history.t_x, drops, lam, patience, limit)
             stages[stage] += 1.0
             counts[stage, d] += 1
             mean = 0.0
-            if spend.shape[1] > 0:
-                excess = spend[0, g, d] * count + spend[1, g, d] - 1.0
-                mean = spend[0, g, d] * (spend[2, g, d] + total) / excess if excess > 0.0 else np.nan
+            if is_modelled(spend):
+                mean = expected_amount(at(spend, g, d), people.histories[4, i], people.histories[5, i])
             if alive:
                 drops_out += drops
                 silent += math.exp(-lam * passed)

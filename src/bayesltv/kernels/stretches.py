@@ -1,6 +1,6 @@
 """What a customer does over a stretch of the calendar, in closed form given the latents.
 
-Purchases come at the rate λ dU/dt, U the operational time of `bayesltv.kernels.clocked`, and U is linear
+Purchases come at the rate λ dU/dt, U the operational time of `bayesltv.kernels.calendar`, and U is linear
 within a segment. With weight w (discounting and survival) where a segment begins, length t and pace u =
 dU/dt in it, it holds w·λu·D(t, λup + δ) discounted purchases and w·D(t, λup + δ) of discounted time alive,
 D(t, q) = (1 − e^{−qt})/q, and the next segment begins with the weight w·e^{−(λup+δ)t}.
@@ -11,36 +11,8 @@ Without a clock U is the time itself: one segment, [0, 1], that goes on for ever
 
 import math
 
-import numpy as np
-
-from bayesltv.kernels.clocked import END, FIRST, LAST, time_at
-from bayesltv.kernels.compile import compiled, inlined
-from bayesltv.kernels.futures import discounted_time
-
-STILL = (np.array([0.0, 1.0]), np.array([0.0, 1.0]), 0, 0.0)
-"""The road of a customer who is observed until time 0 and has no clock."""
-
-
-@inlined
-def history_at(places, i, table):
-    """Return recency and T of customer `i` in operational time.
-
-    Parameters
-    ----------
-    places : ndarray of float64, shape (3 or more, customer)
-        First purchase, last purchase and end of observation among the edges.
-    table : ndarray of float64, shape (edge,)
-        U at the edges in a draw.
-    """
-    first = time_at(table, places[FIRST, i])
-    return time_at(table, places[LAST, i]) - first, time_at(table, places[END, i]) - first
-
-
-@inlined
-def today_of(places, i, edges):
-    """Return the segment in which customer `i`'s observation ends, and when, on the scale of `edges`."""
-    j = min(int(places[END, i]), edges.size - 2)
-    return j, edges[j] + (places[END, i] - j) * (edges[j + 1] - edges[j])
+from bayesltv.numerics.compile import compiled, inlined
+from bayesltv.numerics.special import discounted_time
 
 
 @compiled

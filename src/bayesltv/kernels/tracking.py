@@ -1,27 +1,51 @@
 """Simulated purchases and spend by bin of the calendar, summed over customers inside each draw."""
 
-import numpy as np
+from typing import NamedTuple
 
-from bayesltv.kernels.compile import compiled
-from bayesltv.kernels.futures import purchase_after
-from bayesltv.kernels.latents import (
-    COIN_BRANCH,
-    COINS,
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesltv.families.verbs import (
+    at,
+    begin_life,
     draw_alive,
-    draw_dropout_after_coins,
-    draw_rate,
-    draw_spend_latent,
+    draw_amount,
+    draw_buyer,
+    first_wait,
     inverse_p_alive,
-    wait_of,
+    is_modelled,
+    next_purchase,
+    nobody,
 )
-from bayesltv.kernels.random_numbers import gamma, open_branch, open_stream, uniform
+from bayesltv.kernels.calendar import ahead_of, history_at, passed_until, stand
+from bayesltv.numerics.compile import compiled
+from bayesltv.numerics.random_numbers import open_stream, uniform
+
+
+class Bins(NamedTuple):
+    """Bins of the calendar, and what is counted in them.
+
+    Attributes
+    ----------
+    start : ndarray of float64, shape (customer,)
+        Where each customer's present lies: time units from the first bin's beginning.
+    until, width : float
+        End of the calendar and width of a bin; what falls past the last bin by rounding counts in it.
+    step : float
+        Money of one unit of `money`: whole numbers add up to the same in any order.
+    counts, money : ndarray of int64, shape (draw, bin)
+    """
+
+    start: NDArray[np.float64]
+    until: float
+    width: float
+    step: float
+    counts: NDArray[np.int64]
+    money: NDArray[np.int64]
 
 
 @compiled
-def count_in_bins(
-    latent_keys, event_keys, amount_keys, draws, customers, group, purchase, spend, start, until, width, step,
-    counts, money,
-):  # fmt: skip
+def count_in_bins(streams, people, laws, clock, bins):
     """Add the purchases of a block of customers, and what they spend, to the bin in which they fall.
 
     Streams are read as `bayesltv.kernels.futures.draw_futures` reads them: with the same keys, start 0 and
@@ -29,58 +53,39 @@ def count_in_bins(
 
     Parameters
     ----------
-    latent_keys, event_keys, amount_keys : ndarray of uint64, shape (customer,)
-        Keys of the three streams.
-    draws : ndarray of uint64, shape (draw,)
-        Number of each posterior draw.
-    customers : ndarray of float64, shape (6, customer)
-        x, k, t_x, T, count of positive repeat amounts, their sum. A row of zeros (but for k) starts a
-        customer anew.
-    group : ndarray of int32, shape (customer,)
-    purchase : ndarray of float64, shape (4, group, draw)
-        r, alpha (a rate), a, b.
-    spend : ndarray of float64, shape (3, group, draw), or (3, 0, 0) where there is no spend model
-        p, q, v (a rate).
-    start : ndarray of float64, shape (customer,)
-        Where each customer's present, T, lies on the calendar: time units from the first bin's beginning.
-    until, width : float
-        End of the calendar and width of a bin; what falls past the last bin by rounding counts in it.
-    step : float
-        Money of one unit of `money`: whole numbers add up to the same in any order.
-    counts, money : ndarray of int64, shape (draw, bin)
+    streams : Streams
+    people : People
+        A history of zeros (but for k) starts a customer anew.
+    laws : Laws
+    clock : Still or Running
+    bins : Bins
         Added to here.
     """
+    (purchase, spend), (start, until, width, step, counts, money) = laws, bins
     latents, coins, events = np.empty(4, np.uint64), np.empty(4, np.uint64), np.empty(4, np.uint64)
-    amounts, with_spend = np.empty(4, np.uint64), spend.shape[1] > 0
+    amounts, with_spend, draws = np.empty(4, np.uint64), is_modelled(spend), streams.draws
     last = counts.shape[1] - 1
-    for i in range(latent_keys.size):
-        x, k, t_x, T = customers[0, i], customers[1, i], customers[2, i], customers[3, i]
-        g, horizon = group[i], until - start[i]
+    for i in range(people.group.size):
+        g, key, customer = people.group[i], streams.latents[i], stand(clock, people, i)
+        count, total = people.histories[4, i], people.histories[5, i]
         for d in range(draws.size):
-            r, alpha, a, b = purchase[0, g, d], purchase[1, g, d], purchase[2, g, d], purchase[3, g, d]
-            open_stream(latents, latent_keys[i], draws[d])
-            if not draw_alive(latents, inverse_p_alive(x, k, t_x, T, r, alpha, a, b)):
+            law, history = at(purchase, g, d), history_at(customer, d)
+            open_stream(latents, key, draws[d])
+            if not draw_alive(latents, inverse_p_alive(law, history)):
                 continue
-            time = wait_of(uniform(latents), r + x, alpha + T)
-            if not 0.0 <= time < horizon:
+            time = first_wait(law, history, uniform(latents))
+            ahead = ahead_of(customer, d, until - start[i])
+            if not 0.0 <= time < ahead:
                 continue
-            lam, p, n = draw_rate(latents, time, r + x, alpha + T), 0.0, 0
-            open_branch(coins, latent_keys[i], draws[d], COIN_BRANCH)
-            open_stream(events, event_keys[i], draws[d])
-            nu, each = 1.0, 0.0
+            life, buyer, n = begin_life(law, history, time, latents, coins, key, draws[d]), nobody(spend), 0
+            open_stream(events, streams.events[i], draws[d])
             if with_spend:
-                each = spend[0, g, d]
-                nu = draw_spend_latent(
-                    amounts, latent_keys[i], draws[d], customers[4, i], customers[5, i], each,
-                    spend[1, g, d], spend[2, g, d],
-                )  # fmt: skip
-                open_stream(amounts, amount_keys[i], draws[d])
-            while time < horizon:
+                buyer = draw_buyer(at(spend, g, d), count, total, amounts, key, draws[d])
+                open_stream(amounts, streams.amounts[i], draws[d])
+            while time < ahead:
                 n += 1
-                at = min(int((start[i] + time) / width), last)
-                counts[d, at] += 1
+                place = min(int((start[i] + passed_until(customer, d, time)) / width), last)
+                counts[d, place] += 1
                 if with_spend:
-                    money[d, at] += np.int64(np.rint(gamma(amounts, each) / nu / step))
-                if n == COINS + 1:
-                    p = draw_dropout_after_coins(coins, a, b + k)
-                time = purchase_after(time, n, events, coins, lam, p, a, b + k)
+                    money[d, place] += np.int64(np.rint(draw_amount(buyer, amounts) / step))
+                life, time = next_purchase(life, n, time, coins, events)

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from bayesltv.kernels.compile import compiled
+from bayesltv.numerics.compile import compiled
 
 
 @compiled

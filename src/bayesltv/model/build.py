@@ -1,7 +1,7 @@
 """``build_model``: summary and spec to a ``pm.Model``; purchase and spend in one."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +13,8 @@ from bayesltv.data.cells import Cells, make_cells
 from bayesltv.data.design import design_of
 from bayesltv.data.validate import resolve_time_unit, validate_summary
 from bayesltv.errors import BayesltvWarning, DataError
-from bayesltv.kernels.families import FAMILIES
-from bayesltv.kernels.scales import purchase_parameters, spend_parameters
+from bayesltv.families.family import Family
+from bayesltv.families.registry import PURCHASE, SPEND
 from bayesltv.model.clock import clock_variable, clocks_of_rows, repeat_counts, see
 from bayesltv.model.clock_prior import clock_coords
 from bayesltv.model.coefficients import covariate_coords
@@ -34,11 +34,7 @@ from bayesltv.names import (
     FINGERPRINT,
     GROUP,
     GROUPS,
-    PURCHASE_PARAMETERS,
     PURCHASE_RATE,
-    PURCHASE_SCALES,
-    SPEND_PARAMETERS,
-    SPEND_SCALES,
 )
 from bayesltv.spec.catalogue import SpecLike, spec_of
 from bayesltv.spec.clock import ClockSpec
@@ -158,18 +154,20 @@ def model_of(problem: Problem) -> pm.Model:
     if spec.clock is not None and problem.timeline is not None:
         coords |= clock_coords(spec.clock, problem.timeline)
     with pm.Model(coords=coords or None) as model:
-        purchase = _parameters(PURCHASE_SCALES, spec, cells, PURCHASE_PARAMETERS, purchase_parameters)
-        pm.Potential("purchases", _purchase_likelihood(problem, stacked(purchase, PURCHASE_PARAMETERS)))
-        if cells.spend is not None:
-            spend = _parameters(SPEND_SCALES, spec, cells, SPEND_PARAMETERS, spend_parameters)
+        family = PURCHASE[spec.purchase.family]
+        purchase = _parameters(family, spec, cells)
+        pm.Potential("purchases", _purchase_likelihood(problem, stacked(purchase, family.parameters)))
+        if cells.spend is not None and spec.spend is not None:
+            family = SPEND[spec.spend.family]
+            spend = _parameters(family, spec, cells)
             data = _shared("spend", spend_data(cells.spend, cells.rows.group.size))
-            pm.Potential("spend", SpendLikelihood()(stacked(spend, SPEND_PARAMETERS), *data)[0])
+            pm.Potential("spend", SpendLikelihood()(stacked(spend, family.parameters), *data)[0])
     return model
 
 
 def _purchase_likelihood(problem: Problem, parameters: Any) -> Any:  # noqa: ANN401
     cells, spec, timeline = problem.cells, problem.spec, problem.timeline
-    family = FAMILIES[spec.purchase.family]
+    family = PURCHASE[spec.purchase.family]
     if spec.clock is None or timeline is None:
         return PurchaseLikelihood()(parameters, *_shared("purchase", purchase_data(cells.purchase, family)))[
             0
@@ -189,21 +187,15 @@ def _purchase_likelihood(problem: Problem, parameters: Any) -> Any:  # noqa: ANN
     return ClockedPurchaseLikelihood()(packed, *_shared("purchase", arrays))[0]
 
 
-def _parameters(
-    scales: Sequence[str],
-    spec: ModelSpec,
-    cells: Cells,
-    parameters: Sequence[str],
-    natural: Callable[[Mapping[str, Any]], dict[str, Any]],
-) -> dict[str, Any]:
+def _parameters(family: Family, spec: ModelSpec, cells: Cells) -> dict[str, Any]:
     """Add the natural parameters of each group, and return those of each row: of its group and covariates."""
-    values = {scale: scale_variable(scale, spec, cells) for scale in scales}
+    values = {scale: scale_variable(scale, spec, cells) for scale in family.scale_names}
     dims = GROUP if cells.groups.columns else None
-    of_groups = natural(values)
-    named = {name: pm.Deterministic(name, of_groups[name], dims=dims) for name in parameters}
+    of_groups = family.natural(values)
+    named = {name: pm.Deterministic(name, of_groups[name], dims=dims) for name in family.parameters}
     if not spec.covariates:
         return named
-    return natural({scale: of_rows(scale, value, spec, cells) for scale, value in values.items()})
+    return family.natural({scale: of_rows(scale, value, spec, cells) for scale, value in values.items()})
 
 
 def _shared(prefix: str, arrays: Mapping[str, Any]) -> list[Any]:

@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 from pytensor import shared
 
 from bayesltv.data.cells import Cells
-from bayesltv.kernels.scales import shifted
+from bayesltv.families.registry import shifted
 from bayesltv.model.coefficients import acting
 from bayesltv.names import coefficients_name, covariate_dim
 from bayesltv.spec.model_spec import ModelSpec

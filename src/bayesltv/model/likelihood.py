@@ -13,9 +13,10 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
 from bayesltv.data.cells import PurchaseCells, SpendRows, number_rows
+from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
+from bayesltv.families.family import Family
+from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
 from bayesltv.kernels.clock import clocked_value_and_gradient
-from bayesltv.kernels.collapsed import purchase_value_and_gradient, spend_value_and_gradient
-from bayesltv.kernels.families import Family
 from bayesltv.spec.timeline import Timeline
 
 Tensor = Any
@@ -48,7 +49,7 @@ class Likelihood(Op):  # type: ignore[misc]
 
 
 class PurchaseLikelihood(Likelihood):
-    """``kernels.collapsed.purchase_value_and_gradient`` inside a PyTensor graph."""
+    """``bg_nbd.likelihood.purchase_value_and_gradient`` inside a PyTensor graph."""
 
     kernel = staticmethod(purchase_value_and_gradient)
 
@@ -60,7 +61,7 @@ class ClockedPurchaseLikelihood(Likelihood):
 
 
 class SpendLikelihood(Likelihood):
-    """``kernels.collapsed.spend_value_and_gradient`` inside a PyTensor graph."""
+    """``gamma_gamma.likelihood.spend_value_and_gradient`` inside a PyTensor graph."""
 
     kernel = staticmethod(spend_value_and_gradient)
 

@@ -22,7 +22,7 @@ from pymc.distributions import transforms
 from pytensor import shared
 
 from bayesltv.data.cells import Cells
-from bayesltv.kernels.scales import shifted
+from bayesltv.families.registry import shifted
 from bayesltv.names import (
     DROPOUT_CONCENTRATION,
     DROPOUT_MEAN,

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.data.groups import Groups
-from bayesltv.kernels.scales import purchase_parameters, shifted, spend_parameters
+from bayesltv.families.registry import PURCHASE, SPEND, shifted
 from bayesltv.model.clock_prior import clock_coords, draw_clock
 from bayesltv.model.coefficients import acting, covariate_coords
 from bayesltv.names import CHAIN, DRAW, GROUP, coefficients_name, covariate_dim, effect_name, sd_name
@@ -60,9 +60,9 @@ def draw_prior(
         if labels:
             drawn = sigma * rng.standard_normal((draws, len(labels)))
             variables[coefficients_name(scale)] = ((CHAIN, DRAW, covariate_dim(scale)), drawn[None])
-    natural: dict[str, Any] = purchase_parameters(levels)
+    natural: dict[str, Any] = PURCHASE[spec.purchase.family].natural(levels)
     if spec.spend is not None:
-        natural |= spend_parameters(levels)
+        natural |= SPEND[spec.spend.family].natural(levels)
     for name, value in natural.items():
         by_group = ((CHAIN, DRAW, GROUP), value[None])
         variables[name] = by_group if groups.columns else ((CHAIN, DRAW), value[None, :, 0])

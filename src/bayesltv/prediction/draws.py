@@ -8,15 +8,14 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.base.customers import AMOUNTS, EVENTS, LATENTS, Customers, walk
+from bayesltv.base.customers import Customers, walk
 from bayesltv.base.new_groups import UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.base.population import Population, Posterior
 from bayesltv.errors import DataError
-from bayesltv.kernels.clocked import draw_clocked_futures
-from bayesltv.kernels.futures import draw_futures
+from bayesltv.kernels.futures import Filled, draw_futures
 from bayesltv.names import CHAIN, CUSTOMER_ID, DRAW, TIME_UNIT
-from bayesltv.prediction.expected import places_of
+from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 from bayesltv.prediction.terms import Terms, make_terms
 
 BYTES_PER_DRAW = 1 + 4 + 8 + 8
@@ -48,20 +47,14 @@ def simulate_futures(population: Population, customers: Customers, terms: Terms,
     """Return one predictive replicate per posterior draw of each customer."""
     shape = (len(customers), population.draws.size)
     futures = Futures(np.empty(shape, np.bool_), np.empty(shape, np.int32), np.empty(shape), np.empty(shape))
-    keys = [customers.keys(seed, stream) for stream in (LATENTS, EVENTS, AMOUNTS)]
-    filled = futures.alive, futures.purchases, futures.spend, futures.value
-    clock = population.clock
-    if clock is None:
-        draw_futures(
-            *keys, population.draws, customers.histories, customers.group, population.purchase,
-            population.spend, terms.as_tuple(), *filled,
-        )  # fmt: skip
-    else:
-        draw_clocked_futures(
-            *keys, population.draws, customers.histories, places_of(clock, customers, terms.horizon),
-            customers.group, *clock.as_tuple(), population.purchase, population.spend, terms.as_tuple(),
-            *filled,
-        )  # fmt: skip
+    draw_futures(
+        streams_of(population, customers, seed=seed),
+        people_of(population, customers, terms.horizon),
+        laws_of(population),
+        clock_of(population),
+        terms.as_tuple(),
+        Filled(futures.alive, futures.purchases, futures.spend, futures.value),
+    )
     return futures
 
 

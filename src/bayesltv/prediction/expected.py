@@ -5,18 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.base.clock import Clock
 from bayesltv.base.customers import Customers
 from bayesltv.base.population import Population
 from bayesltv.data.cells import number_rows
-from bayesltv.kernels.clocked import clocked_closed_forms, clocked_probabilities
-from bayesltv.kernels.closed_forms import COLUMNS, closed_forms
+from bayesltv.kernels.closed_forms import COLUMNS, Forms, closed_forms
 from bayesltv.kernels.purchase_counts import mean_purchase_probabilities
+from bayesltv.prediction.packed import clock_of, laws_of, people_of
 
 Floats = NDArray[np.float64]
-MONTH_DAYS, QUARTER_DAYS = 30, 90
-CENTURY_DAYS = 36_525
-"""A median wait beyond it is missing: the heavy tail of rates near 0 gives millions of years, and no date."""
+MONTH_DAYS, QUARTER_DAYS, CENTURY_DAYS = 30, 90, 36_525
 
 
 @dataclass(frozen=True)
@@ -27,19 +24,12 @@ class Expected:
     ----------
     cell : ndarray of int64, shape (customer,)
         Where each customer's history stands.
-    means : ndarray of float64, shape (column, cell)
-        Averages over draws of ``kernels.closed_forms.COLUMNS``.
-    purchases, time_alive : ndarray of float64, shape (cell, draw)
-        Discounted.
-    waits : ndarray of float64, shape (cell,)
-        Median days to the next purchase, NaN where none within a century is the likelier outcome.
+    forms : Forms
+        Of the distinct ones; waits are days, NaN where none within a century is the likelier outcome.
     """
 
     cell: NDArray[np.int64]
-    means: Floats
-    purchases: Floats
-    time_alive: Floats
-    waits: Floats
+    forms: Forms
 
 
 def expect(
@@ -54,23 +44,17 @@ def expect(
 
     `days_per_unit` matters to waits and to probabilities within 30 and 90 days alone.
     """
-    histories, clock = customers.histories, population.clock
-    frequency, coins, recency, observed = histories[:4]
+    frequency, coins, recency, observed = customers.histories[:4]
     cell, first = number_rows(customers.group, frequency, coins, observed, recency, *customers.calendar)
-    cells, group = np.ascontiguousarray(histories[:4, first]), customers.group[first]
-    means, waits = np.empty((len(COLUMNS), first.size)), np.empty(first.size)
-    worth, lived = (np.empty((first.size, population.draws.size)) for _ in range(2))
-    if clock is None:
-        month, quarter = MONTH_DAYS / days_per_unit, QUARTER_DAYS / days_per_unit
-        spans = (month, quarter, CENTURY_DAYS / days_per_unit)
-        closed_forms(cells, group, population.purchase, horizon, discount, spans, means, worth, lived, waits)
-        waits *= days_per_unit
-    else:
-        places = places_of(clock, customers.rows(first), horizon, MONTH_DAYS, QUARTER_DAYS, CENTURY_DAYS)
-        clocked_closed_forms(
-            cells, places, group, *clock.as_tuple(), population.purchase, discount, means, worth, lived, waits
-        )
-    return Expected(cell, means, worth, lived, waits)
+    shape = (first.size, population.draws.size)
+    forms = Forms(
+        np.empty((len(COLUMNS), first.size)), np.empty(shape), np.empty(shape), np.empty(first.size)
+    )
+    people = people_of(population, customers.rows(first), horizon, MONTH_DAYS, QUARTER_DAYS, CENTURY_DAYS)
+    spans = (days / days_per_unit for days in (MONTH_DAYS, QUARTER_DAYS, CENTURY_DAYS))
+    terms = (horizon, discount, *spans)
+    closed_forms(people, laws_of(population).purchase, clock_of(population), terms, forms)
+    return Expected(cell, forms._replace(waits=forms.waits * days_per_unit))
 
 
 def probability_of(
@@ -78,43 +62,8 @@ def probability_of(
 ) -> Floats:
     """Return P(X = y) of each customer, averaged over draws, at the customer's own y."""
     number, first = number_rows(customers.group, *customers.histories[:4], *customers.calendar, counts)
-    cells, out = np.ascontiguousarray(customers.histories[:4, first]), np.empty(first.size)
-    some, group, clock = counts[first], customers.group[first], population.clock
-    if clock is None:
-        mean_purchase_probabilities(cells, some, group, population.purchase, horizon, out)
-    else:
-        clocks, times, *_ = clock.as_tuple()
-        places = places_of(clock, customers.rows(first), horizon)
-        clocked_probabilities(cells, places, some, group, clocks, times, population.purchase, out)
+    people, out = people_of(population, customers.rows(first), horizon), np.empty(first.size)
+    purchase, clock = laws_of(population).purchase, clock_of(population)
+    mean_purchase_probabilities(people, counts[first], purchase, clock, horizon, out)
     chances: Floats = out[number]
     return chances
-
-
-def places_of(clock: Clock, customers: Customers, horizon: float | Floats, *further: float) -> Floats:
-    """Return where each customer's days stand on the clock's timeline.
-
-    Parameters
-    ----------
-    clock : Clock
-    customers : Customers
-        With days.
-    horizon : float or ndarray, shape (customer,)
-        In the time unit.
-    *further : float
-        More days after the end of observation that are asked for.
-
-    Returns
-    -------
-    ndarray of float64, shape (4 + further, customer)
-        First purchase, last purchase, end of observation, end of the horizon, the others.
-
-    Raises
-    ------
-    DataError
-        Where a first purchase lies before the clock begins, or the horizon ends past what it knows.
-    """
-    first, last, end = customers.days
-    until = end + horizon * clock.days_per_unit
-    if until.size:
-        clock.require(float(until.max()))
-    return clock.places(np.stack([first, last, end, until, *(end + days for days in further)]))

@@ -16,8 +16,8 @@ from bayesltv.data.cells import SpendRows, number_rows, purchase_cells, spend_ro
 from bayesltv.data.days import history_days, repeats_of
 from bayesltv.data.groups import Codes, check_group_columns, codes_of
 from bayesltv.errors import DataError
-from bayesltv.kernels.beta_geometric import log_likelihood as purchase_log_likelihood
-from bayesltv.kernels.gamma_gamma import log_likelihood_of_amounts, log_likelihood_of_mean
+from bayesltv.families.bg_nbd.formulas import log_likelihood as purchase_log_likelihood
+from bayesltv.families.gamma_gamma.formulas import log_likelihood_of_amounts, log_likelihood_of_mean
 from bayesltv.names import CHAIN, CUSTOMER_ID, DRAW
 from bayesltv.prediction.draws import GIGABYTES_ALLOWED
 

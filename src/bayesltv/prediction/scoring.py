@@ -33,6 +33,7 @@ from bayesltv.names import (
 )
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.expected import expect
+from bayesltv.prediction.packed import laws_of, people_of
 from bayesltv.prediction.terms import Terms, terms_of
 from bayesltv.prediction.tiers import tier_labels, tier_probabilities
 from bayesltv.prediction.totals import Totals, add_up, step_of
@@ -112,22 +113,19 @@ class Scorer:
 
     def _expectations(self, customers: Customers) -> Columns:
         """Return the closed-form columns, evaluated once per distinct history of the block."""
-        population, histories = self.population, customers.histories
+        population = self.population
         horizon, discount, margin, service = self.terms.as_tuple()
         found = expect(
             population, customers, horizon=horizon, discount=discount, days_per_unit=self.days_per_unit
         )
         cell = found.cell
-        columns: Columns = {name: found.means[at, cell] for at, name in enumerate(COLUMNS)}
+        columns: Columns = {name: found.forms.means[at, cell] for at, name in enumerate(COLUMNS)}
         if population.has_spend:
             spend, value = np.empty(len(customers)), np.empty(len(customers))
-            count, total = np.ascontiguousarray(histories[4]), np.ascontiguousarray(histories[5])
-            value_means(
-                cell, count, total, customers.group, population.spend, found.purchases, found.time_alive,
-                margin, service, spend, value,
-            )  # fmt: skip
+            people = people_of(population, customers, horizon)
+            value_means(cell, people, laws_of(population).spend, found.forms, (margin, service), spend, value)
             columns |= {"ltv_mean": value, "expected_spend_per_purchase": spend}
-        columns["next_purchase_days_p50"] = found.waits[cell]
+        columns["next_purchase_days_p50"] = found.forms.waits[cell]
         return columns
 
 

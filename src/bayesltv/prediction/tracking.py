@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.base.customers import AMOUNTS, EVENTS, LATENTS, Customers, walk
+from bayesltv.base.customers import Customers, walk
 from bayesltv.base.new_groups import UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.base.population import Population
@@ -18,8 +18,7 @@ from bayesltv.data.day_lists import day_lists
 from bayesltv.data.split import PurchaseDays
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.errors import DataError
-from bayesltv.kernels.clocked import count_clocked_in_bins
-from bayesltv.kernels.tracking import count_in_bins
+from bayesltv.kernels.tracking import Bins, count_in_bins
 from bayesltv.names import (
     CUSTOMER_ID,
     DRAW,
@@ -34,7 +33,7 @@ from bayesltv.names import (
     T,
 )
 from bayesltv.prediction.calendar import Calendar, calendar_of, days_of, make_calendar
-from bayesltv.prediction.expected import places_of
+from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 from bayesltv.prediction.totals import step_of
 from bayesltv.units import DAYS_PER, horizon_in
 
@@ -300,8 +299,7 @@ class _Sums:
 def _step(population: Population) -> float:
     if not population.has_spend:
         return 1.0
-    p, q, v = population.spend
-    return step_of(float(np.median(p * v / q)))
+    return step_of(population.typical_amount)
 
 
 def _nothing(population: Population, bins: int) -> _Sums:
@@ -315,10 +313,8 @@ def _replicate(
     """Return sums over customers who live through anew from their first purchase to the end."""
 
     def work(some: Customers) -> _Sums:
-        anew = np.zeros_like(some.histories)
-        anew[1] = population.family.first_coins
         start = np.maximum(bins * width - some.histories[3], 0.0)
-        born = replace(some, histories=anew, days=some.days[[0, 0, 0]])
+        born = some.as_newborn(population.family)
         return _sums(population, born, start, bins * width, width, bins, seed, REPLICATE)
 
     return _add_up(population, people, work, bins, threads)
@@ -369,17 +365,11 @@ def _sums(
     streams: str,
 ) -> _Sums:
     made = _nothing(population, bins)
-    keys = [people.keys(seed, streams + stream) for stream in (LATENTS, EVENTS, AMOUNTS)]
-    clock = population.clock
-    if clock is None:
-        count_in_bins(
-            *keys, population.draws, people.histories, people.group, population.purchase, population.spend,
-            start, until, width, made.step, made.bought, made.spent,
-        )  # fmt: skip
-    else:
-        places = places_of(clock, people, until - start)
-        count_clocked_in_bins(
-            *keys, population.draws, people.histories, places, people.group, *clock.as_tuple(),
-            population.purchase, population.spend, start, width, made.step, made.bought, made.spent,
-        )  # fmt: skip
+    count_in_bins(
+        streams_of(population, people, seed=seed, prefix=streams),
+        people_of(population, people, until - start),
+        laws_of(population),
+        clock_of(population),
+        Bins(start, until, width, made.step, made.bought, made.spent),
+    )
     return made

@@ -6,6 +6,7 @@ from typing import Any
 
 from bayesltv import names
 from bayesltv.errors import SpecError
+from bayesltv.families.registry import PURCHASE, SPEND
 from bayesltv.spec import checked, defaults, parts
 from bayesltv.spec.clock import ClockSpec
 from bayesltv.spec.covariates import Covariate, checked_covariates, without
@@ -260,11 +261,9 @@ class ModelSpec:
         checked.instance("gates", self.gates, GateSpec)
 
     def _all_priors(self) -> FrozenMapping[PriorSpec]:
-        default = (
-            defaults.PURCHASE_PRIORS
-            if self.spend is None
-            else defaults.PURCHASE_PRIORS | defaults.SPEND_PRIORS
-        )
+        default = defaults.priors_of(PURCHASE[self.purchase.family])
+        if self.spend is not None:
+            default |= defaults.priors_of(SPEND[self.spend.family])
         parts.check_scales("priors", self.priors, self.spend)
         return FrozenMapping(
             {

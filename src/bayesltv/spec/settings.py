@@ -5,10 +5,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from bayesltv.errors import SpecError, shown
+from bayesltv.families.registry import PURCHASE, SPEND
 from bayesltv.spec import checked
 
-PURCHASE_FAMILIES = ("bg_nbd", "mbg_nbd")
-SPEND_FAMILIES = ("gamma_gamma",)
+PURCHASE_FAMILIES = tuple(PURCHASE)
+SPEND_FAMILIES = tuple(SPEND)
 
 
 @dataclass(frozen=True)

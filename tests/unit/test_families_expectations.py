@@ -5,9 +5,11 @@ import pytest
 from scipy import integrate
 from scipy.special import roots_jacobi
 
-from bayesltv.kernels import beta_geometric, expectations
-from bayesltv.kernels.expectations import expected_over_horizon, work_space
-from bayesltv.kernels.purchase_counts import purchase_survival
+from bayesltv.families.bg_nbd import expectations
+from bayesltv.families.bg_nbd import formulas as beta_geometric
+from bayesltv.families.bg_nbd.counts import purchase_survival
+from bayesltv.families.bg_nbd.expectations import expected_over_horizon
+from bayesltv.numerics.quadrature import calendar_space, work_space
 
 WORK = work_space()
 GAUSS = np.polynomial.legendre.leggauss(400)
@@ -138,7 +140,7 @@ def test_a_tiny_horizon_holds_the_rate_times_the_horizon(shape):
 def test_nodes_of_a_calendar_are_enough_whatever_the_customer(block):
     """Against the same sums at hundreds of points of each segment; draws differ from the typical one."""
     rng = np.random.default_rng(block)
-    laid, work = expectations.calendar_space(400)
+    laid, work = calendar_space(400)
     worst = 0.0
     for _ in range(60):
         edges = np.append(0.0, np.cumsum(np.full(840 // block, float(block))))
@@ -149,10 +151,12 @@ def test_nodes_of_a_calendar_are_enough_whatever_the_customer(block):
         shape, rate, a, b = 0.4 + x, alpha * np.exp(0.2 * rng.standard_normal()), 0.8, 2.4 + x
         discount, end, until = rng.choice([0.0, 0.002, 0.02]), 0.3, (edges.size - 1) * 0.7
         count = expectations.lay_nodes(
-            steps, edges, 7.0, end, until, discount, shape, alpha, a / (a + b), laid
+            steps, edges / 7.0, end, until, discount, shape, alpha, a / (a + b), laid
         )
         now = end * own[0]
-        found = expectations.expected_at_nodes(count, laid, times, edges, 7.0, now, shape, rate, a, b, work)
+        found = expectations.expected_at_nodes(
+            count, laid, times, edges / 7.0, now, (shape, rate, a, b), work
+        )
         np.testing.assert_allclose(
             found, dense(times, edges, now, end, until, discount, shape, rate, a, b), rtol=1e-6
         )

@@ -9,25 +9,10 @@ integrands are analytic in a strip of half-width π, so that a few Gauss-Legendr
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bayesltv.kernels.compile import compiled
+from bayesltv.numerics.compile import compiled
+from bayesltv.numerics.quadrature import MAX_NODES, MOST_NODES, NODES, WEIGHTS
 
 _SMALLEST = 1e-12
-_MAX_NODES = 64
-MOST_NODES = 20
-"""Of one segment of a calendar."""
-
-
-def _legendre_tables() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    nodes, weights = np.zeros((_MAX_NODES + 1, _MAX_NODES)), np.zeros((_MAX_NODES + 1, _MAX_NODES))
-    for n in range(1, _MAX_NODES + 1):
-        nodes[n, :n], weights[n, :n] = np.polynomial.legendre.leggauss(n)
-    return nodes, weights
-
-
-_NODES, _WEIGHTS = _legendre_tables()
 
 
 @compiled
@@ -42,7 +27,7 @@ def _node_count(length, horizon, discount, shape, a, b):
     y = 2.0 * math.pi / length
     rho = y + math.sqrt(1.0 + y * y)
     decay = abs(discount) * horizon + a / (a + b) * shape * length
-    return min(_MAX_NODES, math.ceil(11.0 / math.log(rho) + 2.5 * math.sqrt(decay)) + 1)
+    return min(MAX_NODES, math.ceil(11.0 / math.log(rho) + 2.5 * math.sqrt(decay)) + 1)
 
 
 @compiled
@@ -84,8 +69,9 @@ def _sums_at(s, shape, rate, a, b):
 
 
 @compiled
-def _sums_at_nodes(nodes, u, s, rate, shape, a, b, plain, weighted, term, w):
+def _sums_at_nodes(nodes, shape, rate, a, b, work):
     """Do `_sums_at` for all nodes in one walk over n; False where a first term is too small to start from."""
+    u, s, plain, weighted, term, w = work[0], work[1], work[2], work[3], work[4], work[5]
     last = nodes - 1  # the node furthest out converges last
     if shape * u[last] > 500.0:
         return False
@@ -137,14 +123,14 @@ def expected_over_span(low, high, discount, shape, rate, a, b, work):
     nodes = _node_count(length, high - low, discount, shape, a, b)
     u, s, plain, weighted = work[0], work[1], work[2], work[3]
     for j in range(nodes):
-        u[j] = origin + 0.5 * length * (1.0 + _NODES[nodes, j])
+        u[j] = origin + 0.5 * length * (1.0 + NODES[nodes, j])
         s[j] = rate * math.expm1(u[j])
-    if not _sums_at_nodes(nodes, u, s, rate, shape, a, b, plain, weighted, work[4], work[5]):
+    if not _sums_at_nodes(nodes, shape, rate, a, b, work):
         for j in range(nodes):
             plain[j], weighted[j] = _sums_at(s[j], shape, rate, a, b)
     purchases, discounted, alive = 0.0, 0.0, 0.0
     for j in range(nodes):
-        du = 0.5 * length * _WEIGHTS[nodes, j]
+        du = 0.5 * length * WEIGHTS[nodes, j]
         fading = math.exp(-discount * (s[j] - low))
         purchases += du * weighted[j]
         discounted += du * weighted[j] * fading
@@ -153,7 +139,7 @@ def expected_over_span(low, high, discount, shape, rate, a, b, work):
 
 
 @compiled
-def lay_nodes(steps, edges, unit, end, until, discount, shape, rate, leaves, laid):
+def lay_nodes(steps, edges, end, until, discount, shape, rate, leaves, laid):
     """Lay Gauss-Legendre nodes over the calendar of a horizon, for all draws of a clock at once.
 
     Within a segment U runs evenly with the calendar, so that a node's day, weight and discount are the same
@@ -166,9 +152,7 @@ def lay_nodes(steps, edges, unit, end, until, discount, shape, rate, leaves, lai
     steps : ndarray of float64, shape (edge - 1,)
         U that passes in each segment, typically.
     edges : ndarray of float64, shape (edge,)
-        Days.
-    unit : float
-        Days per time unit.
+        In time units.
     end, until : float
         Places of the end of observation and of the horizon: segment + share of it that has passed.
     discount, shape, rate, leaves : float
@@ -187,19 +171,19 @@ def lay_nodes(steps, edges, unit, end, until, discount, shape, rate, leaves, lai
     while j <= last:
         stop = 1.0 if j < last else until - last
         if stop > begin:
-            step, days = steps[j], edges[j + 1] - edges[j]
+            step, span = steps[j], edges[j + 1] - edges[j]
             length = math.log1p(step * (stop - begin) / since)
             y = 2.0 * math.pi / length
-            decay = abs(discount) * days * (stop - begin) / unit + leaves * shape * length
+            decay = abs(discount) * span * (stop - begin) + leaves * shape * length
             extra = min(decay, 2.0 * math.sqrt(decay)) + max(0.0, 6.0 * length - 1.0)
             wanted = math.ceil(9.5 / math.log(y + math.sqrt(1.0 + y * y)) + extra)
             nodes = max(2, min(MOST_NODES, wanted))
             for i in range(nodes):
-                u = 0.5 * length * (1.0 + _NODES[nodes, i])
+                u = 0.5 * length * (1.0 + NODES[nodes, i])
                 share = begin + since * math.expm1(u) / step
                 laid[0, count], laid[1, count] = j, share
-                laid[2, count] = 0.5 * length * _WEIGHTS[nodes, i] * since * math.exp(u) / step
-                laid[3, count] = math.exp(-discount * (edges[j] + share * days - today) / unit)
+                laid[2, count] = 0.5 * length * WEIGHTS[nodes, i] * since * math.exp(u) / step
+                laid[3, count] = math.exp(-discount * (edges[j] + share * span - today))
                 count += 1
             since += step * (stop - begin)
         begin, j = 0.0, j + 1
@@ -207,7 +191,7 @@ def lay_nodes(steps, edges, unit, end, until, discount, shape, rate, leaves, lai
 
 
 @compiled
-def expected_at_nodes(count, laid, times, edges, unit, now, shape, rate, a, b, work):
+def expected_at_nodes(count, laid, times, edges, now, law, work):
     """Return what `expected_over_horizon` does in operational time, discounted over the calendar.
 
     Parameters
@@ -215,18 +199,17 @@ def expected_at_nodes(count, laid, times, edges, unit, now, shape, rate, a, b, w
     count, laid
         From `lay_nodes`.
     times, edges : ndarray of float64, shape (edge,)
-        U in time units, and days.
-    unit : float
-        Days per time unit.
+        Both in time units.
     now : float
         U at the end of observation.
-    shape, rate, a, b : float
-        As in `expected_over_horizon`; `rate` = α + T in operational time.
+    law : NamedTuple of four floats
+        Shape, rate, a, b of `expected_over_horizon`; the rate is α + T in operational time.
     work : ndarray of float64, shape (6, `MOST_NODES` × edge)
         Scratch space of the caller.
     """
     if count == 0:
         return 0.0, 0.0, 0.0
+    shape, rate, a, b = law
     u, s, plain, weighted = work[0], work[1], work[2], work[3]
     for i in range(count):
         j = int(laid[0, i])
@@ -234,7 +217,7 @@ def expected_at_nodes(count, laid, times, edges, unit, now, shape, rate, a, b, w
         u[i] = math.log1p(s[i] / rate)
     if not (0.0 < rate < math.inf and settles(s[count - 1] / (rate + s[count - 1]), shape, a, b)):
         return math.nan, math.nan, math.nan
-    if not _sums_at_nodes(count, u, s, rate, shape, a, b, plain, weighted, work[4], work[5]):
+    if not _sums_at_nodes(count, shape, rate, a, b, work):
         for i in range(count):
             plain[i], weighted[i] = _sums_at(s[i], shape, rate, a, b)
     purchases, discounted, alive = 0.0, 0.0, 0.0
@@ -244,16 +227,4 @@ def expected_at_nodes(count, laid, times, edges, unit, now, shape, rate, a, b, w
         purchases += bought
         discounted += bought * laid[3, i]
         alive += laid[2, i] * (edges[j + 1] - edges[j]) * plain[i] * laid[3, i]
-    return purchases, discounted, alive / unit
-
-
-@compiled
-def calendar_space(edges):
-    """Return the arrays `laid` and `work` of one thread for a timeline with so many edges."""
-    return np.zeros((4, MOST_NODES * edges)), np.zeros((6, MOST_NODES * edges))
-
-
-@compiled
-def work_space():
-    """Return the scratch array that `expected_over_horizon` asks for; one per thread."""
-    return np.zeros((6, _MAX_NODES))
+    return purchases, discounted, alive

@@ -1,41 +1,19 @@
-"""The collapsed log likelihoods and their gradients, compiled: what a sampler evaluates at every step.
+"""The collapsed log likelihood of cells and its gradient, compiled: what a sampler evaluates at every step.
 
 Log-gamma terms are evaluated at the distinct (frequency, group), logs at the distinct (T, group) and
-(recency, group); what is left per cell is one exp and, where it holds several customers, one log1p, and per
-repeater one log. Values equal those of ``beta_geometric.log_likelihood`` and
-``gamma_gamma.log_likelihood_of_amounts`` summed over customers.
+(recency, group); what is left per cell is one exp and, where it holds several customers, one log1p. Values
+equal those of ``formulas.log_likelihood`` summed over customers.
 """
 
 import math
 
 import numpy as np
 
-from bayesltv.kernels.compile import compiled
+from bayesltv.numerics.compile import compiled
+from bayesltv.numerics.special import LARGEST, all_proper, digamma
 
-_LARGEST, _LEAST = 1e9, 1e-12
-"""Of shapes, and of b: beyond, differences of log gammas are rounding errors that look like likelihood."""
-
-
-@compiled
-def digamma(x):
-    """Return ψ(x) for x > 0: recurrence up to 10, then the asymptotic series (Abramowitz & Stegun 6.3.18)."""
-    if not x > 0.0:
-        return math.nan
-    shift = 0.0
-    while x < 10.0:
-        shift -= 1.0 / x
-        x += 1.0
-    z = 1.0 / (x * x)
-    series = z * (
-        1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760)))))
-    )
-    return shift + math.log(x) - 0.5 / x - series
-
-
-@compiled
-def _all_proper(parameters, shapes):
-    """Whether all are positive and finite, and `shapes` such that rounding leaves their log gammas right."""
-    return np.all((parameters > 0.0) & (parameters < np.inf)) and np.all(shapes < _LARGEST)
+_LEAST = 1e-12
+"""Of b: below, differences of log gammas are rounding errors too."""
 
 
 @compiled
@@ -81,8 +59,8 @@ def value_and_slopes(
     r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
     gradient = np.zeros_like(parameters)
     slope_T, slope_t = np.zeros(T.size), np.zeros(t.size)
-    has_proper_coins = np.all(parameters[2:] < _LARGEST) and np.all(b > _LEAST)
-    if not (has_proper_coins and _all_proper(parameters, parameters[:1])):
+    has_proper_coins = np.all(parameters[2:] < LARGEST) and np.all(b > _LEAST)
+    if not (has_proper_coins and all_proper(parameters, parameters[:1])):
         return -np.inf, gradient, slope_T, slope_t
     value = 0.0
     coin_odds, by_x = np.empty(x.size), np.zeros(x.size)
@@ -153,61 +131,3 @@ def value_and_slopes(
         slope_t[j] /= alpha[t_group[j]] + t[j]
         gradient[1, t_group[j]] += slope_t[j]
     return value, gradient, slope_T, slope_t
-
-
-@compiled
-def spend_value_and_gradient(
-    parameters, count, total, group, n, n_group, n_weight, purchases, log_total, log_mean, is_full
-):
-    """Return the log likelihood of all repeaters' spend and its gradient by p, q, v of each group.
-
-    Parameters
-    ----------
-    parameters : ndarray of float64, shape (3, group)
-        p, q, v (a rate).
-    count, total : ndarray of float64, shape (repeater,)
-        Number and sum of the positive repeat amounts.
-    group : ndarray of int64, shape (repeater,)
-    n, n_weight : ndarray of float64, shape (distinct count,)
-        Distinct counts and the repeaters that have them.
-    n_group : ndarray of int64, shape (distinct count,)
-    purchases, log_total, log_mean : ndarray of float64, shape (group,)
-        Σ count; full form Σ ln z, mean form Σ count · ln(count · mean); mean form Σ ln mean (full form: 0).
-    is_full : bool
-        Single amounts (True) or means (False).
-
-    Returns
-    -------
-    float, ndarray of float64, shape (3, group)
-    """
-    p, q, v = parameters[0], parameters[1], parameters[2]
-    gradient = np.zeros_like(parameters)
-    if not _all_proper(parameters, parameters[:2]):
-        return -np.inf, gradient
-    value = 0.0
-    for j in range(n.size):
-        g, w = n_group[j], n_weight[j]
-        shape = p[g] * n[j] + q[g]
-        rising = digamma(shape)
-        value += w * (math.lgamma(shape) + q[g] * math.log(v[g]) - math.lgamma(q[g]))
-        gradient[0, g] += w * n[j] * rising
-        gradient[1, g] += w * (rising + math.log(v[g]) - digamma(q[g]))
-        gradient[2, g] += w * q[g] / v[g]
-        if not is_full:
-            value -= w * math.lgamma(p[g] * n[j])
-            gradient[0, g] -= w * n[j] * digamma(p[g] * n[j])
-    for g in range(p.size):
-        value += p[g] * log_total[g] - (log_total[g] if is_full else log_mean[g])
-        gradient[0, g] += log_total[g]
-        if is_full:
-            value -= purchases[g] * math.lgamma(p[g])
-            gradient[0, g] -= purchases[g] * digamma(p[g])
-    for i in range(count.size):
-        g = group[i]
-        shape, rate = p[g] * count[i] + q[g], v[g] + total[i]
-        log_rate = math.log(rate)
-        value -= shape * log_rate
-        gradient[0, g] -= count[i] * log_rate
-        gradient[1, g] -= log_rate
-        gradient[2, g] -= shape / rate
-    return value, gradient

@@ -1,6 +1,7 @@
 """One way to compile a kernel: no GIL, NumPy's error model, cached on disk where that is possible."""
 
 import contextlib
+import functools
 import os
 import stat
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numba.extending
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,8 +30,42 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     return _compiled(function, forceinline=True)
 
 
+_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False, "no_cfunc_wrapper": True}
+
+
+def verb(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare what several types can do, each in its own way; the first argument's type decides which.
+
+    A verb is called from Python and from compiled kernels alike. A kernel is compiled for the types it is
+    given, with their ways in place of the verb, and found again on disk by the next process: numba keys its
+    cache by types, which a kernel made as a closure over functions does not change.
+    """
+    ways: dict[type, Callable[..., Any]] = {}
+
+    @functools.wraps(function)
+    def declared(subject: Any, *rest: Any) -> Any:  # noqa: ANN401
+        return ways[type(subject)](subject, *rest)
+
+    def way_of(subject: Any, *_: Any) -> Callable[..., Any] | None:  # noqa: ANN401
+        return ways.get(getattr(subject, "instance_class", type(None)))
+
+    numba.extending.overload(declared, jit_options=_OPTIONS | {"forceinline": True}, strict=False)(way_of)
+    declared.ways = ways  # type: ignore[attr-defined]
+    return declared
+
+
+def way(of: Callable[..., Any], kind: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Say how NamedTuples of one kind do what the verb `of` declares; it stays a plain function."""
+
+    def told(function: Callable[..., Any]) -> Callable[..., Any]:
+        of.ways[kind] = function  # type: ignore[attr-defined]
+        return function
+
+    return told
+
+
 def _compiled(function: Callable[..., Any], *, forceinline: bool) -> Callable[..., Any]:
-    options = {"nogil": True, "error_model": "numpy", "fastmath": False, "forceinline": forceinline}
+    options = _OPTIONS | {"forceinline": forceinline}
     folder = cache_folder(str(Path(function.__code__.co_filename).parent))
     if folder is None:
         return numba.njit(cache=False, **options)(function)  # type: ignore[no-any-return]

@@ -5,8 +5,9 @@ import pytest
 from scipy import integrate, stats
 from scipy.special import gammaln, hyp2f1
 
-from bayesltv.kernels import beta_geometric
-from bayesltv.kernels.families import BG_NBD, FAMILIES, MBG_NBD
+from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
+from bayesltv.families.bg_nbd import formulas as beta_geometric
+from bayesltv.families.registry import PURCHASE as FAMILIES
 
 FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 PUBLISHED = (0.243, 4.414, 0.793, 2.426)

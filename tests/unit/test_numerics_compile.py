@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bayesltv
-from bayesltv.kernels import compile as c
+from bayesltv.numerics import compile as c
 
 KERNEL = """
 import sys
@@ -19,15 +19,15 @@ def nobody(uid):
     raise KeyError(uid)
 pwd.getpwuid = nobody
 import numpy as np
-import bayesltv.kernels
-from bayesltv.kernels import compile as c
+import bayesltv.numerics
+from bayesltv.numerics import compile as c
 @c.compiled
 def double(x):
     return 2 * x
 assert double(21.0) == 42.0
 from pathlib import Path
-print(c.cache_folder(str(Path(bayesltv.kernels.__file__).parent)))
-print(bayesltv.kernels.__file__)
+print(c.cache_folder(str(Path(bayesltv.numerics.__file__).parent)))
+print(bayesltv.numerics.__file__)
 """
 
 
@@ -37,7 +37,9 @@ def read_only(tmp_path):
     source = Path(bayesltv.__file__).parent
     copy = tmp_path / "site" / "bayesltv"
     shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "kernels" / "__pycache__").write_text("a file where a folder should be: nobody can write into it")
+    (copy / "numerics" / "__pycache__").write_text(
+        "a file where a folder should be: nobody can write into it"
+    )
     return copy.parent
 
 

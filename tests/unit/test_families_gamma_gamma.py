@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate
 from scipy.special import gammaln
 
-from bayesltv.kernels import gamma_gamma
+from bayesltv.families.gamma_gamma import formulas as gamma_gamma
 
 PUBLISHED = (6.25, 3.74, 15.44)
 

@@ -6,10 +6,14 @@ import pytest
 from scipy import special
 
 from bayesltv.data.cells import make_cells
-from bayesltv.kernels import beta_geometric, gamma_gamma
-from bayesltv.kernels.collapsed import digamma, purchase_value_and_gradient, spend_value_and_gradient
-from bayesltv.kernels.families import FAMILIES, MBG_NBD
+from bayesltv.families.bg_nbd import MBG_NBD
+from bayesltv.families.bg_nbd import formulas as beta_geometric
+from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
+from bayesltv.families.gamma_gamma import formulas as gamma_gamma
+from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
+from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.model.likelihood import purchase_data, spend_data
+from bayesltv.numerics.special import digamma
 
 FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 FORM = pytest.mark.parametrize("form", ["full", "mean"])

@@ -6,14 +6,11 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from bayesltv import names
-from bayesltv.kernels.scales import (
-    LINKS,
-    purchase_parameters,
-    purchase_scales,
-    shifted,
-    spend_parameters,
-    spend_scales,
-)
+from bayesltv.families.bg_nbd import natural as purchase_parameters
+from bayesltv.families.bg_nbd import scaled as purchase_scales
+from bayesltv.families.gamma_gamma import natural as spend_parameters
+from bayesltv.families.gamma_gamma import scaled as spend_scales
+from bayesltv.families.registry import SCALES, shifted
 
 PURCHASE = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
 SPEND = {"p": 6.25, "q": 3.74, "v": 15.44}
@@ -73,7 +70,7 @@ def test_effects_add_on_the_link_of_their_scale(scale):
 
 
 def test_every_scale_has_a_link():
-    assert set(LINKS) == {*names.PURCHASE_SCALES, *names.SPEND_SCALES}
+    assert set(SCALES) == {*names.PURCHASE_SCALES, *names.SPEND_SCALES}
 
 
 def test_a_shift_in_the_rate_scales_alpha_alone():

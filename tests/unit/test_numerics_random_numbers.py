@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayesltv.kernels.random_numbers import (
+from bayesltv.numerics.random_numbers import (
     beta,
     exponential,
     gamma,

@@ -1,0 +1,22 @@
+"""The families there are: a new one is a folder and a line here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
+from bayesltv.families.family import LOG, Family, Scale
+from bayesltv.families.gamma_gamma import GAMMA_GAMMA
+
+PURCHASE: Mapping[str, Family] = {family.name: family for family in (BG_NBD, MBG_NBD)}
+SPEND: Mapping[str, Family] = {family.name: family for family in (GAMMA_GAMMA,)}
+SCALES: Mapping[str, Scale] = {
+    scale.name: scale for family in (*PURCHASE.values(), *SPEND.values()) for scale in family.scales
+}
+
+
+def shifted(scale: str, intercept: Any, factor: Any) -> Any:  # noqa: ANN401
+    """Return `intercept` moved by effects whose sum has the exponential `factor`, on the scale's own link."""
+    if SCALES[scale].link == LOG:
+        return intercept * factor
+    odds = intercept / (1 - intercept) * factor
+    return odds / (1 + odds)

@@ -1,0 +1,198 @@
+"""What a family can do inside compiled kernels: names only, each family has its own way.
+
+A *law* is a family's NamedTuple of parameters: arrays by (group, draw), or numbers after `at`. A *life* is
+what a simulated future needs besides the time, a *buyer* what the amounts of one customer need. Kernels know
+neither's fields. Streams: `latents` is the customer's latent stream at a draw, `coins` and `amounts` are
+scratch states that a way may open as a branch of it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesltv.numerics.compile import inlined, verb
+from bayesltv.numerics.random_numbers import uniform
+
+DROPOUT_BRANCH, SPEND_BRANCH = np.uint64(1), np.uint64(2)
+"""Streams beside the latent one: what ends a life; what a customer spends."""
+
+
+class History(NamedTuple):
+    """One customer's purchases at one draw.
+
+    Attributes
+    ----------
+    x, k : float
+        Repeat purchases; dropout coins met, where the family tosses coins.
+    t_x, T : float
+        Time from the first purchase to the last one and to the end of observation; operational time where
+        customers share a clock.
+    """
+
+    x: float
+    k: float
+    t_x: float
+    T: float
+
+
+@inlined
+def draw_alive(latents, inverse):
+    """Return whether the customer is alive, given 1 / P(alive): the latent stream's first number."""
+    return uniform(latents) * inverse < 1.0
+
+
+# ------------------------------------------------------------------------------------------------ both kinds
+
+
+@verb
+def at(law, group, draw):
+    """Return the law of one group at one draw: numbers in place of arrays."""
+
+
+@verb
+def draws_of(law):
+    """Return how many draws an array of laws holds."""
+
+
+# ------------------------------------------------------------------------------------------------- purchases
+
+
+@verb
+def inverse_p_alive(law, history):
+    """Return 1 / P(alive at T), 1 or more, infinity where that overflows."""
+
+
+@verb
+def silent_below(law, history, ahead):
+    """Return a bound: a wait's uniform up to it means no purchase within `ahead`. 0 where none is known."""
+
+
+@verb
+def first_wait(law, history, u):
+    """Return the time to the next purchase of who is alive, from the latent stream's second number."""
+
+
+@verb
+def begin_life(law, history, wait, latents, coins, key, draw):
+    """Return the life of who buys after `wait`."""
+
+
+@verb
+def next_purchase(life, n, time, coins, events):
+    """Return the life, and when the purchase after the n-th one, at `time`, comes: infinity after dropout."""
+
+
+@verb
+def draw_latents(law, history, state, key, draw):
+    """Return alive, purchase rate and probability of dropout after a purchase, from the latent stream."""
+
+
+@verb
+def given_alive(law, history):
+    """Return the law of the future of who is alive at the end of this history."""
+
+
+@verb
+def p_bought(law, time):
+    """Return P(buys within `time`), under the law of a future."""
+
+
+@verb
+def wait_and_slopes(law, time):
+    """Return P = P(no purchase within `time`), e = −d ln P / d ln time, and d ln(P·e) / d ln time."""
+
+
+@verb
+def usual_wait(laws, ever):
+    """Return about the median wait of one customer, who buys again with probability `ever` > 0.5."""
+
+
+@verb
+def room_for(law, draws):
+    """Return room for the futures of one customer at so many draws."""
+
+
+@verb
+def put(laws, draw, law):
+    """Store the law of a future in such room, where `at` finds it as group 0."""
+
+
+@verb
+def expected(law, horizon, discount, work):
+    """Return E of purchases, discounted purchases and discounted time alive within the horizon.
+
+    `work` is the array of `bayesltv.numerics.quadrature.work_space`.
+    """
+
+
+@verb
+def lay_nodes(laws, steps, edges, end, until, discount, laid):
+    """Lay nodes of quadrature over the calendar of a horizon for all draws at once; return their number."""
+
+
+@verb
+def expected_at_nodes(law, count, laid, table, edges, now, work):
+    """Return what `expected` does, in operational time."""
+
+
+@verb
+def count_probability(law, y, ahead, alive):
+    """Return P(y purchases within `ahead`), given P(alive)."""
+
+
+@verb
+def at_means(law, history):
+    """Return P(alive), rate and coin of who is alive, rate and coin of who is not: means for all latents."""
+
+
+@verb
+def newborn(law, k):
+    """Return P(alive) after the first purchase, and its coins `k`, and the law of the future if so."""
+
+
+# ----------------------------------------------------------------------------------------------------- spend
+
+
+@verb
+def is_modelled(law):
+    """Return whether there is a model of spend at all."""
+
+
+@verb
+def draw_buyer(law, count, total, state, key, draw):
+    """Return the buyer with so many amounts of this sum, from the spend branch of the latent stream."""
+
+
+@verb
+def nobody(law):
+    """Return a buyer who spends nothing: in the place of one where there is no model of spend."""
+
+
+@verb
+def draw_amount(buyer, amounts):
+    """Return what one purchase is worth."""
+
+
+@verb
+def spend_rate_of(buyer):
+    """Return the latent by which amounts of one customer differ from those of another."""
+
+
+@verb
+def usual_amount(buyer):
+    """Return the mean of the buyer's amounts."""
+
+
+@verb
+def expected_amount(law, count, total):
+    """Return the mean of a customer's amounts under the law; NaN where it is infinite."""
+
+
+@verb
+def finite_amount(law, count, total):
+    """Return that mean, or a large number in the place of an infinite one."""
+
+
+@verb
+def buyer_of_mean(law, mean):
+    """Return a buyer whose amounts have this mean."""

@@ -1,0 +1,36 @@
+"""The kernels that walk customers and draws, without a clock, on bare arrays: for tests of what they draw."""
+
+import numpy as np
+
+from bayesltv.families.bg_nbd.law import BgNbd
+from bayesltv.families.gamma_gamma.law import GammaGamma
+from bayesltv.kernels import futures, latents, tracking
+from bayesltv.kernels.block import Laws, People, Streams
+from bayesltv.kernels.calendar import STILL
+
+
+def laws(purchase, spend):
+    """The laws of r, alpha, a, b and p, q, v by (group, draw)."""
+    return Laws(BgNbd(*np.ascontiguousarray(purchase)), GammaGamma(*np.ascontiguousarray(spend)))
+
+
+def people(customers, group):
+    """Customers without a clock, from x, k, t_x, T, count and sum of their amounts."""
+    return People(customers, group, np.zeros((0, group.size)))
+
+
+def draw_futures(of_latents, events, amounts, draws, customers, group, purchase, spend, terms, *filled):
+    streams = Streams(of_latents, events, amounts, draws)
+    whole = laws(purchase, spend)
+    futures.draw_futures(streams, people(customers, group), whole, STILL, terms, futures.Filled(*filled))
+
+
+def draw_latents(keys, draws, customers, group, purchase, spend, *filled):
+    streams = Streams(keys, keys, keys, draws)
+    latents.draw_latents(streams, people(customers, group), laws(purchase, spend), STILL, *filled)
+
+
+def count_in_bins(of_latents, events, amounts, draws, customers, group, purchase, spend, *bins):
+    streams = Streams(of_latents, events, amounts, draws)
+    whole = laws(purchase, spend)
+    tracking.count_in_bins(streams, people(customers, group), whole, STILL, tracking.Bins(*bins))
