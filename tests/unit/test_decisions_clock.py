@@ -190,11 +190,11 @@ def test_new_customers_are_worth_what_the_season_ahead_brings(some, retention):
     newcomer = Customers(np.array(["n"], object), histories, np.zeros(1, np.int32), np.full((3, 1), today))
     by_hand = expect(population, newcomer, horizon=terms.horizon, discount=terms.discount)
     spend = terms.margin * p * v / (q - 1)
-    worth = spend * (1 + by_hand.purchases[0]) - terms.service_cost * by_hand.time_alive[0]
+    worth = spend * (1 + by_hand.forms.discounted[0]) - terms.service_cost * by_hand.forms.time_alive[0]
     np.testing.assert_allclose(found.ltv_new.values[0], worth, rtol=1e-12)
     # a cost that half of the year's value covers is paid back when the expectation up to then reaches it
     cost = float(worth.min()) * 0.9
     times = acquisition(population, terms, AcquisitionSpec(cac=cost), today=today).table.iloc[0]
     within = expect(population, newcomer, horizon=float(times["payback"]), discount=terms.discount)
-    earned = spend * (1 + within.purchases[0]) - terms.service_cost * within.time_alive[0]
+    earned = spend * (1 + within.forms.discounted[0]) - terms.service_cost * within.forms.time_alive[0]
     assert np.abs(earned - cost).min() < 1e-6 * cost

@@ -8,12 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
 
-PACKAGE = "bayesltv"
-SOURCE = Path(__file__).parents[2] / "src" / PACKAGE
+from source_text import PACKAGE, sources
 
 FLOORS = (
     (
@@ -81,15 +79,6 @@ HEAVY = (*SAMPLING, "numba", "duckdb", "matplotlib")
 
 
 # ----------------------------------------------------------------------------------------------- the checker
-
-
-def sources() -> dict[str, str]:
-    """The text of every module by its dotted name, a package's without `__init__`."""
-    found = {}
-    for path in sorted(SOURCE.rglob("*.py")):
-        parts = path.relative_to(SOURCE.parent).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path.read_text(encoding="utf-8")
-    return found
 
 
 def imported(module: str, text: str, modules: Mapping[str, str]) -> Iterator[str]:

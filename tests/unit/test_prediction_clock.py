@@ -136,7 +136,7 @@ def test_closed_forms_are_those_of_events_day_by_day():
                 alive &= ~leaves
                 if not (alive & (begin < 1.0)).any():
                     break
-        for want, got in ((worth, found.purchases[0, draw]), (lived, found.time_alive[0, draw])):
+        for want, got in ((worth, found.forms.discounted[0, draw]), (lived, found.forms.time_alive[0, draw])):
             assert got == pytest.approx(want.mean(), abs=4 * want.std() / np.sqrt(n))
 
 
@@ -152,13 +152,13 @@ def test_means_of_draws_are_the_closed_forms(some):
     draws = ltv.predict(fit, customer, seed=1, service_cost_per_year=10, **TERMS)
     found = expect(placed, people, horizon=39.0, discount=np.log(1.5) * 7 / 365.25, days_per_unit=7.0)
     bought = draws["purchases"].values.ravel()
-    difference = bought.mean() - found.means[4, 0]
+    difference = bought.mean() - found.forms.means[4, 0]
     assert abs(difference) < 4 * bought.std() / np.sqrt(bought.size)
-    assert draws["alive"].values.mean() == pytest.approx(found.means[0, 0], abs=4 * 0.5 / np.sqrt(4000))
+    assert draws["alive"].values.mean() == pytest.approx(found.forms.means[0, 0], abs=4 * 0.5 / np.sqrt(4000))
     count, total = people.histories[4, 0], people.histories[5, 0]
     mean = SPEND["p"] * (SPEND["v"] + total) / (SPEND["p"] * count + SPEND["q"] - 1)
     value = draws["value"].values.ravel()
-    want = 0.3 * mean * found.purchases[0] - 10 * 7 / 365.25 * found.time_alive[0]
+    want = 0.3 * mean * found.forms.discounted[0] - 10 * 7 / 365.25 * found.forms.time_alive[0]
     assert abs(value.mean() - want.mean()) < 4 * value.std() / np.sqrt(value.size)
 
 
@@ -176,10 +176,10 @@ def test_the_median_wait_is_where_half_of_the_draws_have_bought(some):
     placed, people = population(shaken(50), some)
     found = expect(placed, people, horizon=39.0, discount=0.0, days_per_unit=7.0)
     checked = 0
-    for i in np.flatnonzero(np.isfinite(found.waits))[:20]:
+    for i in np.flatnonzero(np.isfinite(found.forms.waits))[:20]:
         customer = people.rows(np.flatnonzero(found.cell == i)[:1])
-        within = expect(placed, customer, horizon=found.waits[i] / 7.0, discount=0.0, days_per_unit=7.0)
-        assert within.means[3, 0] == pytest.approx(0.5, abs=1e-8)
+        within = expect(placed, customer, horizon=found.forms.waits[i] / 7.0, discount=0.0, days_per_unit=7.0)
+        assert within.forms.means[3, 0] == pytest.approx(0.5, abs=1e-8)
         checked += 1
     assert checked
 

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import pickle
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -71,9 +72,29 @@ def _compiled(function: Callable[..., Any], *, forceinline: bool) -> Callable[..
         return numba.njit(cache=False, **options)(function)  # type: ignore[no-any-return]
     try:
         with _cached_in(folder):
-            return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+            return _forgiving(numba.njit(cache=True, **options)(function))
     except RuntimeError:  # numba found no folder that it may write to
         return numba.njit(cache=False, **options)(function)  # type: ignore[no-any-return]
+
+
+def _forgiving(kernel: Any) -> Callable[..., Any]:  # noqa: ANN401
+    """Let an index of cached code that cannot be read be an empty one.
+
+    It names the types that a kernel was compiled for. Where one of them is gone, say with another version of
+    the package, numba would fail at the first call, before it sees that the code is out of date.
+    """
+    file = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
+    load = getattr(file, "_load_index", None)
+    if load is not None:
+
+        def load_index() -> Any:  # noqa: ANN401
+            try:
+                return load()
+            except (ImportError, AttributeError, EOFError, pickle.UnpicklingError):
+                return {}
+
+        file._load_index = load_index  # type: ignore[union-attr]
+    return kernel  # type: ignore[no-any-return]
 
 
 @cache
