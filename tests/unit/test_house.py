@@ -16,7 +16,7 @@ MOST_PARAMETERS, MOST_FILES, MOST_LINES = 10, 16, 350
 PARAMETERS = {"r", "alpha", "a", "b", "p", "q", "v"}
 """Of the families that there are."""
 KNOW_FAMILIES = ("families", "model", "fitting")
-SIMULATOR = "data.simulate"
+SIMULATORS = ("data.simulate", "data.datasets")
 
 LONG_LISTS = set()
 """Functions with more than ten parameters, outside `cli`, the public names and methods with theirs."""
@@ -60,7 +60,7 @@ def read_parameters(modules: Mapping[str, str]) -> list[str]:
     found = []
     for module, text in modules.items():
         place = module.removeprefix(PACKAGE + ".")
-        if place == SIMULATOR or place.split(".")[0] in KNOW_FAMILIES:
+        if place in SIMULATORS or place.split(".")[0] in KNOW_FAMILIES:
             continue
         for node in ast.walk(ast.parse(text)):
             named = isinstance(node, ast.Attribute) and node.attr in PARAMETERS

@@ -5,10 +5,16 @@ exp(s(u)), and dropout comes at purchases: BG/NBD and MBG/NBD hold with recency 
 U(end) − U(first), plus Σ s(day) over repeat purchases. A purchase on day d sits at the end of d.
 """
 
-import numpy as np
+from typing import NamedTuple
 
-from bayesltv.families.bg_nbd.likelihood import value_and_slopes
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesltv.families.bg_nbd.likelihood import Cells, value_and_slopes
 from bayesltv.numerics.compile import compiled
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
 @compiled
@@ -35,20 +41,13 @@ def operational_days(pace, length, segment, elapsed):
     return times
 
 
-@compiled
-def clocked_value_and_gradient(
-    packed, weight, frequency, x_code, T_code, t_code,
-    x, k, x_group, x_weight, T_first, T_end, T_group, T_weight, T_purchases, t_first, t_last, t_group,
-    clock, segment, elapsed, length, unit, repeats,
-):  # fmt: skip
-    """Return the log likelihood of all customers and its gradient by the parameters and the clock.
+class ClockedCells(NamedTuple):
+    """Distinct histories by their days.
 
-    Parameters
+    Attributes
     ----------
-    packed : ndarray of float64, shape (1, 4 × group + clock × segment)
-        r, alpha (a rate), a, b of each group, then s of each clock's segments.
     weight, ..., x_weight, T_group, T_weight, T_purchases, t_group
-        As in ``likelihood.purchase_value_and_gradient``.
+        As in ``likelihood.Cells``.
     T_first, T_end, t_first, t_last : ndarray of int64
         Where the days that end and begin each distinct T and recency stand among the distinct days.
     clock : ndarray of int64, shape (group,)
@@ -61,11 +60,52 @@ def clocked_value_and_gradient(
         Days per time unit.
     repeats : ndarray of float64, shape (clock, segment)
         Repeat purchases.
+    """
+
+    weight: Floats
+    frequency: Floats
+    x_code: Integers
+    T_code: Integers
+    t_code: Integers
+    x: Floats
+    k: Floats
+    x_group: Integers
+    x_weight: Floats
+    T_first: Integers
+    T_end: Integers
+    T_group: Integers
+    T_weight: Floats
+    T_purchases: Floats
+    t_first: Integers
+    t_last: Integers
+    t_group: Integers
+    clock: Integers
+    segment: Integers
+    elapsed: Floats
+    length: Floats
+    unit: Floats
+    repeats: Floats
+
+
+@compiled
+def clocked_value_and_gradient(packed, *data):
+    """Return the log likelihood of all customers and its gradient by the parameters and the clock.
+
+    Parameters
+    ----------
+    packed : ndarray of float64, shape (1, 4 × group + clock × segment)
+        r, alpha (a rate), a, b of each group, then s of each clock's segments.
+    *data : ndarray
+        The fields of `ClockedCells`.
 
     Returns
     -------
     float, ndarray of float64, shape (1, 4 × group + clock × segment)
     """
+    cells = ClockedCells(*data)
+    T_first, T_end, T_group = cells.T_first, cells.T_end, cells.T_group
+    t_first, t_last, t_group = cells.t_first, cells.t_last, cells.t_group
+    clock, segment, elapsed, length, unit, repeats = data[17:]
     n_groups, n_clocks, n_segments = clock.size, repeats.shape[0], repeats.shape[1]
     parameters = packed[0, : 4 * n_groups].copy().reshape(4, n_groups)
     s = packed[0, 4 * n_groups :].copy().reshape(n_clocks, n_segments)
@@ -82,10 +122,8 @@ def clocked_value_and_gradient(
     for j in range(t.size):
         c = clock[t_group[j]]
         t[j] = times[c, t_last[j]] - times[c, t_first[j]]
-    value, by_parameter, slope_T, slope_t = value_and_slopes(
-        parameters, weight, frequency, x_code, T_code, t_code,
-        x, k, x_group, x_weight, T, T_group, T_weight, T_purchases, t, t_group,
-    )  # fmt: skip
+    dated = Cells(*data[:9], T, *data[11:14], t, t_group)  # type: ignore[call-arg]
+    value, by_parameter, slope_T, slope_t = value_and_slopes(parameters, dated)
     by_day = np.zeros((n_clocks, segment.size))
     for j in range(T.size):
         c = clock[T_group[j]]

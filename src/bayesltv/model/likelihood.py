@@ -69,14 +69,8 @@ class SpendLikelihood(Likelihood):
 @register_funcify_default_op_cache_key(PurchaseLikelihood)
 def _numba_purchase(_op: Op, **_: Any) -> Any:  # noqa: ANN401
     @numba_njit
-    def purchase_likelihood(  # type: ignore[no-untyped-def]
-        parameters, weight, frequency, x_code, T_code, t_code,
-        x, k, x_group, x_weight, T, T_group, T_weight, T_purchases, t, t_group,
-    ):  # fmt: skip
-        value, gradient = purchase_value_and_gradient(
-            np.ascontiguousarray(parameters), weight, frequency, x_code, T_code, t_code,
-            x, k, x_group, x_weight, T, T_group, T_weight, T_purchases, t, t_group,
-        )  # fmt: skip
+    def purchase_likelihood(parameters, *data):  # type: ignore[no-untyped-def]
+        value, gradient = purchase_value_and_gradient(np.ascontiguousarray(parameters), *data)
         return np.asarray(value), gradient
 
     return purchase_likelihood, 1
@@ -85,16 +79,8 @@ def _numba_purchase(_op: Op, **_: Any) -> Any:  # noqa: ANN401
 @register_funcify_default_op_cache_key(ClockedPurchaseLikelihood)
 def _numba_clocked_purchase(_op: Op, **_: Any) -> Any:  # noqa: ANN401
     @numba_njit
-    def clocked_purchase_likelihood(  # type: ignore[no-untyped-def]
-        packed, weight, frequency, x_code, T_code, t_code, x, k, x_group, x_weight,
-        T_first, T_end, T_group, T_weight, T_purchases, t_first, t_last, t_group,
-        clock, segment, elapsed, length, unit, repeats,
-    ):  # fmt: skip
-        value, gradient = clocked_value_and_gradient(
-            np.ascontiguousarray(packed), weight, frequency, x_code, T_code, t_code, x, k, x_group, x_weight,
-            T_first, T_end, T_group, T_weight, T_purchases, t_first, t_last, t_group,
-            clock, segment, elapsed, length, unit, repeats,
-        )  # fmt: skip
+    def clocked_purchase_likelihood(packed, *data):  # type: ignore[no-untyped-def]
+        value, gradient = clocked_value_and_gradient(np.ascontiguousarray(packed), *data)
         return np.asarray(value), gradient
 
     return clocked_purchase_likelihood, 1
@@ -103,13 +89,8 @@ def _numba_clocked_purchase(_op: Op, **_: Any) -> Any:  # noqa: ANN401
 @register_funcify_default_op_cache_key(SpendLikelihood)
 def _numba_spend(_op: Op, **_: Any) -> Any:  # noqa: ANN401
     @numba_njit
-    def spend_likelihood(  # type: ignore[no-untyped-def]
-        parameters, count, total, group, n, n_group, n_weight, purchases, log_total, log_mean, is_full
-    ):
-        value, gradient = spend_value_and_gradient(
-            np.ascontiguousarray(parameters), count, total, group,
-            n, n_group, n_weight, purchases, log_total, log_mean, is_full[()],
-        )  # fmt: skip
+    def spend_likelihood(parameters, *data):  # type: ignore[no-untyped-def]
+        value, gradient = spend_value_and_gradient(np.ascontiguousarray(parameters), *data)
         return np.asarray(value), gradient
 
     return spend_likelihood, 1

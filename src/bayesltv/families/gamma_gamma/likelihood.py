@@ -1,24 +1,21 @@
 """The collapsed log likelihood of spend and its gradient, compiled: one logarithm per repeater."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.special import all_proper, digamma
 
 
-@compiled
-def spend_value_and_gradient(
-    parameters, count, total, group, n, n_group, n_weight, purchases, log_total, log_mean, is_full
-):
-    """Return the log likelihood of all repeaters' spend and its gradient by p, q, v of each group.
+class Repeaters(NamedTuple):
+    """Customers with positive repeat amounts, and what they share.
 
-    Parameters
+    Attributes
     ----------
-    parameters : ndarray of float64, shape (3, group)
-        p, q, v (a rate).
-    count, total : ndarray of float64, shape (repeater,)
+    counts, total : ndarray of float64, shape (repeater,)
         Number and sum of the positive repeat amounts.
     group : ndarray of int64, shape (repeater,)
     n, n_weight : ndarray of float64, shape (distinct count,)
@@ -26,13 +23,39 @@ def spend_value_and_gradient(
     n_group : ndarray of int64, shape (distinct count,)
     purchases, log_total, log_mean : ndarray of float64, shape (group,)
         Σ count; full form Σ ln z, mean form Σ count · ln(count · mean); mean form Σ ln mean (full form: 0).
-    is_full : bool
+    is_full : ndarray of bool, shape ()
         Single amounts (True) or means (False).
+    """
+
+    counts: NDArray[np.float64]
+    total: NDArray[np.float64]
+    group: NDArray[np.int64]
+    n: NDArray[np.float64]
+    n_group: NDArray[np.int64]
+    n_weight: NDArray[np.float64]
+    purchases: NDArray[np.float64]
+    log_total: NDArray[np.float64]
+    log_mean: NDArray[np.float64]
+    is_full: NDArray[np.bool_]
+
+
+@compiled
+def spend_value_and_gradient(parameters, *repeaters):
+    """Return the log likelihood of all repeaters' spend and its gradient by p, q, v of each group.
+
+    Parameters
+    ----------
+    parameters : ndarray of float64, shape (3, group)
+        p, q, v (a rate).
+    *repeaters : ndarray
+        The fields of `Repeaters`.
 
     Returns
     -------
     float, ndarray of float64, shape (3, group)
     """
+    count, total, group, n, n_group, n_weight, purchases, log_total, log_mean, told = Repeaters(*repeaters)
+    is_full = told[()]
     p, q, v = parameters[0], parameters[1], parameters[2]
     gradient = np.zeros_like(parameters)
     if not all_proper(parameters, parameters[:2]):
