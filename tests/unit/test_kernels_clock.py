@@ -11,9 +11,9 @@ from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
 from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.kernels.clock import clocked_value_and_gradient
-from bayesltv.kernels.whitening import innovations_of, pull_back
 from bayesltv.model.clock import clocks_of_rows, repeat_counts
 from bayesltv.model.likelihood import clocked_purchase_data, purchase_data
+from bayesltv.numerics.whitening import innovations_of, pull_back
 from bayesltv.spec.clock import ClockSpec
 from bayesltv.spec.timeline import make_timeline
 

@@ -67,10 +67,6 @@ class Clock:
         """Return the clock for rows of these groups."""
         return replace(self, of_group=self.of_group[group])
 
-    def as_tuple(self) -> tuple[Integers, Floats, Floats, float]:
-        """Return clocks of groups, times, edges and days per unit, as kernels take them."""
-        return self.of_group, self.times, self.edges, self.days_per_unit
-
     @property
     def edges(self) -> Floats:
         """Days of the edges, as kernels take them."""

@@ -120,7 +120,7 @@ def acquisition(
 
 def mean_spend(population: Population) -> Floats:
     """Return the mean amount of new customers, shape (group, draw); NaN for a group with an infinite one."""
-    mean = population.spend_family.expected_amount(0.0, 0.0, population.spend)
+    mean = population.spend_family.formula("expected_spend")(0.0, 0.0, *population.spend)
     finite = np.isfinite(mean).all(axis=1, keepdims=True)
     return np.where(finite, mean, np.nan)
 

@@ -11,7 +11,7 @@ from bayesltv.decisions.fixed_costs import Actions, Relaxed, best_set
 from bayesltv.decisions.limits import Found, Limit, stack_limits
 from bayesltv.decisions.side_constraints import relax_program, solve_program
 from bayesltv.errors import SpecError
-from bayesltv.kernels.knapsack import hull_steps, take_steps
+from bayesltv.numerics.knapsack import hull_steps, take_steps
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

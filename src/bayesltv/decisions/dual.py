@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesltv.decisions.limits import Found, Rows, unreachable
-from bayesltv.kernels.knapsack import best_options, fill_greedily, improve
+from bayesltv.numerics.knapsack import best_options, fill_greedily, improve
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bayesltv.decisions.allocation import NOBODY, Allocation, Problem
 from bayesltv.decisions.limits import Limit, Rows, stack_limits, unreachable
-from bayesltv.kernels.knapsack import offer_in_turn
+from bayesltv.numerics.knapsack import offer_in_turn
 from bayesltv.streams import customer_keys
 
 Floats = NDArray[np.float64]

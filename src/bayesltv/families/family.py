@@ -64,12 +64,12 @@ class Family:
         The way back.
     law : str
         "module:class" of the NamedTuple by which compiled kernels know the family.
+    formulas : str
+        Module of its formulas for NumPy arrays.
     summary_columns : tuple of str
         Columns of a customer summary that it needs.
     score_columns : tuple of str
         Columns of a score table that it makes.
-    formulas : str
-        Module of its formulas for NumPy arrays.
     first_coins : int
         Dropout coins that the first purchase brings: 0 in BG/NBD, 1 in MBG/NBD.
     """
@@ -81,10 +81,10 @@ class Family:
     natural: Callable[[Mapping[str, Any]], dict[str, Any]]
     scaled: Callable[[Mapping[str, Any]], dict[str, Any]]
     law: str
+    formulas: str
     summary_columns: tuple[str, ...]
     score_columns: tuple[str, ...]
     first_coins: int = 0
-    formulas: str = ""
 
     @property
     def scale_names(self) -> tuple[str, ...]:
@@ -104,9 +104,9 @@ class Family:
         """Return the number of dropout coins met by customers with this many repeat purchases."""
         return frequency + self.first_coins
 
-    def expected_amount(self, count: float, total: float, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the mean amount after `count` purchases for `total`, infinite where there is none."""
-        found: NDArray[np.float64] = import_module(self.formulas).expected_spend(count, total, *values)
+    def formula(self, name: str) -> Callable[..., NDArray[np.float64]]:
+        """Return one of the family's formulas for NumPy arrays, which take its parameters last."""
+        found: Callable[..., NDArray[np.float64]] = getattr(import_module(self.formulas), name)
         return found
 
     def laws(self, values: NDArray[np.float64]) -> Any:  # noqa: ANN401

@@ -1,1 +1,1 @@
-"""Bare arrays in, bare arrays out: likelihoods, closed forms, exact draws. NumPy, SciPy and numba only."""
+"""Walks over customers and draws: compiled, on bare arrays and records of them, for any family and clock."""

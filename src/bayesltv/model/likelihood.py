@@ -90,7 +90,7 @@ def _numba_clocked_purchase(_op: Op, **_: Any) -> Any:  # noqa: ANN401
 def _numba_spend(_op: Op, **_: Any) -> Any:  # noqa: ANN401
     @numba_njit
     def spend_likelihood(parameters, *data):  # type: ignore[no-untyped-def]
-        value, gradient = spend_value_and_gradient(np.ascontiguousarray(parameters), *data)
+        value, gradient = spend_value_and_gradient(np.ascontiguousarray(parameters), *data[:-1], data[-1][()])
         return np.asarray(value), gradient
 
     return spend_likelihood, 1

@@ -1,4 +1,4 @@
-"""``kernels.whitening`` as PyTensor operations: innovations of a clock from the sampler's coordinates."""
+"""``numerics.whitening`` as PyTensor operations: innovations of a clock from the sampler's coordinates."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
-from bayesltv.kernels.whitening import innovations_of, pull_back
+from bayesltv.numerics.whitening import innovations_of, pull_back
 
 Tensor = Any
 

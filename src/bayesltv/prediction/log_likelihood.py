@@ -16,8 +16,6 @@ from bayesltv.data.cells import SpendRows, number_rows, purchase_cells, spend_ro
 from bayesltv.data.days import history_days, repeats_of
 from bayesltv.data.groups import Codes, check_group_columns, codes_of
 from bayesltv.errors import DataError
-from bayesltv.families.bg_nbd.formulas import log_likelihood as purchase_log_likelihood
-from bayesltv.families.gamma_gamma.formulas import log_likelihood_of_amounts, log_likelihood_of_mean
 from bayesltv.names import CHAIN, CUSTOMER_ID, DRAW
 from bayesltv.prediction.draws import GIGABYTES_ALLOWED
 
@@ -129,11 +127,11 @@ def _values(population: Population, units: Units, chosen: slice) -> Floats:
     if units.form == "purchase":
         if population.clock is not None:
             return _clocked_values(population, population.clock, units, chosen)
-        return purchase_log_likelihood(*data, *population.purchase[:, group])
+        return population.family.formula("log_likelihood")(*data, *population.purchase[:, group])
     spend = population.spend[:, group]
     if units.form == "full":
-        return log_likelihood_of_amounts(*data, *spend)
-    return log_likelihood_of_mean(*data, *spend)
+        return population.spend_family.formula("log_likelihood_of_amounts")(*data, *spend)
+    return population.spend_family.formula("log_likelihood_of_mean")(*data, *spend)
 
 
 def total_log_likelihood(population: Population, parts: Iterable[Units]) -> Floats:
@@ -177,7 +175,7 @@ def _clocked_values(population: Population, clock: Clock, units: Units, chosen: 
     group = units.group[chosen]
     x, k, *places = (column[chosen] for column in units.data)
     first, last, end = (clock.times_at(place, group) for place in places)
-    values = purchase_log_likelihood(
+    values = population.family.formula("log_likelihood")(
         x[:, None], k[:, None], last - first, end - first, *population.purchase[:, group]
     )
     for c in range(clock.times.shape[0]):

@@ -21,7 +21,6 @@ from bayesltv.base.population import (
 )
 from bayesltv.errors import SpecError
 from bayesltv.kernels.closed_forms import COLUMNS, value_means
-from bayesltv.kernels.reductions import quantiles
 from bayesltv.names import (
     ACCEPTED_FAILED,
     CUSTOMER_ID,
@@ -31,6 +30,7 @@ from bayesltv.names import (
     OBSERVATION_END,
     VALUE_TO_DATE,
 )
+from bayesltv.numerics.reductions import quantiles
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.expected import expect
 from bayesltv.prediction.packed import laws_of, people_of

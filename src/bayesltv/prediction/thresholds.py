@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
 from bayesltv.errors import SpecError
-from bayesltv.kernels.reductions import gather_between
+from bayesltv.numerics.reductions import gather_between
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.scoring import Scorer, Scoring, in_order_of_history
 from bayesltv.spec.tiers import SHARE, TierSpec

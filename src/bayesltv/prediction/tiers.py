@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesltv.errors import SpecError
-from bayesltv.kernels.reductions import shares_reaching
+from bayesltv.numerics.reductions import shares_reaching
 from bayesltv.spec.tiers import TierSpec
 
 Floats = NDArray[np.float64]

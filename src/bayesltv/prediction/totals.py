@@ -10,8 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.data.groups import labels_of
-from bayesltv.kernels.reductions import add_customers
 from bayesltv.names import DRAW, GROUP
+from bayesltv.numerics.reductions import add_customers
 
 Integers = NDArray[np.int64]
 QUANTITIES = ("purchases", "spend", "value")

@@ -76,6 +76,7 @@ def _family(name: str, title: str, first_coins: int) -> Family:
         natural,
         scaled,
         law="bayesltv.families.bg_nbd.law:BgNbd",
+        formulas="bayesltv.families.bg_nbd.formulas",
         summary_columns=(names.FREQUENCY, names.RECENCY, names.T),
         score_columns=(
             "p_alive", "p_purchase_30d", "p_purchase_90d", "p_purchase_horizon", "expected_purchases",

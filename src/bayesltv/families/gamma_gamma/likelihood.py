@@ -23,7 +23,7 @@ class Repeaters(NamedTuple):
     n_group : ndarray of int64, shape (distinct count,)
     purchases, log_total, log_mean : ndarray of float64, shape (group,)
         Σ count; full form Σ ln z, mean form Σ count · ln(count · mean); mean form Σ ln mean (full form: 0).
-    is_full : ndarray of bool, shape ()
+    is_full : bool, or ndarray of bool, shape ()
         Single amounts (True) or means (False).
     """
 
@@ -36,7 +36,7 @@ class Repeaters(NamedTuple):
     purchases: NDArray[np.float64]
     log_total: NDArray[np.float64]
     log_mean: NDArray[np.float64]
-    is_full: NDArray[np.bool_]
+    is_full: bool
 
 
 @compiled
@@ -54,8 +54,7 @@ def spend_value_and_gradient(parameters, *repeaters):
     -------
     float, ndarray of float64, shape (3, group)
     """
-    count, total, group, n, n_group, n_weight, purchases, log_total, log_mean, told = Repeaters(*repeaters)
-    is_full = told[()]
+    count, total, group, n, n_group, n_weight, purchases, log_total, log_mean, is_full = Repeaters(*repeaters)
     p, q, v = parameters[0], parameters[1], parameters[2]
     gradient = np.zeros_like(parameters)
     if not all_proper(parameters, parameters[:2]):

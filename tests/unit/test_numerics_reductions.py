@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bayesltv.kernels.reductions import add_customers, quantiles, shares_reaching
+from bayesltv.numerics.reductions import add_customers, quantiles, shares_reaching
 
 LEVELS = np.array([0.0, 0.05, 0.3, 0.5, 0.95, 0.999, 1.0])
 RNG = np.random.default_rng(8)
