@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import integrate
-from tests.helpers import clock_fit, point_fit
+from tests.helpers import clock_fit, point_fit, sealed
 
 import bayesltv as ltv
 from bayesltv.base.customers import LATENTS, Customers, make_customers
@@ -100,7 +100,7 @@ def test_what_an_action_saves_follows_the_season_it_falls_into(some, retention):
         posterior = fit["posterior"].to_dataset().assign(clock=ahead)
         posterior["clock_rho"] = posterior["clock_rho"] * 0 + 0.95
         fit["posterior"].dataset = posterior
-        return float(decide(fit, some, only).options["net_mean"].mean())
+        return float(decide(sealed(fit), some, only).options["net_mean"].mean())
 
     assert net(1.0) > net(0.0) > net(-1.0)
 

@@ -82,7 +82,7 @@ elif what in ("futures", "tracking", "replicas"):
         spend={k: point[k] for k in ("p", "q", "v")}, seed=1,
     )
     summary = ltv.summarize(log, observation_end="1997-09-30", time_unit="week")
-    from bayesltv.prediction import population, gate
+    from bayesltv.base import population, gate
     population.require_sound = gate.require_sound = lambda *_: None  # the kernels alone
     for name, bad in itertools.product(point, NASTY):
         fit = point_fit(point | {name: bad}, draws=4)

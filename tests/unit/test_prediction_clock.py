@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tests.helpers import clock_fit, point_fit
+from tests.helpers import clock_fit, point_fit, sealed
 
 import bayesltv as ltv
 from bayesltv.base.customers import make_customers
@@ -230,7 +230,7 @@ def test_a_random_walk_and_a_season_go_on():
         .assign({"clock_seasonal": (("chain", "draw", "clock_harmonic"), terms[None])})
     )
     fit["posterior"] = posterior
-    placed, _ = population(fit, newcomer())
+    placed, _ = population(sealed(fit), newcomer())
     ahead = clock_path(placed.clock, chains=1, until=day_number("", "1998-06-30"))
     s, days = ahead.values[0, 0], [day_number("", day) - 14 for day in ahead["clock_block"].values]
     angle = 2 * np.pi * np.array(days) / 365.25
