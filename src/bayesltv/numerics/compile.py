@@ -20,7 +20,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
     The machine code is cached where `cache_folder` says, or not at all.
     """
-    return _compiled(function, forceinline=False)
+    return _compiled(function)
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -65,8 +65,8 @@ def way(of: Callable[..., Any], kind: type) -> Callable[[Callable[..., Any]], Ca
     return told
 
 
-def _compiled(function: Callable[..., Any], *, forceinline: bool) -> Callable[..., Any]:
-    options = _OPTIONS | {"forceinline": forceinline}
+def _compiled(function: Callable[..., Any], **more: bool) -> Callable[..., Any]:
+    options = _OPTIONS | more
     folder = cache_folder(str(Path(function.__code__.co_filename).parent))
     if folder is None:
         return numba.njit(cache=False, **options)(function)  # type: ignore[no-any-return]

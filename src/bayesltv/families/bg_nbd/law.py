@@ -17,7 +17,7 @@ import numpy as np
 
 from bayesltv.families import verbs
 from bayesltv.families.bg_nbd.counts import purchase_probability
-from bayesltv.families.bg_nbd.expectations import expected_at_nodes, expected_over_horizon, lay_nodes
+from bayesltv.families.bg_nbd.expectations import expected_at_nodes, expected_over_span, lay_nodes
 from bayesltv.families.verbs import DROPOUT_BRANCH, draw_alive
 from bayesltv.numerics.compile import compiled, inlined, way
 from bayesltv.numerics.random_numbers import (
@@ -183,7 +183,7 @@ def _put(laws, draw, law):
 
 @way(verbs.expected, BgNbd)
 def _expected(law, horizon, discount, work):
-    return expected_over_horizon(horizon, discount, law.r, law.alpha, law.a, law.b, work)
+    return expected_over_span(0.0, horizon, discount, law.r, law.alpha, law.a, law.b, work)
 
 
 @way(verbs.lay_nodes, BgNbd)
