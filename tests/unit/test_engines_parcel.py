@@ -43,10 +43,10 @@ def test_every_field_of_a_scoring_arrives(fit, decision):
         assert one.identical(other) if isinstance(one, xr.Dataset) else one == other, field.name
     for field in fields(Scoring):
         one, other = getattr(sent, field.name), getattr(arrived, field.name)
-        if field.name not in ("posterior", "population"):
+        if field.name not in ("posterior", "hyperparameters"):
             assert one == other, field.name
-    assert np.array_equal(sent.population.draws, arrived.population.draws)
-    assert np.array_equal(sent.population.purchase, arrived.population.purchase)
+    assert np.array_equal(sent.hyperparameters.draws, arrived.hyperparameters.draws)
+    assert np.array_equal(sent.hyperparameters.purchase, arrived.hyperparameters.purchase)
 
 
 def test_bytes_that_are_no_parcel_are_an_engine_error():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.new_groups import UnknownGroups
-from bayesltv.base.placed_base import PlacedBase, Placement, place_customers
+from bayesltv.base.placed_base import Placement, place_customers
 from bayesltv.base.population import (
     Hyperparameters,
     Population,
@@ -178,19 +178,23 @@ class Scoring:
             self.posterior, self.hyperparameters, checked, unknown_groups=self.unknown_groups, seed=self.seed
         )
 
+    @property
+    def step(self) -> float:
+        """In which money is added up: of the fitted groups, so that all rows share one."""
+        if not self.hyperparameters.has_spend:
+            return step_of(1.0)
+        p, q, v = self.hyperparameters.spend
+        return step_of(float(np.median(p * v / q)))
+
     def scorer(self, population: Population) -> Scorer:
         """Return what scores a block of customers who stand in this population."""
-        typical = 1.0
-        if population.has_spend:  # of the fitted groups, so that all rows share one step
-            p, q, v = self.hyperparameters.spend
-            typical = float(np.median(p * v / q))
         return Scorer(
             population,
             terms_of(self.decision.value, self.posterior.time_unit),
             self.decision,
             self.seed,
             DAYS_PER[self.posterior.time_unit],
-            step_of(typical),
+            self.step,
             self.thresholds,
         )
 
@@ -223,8 +227,11 @@ def make_scoring(
     unknown_groups: UnknownGroups = "error",
     thresholds: NDArray[np.float64] | None = None,
     accepted: Sequence[str] = (),
+    posterior: Posterior | None = None,
 ) -> Scoring:
     """Return what scores rows; `require_passed` is the caller's to ask first.
+
+    `posterior` is that of the fit, where it has been read already.
 
     Raises
     ------
@@ -233,28 +240,12 @@ def make_scoring(
     SpecError
         Where thresholds are given that are not one row per tier but the lowest and one column per draw.
     """
-    posterior = read_posterior(fit)
+    posterior = read_posterior(fit) if posterior is None else posterior
     found = hyperparameters_of(posterior).thinned(draws)
-    _require_fitting(thresholds, decision, found)
+    given = None if thresholds is None else np.asarray(thresholds, dtype=np.float64)
+    _require_fitting(given, decision, found)
     until = fit.attrs.get(OBSERVATION_END) or None
-    return Scoring(posterior, found, decision, seed, unknown_groups, until, thresholds, tuple(accepted))
-
-
-def scoring_of(
-    base: PlacedBase,
-    decision: DecisionSpec,
-    *,
-    draws: int | None = DRAWS,
-    thresholds: NDArray[np.float64] | None = None,
-    accepted: Sequence[str] = (),
-) -> Scoring:
-    """Return what scores the customers of a base; see `make_scoring`."""
-    found = base.hyperparameters(draws)
-    _require_fitting(thresholds, decision, found)
-    until = base.fit.attrs.get(OBSERVATION_END) or None
-    return Scoring(
-        base.posterior, found, decision, base.seed, base.unknown_groups, until, thresholds, tuple(accepted)
-    )
+    return Scoring(posterior, found, decision, seed, unknown_groups, until, given, tuple(accepted))
 
 
 def score_rows(
