@@ -242,12 +242,11 @@ def test_tiers_relative_to_others_begin_where_they_begin_locally(spark, fit, cdn
     assert found.tolist() == local.attrs["thresholds"]
     totals = ltv.spark.totals(summary, fit, decision, seed=5, draws=50, thresholds=found, **options)
     assert totals.identical(local.totals)
-    few = ltv.spark.score(summary.limit(3), fit, decision, seed=5, draws=50, thresholds=found, **options)
-    some = pd.DataFrame(local)[
-        local["customer_id"].isin([row[0] for row in few.select("customer_id").collect()])
-    ]
-    assert_same(collected(few, some), some.reset_index(drop=True))
-    nobody = summary.where("frequency < 0")
+    often, options = summary.where("frequency > 9"), {**options, "thresholds": found}
+    few = ltv.spark.score(often, fit, decision, seed=5, draws=50, **options)
+    some = pd.DataFrame(local)[local["frequency"] > 9].reset_index(drop=True)
+    assert_same(collected(few, some), some)
+    nobody, options["thresholds"] = summary.where("frequency < 0"), None
     assert ltv.spark.score(nobody, fit, decision, seed=5, draws=50, **options).count() == 0
 
 
@@ -258,7 +257,7 @@ def test_absolute_tiers_have_no_thresholds_to_be_found(spark, fit, cdnow):
 
 def test_the_same_is_said_before_the_first_row_on_every_engine(spark, cdnow, tmp_path):
     plain = point_fit({name: value for name, value in POINT.items() if name not in "pqv"}, draws=20)
-    some, said = cdnow[:20], []
+    some, said = ltv.as_summary(cdnow[:20]), []
     some.to_parquet(tmp_path / "summary.parquet")
     options = {"time_unit": "week", "observation_end": "1997-09-30"}
     for ask in (

@@ -33,6 +33,7 @@ from bayesltv.names import (
 )
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.expected import expect
+from bayesltv.prediction.score_columns import in_order, tier_column
 from bayesltv.prediction.terms import Terms, terms_of
 from bayesltv.prediction.tiers import tier_labels, tier_probabilities
 from bayesltv.prediction.totals import Totals, add_up, step_of
@@ -90,7 +91,7 @@ class Scorer:
         if self.population.has_spend and tiers is not None:
             probabilities = tier_probabilities(futures.value, tiers, self.thresholds)
             tier = tier_labels(probabilities, tiers)
-            columns |= {f"p_tier_{name}": probabilities[:, k] for k, name in enumerate(tiers.names)}
+            columns |= {tier_column(name): probabilities[:, k] for k, name in enumerate(tiers.names)}
             columns["tier"] = np.asarray(tiers.names, dtype=object)[tier]
         groups, code = np.unique(self.population.groups(customers.group), return_inverse=True)
         totals = add_up(
@@ -267,9 +268,10 @@ def score_rows(
     known = _known(placed.summary, scoring.posterior, scoring.fitted_until, observation_end)
     if "tier" in columns:
         columns["tier"] = pd.array(columns["tier"], dtype="str")  # text also where there are no rows
-    table = _with_known_last(pd.DataFrame({**known, **columns}))
+    table = pd.DataFrame({**known, **columns})
     if scoring.accepted_failed:
         table[ACCEPTED_FAILED] = pd.array([", ".join(scoring.accepted_failed)] * len(table), dtype="str")
+    table = table[in_order(table.columns, groups=scoring.posterior.columns)]
     return Scored(table, totals, scorer.population.labels or ("",), scorer.tier_names)
 
 
@@ -339,10 +341,3 @@ def days_between(fitted_until: str | None, end: pd.Timestamp | None) -> float:
     if fitted_until is None or end is None:
         return float("nan")
     return float((end - pd.Timestamp(fitted_until)).days)
-
-
-def _with_known_last(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the id first, then what is predicted, then what is known."""
-    last = (FIRST_PURCHASE, LAST_PURCHASE, FREQUENCY, VALUE_TO_DATE, "fit_age_days")
-    known = [name for name in table.columns if name in last]
-    return table[[name for name in table.columns if name not in known] + known]
