@@ -196,10 +196,11 @@ def _parts(
     progress: Callable[[int], None] | None,
 ) -> tuple[list[files.Record], int]:
     """Write the parts that are missing; return the records of all, and how many were there."""
-    records, kept, work = [], 0, partial(score_rows, observation_end=end, progress=progress)
+    records, kept = [], 0
     for number, frame in enumerate(job.source.frames()):
         record = files.read_record(folder, number)
         if record is None:
+            work = partial(score_rows, observation_end=end, progress=progress)
             (scored,) = job.engine(partial(job.part, frame)).map(work)
             record = _written_part(folder, number, scored, attrs)
         else:

@@ -99,8 +99,8 @@ def look_through(job: FileJob, looking: Callable[[int], None] | None) -> dict[st
         prints.append(rows.attrs[FINGERPRINT])
         hashes.append(_hashes(rows))
         customers, end = customers + len(rows), rows.attrs[OBSERVATION_END]
-    require_own_print(source.held.path, summary_attributes(source.held), added(prints))
     _require_distinct(job, np.concatenate(hashes), customers)
+    require_own_print(source.held.path, summary_attributes(source.held), added(prints))
     engine = job.engine(lambda: _told(job.batches(), looking))
     thresholds = job.prepared.found_by(engine, customers=customers).scoring.thresholds
     return {

@@ -76,7 +76,7 @@ SCORE_COLUMNS = (
     ScoreColumn(
         "expected_purchases", "number", "purchases", "within the horizon", "purchases", is_shown=True
     ),
-    ScoreColumn("expected_spend_per_purchase", "number", "money", "expected amount of a purchase", "per purchase"),
+    ScoreColumn("expected_spend_per_purchase", "number", "money", "expected amount of one", "per purchase"),
     ScoreColumn(
         "next_purchase_days_p50", "number", "days",
         "median wait; missing where no further purchase within a century is the likelier outcome", "next",
