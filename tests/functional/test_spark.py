@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
+from bayesltv.prediction import thresholds
 from helpers import clock_fit, covariate_fit, point_fit, sealed
 
 HAS_JAVA = shutil.which("java") is not None or "JAVA_HOME" in os.environ
@@ -226,6 +227,50 @@ def test_scores_are_those_of_the_local_engine_to_the_byte(spark, fit, cdnow, loc
     assert totals.identical(local_scores.totals)
 
 
+@pytest.mark.parametrize("kind", ["relative", "share"])
+def test_tiers_relative_to_others_begin_where_they_begin_locally(spark, fit, cdnow, kind, monkeypatch):
+    decision, accepted = replace(DECISION, tiers=ltv.TierSpec(BANDS, kind=kind)), failed(fit)
+    local = ltv.score(fit, cdnow, decision, seed=5, draws=50, accept_failed=accepted)
+    monkeypatch.setattr(
+        thresholds, "FIRST_SAMPLE", 20
+    )  # of 2,357: samples of every 117th and 11th before all
+    options = {"time_unit": "week", "observation_end": "1997-09-30", "accept_failed": accepted}
+    summary = frame_of(spark, cdnow, 5)
+    made = ltv.spark.score(summary, fit, decision, seed=5, draws=50, **options)
+    assert_same(collected(made, local), pd.DataFrame(local))
+    found = ltv.spark.thresholds(summary, fit, decision, seed=5, draws=50, **options)
+    assert found.tolist() == local.attrs["thresholds"]
+    totals = ltv.spark.totals(summary, fit, decision, seed=5, draws=50, thresholds=found, **options)
+    assert totals.identical(local.totals)
+    often, options = summary.where("frequency > 9"), {**options, "thresholds": found}
+    few = ltv.spark.score(often, fit, decision, seed=5, draws=50, **options)
+    some = pd.DataFrame(local)[local["frequency"] > 9].reset_index(drop=True)
+    assert_same(collected(few, some), some)
+    nobody, options["thresholds"] = summary.where("frequency < 0"), None
+    assert ltv.spark.score(nobody, fit, decision, seed=5, draws=50, **options).count() == 0
+
+
+def test_absolute_tiers_have_no_thresholds_to_be_found(spark, fit, cdnow):
+    options = {"time_unit": "week", "accept_failed": failed(fit)}
+    assert ltv.spark.thresholds(frame_of(spark, cdnow[:20], 2), fit, DECISION, seed=5, **options) is None
+
+
+def test_the_same_is_said_before_the_first_row_on_every_engine(spark, cdnow, tmp_path):
+    plain = point_fit({name: value for name, value in POINT.items() if name not in "pqv"}, draws=20)
+    some, said = ltv.as_summary(cdnow[:20]), []
+    some.to_parquet(tmp_path / "summary.parquet")
+    options = {"time_unit": "week", "observation_end": "1997-09-30"}
+    for ask in (
+        lambda: ltv.score(plain, some, DECISION, seed=1),
+        lambda: ltv.score_to(plain, tmp_path / "summary.parquet", DECISION, out=tmp_path / "scores", seed=1),
+        lambda: ltv.spark.score(frame_of(spark, some, 2), plain, DECISION, seed=1, **options),
+    ):
+        with pytest.warns(ltv.BayesltvWarning, match="no spend model") as caught:
+            ask()
+        said.append([str(each.message) for each in caught if each.category is ltv.BayesltvWarning])
+    assert said[0] == said[1] == said[2]
+
+
 def test_the_example_of_the_documentation_gives_the_local_scores(
     spark, fit, cdnow, cdnow_log, tmp_path, monkeypatch
 ):
@@ -254,7 +299,6 @@ def test_a_clock_reaches_the_workers(spark, cdnow, relative):
     some = cdnow[:400]
     local = ltv.score(fit, some, decision, seed=5)
     options = {"seed": 5, "time_unit": "week", "observation_end": "1997-09-30"}
-    options["thresholds"] = local.attrs["thresholds"] if relative else None
     summary = frame_of(spark, some, 4)
     made = collected(ltv.spark.score(summary, fit, decision, **options), local)
     assert_same(made, pd.DataFrame(local))

@@ -10,13 +10,22 @@ import xarray as xr
 
 import bayesltv as ltv
 from bayesltv.base.population import Posterior
-from bayesltv.engines.parcel import packed, unpacked
+from bayesltv.engines.parcel import (
+    packed,
+    packed_sample,
+    packed_tallies,
+    unpacked,
+    unpacked_sample,
+    unpacked_tallies,
+)
 from bayesltv.errors import EngineError
 from bayesltv.prediction.scoring import Scoring, make_scoring
+from bayesltv.prediction.thresholds import Sample, add_tallies
 from bayesltv.spec.events import Events, Occurrence, day_number
 from helpers import clock_fit, covariate_fit, point_fit
 from mutants import mutants
 
+NO_SAMPLE = Sample(np.zeros((2, 3)), np.ones((2, 3)), 0.0)
 POINT = {"r": 0.5, "alpha": 5.0, "a": 0.8, "b": 2.5, "p": 3.6, "q": 4.5, "v": 34.0}
 
 
@@ -43,10 +52,10 @@ def test_every_field_of_a_scoring_arrives(fit, decision):
         assert one.identical(other) if isinstance(one, xr.Dataset) else one == other, field.name
     for field in fields(Scoring):
         one, other = getattr(sent, field.name), getattr(arrived, field.name)
-        if field.name not in ("posterior", "population"):
+        if field.name not in ("posterior", "hyperparameters"):
             assert one == other, field.name
-    assert np.array_equal(sent.population.draws, arrived.population.draws)
-    assert np.array_equal(sent.population.purchase, arrived.population.purchase)
+    assert np.array_equal(sent.hyperparameters.draws, arrived.hyperparameters.draws)
+    assert np.array_equal(sent.hyperparameters.purchase, arrived.hyperparameters.purchase)
 
 
 def test_bytes_that_are_no_parcel_are_an_engine_error():
@@ -71,3 +80,29 @@ def test_a_parcel_with_a_damaged_head_is_read_or_refused(decision, seed):
         except EngineError as error:
             refused += "cannot be read" in str(error)
     assert refused > 30
+
+
+def test_tallies_that_travel_are_cut_as_those_that_stay():
+    """Values are drawn, tallied in two parts, one of which travels; the cuts are those of sorting."""
+    rng = np.random.default_rng(4)
+    value = np.maximum(rng.normal(1.0, 2.0, (40, 7)), 0.0)
+    shape = (2, 7)
+    low, high = np.full(shape, 0.0), np.full(shape, np.inf)
+    sample = unpacked_sample(packed_sample(Sample(low, high, 0.0, stride=3)))
+    assert (sample.stride, sample.step) == (3, 0.0)
+    assert np.array_equal(sample.high, high)
+    whole = sample.nobody()
+    stayed = [tally.gather(value[:25].copy()) for tally in sample.nobody()]
+    went = unpacked_tallies(packed_tallies([tally.gather(value[25:].copy()) for tally in whole]), sample)
+    add_tallies([stayed, went], whole)
+    for tally, share in zip(whole, (0.5, 0.2), strict=True):
+        by_hand = np.sort(value, axis=0)[::-1][int(share * 40)]  # the first whose holders are too many
+        assert np.array_equal(tally.cut(share), by_hand)
+
+
+@pytest.mark.parametrize("read", [unpacked_sample, lambda content: unpacked_tallies(content, NO_SAMPLE)])
+def test_bytes_that_are_no_tallies_are_an_engine_error(read):
+    whole = packed_tallies(NO_SAMPLE.nobody())
+    for content in (b"something else", whole[:40], packed_sample(NO_SAMPLE)[:-30]):
+        with pytest.raises(EngineError, match="cannot be read"):
+            read(content)

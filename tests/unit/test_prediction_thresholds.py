@@ -10,6 +10,7 @@ import pytest
 
 import bayesltv as ltv
 from bayesltv.prediction import thresholds
+from bayesltv.prediction.engine import Threads
 from bayesltv.prediction.scoring import make_scoring
 from helpers import point_fit
 
@@ -80,7 +81,8 @@ def test_samples_and_batches_change_nothing_even_where_cuts_miss_their_brackets(
     monkeypatch.setattr(thresholds, "_SAFELY", safely)
     scoring = make_scoring(fit, decision(kind), seed=2, draws=None)
     parts = [part for _, part in summary.groupby(np.arange(len(summary)) // 500)]
-    found = thresholds.find_thresholds(scoring, lambda: parts, customers=len(summary), block=64)
+    everyone = Threads(scoring, lambda: map(scoring.place, parts))
+    found = thresholds.find_thresholds(scoring, everyone, customers=len(summary), block=64)
     assert found.tolist() == expected
 
 

@@ -19,10 +19,10 @@ from bayesltv.base.population import (
     read_posterior,
 )
 from bayesltv.data.ids import plain_text
-from bayesltv.data.validate import resolve_observation_end, resolve_time_unit, validate_summary
+from bayesltv.data.validate import canonical, resolve_observation_end, resolve_time_unit, validate_summary
 from bayesltv.dates import Date
 from bayesltv.errors import DataError
-from bayesltv.names import CUSTOMER_ID
+from bayesltv.names import CUSTOMER_ID, TIME_UNIT
 
 
 class Placement(NamedTuple):
@@ -224,6 +224,13 @@ def match_summary(
         groups=posterior.columns,
         allow_empty=allow_empty,
     )
+
+
+def match_known(posterior: Posterior, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows that `match_summary` has accepted before, from the same bytes: types alone, no rules."""
+    known = canonical(rows, posterior.columns)
+    known.attrs = {**rows.attrs, TIME_UNIT: posterior.time_unit}
+    return known
 
 
 def select_customers(summary: pd.DataFrame, customers: Sequence[object]) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.result import ALL, Evaluation
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
 from bayesltv.prediction.score import ScoreTable
+from bayesltv.prediction.score_columns import tier_column
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.report.style import money
 
@@ -219,7 +220,7 @@ def _examples(demo: Demo) -> Table:
                 percent(row["p_alive"]),
                 f"${row['ltv_mean']:,.2f}",
                 f"${row['ltv_p05']:,.2f} to ${row['ltv_p95']:,.2f}",
-                percent(row[f"p_tier_{tier}"]),
+                percent(row[tier_column(tier)]),
             )
     return table
 

@@ -74,7 +74,8 @@ def day_lists_of_arrow(column: pa.ChunkedArray) -> DayLists:
 
 def day_numbers(dates: pd.Series[Any]) -> NDArray[np.float64]:
     """Return the days of a column of dates; NaN where one is missing or is no date."""
-    stamps = pd.to_datetime(dates, errors="coerce")
+    texts = pd.api.types.is_string_dtype(dates) or dates.dtype == object
+    stamps = pd.to_datetime(dates, errors="coerce", format="ISO8601" if texts else None)
     days = stamps.to_numpy(dtype="datetime64[D]")
     return np.where(np.isnat(days), np.nan, days.astype(np.int64).astype(np.float64))
 

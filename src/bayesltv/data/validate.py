@@ -66,7 +66,7 @@ def validate_summary(
     _require_columns(summary, [*REQUIRED, *groups])
     if summary.empty and not allow_empty:
         raise DataError("the summary has no customers: there is nothing to learn from")
-    checked = _canonical(summary, groups)
+    checked = canonical(summary, groups)
     for what, broken, cure in rules(checked, unit, end):
         if broken.any():
             _refuse(checked, what, broken, cure)
@@ -143,8 +143,8 @@ def resolve_observation_end(
     return None if end is None else pd.Timestamp(end)
 
 
-def _canonical(summary: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
-    """Copy with text ids and groups and float64 numbers; what cannot be a number is refused by name."""
+def canonical(summary: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
+    """Return a copy with text ids and groups and float64 numbers; what can be none is refused by name."""
     copy = summary.reset_index(drop=True)
     ids = copy[names.CUSTOMER_ID]
     copy[names.CUSTOMER_ID] = id_texts(ids, names.CUSTOMER_ID, cure=_NO_ID)

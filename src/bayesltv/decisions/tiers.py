@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bayesltv.errors import DataError, SpecError
 from bayesltv.names import CUSTOMER_ID
+from bayesltv.prediction.score_columns import tier_column
 from bayesltv.prediction.tiers import tier_labels
 from bayesltv.spec.tiers import TierSpec
 
@@ -169,7 +170,7 @@ def with_tier_columns(
     SpecError
         Where the table has not these tiers.
     """
-    names = [f"p_tier_{name}" for name in tiers.names]
+    names = [tier_column(name) for name in tiers.names]
     absent = [name for name in names if name not in scores]
     if absent:
         raise SpecError(f"the score table has no column {absent[0]}: score with these tiers first")

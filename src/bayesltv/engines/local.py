@@ -1,35 +1,27 @@
 """``score_to``: a summary on disk scored batch by batch into a folder, on this machine."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
-from bayesltv.base.currency import require_one_currency
-from bayesltv.base.gate import require_passed, require_recent
 from bayesltv.base.new_groups import UnknownGroups
-from bayesltv.base.placed_base import match_summary
-from bayesltv.data.fingerprint import added
-from bayesltv.data.store import held_summary, require_own_print, summary_attributes, summary_batches
-from bayesltv.data.validate import resolve_observation_end
+from bayesltv.data.store import held_summary, summary_attributes
 from bayesltv.engines import folder as files
-from bayesltv.errors import DataError
-from bayesltv.held import Held
-from bayesltv.names import CUSTOMER_ID, FINGERPRINT, OBSERVATION_END
-from bayesltv.prediction.score import (
+from bayesltv.engines.summary_file import FileJob, SummaryFile, look_through
+from bayesltv.names import OBSERVATION_END
+from bayesltv.prediction.prepare import (
+    Request,
     count_infinite_means,
-    score_attributes,
+    prepare,
     warn_of_infinite_means,
-    warn_of_missing_money,
 )
-from bayesltv.prediction.scoring import DRAWS, Scoring, make_scoring, score_rows
-from bayesltv.prediction.thresholds import find_thresholds
+from bayesltv.prediction.scoring import DRAWS, Scored, Scoring, score_rows
 from bayesltv.prediction.totals import MEANS, Totals, labelled, merged
 from bayesltv.provenance import processor, versions
 from bayesltv.report.manifest import digest_of, told_of_fit
@@ -73,37 +65,6 @@ class ScoreFolder:
             part = files.part_path(self.path, number)
             names = [name for name in ("tier", *MEANS.values()) if name in read_schema(part).names]
             yield pd.read_parquet(part, columns=names)
-
-
-@dataclass(frozen=True)
-class _Source:
-    """A summary on disk, of which one state is read throughout."""
-
-    held: Held
-    rows: int
-    time_unit: str | None
-    observation_end: str | None
-    scoring: Scoring
-
-    def frames(self, *, with_days: bool = False) -> Iterator[pd.DataFrame]:
-        """Yield its parts as they stand in the file."""
-        for frame in summary_batches(self.held, self.rows, with_days=with_days):
-            self.held.require_unchanged()
-            yield frame
-
-    def end(self) -> pd.Timestamp | None:
-        """Return the last day observed, as the file or the caller says."""
-        return resolve_observation_end(next(self.frames()), self.observation_end)
-
-    def batches(self) -> Iterator[pd.DataFrame]:
-        """Yield its parts, validated."""
-        return map(self.checked, self.frames())
-
-    def checked(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return a validated part."""
-        end = resolve_observation_end(frame, self.observation_end)
-        frame.attrs[OBSERVATION_END] = None if end is None else end.date().isoformat()
-        return match_summary(self.scoring.posterior, frame, time_unit=self.time_unit, allow_empty=True)
 
 
 def score_to(
@@ -164,28 +125,22 @@ def score_to(
         Where another run is writing into the folder, or it holds scores made from something else, or there
         is no room; parts that are finished stay.
     """
-    decision = decision_of(decision)
-    accepted = require_passed(fit, accept_failed)
-    scoring = make_scoring(
-        fit, decision, seed=seed, draws=draws, unknown_groups=unknown_groups, accepted=accepted
-    )
+    request = Request(decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days)
     with held_summary(summary) as opened:
-        currency = require_one_currency(decision, fit.attrs, summary_attributes(opened))
-        source = _Source(opened, rows_per_part, time_unit, observation_end, scoring)
-        if max_fit_age_days is not None:
-            require_recent(fit, source.end(), max_fit_age_days)
-        wanted = _made_from(fit, source, accepted)
+        source = SummaryFile(opened, rows_per_part, time_unit, observation_end)
+        end = None if max_fit_age_days is None else source.end()  # dear to ask of a CSV
+        job = FileJob(source, prepare(fit, request, told=summary_attributes(opened), end=end), threads)
+        wanted = _made_from(fit, job)
         with files.locked(out) as folder:
-            found = _found(folder, source, wanted, threads, looking)
+            found = _found(folder, job, wanted, looking)
             if found["thresholds"] is not None:
-                source = replace(source, scoring=replace(scoring, thresholds=np.array(found["thresholds"])))
+                job = replace(job, prepared=job.prepared.with_thresholds(found["thresholds"]))
             if started is not None:
                 started(found["customers"])
-            warn_of_missing_money(scoring)
             end = None if found[OBSERVATION_END] is None else pd.Timestamp(found[OBSERVATION_END])
-            attrs = score_attributes(fit, scoring, end, accepted, currency=currency)
-            records, kept = _parts(folder, source, attrs, threads, progress)
-            totals = _totals(records, scoring)
+            attrs = job.prepared.attributes(end)
+            records, kept = _parts(folder, job, end, attrs, progress)
+            totals = _totals(records, job.scoring)
             opened.require_unchanged()
             files.finish(folder, {**wanted, FOUND: found}, records, totals)
     warn_of_infinite_means(sum(record.infinite_means for record in records), found["customers"])
@@ -193,11 +148,7 @@ def score_to(
 
 
 def _found(
-    folder: Path,
-    source: _Source,
-    wanted: dict[str, Any],
-    threads: int | None,
-    looking: Callable[[int], None] | None,
+    folder: Path, job: FileJob, wanted: dict[str, Any], looking: Callable[[int], None] | None
 ) -> dict[str, Any]:
     """Return what was found in the whole summary: by the run that is to go on, or now.
 
@@ -210,14 +161,14 @@ def _found(
     if run is not None:
         files.require_same(folder, {key: run[key] for key in run if key != FOUND}, wanted)
         return dict(run[FOUND])
-    found = _looked_through(source, threads, looking)
+    found = look_through(job, looking)
     files.write_run(folder, {**wanted, FOUND: found})
     return found
 
 
-def _made_from(fit: xr.DataTree, source: _Source, accepted: Sequence[str]) -> dict[str, Any]:
+def _made_from(fit: xr.DataTree, job: FileJob) -> dict[str, Any]:
     """Return what the bytes of the scores depend on, in JSON's types."""
-    scoring = source.scoring
+    source, scoring = job.source, job.scoring
     return {
         "format": FORMAT,
         "fit": {"posterior_sha256": digest_of(scoring.posterior.dataset), **told_of_fit(fit)},
@@ -230,88 +181,28 @@ def _made_from(fit: xr.DataTree, source: _Source, accepted: Sequence[str]) -> di
         "seed": int(scoring.seed),
         "draws": int(scoring.hyperparameters.draws.size),
         "unknown_groups": scoring.unknown_groups,
-        "accepted_failed_checks": list(accepted),
+        "accepted_failed_checks": list(scoring.accepted_failed),
         "rows_per_part": source.rows,
         "versions": versions(),
         "processor": processor(),
     }
 
 
-def _looked_through(
-    source: _Source, threads: int | None, looking: Callable[[int], None] | None
-) -> dict[str, Any]:
-    """Return what has to be known of all customers before the first is scored.
-
-    Raises
-    ------
-    DataError
-        Where a row is not right, an id stands in two parts, or a group is unknown.
-    """
-    prints, hashes, customers, end = [], [], 0, None
-    for batch in _told(map(source.checked, source.frames(with_days=True)), looking):  # for the fingerprint
-        source.scoring.place(batch)
-        prints.append(batch.attrs[FINGERPRINT])
-        hashes.append(pd.util.hash_array(batch[CUSTOMER_ID].to_numpy(dtype=object), categorize=False))
-        customers, end = customers + len(batch), batch.attrs[OBSERVATION_END]
-    require_own_print(source.held.path, summary_attributes(source.held), added(prints))
-    _require_distinct(source, np.concatenate(hashes), customers)
-    thresholds = None
-    if source.scoring.is_relative:
-        found = find_thresholds(
-            source.scoring,
-            lambda: _told(source.batches(), looking),
-            customers=customers,
-            threads=threads,
-        )
-        thresholds = found.tolist()
-    return {
-        "customers": customers,
-        FINGERPRINT: added(prints),
-        OBSERVATION_END: end,
-        "thresholds": thresholds,
-    }
-
-
-def _told(batches: Iterable[pd.DataFrame], looking: Callable[[int], None] | None) -> Iterator[pd.DataFrame]:
-    """Yield batches, and tell of each once it has been dealt with."""
-    for batch in batches:
-        yield batch
-        if looking is not None:
-            looking(len(batch))
-
-
-def _require_distinct(source: _Source, hashes: NDArray[np.uint64], customers: int) -> None:
-    """Raise DataError where an id stands in two parts; within a part the validation has seen to it."""
-    hashes = np.sort(hashes)
-    suspects = hashes[1:][hashes[1:] == hashes[:-1]]
-    if suspects.size == 0:
-        return
-    ids: list[str] = []
-    for batch in source.batches():
-        texts = batch[CUSTOMER_ID].to_numpy(dtype=object)
-        ids += texts[np.isin(pd.util.hash_array(texts, categorize=False), suspects)].tolist()
-    twice = [one for one, other in pairwise(sorted(ids)) if one == other]
-    if twice:
-        raise DataError(
-            f"customer_id appears more than once for {len(twice):,} of {customers:,} customers ({{ids}}): a "
-            "summary has one row per customer",
-            ids=twice[:6],
-        )
-
-
 def _parts(
     folder: Path,
-    source: _Source,
+    job: FileJob,
+    end: pd.Timestamp | None,
     attrs: dict[str, Any],
-    threads: int | None,
     progress: Callable[[int], None] | None,
 ) -> tuple[list[files.Record], int]:
     """Write the parts that are missing; return the records of all, and how many were there."""
     records, kept = [], 0
-    for number, frame in enumerate(source.frames()):
+    for number, frame in enumerate(job.source.frames()):
         record = files.read_record(folder, number)
         if record is None:
-            record = _scored_part(folder, number, source, frame, attrs, threads, progress)
+            work = partial(score_rows, observation_end=end, progress=progress)
+            (scored,) = job.engine(partial(job.part, frame)).map(work)
+            record = _written_part(folder, number, scored, attrs)
         else:
             kept += 1
             if progress is not None:
@@ -320,20 +211,7 @@ def _parts(
     return records, kept
 
 
-def _scored_part(
-    folder: Path,
-    number: int,
-    source: _Source,
-    frame: pd.DataFrame,
-    attrs: dict[str, Any],
-    threads: int | None,
-    progress: Callable[[int], None] | None,
-) -> files.Record:
-    checked = source.checked(frame)
-    end = resolve_observation_end(checked)
-    scored = score_rows(
-        source.scoring, source.scoring.place(checked), observation_end=end, threads=threads, progress=progress
-    )
+def _written_part(folder: Path, number: int, scored: Scored, attrs: dict[str, Any]) -> files.Record:
     scored.table.attrs.update(attrs)
     there = np.flatnonzero(scored.totals.customers.sum(axis=1))
     record = files.Record(

@@ -1,8 +1,8 @@
-"""A scoring as bytes for other machines: arrays and JSON, no pickle."""
+"""What travels between machines as bytes: arrays and JSON, no pickle."""
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import xarray as xr
 from bayesltv.base.population import Posterior, hyperparameters_of
 from bayesltv.errors import EngineError
 from bayesltv.prediction.scoring import Scoring
+from bayesltv.prediction.thresholds import COUNTS, Sample, Tally
 from bayesltv.spec.decision_spec import DecisionSpec
 from bayesltv.spec.model_spec import ModelSpec
 
@@ -62,6 +63,63 @@ def unpacked(content: bytes) -> Scoring:
         return _scoring(json.loads(arrays[_HEAD].tobytes()), arrays)
     except Exception as error:  # whatever damaged bytes make of NumPy, JSON and the specs
         raise EngineError(f"what arrived to be scored with cannot be read: {error}") from error
+
+
+def packed_sample(sample: Sample) -> bytes:
+    """Return the work of a pass as bytes."""
+    file = io.BytesIO()
+    step, stride = np.array([sample.step]), np.array([sample.stride])
+    np.savez(file, allow_pickle=False, low=sample.low, high=sample.high, step=step, stride=stride)
+    return file.getvalue()
+
+
+def unpacked_sample(content: bytes) -> Sample:
+    """Return the work of a pass that `packed_sample` was given.
+
+    Raises
+    ------
+    EngineError
+        Where the bytes are no such parcel.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            return Sample(file["low"], file["high"], float(file["step"][0]), int(file["stride"][0]))
+    except Exception as error:
+        raise EngineError(f"what arrived to be tallied cannot be read: {error}") from error
+
+
+def packed_tallies(tallies: Sequence[Tally]) -> bytes:
+    """Return tallies as bytes: counts of each draw, and the values inside its bracket, draw after draw."""
+    arrays: dict[str, Any] = {}
+    for at, tally in enumerate(tallies):
+        arrays |= {f"{name}{at}": getattr(tally, name) for name in COUNTS}
+        arrays[f"sizes{at}"] = np.array([values.size for values in tally.inside], dtype=np.int64)
+        arrays[f"inside{at}"] = np.concatenate([*tally.inside, np.empty(0)])
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **arrays)
+    return file.getvalue()
+
+
+def unpacked_tallies(content: bytes, sample: Sample) -> list[Tally]:
+    """Return the tallies of a sample that `packed_tallies` was given.
+
+    Raises
+    ------
+    EngineError
+        Where the bytes are no such parcel.
+    """
+    tallies = sample.nobody()
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            for at, tally in enumerate(tallies):
+                for name in COUNTS:
+                    getattr(tally, name)[:] = file[f"{name}{at}"]
+                sizes = file[f"sizes{at}"]
+                tally.values.append(file[f"inside{at}"])
+                tally.draws.append(np.repeat(np.arange(sizes.size, dtype=np.int32), sizes))
+    except Exception as error:
+        raise EngineError(f"tallies that arrived from a worker cannot be read: {error}") from error
+    return tallies
 
 
 def _scoring(head: Mapping[str, Any], arrays: Mapping[str, Any]) -> Scoring:

@@ -7,7 +7,8 @@ and xarray; they need none of pymc, pytensor, nutpie, arviz and pymc-marketing.
 """
 
 from bayesltv.engines.spark_score import score as score
+from bayesltv.engines.spark_score import thresholds as thresholds
 from bayesltv.engines.spark_score import totals as totals
 from bayesltv.engines.spark_summary import summarize as summarize
 
-__all__ = ["score", "summarize", "totals"]
+__all__ = ["score", "summarize", "thresholds", "totals"]

@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv import names
-from bayesltv.base.currency import require_one_currency
-from bayesltv.base.gate import require_passed, require_recent
 from bayesltv.base.new_groups import UnknownGroups
-from bayesltv.base.placed_base import match_summary
-from bayesltv.data.frames import require_columns
-from bayesltv.data.validate import resolve_observation_end
-from bayesltv.engines.parcel import packed
-from bayesltv.engines.spark_session import explained, mapped, require_spark_frame, require_workers
+from bayesltv.engines.spark_engine import Partitions, attributes_of, chosen_columns, last_day, nobody_of
+from bayesltv.engines.spark_session import explained, require_spark_frame, require_workers
 from bayesltv.engines.spark_worker import as_arrow, totals_rows
-from bayesltv.errors import DataError, SpecError
-from bayesltv.prediction.scoring import DRAWS, Scored, Scoring, make_scoring, score_rows
+from bayesltv.prediction.prepare import Request, prepare
+from bayesltv.prediction.scoring import DRAWS, Scored, score_rows
 from bayesltv.prediction.totals import QUANTITIES, Totals, labelled
 from bayesltv.spec.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-METADATA = "bayesltv"
-"""Key of the metadata of the column customer_id under which a summary's attributes stand."""
-_OPTIONAL = (
-    names.MONETARY_VALUE,
-    *names.SPEND_STATISTICS,
-    names.FIRST_PURCHASE,
-    names.LAST_PURCHASE,
-    names.VALUE_TO_DATE,
-)
-TEXT_TYPES = ("string", "char", "varchar", "byte", "short", "integer", "long")
-_NEEDED = (names.CUSTOMER_ID, names.FREQUENCY, names.RECENCY, names.T)
 
 
 def score(
@@ -61,8 +42,8 @@ def score(
     """Return the score table as a Spark DataFrame; its rows are those of `bayesltv.score`, to the byte.
 
     The posterior is broadcast, and each worker scores its partitions in blocks. Nothing is scored until the
-    table is used. Rows keep their partitions. An id that stands in the summary twice is noticed only where
-    both rows come in one Arrow batch.
+    table is used, but for tiers that are relative to other customers. Rows keep their partitions. An id that
+    stands in the summary twice is noticed only where both rows come in one Arrow batch.
 
     Parameters
     ----------
@@ -77,8 +58,9 @@ def score(
     time_unit, observation_end : str, optional
         Needed where `summary` does not come from `summarize`, or has lost the metadata of its columns.
     thresholds : ndarray of float64, shape (tier - 1, draw), optional
-        Needed for tiers that are relative to other customers: ``attrs["thresholds"]`` of a table that
-        `bayesltv.score` made of a sample or of all customers.
+        Where tiers that are relative to other customers begin: what `thresholds` returned, or
+        ``attrs["thresholds"]`` of a table that `bayesltv.score` made. By default they are found among the
+        customers of this summary, at once: an action, which costs what scoring costs.
 
     Raises
     ------
@@ -87,28 +69,15 @@ def score(
     DataError
         Where the summary does not fit the fit; what is wrong with single rows is raised by the action.
     SpecError
-        Where tiers are relative and there are no thresholds.
+        Where decision, fit and summary are not in one currency, or thresholds do not fit.
     EngineError
         Where a worker lacks the package or has another version.
     """
-    accepted = require_passed(fit, accept_failed)
-    job = _prepared(
-        summary,
-        fit,
-        make_scoring(
-            fit,
-            decision_of(decision),
-            seed=seed,
-            draws=draws,
-            unknown_groups=unknown_groups,
-            thresholds=None if thresholds is None else np.asarray(thresholds, dtype=np.float64),
-            accepted=accepted,
-        ),
-        time_unit=time_unit,
-        observation_end=observation_end,
+    request = Request(
+        decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days, thresholds
     )
-    require_recent(fit, job.last_day, max_fit_age_days)
-    return job.mapped("score_batches", as_arrow(job.empty.table).schema)
+    job = _prepared(summary, fit, request, time_unit=time_unit, observation_end=observation_end)
+    return job.engine.table("score_batches", as_arrow(job.empty.table).schema)
 
 
 def totals(
@@ -137,127 +106,91 @@ def totals(
     xarray.Dataset
         See `bayesltv.prediction.totals.labelled`.
     """
-    accepted = require_passed(fit, accept_failed)
-    job = _prepared(
-        summary,
-        fit,
-        make_scoring(
-            fit,
-            decision_of(decision),
-            seed=seed,
-            draws=draws,
-            unknown_groups=unknown_groups,
-            thresholds=None if thresholds is None else np.asarray(thresholds, dtype=np.float64),
-            accepted=accepted,
-        ),
-        time_unit=time_unit,
-        observation_end=observation_end,
+    request = Request(
+        decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days, thresholds
     )
-    require_recent(fit, job.last_day, max_fit_age_days)
-    parts = job.mapped("add_up_batches", totals_rows("", "", np.zeros((3, 0), np.int64), 0).schema)
+    job = _prepared(summary, fit, request, time_unit=time_unit, observation_end=observation_end)
+    parts = job.engine.table("add_up_batches", totals_rows("", "", np.zeros((3, 0), np.int64), 0).schema)
     by = (names.GROUP, "tier", names.DRAW)
     with explained():
         rows = parts.groupBy(*by).sum("purchases", "spend", "value", "customers").toPandas()
     rows.columns = pd.Index([*by, "purchases", "spend", "value", "customers"])
     groups = list(job.empty.groups)
     groups += sorted(set(rows[names.GROUP]) - set(groups))
-    added = _added(rows, groups, job)
-    return labelled(added, groups, job.empty.tiers, with_money=job.scoring.hyperparameters.has_spend)
+    with_money = job.engine.scoring.hyperparameters.has_spend
+    return labelled(_added(rows, groups, job), groups, job.empty.tiers, with_money=with_money)
 
 
-def attributes_of(summary: DataFrame) -> dict[str, Any]:
-    """Return the attributes that `summarize` left with the column customer_id."""
-    fields = {field.name: field for field in summary.schema}
-    if names.CUSTOMER_ID not in fields:
-        return {}
-    try:
-        kept = json.loads(fields[names.CUSTOMER_ID].metadata.get(METADATA, "{}"))
-    except (ValueError, TypeError, RecursionError):
-        kept = None
-    if not isinstance(kept, dict):
-        raise DataError(
-            f"the metadata of column {names.CUSTOMER_ID} cannot be read: drop it, and pass time_unit= and "
-            "observation_end="
-        )
-    return kept
+def thresholds(
+    summary: DataFrame,
+    fit: xr.DataTree,
+    decision: DecisionLike,
+    *,
+    seed: int,
+    draws: int | None = DRAWS,
+    unknown_groups: UnknownGroups = "error",
+    accept_failed: Sequence[str] = (),
+    max_fit_age_days: float | None = None,
+    time_unit: str | None = None,
+    observation_end: str | None = None,
+) -> NDArray[np.float64] | None:
+    """Return where tiers that are relative to other customers begin: `thresholds` of `score` and `totals`.
+
+    They are those that `bayesltv.score` finds, to the byte. This is an action: everybody's value is drawn
+    once, and that of a tenth of the customers before. `score` and `totals` look for them where they are not
+    given, each on its own.
+
+    Parameters and errors are those of `score`.
+
+    Returns
+    -------
+    ndarray of float64, shape (tier - 1, draw), or None
+        Money; None where tiers are absolute.
+
+    Examples
+    --------
+    >>> begin = ltv.spark.thresholds(summary, fit, decision, seed=1)  # doctest: +SKIP
+    >>> scores = ltv.spark.score(summary, fit, decision, seed=1, thresholds=begin)  # doctest: +SKIP
+    """
+    request = Request(decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days)
+    job = _prepared(summary, fit, request, time_unit=time_unit, observation_end=observation_end)
+    return job.engine.scoring.thresholds
 
 
 @dataclass(frozen=True)
 class _Job:
-    """A summary whose columns have been looked at, and what scores it."""
+    """A summary whose columns have been looked at, what maps over it, and the scores of nobody."""
 
-    frame: DataFrame
-    scoring: Scoring
-    end: str | None
+    engine: Partitions
     empty: Scored
-
-    @property
-    def last_day(self) -> pd.Timestamp | None:
-        """The summary's end of observation."""
-        return None if self.end is None else pd.Timestamp(self.end)
-
-    def mapped(self, work: str, schema: pa.Schema) -> DataFrame:
-        parcel = self.frame.sparkSession.sparkContext.broadcast(packed(self.scoring))
-        return mapped(self.frame, work, schema, parcel, self.end)
 
 
 def _prepared(
     summary: DataFrame,
     fit: xr.DataTree,
-    scoring: Scoring,
+    request: Request,
     *,
     time_unit: str | None,
     observation_end: str | None,
 ) -> _Job:
     frame = require_spark_frame(summary, "score")
-    require_one_currency(scoring.decision, fit.attrs, attributes_of(frame))
-    if scoring.is_relative and scoring.thresholds is None:
-        raise SpecError(
-            "tiers are relative to other customers: on Spark their thresholds must be given, "
-            'thresholds=bayesltv.score(fit, sample, decision, ...).attrs["thresholds"]'
-        )
-    groups = scoring.posterior.columns
-    own = tuple(dict.fromkeys((*groups, *scoring.posterior.spec.covariates)))
-    cure = "make it by summarize(log), and join covariates to it"
-    require_columns(frame.columns, (*_NEEDED, *own), title="the summary", cure=cure)
-    chosen = [*_NEEDED, *(c for c in _OPTIONAL if c in frame.columns and c not in own), *own]
-    kept, frame = attributes_of(frame), _with_text(frame.select(*chosen), (names.CUSTOMER_ID, *groups))
-    nobody = _nobody(frame)
-    nobody.attrs.update(kept)
-    checked = match_summary(
-        scoring.posterior, nobody, time_unit=time_unit, observation_end=observation_end, allow_empty=True
-    )
-    end = resolve_observation_end(checked)
+    told = attributes_of(frame)
+    end = last_day(told, observation_end)
+    prepared = prepare(fit, request, told=told, end=end)
+    posterior = prepared.scoring.posterior
+    frame = chosen_columns(frame, posterior)
+    nobody = nobody_of(frame, posterior, told, time_unit=time_unit, observation_end=observation_end)
     require_workers(frame.sparkSession)
-    empty = score_rows(scoring, scoring.place(checked), observation_end=end, threads=1)
-    return _Job(frame, scoring, None if end is None else end.date().isoformat(), empty)
-
-
-def _with_text(frame: DataFrame, columns: Sequence[str]) -> DataFrame:
-    """Return ids and groups as text; Spark writes 7 as "7", but 7.0 as "7.0", which is another id."""
-    for field in frame.schema:
-        if field.name in columns and field.dataType.typeName() not in TEXT_TYPES:
-            raise DataError(
-                f"column {field.name!r} is of type {field.dataType.simpleString()}, which cannot be a label: "
-                "turn it into text or a whole number first"
-            )
-    stamps = [
-        f.name for f in frame.schema if f.dataType.typeName() == "timestamp"
-    ]  # as the session shows them
-    plain = {name: frame[name].cast("timestamp_ntz") for name in stamps}
-    return frame.withColumns({**plain, **{name: frame[name].cast("string") for name in columns}})
-
-
-def _nobody(frame: DataFrame) -> pd.DataFrame:
-    """Return no rows with the types that a worker will see."""
-    from pyspark.sql.pandas.types import to_arrow_schema
-
-    nobody: pd.DataFrame = to_arrow_schema(frame.schema).empty_table().to_pandas()
-    return nobody
+    engine = Partitions(frame, prepared.scoring, None if end is None else end.date().isoformat())
+    placed = prepared.scoring.place(nobody)
+    if prepared.lacks_thresholds:
+        prepared = prepared.found_by(engine, customers=len(engine))
+    engine = replace(engine, scoring=prepared.scoring)
+    return _Job(engine, score_rows(engine.scoring, placed, observation_end=end, threads=1))
 
 
 def _added(rows: pd.DataFrame, groups: Sequence[str], job: _Job) -> Totals:
-    tiers, draws = job.empty.tiers, job.scoring.hyperparameters.draws.size
+    tiers, draws = job.empty.tiers, job.engine.scoring.hyperparameters.draws.size
     sums = np.zeros((3, len(groups), len(tiers), draws), dtype=np.int64)
     customers = np.zeros((len(groups), len(tiers)), dtype=np.int64)
     g = pd.Index(groups).get_indexer(pd.Index(rows[names.GROUP]))

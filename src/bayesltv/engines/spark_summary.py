@@ -19,7 +19,7 @@ from bayesltv.data.refunds import Refunds, netted_rows
 from bayesltv.data.request import Late, Request, make_request
 from bayesltv.data.transactions import SMALL_AMOUNT, moved_message
 from bayesltv.dates import Date
-from bayesltv.engines.spark_score import METADATA, TEXT_TYPES
+from bayesltv.engines.spark_engine import METADATA, TEXT_TYPES
 from bayesltv.engines.spark_session import mapped, require_spark_frame, require_workers
 from bayesltv.errors import DataError, warn
 

@@ -6,8 +6,8 @@ A worker needs numpy, scipy, numba, pandas, pyarrow, xarray and this package, no
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +15,12 @@ import pandas as pd
 import pyarrow as pa
 
 from bayesltv import names
-from bayesltv.base.placed_base import match_summary
+from bayesltv.base.placed_base import Placement, match_summary
 from bayesltv.data.histories import Histories, summary_rows, walk_histories
-from bayesltv.engines.parcel import unpacked
+from bayesltv.engines.parcel import packed_tallies, unpacked, unpacked_sample
+from bayesltv.prediction.engine import Threads
 from bayesltv.prediction.scoring import Scored, Scoring, score_rows
+from bayesltv.prediction.thresholds import add_tallies
 
 if TYPE_CHECKING:
     Batches = Iterator[pa.RecordBatch]
@@ -81,17 +83,15 @@ def reduce_purchases(batches: Batches, settings: dict[str, Any]) -> Batches:
 
 def score_batches(batches: Batches, parcel: Any, end: str | None) -> Batches:  # noqa: ANN401
     """Yield the scores of a partition's customers; `parcel` is a broadcast of what `packed` returned."""
-    scoring = _scoring(parcel.value)
-    for scored in _scored(batches, scoring, end):
+    for scored in _scored(batches, parcel, end):
         yield from as_arrow(scored.table).to_batches()
 
 
 def add_up_batches(batches: Batches, parcel: Any, end: str | None) -> Batches:  # noqa: ANN401
     """Yield a partition's totals: one row per group, tier and draw, sums in whole steps."""
-    scoring = _scoring(parcel.value)
     sums: dict[tuple[str, str], Any] = {}
     people: dict[tuple[str, str], int] = {}
-    for scored in _scored(batches, scoring, end):
+    for scored in _scored(batches, parcel, end):
         for g, group in enumerate(scored.groups):
             for k, tier in enumerate(scored.tiers):
                 if count := int(scored.totals.customers[g, k]):
@@ -100,6 +100,18 @@ def add_up_batches(batches: Batches, parcel: Any, end: str | None) -> Batches:  
                     people[group, tier] = people.get((group, tier), 0) + count
     for (group, tier), cell in sums.items():
         yield totals_rows(group, tier, cell, people[group, tier])
+
+
+def tally_batches(
+    batches: Batches,
+    parcel: Any,  # noqa: ANN401
+    end: str | None,
+    sample: Any,  # noqa: ANN401
+) -> Batches:
+    """Yield a partition's tallies as one row; `sample` is a broadcast of what `packed_sample` returned."""
+    work = unpacked_sample(sample.value)
+    tallies = add_tallies(_engine(batches, parcel, end).map(work), work.nobody())
+    yield pa.RecordBatch.from_pydict({"tallies": pa.array([packed_tallies(tallies)], pa.binary())})
 
 
 def totals_rows(group: str, tier: str, sums: Any, customers: int) -> pa.RecordBatch:  # noqa: ANN401
@@ -131,13 +143,21 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     return pa.timestamp("us") if pa.types.is_timestamp(kind) else kind
 
 
-def _scored(batches: Iterable[pa.RecordBatch], scoring: Scoring, end: str | None) -> Iterator[Scored]:
-    for batch in batches:
-        frame = batch.to_pandas()
-        frame.attrs = {names.TIME_UNIT: scoring.posterior.time_unit, names.OBSERVATION_END: end}
-        checked = match_summary(scoring.posterior, frame, time_unit=None, allow_empty=True)
-        day = None if end is None else pd.Timestamp(end)
-        yield score_rows(scoring, scoring.place(checked), observation_end=day, threads=1)
+def _scored(batches: Batches, parcel: Any, end: str | None) -> Iterator[Scored]:  # noqa: ANN401
+    day = None if end is None else pd.Timestamp(end)
+    return _engine(batches, parcel, end).map(partial(score_rows, observation_end=day))
+
+
+def _engine(batches: Batches, parcel: Any, end: str | None) -> Threads:  # noqa: ANN401
+    """Return what maps over the batches of a partition: the local engine with one thread."""
+    scoring = _scoring(parcel.value)
+    return Threads(scoring, lambda: (_placed(batch, scoring, end) for batch in batches), threads=1)
+
+
+def _placed(batch: pa.RecordBatch, scoring: Scoring, end: str | None) -> Placement:
+    frame = batch.to_pandas()
+    frame.attrs = {names.TIME_UNIT: scoring.posterior.time_unit, names.OBSERVATION_END: end}
+    return scoring.place(match_summary(scoring.posterior, frame, time_unit=None, allow_empty=True))
 
 
 @lru_cache(maxsize=2)

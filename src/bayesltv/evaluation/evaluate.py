@@ -23,7 +23,8 @@ from bayesltv.evaluation.judge import Columns, Judge, Outcomes, judge_all, make_
 from bayesltv.evaluation.result import ALL, Evaluation
 from bayesltv.evaluation.rules import randomised_pit
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE, FIRST_PURCHASE, FREQUENCY, REPEAT_DAYS
-from bayesltv.prediction.scoring import scoring_of
+from bayesltv.prediction.engine import Threads
+from bayesltv.prediction.scoring import make_scoring
 from bayesltv.prediction.terms import Terms, make_terms, terms_of
 from bayesltv.prediction.thresholds import find_thresholds, thresholds_among
 from bayesltv.prediction.tiers import tier_probabilities
@@ -207,11 +208,12 @@ def _judge(
     if decision is None or tiers is None or tiers.is_absolute or not judge.judges_spend:
         return judge
     plain = replace(decision, value=replace(decision.value, service_cost=0.0))
-    found = find_thresholds(
-        scoring_of(base, plain, draws=draws), lambda: [base.summary], customers=len(base), threads=threads,
-        block=block,
+    scoring = make_scoring(
+        base.fit, plain, seed=base.seed, draws=draws if base.draws is None else base.draws,
+        unknown_groups=base.unknown_groups, posterior=base.posterior,
     )  # fmt: skip
-    return replace(judge, thresholds=found)
+    everyone = Threads(scoring, lambda: [placed], threads)
+    return replace(judge, thresholds=find_thresholds(scoring, everyone, customers=len(base), block=block))
 
 
 def _amounts_of(

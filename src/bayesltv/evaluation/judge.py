@@ -16,6 +16,7 @@ from bayesltv.kernels.closed_forms import COLUMNS, value_means
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.expected import expect, probability_of
 from bayesltv.prediction.packed import laws_of, people_of
+from bayesltv.prediction.score_columns import tier_column
 from bayesltv.prediction.terms import Terms
 from bayesltv.prediction.tiers import tier_probabilities
 from bayesltv.prediction.totals import Totals, add_up, step_of
@@ -93,7 +94,7 @@ class Judge:
             columns |= _judged("spend", np.sort(futures.spend, axis=1), self.outcomes.spend[at])
         if self.tiers is not None and self.judges_spend:
             chances = tier_probabilities(futures.value, self.tiers, self.thresholds)
-            columns |= {f"p_tier_{name}": chances[:, k] for k, name in enumerate(self.tiers.names)}
+            columns |= {tier_column(name): chances[:, k] for k, name in enumerate(self.tiers.names)}
         totals = add_up(
             futures.purchases,
             futures.spend,

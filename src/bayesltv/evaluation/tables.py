@@ -15,6 +15,7 @@ from bayesltv.evaluation.ranking import lift_by_tenth, normalised_gini, spearman
 from bayesltv.evaluation.result import ALL
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, MONETARY_VALUE, RECENCY, VALUE_TO_DATE, T
 from bayesltv.prediction.calibration import purchase_calibration
+from bayesltv.prediction.score_columns import label_of, tier_column
 from bayesltv.prediction.totals import Totals
 
 Floats = NDArray[np.float64]
@@ -101,7 +102,7 @@ def ranking_table(judged: pd.DataFrame, summary: pd.DataFrame, quantities: Seque
         by = {"forecast": judged[f"{quantity}_expected"].to_numpy(float)}
         by |= {name: summary[name].fillna(0.0).to_numpy(float) for name in BASELINES if name in summary}
         by["recent purchase"] = (summary[RECENCY] - summary[T]).to_numpy(float)
-        by["P(alive)"] = judged["p_alive"].to_numpy(float)
+        by[label_of("p_alive")] = judged["p_alive"].to_numpy(float)
         for name, values in by.items():
             found = {"spearman": spearman(values, actual), "gini": normalised_gini(values, actual)}
             rows.append({"quantity": quantity, "order": name, **found})
@@ -124,7 +125,8 @@ def event_tables(judged: pd.DataFrame, tiers: Sequence[str]) -> tuple[pd.DataFra
     came = judged["purchases_actual"].to_numpy() > 0
     events = {PURCHASE: (judged["p_purchase"], came), ALIVE: (judged["p_alive"], came)}
     events |= {
-        f"tier {name}": (judged[f"p_tier_{name}"], judged["tier_actual"].to_numpy() == name) for name in tiers
+        f"tier {name}": (judged[tier_column(name)], judged["tier_actual"].to_numpy() == name)
+        for name in tiers
     }
     rows, bins = [], []
     for name, (chances, happened) in events.items():

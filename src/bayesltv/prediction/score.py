@@ -1,22 +1,19 @@
 """``score``: one flat row per customer, and totals per draw beside it."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.base.currency import require_one_currency
 from bayesltv.base.new_groups import UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
-from bayesltv.errors import BayesltvWarning
-from bayesltv.names import CURRENCY
-from bayesltv.prediction.scoring import DRAWS, Scoring, score_rows, scoring_of
-from bayesltv.prediction.thresholds import find_thresholds
+from bayesltv.prediction.engine import Threads
+from bayesltv.prediction.prepare import Request, count_infinite_means, prepare, warn_of_infinite_means
+from bayesltv.prediction.scoring import DRAWS, score_rows
 from bayesltv.prediction.totals import labelled
 from bayesltv.spec.catalogue import DecisionLike, decision_of
 from bayesltv.spec.decision_spec import DecisionSpec
@@ -119,75 +116,18 @@ def score_base(
     progress: Callable[[int], None] | None = None,
 ) -> ScoreTable:
     """Return the score table of a base; see `score`."""
-    accepted = base.require_usable()
-    require_one_currency(decision, base.fit.attrs, base.summary.attrs)
-    given = None if thresholds is None else np.asarray(thresholds, dtype=np.float64)
-    scoring = scoring_of(base, decision, draws=draws, thresholds=given, accepted=accepted)
-    warn_of_missing_money(scoring)
-    if scoring.is_relative and given is None:
-        found = find_thresholds(scoring, lambda: [base.summary], customers=len(base), threads=threads)
-        scoring = replace(scoring, thresholds=found)
-    scored = score_rows(
-        scoring, base.placed(draws), observation_end=base.end, threads=threads, block=block, progress=progress
-    )
+    request = Request(
+        decision, base.seed, draws if base.draws is None else base.draws, base.unknown_groups,
+        base.accept_failed, base.max_fit_age_days, thresholds,
+    )  # fmt: skip
+    prepared = prepare(base.fit, request, told=base.summary.attrs, end=base.end, posterior=base.posterior)
+    everyone = Threads(prepared.scoring, lambda: [base.placed(draws)], threads)
+    prepared = prepared.found_by(everyone, customers=len(base))
+    work = partial(score_rows, observation_end=base.end, block=block, progress=progress)
+    (scored,) = replace(everyone, scoring=prepared.scoring).map(work)
     table = ScoreTable(scored.table)
     warn_of_infinite_means(count_infinite_means(table), len(table))
-    with_money = scoring.hyperparameters.has_spend
+    with_money = prepared.scoring.hyperparameters.has_spend
     table.totals = labelled(scored.totals, scored.groups, scored.tiers, with_money=with_money)
-    currency = base.summary.attrs.get(CURRENCY)
-    table.attrs |= score_attributes(base.fit, scoring, base.end, accepted, currency=currency)
+    table.attrs |= prepared.attributes(base.end)
     return table
-
-
-def warn_of_missing_money(scoring: Scoring) -> None:
-    """Say that there is no money in the scores where the fit has no spend model."""
-    if not scoring.hyperparameters.has_spend:
-        left_out = "ltv columns" + ("" if scoring.decision.tiers is None else " and tiers")
-        warnings.warn(
-            f"the fit has no spend model: {left_out} are left out of the score table",
-            BayesltvWarning,
-            stacklevel=3,
-        )
-
-
-def count_infinite_means(table: pd.DataFrame) -> int:
-    """Return for how many customers expected value is infinite."""
-    return int(table["ltv_mean"].isna().sum()) if "ltv_mean" in table else 0
-
-
-def warn_of_infinite_means(missing: int, customers: int) -> None:
-    """Say for how many of the customers expected value is infinite, where it is for some."""
-    if missing:
-        warnings.warn(
-            f"expected spend is infinite for {missing:,} of {customers:,} customers (p·count + q <= 1 in "
-            "some draws): their ltv_mean is left missing; use ltv_p50",
-            BayesltvWarning,
-            stacklevel=3,
-        )
-
-
-def score_attributes(
-    fit: xr.DataTree,
-    scoring: Scoring,
-    end: pd.Timestamp | None,
-    accepted: Sequence[str],
-    *,
-    currency: str | None = None,
-) -> dict[str, Any]:
-    """Return what a score table says about itself, in JSON's types; `currency` is that of the summary."""
-    value = scoring.decision.value
-    currency = require_one_currency(scoring.decision, fit.attrs, {CURRENCY: currency})
-    told = {
-        "as_of_date": None if end is None else end.date().isoformat(),
-        "horizon": value.horizon,
-        "value_basis": value.basis,
-        "currency": currency,
-        "spec_hash": fit.attrs.get("spec_hash"),
-        "decision_hash": scoring.decision.hash(),
-        "seed": int(scoring.seed),
-        "draws": int(scoring.hyperparameters.draws.size),
-        "accepted_failed_checks": list(accepted),
-    }
-    if scoring.is_relative and scoring.thresholds is not None:
-        told["thresholds"] = scoring.thresholds.tolist()
-    return told

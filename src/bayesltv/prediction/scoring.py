@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.new_groups import UnknownGroups
-from bayesltv.base.placed_base import PlacedBase, Placement, place_customers
+from bayesltv.base.placed_base import Placement, place_customers
 from bayesltv.base.population import (
     Hyperparameters,
     Population,
@@ -34,6 +34,7 @@ from bayesltv.numerics.reductions import quantiles
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.expected import expect
 from bayesltv.prediction.packed import laws_of, people_of
+from bayesltv.prediction.score_columns import in_order, tier_column
 from bayesltv.prediction.terms import Terms, terms_of
 from bayesltv.prediction.tiers import tier_labels, tier_probabilities
 from bayesltv.prediction.totals import Totals, add_up, step_of
@@ -91,7 +92,7 @@ class Scorer:
         if self.population.has_spend and tiers is not None:
             probabilities = tier_probabilities(futures.value, tiers, self.thresholds)
             tier = tier_labels(probabilities, tiers)
-            columns |= {f"p_tier_{name}": probabilities[:, k] for k, name in enumerate(tiers.names)}
+            columns |= {tier_column(name): probabilities[:, k] for k, name in enumerate(tiers.names)}
             columns["tier"] = np.asarray(tiers.names, dtype=object)[tier]
         groups, code = np.unique(self.population.groups(customers.group), return_inverse=True)
         totals = add_up(
@@ -176,19 +177,23 @@ class Scoring:
             self.posterior, self.hyperparameters, checked, unknown_groups=self.unknown_groups, seed=self.seed
         )
 
+    @property
+    def step(self) -> float:
+        """In which money is added up: of the fitted groups, so that all rows share one."""
+        if not self.hyperparameters.has_spend:
+            return step_of(1.0)
+        p, q, v = self.hyperparameters.spend
+        return step_of(float(np.median(p * v / q)))
+
     def scorer(self, population: Population) -> Scorer:
         """Return what scores a block of customers who stand in this population."""
-        typical = 1.0
-        if population.has_spend:  # of the fitted groups, so that all rows share one step
-            p, q, v = self.hyperparameters.spend
-            typical = float(np.median(p * v / q))
         return Scorer(
             population,
             terms_of(self.decision.value, self.posterior.time_unit),
             self.decision,
             self.seed,
             DAYS_PER[self.posterior.time_unit],
-            step_of(typical),
+            self.step,
             self.thresholds,
         )
 
@@ -221,8 +226,11 @@ def make_scoring(
     unknown_groups: UnknownGroups = "error",
     thresholds: NDArray[np.float64] | None = None,
     accepted: Sequence[str] = (),
+    posterior: Posterior | None = None,
 ) -> Scoring:
     """Return what scores rows; `require_passed` is the caller's to ask first.
+
+    `posterior` is that of the fit, where it has been read already.
 
     Raises
     ------
@@ -231,28 +239,12 @@ def make_scoring(
     SpecError
         Where thresholds are given that are not one row per tier but the lowest and one column per draw.
     """
-    posterior = read_posterior(fit)
+    posterior = read_posterior(fit) if posterior is None else posterior
     found = hyperparameters_of(posterior).thinned(draws)
-    _require_fitting(thresholds, decision, found)
+    given = None if thresholds is None else np.asarray(thresholds, dtype=np.float64)
+    _require_fitting(given, decision, found)
     until = fit.attrs.get(OBSERVATION_END) or None
-    return Scoring(posterior, found, decision, seed, unknown_groups, until, thresholds, tuple(accepted))
-
-
-def scoring_of(
-    base: PlacedBase,
-    decision: DecisionSpec,
-    *,
-    draws: int | None = DRAWS,
-    thresholds: NDArray[np.float64] | None = None,
-    accepted: Sequence[str] = (),
-) -> Scoring:
-    """Return what scores the customers of a base; see `make_scoring`."""
-    found = base.hyperparameters(draws)
-    _require_fitting(thresholds, decision, found)
-    until = base.fit.attrs.get(OBSERVATION_END) or None
-    return Scoring(
-        base.posterior, found, decision, base.seed, base.unknown_groups, until, thresholds, tuple(accepted)
-    )
+    return Scoring(posterior, found, decision, seed, unknown_groups, until, given, tuple(accepted))
 
 
 def score_rows(
@@ -274,9 +266,10 @@ def score_rows(
     known = _known(placed.summary, scoring.posterior, scoring.fitted_until, observation_end)
     if "tier" in columns:
         columns["tier"] = pd.array(columns["tier"], dtype="str")  # text also where there are no rows
-    table = _with_known_last(pd.DataFrame({**known, **columns}))
+    table = pd.DataFrame({**known, **columns})
     if scoring.accepted_failed:
         table[ACCEPTED_FAILED] = pd.array([", ".join(scoring.accepted_failed)] * len(table), dtype="str")
+    table = table[in_order(table.columns, groups=scoring.posterior.columns)]
     return Scored(table, totals, scorer.population.labels or ("",), scorer.tier_names)
 
 
@@ -346,10 +339,3 @@ def days_between(fitted_until: str | None, end: pd.Timestamp | None) -> float:
     if fitted_until is None or end is None:
         return float("nan")
     return float((end - pd.Timestamp(fitted_until)).days)
-
-
-def _with_known_last(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the id first, then what is predicted, then what is known."""
-    last = (FIRST_PURCHASE, LAST_PURCHASE, FREQUENCY, VALUE_TO_DATE, "fit_age_days")
-    known = [name for name in table.columns if name in last]
-    return table[[name for name in table.columns if name not in known] + known]

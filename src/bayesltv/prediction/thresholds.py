@@ -10,15 +10,16 @@ customers. The last sample is everybody, so that the result does not depend on t
 its bracket is looked for again beside it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
+from bayesltv.base.placed_base import Placement
 from bayesltv.errors import SpecError
 from bayesltv.numerics.reductions import gather_between
 from bayesltv.prediction.draws import block_size, simulate_futures
@@ -27,23 +28,15 @@ from bayesltv.spec.tiers import SHARE, TierSpec
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-Batches = Callable[[], Iterable[pd.DataFrame]]
-"""Gives the validated parts of a summary, each time anew."""
 FIRST_SAMPLE, GROWTH = 4_000, 10
+COUNTS = ("above", "at_high", "at_low", "total", "squares")
+"""What a tally adds up, draw by draw."""
 _SAFELY = 5.0
 """Half width of a bracket in standard errors of the sample's cut."""
 
 
 @dataclass(frozen=True)
-class _Brackets:
-    """Between which values the cuts are looked for; arrays have shape (tier - 1, draw)."""
-
-    low: Floats
-    high: Floats
-
-
-@dataclass(frozen=True)
-class _Tally:
+class Tally:
     """Weights of a sample around the bracket of one tier; arrays have shape (draw,) but for the lists."""
 
     low: Floats
@@ -58,7 +51,7 @@ class _Tally:
     draws: list[NDArray[np.int32]]
 
     @classmethod
-    def around(cls, low: Floats, high: Floats, step: float) -> "_Tally":
+    def around(cls, low: Floats, high: Floats, step: float) -> "Tally":
         """Return the tally of nobody; `step` is 0 where customers are counted."""
         above, at_high, at_low, total = np.zeros((4, low.size), np.int64)
         return cls(low, high, step, above, at_high, at_low, total, np.zeros(low.size), [], [])
@@ -68,9 +61,9 @@ class _Tally:
         """Whether customers weigh the same, whatever their value."""
         return self.step == 0.0
 
-    def gather(self, value: Floats) -> "_Tally":
+    def gather(self, value: Floats) -> "Tally":
         """Return the tally of a block: draws of value, shape (customer, draw)."""
-        tally = _Tally.around(self.low, self.high, self.step)
+        tally = Tally.around(self.low, self.high, self.step)
         found, found_in = np.empty(value.size), np.empty(value.size, np.int32)
         size = gather_between(
             value, self.low, self.high, self.step, tally.above, tally.at_high, tally.at_low, tally.total,
@@ -80,9 +73,9 @@ class _Tally:
         tally.draws.append(found_in[:size].copy())
         return tally
 
-    def add(self, other: "_Tally") -> None:
+    def add(self, other: "Tally") -> None:
         """Add another tally around the same bracket."""
-        for name in ("above", "at_high", "at_low", "total", "squares"):
+        for name in COUNTS:
             getattr(self, name)[:] += getattr(other, name)
         self.values.extend(other.values)
         self.draws.extend(other.draws)
@@ -123,60 +116,73 @@ class _Tally:
 
 
 @dataclass(frozen=True)
-class _Walker:
-    """Draws everybody's value again, and tallies it."""
+class Sample:
+    """The work of a pass: everybody's value is drawn again, and tallied.
 
-    scoring: Scoring
-    batches: Batches
-    threads: int | None
-    block: int | None
+    Attributes
+    ----------
+    low, high : ndarray of float64, shape (tier - 1, draw)
+        Between which values the cuts are looked for.
+    step : float
+        Of money, in which customers are weighed; 0 where they are counted.
+    stride : int
+        Every n-th customer of a batch is in the sample.
+    block : int, optional
+        Changes memory and speed, nothing else.
+    """
 
-    def tallies(self, brackets: _Brackets, stride: int) -> list[_Tally]:
-        """Return the tally of each tier but the lowest, over every n-th customer."""
-        whole: list[_Tally] = []
-        for batch in self.batches():
-            _, population, people = self.scoring.place(batch.iloc[::stride])
-            scorer = self.scoring.scorer(population)
-            if not whole:
-                whole = _nobody(scorer, brackets)
-            size = block_size(self.scoring.hyperparameters.draws.size, self.block)
-            work = partial(_block_tallies, scorer, whole)
-            for tallies in walk(in_order_of_history(people)[0], work, block=size, threads=self.threads):
-                for tally, part in zip(whole, tallies, strict=True):
-                    tally.add(part)
-        return whole
+    low: Floats
+    high: Floats
+    step: float
+    stride: int = 1
+    block: int | None = None
+
+    def nobody(self) -> list[Tally]:
+        """Return the tally of nobody, of each tier but the lowest."""
+        return [Tally.around(*ends, self.step) for ends in zip(self.low, self.high, strict=True)]
+
+    def __call__(self, scoring: Scoring, placed: Placement, *, threads: int | None) -> list[Tally]:
+        """Return the tally of each tier but the lowest, over the sampled customers of a batch."""
+        chosen = placed.customers.rows(slice(None, None, self.stride))
+        size = block_size(scoring.hyperparameters.draws.size, self.block)
+        work = partial(_block_tallies, scoring.scorer(placed.population), self.nobody())
+        tallies = walk(in_order_of_history(chosen)[0], work, block=size, threads=threads)
+        return add_tallies(tallies, self.nobody())
 
 
-def _nobody(scorer: Scorer, brackets: _Brackets) -> list[_Tally]:
-    tiers = scorer.decision.tiers
-    step = scorer.step if tiers is not None and tiers.kind == SHARE else 0.0
-    return [_Tally.around(*ends, step) for ends in zip(brackets.low, brackets.high, strict=True)]
+class Engine(Protocol):
+    """Whoever has the customers: threads here, or partitions elsewhere."""
+
+    def map(self, work: Sample, /) -> Iterable[list[Tally]]:
+        """Yield the tallies of all customers, part by part."""
+        ...
 
 
-def _block_tallies(scorer: Scorer, around: Sequence[_Tally], people: Customers) -> list[_Tally]:
+def add_tallies(parts: Iterable[list[Tally]], whole: list[Tally]) -> list[Tally]:
+    """Add the tallies of parts to those of the whole, tier by tier, and return these."""
+    for tallies in parts:
+        for tally, part in zip(whole, tallies, strict=True):
+            tally.add(part)
+    return whole
+
+
+def _block_tallies(scorer: Scorer, around: Sequence[Tally], people: Customers) -> list[Tally]:
     value = simulate_futures(scorer.population, people, scorer.terms, seed=scorer.seed).value
     return [tally.gather(value) for tally in around]
 
 
-def find_thresholds(
-    scoring: Scoring,
-    batches: Batches,
-    *,
-    customers: int,
-    threads: int | None = None,
-    block: int | None = None,
-) -> Floats:
+def find_thresholds(scoring: Scoring, engine: Engine, *, customers: int, block: int | None = None) -> Floats:
     """Return where each tier but the lowest begins in each draw.
 
     Parameters
     ----------
     scoring : Scoring
         With relative tiers.
-    batches : callable
-        Gives the validated parts of the summary; called once per sample.
+    engine : Engine
+        Has the customers; it maps over them once per sample.
     customers : int
-        In all parts together.
-    threads, block : int, optional
+        How many they are.
+    block : int, optional
 
     Returns
     -------
@@ -188,18 +194,17 @@ def find_thresholds(
     if tiers is None:
         raise SpecError("the decision has no tiers")
     shape = (len(tiers.tops), scoring.hyperparameters.draws.size)
-    brackets = _Brackets(np.full(shape, -np.inf), np.full(shape, np.inf))
-    walker = _Walker(scoring, batches, threads, block)
-    for stride in _strides(customers)[:-1]:
-        tallies = walker.tallies(brackets, stride)
-        brackets = _narrowed(tallies, tiers.tops)
+    step = scoring.step if tiers.kind == SHARE else 0.0
+    work = Sample(np.full(shape, -np.inf), np.full(shape, np.inf), step, block=block)
+    for stride in _strides(customers):
+        sample = replace(work, stride=stride)
+        work = _narrowed(work, add_tallies(engine.map(sample), sample.nobody()), tiers.tops)
     cuts = np.full(shape, np.nan)
     while np.isnan(cuts).any():
-        tallies = walker.tallies(brackets, 1)
+        tallies = add_tallies(engine.map(work), work.nobody())
         cuts = np.stack([tally.cut(top) for tally, top in zip(tallies, tiers.tops, strict=True)])
-        brackets = _beside(tallies, tiers.tops, cuts)
-    begins: Floats = np.minimum(np.nextafter(cuts, np.inf), np.finfo(np.float64).max)
-    return begins
+        work = _beside(work, tallies, tiers.tops, cuts)
+    return _begins(cuts)
 
 
 def thresholds_among(value: Floats, tiers: TierSpec, *, step: float) -> Floats:
@@ -219,23 +224,29 @@ def thresholds_among(value: Floats, tiers: TierSpec, *, step: float) -> Floats:
     """
     draws = value.shape[1]
     everything = np.full(draws, -np.inf), np.full(draws, np.inf)
-    nobody = _Tally.around(*everything, step if tiers.kind == SHARE else 0.0)
+    nobody = Tally.around(*everything, step if tiers.kind == SHARE else 0.0)
     tally = nobody.gather(np.ascontiguousarray(value))
     cuts = np.stack([tally.cut(top) for top in tiers.tops])
+    return _begins(cuts)
+
+
+def _begins(cuts: Floats) -> Floats:
+    """Return the next numbers above cuts, the largest of all where nothing is above."""
     begins: Floats = np.minimum(np.nextafter(cuts, np.inf), np.finfo(np.float64).max)
     return begins
 
 
 def _strides(customers: int) -> list[int]:
-    """Return that every n-th customer is in a sample, sample by sample, 1 at last."""
-    strides = [1]
-    while customers / (strides[0] * GROWTH) >= FIRST_SAMPLE:
-        strides.insert(0, strides[0] * GROWTH)
+    """Return that every n-th customer is in a sample, sample by sample; the last one, of all, is left out."""
+    strides, stride = [], customers // FIRST_SAMPLE
+    while stride > 1:
+        strides.append(stride)
+        stride //= GROWTH
     return strides
 
 
-def _narrowed(tallies: Sequence[_Tally], tops: Sequence[float]) -> _Brackets:
-    """Return where the cuts of a larger sample will lie, all but certainly."""
+def _narrowed(sample: Sample, tallies: Sequence[Tally], tops: Sequence[float]) -> Sample:
+    """Return a sample of all, around where its cuts will lie, all but certainly."""
     low, high = [], []
     for tally, top in zip(tallies, tops, strict=True):
         # the standard error of a weighted share, at most
@@ -245,18 +256,18 @@ def _narrowed(tallies: Sequence[_Tally], tops: Sequence[float]) -> _Brackets:
         lower, upper = tally.cut(top + error), tally.cut(top - error)
         low.append(np.where(np.isnan(lower), tally.low, lower))
         high.append(np.where(np.isnan(upper), tally.high, upper))
-    return _Brackets(np.stack(low), np.stack(high))
+    return replace(sample, low=np.stack(low), high=np.stack(high))
 
 
-def _beside(tallies: Sequence[_Tally], tops: Sequence[float], cuts: Floats) -> _Brackets:
-    """Return brackets that hold the cuts which missed theirs; those of the others shut on what was found."""
+def _beside(sample: Sample, tallies: Sequence[Tally], tops: Sequence[float], cuts: Floats) -> Sample:
+    """Return it around the cuts which missed their brackets; those of the others shut on what was found."""
     low, high = cuts.copy(), cuts.copy()
     for k, (tally, top) in enumerate(zip(tallies, tops, strict=True)):
         missed = np.isnan(cuts[k])
         is_above = tally.above > _budget(tally.total, top)
         low[k, missed] = np.where(is_above, tally.high, -np.inf)[missed]
         high[k, missed] = np.where(is_above, np.inf, tally.low)[missed]
-    return _Brackets(low, high)
+    return replace(sample, low=low, high=high)
 
 
 def _budget(total: Integers, share: float | Floats) -> Floats:

@@ -28,6 +28,7 @@ from bayesltv.names import (
     REFERRAL_VALUE,
     VALUE_TO_DATE,
 )
+from bayesltv.prediction.score_columns import TIER_PREFIX, kinds_of
 from bayesltv.report.export import safe_for_spreadsheets, unescaped
 from bayesltv.report.sealed import FORMAT, sealed
 from bayesltv.report.style import save_figure
@@ -35,24 +36,21 @@ from bayesltv.report.verified import PLAN_MANIFEST as MANIFEST
 from bayesltv.report.verified import Origin, held_parts, held_table
 from bayesltv.units import horizon_in
 
-CRM_TYPES = {
-    CUSTOMER_ID: "text",
+CRM_TYPES: dict[str, str] = {
+    **kinds_of(CUSTOMER_ID),
     "as_of_date": "date",
-    "fit_age_days": "number",
+    **kinds_of("fit_age_days"),
     "model_version": "text",
     CURRENCY: "text",
     "horizon_days": "number",
     "value_basis": "text",
-    FIRST_PURCHASE: "date",
-    FREQUENCY: "count",
+    **kinds_of(FIRST_PURCHASE, FREQUENCY),
     "days_since_last_purchase": "number",
-    VALUE_TO_DATE: "number",
-    **dict.fromkeys(("ltv_mean", "ltv_p05", "ltv_p50", "ltv_p95"), "number"),
+    **kinds_of(VALUE_TO_DATE, "ltv_mean", "ltv_p05", "ltv_p50", "ltv_p95"),
     **dict.fromkeys((REFERRAL_VALUE, LTV_WITH_REFERRAL), "number"),
-    **dict.fromkeys(("p_alive", "p_purchase_30d", "p_purchase_90d", "p_purchase_horizon"), "number"),
-    **dict.fromkeys(("expected_purchases", "expected_spend_per_purchase"), "number"),
-    "next_purchase_days_p50": "number",
-    **dict.fromkeys(("tier", "tier_previous"), "text"),
+    **kinds_of("p_alive", "p_purchase_30d", "p_purchase_90d", "p_purchase_horizon"),
+    **kinds_of("expected_purchases", "expected_spend_per_purchase", "next_purchase_days_p50", "tier"),
+    "tier_previous": "text",
     **dict.fromkeys(("tier_error_cost", "p_moves_up", "headroom"), "number"),
     "stage": "text",
     "value_at_risk": "number",
@@ -120,7 +118,7 @@ def crm_table(plan: Plan) -> pd.DataFrame:
         if name == "value_basis":
             columns |= {group: _typed(given[group], "text") for group in told.get("groups", ())}
         if name in ("tier_previous", "stage"):
-            prefix = "p_tier_" if name == "tier_previous" else "p_stage_"
+            prefix = TIER_PREFIX if name == "tier_previous" else "p_stage_"
             columns |= {
                 each: _typed(given[each], "number") for each in given.columns if str(each).startswith(prefix)
             }

@@ -199,12 +199,13 @@ def data(summary: pd.DataFrame, report: CheckReport) -> Section:
 
 def scored(scores: ScoreTable, *, groups: Sequence[str] = (), redaction: Redaction | None = None) -> Section:
     """Return tiers, totals and single customers of a score table."""
+    from bayesltv.prediction.score_columns import tiers_among
     from bayesltv.report.customers import plot_ltv_intervals, spread_of_customers
-    from bayesltv.report.tiers import PREFIX, plot_tiers, rows_of
+    from bayesltv.report.tiers import plot_tiers, rows_of
 
     told = scores.attrs
     currency, totals = told.get(CURRENCY), scores.totals
-    has_tiers = any(str(name).startswith(PREFIX) for name in scores.columns)
+    has_tiers = bool(tiers_among(scores.columns))
     by = ["tier"] if has_tiers else []
     by += ["group"] if totals.sizes[GROUP] > 1 else []
     grids = [_totals(scores, each, groups, currency) for each in by or ["tier"]]

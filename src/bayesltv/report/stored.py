@@ -17,8 +17,9 @@ from bayesltv.data.csv_table import read_csv_table, with_numbers
 from bayesltv.decisions.plan import ALWAYS, SOMETIMES
 from bayesltv.errors import DataError, StoreError
 from bayesltv.held import Held
-from bayesltv.names import CURRENCY, CUSTOMER_ID, FINGERPRINT, FREQUENCY, GROUP, GROUPS, TIME_UNIT
+from bayesltv.names import CURRENCY, FINGERPRINT, GROUP, GROUPS, TIME_UNIT
 from bayesltv.prediction.score import ScoreTable
+from bayesltv.prediction.score_columns import SCORE_COLUMNS, score_column, tiers_among
 from bayesltv.prediction.totals import QUANTITIES
 from bayesltv.report.crm import FIGURES
 from bayesltv.report.export import ScoreFiles, is_folder, score_files, unescaped
@@ -36,8 +37,6 @@ from bayesltv.report.verified import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SHOWN = (CUSTOMER_ID, FREQUENCY, "tier", "p_alive", "expected_purchases")
-_SHOWN_PREFIXES = ("ltv_", "p_tier_")
 _SAME = ("spec_hash", "seed", TIME_UNIT, FINGERPRINT)
 """What a manifest says of a fit by which it is known again."""
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -197,8 +196,8 @@ def _shown_of_csv(file: Held, groups: Sequence[str]) -> pd.DataFrame:
     def wanted(name: str) -> bool:
         return name in groups or _is_shown(name)
 
-    texts = dict.fromkeys((CUSTOMER_ID, "tier", *groups), "str")
-    return unescaped(read_csv_table(file, texts=texts, wanted=wanted))
+    texts = [column.name for column in SCORE_COLUMNS if column.kind == "text" and column.prefix is None]
+    return unescaped(read_csv_table(file, texts=dict.fromkeys((*texts, *groups), "str"), wanted=wanted))
 
 
 def _shown(file: Held, groups: Sequence[str]) -> pa.Table:
@@ -211,14 +210,13 @@ def _shown(file: Held, groups: Sequence[str]) -> pa.Table:
 
 
 def _is_shown(name: str) -> bool:
-    return name in _SHOWN or name.startswith(_SHOWN_PREFIXES)
+    column = score_column(name)
+    return column is not None and column.is_shown
 
 
 def _tiers_of(table: pd.DataFrame) -> list[str]:
     """Return the tiers of a score table, low to high; "all" where it has none."""
-    prefix = "p_tier_"
-    found = [str(name).removeprefix(prefix) for name in table.columns if str(name).startswith(prefix)]
-    return found or ["all"]
+    return tiers_among(table.columns) or ["all"]
 
 
 def _read_totals(source: Held, *, tiers: Sequence[str]) -> xr.Dataset:

@@ -20,6 +20,7 @@ from bayesltv.names import (
     SET_ASIDE,
     TIME_UNIT,
 )
+from bayesltv.prediction.score_columns import label_of, tier_column
 from bayesltv.prediction.totals import summarise_totals
 from bayesltv.report.style import money, value_label
 
@@ -72,11 +73,11 @@ def scores_table(
     """
     shown = _shown(scores, customers, rows)
     has_value, has_tier = "ltv_mean" in shown, "tier" in shown
-    heads = ["customer", "repeats", "P(alive)", "P(buys in 90 d)", "purchases"]
-    heads += ["value", "90 % interval"] if has_value else []
-    table = _table(
-        value_label(scores.attrs) if has_value else "Scores", *heads, *(["tier"] if has_tier else [])
-    )
+    told = (CUSTOMER_ID, FREQUENCY, "p_alive", "p_purchase_90d", "expected_purchases")
+    heads = [label_of(name) for name in told]
+    heads += [label_of("ltv_mean"), "90 % interval"] if has_value else []
+    heads += [label_of("tier")] if has_tier else []
+    table = _table(value_label(scores.attrs) if has_value else "Scores", *heads)
     currency = scores.attrs.get(CURRENCY)
     for row in shown.to_dict("records"):
         cells = [
@@ -92,7 +93,7 @@ def scores_table(
                 f"{money(row['ltv_p05'], currency)} to {money(row['ltv_p95'], currency)}",
             ]
         if has_tier:
-            cells.append(f"{row['tier']} ({row['p_tier_' + str(row['tier'])]:.0%})")
+            cells.append(f"{row['tier']} ({row[tier_column(str(row['tier']))]:.0%})")
         table.add_row(*cells)
     return table
 

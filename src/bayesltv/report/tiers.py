@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID
+from bayesltv.prediction.score_columns import tier_column, tiers_among
 from bayesltv.report.style import contrast, dress, new_axes, percent_axis, shades, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PREFIX = "p_tier_"
 _ROOM_FOR_TEXT = 0.055
 
 
@@ -37,7 +37,7 @@ def plot_tiers(scores: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     names = tier_names(scores)
     labelled = scores["tier"].astype(str)
     shown = [name for name in reversed(names) if (labelled == name).any()]
-    columns = [PREFIX + name for name in names]
+    columns = [tier_column(name) for name in names]
     shares = np.array([scores.loc[labelled == name, columns].mean().to_numpy() for name in shown])
     counts = [int((labelled == name).sum()) for name in shown]
     rows = [f"labelled {name}\n{n:,} customers" for name, n in zip(shown, counts, strict=True)]
@@ -68,7 +68,7 @@ def plot_tier_probabilities(
     """
     names = tier_names(scores)
     chosen = rows_of(scores, customers)
-    shares = chosen[[PREFIX + name for name in names]].to_numpy(dtype=np.float64)
+    shares = chosen[[tier_column(name) for name in names]].to_numpy(dtype=np.float64)
     ax = new_axes(ax, size=(7.6, 1.6 + 0.34 * len(chosen)))
     _stack(shares, shortened(chosen[CUSTOMER_ID].astype(str).tolist()), names, ax)
     ax.set_xlabel("probability")
@@ -89,7 +89,7 @@ def tier_names(scores: pd.DataFrame) -> list[str]:
     DataError
         Where it has none.
     """
-    names = [str(column).removeprefix(PREFIX) for column in scores.columns if str(column).startswith(PREFIX)]
+    names = tiers_among(scores.columns)
     if not names:
         raise DataError("the score table has no tiers: add [tiers] to the decision file and score again")
     return names
