@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bayesltv.base.currency import require_one_currency
 from bayesltv.base.gate import require_passed, require_recent
-from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.meeting import UnknownGroups
 from bayesltv.base.placed_base import match_summary
 from bayesltv.data.fingerprint import added
 from bayesltv.data.store import held_summary, require_own_print, summary_attributes, summary_batches

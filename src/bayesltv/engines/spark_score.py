@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bayesltv import names
 from bayesltv.base.currency import require_one_currency
 from bayesltv.base.gate import require_passed, require_recent
-from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.meeting import UnknownGroups
 from bayesltv.base.placed_base import match_summary
 from bayesltv.data.frames import require_columns
 from bayesltv.data.validate import resolve_observation_end
