@@ -40,7 +40,9 @@ def path(request, log, summary, tmp_path):
     """A file of this package, written either way."""
     if request.param == "whole":
         return write_summary(summary, tmp_path / "s.parquet")
-    write_summary_of(log, make_request(Summarizing(carried=Carried(groups=["channel"]), **DAYS)), tmp_path / "s.parquet")
+    write_summary_of(
+        log, make_request(Summarizing(carried=Carried(groups=["channel"]), **DAYS)), tmp_path / "s.parquet"
+    )
     return tmp_path / "s.parquet"
 
 

@@ -119,8 +119,8 @@ def evaluate_file(
     DataError, SpecError, StoreError
         Then nothing is written.
     """
-    from bayesltv.customer_base import CustomerBase
     from bayesltv.fitting.store import load
+    from bayesltv.questions import CustomerBase
     from bayesltv.report.evaluation import evaluation_figures, evaluation_tables
     from bayesltv.report.folder import write_folder
     from bayesltv.spec.catalogue import load_decision

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bayesltv.base.meeting import Meeting
     from bayesltv.checks.result import CheckReport
-    from bayesltv.customer_base import CustomerBase
+    from bayesltv.questions import CustomerBase
 
 
 def prepare(*outputs: str | Path, inputs: Sequence[str | Path]) -> None:
@@ -100,8 +100,8 @@ def place_files(fit: str | Path, summary: str | Path, meeting: "Meeting") -> Pla
         Where fit or summary cannot be used, or do not go together.
     """
     from bayesltv.base.gate import require_passed
-    from bayesltv.customer_base import CustomerBase
     from bayesltv.data.store import held_summary, read_summary
+    from bayesltv.questions import CustomerBase
 
     tree, fit_sha256 = load_held(fit)
     require_passed(tree, meeting.accept_failed)
