@@ -95,10 +95,11 @@ def of_bayesltv(path, *, repeat_days, memory_limit=None):
 def of_command(path):
     import pyarrow.parquet as pq
 
+    from bayesltv.data.reading import Summarizing
     from bayesltv.jobs import summarize_file
 
     out = path.with_suffix(".summary.parquet")
-    summarize_file(path, out, settings={"observation_end": END, "memory_limit": MEMORY_LIMIT})
+    summarize_file(path, out, Summarizing(observation_end=END, memory_limit=MEMORY_LIMIT))
     return pq.read_table(out, columns=["customer_id"])
 
 

@@ -8,6 +8,8 @@ import pandas as pd
 
 import bayesltv as ltv
 from bayesltv import jobs
+from bayesltv.base.meeting import Meeting
+from bayesltv.jobs.asked import PlanAsked
 from bayesltv.report.crm import read_export
 from bayesltv.report.stored import read_plan, read_scores
 from mutations import Span, Target, as_bytes, make_fit
@@ -19,11 +21,12 @@ GIVEN = {"seed": 1, "draws": DRAWS, "threads": 1}
 def make_outputs(folder: Path) -> None:
     """A fit, its summary, and what is made of them: a score file, a folder of scores, a plan."""
     make_fit(folder)
-    accepted = {"accept_failed": [each.name for each in ltv.check(ltv.load(folder / "fit.nc")).failed]}
+    accepted = [each.name for each in ltv.check(ltv.load(folder / "fit.nc")).failed]
+    meeting = Meeting(1, DRAWS, accept_failed=accepted)
     start = (folder / "fit.nc", folder / "summary.parquet", "retention")
-    jobs.score_file(*start, folder / "scores.parquet", **GIVEN, **accepted)
+    jobs.score_file(*start, folder / "scores.parquet", meeting, threads=1)
     score_parts(folder, folder / "parts")
-    jobs.decide_file(*start, folder / "plan", **GIVEN, **accepted)
+    jobs.decide_file(*start, folder / "plan", meeting, PlanAsked(), threads=1)
 
 
 def score_parts(folder: Path, out: Path) -> None:

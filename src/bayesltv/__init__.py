@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from bayesltv.comparison.backtest import Backtest as Backtest
     from bayesltv.comparison.backtest import backtest as backtest
     from bayesltv.comparison.compare import compare as compare
-    from bayesltv.customer_base import CustomerBase as CustomerBase
-    from bayesltv.customer_base import customer_base as customer_base
     from bayesltv.data.adopt import as_summary as as_summary
     from bayesltv.data.datasets import load_cdnow as load_cdnow
     from bayesltv.data.simulate import simulate_log as simulate_log
@@ -63,6 +61,8 @@ if TYPE_CHECKING:
     from bayesltv.prediction.draws import predict as predict
     from bayesltv.prediction.score import ScoreTable as ScoreTable
     from bayesltv.prediction.score import score as score
+    from bayesltv.questions import CustomerBase as CustomerBase
+    from bayesltv.questions import customer_base as customer_base
     from bayesltv.report.html import write_report as write_report
     from bayesltv.spec.actions import ActionSpec as ActionSpec
     from bayesltv.spec.budget import BudgetSpec as BudgetSpec
@@ -96,8 +96,8 @@ _HOME = {
     "compare": "comparison.compare",
     "compare_refresh": "decisions.refresh",
     "Comparison": "evaluation.comparison",
-    "customer_base": "customer_base",
-    "CustomerBase": "customer_base",
+    "customer_base": "questions",
+    "CustomerBase": "questions",
     "decide": "decisions.decide",
     "ClockSpec": "spec.clock",
     "DecisionSpec": "spec.decision_spec",

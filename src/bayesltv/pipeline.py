@@ -1,12 +1,14 @@
 """``fit`` and ``fit_uplift`` as users know them: sampling, or a posterior made elsewhere, and its checks."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import xarray as xr
 
+from bayesltv.data.reading import Assignment, ExperimentReading
 from bayesltv.dates import Date
+from bayesltv.fitting.sampling import Method, Sampling
 from bayesltv.names import CUSTOMER_ID
 from bayesltv.spec.catalogue import SpecLike, spec_of
 
@@ -16,7 +18,7 @@ def fit(
     spec: SpecLike,
     *,
     seed: int,
-    method: Literal["nuts", "laplace"] = "nuts",
+    method: Method = "nuts",
     sampler: Mapping[str, Any] | None = None,
     time_unit: str | None = None,
     observation_end: str | None = None,
@@ -57,20 +59,24 @@ def fit(
     FitError
         Where sampling cannot be done.
     """
-    from bayesltv.checks.run import check, with_checks
-    from bayesltv.fitting.fit import fit as sample
+    sampling = Sampling(seed, method, sampler or {}, cores, progress)
+    return fit_as(summary, spec, sampling, time_unit=time_unit, observation_end=observation_end)
 
-    tree = sample(
-        summary,
-        spec_of(spec),
-        seed=seed,
-        method=method,
-        sampler=sampler,
-        time_unit=time_unit,
-        observation_end=observation_end,
-        cores=cores,
-        progress=progress,
-    )
+
+def fit_as(
+    summary: pd.DataFrame,
+    spec: SpecLike,
+    sampling: Sampling,
+    *,
+    time_unit: str | None = None,
+    observation_end: str | None = None,
+) -> xr.DataTree:
+    """Return a checked posterior: pose, sample, check; see `fit`."""
+    from bayesltv.checks.run import check, with_checks
+    from bayesltv.fitting.fit import pose, sample
+
+    problem = pose(summary, spec_of(spec), time_unit=time_unit)
+    tree = sample(problem, summary, sampling, observation_end=observation_end)
     return with_checks(tree, check(tree, summary))
 
 
@@ -259,27 +265,21 @@ def fit_uplift(
     FitError
         Where sampling cannot be done.
     """
+    reading = ExperimentReading(outcome, cells, arm, control, arms, after, assigned_on, customer_id_col)
+    assignment = Assignment(randomised, shares, accept_failed)
+    return fit_uplift_as(
+        experiment, reading, assignment, Sampling(seed, "nuts", sampler or {}, cores, progress)
+    )
+
+
+def fit_uplift_as(
+    experiment: pd.DataFrame, reading: ExperimentReading, assignment: Assignment, sampling: Sampling
+) -> xr.DataTree:
+    """Return the checked effects of a test: pose, sample, check; see `fit_uplift`."""
     from bayesltv.checks.result import report_of
     from bayesltv.checks.run import with_checks
     from bayesltv.checks.sampler import SAMPLER_CHECKS
-    from bayesltv.fitting.uplift import fit_uplift as sample
+    from bayesltv.fitting.uplift import pose_uplift, sample_uplift
 
-    tree = sample(
-        experiment,
-        cells=cells,
-        outcome=outcome,
-        randomised=randomised,
-        arm=arm,
-        control=control,
-        arms=arms,
-        shares=shares,
-        after=after,
-        assigned_on=assigned_on,
-        customer_id_col=customer_id_col,
-        accept_failed=accept_failed,
-        seed=seed,
-        sampler=sampler,
-        cores=cores,
-        progress=progress,
-    )
+    tree = sample_uplift(pose_uplift(experiment, reading, assignment), sampling)
     return with_checks(tree, report_of([each(tree, None) for each in SAMPLER_CHECKS]))

@@ -214,7 +214,7 @@ def test_a_fit_that_fails_is_kept_to_be_looked_at(line, tmp_path):
 
 def test_a_fit_that_fails_never_replaces_one_that_passed(line, world, tmp_path, monkeypatch):
     failed = ltv.load(world / "failed.nc")
-    monkeypatch.setattr("bayesltv.pipeline.fit", lambda *_, **__: failed)
+    monkeypatch.setattr("bayesltv.pipeline.fit_as", lambda *_, **__: failed)
     (tmp_path / "fit.nc").write_bytes((line / "fit.nc").read_bytes())
     result = run("fit", line / "summary.parquet", "--spec", "pooled", "--out", tmp_path / "fit.nc", "--json")
     assert result.exit_code == 13

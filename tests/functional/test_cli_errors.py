@@ -527,9 +527,9 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(
     def work(*_: object, **__: object) -> None:
         raise AssertionError("the work has begun")
 
-    monkeypatch.setattr("bayesltv.data.summary.summarize", work)
-    monkeypatch.setattr("bayesltv.pipeline.fit", work)
-    monkeypatch.setattr("bayesltv.prediction.score.score", work)
+    monkeypatch.setattr("bayesltv.data.store.write_summary_of", work)
+    monkeypatch.setattr("bayesltv.pipeline.fit_as", work)
+    monkeypatch.setattr("bayesltv.questions.CustomerBase.score", work)
     before = names_in(tmp_path)
     dates = ("--observation-end", "1997-09-30", "--time-unit", "week")
     assert_refused(

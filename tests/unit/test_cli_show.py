@@ -28,10 +28,10 @@ def drawn(sent):
 
 def test_a_folder_of_scores_is_read_through_before_customers_are_scored(terminal):
     with bars.scoring_bar() as bar:
-        bar.look(60)
+        bar.looking(60)
         reading = drawn(terminal)
-        bar.start(300)
-        bar.advance(120)
+        bar.started(300)
+        bar.progress(120)
         scoring = drawn(terminal)
     assert "reading" in reading
     assert "60 rows" in reading
@@ -57,9 +57,9 @@ def test_without_a_terminal_nothing_is_drawn(monkeypatch):
     sent = io.StringIO()
     monkeypatch.setattr(bars, "Console", lambda **_: Console(file=sent))
     with bars.scoring_bar() as bar:
-        bar.look(60)
-        bar.start(300)
-        bar.advance(300)
+        bar.looking(60)
+        bar.started(300)
+        bar.progress(300)
     with bars.summary_bar() as advance:
         advance(5)
     assert sent.getvalue() == ""

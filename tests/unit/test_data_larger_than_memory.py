@@ -11,6 +11,7 @@ import pytest
 from bayesltv import jobs
 from bayesltv.data import sql
 from bayesltv.data.fingerprint import fingerprint
+from bayesltv.data.reading import Carried, Summarizing
 from bayesltv.data.summary import summarize
 from bayesltv.errors import DataError, StoreError
 
@@ -60,9 +61,10 @@ def test_a_log_larger_than_the_limit_spills_and_leaves_nothing_behind(big, tmp_p
 def test_a_summary_written_part_by_part_is_the_summary(cdnow_log, tmp_path):
     log = tmp_path / "log.parquet"
     cdnow_log.to_parquet(log, index=False)
-    options = {"observation_end": "1997-09-30", "groups": ["cohort"], "acquired_from": "1997-01-08"}
-    written = jobs.summarize_file(log, tmp_path / "parts.parquet", settings=options)
-    whole = summarize(log, **options)
+    days = {"observation_end": "1997-09-30", "acquired_from": "1997-01-08"}
+    asked = Summarizing(carried=Carried(groups=["cohort"]), **days)
+    written = jobs.summarize_file(log, tmp_path / "parts.parquet", asked)
+    whole = summarize(log, groups=["cohort"], **days)
     whole.to_parquet(tmp_path / "whole.parquet", index=False)
     one, other = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("parts", "whole"))
     pd.testing.assert_frame_equal(one, other, check_exact=True)
@@ -75,7 +77,7 @@ def test_a_log_that_is_refused_leaves_the_earlier_summary(cdnow_log, tmp_path):
     cdnow_log.to_parquet(log, index=False)
     out.write_bytes(b"earlier")
     with pytest.raises(DataError, match="leaves none of"):
-        jobs.summarize_file(log, out, settings={"acquired_from": "1999-01-01"})
+        jobs.summarize_file(log, out, Summarizing(acquired_from="1999-01-01"))
     assert out.read_bytes() == b"earlier"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log.parquet", "s.parquet"]
 

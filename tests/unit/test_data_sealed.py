@@ -8,13 +8,15 @@ import pytest
 
 import bayesltv as ltv
 from bayesltv.data.content import Content
+from bayesltv.data.reading import Carried, Summarizing
 from bayesltv.data.request import make_request
 from bayesltv.data.sealed import SEAL
 from bayesltv.data.store import read_summary, summary_batches, write_summary, write_summary_of
 from helpers import point_fit
 
 POINT = {"r": 0.9, "alpha": 5.0, "a": 0.8, "b": 2.5, "p": 6.0, "q": 4.0, "v": 15.0}
-ASKED = {"observation_end": "2020-12-31", "time_unit": "week", "groups": ["channel"]}
+DAYS = {"observation_end": "2020-12-31", "time_unit": "week"}
+ASKED = {**DAYS, "groups": ["channel"]}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,9 @@ def path(request, log, summary, tmp_path):
     """A file of this package, written either way."""
     if request.param == "whole":
         return write_summary(summary, tmp_path / "s.parquet")
-    write_summary_of(log, make_request(**ASKED), tmp_path / "s.parquet")
+    write_summary_of(
+        log, make_request(Summarizing(carried=Carried(groups=["channel"]), **DAYS)), tmp_path / "s.parquet"
+    )
     return tmp_path / "s.parquet"
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import bayesltv as ltv
 from bayesltv.data.experiment import make_experiment
+from bayesltv.data.reading import ExperimentReading, LaterLog
 from bayesltv.data.split import split
 from bayesltv.data.validate import validate_summary
 from bayesltv.dates import as_day, day_column, require_day, stamps_of_text
@@ -102,15 +103,14 @@ def test_a_day_that_must_be_there():
 
 
 def holdout(day):
-    require_holdout(
-        LOG, after=pd.Timestamp("1997-01-31"), horizon=1, time_unit="week", log_end=day, columns={}
-    )
+    later = LaterLog(LOG, log_end=day)
+    require_holdout(later, after=pd.Timestamp("1997-01-31"), horizon=1, time_unit="week")
 
 
 def experiment(day):
     cells = pd.DataFrame({"customer_id": ["a", "b"], "tier": ["x", "y"]})
     rows = pd.DataFrame({"customer_id": ["a", "b"], "arm": ["control", "mail"], "spend": [0.0, 1.0]})
-    make_experiment(rows, cells=cells, outcome="spend", arm="arm", control=None, arms=None, assigned_on=day)
+    make_experiment(rows, ExperimentReading("spend", cells, assigned_on=day))
 
 
 def simulate(**days):

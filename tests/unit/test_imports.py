@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
+import bayesltv
 from source_text import PACKAGE, sources
 
 FLOORS = (
@@ -41,7 +42,7 @@ FLOORS = (
     ("decisions",),
     ("report",),
     ("engines",),
-    ("customer_base", "pipeline"),
+    ("questions", "pipeline"),
     ("comparison",),
     ("jobs",),
     ("demo",),
@@ -189,6 +190,14 @@ print(len(wanted))
 def test_importing_the_package_loads_nothing_heavy() -> None:
     code = "import sys, bayesltv; print(*sorted(set(sys.argv[1].split()) & sys.modules.keys()))"
     assert run(code, " ".join(HEAVY)) == ""
+
+
+def test_no_public_name_is_that_of_a_module() -> None:
+    # importing bayesltv.NAME would put the module where the function was
+    beside = {name.split(".")[1] for name in sources() if name.count(".") == 1}
+    assert sorted(beside & set(bayesltv.__all__)) == []
+    code = "import bayesltv as ltv; ltv.CustomerBase; print(callable(ltv.customer_base))"
+    assert run(code) == "True"
 
 
 # ------------------------------------------------------------------------------------- the checker is checked

@@ -9,7 +9,6 @@ from tests.unit.test_fitting_density import by_value_variable
 
 import bayesltv as ltv
 from bayesltv.fitting.density import make_density
-from bayesltv.fitting.fit import fit
 from bayesltv.model.build import make_problem, model_of
 from bayesltv.model.prior_draws import draw_prior
 from bayesltv.spec.events import Events, Occurrence, day_number
@@ -96,7 +95,7 @@ def test_prior_draws_follow_the_priors_of_the_model(cdnow):
 def clock_fit_of_cdnow(cdnow, once) -> xr.DataTree:
     sampler = {"chains": 2, "tune": 400, "draws": 400}
     with pytest.warns(ltv.BayesltvWarning, match=r"the calendar holds sale \(once\): their factors lean"):
-        return fit(cdnow, quick_spec(), seed=20240501, sampler=sampler, cores=1, progress=False)
+        return ltv.fit(cdnow, quick_spec(), seed=20240501, sampler=sampler, cores=1, progress=False)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from scipy import stats
 
 import bayesltv as ltv
 from bayesltv.data.experiment import make_experiment
+from bayesltv.data.reading import ExperimentReading
 from bayesltv.decisions.effects import OTHER, cells_of
 from bayesltv.decisions.tested import effects_from_draws
 from bayesltv.decisions.uplift import effect_draws, uplift_table
@@ -64,9 +65,8 @@ def uplift(once):
 def test_the_density_made_by_hand_is_that_of_the_pymc_model(cells, outcome):
     frame, _ = simulated(cells, 40, seed=3)
     frame = frame.assign(visit=(frame["spend"] > 0).astype(int))
-    experiment, _ = make_experiment(
-        frame, cells=["cell"] if cells > 1 else [], outcome=outcome, arm="arm", control=None, arms=None
-    )
+    reading = ExperimentReading(outcome, ["cell"] if cells > 1 else [])
+    experiment, _ = make_experiment(frame, reading)
     density = uplift_density(make_uplift_problem(experiment))
     model = build_uplift_model(experiment)
     values = model.continuous_value_vars
@@ -154,8 +154,7 @@ def _centred_log_density(experiment, found):
 def test_the_samplers_coordinates_leave_the_model_as_it_is(per_arm):
     # densities of the same draws in two sets of coordinates differ by the determinant of the map between them
     frame, _ = simulated(3, per_arm, seed=3)
-    asked = {"outcome": "spend", "arm": "arm", "control": None, "arms": None}
-    experiment, _ = make_experiment(frame, cells=["cell"], **asked)
+    experiment, _ = make_experiment(frame, ExperimentReading("spend", ["cell"]))
     density = uplift_density(make_uplift_problem(experiment))
     rng, found = np.random.default_rng(4), []
     for _ in range(6):
@@ -353,9 +352,8 @@ def test_cells_scored_after_the_assignment_are_refused():
 
 def test_cells_from_a_table_are_joined_by_id():
     cells = SMALL[["customer_id", "tier"]].sample(frac=1.0, random_state=3)
-    asked = {"outcome": "spend", "arm": "arm", "control": None, "arms": None}
-    joined, _ = make_experiment(SMALL.drop(columns="tier"), cells=cells, **asked)
-    direct, _ = make_experiment(SMALL, cells=["tier"], **asked)
+    joined, _ = make_experiment(SMALL.drop(columns="tier"), ExperimentReading("spend", cells))
+    direct, _ = make_experiment(SMALL, ExperimentReading("spend", ["tier"]))
     np.testing.assert_array_equal(joined.customers, direct.customers)
     np.testing.assert_allclose(joined.total, direct.total)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from bayesltv.base.clock import make_clock
 from bayesltv.base.covariates import with_covariates
+from bayesltv.base.meeting import UnknownGroups
 from bayesltv.base.population import Hyperparameters, Population, Posterior
 from bayesltv.data.groups import Codes, check_group_columns, codes_of
 from bayesltv.errors import DataError, shown
@@ -23,7 +23,6 @@ from bayesltv.names import (
 from bayesltv.streams import generator
 
 Floats = NDArray[np.float64]
-UnknownGroups = Literal["error", "population"]
 
 
 def place(

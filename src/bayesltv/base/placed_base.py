@@ -10,7 +10,8 @@ import xarray as xr
 
 from bayesltv.base.customers import Customers, make_customers
 from bayesltv.base.gate import require_passed, require_recent
-from bayesltv.base.new_groups import UnknownGroups, place
+from bayesltv.base.meeting import Meeting, UnknownGroups
+from bayesltv.base.new_groups import place
 from bayesltv.base.population import (
     Hyperparameters,
     Population,
@@ -142,18 +143,7 @@ class PlacedBase:
         return accepted
 
 
-def place_base(
-    fit: xr.DataTree,
-    summary: pd.DataFrame,
-    *,
-    seed: int,
-    draws: int | None = None,
-    unknown_groups: UnknownGroups = "error",
-    accept_failed: Sequence[str] = (),
-    max_fit_age_days: float | None = None,
-    time_unit: str | None = None,
-    observation_end: Date | None = None,
-) -> PlacedBase:
+def place_base(fit: xr.DataTree, summary: pd.DataFrame, meeting: Meeting) -> PlacedBase:
     """Return a fit placed onto a summary; see ``bayesltv.customer_base``.
 
     Raises
@@ -165,11 +155,12 @@ def place_base(
     """
     posterior = read_posterior(fit)
     checked = match_summary(
-        posterior, summary, time_unit=time_unit, observation_end=observation_end, allow_empty=True
-    )
+        posterior, summary, time_unit=meeting.time_unit, observation_end=meeting.observation_end,
+        allow_empty=True,
+    )  # fmt: skip
     return PlacedBase(
-        fit, posterior, checked, resolve_observation_end(checked), seed, draws, unknown_groups,
-        tuple(accept_failed), max_fit_age_days,
+        fit, posterior, checked, resolve_observation_end(checked), meeting.seed, meeting.draws,
+        meeting.unknown_groups, tuple(meeting.accept_failed), meeting.max_fit_age_days,
     )  # fmt: skip
 
 

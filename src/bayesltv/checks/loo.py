@@ -7,6 +7,7 @@ import xarray as xr
 from arviz_stats.base import array_stats
 from arviz_stats.utils import ELPDDataLOO
 
+from bayesltv.base.meeting import Meeting
 from bayesltv.base.placed_base import place_base
 from bayesltv.base.population import Population
 from bayesltv.prediction.log_likelihood import Units, likelihood_units, value_blocks
@@ -33,7 +34,7 @@ def loo(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None
     dict of str to arviz_stats ELPDData
         "purchase" and, with a spend model, "spend".
     """
-    population, parts = likelihood_units(place_base(fit, summary, seed=0, time_unit=time_unit))
+    population, parts = likelihood_units(place_base(fit, summary, Meeting(0, time_unit=time_unit)))
     efficiency = _relative_efficiency(fit, population.draws.size)
     return {part.part: _elpd(population, part, efficiency) for part in parts}
 
@@ -46,7 +47,7 @@ def loo_per_customer(
     What `arviz.compare` needs: models that group customers differently have different cells, but the same
     customers. In the spend part customers are those with repeat spend.
     """
-    population, parts = likelihood_units(place_base(fit, summary, seed=0, time_unit=time_unit))
+    population, parts = likelihood_units(place_base(fit, summary, Meeting(0, time_unit=time_unit)))
     efficiency = _relative_efficiency(fit, population.draws.size)
     return {part.part: _expanded(_elpd(population, part, efficiency), part) for part in parts}
 

@@ -2,20 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-
-@dataclass(frozen=True)
-class Bar:
-    """How a long piece of work reports how far it is: rows read, the number of customers, customers done."""
-
-    look: Callable[[int], None]
-    start: Callable[[int], None]
-    advance: Callable[[int], None]
+from bayesltv.jobs.asked import Listeners
 
 
 class Count(ProgressColumn):
@@ -30,10 +22,10 @@ class Count(ProgressColumn):
 
 
 @contextmanager
-def scoring_bar() -> Iterator[Bar]:
-    """Yield a progress bar of customers."""
+def scoring_bar() -> Iterator[Listeners]:
+    """Yield those who tell a bar how far the rows and the customers are."""
     with _bar("reading", "rows") as (progress, task):
-        yield Bar(
+        yield Listeners(
             lambda rows: progress.update(task, advance=rows),
             lambda total: progress.reset(
                 task, total=total, completed=0, description="scoring", what="customers"

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
+from bayesltv.cli.examples import ExampleGroup
 from bayesltv.cli.signals import ENDING, ended_in_order
 from bayesltv.errors import REDACTED, BayesltvError, BayesltvWarning, Message, StoreError
 from bayesltv.redaction import Redaction
@@ -36,7 +36,7 @@ BUG_REPORT = (
 )
 
 
-class Guarded(TyperGroup):
+class Guarded(ExampleGroup):
     """The commands, inside the one place that says what went wrong."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401

@@ -1,19 +1,17 @@
-"""What a command found, for a person in a terminal or for a script as one JSON object."""
+"""What a command found, for a person in a terminal."""
 
 import json
-import math
 from collections.abc import Sequence
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from bayesltv.checks.result import CheckReport
+from bayesltv.cli.plain import plain
 from bayesltv.cli.plan import (
     acquisition_table,
     actions_table,
@@ -25,7 +23,7 @@ from bayesltv.cli.plan import (
     segments_table,
     uplift_shown,
 )
-from bayesltv.cli.story import has_tiers, summed_by_tier, tell_demo, tier_sizes, tiers_table
+from bayesltv.cli.story import has_tiers, summed_by_tier, tell_demo, tiers_table
 from bayesltv.decisions.plan import Plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
@@ -35,12 +33,9 @@ from bayesltv.jobs.written import FitFile, PlanFolder, ReportFile, ScoreFile, Su
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.report.style import money
-from bayesltv.spec.catalogue import Shipped
 from bayesltv.spec.decision_spec import DecisionSpec
 from bayesltv.spec.model_spec import ModelSpec
 
-Json = dict[str, Any]
-HELD_OUT = ("mean", "p05", "p95", "actual")
 WIDTH = 110
 """Of tables where there is no terminal to ask."""
 
@@ -89,12 +84,6 @@ def show(found: object, console: Console) -> None:
     raise TypeError(f"nothing shows {type(found).__name__} on {console}")
 
 
-@singledispatch
-def plain(found: object) -> Json:
-    """Return what a command found in JSON's types."""
-    raise TypeError(f"nothing writes {type(found).__name__} as JSON")
-
-
 @show.register
 def _(found: SummaryFile, console: Console) -> None:
     told = found.attributes
@@ -106,32 +95,11 @@ def _(found: SummaryFile, console: Console) -> None:
     _line(console, f"written: {found.path}")
 
 
-@plain.register
-def _(found: SummaryFile) -> Json:
-    return {
-        "path": str(found.path),
-        "customers": found.customers,
-        "repeaters": found.repeaters,
-        **found.attributes,
-    }
-
-
 @show.register
 def _(found: FitFile, console: Console) -> None:
     console.print(found.report)
     _line(console, f"{found.customers:,} customers, seed {found.seed}, spec {found.spec_hash[:12]}")
     _line(console, f"written: {found.path}")
-
-
-@plain.register
-def _(found: FitFile) -> Json:
-    return {
-        "path": str(found.path),
-        "customers": found.customers,
-        "seed": found.seed,
-        "spec_hash": found.spec_hash,
-        **_checks(found.report),
-    }
 
 
 @show.register
@@ -144,38 +112,15 @@ def _(found: UpliftFile, console: Console) -> None:
     _line(console, f"written: {found.path}")
 
 
-@plain.register
-def _(found: UpliftFile) -> Json:
-    return {
-        "path": str(found.path),
-        "customers": found.customers,
-        "seed": found.seed,
-        "effect_source": found.effect_source,
-        "effects": _rows(found.effects),
-        **_checks(found.report),
-    }
-
-
 @show.register
 def _(found: CheckReport, console: Console) -> None:
     console.print(found)
-
-
-@plain.register
-def _(found: CheckReport) -> Json:
-    return _checks(found)
 
 
 @show.register(Evaluation)
 @show.register(Comparison)
 def _(found: Evaluation | Comparison, console: Console) -> None:
     console.print(found)
-
-
-@plain.register(Evaluation)
-@plain.register(Comparison)
-def _(found: Evaluation | Comparison) -> Json:
-    return found.to_dict()
 
 
 @show.register
@@ -198,12 +143,6 @@ def _(found: ReportFile, console: Console) -> None:
     _line(console, f"written: {found.path} ({found.size / 1e6:.1f} MB, opens in any browser)")
 
 
-@plain.register
-def _(found: ReportFile) -> Json:
-    redacted = {} if found.redacted_ids is None else {"redacted_ids": dict(found.redacted_ids)}
-    return {"path": str(found.path), "bytes": found.size, **redacted, **_checks(found.report)}
-
-
 def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Console) -> None:
     summed, horizon = summed_by_tier(scores), scores.attrs["horizon"]
     if has_tiers(scores):
@@ -220,44 +159,6 @@ def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Cons
         console,
         f"{customers:,} customers, seed {scores.attrs['seed']}, {scores.attrs['draws']:,} posterior draws",
     )
-
-
-@plain.register
-def _(found: ScoreFile) -> Json:
-    return {
-        "path": str(found.path),
-        "totals_path": str(found.totals),
-        "manifest_path": str(found.manifest),
-        "customers": len(found.scores),
-        **_plain_scores(found.scores),
-    }
-
-
-@plain.register
-def _(found: ScoreFolder) -> Json:
-    return {
-        "path": str(found.path),
-        "parts": found.parts,
-        "kept": found.kept,
-        "customers": found.customers,
-        **_plain_scores(found),
-    }
-
-
-def _plain_scores(scores: ScoreTable | ScoreFolder) -> Json:
-    whole = summed_by_tier(scores).iloc[-1]
-    middle = {
-        str(name): float(draws.sum(("group", "tier")).median()) for name, draws in scores.totals.items()
-    }
-    return {
-        "tiers": tier_sizes(scores),
-        "totals": {
-            name: {**{part: _finite(whole[f"{name}_{part}"]) for part in ("mean", "p05", "p95")}, "p50": p50}
-            for name, p50 in middle.items()
-            if name != "customers"
-        },
-        **{str(name): _finite(value) for name, value in scores.attrs.items() if name != "thresholds"},
-    }
 
 
 @show.register
@@ -287,50 +188,9 @@ def show_plan(plan: Plan, console: Console) -> None:
         _line(console, line)
 
 
-@plain.register
-def _(found: PlanFolder) -> Json:
-    return {
-        "folder": str(found.folder),
-        "files": [str(path) for path in found.files],
-        **_plain_plan(found.plan),
-    }
-
-
-def _plain_plan(plan: Plan) -> Json:
-    """Return the tables of a plan but those as long as there are customers, and what it says of itself."""
-    told = {name: table for name, table in plan.tables.items() if name not in ("budget_curve", "movers")}
-    return {
-        "customers": len(plan.customers),
-        "assignment": {str(k): int(n) for k, n in plan.customers["assignment"].value_counts().items()},
-        **{name: _rows(table) for name, table in told.items()},
-        **{str(name): _finite(value) for name, value in plan.attrs.items() if name != "thresholds"},
-    }
-
-
-def _rows(table: pd.DataFrame) -> list[Json]:
-    return [{str(k): _finite(v) for k, v in row.items()} for row in table.to_dict("records")]
-
-
 @show.register
 def _(found: Demo, console: Console) -> None:
     tell_demo(found, console)
-
-
-@plain.register
-def _(found: Demo) -> Json:
-    return {
-        "folder": str(found.folder),
-        "files": [str(path) for path in found.files],
-        "customers": len(found.summary),
-        **_checks(found.report),
-        "tiers": {str(k): int(n) for k, n in found.scores["tier"].value_counts().items()},
-        "shop": found.shop.name,
-        "holdout": {
-            quantity: {part: float(found.evaluation.total(quantity)[part]) for part in HELD_OUT}
-            for quantity in found.evaluation.quantities
-        },
-        "plan": _plain_plan(found.plan),
-    }
 
 
 @show.register(tuple)
@@ -341,37 +201,12 @@ def _(found: tuple[Any, ...], console: Console) -> None:
     console.print(table)
 
 
-@plain.register(tuple)
-def _(found: tuple[Any, ...]) -> Json:
-    shipped: tuple[Shipped, ...] = found
-    rows = [{"name": s.name, "kind": s.kind, "title": s.title, "path": str(s.path)} for s in shipped]
-    return {"specs": rows}
-
-
 @show.register(ModelSpec)
 @show.register(DecisionSpec)
 def _(found: ModelSpec | DecisionSpec, console: Console) -> None:
     from rich.pretty import Pretty
 
     console.print(Pretty(found.to_dict(), expand_all=True))
-
-
-@plain.register(ModelSpec)
-@plain.register(DecisionSpec)
-def _(found: ModelSpec | DecisionSpec) -> Json:
-    return found.to_dict()
-
-
-def _checks(report: CheckReport) -> dict[str, Any]:
-    return {"passed": report.passed, "checks": json.loads(report.to_json())}
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, dict):
-        return {str(name): _finite(each) for name, each in value.items()}
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _console() -> Console:

@@ -7,11 +7,12 @@ import multiprocessing
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import pandas as pd
 
+from bayesltv.data.reading import LaterLog, LogReading
 from bayesltv.data.summary import summarize
 from bayesltv.dates import Date, require_day
 from bayesltv.errors import BayesltvError, DataError, EngineError
@@ -25,7 +26,6 @@ from bayesltv.spec.model_spec import ModelSpec
 from bayesltv.units import time_unit_of
 
 LEVEL = 0.9
-_OF_LOG = ("customer_id_col", "datetime_col", "monetary_value_col", "refunds", "timezone", "datetime_format")
 
 
 @dataclass(frozen=True)
@@ -130,16 +130,17 @@ def backtest(
         raise DataError('there is no cut: give dates inside the log, cuts=["1997-07-31", "1997-09-30"]')
     if workers < 1:
         raise EngineError(f"workers={workers} must be at least 1")
-    unknown = [name for name in columns or {} if name not in _OF_LOG]
+    known = [each.name for each in fields(LogReading)]
+    unknown = [name for name in columns or {} if name not in known]
     if unknown:
-        raise DataError(f"columns has no {unknown[0]!r}: it may have {', '.join(_OF_LOG)}")
+        raise DataError(f"columns has no {unknown[0]!r}: it may have {', '.join(known)}")
     job = _Job(
         log, spec_of(spec), horizon, time_unit, tuple(groups), seed, method, dict(sampler or {}), draws,
         dict(columns or {}), acquired_from, log_end,
     )  # fmt: skip
     require_holdout(
-        log, after=pd.Timestamp(days[-1]), horizon=horizon, time_unit=time_unit_of(time_unit),
-        log_end=log_end, columns=job.columns,
+        LaterLog(log, LogReading(**job.columns), log_end), after=pd.Timestamp(days[-1]), horizon=horizon,
+        time_unit=time_unit_of(time_unit),
     )  # fmt: skip
     found: dict[str, tuple[Evaluation, bool]] = {}
     with _bar(len(days), shown=progress) as advance:

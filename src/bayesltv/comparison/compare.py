@@ -16,6 +16,7 @@ from arviz_stats.utils import ELPDData
 from bayesltv.base.population import read_posterior
 from bayesltv.base.seal import require_sound
 from bayesltv.checks.loo import loo_per_customer
+from bayesltv.data.reading import LaterLog, LogReading
 from bayesltv.data.validate import resolve_observation_end, resolve_time_unit, validate_summary
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.evaluation.comparison import Comparison
@@ -99,11 +100,11 @@ def compare(
         end = resolve_observation_end(checked, observation_end)
         if end is None:
             raise DataError("the summary does not say when observation ended: pass observation_end=")
-        read = {name: value for name, value in (columns or {}).items() if name != "log_end"}
+        read = dict(columns or {})
+        log_end, reading = read.pop("log_end", None), LogReading(**read)
         if not any(map(_has_spend, known.values())):
-            read["monetary_value_col"] = None
-        late = (columns or {}).get("log_end")
-        require_holdout(log, after=end, horizon=horizon, time_unit=unit, log_end=late, columns=read)
+            reading = reading.without_amounts()
+        require_holdout(LaterLog(log, reading, log_end), after=end, horizon=horizon, time_unit=unit)
     fits = {}
     for name, model in known.items():
         if isinstance(model, ModelSpec):

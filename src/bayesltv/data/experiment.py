@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bayesltv.data.groups import Groups, codes_of
 from bayesltv.data.ids import id_texts
+from bayesltv.data.reading import ExperimentReading
 from bayesltv.dates import Date, as_day
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID
@@ -66,31 +67,21 @@ class Experiment:
         return float(np.exp((self.log_mean * self.converted).sum() / self.converted.sum()))
 
 
-def make_experiment(
-    frame: pd.DataFrame,
-    *,
-    cells: Cells,
-    outcome: str,
-    arm: str,
-    control: Hashable | None,
-    arms: Sequence[Hashable] | None,
-    after: Sequence[str] = (),
-    customer_id_col: str = CUSTOMER_ID,
-    assigned_on: Date | None = None,
-) -> tuple[Experiment, pd.DataFrame]:
+def make_experiment(frame: pd.DataFrame, reading: ExperimentReading) -> tuple[Experiment, pd.DataFrame]:
     """Return the counts of a test, and its rows with customer id, arm (text) and cell columns.
 
-    Parameters and errors are those of ``fit_uplift``.
+    Errors are those of ``fit_uplift``.
     """
-    rows, columns = _with_cells(frame, cells, customer_id_col, assigned_on)
+    arm, outcome, customer_id_col = reading.arm, reading.outcome, reading.customer_id_col
+    rows, columns = _with_cells(frame, reading.cells, customer_id_col, reading.assigned_on)
     _require_columns(rows, [customer_id_col, arm, outcome, *columns])
-    _refuse_after_treatment(columns, {arm, outcome, *after}, customer_id_col)
+    _refuse_after_treatment(columns, {arm, outcome, *reading.after}, customer_id_col)
     ids = id_texts(rows[customer_id_col], customer_id_col, cure=_NO_ID)
     _refuse_duplicates(ids)
     values = _checked_outcome(rows[outcome], ids, outcome)
     for column in (arm, *columns):
         _refuse_missing(rows[column], ids, column)
-    names, codes = _arms(rows[arm].astype(str), control, arms, arm)
+    names, codes = _arms(rows[arm].astype(str), reading.control, reading.arms, arm)
     groups = _groups(rows, columns)
     cell = codes_of(rows, columns, groups.combinations)
     experiment = _counted(groups, names, cell, codes, values, outcome)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from bayesltv import names
 from bayesltv.data.attributes import GroupConflict
+from bayesltv.data.reading import Late, Summarizing
 from bayesltv.data.refunds import Refunds
 from bayesltv.data.transactions import Columns
-from bayesltv.dates import Date, as_day
+from bayesltv.dates import as_day
 from bayesltv.errors import DataError
 from bayesltv.units import time_unit_of
-
-Late = Literal["cut", "error"]
 
 
 @dataclass(frozen=True)
@@ -42,59 +40,40 @@ class Request:
         return self.columns.amount is not None
 
 
-def make_request(
-    *,
-    observation_end: Date | None = None,
-    time_unit: str = "week",
-    customer_id_col: str = names.CUSTOMER_ID,
-    datetime_col: str = names.DATE,
-    monetary_value_col: str | None = names.AMOUNT,
-    order_id_col: str | None = None,
-    groups: Sequence[str] = (),
-    covariates: Sequence[str] = (),
-    group_conflict: GroupConflict = "error",
-    refunds: Refunds = "net",
-    timezone: str | None = None,
-    acquired_from: Date | None = None,
-    late: Late = "cut",
-    currency: str | None = None,
-    datetime_format: str | None = None,
-    repeat_days: bool = True,
-    memory_limit: str | None = None,
-    threads: int | None = None,
-) -> Request:
-    """Return the request that these keywords of `summarize` make.
+def make_request(asked: Summarizing) -> Request:
+    """Return what `summarize` is asked, checked.
 
     Raises
     ------
     DataError
         Where one of them cannot be.
     """
-    if late not in ("cut", "error"):
-        raise DataError(f'late={late!r} is unknown: use "cut" or "error"')
+    if asked.late not in ("cut", "error"):
+        raise DataError(f'late={asked.late!r} is unknown: use "cut" or "error"')
+    reading, carried = asked.reading, asked.carried
     columns = Columns(
-        customer_id=customer_id_col,
-        date=datetime_col,
-        amount=monetary_value_col,
-        order_id=order_id_col,
-        groups=_names(groups, "groups"),
-        covariates=_names(covariates, "covariates"),
+        customer_id=reading.customer_id_col,
+        date=reading.datetime_col,
+        amount=reading.monetary_value_col,
+        order_id=carried.order_id_col,
+        groups=_names(carried.groups, "groups"),
+        covariates=_names(carried.covariates, "covariates"),
     )
     _refuse_reserved(columns)
     return Request(
         columns=columns,
-        time_unit=time_unit_of(time_unit),
-        observation_end=as_day(observation_end, "observation_end"),
-        acquired_from=as_day(acquired_from, "acquired_from"),
-        group_conflict=group_conflict,
-        refunds=refunds,
-        timezone=timezone,
-        late=late,
-        currency=currency,
-        datetime_format=datetime_format,
-        repeat_days=repeat_days,
-        memory_limit=memory_limit,
-        threads=threads,
+        time_unit=time_unit_of(asked.time_unit),
+        observation_end=as_day(asked.observation_end, "observation_end"),
+        acquired_from=as_day(asked.acquired_from, "acquired_from"),
+        group_conflict=carried.group_conflict,
+        refunds=reading.refunds,
+        timezone=reading.timezone,
+        late=asked.late,
+        currency=asked.currency,
+        datetime_format=reading.datetime_format,
+        repeat_days=asked.repeat_days,
+        memory_limit=asked.memory_limit,
+        threads=asked.threads,
     )
 
 

@@ -15,7 +15,8 @@ from bayesltv.data.frames import table_of
 from bayesltv.data.ids import whole_ids
 from bayesltv.data.labels import label_sql
 from bayesltv.data.odd_days import warn_odd_days
-from bayesltv.data.refunds import DAYS, Refunds, make_purchases
+from bayesltv.data.reading import LogReading
+from bayesltv.data.refunds import DAYS, make_purchases
 from bayesltv.data.sources import Source, explained, open_source
 from bayesltv.data.stamps import stamps_sql
 from bayesltv.data.transactions import ROWS, Columns, read_rows
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _PLACE = "bayesltv_row"
+_PLAINLY = LogReading()
 
 
 @dataclass(frozen=True)
@@ -129,16 +131,7 @@ def split(
 
 
 def purchase_days(
-    log: object,
-    *,
-    after: pd.Timestamp,
-    until: pd.Timestamp,
-    customer_id_col: str = names.CUSTOMER_ID,
-    datetime_col: str = names.DATE,
-    monetary_value_col: str | None = names.AMOUNT,
-    refunds: Refunds = "net",
-    timezone: str | None = None,
-    datetime_format: str | None = None,
+    log: object, reading: LogReading = _PLAINLY, *, after: pd.Timestamp, until: pd.Timestamp
 ) -> PurchaseDays:
     """Return who bought on which day after `after` and up to `until`, and for how much.
 
@@ -148,30 +141,33 @@ def purchase_days(
     Parameters
     ----------
     log : path or frame
+    reading : LogReading
+        As for ``summarize``.
     after, until : Timestamp
         The day before the first day wanted, and the last.
-
-    Others are those of ``summarize``.
 
     Raises
     ------
     StoreError, DataError
         Where the log cannot be used.
     """
-    columns = Columns(customer_id=customer_id_col, date=datetime_col, amount=monetary_value_col)
+    columns = Columns(reading.customer_id_col, reading.datetime_col, reading.monetary_value_col)
     first, last = after.date().isoformat(), until.date().isoformat()
     with sql.connect() as connection:
-        read_rows(connection, log, columns=columns, timezone=timezone, datetime_format=datetime_format)
+        read_rows(
+            connection, log, columns=columns, timezone=reading.timezone,
+            datetime_format=reading.datetime_format,
+        )  # fmt: skip
         (end,) = sql.one(connection, f"SELECT max(day) FROM {ROWS}")
         warn_odd_days(connection, ROWS, end)
-        make_purchases(connection, rows=ROWS, policy=refunds, last_day=last)
+        make_purchases(connection, rows=ROWS, policy=reading.refunds, last_day=last)
         rows = sql.frame(
             connection,
             "SELECT customer_id, CAST(day - DATE '1970-01-01' AS BIGINT) AS number, "
             f"CAST(amount AS DOUBLE) AS amount FROM {DAYS} "
             f"WHERE day > DATE {sql.text(first)} ORDER BY customer_id, number",
         )
-    amount = None if monetary_value_col is None else rows["amount"].to_numpy(np.float64)
+    amount = None if columns.amount is None else rows["amount"].to_numpy(np.float64)
     ids, days = rows["customer_id"].to_numpy(dtype=object), rows["number"].to_numpy(np.int64)
     return PurchaseDays(ids, days, amount, pd.Timestamp(end))
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bayesltv import names
 from bayesltv.data.attributes import GroupConflict
+from bayesltv.data.reading import Carried, LogReading, Summarizing
 from bayesltv.data.refunds import Refunds
 from bayesltv.data.request import make_request
 from bayesltv.data.walk_log import as_frame, walk_summary
@@ -118,26 +119,16 @@ def summarize(
     >>> list(summary[["customer_id", "frequency", "recency", "T"]].itertuples(index=False, name=None))
     [('7', 1, 2.0, 4.0)]
     """
-    request = make_request(
-        observation_end=observation_end,
-        time_unit=time_unit,
-        customer_id_col=customer_id_col,
-        datetime_col=datetime_col,
-        monetary_value_col=monetary_value_col,
-        order_id_col=order_id_col,
-        groups=groups,
-        covariates=covariates,
-        group_conflict=group_conflict,
-        refunds=refunds,
-        timezone=timezone,
-        acquired_from=acquired_from,
-        late=late,
-        currency=currency,
-        datetime_format=datetime_format,
-        repeat_days=repeat_days,
-        memory_limit=memory_limit,
-        threads=threads,
+    reading = LogReading(
+        customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format
     )
+    carried = Carried(order_id_col, groups, covariates, group_conflict)
+    request = make_request(
+        Summarizing(
+            reading, carried, observation_end, time_unit, acquired_from, late, currency, repeat_days,
+            memory_limit, threads,
+        )
+    )  # fmt: skip
     parts: list[pd.DataFrame] = []
     attributes = walk_summary(log, request, lambda part: parts.append(as_frame(part)))
     summary = pd.concat(parts, ignore_index=True)

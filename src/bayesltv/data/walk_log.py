@@ -26,8 +26,9 @@ from bayesltv.data.oddities import (
     warn_oddities,
     warn_refunds_without_purchase,
 )
+from bayesltv.data.reading import Late
 from bayesltv.data.refunds import DAYS, PURCHASES, RefundReport, make_purchases
-from bayesltv.data.request import Late, Request
+from bayesltv.data.request import Request
 from bayesltv.data.transactions import ROWS, read_rows
 from bayesltv.errors import DataError
 from bayesltv.processors import available_processors

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, Placement, place_base
 from bayesltv.decisions.acquisition import acquisition, next_unit_of_money, warn_of_infinite_spend
 from bayesltv.decisions.baselines import current_codes
@@ -115,10 +115,8 @@ def decide(
         Where the decision has no actions, nobody is eligible for one, or limits cannot be met.
     """
     decision = decision_of(decision)
-    base = place_base(
-        fit, summary, seed=seed, unknown_groups=unknown_groups, accept_failed=accept_failed,
-        max_fit_age_days=max_fit_age_days, time_unit=time_unit, observation_end=observation_end,
-    )  # fmt: skip
+    meeting = Meeting(seed, None, unknown_groups, accept_failed, max_fit_age_days, time_unit, observation_end)
+    base = place_base(fit, summary, meeting)
     asked = PlanRequest(
         draws, effects or {}, tests or {}, current, previous, plan_test, test_cost, customers_per_week
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.meeting import UnknownGroups
 from bayesltv.data.store import held_summary, summary_attributes
 from bayesltv.engines import folder as files
 from bayesltv.engines.summary_file import FileJob, SummaryFile, look_through

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv import names
-from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.meeting import UnknownGroups
 from bayesltv.engines.spark_engine import Partitions, attributes_of, chosen_columns, last_day, nobody_of
 from bayesltv.engines.spark_session import explained, require_spark_frame, require_workers
 from bayesltv.engines.spark_worker import as_arrow, totals_rows

@@ -15,8 +15,9 @@ from bayesltv.data.attributes import GroupConflict
 from bayesltv.data.frames import require_columns
 from bayesltv.data.histories import Histories, summary_rows
 from bayesltv.data.odd_days import may_be_odd, odd_days, odd_message, warn_late_end
+from bayesltv.data.reading import Carried, Late, LogReading, Summarizing
 from bayesltv.data.refunds import Refunds, netted_rows
-from bayesltv.data.request import Late, Request, make_request
+from bayesltv.data.request import Request, make_request
 from bayesltv.data.transactions import SMALL_AMOUNT, moved_message
 from bayesltv.dates import Date
 from bayesltv.engines.spark_engine import METADATA, TEXT_TYPES
@@ -72,21 +73,13 @@ def summarize(
     from pyspark.sql import functions as F
 
     frame = require_spark_frame(log, "summarize")
+    reading = LogReading(customer_id_col, datetime_col, monetary_value_col, refunds, timezone)
     request = make_request(
-        observation_end=observation_end,
-        time_unit=time_unit,
-        customer_id_col=customer_id_col,
-        datetime_col=datetime_col,
-        monetary_value_col=monetary_value_col,
-        groups=groups,
-        group_conflict=group_conflict,
-        refunds=refunds,
-        timezone=timezone,
-        acquired_from=acquired_from,
-        late=late,
-        currency=currency,
-        repeat_days=repeat_days,
-    )
+        Summarizing(
+            reading, Carried(groups=groups, group_conflict=group_conflict), observation_end, time_unit,
+            acquired_from, late, currency, repeat_days,
+        )
+    )  # fmt: skip
     require_columns(frame.columns, request.columns.wanted, title="log")
     require_workers(frame.sparkSession)
     rows = _typed(frame, request)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, Placement, place_base
 from bayesltv.base.population import Population
+from bayesltv.data.reading import LaterLog, LogReading
 from bayesltv.data.refunds import Refunds
 from bayesltv.data.split import PurchaseDays, purchase_days
 from bayesltv.dates import Date
@@ -111,37 +111,17 @@ def evaluate(
     Equal-tailed intervals of counts cover more than their level, since counts are discrete.
     """
     decision = None if decision is None else decision_of(decision)
-    base = place_base(
-        fit, summary, seed=seed, unknown_groups=unknown_groups, time_unit=time_unit,
-        observation_end=observation_end,
-    )  # fmt: skip
-    later = LaterLog(
-        log, customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format, log_end
+    meeting = Meeting(
+        seed, unknown_groups=unknown_groups, time_unit=time_unit, observation_end=observation_end
+    )
+    base = place_base(fit, summary, meeting)
+    reading = LogReading(
+        customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format
     )
     return evaluate_base(
-        base, later, horizon=horizon, decision=decision, draws=draws, tracking=tracking, threads=threads,
-        block=block,
+        base, LaterLog(log, reading, log_end), horizon=horizon, decision=decision, draws=draws,
+        tracking=tracking, threads=threads, block=block,
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class LaterLog:
-    """A log that goes on where a summary ends, and how it is read; as the arguments of `evaluate`."""
-
-    log: object
-    customer_id_col: str = CUSTOMER_ID
-    datetime_col: str = DATE
-    monetary_value_col: str | None = AMOUNT
-    refunds: Refunds = "net"
-    timezone: str | None = None
-    datetime_format: str | None = None
-    log_end: Date | None = None
-
-    def columns(self, *, with_spend: bool) -> dict[str, Any]:
-        """Return how it is read, as keywords."""
-        read = {each.name: getattr(self, each.name) for each in fields(self)}
-        del read["log"], read["log_end"]
-        return read if with_spend else {**read, "monetary_value_col": None}
 
 
 def evaluate_base(
@@ -162,16 +142,15 @@ def evaluate_base(
     if drawn.draws.size < 2:
         raise DataError(f"scores need at least 2 draws, not {drawn.draws.size}: pass a larger draws=")
     terms = _terms(unit, horizon, decision)
-    columns = later.columns(with_spend=drawn.has_spend)
+    if not drawn.has_spend:
+        later = replace(later, reading=later.reading.without_amounts())
     held = observe(
-        later.log,
+        later,
         base.summary,
         after=end,
         horizon=terms.horizon,
         horizon_text=worded(horizon, unit),
         time_unit=unit,
-        log_end=later.log_end,
-        columns=columns,
     )
     placed = base.placed(draws)
     judge = _judge(base, placed, held, terms, decision, draws=draws, threads=threads, block=block)
@@ -181,7 +160,7 @@ def evaluate_base(
     tracked, counted = None, None
     if tracking and {REPEAT_DAYS, FIRST_PURCHASE} <= set(base.summary.columns):
         tracked = track_base(base, horizon=terms.horizon, draws=draws, threads=threads)
-        amounts = _amounts_of(later.log, base.summary, held, end, columns) if judge.judges_spend else None
+        amounts = _amounts_of(later, base.summary, held, end) if judge.judges_spend else None
         counted = actual_counts(tracked, held.as_later(base.summary), amounts=amounts)
     return _evaluation(
         judged, totals, tracked, counted, labels=placed.population.labels, tiers=tiers,
@@ -216,12 +195,10 @@ def _judge(
     return replace(judge, thresholds=find_thresholds(scoring, everyone, customers=len(base), block=block))
 
 
-def _amounts_of(
-    log: object, summary: pd.DataFrame, held: Holdout, end: pd.Timestamp, columns: Mapping[str, Any]
-) -> PurchaseDays:
+def _amounts_of(later: LaterLog, summary: pd.DataFrame, held: Holdout, end: pd.Timestamp) -> PurchaseDays:
     """Return all purchases with their amounts, from the first customer's first one on."""
     start = pd.to_datetime(summary[FIRST_PURCHASE]).min() - pd.Timedelta(days=1)
-    return held.with_past(purchase_days(log, after=start, until=end, **columns))
+    return held.with_past(purchase_days(later.log, later.reading, after=start, until=end))
 
 
 def _evaluation(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.data.day_lists import day_lists
+from bayesltv.data.reading import LaterLog
 from bayesltv.data.split import PurchaseDays, purchase_days
-from bayesltv.dates import Date, as_day
+from bayesltv.dates import as_day
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, FIRST_PURCHASE, OBSERVATION_END, REPEAT_DAYS
 from bayesltv.units import DAYS_PER, convert, horizon_in
@@ -88,22 +87,20 @@ class Holdout:
 
 
 def observe(
-    log: object,
+    later: LaterLog,
     summary: pd.DataFrame,
     *,
     after: pd.Timestamp,
     horizon: float,
     horizon_text: str,
     time_unit: str,
-    log_end: Date | None,
-    columns: Mapping[str, Any],
 ) -> Holdout:
     """Return what the customers of a summary did within the horizon.
 
     Parameters
     ----------
-    log : path or frame
-        Transaction log that reaches the end of the horizon.
+    later : LaterLog
+        It reaches the end of the horizon.
     summary : DataFrame
         Validated.
     after : Timestamp
@@ -112,18 +109,14 @@ def observe(
         In `time_unit`.
     horizon_text : str
         For messages.
-    log_end : date, optional
-        Last day that the log covers, where that is later than its last row.
-    columns : mapping
-        Keywords of ``purchase_days``.
 
     Raises
     ------
     DataError
         Where the log does not reach the end of the horizon, or is about other customers.
     """
-    until, covered = _last_day(after, horizon, time_unit), as_day(log_end, "log_end")
-    days = purchase_days(log, after=after, until=until, **columns)
+    until, covered = _last_day(after, horizon, time_unit), as_day(later.log_end, "log_end")
+    days = purchase_days(later.log, later.reading, after=after, until=until)
     _require_reached(days.log_end, after, until, horizon_text, covered)
     place = pd.Index(summary[CUSTOMER_ID]).get_indexer(pd.Index(days.customer_id, dtype="str"))
     known = place >= 0
@@ -148,15 +141,7 @@ def observe(
     )
 
 
-def require_holdout(
-    log: object,
-    *,
-    after: pd.Timestamp,
-    horizon: str | float,
-    time_unit: str,
-    log_end: Date | None,
-    columns: Mapping[str, Any],
-) -> None:
+def require_holdout(later: LaterLog, *, after: pd.Timestamp, horizon: str | float, time_unit: str) -> None:
     """Raise where a log does not reach the end of a horizon: to be called before anything is fitted.
 
     Raises
@@ -165,8 +150,8 @@ def require_holdout(
         With the day that the log should reach.
     """
     until = _last_day(after, horizon_in(horizon, time_unit), time_unit)
-    covered = as_day(log_end, "log_end")
-    days = purchase_days(log, after=after, until=until, **columns)
+    covered = as_day(later.log_end, "log_end")
+    days = purchase_days(later.log, later.reading, after=after, until=until)
     _require_reached(days.log_end, after, until, worded(horizon, time_unit), covered)
 
 

@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers
+from bayesltv.base.meeting import Meeting
 from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.base.population import Population
 from bayesltv.evaluation.replicas import CLASSES, Histories, Tally, tally, tally_replicas
@@ -112,7 +113,7 @@ def posterior_predictive(
     DataError
         Where the summary does not fit the fit, or has groups that were not fitted.
     """
-    base = place_base(fit, summary, seed=seed, time_unit=time_unit)
+    base = place_base(fit, summary, Meeting(seed, time_unit=time_unit))
     return posterior_predictive_base(base, draws=draws, threads=threads)
 
 

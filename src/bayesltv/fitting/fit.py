@@ -1,9 +1,9 @@
-"""``fit``: a summary and a spec become a DataTree that ArviZ reads and the rest of the toolkit takes."""
+"""Pose and sample: a summary and a spec become a DataTree that ArviZ reads and the toolkit takes."""
 
 import json
 import warnings
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,11 @@ from scipy import stats
 from bayesltv.base.seal import FORMAT, stamped
 from bayesltv.data.cells import equal_amounts
 from bayesltv.data.validate import resolve_observation_end
-from bayesltv.errors import BayesltvWarning, DataError, FitError
+from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.laplace import sample_laplace
 from bayesltv.fitting.sample import sample_nuts
+from bayesltv.fitting.sampling import Sampling
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.clock_prior import clock_priors
 from bayesltv.model.coefficients import acting
@@ -37,48 +38,59 @@ from bayesltv.names import (
 from bayesltv.provenance import versions
 from bayesltv.spec.events import Events
 from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.spec.settings import SamplerSpec
 from bayesltv.spec.timeline import Timeline
 from bayesltv.streams import generator, stream_key
 
 PRIOR_DRAWS = 1000
 FEW_EQUAL = 10
 """Equal amounts from which the mode of p, with the shipped priors, lies beyond 1e5: a spread of 0.3 %."""
-Method = Literal["nuts", "laplace"]
 
 
-def fit(
-    summary: pd.DataFrame,
-    spec: ModelSpec,
-    *,
-    seed: int,
-    method: Method = "nuts",
-    sampler: Mapping[str, Any] | None = None,
-    time_unit: str | None = None,
-    observation_end: str | None = None,
-    cores: int | None = None,
-    progress: bool = True,
-) -> xr.DataTree:
-    """Return the posterior of a spec given a customer summary.
+def pose(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | None) -> Problem:
+    """Return a summary and a spec as a problem to sample.
 
     Parameters
     ----------
     summary : DataFrame
         Customer summary.
     spec : ModelSpec
-    seed : int
+    time_unit : str, optional
+        For a summary that has lost its attributes.
+
+    Raises
+    ------
+    DataError, SpecError
+        Where they make no model.
+
+    Warns
+    -----
+    BayesltvWarning
+        Where the data can say little.
+    """
+    problem = make_problem(summary, spec, time_unit=time_unit)
+    refuse_one_price(problem)
+    warn_of_thin_data(problem)
+    warn_of_rare_events(problem)
+    return problem
+
+
+def sample(
+    problem: Problem, summary: pd.DataFrame, sampling: Sampling, *, observation_end: str | None
+) -> xr.DataTree:
+    """Return the posterior of a problem, not yet checked.
+
+    Parameters
+    ----------
+    problem : Problem
+        From `pose`.
+    summary : DataFrame
+        What it was made of.
+    sampling : Sampling
         The same seed, data, spec and versions give the same draws on the same kind of processor, in a new
         process too, whether or not compiled code is cached.
-    method : "nuts" or "laplace"
-        NUTS; or mode and curvature given the pooling sds, with importance sampling: seconds instead of a
-        minute, and refused by the checks where it is not exact enough.
-    sampler : mapping, optional
-        Overrides of the spec's sampler settings, for instance ``{"draws": 500}``.
-    time_unit, observation_end : str, optional
+    observation_end : str, optional
         For a summary that has lost its attributes.
-    cores : int, optional
-        Chains run at once.
-    progress : bool
-        Show a progress bar where somebody watches.
 
     Returns
     -------
@@ -88,33 +100,30 @@ def fit(
 
     Raises
     ------
-    DataError, SpecError
-        Before sampling.
+    SpecError
+        Where a setting of the sampler cannot be.
     FitError
         Where sampling cannot be done.
     """
-    if method not in ("nuts", "laplace"):
-        raise FitError(f'method={method!r} is unknown: use "nuts" or "laplace"')
-    problem = make_problem(summary, spec, time_unit=time_unit)
-    settings = problem.spec.sampler.overridden(sampler or {})
-    refuse_one_price(problem)
-    warn_of_thin_data(problem)
-    warn_of_rare_events(problem)
+    settings = problem.spec.sampler.overridden(sampling.overrides)
+    told = {k: getattr(settings, k) for k in settings.__dataclass_fields__}
+    return completed(
+        _drawn(problem, settings, sampling), problem, summary, seed=sampling.seed, method=sampling.method,
+        sampler=told, observation_end=observation_end,
+    )  # fmt: skip
+
+
+def _drawn(problem: Problem, settings: SamplerSpec, sampling: Sampling) -> Mapping[str, xr.Dataset]:
+    """Return what the sampler gives: ``posterior`` and ``sample_stats``."""
     model = model_of(problem)
     density = make_density(model)
-    if method == "laplace":
-        rng = generator(seed, "laplace")
-        groups = sample_laplace(model, density, problem, settings, rng=rng, cores=cores)
-    else:
-        key = int.from_bytes(stream_key(seed, "nuts")[:4], "little")
-        at_mode = not problem.spec.groups
-        groups = sample_nuts(
-            model, density, settings, seed=key, at_mode=at_mode, cores=cores, progress=progress
-        )
-    told = {**{k: getattr(settings, k) for k in settings.__dataclass_fields__}}
-    return completed(
-        groups, problem, summary, seed=seed, method=method, sampler=told, observation_end=observation_end
-    )
+    if sampling.method == "laplace":
+        rng = generator(sampling.seed, "laplace")
+        return sample_laplace(model, density, problem, settings, rng=rng, cores=sampling.cores)
+    return sample_nuts(
+        model, density, settings, seed=int.from_bytes(stream_key(sampling.seed, "nuts")[:4], "little"),
+        at_mode=not problem.spec.groups, cores=sampling.cores, progress=sampling.progress,
+    )  # fmt: skip
 
 
 def completed(

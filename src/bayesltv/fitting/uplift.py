@@ -1,8 +1,8 @@
-"""``fit_uplift``: a randomised test becomes draws of what each arm does in each cell."""
+"""Pose and sample: a randomised test becomes draws of what each arm does in each cell."""
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.base.seal import FORMAT, UPLIFT, stamped
-from bayesltv.data.experiment import Cells, Experiment, balance, make_experiment, sample_ratio
-from bayesltv.dates import Date, as_day
+from bayesltv.data.experiment import Experiment, balance, make_experiment, sample_ratio
+from bayesltv.data.reading import Assignment, ExperimentReading
+from bayesltv.dates import as_day
 from bayesltv.errors import DataError
 from bayesltv.fitting.sample import sample_nuts
+from bayesltv.fitting.sampling import Sampling
 from bayesltv.kernels.hurdle import expand_part, hurdle_density, part_size
 from bayesltv.model.uplift import (
     ARM,
@@ -44,71 +46,75 @@ test has a handful of amounts, 1 and 5 in two of 20 runs with 2 and 8 cells."""
 BALANCE, RATIO = "balance", "sample_ratio"
 
 
-def fit_uplift(
-    experiment: pd.DataFrame,
-    *,
-    cells: Cells,
-    outcome: str,
-    randomised: bool | None,
-    arm: str,
-    control: Hashable | None,
-    arms: Sequence[Hashable] | None,
-    shares: Mapping[Any, float] | None,
-    after: Sequence[str],
-    assigned_on: Date | None,
-    customer_id_col: str,
-    accept_failed: Sequence[str],
-    seed: int,
-    sampler: Mapping[str, Any] | None,
-    cores: int | None,
-    progress: bool,
-) -> xr.DataTree:
-    """Return the posterior of a test's effects; see ``pipeline.fit_uplift``, which runs the checks too."""
-    _require_declared(randomised)
-    assigned = as_day(assigned_on, "assigned_on")
-    counts, told = make_experiment(
-        experiment,
-        cells=cells,
-        outcome=outcome,
-        arm=arm,
-        control=control,
-        arms=arms,
-        after=after,
-        customer_id_col=customer_id_col,
-        assigned_on=assigned,
+@dataclass(frozen=True)
+class PosedUplift:
+    """A test that is to be fitted.
+
+    Attributes
+    ----------
+    counts : Experiment
+    randomised : bool
+        Whether differences are effects, as was said.
+    told : dict
+        What a fit says of its test, in JSON's types.
+    """
+
+    counts: Experiment
+    randomised: bool
+    told: dict[str, Any]
+
+
+def pose_uplift(experiment: pd.DataFrame, reading: ExperimentReading, assignment: Assignment) -> PosedUplift:
+    """Return a test to be fitted, once its arms look assigned as they are said to be.
+
+    Raises
+    ------
+    DataError
+        As ``pipeline.fit_uplift``.
+    """
+    _require_declared(assignment.randomised)
+    assigned, randomised = as_day(reading.assigned_on, "assigned_on"), bool(assignment.randomised)
+    counts, rows = make_experiment(experiment, replace(reading, assigned_on=assigned))
+    looks = _looks_randomised(
+        counts, rows, assignment.shares, refuse=randomised, accepted=assignment.accept_failed
     )
-    looks = _looks_randomised(counts, told, shares, refuse=bool(randomised), accepted=accept_failed)
-    settings = SAMPLER.overridden(sampler or {})
+    told = {
+        "outcome": reading.outcome,
+        "cells": list(counts.groups.columns),
+        "arms": list(counts.arms),
+        "assigned_on": None if assigned is None else assigned.isoformat(),
+        "randomised": randomised,
+        **looks,
+    }
+    return PosedUplift(counts, randomised, told)
+
+
+def sample_uplift(posed: PosedUplift, sampling: Sampling) -> xr.DataTree:
+    """Return the posterior of a test's effects, not yet checked.
+
+    Raises
+    ------
+    SpecError, FitError
+        Where a setting of the sampler cannot be, or sampling cannot be done.
+    """
+    counts, settings = posed.counts, SAMPLER.overridden(sampling.overrides)
     problem = make_uplift_problem(counts)
     groups = sample_nuts(
-        build_uplift_model(counts),
-        uplift_density(problem),
-        settings,
-        seed=int.from_bytes(stream_key(seed, "uplift")[:4], "little"),
-        cores=cores,
-        progress=progress,
-        adaptation="diag",
-    )
+        build_uplift_model(counts), uplift_density(problem), settings,
+        seed=int.from_bytes(stream_key(sampling.seed, "uplift")[:4], "little"), cores=sampling.cores,
+        progress=sampling.progress, adaptation="diag",
+    )  # fmt: skip
     groups["posterior"] = _with_money(groups["posterior"], problem, counts.unit)
     groups["constant_data"] = _constant_data(counts)
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = {
         "format": FORMAT,
         "kind": UPLIFT,
-        "experiment": json.dumps(
-            {
-                "outcome": outcome,
-                "cells": list(counts.groups.columns),
-                "arms": list(counts.arms),
-                "assigned_on": None if assigned is None else assigned.isoformat(),
-                "randomised": bool(randomised),
-                **looks,
-            }
-        ),
+        "experiment": json.dumps(posed.told),
         "unit": counts.unit,
-        "effect_source": "test" if randomised else "not randomised",
+        "effect_source": "test" if posed.randomised else "not randomised",
         "sampler": json.dumps({name: getattr(settings, name) for name in settings.__dataclass_fields__}),
-        "seed": int(seed),
+        "seed": int(sampling.seed),
         "customers": int(counts.customers.sum()),
         "versions": json.dumps(versions()),
     }

@@ -1,27 +1,23 @@
 """From a summary to a fit, and from an experiment to a fitted test."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
 
-from bayesltv.jobs.paths import has_passed, prepare
+from bayesltv.data.reading import Assignment, ExperimentReading
+from bayesltv.fitting.sampling import Sampling
+from bayesltv.jobs.paths import prepare, save_checked
 from bayesltv.jobs.written import FitFile, UpliftFile
-from bayesltv.names import CUSTOMER_ID
 
 
 def fit_file(
     summary: str | Path,
     spec: str | Path,
     out: str | Path,
+    sampling: Sampling,
     *,
-    seed: int,
-    method: Literal["nuts", "laplace"] = "nuts",
-    sampler: Mapping[str, Any] | None = None,
     groups: Sequence[str] = (),
     time_unit: str | None = None,
     observation_end: str | None = None,
-    cores: int | None = None,
-    progress: bool = True,
 ) -> FitFile:
     """Fit a summary and write the fit, also where it failed its checks: scoring will refuse it then.
 
@@ -32,10 +28,11 @@ def fit_file(
         A spec file, or the name of a shipped one.
     out : path
         netCDF. A fit that failed does not replace one that passed: it becomes NAME.failed.nc beside it.
+    sampling : Sampling
     groups : sequence of str
         Group columns, for a summary that has lost its attributes.
-
-    Others are those of `fit`.
+    time_unit, observation_end : str, optional
+        Likewise.
 
     Raises
     ------
@@ -45,8 +42,8 @@ def fit_file(
     from bayesltv.checks.run import stored_report
     from bayesltv.data.store import read_summary
     from bayesltv.data.validate import validate_summary
-    from bayesltv.fitting.store import require_netcdf, save
-    from bayesltv.pipeline import fit
+    from bayesltv.fitting.store import require_netcdf
+    from bayesltv.pipeline import fit_as
     from bayesltv.spec.catalogue import load_spec
 
     prepare(require_netcdf(out), inputs=[summary])
@@ -54,29 +51,18 @@ def fit_file(
     customers = validate_summary(
         read_summary(summary), time_unit=time_unit, observation_end=observation_end, groups=groups
     )
-    tree = fit(customers, declared, seed=seed, method=method, sampler=sampler, cores=cores, progress=progress)
+    tree = fit_as(customers, declared, sampling)
     report = stored_report(tree)
-    target = Path(out) if report.passed or not has_passed(out) else Path(out).with_suffix(".failed.nc")
-    return FitFile(save(tree, target), report, len(customers), seed, str(tree.attrs["spec_hash"]))
+    path = save_checked(tree, out, report)
+    return FitFile(path, report, len(customers), sampling.seed, str(tree.attrs["spec_hash"]))
 
 
 def uplift_file(
     experiment: str | Path,
     out: str | Path,
-    *,
-    cells: Sequence[str],
-    outcome: str,
-    randomised: bool | None,
-    seed: int,
-    arm: str = "arm",
-    control: str | None = None,
-    shares: Mapping[str, float] | None = None,
-    after: Sequence[str] = (),
-    customer_id_col: str = CUSTOMER_ID,
-    accept_failed: Sequence[str] = (),
-    sampler: Mapping[str, Any] | None = None,
-    cores: int | None = None,
-    progress: bool = True,
+    reading: ExperimentReading,
+    assignment: Assignment,
+    sampling: Sampling,
 ) -> UpliftFile:
     """Fit the effects of a test and write them, for actions that name the test.
 
@@ -86,8 +72,8 @@ def uplift_file(
         .csv or .parquet, one row per customer who was assigned.
     out : path
         netCDF; as in `fit_file`.
-
-    Others are those of ``fit_uplift``.
+    reading, assignment, sampling
+        What ``fit_uplift`` is asked.
 
     Raises
     ------
@@ -97,30 +83,13 @@ def uplift_file(
     from bayesltv.checks.run import stored_report
     from bayesltv.data.experiment_file import read_experiment
     from bayesltv.decisions.uplift import uplift_table
-    from bayesltv.fitting.store import require_netcdf, save
-    from bayesltv.pipeline import fit_uplift
+    from bayesltv.fitting.store import require_netcdf
+    from bayesltv.pipeline import fit_uplift_as
 
     prepare(require_netcdf(out), inputs=[experiment])
-    tree = fit_uplift(
-        read_experiment(experiment, outcome=outcome, customer_id_col=customer_id_col),
-        cells=list(cells),
-        outcome=outcome,
-        randomised=randomised,
-        arm=arm,
-        control=control,
-        shares=shares,
-        after=after,
-        customer_id_col=customer_id_col,
-        accept_failed=accept_failed,
-        seed=seed,
-        sampler=sampler,
-        cores=cores,
-        progress=progress,
-    )
-    report = stored_report(tree)
-    target = Path(out) if report.passed or not has_passed(out) else Path(out).with_suffix(".failed.nc")
-    told = tree.attrs
-    path = save(tree, target)
-    return UpliftFile(
-        path, report, uplift_table(tree), int(told["customers"]), seed, str(told["effect_source"])
-    )
+    rows = read_experiment(experiment, outcome=reading.outcome, customer_id_col=reading.customer_id_col)
+    tree = fit_uplift_as(rows, reading, assignment, sampling)
+    report, told = stored_report(tree), tree.attrs
+    path, effects = save_checked(tree, out, report), uplift_table(tree)
+    source = str(told["effect_source"])
+    return UpliftFile(path, report, effects, int(told["customers"]), sampling.seed, source)

@@ -1,20 +1,29 @@
 """A fit against its checks, against what happened, and against other specs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
+from bayesltv.base.meeting import Meeting
+from bayesltv.data.reading import Carried, LaterLog
+from bayesltv.dates import Date
 from bayesltv.errors import DataError
-from bayesltv.files import require_folder, require_folder_name
+from bayesltv.fitting.sampling import Sampling
 from bayesltv.held import watch
-from bayesltv.jobs.paths import customers_of
+from bayesltv.jobs.paths import customers_of, require_report
 from bayesltv.names import OBSERVATION_END
 
 if TYPE_CHECKING:
-    from bayesltv.base.new_groups import UnknownGroups
+    import pandas as pd
+    import xarray as xr
+
     from bayesltv.checks.result import CheckReport
     from bayesltv.evaluation.comparison import Comparison
     from bayesltv.evaluation.result import Evaluation
+    from bayesltv.spec.model_spec import ModelSpec
+
+NOTHING = Carried()
 
 
 def check_file(
@@ -51,7 +60,7 @@ def check_file(
     from bayesltv.report.criticism import check_figures, check_tables
     from bayesltv.report.folder import write_folder
 
-    _require_report(report)
+    require_report(report)
     tree = load(fit)
     customers = None
     if summary is not None:
@@ -67,19 +76,13 @@ def check_file(
 
 def evaluate_file(
     fit: str | Path,
-    log: str | Path,
+    later: LaterLog,
+    meeting: Meeting,
     *,
     horizon: str,
-    seed: int,
     summary: str | Path | None = None,
     decision: str | Path | None = None,
-    draws: int | None = None,
-    observation_end: str | None = None,
-    log_end: str | None = None,
-    time_unit: str | None = None,
-    columns: Mapping[str, Any],
-    carried: Mapping[str, Any] | None = None,
-    unknown_groups: "UnknownGroups" = "error",
+    carried: Carried = NOTHING,
     threads: int | None = None,
     report: str | Path | None = None,
 ) -> "tuple[Evaluation, list[Path]]":
@@ -87,22 +90,22 @@ def evaluate_file(
 
     Parameters
     ----------
-    fit, log : path
+    fit : path
+    later : LaterLog
+        Its log is a path.
+    meeting : Meeting
+        Its ``observation_end`` is where forecasts start; default the summary's own end of observation, or
+        the fit's.
     horizon : str
-    seed : int
     summary : path, optional
         The customers to forecast; default: the log's, as they were at the end of observation.
     decision : path, optional
         A decision file, or the name of a shipped one, whose tiers are judged too.
-    observation_end : str, optional
-        Where forecasts start; default the summary's own end of observation, or the fit's.
-    time_unit : str, optional
-        Of a summary that does not say; default the fit's.
-    columns : mapping
-        How the log is read: keywords of ``evaluate``.
-    carried : mapping, optional
-        Further keywords of ``summarize``, where the customers are the log's: ``order_id_col``,
-        ``group_conflict``. Groups and covariates are those of the fit.
+    carried : Carried
+        How order ids and conflicts are read, where the customers are the log's. Groups and covariates are
+        those of the fit.
+    threads : int, optional
+        Changes speed, never a number.
     report : path, optional
         Folder for pictures and tables.
 
@@ -116,38 +119,27 @@ def evaluate_file(
     DataError, SpecError, StoreError
         Then nothing is written.
     """
-    from bayesltv.base.population import read_posterior
-    from bayesltv.customer_base import customer_base
-    from bayesltv.data.summary import summarize
     from bayesltv.fitting.store import load
+    from bayesltv.questions import CustomerBase
     from bayesltv.report.evaluation import evaluation_figures, evaluation_tables
     from bayesltv.report.folder import write_folder
     from bayesltv.spec.catalogue import load_decision
 
-    _require_report(report)
-    watched = watch(log)
+    require_report(report)
+    watched = watch(later.log)
     tree = load(fit)
-    posterior = read_posterior(tree)
-    unit, end = posterior.time_unit, observation_end or tree.attrs[OBSERVATION_END] or None
     declared = None if decision is None else load_decision(decision)
-    if summary is not None:
-        customers = customers_of(tree, summary, time_unit=time_unit, observation_end=observation_end)
-    elif end is None:
-        raise DataError("the fit does not say when observation ended: pass observation_end=")
+    if summary is None:
+        customers = _summarized(tree, later, carried, observation_end=meeting.observation_end)
     else:
-        customers = summarize(
-            log,
-            observation_end=end,
-            time_unit=unit,
-            groups=posterior.columns,
-            covariates=tuple(posterior.spec.covariates),
-            **columns,
-            **(carried or {}),
+        customers = customers_of(
+            tree, summary, time_unit=meeting.time_unit, observation_end=meeting.observation_end
         )
-    base = customer_base(tree, customers, seed=seed, unknown_groups=unknown_groups)
+    base = CustomerBase.met(tree, customers, replace(meeting, time_unit=None, observation_end=None))
     found = base.evaluate(
-        log, horizon=horizon, decision=declared, draws=draws, log_end=log_end, threads=threads, **columns
-    )
+        later.log, horizon=horizon, decision=declared, log_end=later.log_end, threads=threads,
+        **later.reading.keywords,
+    )  # fmt: skip
     watched.require_unchanged()
     if report is None:
         return found, []
@@ -155,25 +147,33 @@ def evaluate_file(
     return found, write_folder(report, figures=evaluation_figures(found), tables=tables)
 
 
-def _require_report(report: str | Path | None) -> None:
-    """Raise where pictures and tables could not be written: before the work that makes them."""
-    if report is not None:
-        require_folder(require_folder_name(report, what="pictures and tables"))
+def _summarized(
+    tree: "xr.DataTree", later: LaterLog, carried: Carried, *, observation_end: Date | None
+) -> "pd.DataFrame":
+    """Return the customers of a log as they were when the fit's observation ended, or on another day."""
+    from bayesltv.base.population import read_posterior
+    from bayesltv.data.summary import summarize
+
+    posterior = read_posterior(tree)
+    end = observation_end or tree.attrs[OBSERVATION_END] or None
+    if end is None:
+        raise DataError("the fit does not say when observation ended: pass observation_end=")
+    return summarize(
+        later.log, observation_end=end, time_unit=posterior.time_unit, groups=posterior.columns,
+        covariates=tuple(posterior.spec.covariates), order_id_col=carried.order_id_col,
+        group_conflict=carried.group_conflict, **later.reading.keywords,
+    )  # fmt: skip
 
 
 def compare_files(
     summary: str | Path,
     specs: Sequence[str],
+    sampling: Sampling,
     *,
-    seed: int,
-    log: str | Path | None = None,
+    later: LaterLog,
     horizon: str | None = None,
-    method: Literal["nuts", "laplace"] = "nuts",
-    sampler: Mapping[str, Any] | None = None,
-    columns: Mapping[str, Any],
     time_unit: str | None = None,
     observation_end: str | None = None,
-    cores: int | None = None,
     report: str | Path | None = None,
     step: Callable[[str], None] | None = None,
 ) -> "tuple[Comparison, list[Path]]":
@@ -184,10 +184,17 @@ def compare_files(
     summary : path
     specs : sequence of str
         Spec files, names of shipped specs, or fits (.nc).
+    sampling : Sampling
+    later : LaterLog
+        Its log is a path, or None for no hold-out.
+    horizon : str, optional
+        Of the hold-out.
+    time_unit, observation_end : str, optional
+        For a summary that does not say.
     report : path, optional
         Folder for pictures and tables.
-
-    Others are those of ``compare``.
+    step : callable, optional
+        Told what is done next.
 
     Raises
     ------
@@ -197,33 +204,32 @@ def compare_files(
     from bayesltv.comparison.compare import compare
     from bayesltv.data.store import read_summary
     from bayesltv.data.validate import validate_summary
-    from bayesltv.fitting.store import load
     from bayesltv.report.comparison import comparison_figures, comparison_tables
     from bayesltv.report.folder import write_folder
-    from bayesltv.spec.catalogue import load_spec
 
-    _require_report(report)
-    names = [Path(each).stem if Path(each).suffix else each for each in specs]
-    twice = [name for name in names if names.count(name) > 1]
-    models = {
-        str(each) if name in twice else name: load(each) if Path(each).suffix == ".nc" else load_spec(each)
-        for name, each in zip(names, specs, strict=True)
-    }
+    require_report(report)
+    models = _models(specs)
     customers = validate_summary(read_summary(summary), time_unit=time_unit, observation_end=observation_end)
-    watched = watch(log)
+    watched = watch(later.log)
     found = compare(
-        customers,
-        models,
-        seed=seed,
-        log=log,
-        horizon=horizon,
-        method=method,
-        sampler=sampler,
-        columns=columns,
-        cores=cores,
-        step=step,
-    )
+        customers, models, seed=sampling.seed, log=later.log, horizon=horizon, method=sampling.method,
+        sampler=sampling.overrides, columns={**later.reading.keywords, "log_end": later.log_end},
+        cores=sampling.cores, progress=sampling.progress, step=step,
+    )  # fmt: skip
     watched.require_unchanged()
     if report is None:
         return found, []
     return found, write_folder(report, figures=comparison_figures(found), tables=comparison_tables(found))
+
+
+def _models(specs: Sequence[str]) -> "dict[str, ModelSpec | xr.DataTree]":
+    """Return specs and fits by the names of their files; by the whole path where two have one name."""
+    from bayesltv.fitting.store import load
+    from bayesltv.spec.catalogue import load_spec
+
+    names = [Path(each).stem if Path(each).suffix else each for each in specs]
+    twice = [name for name in names if names.count(name) > 1]
+    return {
+        str(each) if name in twice else name: load(each) if Path(each).suffix == ".nc" else load_spec(each)
+        for name, each in zip(names, specs, strict=True)
+    }

@@ -1,16 +1,22 @@
 """Paths of a job, looked at before the work begins."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bayesltv.dates import Date
 from bayesltv.errors import StoreError
-from bayesltv.files import require_writable
+from bayesltv.files import require_folder, require_folder_name, require_writable
 from bayesltv.names import OBSERVATION_END, TIME_UNIT
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from bayesltv.base.meeting import Meeting
+    from bayesltv.checks.result import CheckReport
+    from bayesltv.questions import CustomerBase
 
 
 def prepare(*outputs: str | Path, inputs: Sequence[str | Path]) -> None:
@@ -45,7 +51,7 @@ def customers_of(
     path: str | Path,
     *,
     time_unit: str | None = None,
-    observation_end: str | None = None,
+    observation_end: Date | None = None,
 ) -> "pd.DataFrame":
     """Return the summary of a file; a CSV is in the fit's unit and up to the fit's end where nobody says.
 
@@ -66,6 +72,56 @@ def customers_of(
         OBSERVATION_END: None if end is None else end.date().isoformat(),
     }
     return frame
+
+
+@dataclass(frozen=True)
+class PlacedFile:
+    """A fit on disk placed onto a summary on disk.
+
+    Attributes
+    ----------
+    base : CustomerBase
+    fit_sha256 : str
+    summary : dict
+        Of the summary: its file's name and SHA-256, as manifests tell it.
+    """
+
+    base: "CustomerBase"
+    fit_sha256: str
+    summary: dict[str, Any]
+
+
+def place_files(fit: str | Path, summary: str | Path, meeting: "Meeting") -> PlacedFile:
+    """Return a fit placed onto a summary, once its checks are known to have passed.
+
+    Raises
+    ------
+    CheckFailed, DataError, StoreError
+        Where fit or summary cannot be used, or do not go together.
+    """
+    from bayesltv.base.gate import require_passed
+    from bayesltv.data.store import held_summary, read_summary
+    from bayesltv.questions import CustomerBase
+
+    tree, fit_sha256 = load_held(fit)
+    require_passed(tree, meeting.accept_failed)
+    with held_summary(summary) as opened:
+        base = CustomerBase.met(tree, read_summary(opened), meeting)
+        return PlacedFile(base, fit_sha256, {"file": opened.path.name, "sha256": opened.sha256})
+
+
+def save_checked(tree: "xr.DataTree", out: str | Path, report: "CheckReport") -> Path:
+    """Write a fit and return where; one that failed does not replace one that passed: it stands beside."""
+    from bayesltv.fitting.store import save
+
+    target = Path(out) if report.passed or not has_passed(out) else Path(out).with_suffix(".failed.nc")
+    return save(tree, target)
+
+
+def require_report(report: str | Path | None) -> None:
+    """Raise where pictures and tables could not be written: before the work that makes them."""
+    if report is not None:
+        require_folder(require_folder_name(report, what="pictures and tables"))
 
 
 def has_passed(path: str | Path) -> bool:

@@ -1,29 +1,32 @@
 """Everything about a fit on one page."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from bayesltv.base.meeting import Meeting
+from bayesltv.data.reading import LaterLog
 from bayesltv.errors import DataError
 from bayesltv.held import watch
+from bayesltv.jobs.asked import Made
 from bayesltv.jobs.judge import evaluate_file
 from bayesltv.jobs.paths import customers_of, prepare
 from bayesltv.jobs.written import ReportFile
 from bayesltv.redaction import Redaction
 
+if TYPE_CHECKING:
+    from bayesltv.evaluation.result import Evaluation
+
+NO_LOG = LaterLog(None)
+
 
 def report_file(
     fit: str | Path,
     out: str | Path,
+    made: Made,
     *,
     seed: int,
-    summary: str | Path | None = None,
-    scores: str | Path | None = None,
-    log: str | Path | None = None,
+    later: LaterLog = NO_LOG,
     horizon: str | None = None,
-    log_end: str | None = None,
-    plan: str | Path | None = None,
-    columns: Mapping[str, Any] | None = None,
     thorough: bool = False,
     redaction: Redaction | None = None,
     threads: int | None = None,
@@ -35,26 +38,19 @@ def report_file(
     fit : path
     out : path
         .html
+    made : Made
     seed : int
         Of the forecasts that are held against the log.
-    summary : path, optional
-        The summary it was fitted to.
-    scores : path, optional
-        What ``score_file`` wrote: a table, or a folder of parts.
-    log : path, optional
-        Log that reaches the end of the horizon.
+    later : LaterLog
+        Its log is a path to what reaches the end of the horizon; None for none.
     horizon : str, optional
         Of the forecasts that are held against the log.
-    log_end : str, optional
-        Last day that the log covers, where nobody bought on it.
-    plan : path, optional
-        Folder that ``decide_file`` wrote.
-    columns : mapping, optional
-        How the log is read: keywords of ``evaluate``.
     thorough : bool
         Also make the checks that take a moment.
     redaction : Redaction, optional
         Show its hashes in place of customer ids.
+    threads : int, optional
+        Changes speed, never a number.
 
     Raises
     ------
@@ -67,41 +63,39 @@ def report_file(
     from bayesltv.report.html import judge, require_html, write_report
     from bayesltv.report.stored import read_plan, read_scores
 
-    given = [path for path in (summary, scores, log) if path is not None]
+    given = [path for path in (made.summary, made.scores, later.log) if path is not None]
     prepare(require_html(out), inputs=[fit, *given])
-    if (log is None) != (horizon is None):
-        raise DataError("forecasts are held against a log over a horizon: pass both log= and horizon=")
-    if thorough and summary is None:
-        raise DataError("thorough checks make customers anew beside the real ones: pass summary=")
-    watched = watch(fit, summary)  # the hold-out reads them once more
+    _require_whole(made, later, horizon, thorough=thorough)
+    watched = watch(fit, made.summary)  # the hold-out reads them once more
     tree = load(fit)
-    customers = None
-    if summary is not None:
-        customers = validate_summary(customers_of(tree, summary))
-    table = None if scores is None else read_scores(scores, tree)
-    decided = None if plan is None else read_plan(plan, tree)
-    found = None
-    if log is not None and horizon is not None:
-        found, _ = evaluate_file(
-            fit,
-            log,
-            horizon=horizon,
-            seed=seed,
-            summary=summary,
-            log_end=log_end,
-            columns=columns or {},
-            threads=threads,
-        )
+    customers = None if made.summary is None else validate_summary(customers_of(tree, made.summary))
+    scores = None if made.scores is None else read_scores(made.scores, tree)
+    plan = None if made.plan is None else read_plan(made.plan, tree)
+    found = _evaluated(fit, made, later, horizon, seed=seed, threads=threads)
     watched.require_unchanged()
     judged = check(tree, customers, thorough=True) if thorough else judge(tree, customers)
     path = write_report(
-        tree,
-        out,
-        summary=customers,
-        checks=judged,
-        scores=table,
-        evaluation=found,
-        plan=decided,
+        tree, out, summary=customers, checks=judged, scores=scores, evaluation=found, plan=plan,
         redact_ids=redaction or False,
-    )
+    )  # fmt: skip
     return ReportFile(path, judged, path.stat().st_size, None if redaction is None else redaction.described())
+
+
+def _require_whole(made: Made, later: LaterLog, horizon: str | None, *, thorough: bool) -> None:
+    """Raise where half of what belongs together was given."""
+    if (later.log is None) != (horizon is None):
+        raise DataError("forecasts are held against a log over a horizon: pass both log= and horizon=")
+    if thorough and made.summary is None:
+        raise DataError("thorough checks make customers anew beside the real ones: pass summary=")
+
+
+def _evaluated(
+    fit: str | Path, made: Made, later: LaterLog, horizon: str | None, *, seed: int, threads: int | None
+) -> "Evaluation | None":
+    """Return how the forecasts compare with the log, where there is one."""
+    if later.log is None or horizon is None:
+        return None
+    found, _ = evaluate_file(
+        fit, later, Meeting(seed), horizon=horizon, summary=made.summary, threads=threads
+    )
+    return found

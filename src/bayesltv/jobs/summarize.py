@@ -1,20 +1,16 @@
 """From a log to a customer summary."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from bayesltv.data.reading import Summarizing
 from bayesltv.jobs.paths import prepare
 from bayesltv.jobs.written import SummaryFile
 from bayesltv.names import FINGERPRINT, GROUPS, OBSERVATION_END, SET_ASIDE, TIME_UNIT
 
 
 def summarize_file(
-    log: str | Path,
-    out: str | Path,
-    *,
-    settings: Mapping[str, Any],
-    progress: Callable[[int], None] | None = None,
+    log: str | Path, out: str | Path, asked: Summarizing, *, progress: Callable[[int], None] | None = None
 ) -> SummaryFile:
     """Write the customer summary of a log.
 
@@ -24,8 +20,8 @@ def summarize_file(
         CSV or Parquet.
     out : path
         Parquet.
-    settings : mapping
-        Keywords of ``summarize``. The rows go to the file as they come: they never are in memory all at once.
+    asked : Summarizing
+        The rows go to the file as they come: they never are in memory all at once.
     progress : callable, optional
         Told how many customers have been written since it was last called.
 
@@ -38,6 +34,6 @@ def summarize_file(
     from bayesltv.data.store import require_parquet, write_summary_of
 
     prepare(require_parquet(out), inputs=[log])
-    customers, repeaters, attributes = write_summary_of(log, make_request(**settings), out, progress=progress)
+    customers, repeaters, attributes = write_summary_of(log, make_request(asked), out, progress=progress)
     told = (TIME_UNIT, OBSERVATION_END, GROUPS, SET_ASIDE, FINGERPRINT)
     return SummaryFile(Path(out), customers, repeaters, {name: attributes[name] for name in told})

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
-from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.base.population import Population, Posterior
 from bayesltv.errors import DataError
@@ -118,10 +118,10 @@ def predict(
     SpecError
         Where horizon, discount or margin is impossible.
     """
-    base = place_base(
-        fit, summary, seed=seed, unknown_groups=unknown_groups, time_unit=time_unit,
-        observation_end=observation_end,
-    )  # fmt: skip
+    meeting = Meeting(
+        seed, unknown_groups=unknown_groups, time_unit=time_unit, observation_end=observation_end
+    )
+    base = place_base(fit, summary, meeting)
     return predict_base(
         base, horizon=horizon, annual_discount_rate=annual_discount_rate, margin=margin,
         service_cost_per_year=service_cost_per_year, draws=draws, customers=customers, threads=threads,

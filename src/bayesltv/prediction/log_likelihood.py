@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bayesltv.base.clock import Clock
 from bayesltv.base.customers import make_customers
+from bayesltv.base.meeting import Meeting
 from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.base.population import Population
 from bayesltv.data.cells import SpendRows, number_rows, purchase_cells, spend_rows
@@ -74,7 +75,7 @@ def log_likelihood(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | 
     DataError
         Where the answer would be larger than 4 GB: ``loo`` works in blocks and has no such bound.
     """
-    return log_likelihood_base(place_base(fit, summary, seed=0, time_unit=time_unit))
+    return log_likelihood_base(place_base(fit, summary, Meeting(0, time_unit=time_unit)))
 
 
 def log_likelihood_base(base: PlacedBase) -> xr.DataTree:

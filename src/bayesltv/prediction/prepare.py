@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayesltv.base.currency import require_one_currency
 from bayesltv.base.gate import require_passed, require_recent
-from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.meeting import UnknownGroups
 from bayesltv.base.population import Posterior
 from bayesltv.errors import BayesltvWarning
 from bayesltv.prediction.scoring import DRAWS, Scoring, make_scoring

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.prediction.engine import Threads
 from bayesltv.prediction.prepare import Request, count_infinite_means, prepare, warn_of_infinite_means
@@ -96,10 +96,8 @@ def score(
         Where decision, fit and summary are not in one currency.
     """
     decision = decision_of(decision)
-    base = place_base(
-        fit, summary, seed=seed, unknown_groups=unknown_groups, accept_failed=accept_failed,
-        max_fit_age_days=max_fit_age_days, time_unit=time_unit, observation_end=observation_end,
-    )  # fmt: skip
+    meeting = Meeting(seed, None, unknown_groups, accept_failed, max_fit_age_days, time_unit, observation_end)
+    base = place_base(fit, summary, meeting)
     return score_base(
         base, decision, draws=draws, thresholds=thresholds, threads=threads, block=block, progress=progress
     )

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
-from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.meeting import UnknownGroups
 from bayesltv.base.placed_base import Placement, place_customers
 from bayesltv.base.population import (
     Hyperparameters,

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
-from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.base.population import Population
 from bayesltv.data.day_lists import day_lists
@@ -103,10 +103,10 @@ def track(
     SpecError
         Where horizon or bin is no duration, or the bin not a whole number of days.
     """
-    base = place_base(
-        fit, summary, seed=seed, unknown_groups=unknown_groups, time_unit=time_unit,
-        observation_end=observation_end,
-    )  # fmt: skip
+    meeting = Meeting(
+        seed, unknown_groups=unknown_groups, time_unit=time_unit, observation_end=observation_end
+    )
+    base = place_base(fit, summary, meeting)
     return track_base(base, horizon=horizon, draws=draws, bin=bin, threads=threads)
 
 

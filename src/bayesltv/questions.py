@@ -9,8 +9,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.base.new_groups import UnknownGroups
+from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
+from bayesltv.data.reading import LaterLog, LogReading
 from bayesltv.dates import Date
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE
 from bayesltv.prediction.scoring import DRAWS
@@ -81,11 +82,10 @@ def customer_base(
     >>> base.predict(horizon="39 weeks", annual_discount_rate=0.1, margin=0.3)  # doctest: +SKIP
     >>> base.score(load_decision("retention"))  # doctest: +SKIP
     """
-    placed = place_base(
-        fit, summary, seed=seed, draws=draws, unknown_groups=unknown_groups, accept_failed=accept_failed,
-        max_fit_age_days=max_fit_age_days, time_unit=time_unit, observation_end=observation_end,
-    )  # fmt: skip
-    return CustomerBase.of_placed(placed)
+    meeting = Meeting(
+        seed, draws, unknown_groups, accept_failed, max_fit_age_days, time_unit, observation_end
+    )
+    return CustomerBase.met(fit, summary, meeting)
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,9 @@ class CustomerBase(PlacedBase):
     """
 
     @classmethod
-    def of_placed(cls, placed: PlacedBase) -> "CustomerBase":
-        """Return a placed base with its questions."""
+    def met(cls, fit: xr.DataTree, summary: pd.DataFrame, meeting: Meeting) -> "CustomerBase":
+        """Return a fit placed onto a summary; see `customer_base`."""
+        placed = place_base(fit, summary, meeting)
         return cls(**{name: value for name, value in vars(placed).items() if not name.startswith("_")})
 
     def predict(
@@ -184,16 +185,15 @@ class CustomerBase(PlacedBase):
         block: int | None = None,
     ) -> "Evaluation":
         """Return how the forecasts compare with what happened later in a log; see ``evaluate``."""
-        from bayesltv.evaluation.evaluate import LaterLog, evaluate_base
+        from bayesltv.evaluation.evaluate import evaluate_base
 
-        later = LaterLog(
-            log, customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format,
-            log_end,
-        )  # fmt: skip
+        reading = LogReading(
+            customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format
+        )
         judged = None if decision is None else decision_of(decision)
         return evaluate_base(
-            self, later, horizon=horizon, decision=judged, draws=draws, tracking=tracking, threads=threads,
-            block=block,
+            self, LaterLog(log, reading, log_end), horizon=horizon, decision=judged, draws=draws,
+            tracking=tracking, threads=threads, block=block,
         )  # fmt: skip
 
     def track(

@@ -1,0 +1,73 @@
+"""The commands that tell everything: the page of a fit, and the demo."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bayesltv.cli.bundle import Bundle
+from bayesltv.cli.examples import example
+from bayesltv.cli.options import (
+    DEFAULT_SEED,
+    AsJson,
+    FitFile,
+    Hidden,
+    LogEnd,
+    Seed,
+    Threads,
+    log_reading,
+)
+
+if TYPE_CHECKING:
+    from bayesltv.data.reading import LogReading
+
+
+@example("bayesltv demo --out bayesltv-demo")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for all that the demo makes.")] = Path("bayesltv-demo"),
+    seed: Seed = DEFAULT_SEED,
+    as_json: AsJson = False,
+) -> None:
+    """Run everything on real purchases (CDNOW) by cohort, in about a minute.
+
+    The purchases come with pip install 'bayesltv[lifetimes]'. Without them the shop is a simulated one.
+    """
+    from bayesltv.cli import show
+    from bayesltv.demo import run_demo
+
+    show.result(run_demo(out, seed=seed, say=show.step), as_json=as_json)
+
+
+@example("bayesltv report fit.nc --summary summary.parquet --out report.html")
+def report(
+    fit: FitFile,
+    out: Annotated[Path, typer.Option(help="Page to write, .html: one file that needs nothing else.")],
+    reading: Annotated["LogReading", Bundle(log_reading, without=("refunds", "timezone", "datetime_format"))],
+    hidden: Hidden,
+    summary: Annotated[Path | None, typer.Option(help="The summary it was fitted to.")] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="What `bayesltv score` wrote: a table, or a folder of parts.")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(help="Log that reaches the end of the horizon.")] = None,
+    horizon: Annotated[str | None, typer.Option(help='Of the forecasts held against it: "39 weeks".')] = None,
+    log_end: LogEnd = None,
+    plan: Annotated[Path | None, typer.Option(metavar="DIR", help="What `bayesltv decide` wrote.")] = None,
+    thorough: Annotated[
+        bool,
+        typer.Option("--thorough", help="Also common shocks, priors, outliers among the checks."),
+    ] = False,
+    threads: Threads = None,
+    seed: Seed = DEFAULT_SEED,
+    as_json: AsJson = False,
+) -> None:
+    """Write all that is known about a fit into one HTML file."""
+    from bayesltv import jobs
+    from bayesltv.cli import show
+    from bayesltv.data.reading import LaterLog
+    from bayesltv.jobs.asked import Made
+
+    written = jobs.report_file(
+        fit, out, Made(summary, scores, plan), seed=seed, later=LaterLog(log, reading, log_end),
+        horizon=horizon, thorough=thorough, redaction=hidden, threads=threads,
+    )  # fmt: skip
+    show.result(written, as_json=as_json)

@@ -1,0 +1,180 @@
+"""The commands that ask a fit about customers: what they are worth, what to do, and whether it came true."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bayesltv.cli.bundle import Bundle
+from bayesltv.cli.examples import example
+from bayesltv.cli.options import (
+    RUN,
+    AsJson,
+    FitFile,
+    Hidden,
+    LogEnd,
+    NewerSummary,
+    Report,
+    Threads,
+    carried,
+    log_reading,
+    meeting,
+)
+
+if TYPE_CHECKING:
+    from bayesltv.base.meeting import Meeting
+    from bayesltv.data.reading import Carried, LogReading
+    from bayesltv.jobs.asked import PlanAsked
+
+TESTS = "Tests of actions"
+
+
+@example("bayesltv score fit.nc summary.parquet --decision retention --out scores.parquet")
+def score(
+    fit: FitFile,
+    summary: NewerSummary,
+    decision: Annotated[str, typer.Option(help="Decision: a file, or a name of `bayesltv models list`.")],
+    out: Annotated[
+        Path, typer.Option(help="Score table, .parquet or .csv, with more beside it; or a folder.")
+    ],
+    met: Annotated[
+        "Meeting",
+        Bundle(meeting, help={"accept_failed": "Score although this check failed; repeatable."}),
+    ],
+    hidden: Hidden,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score every customer: value, tier probabilities, next purchase."""
+    from bayesltv import jobs
+    from bayesltv.cli import bars, show
+
+    with bars.scoring_bar() as told:
+        scored = jobs.score_file(
+            fit, summary, decision, out, met, threads=threads, redaction=hidden, listeners=told
+        )
+    show.result(scored, as_json=as_json)
+
+
+def plan_asked(
+    tests: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--test",
+            metavar="NAME=FILE",
+            help="Fitted test that actions name; repeatable.",
+            rich_help_panel=TESTS,
+        ),
+    ] = None,
+    current: Annotated[
+        Path | None, typer.Option(help="Table of customer_id and action: what is done today.")
+    ] = None,
+    previous: Annotated[
+        Path | None, typer.Option(help="An earlier export, or plan folder: tiers that need not move stay.")
+    ] = None,
+    plan_test: Annotated[
+        bool,
+        typer.Option(
+            "--plan-test",
+            help="Say for each action how large a test should be, or not to test.",
+            rich_help_panel=TESTS,
+        ),
+    ] = False,
+    test_cost: Annotated[
+        float, typer.Option(min=0, help="Fixed cost of a test, in money.", rich_help_panel=TESTS)
+    ] = 0.0,
+    customers_per_week: Annotated[
+        float | None,
+        typer.Option(
+            help="Customers that a test can enrol in a week, both arms together.", rich_help_panel=TESTS
+        ),
+    ] = None,
+) -> "PlanAsked":
+    """Return what a plan is made from beside fit, summary and decision."""
+    from bayesltv.jobs.asked import PlanAsked
+
+    files = _named_files(tests or [])
+    return PlanAsked(files, current, previous, plan_test, test_cost, customers_per_week)
+
+
+@example("bayesltv decide fit.nc summary.parquet --decision retention --out plan")
+def decide(
+    fit: FitFile,
+    summary: NewerSummary,
+    decision: Annotated[str, typer.Option(help="Decision with actions: a file, or a shipped name.")],
+    out: Annotated[Path, typer.Option(help="Folder for export, tables, figures and manifest.")],
+    asked: Annotated["PlanAsked", Bundle(plan_asked)],
+    met: Annotated["Meeting", Bundle(meeting)],
+    hidden: Hidden,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide who gets which action, and what it should cost and bring."""
+    from bayesltv import jobs
+    from bayesltv.cli import bars, show
+
+    with bars.scoring_bar() as told:
+        decided = jobs.decide_file(
+            fit, summary, decision, out, met, asked, threads=threads, redaction=hidden, listeners=told
+        )
+    show.result(decided, as_json=as_json)
+
+
+_WHERE = "Where the forecast starts; default: the fit's own end of observation."
+_CARRIED = Bundle(
+    carried,
+    without=("groups", "covariates"),
+    help={"group_conflict": "A customer with two values of a group."},
+)
+
+
+@example('bayesltv evaluate fit.nc log.csv --horizon "39 weeks"')
+def evaluate(
+    fit: FitFile,
+    log: Annotated[Path, typer.Argument(help="Transaction log that reaches the end of the horizon.")],
+    horizon: Annotated[str, typer.Option(help='How far the forecast goes: "39 weeks".')],
+    reading: Annotated["LogReading", Bundle(log_reading)],
+    beside: Annotated["Carried", _CARRIED],
+    met: Annotated[
+        "Meeting",
+        Bundle(
+            meeting,
+            without=("draws", "accept_failed", "max_fit_age_days"),
+            help={"observation_end": _WHERE},
+        ),
+    ],
+    summary: Annotated[
+        Path | None,
+        typer.Option(help="Customers to forecast, in place of the log's at the end of observation."),
+    ] = None,
+    decision: Annotated[
+        str | None, typer.Option(help="Decision, whose tiers are judged too: a file or a shipped name.")
+    ] = None,
+    report: Report = None,
+    log_end: LogEnd = None,
+    draws: Annotated[
+        int | None, typer.Option(min=2, help="Posterior draws; default: all.", rich_help_panel=RUN)
+    ] = None,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold forecasts against what happened: scores, coverage, totals, ranking."""
+    from bayesltv import jobs
+    from bayesltv.cli import show
+    from bayesltv.data.reading import LaterLog
+
+    found, written = jobs.evaluate_file(
+        fit, LaterLog(log, reading, log_end), replace(met, draws=draws), horizon=horizon, summary=summary,
+        decision=decision, carried=beside, threads=threads, report=report,
+    )  # fmt: skip
+    show.result(found, as_json=as_json)
+    show.files(written)
+
+
+def _named_files(pairs: list[str]) -> dict[str, Path]:
+    """Return NAME -> FILE of texts NAME=FILE."""
+    for pair in pairs:
+        if not all(pair.partition("=")):
+            raise typer.BadParameter(f"{pair!r}: write NAME=FILE", param_hint="--test")
+    return {name: Path(file) for name, _, file in (pair.partition("=") for pair in pairs)}

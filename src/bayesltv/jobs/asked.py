@@ -1,0 +1,80 @@
+"""What jobs are asked: files beside those that every job has, and who is told how far the work is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+def _unheard(_count: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Who is told how far a job is; nobody by default.
+
+    Attributes
+    ----------
+    looking : callable
+        Told how many rows have been read since it was last called, before customers are scored: of a folder
+        of parts, where all of the summary is looked through first.
+    started : callable
+        Told the number of customers once everything has been read.
+    progress : callable
+        Told how many customers have been scored, or decided upon, since it was last called.
+    """
+
+    looking: Callable[[int], None] = _unheard
+    started: Callable[[int], None] = _unheard
+    progress: Callable[[int], None] = _unheard
+
+
+NOBODY = Listeners()
+
+
+@dataclass(frozen=True)
+class PlanAsked:
+    """What a plan is made from beside fit, summary and decision.
+
+    Attributes
+    ----------
+    tests : mapping of str to path
+        Name of a test -> file of what ``fit_uplift`` returned.
+    current : path, optional
+        .csv or .parquet with customer_id and action: what is done today.
+    previous : path, optional
+        An earlier export, or its folder: tiers that need not move stay, and what changed is told. It is
+        compared with the manifest beside it; without one it is taken as it is, and the new manifest says so.
+    plan_test : bool
+        Say for each action how large a test of it should be, or that none pays.
+    test_cost : float
+        Fixed cost of a test, in money.
+    customers_per_week : float, optional
+        How many customers a test can enrol in a week, both arms together.
+    """
+
+    tests: Mapping[str, str | Path] = field(default_factory=dict)
+    current: str | Path | None = None
+    previous: str | Path | None = None
+    plan_test: bool = False
+    test_cost: float = 0.0
+    customers_per_week: float | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """What has been made with a fit, as files.
+
+    Attributes
+    ----------
+    summary : path, optional
+        The summary it was fitted to.
+    scores : path, optional
+        What ``score_file`` wrote: a table, or a folder of parts.
+    plan : path, optional
+        Folder that ``decide_file`` wrote.
+    """
+
+    summary: str | Path | None = None
+    scores: str | Path | None = None
+    plan: str | Path | None = None
