@@ -15,8 +15,9 @@ from scipy.spatial.distance import cdist
 
 from bayesltv.errors import FitError
 from bayesltv.fitting.blocks import Block, Places, Slice
-from bayesltv.fitting.conditional import draw_standard, log_diagonal, precisions, units, without_saddles
-from bayesltv.fitting.mode import find_mode
+from bayesltv.fitting.conditional import log_diagonal, precisions, units
+from bayesltv.fitting.mode import find_mode, without_saddles
+from bayesltv.fitting.tails import draw_standard
 
 Floats = NDArray[np.float64]
 MOST, GRADIENTS = 40, 8000
