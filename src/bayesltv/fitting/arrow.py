@@ -250,6 +250,8 @@ def arrow_of(curvature: Floats, slope: Floats, pools: Sequence[Pool], rest: Plac
     arrow = Arrow(
         free, effects, bases, curvature[np.ix_(free, free)], np.einsum("kfn,kln->fln", border, strong), raised
     )
+    if not free.size:
+        return arrow
     alone = arrow.given(np.zeros((1, rest.size)))[2][0]
     return replace(arrow, corner=arrow.corner + without_saddles(alone) - alone)
 
