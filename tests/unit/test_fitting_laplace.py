@@ -14,7 +14,7 @@ from scipy.special import logsumexp
 import bayesltv as ltv
 from bayesltv.data.validate import validate_summary
 from bayesltv.fitting.blocks import Block, Pool, independent_blocks
-from bayesltv.fitting.conditional import conditional, expand, make_proposal
+from bayesltv.fitting.conditional import expand, log_marginal, make_proposal
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.kernel_proposal import kernels_around
 from bayesltv.fitting.laplace import heights, sample_block, weigh
@@ -65,7 +65,10 @@ class NormalMeans:
 
 
 def block_of_means():
-    pool = Pool(sd=0, offsets=np.arange(2, NormalMeans.size), information=INFORMATION, prior=HALF_NORMAL)
+    offsets = np.arange(2, NormalMeans.size)
+    pool = Pool(
+        sd=0, offsets=offsets, information=INFORMATION, prior=HALF_NORMAL, column="group", basis=BASIS
+    )
     return Block(NormalMeans(), np.arange(NormalMeans.size), (pool,))
 
 
@@ -85,7 +88,7 @@ def test_the_density_of_sds_is_exact_where_the_likelihood_is_normal():
     block = block_of_means()
     expansion = expand(block, NormalMeans.start, np.array([-1.0]))
     grid = np.linspace(-6, 1, 15)
-    found = conditional(expansion, grid[:, None]).log_marginal - exact_density_of_log_sds(grid)
+    found = log_marginal(expansion, grid[:, None]) - exact_density_of_log_sds(grid)
     np.testing.assert_allclose(found, found[0], atol=1e-4)
 
 

@@ -80,12 +80,18 @@ class Pool:
         λ.
     prior : PriorSpec
         Of the sd.
+    column : str
+        Whose levels they are.
+    basis : ndarray, shape (level, level - 1)
+        Effects of the levels are the basis times w.
     """
 
     sd: int
     offsets: Places
     information: Floats
     prior: PriorSpec
+    column: str
+    basis: Floats
 
 
 @dataclass(frozen=True)
@@ -136,11 +142,14 @@ def _pools(problem: Problem, places: dict[str, Places]) -> Iterator[Pool]:
     spec, cells = problem.spec, problem.cells
     for scale in spec.scales:
         for column in spec.pooled_columns(scale):
+            basis, information = zero_sum_basis(1 / level_errors(scale, column, cells) ** 2)
             yield Pool(
                 sd=int(places[sd_name(scale, column)][0]),
                 offsets=places[f"{scale}{OFFSET}{column}"],
-                information=zero_sum_basis(1 / level_errors(scale, column, cells) ** 2)[1],
+                information=information,
                 prior=spec.pooling[scale].scale,
+                column=column,
+                basis=basis,
             )
 
 

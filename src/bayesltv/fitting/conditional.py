@@ -14,11 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, logsumexp
+from scipy.special import logsumexp
 from scipy.stats import multivariate_t
 
+from bayesltv.fitting.arrow import Arrow, ArrowNormals, arrow_of
 from bayesltv.fitting.blocks import Block, Places, Slice
-from bayesltv.fitting.mode import find_mode
+from bayesltv.fitting.mode import find_mode, without_saddles
+from bayesltv.fitting.tails import draw_standard
 
 Floats = NDArray[np.float64]
 FIRST_SD = 0.2
@@ -31,12 +33,13 @@ ROUNDS, TRIALS = 4, 1500
 """Of matching the moments of the log sds, for which no likelihood is evaluated."""
 FARTHEST = 10.0
 """Log sds beyond it are left out of the moments: rounding would break the precision matrix."""
+REACH = 1.5
+"""With many levels, how far above those of the expansion log sds are let in: where hundreds of effects are all
+but free, the curvature at one mode says nothing."""
 SD_DEGREES = 5.0
 """Degrees of freedom in the log sds, whose density falls off like an exponential where an sd goes to 0."""
-TAIL, TAIL_DEGREES = 0.1, 5.0
-"""Given sds, this share of the proposals comes from a t: it bounds the weights where tails are heavy."""
 AT_ONCE, NUMBERS_AT_ONCE = 500, 4_000_000
-"""Proposals whose precision matrices are in memory at a time, and the numbers in these matrices."""
+"""Normals that are in memory at a time, and the numbers in their matrices."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Expansion:
     curvature : ndarray, shape (rest, rest)
     mode : ndarray
         The whole point around which it was found.
+    arrow : Arrow, optional
+        The structure of the curvature where levels are many.
     """
 
     block: Block
@@ -59,24 +64,42 @@ class Expansion:
     linear: Floats
     curvature: Floats
     mode: Floats
+    arrow: Arrow | None = None
+
+    @property
+    def at_once(self) -> int:
+        """Return how many normals to have in memory at a time."""
+        numbers = self.rest.size**2 if self.arrow is None else self.arrow.numbers
+        return max(1, min(AT_ONCE, NUMBERS_AT_ONCE // max(numbers, 1)))
 
 
 @dataclass(frozen=True)
-class Conditional:
-    """What follows from an expansion at each of n vectors of log sds.
+class WholeNormals:
+    """One normal for each vector of log sds, by whole matrices; see `ArrowNormals` for what it is used for.
 
     Attributes
     ----------
     mean : ndarray, shape (n, rest)
     factor : ndarray, shape (n, rest, rest)
         Lower triangular Cholesky factor of the precision.
-    log_marginal : ndarray, shape (n,)
-        Log density of the log sds, up to a constant.
+    linear : ndarray, shape (rest,)
     """
 
     mean: Floats
     factor: Floats
-    log_marginal: Floats
+    linear: Floats
+
+    @property
+    def log_evidence(self) -> Floats:
+        """Return m'Hm / 2 − log |H| / 2 by normal."""
+        evidence: Floats = 0.5 * (self.mean @ self.linear) - log_diagonal(self.factor)
+        return evidence
+
+    def draw(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Return a draw by normal, shape (n, rest), and its log density, a share of them from a t."""
+        z, log_of_z = draw_standard(*self.mean.shape, rng)
+        u = self.mean + np.linalg.solve(np.swapaxes(self.factor, 1, 2), z[..., None])[..., 0]
+        return u, log_of_z + log_diagonal(self.factor)
 
 
 @dataclass(frozen=True)
@@ -96,23 +119,19 @@ class Proposal:
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Return whole points, shape (size, whole size), and the log density of each block's part."""
-        most = at_once(self.expansion.rest.size)
-        counts = [part.size for part in np.array_split(np.arange(size), -(-size // most))]
+        counts = [part.size for part in np.array_split(np.arange(size), -(-size // self.expansion.at_once))]
         parts = [self._draw(count, rng) for count in counts]
         return np.concatenate([points for points, _ in parts]), np.concatenate([log for _, log in parts])
 
     def _draw(self, size: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         expansion = self.expansion
         log_sds, log_density = _draw_log_sds(self.location, self.scale, size, rng)
-        given = conditional(expansion, log_sds)
-        z, log_of_z = draw_standard(size, expansion.rest.size, rng)
-        u = given.mean + np.linalg.solve(np.swapaxes(given.factor, 1, 2), z[..., None])[..., 0]
+        u, log_of_u = normals(expansion, log_sds).draw(rng)
         unit = units(expansion.block, expansion.rest, log_sds)
         points = np.tile(expansion.mode, (size, 1))
         points[:, expansion.rest] = u * unit
         points[:, expansion.block.sds] = log_sds
-        stretch = log_diagonal(given.factor) - np.log(unit).sum(axis=1)
-        return points, log_density + log_of_z + stretch
+        return points, log_density + log_of_u - np.log(unit).sum(axis=1)
 
 
 def make_proposal(block: Block, start: Floats, rng: np.random.Generator) -> Proposal:
@@ -142,34 +161,32 @@ def expand(block: Block, start: Floats, log_sds: Floats) -> Expansion:
     unit = units(block, rest, log_sds[None])[0]
     pooling = precisions(block, rest, log_sds[None])[0]
     u = normal.mode / unit
-    curvature = without_saddles(unit[:, None] * np.linalg.inv(normal.covariance) * unit - np.diag(pooling))
-    return Expansion(block, rest, curvature @ u + pooling * u, curvature, given.whole(normal.mode))
+    raw = unit[:, None] * np.linalg.inv(normal.covariance) * unit - np.diag(pooling)
+    arrow = arrow_of(raw, pooling * u, block.pools, rest)
+    curvature = without_saddles(raw) if arrow is None else arrow.matrix
+    return Expansion(block, rest, curvature @ u + pooling * u, curvature, given.whole(normal.mode), arrow)
 
 
-def at_once(size: int) -> int:
-    """Return how many proposals to make at a time, each with a precision matrix of this size."""
-    return max(1, min(AT_ONCE, NUMBERS_AT_ONCE // max(size, 1) ** 2))
-
-
-def conditional(expansion: Expansion, log_sds: Floats) -> Conditional:
-    """Return mean and precision given each row of `log_sds`, shape (n, sd), and the rows' log density."""
+def normals(expansion: Expansion, log_sds: Floats) -> WholeNormals | ArrowNormals:
+    """Return the normal of u given each row of `log_sds`, shape (n, sd)."""
     pooling = precisions(expansion.block, expansion.rest, log_sds)
+    if expansion.arrow is not None:
+        return expansion.arrow.normals(expansion.linear, pooling)
     precision = expansion.curvature + pooling[:, :, None] * np.eye(expansion.rest.size)
     factor = np.linalg.cholesky(precision).astype(np.float64)
     linear = np.tile(expansion.linear, (log_sds.shape[0], 1))[..., None]
     mean = np.linalg.solve(precision, linear)[..., 0].astype(np.float64)
-    log_marginal: Floats = 0.5 * (mean @ expansion.linear) - log_diagonal(factor)
-    for log_sd, pool in zip(log_sds.T, expansion.block.pools, strict=True):
-        log_prior = pool.prior.frozen().logpdf(np.exp(log_sd)) + log_sd  # of the log sd
-        log_marginal += log_prior - pool.offsets.size * log_sd
-    return Conditional(mean, factor, log_marginal)
+    return WholeNormals(mean, factor, expansion.linear)
 
 
 def log_marginal(expansion: Expansion, log_sds: Floats) -> Floats:
-    """Return the log density of each row of `log_sds`, up to a constant; some matrices at a time."""
-    most = max(1, NUMBERS_AT_ONCE // max(expansion.rest.size, 1) ** 2)
-    parts = np.array_split(log_sds, max(1, -(-len(log_sds) // most)))
-    return np.concatenate([conditional(expansion, part).log_marginal for part in parts])
+    """Return the log density of each row of `log_sds`, up to a constant; some normals at a time."""
+    parts = np.array_split(log_sds, max(1, -(-len(log_sds) // expansion.at_once)))
+    log_density = np.concatenate([normals(expansion, part).log_evidence for part in parts])
+    for log_sd, pool in zip(log_sds.T, expansion.block.pools, strict=True):
+        log_prior = pool.prior.frozen().logpdf(np.exp(log_sd)) + log_sd  # of the log sd
+        log_density += log_prior - pool.offsets.size * log_sd
+    return log_density
 
 
 def match_moments(
@@ -180,6 +197,8 @@ def match_moments(
     for _ in range(ROUNDS if size else 0):
         log_sds, log_density = _draw_log_sds(location, scale, TRIALS, rng)
         is_near = np.max(np.abs(log_sds), axis=1) < FARTHEST
+        if expansion.arrow is not None:
+            is_near &= np.all(log_sds < expansion.mode[expansion.block.sds] + REACH, axis=1)
         log_sds = log_sds[is_near]
         log_weight = log_marginal(expansion, log_sds) - log_density[is_near]
         weight = np.exp(log_weight - logsumexp(log_weight))
@@ -207,13 +226,6 @@ def precisions(block: Block, rest: Places, log_sds: Floats) -> Floats:
     return values
 
 
-def without_saddles(curvature: Floats) -> Floats:
-    """Return the curvature with eigenvalues that are not positive raised to almost 0."""
-    values, vectors = np.linalg.eigh(curvature)
-    proper: Floats = ((vectors * np.maximum(values, 1e-8 * values[-1])) @ vectors.T).astype(np.float64)
-    return proper
-
-
 def _draw_log_sds(
     location: Floats, scale: Floats, size: int, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
@@ -226,20 +238,6 @@ def _draw_log_sds(
     drawn = location + (drawn - location) * np.where(is_wide, WIDE, 1.0)[:, None]
     near, far = (law.logpdf(drawn).reshape(size) for law in laws)
     return drawn, np.logaddexp(np.log1p(-WIDE_SHARE) + near, np.log(WIDE_SHARE) + far)
-
-
-def draw_standard(size: int, dim: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Return draws of a standard normal mixed with a t, shape (size, dim), and their log densities."""
-    normal = rng.standard_normal((size, dim))
-    heavy = rng.uniform(size=size) < TAIL
-    divisor = np.where(heavy, np.sqrt(rng.chisquare(TAIL_DEGREES, size) / TAIL_DEGREES), 1.0)
-    z = normal / divisor[:, None]
-    squared = np.sum(z**2, axis=1)
-    log_normal = -0.5 * squared - 0.5 * dim * np.log(2 * np.pi)
-    half = 0.5 * (TAIL_DEGREES + dim)
-    log_t = gammaln(half) - gammaln(0.5 * TAIL_DEGREES) - 0.5 * dim * np.log(TAIL_DEGREES * np.pi)
-    log_t = log_t - half * np.log1p(squared / TAIL_DEGREES)
-    return z, np.logaddexp(np.log1p(-TAIL) + log_normal, np.log(TAIL) + log_t)
 
 
 def log_diagonal(factor: Floats) -> Floats:

@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import gammaln
 
 from bayesltv.fitting.blocks import Places
-from bayesltv.fitting.conditional import Expansion, at_once
+from bayesltv.fitting.conditional import Expansion
 from bayesltv.fitting.local_effects import LocalEffects, effects_of, local_effects, nearest
 
 Floats = NDArray[np.float64]
@@ -63,8 +63,7 @@ class KernelProposal:
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Return whole points, shape (size, whole size), and the log density of each block's part."""
-        most = at_once(self.expansion.rest.size)
-        counts = [part.size for part in np.array_split(np.arange(size), -(-size // most))]
+        counts = [part.size for part in np.array_split(np.arange(size), -(-size // self.expansion.at_once))]
         parts = [self._draw(count, rng) for count in counts]
         return np.concatenate([points for points, _ in parts]), np.concatenate([log for _, log in parts])
 

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from bayesltv.errors import FitError
+from bayesltv.fitting.arrow import Arrow, arrow_of
 from bayesltv.fitting.blocks import Block, Places, Slice
-from bayesltv.fitting.conditional import draw_standard, log_diagonal, precisions, units, without_saddles
-from bayesltv.fitting.mode import find_mode
+from bayesltv.fitting.conditional import log_diagonal, precisions, units
+from bayesltv.fitting.mode import find_mode, without_saddles
+from bayesltv.fitting.tails import draw_standard
 
 Floats = NDArray[np.float64]
 MOST, GRADIENTS = 40, 8000
@@ -39,6 +41,8 @@ class LocalEffects:
     curvature : ndarray, shape (place, effect, effect)
     cross : ndarray, shape (place, free, effect)
         What a step in a free number takes off `linear`.
+    arrows : tuple of Arrow or None
+        By place, the structure of the curvature where levels are many.
     """
 
     block: Block
@@ -47,6 +51,7 @@ class LocalEffects:
     linear: Floats
     curvature: Floats
     cross: Floats
+    arrows: tuple[Arrow | None, ...]
 
     def fill(self, points: Floats, free: Floats, near: NDArray[np.int64], rng: np.random.Generator) -> Floats:
         """Draw the effects of whole `points` in place; return the log density of what the sampler sees.
@@ -63,14 +68,29 @@ class LocalEffects:
         log_sds = points[:, self.block.sds]
         moved = np.einsum("nf,nfe->ne", free - self.places[near], self.cross[near])
         pooling = precisions(self.block, self.effects, log_sds)
+        linear, unit = self.linear[near] - moved, units(self.block, self.effects, log_sds)
+        drawn, log_density = np.empty_like(linear), np.empty(len(points))
+        is_arrow = np.array([arrow is not None for arrow in self.arrows])[near]
+        if not is_arrow.all():
+            rest = ~is_arrow
+            drawn[rest], log_density[rest] = self._by_whole(linear[rest], pooling[rest], near[rest], rng)
+        for at in np.unique(near[is_arrow]):
+            rows, arrow = near == at, self.arrows[at]
+            assert arrow is not None  # noqa: S101
+            drawn[rows], log_density[rows] = arrow.normals(linear[rows], pooling[rows]).draw(rng)
+        points[:, self.effects] = drawn * unit
+        return log_density - np.log(unit).sum(axis=1)
+
+    def _by_whole(
+        self, linear: Floats, pooling: Floats, near: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[Floats, Floats]:
+        """Return draws by whole matrices, and their log density."""
         precision = self.curvature[near] + pooling[:, :, None] * np.eye(self.effects.size)
         factor = np.linalg.cholesky(precision).astype(np.float64)
-        z, log_of_z = draw_standard(len(points), self.effects.size, rng)
-        whitened = np.linalg.solve(factor, (self.linear[near] - moved)[..., None]) + z[..., None]  # L⁻¹h + z
-        unit = units(self.block, self.effects, log_sds)
-        points[:, self.effects] = np.linalg.solve(np.swapaxes(factor, 1, 2), whitened)[..., 0] * unit
-        log_density: Floats = log_of_z + log_diagonal(factor) - np.log(unit).sum(axis=1)
-        return log_density
+        z, log_of_z = draw_standard(len(linear), self.effects.size, rng)
+        whitened = np.linalg.solve(factor, linear[..., None]) + z[..., None]  # L⁻¹h + z
+        drawn: Floats = np.linalg.solve(np.swapaxes(factor, 1, 2), whitened)[..., 0]
+        return drawn, log_of_z + log_diagonal(factor)
 
 
 def effects_of(block: Block) -> Places:
@@ -98,13 +118,14 @@ def local_effects(block: Block, points: Floats, free: Places) -> LocalEffects:
     found = list(_expansions(block, effects, free, points[:number]))
     if not found:
         raise FitError("the effects of levels have no mode with proper curvature: use method='nuts'")
-    return LocalEffects(block, effects, *(np.array(each) for each in zip(*found, strict=True)))
+    *numbers, arrows = zip(*found, strict=True)
+    return LocalEffects(block, effects, *(np.array(each) for each in numbers), tuple(arrows))
 
 
 def _expansions(
     block: Block, effects: Places, free: Places, points: Floats
-) -> Iterator[tuple[Floats, Floats, Floats, Floats]]:
-    """Yield free numbers, linear, curvature and cross at each point where the effects have a mode."""
+) -> Iterator[tuple[Floats, Floats, Floats, Floats, Arrow | None]]:
+    """Yield free numbers, linear, curvature, cross and arrow at each point where the effects have a mode."""
     for point in points:
         given = Slice(block.density, effects, point)
         try:
@@ -113,12 +134,11 @@ def _expansions(
             continue
         log_sds = point[None, block.sds]
         unit, pooling = units(block, effects, log_sds)[0], precisions(block, effects, log_sds)[0]
-        curvature = without_saddles(
-            unit[:, None] * np.linalg.inv(normal.covariance) * unit - np.diag(pooling)
-        )
-        u = normal.mode / unit
-        linear = curvature @ u + pooling * u
-        yield point[free], linear, curvature, _cross(block, effects, free, given.whole(normal.mode)) * unit
+        u, raw = normal.mode / unit, unit[:, None] * np.linalg.inv(normal.covariance) * unit - np.diag(pooling)
+        arrow = arrow_of(raw, pooling * u, block.pools, effects)
+        curvature = without_saddles(raw) if arrow is None else arrow.matrix
+        cross = _cross(block, effects, free, given.whole(normal.mode)) * unit
+        yield point[free], curvature @ u + pooling * u, curvature, cross, arrow
 
 
 def _cross(block: Block, effects: Places, free: Places, point: Floats) -> Floats:

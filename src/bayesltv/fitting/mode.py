@@ -82,6 +82,13 @@ def find_mode(density: LogDensity) -> Normal:
     return max(modes, key=lambda normal: density(normal.mode)[0])
 
 
+def without_saddles(curvature: Floats) -> Floats:
+    """Return the curvature with eigenvalues that are not positive raised to almost 0."""
+    values, vectors = np.linalg.eigh(curvature)
+    proper: Floats = ((vectors * np.maximum(values, 1e-8 * values[-1])) @ vectors.T).astype(np.float64)
+    return proper
+
+
 def _by_newton(density: LogDensity, start: Floats) -> Normal | None:
     """Return the mode that undamped steps converge to, None where they stray or lead downhill."""
     point = start
