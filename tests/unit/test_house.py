@@ -18,18 +18,7 @@ PARAMETERS = {"r", "alpha", "a", "b", "p", "q", "v"}
 KNOW_FAMILIES = ("families", "model", "fitting")
 SIMULATORS = ("data.simulate", "data.datasets")
 
-LONG_LISTS = {
-    "data.request.make_request",
-    "engines.spark_score.totals",
-    "jobs.decide.decide_file",
-    "jobs.fit.fit_file",
-    "jobs.fit.uplift_file",
-    "jobs.judge.compare_files",
-    "jobs.judge.evaluate_file",
-    "jobs.report.report_file",
-    "jobs.score.score_file",
-    "numerics.reductions.gather_between",
-}
+LONG_LISTS = {"engines.spark_score.totals", "numerics.reductions.gather_between"}
 """Functions with more than ten parameters, outside `cli`, the public names and methods with theirs."""
 CLOCK_FILES = {
     "base.clock",
@@ -47,17 +36,17 @@ CLOCK_FILES = {
     "spec.model_spec",
 }
 """Files that ask whether there is a clock."""
-LARGE_ROOMS = {"spec": 26, "report": 26, "data": 36, "decisions": 35, "fitting": 17}
-"""Folders with more than sixteen files, and how many they have."""
-LONG_FILES = {
-    "cli.app": 690,
-    "cli.show": 384,
-    "engines.local": 353,
-    "prediction.scoring": 355,
-    "prediction.tracking": 375,
-    "report.criticism": 351,
-    "report.sections": 475,
+LARGE_ROOMS = {
+    "spec": 26,
+    "report": 26,
+    "prediction": 18,
+    "cli": 17,
+    "data": 37,
+    "decisions": 35,
+    "fitting": 20,
 }
+"""Folders with more than sixteen files, and how many they have."""
+LONG_FILES = {"prediction.tracking": 375, "report.criticism": 351, "report.sections": 476}
 """Files of more than 350 lines."""
 
 type Function = ast.FunctionDef | ast.AsyncFunctionDef
