@@ -111,6 +111,7 @@ def _corners() -> Iterator[Corner]:
     yield from _both("five levels, spend", 1000, levels=5, spend=SPEND)
     yield from _both("five levels, 60 customers", 60, levels=5)
     yield from _both("five levels, a to 0", 1000, levels=5, purchase={**CDNOW, "a": 0.005, "b": 1.0})
+    yield from _both("100 levels", 800, levels=100)
     yield from _both("300 levels", 3000, levels=300)
 
 

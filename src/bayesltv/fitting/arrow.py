@@ -2,7 +2,8 @@
 
 Given all else, a cell feels the effects of its own level alone. In level coordinates, the effects themselves
 and not those along their basis, the likelihood's curvature is therefore a small block per level, scales by
-scales, with a border against the other parameters. Effects of a scale sum to zero, so that with A the blocks plus 1/sd²,
+scales, with a border against the other parameters. Effects of a scale sum to zero, so that with A the blocks
+plus 1/sd²,
 
     inverse of A where sums are zero:   A⁻¹ − A⁻¹1 S⁻¹ 1'A⁻¹,   S = 1'A⁻¹1,
     log |A| there:                      log |A| + log |S| − scales × log(levels).
@@ -26,9 +27,9 @@ MANY = 40
 ALIKE = 1e-4
 """Of the largest curvature: no more than this may be left over beside the arrow."""
 LEAST = 0.05
-"""Least curvature of a level along any direction: an sd of 4.5 on log or logit scales. Where data say less, or
-the likelihood bends upward, it is raised to that, or to the slope there, so that wide sds promise no more
-likelihood than the slope times one; and the border is taken for 0."""
+"""Least curvature of a level along any direction: an sd of 4.5 on log or logit scales. Where data say less,
+or the likelihood bends upward, it is raised to that, or to the slope there, so that wide sds promise no more
+likelihood than the slope times one half; and the border is taken for 0."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,8 @@ class ArrowNormals:
     @property
     def log_root(self) -> Floats:
         """Return half the log determinant of the precision in rest's coordinates, shape (normal,)."""
-        return self.blocks.log_root - np.log(np.einsum("mff->mf", self.root)).sum(axis=1)
+        root: Floats = self.blocks.log_root - np.log(np.einsum("mff->mf", self.root)).sum(axis=1)
+        return root
 
     @property
     def _along(self) -> Floats:

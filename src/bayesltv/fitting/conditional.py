@@ -34,8 +34,8 @@ ROUNDS, TRIALS = 4, 1500
 FARTHEST = 10.0
 """Log sds beyond it are left out of the moments: rounding would break the precision matrix."""
 REACH = 1.5
-"""With many levels, how far above those of the expansion log sds are let in: where hundreds of effects are all
-but free, the curvature at one mode says nothing."""
+"""With many levels, how far above those of the expansion log sds are let in: where hundreds of effects are
+all but free, the curvature at one mode says nothing."""
 SD_DEGREES = 5.0
 """Degrees of freedom in the log sds, whose density falls off like an exponential where an sd goes to 0."""
 AT_ONCE, NUMBERS_AT_ONCE = 500, 4_000_000
@@ -97,7 +97,7 @@ class WholeNormals:
 
     def draw(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Return a draw by normal, shape (n, rest), and its log density, a share of them from a t."""
-        z, log_of_z = draw_standard(*self.mean.shape, rng)
+        z, log_of_z = draw_standard(len(self.mean), self.mean.shape[1], rng)
         u = self.mean + np.linalg.solve(np.swapaxes(self.factor, 1, 2), z[..., None])[..., 0]
         return u, log_of_z + log_diagonal(self.factor)
 

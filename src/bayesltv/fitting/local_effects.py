@@ -69,17 +69,19 @@ class LocalEffects:
         moved = np.einsum("nf,nfe->ne", free - self.places[near], self.cross[near])
         pooling = precisions(self.block, self.effects, log_sds)
         linear, unit = self.linear[near] - moved, units(self.block, self.effects, log_sds)
-        drawn, log_density = np.empty_like(linear), np.empty(len(points))
-        is_arrow = np.array([arrow is not None for arrow in self.arrows])[near]
-        if not is_arrow.all():
-            rest = ~is_arrow
-            drawn[rest], log_density[rest] = self._by_whole(linear[rest], pooling[rest], near[rest], rng)
-        for at in np.unique(near[is_arrow]):
-            rows, arrow = near == at, self.arrows[at]
-            assert arrow is not None  # noqa: S101
-            drawn[rows], log_density[rows] = arrow.normals(linear[rows], pooling[rows]).draw(rng)
+        drawn: Floats = np.empty_like(linear)
+        log_density: Floats = -np.log(unit).sum(axis=1)
+        by_whole = np.isin(near, [at for at, arrow in enumerate(self.arrows) if arrow is None])
+        if by_whole.any():
+            some = self._by_whole(linear[by_whole], pooling[by_whole], near[by_whole], rng)
+            drawn[by_whole], log_density[by_whole] = some[0], log_density[by_whole] + some[1]
+        for at, arrow in enumerate(self.arrows):
+            rows = near == at
+            if arrow is not None and rows.any():
+                some = arrow.normals(linear[rows], pooling[rows]).draw(rng)
+                drawn[rows], log_density[rows] = some[0], log_density[rows] + some[1]
         points[:, self.effects] = drawn * unit
-        return log_density - np.log(unit).sum(axis=1)
+        return log_density
 
     def _by_whole(
         self, linear: Floats, pooling: Floats, near: NDArray[np.int64], rng: np.random.Generator
@@ -89,7 +91,7 @@ class LocalEffects:
         factor = np.linalg.cholesky(precision).astype(np.float64)
         z, log_of_z = draw_standard(len(linear), self.effects.size, rng)
         whitened = np.linalg.solve(factor, linear[..., None]) + z[..., None]  # L⁻¹h + z
-        drawn: Floats = np.linalg.solve(np.swapaxes(factor, 1, 2), whitened)[..., 0]
+        drawn = np.linalg.solve(np.swapaxes(factor, 1, 2), whitened)[..., 0].astype(np.float64)
         return drawn, log_of_z + log_diagonal(factor)
 
 
@@ -118,8 +120,10 @@ def local_effects(block: Block, points: Floats, free: Places) -> LocalEffects:
     found = list(_expansions(block, effects, free, points[:number]))
     if not found:
         raise FitError("the effects of levels have no mode with proper curvature: use method='nuts'")
-    *numbers, arrows = zip(*found, strict=True)
-    return LocalEffects(block, effects, *(np.array(each) for each in numbers), tuple(arrows))
+    places, linear, curvature, cross, arrows = zip(*found, strict=True)
+    return LocalEffects(
+        block, effects, np.array(places), np.array(linear), np.array(curvature), np.array(cross), tuple(arrows)
+    )
 
 
 def _expansions(
@@ -134,7 +138,8 @@ def _expansions(
             continue
         log_sds = point[None, block.sds]
         unit, pooling = units(block, effects, log_sds)[0], precisions(block, effects, log_sds)[0]
-        u, raw = normal.mode / unit, unit[:, None] * np.linalg.inv(normal.covariance) * unit - np.diag(pooling)
+        u = normal.mode / unit
+        raw = unit[:, None] * np.linalg.inv(normal.covariance) * unit - np.diag(pooling)
         arrow = arrow_of(raw, pooling * u, block.pools, effects)
         curvature = without_saddles(raw) if arrow is None else arrow.matrix
         cross = _cross(block, effects, free, given.whole(normal.mode)) * unit
