@@ -56,7 +56,7 @@ def test_scores_and_plans_by_name_path_and_decision_are_the_same(small_fit, few,
     for decision in ("retention", "models/decisions/retention.toml", own[1]):
         found = ltv.score(small_fit, few, decision, seed=1, draws=20)
         pd.testing.assert_frame_equal(pd.DataFrame(found), pd.DataFrame(expected))
-    few.to_parquet(tmp_path / "s.parquet")
+    ltv.as_summary(few).to_parquet(tmp_path / "s.parquet")
     folder = ltv.score_to(
         small_fit, tmp_path / "s.parquet", "retention", out=tmp_path / "f", seed=1, draws=20
     )

@@ -92,7 +92,7 @@ def test_a_fit_handed_over_has_the_same_expectations_in_every_draw(family, poole
 
 
 def test_there_and_back_is_the_same_fit_draw_by_draw(pooled_fit, few):
-    fit = pooled_fit.isel(draw=slice(None, None, 50))
+    fit = sealed(pooled_fit.isel(draw=slice(None, None, 50)))
     again = ltv.from_pymc_marketing(
         *ltv.to_pymc_marketing(fit, few), time_unit="week", observation_end="1997-09-30"
     )

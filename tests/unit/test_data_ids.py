@@ -11,13 +11,15 @@ from bayesltv.data.adopt import as_summary
 from bayesltv.data.csv_table import read_csv_table, with_numbers
 from bayesltv.data.experiment_file import read_experiment
 from bayesltv.data.split import split
-from bayesltv.data.store import read_summary
+from bayesltv.data.store import file_digest, read_summary
 from bayesltv.data.summary import summarize
 from bayesltv.data.validate import validate_summary
 from bayesltv.errors import BayesltvWarning, DataError, StoreError
+from bayesltv.held import held
 from bayesltv.report.crm import MANIFEST, read_columns, read_export
 from bayesltv.report.export import safe_for_spreadsheets, unescaped, write_table
-from bayesltv.report.stored import _read_columns
+from bayesltv.report.sealed import sealed
+from bayesltv.report.stored import _shown, _shown_of_csv
 
 END = "2024-06-30"
 LOOK_MISSING = [
@@ -107,15 +109,23 @@ def test_every_reader_of_csv_goes_by_the_rule(tmp_path):
     path.write_text(f"customer_id,tier,action,frequency,recency,T,arm,spend\n{rows}")
     readers = {
         "summary": lambda: read_summary(path)["customer_id"].tolist(),
-        "previous": lambda: read_export(path)["customer_id"].tolist(),
-        "current": lambda: list(read_columns(path, "action")),
+        "previous": lambda: read_export(path)[0]["customer_id"].tolist(),
+        "current": lambda: list(read_columns(path, "action")[0]),
         "experiment": lambda: read_experiment(path, outcome="spend")["customer_id"].tolist(),
     }
     for name, reader in readers.items():
         with pytest.warns(BayesltvWarning, match="whole numbers"):
             assert reader() == ["7", "12"], name
-    (tmp_path / MANIFEST).write_text("{}")
-    assert read_export(path)["customer_id"].tolist() == ["7.0", "12.0"]  # what decide wrote is as it was
+
+
+def test_ids_of_a_plan_that_its_manifest_vouches_for_are_as_they_were(tmp_path):
+    path = tmp_path / "customers.csv"
+    path.write_text("customer_id,tier\n7.0,low\n12.0,low\n")
+    told = {"format": 2, "sha256": {path.name: file_digest(path)}}
+    (tmp_path / MANIFEST).write_text(sealed(told))
+    table, origin = read_export(path)
+    assert origin.verified
+    assert table["customer_id"].tolist() == ["7.0", "12.0"]
 
 
 # numbers
@@ -184,14 +194,15 @@ def test_odd_ids_survive_every_file_that_is_written_and_read_again(tmp_path):
     )
     for name in ("s.csv", "s.parquet"):
         write_table(table, tmp_path / name)
-        shown = _read_columns(tmp_path / name)
+        with held(tmp_path / name) as file:
+            shown = _shown_of_csv(file, ()) if name.endswith(".csv") else _shown(file, ()).to_pandas()
         assert shown["customer_id"].tolist() == ODD
         assert shown["tier"].tolist() == table["tier"].tolist()
         assert shown["p_alive"].tolist() == table["p_alive"].tolist()
-        earlier = read_export(tmp_path / name)
+        earlier, _ = read_export(tmp_path / name)
         assert earlier["customer_id"].tolist() == ODD
         assert earlier["tier"].tolist() == table["tier"].tolist()
-        assert read_columns(tmp_path / name, "action") == dict.fromkeys(ODD, "NA")
+        assert read_columns(tmp_path / name, "action")[0] == dict.fromkeys(ODD, "NA")
 
 
 def test_escaping_for_spreadsheets_can_be_undone():
@@ -224,7 +235,7 @@ def test_a_missing_id_is_no_customer_called_nan(tmp_path, name):
 
 def test_whole_floats_of_parquet_are_whole_ids(tmp_path):
     pd.DataFrame({"customer_id": [7.0, 12.0], "tier": "low"}).to_parquet(tmp_path / "p.parquet")
-    assert read_export(tmp_path / "p.parquet")["customer_id"].tolist() == ["7", "12"]
+    assert read_export(tmp_path / "p.parquet")[0]["customer_id"].tolist() == ["7", "12"]
 
 
 def test_tables_of_a_plan_keep_labels_and_have_numbers(tmp_path):

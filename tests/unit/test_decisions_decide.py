@@ -627,7 +627,7 @@ def test_conditions_hold_for_known_values_only():
     }
     for text, expected in cases.items():
         assert fulfils(parse(text), table).tolist() == expected, text
-    with pytest.raises(SpecError, match="is no day"):
+    with pytest.raises(SpecError, match="is not a date"):
         fulfils(parse("day > 'soon'"), table)
 
 

@@ -128,7 +128,7 @@ def test_days_that_contradict_the_history_are_an_error(cdnow):
     row = int(np.argmax(wrong["frequency"] > 1))
     for change, said in (
         (lambda days: days[:-1], "not as many as frequency"),
-        (lambda days: [*days[:-1], days[-1] + 1000], "lie outside"),
+        (lambda days: [*days[:-1], days[-1] + 1000], "last of repeat_days"),
         (lambda days: [*days[:-1], days[-1] - 1], "last of repeat_days"),
     ):
         broken = wrong.copy()

@@ -122,7 +122,13 @@ def local_effects(block: Block, points: Floats, free: Places) -> LocalEffects:
         raise FitError("the effects of levels have no mode with proper curvature: use method='nuts'")
     places, linear, curvature, cross, arrows = zip(*found, strict=True)
     return LocalEffects(
-        block, effects, np.array(places), np.array(linear), np.array(curvature), np.array(cross), tuple(arrows)
+        block,
+        effects,
+        np.array(places),
+        np.array(linear),
+        np.array(curvature),
+        np.array(cross),
+        tuple(arrows),
     )
 
 
