@@ -30,13 +30,13 @@ demo: $(READY) ## Run everything on real purchases, into DEMO_DIR=bayesltv-demo
 	$(BIN)/bayesltv demo --out $(DEMO_DIR)
 
 test: $(READY) ## Run all tests but the slow ones (more options: PYTEST_ARGS="-n 0 -k cells")
-	$(TEST_ENV) $(BIN)/pytest -m "not slow" $(WORKERS) $(PYTEST_ARGS)
+	$(TEST_ENV) $(BIN)/pytest -m "not slow and not calibration" $(WORKERS) $(PYTEST_ARGS)
 
 test-fast: $(READY) ## Run the tests of single parts only: units and properties
-	$(TEST_ENV) $(BIN)/pytest -m "not slow" $(WORKERS) $(PYTEST_ARGS) tests/unit tests/property
+	$(TEST_ENV) $(BIN)/pytest -m "not slow and not calibration" $(WORKERS) $(PYTEST_ARGS) tests/unit tests/property
 
-test-slow: $(READY) ## Run the slow tests: recovery of known parameters, calibration
-	$(TEST_ENV) $(BIN)/pytest -m slow $(PYTEST_ARGS)
+test-slow: $(READY) ## Run the slow tests: mutations, killed runs, fuzz, recovery (under an hour on two cores)
+	$(TEST_ENV) $(BIN)/pytest -m slow $(WORKERS) $(PYTEST_ARGS)
 
 check: $(READY) floors ## Lint, format, types, import floors, dependencies
 	$(BIN)/ruff check .
@@ -64,7 +64,7 @@ figures: demo ## Renew the README's pictures from the demo's
 	cp $(DEMO_DIR)/figures/{ltv_intervals,tracking_cumulative}.png docs/figures/
 
 calibration: $(READY) ## Calibrate by simulation, renew docs/calibration.md, compare Laplace and NUTS (2 h; kept in .calibration)
-	SBC_RANKS=.calibration $(TEST_ENV) $(BIN)/pytest -n 0 -m slow tests/recovery/test_sbc.py
+	SBC_RANKS=.calibration $(TEST_ENV) $(BIN)/pytest -n 0 -m calibration tests/recovery
 	$(TEST_ENV) $(BIN)/python tests/sbc_report.py .calibration
 	$(TEST_ENV) $(BIN)/python tests/recovery/laplace_corners.py .calibration/laplace
 

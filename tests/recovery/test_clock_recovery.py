@@ -111,7 +111,7 @@ def outcomes():
     return pd.DataFrame([outcome(number) for number in range(WORLDS)])
 
 
-@pytest.mark.slow
+@pytest.mark.calibration
 @pytest.mark.timeout(7200)
 def test_ranks_of_the_truth_are_uniform(outcomes):
     ranks = outcomes.filter(like="rank of")
@@ -121,7 +121,7 @@ def test_ranks_of_the_truth_are_uniform(outcomes):
         assert stats.chisquare(counts).pvalue > 1e-4, (name, counts.tolist())
 
 
-@pytest.mark.slow
+@pytest.mark.calibration
 @pytest.mark.timeout(7200)
 def test_totals_lie_inside_their_intervals_with_the_clock_and_not_without(outcomes):
     inside = {name: int(outcomes[f"{name}_inside"].sum()) for name in ("clock", "plain")}

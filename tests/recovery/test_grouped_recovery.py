@@ -59,7 +59,7 @@ def fit_world(design, seed, **sampler):
     return fit, summary
 
 
-@pytest.mark.slow
+@pytest.mark.calibration
 @pytest.mark.timeout(7200)
 def test_90_percent_intervals_cover_known_parameters_of_30_crossed_groups():
     covered, spread = [], []

@@ -73,7 +73,7 @@ def ranks(request):
     return tables
 
 
-@pytest.mark.slow
+@pytest.mark.calibration
 @pytest.mark.timeout(7200)
 def test_the_truth_ranks_uniformly_among_posterior_draws(ranks):
     table = ranks["right"]
@@ -82,7 +82,7 @@ def test_the_truth_ranks_uniformly_among_posterior_draws(ranks):
     assert strayed.iloc[0] > sbc.bound(table), strayed.head()
 
 
-@pytest.mark.slow
+@pytest.mark.calibration
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("error", sbc.PLANTS)
 def test_a_planted_error_is_found_with_fewer_replications(ranks, error):
