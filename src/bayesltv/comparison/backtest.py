@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import multiprocessing
 from collections.abc import Mapping, Sequence
@@ -138,9 +139,14 @@ def backtest(
         log, spec_of(spec), horizon, time_unit, tuple(groups), seed, method, dict(sampler or {}), draws,
         dict(columns or {}), acquired_from, log_end,
     )  # fmt: skip
+    return _backtest(job, days, workers=workers, progress=progress)
+
+
+def _backtest(job: _Job, days: Sequence[dt.date], *, workers: int, progress: bool) -> Backtest:
+    """Return the forecasts of each cut beside what came next, from the earliest cut on."""
     require_holdout(
-        LaterLog(log, LogReading(**job.columns), log_end), after=pd.Timestamp(days[-1]), horizon=horizon,
-        time_unit=time_unit_of(time_unit),
+        LaterLog(job.log, LogReading(**job.columns), job.log_end), after=pd.Timestamp(days[-1]),
+        horizon=job.horizon, time_unit=time_unit_of(job.time_unit),
     )  # fmt: skip
     found: dict[str, tuple[Evaluation, bool]] = {}
     with _bar(len(days), shown=progress) as advance:

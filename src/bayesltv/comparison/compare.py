@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,18 +14,22 @@ import pandas as pd
 import xarray as xr
 from arviz_stats.utils import ELPDData
 
+from bayesltv.base.meeting import Meeting
+from bayesltv.base.placed_base import place_base
 from bayesltv.base.population import read_posterior
 from bayesltv.base.seal import require_sound
 from bayesltv.checks.loo import loo_per_customer
 from bayesltv.data.reading import LaterLog, LogReading
 from bayesltv.data.validate import resolve_observation_end, resolve_time_unit, validate_summary
+from bayesltv.dates import Date
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.evaluation.comparison import Comparison
-from bayesltv.evaluation.evaluate import evaluate
+from bayesltv.evaluation.evaluate import evaluate_base
 from bayesltv.evaluation.holdout import require_holdout
 from bayesltv.evaluation.result import Evaluation
+from bayesltv.fitting.sampling import Sampling
 from bayesltv.names import FINGERPRINT
-from bayesltv.pipeline import fit
+from bayesltv.pipeline import fit_as
 from bayesltv.spec.catalogue import SpecLike, spec_of
 from bayesltv.spec.model_spec import ModelSpec
 
@@ -87,45 +92,79 @@ def compare(
     Leave-one-out: Vehtari, Gelman & Gabry (2017), from cells weighted by their counts and set out per
     customer for the standard error of differences. Purchase and spend are scored apart.
     """
+    read = dict(columns or {})
+    log_end = read.pop("log_end", None)
+    return compare_as(
+        summary, models, Sampling(seed, method, sampler or {}, cores, progress),
+        later=LaterLog(log, LogReading(**read), log_end), horizon=horizon, time_unit=time_unit,
+        observation_end=observation_end, step=step,
+    )  # fmt: skip
+
+
+def compare_as(
+    summary: pd.DataFrame,
+    models: Mapping[str, SpecLike | xr.DataTree] | Sequence[SpecLike],
+    sampling: Sampling,
+    *,
+    later: LaterLog,
+    horizon: str | float | None,
+    time_unit: str | None = None,
+    observation_end: Date | None = None,
+    step: Callable[[str], None] | None = None,
+) -> Comparison:
+    """Return how well several models describe and forecast the same customers; see `compare`."""
     if len(models) < 2:
         raise DataError(f"compare needs at least two models, not {len(models)}: give a second spec or fit")
-    if (log is None) != (horizon is None):
+    if (later.log is None) != (horizon is None):
         raise DataError("a hold-out needs both log= and horizon=: give the other one too, or neither")
     known = _models(models)
     say = step or (lambda _: None)
     unit = resolve_time_unit(summary, time_unit)
     checked = validate_summary(summary, time_unit=unit, observation_end=observation_end)
     _require_same_data(known, str(checked.attrs[FINGERPRINT]))
-    if log is not None and horizon is not None:
-        end = resolve_observation_end(checked, observation_end)
-        if end is None:
-            raise DataError("the summary does not say when observation ended: pass observation_end=")
-        read = dict(columns or {})
-        log_end, reading = read.pop("log_end", None), LogReading(**read)
-        if not any(map(_has_spend, known.values())):
-            reading = reading.without_amounts()
-        require_holdout(LaterLog(log, reading, log_end), after=end, horizon=horizon, time_unit=unit)
-    fits = {}
-    for name, model in known.items():
-        if isinstance(model, ModelSpec):
-            say(f"fitting {name}")
-            model = fit(
-                checked, model, seed=seed, method=method, sampler=sampler, cores=cores, progress=progress
-            )  # fmt: skip
-        fits[name] = model
+    if horizon is not None:
+        _require_holdout(known, later, resolve_observation_end(checked, observation_end), horizon, unit)
+    fits = {name: _fitted(name, model, checked, sampling, say) for name, model in known.items()}
     say("leaving one customer out at a time")
-    loos = {name: loo_per_customer(tree, checked) for name, tree in fits.items()}
-    ranked = _ranked(loos)
+    ranked = _ranked({name: loo_per_customer(tree, checked) for name, tree in fits.items()})
     evaluations: dict[str, Evaluation] = {}
-    if log is not None and horizon is not None:
+    if horizon is not None:
         for name, tree in fits.items():
             say(f"forecasting with {name}")
-            evaluations[name] = evaluate(
-                tree, checked, log, horizon=horizon, seed=seed, tracking=False, **(columns or {})
-            )
+            base = place_base(tree, checked, Meeting(sampling.seed))
+            evaluations[name] = evaluate_base(base, later, horizon=horizon, tracking=False)
     best = str(ranked["model"].iloc[0])
     holdout = _holdout(evaluations, best) if evaluations else None
     return Comparison(ranked, holdout, _verdict(ranked), fits, evaluations)
+
+
+def _require_holdout(
+    models: Mapping[str, ModelSpec | xr.DataTree],
+    later: LaterLog,
+    end: pd.Timestamp | None,
+    horizon: str | float,
+    unit: str,
+) -> None:
+    """Raise where the log does not reach the end of the horizon, before anything is fitted."""
+    if end is None:
+        raise DataError("the summary does not say when observation ended: pass observation_end=")
+    if not any(map(_has_spend, models.values())):
+        later = replace(later, reading=later.reading.without_amounts())
+    require_holdout(later, after=end, horizon=horizon, time_unit=unit)
+
+
+def _fitted(
+    name: str,
+    model: ModelSpec | xr.DataTree,
+    checked: pd.DataFrame,
+    sampling: Sampling,
+    say: Callable[[str], None],
+) -> xr.DataTree:
+    """Return a model's fit: made now of a spec, or as it was given."""
+    if not isinstance(model, ModelSpec):
+        return model
+    say(f"fitting {name}")
+    return fit_as(checked, model, sampling)
 
 
 def _models(

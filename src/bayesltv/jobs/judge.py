@@ -201,7 +201,7 @@ def compare_files(
     DataError, SpecError, FitError, StoreError
         Then nothing is written.
     """
-    from bayesltv.comparison.compare import compare
+    from bayesltv.comparison.compare import compare_as
     from bayesltv.data.store import read_summary
     from bayesltv.data.validate import validate_summary
     from bayesltv.report.comparison import comparison_figures, comparison_tables
@@ -211,11 +211,7 @@ def compare_files(
     models = _models(specs)
     customers = validate_summary(read_summary(summary), time_unit=time_unit, observation_end=observation_end)
     watched = watch(later.log)
-    found = compare(
-        customers, models, seed=sampling.seed, log=later.log, horizon=horizon, method=sampling.method,
-        sampler=sampling.overrides, columns={**later.reading.keywords, "log_end": later.log_end},
-        cores=sampling.cores, progress=sampling.progress, step=step,
-    )  # fmt: skip
+    found = compare_as(customers, models, sampling, later=later, horizon=horizon, step=step)
     watched.require_unchanged()
     if report is None:
         return found, []
