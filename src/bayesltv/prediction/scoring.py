@@ -180,10 +180,7 @@ class Scoring:
     @property
     def step(self) -> float:
         """In which money is added up: of the fitted groups, so that all rows share one."""
-        if not self.hyperparameters.has_spend:
-            return step_of(1.0)
-        p, q, v = self.hyperparameters.spend
-        return step_of(float(np.median(p * v / q)))
+        return step_of(self.hyperparameters.typical_amount)
 
     def scorer(self, population: Population) -> Scorer:
         """Return what scores a block of customers who stand in this population."""
