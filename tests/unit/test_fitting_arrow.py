@@ -119,7 +119,7 @@ def test_effects_that_feel_other_levels_are_no_arrow(case):
     assert arrow_of(tied, np.zeros(REST.size), pools, REST) is None
 
 
-def test_a_hundred_levels_are_fitted(recwarn):
+def test_a_hundred_levels_are_fitted():
     """By whole matrices the pooling sds ran away on such logs, and 300 levels took minutes."""
     rng = np.random.default_rng(8)
     alpha = 4.4 * np.exp(0.5 * rng.standard_normal(100))
@@ -138,4 +138,5 @@ def test_a_hundred_levels_are_fitted(recwarn):
     assert abs(found.mean() - 0.5) < 2.5 * found.std()  # the sd that the log was made with
     effects = fit["posterior"]["purchase_rate_effect_region"]
     np.testing.assert_allclose(effects.sum("region"), 0.0, atol=1e-9)
-    assert np.corrcoef(effects.mean(("chain", "draw")), -np.log(alpha))[0, 1] > 0.5
+    found = effects.mean(("chain", "draw")).sel(region=design["region"].to_numpy())
+    assert np.corrcoef(found, -np.log(alpha))[0, 1] > 0.5

@@ -121,6 +121,7 @@ def local_effects(block: Block, points: Floats, free: Places) -> LocalEffects:
     if not found:
         raise FitError("the effects of levels have no mode with proper curvature: use method='nuts'")
     places, linear, curvature, cross, arrows = zip(*found, strict=True)
+<<<<<<< HEAD
     return LocalEffects(
         block,
         effects,
@@ -130,6 +131,10 @@ def local_effects(block: Block, points: Floats, free: Places) -> LocalEffects:
         np.array(cross),
         tuple(arrows),
     )
+=======
+    expanded = (np.array(places), np.array(linear), np.array(curvature), np.array(cross))
+    return LocalEffects(block, effects, *expanded, arrows=tuple(arrows))
+>>>>>>> laplace
 
 
 def _expansions(
