@@ -121,20 +121,8 @@ def local_effects(block: Block, points: Floats, free: Places) -> LocalEffects:
     if not found:
         raise FitError("the effects of levels have no mode with proper curvature: use method='nuts'")
     places, linear, curvature, cross, arrows = zip(*found, strict=True)
-<<<<<<< HEAD
-    return LocalEffects(
-        block,
-        effects,
-        np.array(places),
-        np.array(linear),
-        np.array(curvature),
-        np.array(cross),
-        tuple(arrows),
-    )
-=======
     expanded = (np.array(places), np.array(linear), np.array(curvature), np.array(cross))
     return LocalEffects(block, effects, *expanded, arrows=tuple(arrows))
->>>>>>> laplace
 
 
 def _expansions(
