@@ -84,10 +84,18 @@ def test_files_and_targets_that_are_named_exist():
         assert target in targets, target
 
 
-def test_every_floor_is_in_the_figure():
-    figure = README.split("## Where things are")[1]
-    floors = [path.name for path in (ROOT / "src/bayesltv").iterdir() if (path / "__init__.py").exists()]
-    assert [floor for floor in floors if f" {floor}/" not in figure] == []
+def test_every_room_is_on_the_page_of_the_house():
+    page = (ROOT / "docs/architecture.md").read_text()
+    rooms = [path.name for path in (ROOT / "src/bayesltv").iterdir() if (path / "__init__.py").exists()]
+    assert [room for room in rooms if f"`{room}/`" not in page] == []
+
+
+def test_places_that_the_page_of_the_house_names_exist():
+    page = (ROOT / "docs/architecture.md").read_text()
+    named = set(re.findall(r"`((?:\w+/)+\w+)`", page))
+    assert {"base/placed_base", "families/registry"} <= named
+    source = ROOT / "src/bayesltv"
+    assert [each for each in named if not any((source / f"{each}{end}").exists() for end in (".py", ""))] == []
 
 
 def test_pictures_are_small():
