@@ -39,7 +39,7 @@ all but free, the curvature at one mode says nothing."""
 SD_DEGREES = 5.0
 """Degrees of freedom in the log sds, whose density falls off like an exponential where an sd goes to 0."""
 AT_ONCE, NUMBERS_AT_ONCE = 500, 4_000_000
-"""Normals that are in memory at a time, and the numbers in their matrices."""
+"""Proposals that are made at a time, and the numbers in the matrices of all normals in memory."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,15 @@ class Expansion:
     arrow: Arrow | None = None
 
     @property
-    def at_once(self) -> int:
-        """Return how many normals to have in memory at a time."""
+    def most(self) -> int:
+        """Return how many normals memory allows at a time."""
         numbers = self.rest.size**2 if self.arrow is None else self.arrow.numbers
-        return max(1, min(AT_ONCE, NUMBERS_AT_ONCE // max(numbers, 1)))
+        return max(1, NUMBERS_AT_ONCE // max(numbers, 1))
+
+    @property
+    def at_once(self) -> int:
+        """Return how many proposals to make at a time."""
+        return min(AT_ONCE, self.most)
 
 
 @dataclass(frozen=True)
@@ -181,7 +186,7 @@ def normals(expansion: Expansion, log_sds: Floats) -> WholeNormals | ArrowNormal
 
 def log_marginal(expansion: Expansion, log_sds: Floats) -> Floats:
     """Return the log density of each row of `log_sds`, up to a constant; some normals at a time."""
-    parts = np.array_split(log_sds, max(1, -(-len(log_sds) // expansion.at_once)))
+    parts = np.array_split(log_sds, max(1, -(-len(log_sds) // expansion.most)))
     log_density = np.concatenate([normals(expansion, part).log_evidence for part in parts])
     for log_sd, pool in zip(log_sds.T, expansion.block.pools, strict=True):
         log_prior = pool.prior.frozen().logpdf(np.exp(log_sd)) + log_sd  # of the log sd
