@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from bayesltv.cli.app import app
-from bayesltv.cli.bundle import Bundle, laid_out
+from bayesltv.cli.command import Bundle, laid_out
 from bayesltv.cli.options import FIT, LOG, RUN, SAMPLER, SUMMARY
 
 COMMANDS = typer.main.get_command(app).commands

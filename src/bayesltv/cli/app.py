@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bayesltv.cli.examples import ending
+from bayesltv.cli.command import ending
 from bayesltv.cli.fits import check, compare, fit, uplift
 from bayesltv.cli.guard import REDACTION, Guarded
 from bayesltv.cli.log import summarize

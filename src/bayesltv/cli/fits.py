@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayesltv.cli.bundle import Bundle
-from bayesltv.cli.examples import example
+from bayesltv.cli.command import Bundle, example
 from bayesltv.cli.options import (
     SUMMARY,
     AcceptFailed,

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from bayesltv.cli.examples import ExampleGroup
+from bayesltv.cli.command import ExampleGroup
 from bayesltv.cli.signals import ENDING, ended_in_order
 from bayesltv.errors import REDACTED, BayesltvError, BayesltvWarning, Message, StoreError
 from bayesltv.redaction import Redaction

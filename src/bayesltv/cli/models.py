@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bayesltv.cli.examples import ExampleGroup, ending, example
+from bayesltv.cli.command import ExampleGroup, ending, example
 from bayesltv.cli.options import AsJson
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from bayesltv.cli.bundle import Bundle
+from bayesltv.cli.command import Bundle
 from bayesltv.cli.guard import AS_JSON, REDACTION
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Options that go together: declared once, laid out in the commands that take them, given back as one value.
+"""A command: its options, bundles of them laid out one by one, and a help text that ends with an example.
 
 A parameter annotated ``Annotated[Record, Bundle(make)]`` stands for the parameters of ``make``: options like
 any other. The command gets what ``make`` returns for them.
@@ -10,7 +10,11 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Annotated, Any, get_args
 
+import typer
+from typer.core import TyperCommand, TyperGroup
 from typer.models import ParameterInfo
+
+HEADING = "Example:"
 
 
 @dataclass(frozen=True)
@@ -75,3 +79,50 @@ def _told(parameter: inspect.Parameter, text: str) -> inspect.Parameter:
     (option,) = (copy(each) for each in notes if isinstance(each, ParameterInfo))
     option.help = text
     return parameter.replace(annotation=Annotated[kind, option])
+
+
+class ExampleCommand(TyperCommand):
+    """A command whose help ends with an example."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+        """Write the help, and the example below it."""
+        _write_help(TyperCommand, self, ctx, formatter)
+
+
+class ExampleGroup(TyperGroup):
+    """Commands under one name, whose help ends with an example."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+        """Write the help, and the example below it."""
+        _write_help(TyperGroup, self, ctx, formatter)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A command and its example."""
+
+    run: Callable[..., None]
+    example: str
+
+    def add_to(self, app: typer.Typer, name: str) -> None:
+        """Make it a command of `app`."""
+        app.command(name, cls=ExampleCommand, epilog=ending(self.example))(laid_out(self.run))
+
+
+def example(line: str) -> Callable[[Callable[..., None]], Told]:
+    """Return a decorator that gives a command its example."""
+    return lambda run: Told(run, line)
+
+
+def ending(line: str, *, before: str = "") -> str:
+    """Return the epilog of a help text: what stands before the example, and the example."""
+    return f"{before}\n\n{HEADING} {line}".strip()
+
+
+def _write_help(kind: Any, command: Any, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+    """Write a help text; its example is not wrapped, so that a terminal copies it as one line."""
+    before, _, line = (command.epilog or "").rpartition(HEADING)
+    plain = copy(command)
+    plain.epilog = before.strip() or None
+    kind.format_help(plain, ctx, formatter)
+    formatter.write(f" {HEADING}\n   {line.strip()}\n")
