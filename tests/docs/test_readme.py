@@ -95,7 +95,9 @@ def test_places_that_the_page_of_the_house_names_exist():
     named = set(re.findall(r"`((?:\w+/)+\w+)`", page))
     assert {"base/placed_base", "families/registry"} <= named
     source = ROOT / "src/bayesltv"
-    assert [each for each in named if not any((source / f"{each}{end}").exists() for end in (".py", ""))] == []
+    assert [
+        each for each in named if not any((source / f"{each}{end}").exists() for end in (".py", ""))
+    ] == []
 
 
 def test_pictures_are_small():
