@@ -255,7 +255,7 @@ def scored_parts(world, folder, out):
     return ltv.score_to(fit, folder / "summary.parquet", decision, out=out, **given)
 
 
-@pytest.mark.parametrize("place", ["_looked_through", "score_rows"])
+@pytest.mark.parametrize("place", ["look_through", "score_rows"])
 def test_parts_are_of_one_summary_where_another_takes_its_place(world, others, monkeypatch, place):
     whole = scored_parts(world, others, others / "undisturbed")
     real, digest = getattr(local, place), sha256((others / "summary.parquet").read_bytes()).hexdigest()
@@ -273,7 +273,7 @@ def test_parts_are_of_one_summary_where_another_takes_its_place(world, others, m
     assert digest != sha256((others / "summary.parquet").read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("place", ["_looked_through", "score_rows", "labelled"])
+@pytest.mark.parametrize("place", ["look_through", "score_rows", "labelled"])
 def test_parts_end_with_an_error_and_no_marker_where_the_summary_is_written_to(
     world, others, monkeypatch, place
 ):
