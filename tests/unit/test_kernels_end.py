@@ -117,7 +117,7 @@ def test_kernels_end(what):
     from pathlib import Path
 
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, what], capture_output=True, text=True, timeout=120, check=False,
+        [sys.executable, "-c", PROGRAM, what], capture_output=True, text=True, timeout=400, check=False,
         cwd=Path(__file__).parents[1],
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]

@@ -91,3 +91,25 @@ def test_the_setting_of_numba_is_left_as_it_was():
     with c._cached_in("elsewhere"):
         assert numba.config.CACHE_DIR == "elsewhere"
     assert before == numba.config.CACHE_DIR
+
+
+def test_cached_code_from_modules_that_are_gone_is_made_anew(tmp_path):
+    source = tmp_path / "kernel_of_yesterday.py"
+    source.write_text(
+        "from bayesltv.numerics.compile import compiled\n\n\n@compiled\ndef twice(x):\n    return 2.0 * x\n"
+    )
+    code = "import kernel_of_yesterday as k; print(k.twice(3.0), sum(k.twice.stats.cache_misses.values()))"
+
+    def called() -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")},
+        )  # fmt: skip
+        return done.stdout.strip() or done.stderr
+
+    assert called() == "6.0 1"
+    assert called() == "6.0 0"
+    (stored,) = (tmp_path / "cache").rglob("*.nbc")
+    stored.write_bytes(b"cmodule_that_is_gone\nThing\n.")
+    assert called() == "6.0 1"
+    assert called() == "6.0 0"

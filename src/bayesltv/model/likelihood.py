@@ -17,6 +17,7 @@ from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
 from bayesltv.families.family import Family
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
 from bayesltv.kernels.clock import clocked_value_and_gradient
+from bayesltv.model.kernel_version import kernel_version
 from bayesltv.spec.timeline import Timeline
 
 Tensor = Any
@@ -73,7 +74,7 @@ def _numba_purchase(_op: Op, **_: Any) -> Any:  # noqa: ANN401
         value, gradient = purchase_value_and_gradient(np.ascontiguousarray(parameters), *data)
         return np.asarray(value), gradient
 
-    return purchase_likelihood, 1
+    return purchase_likelihood, kernel_version()
 
 
 @register_funcify_default_op_cache_key(ClockedPurchaseLikelihood)
@@ -83,7 +84,7 @@ def _numba_clocked_purchase(_op: Op, **_: Any) -> Any:  # noqa: ANN401
         value, gradient = clocked_value_and_gradient(np.ascontiguousarray(packed), *data)
         return np.asarray(value), gradient
 
-    return clocked_purchase_likelihood, 1
+    return clocked_purchase_likelihood, kernel_version()
 
 
 @register_funcify_default_op_cache_key(SpendLikelihood)
@@ -93,7 +94,7 @@ def _numba_spend(_op: Op, **_: Any) -> Any:  # noqa: ANN401
         value, gradient = spend_value_and_gradient(np.ascontiguousarray(parameters), *data[:-1], data[-1][()])
         return np.asarray(value), gradient
 
-    return spend_likelihood, 1
+    return spend_likelihood, kernel_version()
 
 
 def purchase_data(cells: PurchaseCells, family: Family) -> Arrays:

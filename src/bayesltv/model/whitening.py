@@ -10,6 +10,7 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
+from bayesltv.model.kernel_version import kernel_version
 from bayesltv.numerics.whitening import innovations_of, pull_back
 
 Tensor = Any
@@ -75,7 +76,7 @@ def _numba_innovations(_op: Op, **_: Any) -> Any:  # noqa: ANN401
         )
         return u, np.asarray(log_det)
 
-    return whitened, 1
+    return whitened, kernel_version()
 
 
 @register_funcify_default_op_cache_key(PullBack)
@@ -92,4 +93,4 @@ def _numba_pull_back(_op: Op, **_: Any) -> Any:  # noqa: ANN401
         )
         return by_z, by_loadings, by_seen
 
-    return whitened_back, 1
+    return whitened_back, kernel_version()

@@ -34,6 +34,9 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False, "no_cfunc_wrapper": True}
 
 
+_GONE = (ImportError, AttributeError, EOFError, pickle.UnpicklingError)
+
+
 def verb(function: Callable[..., Any]) -> Callable[..., Any]:
     """Declare what several types can do, each in its own way; the first argument's type decides which.
 
@@ -78,22 +81,30 @@ def _compiled(function: Callable[..., Any], **more: bool) -> Callable[..., Any]:
 
 
 def _forgiving(kernel: Any) -> Callable[..., Any]:  # noqa: ANN401
-    """Let an index of cached code that cannot be read be an empty one.
+    """Let cached code that cannot be read be code that is not there.
 
-    It names the types that a kernel was compiled for. Where one of them is gone, say with another version of
-    the package, numba would fail at the first call, before it sees that the code is out of date.
+    Its index names the types that a kernel was compiled for, and itself the modules that it came from. Where
+    one of them is gone, say with another version of the package, numba would fail at the first call, before
+    it sees that the code is out of date.
     """
     file = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
-    load = getattr(file, "_load_index", None)
-    if load is not None:
+    if file is None:
+        return kernel  # type: ignore[no-any-return]
+    index, data = file._load_index, file._load_data
 
-        def load_index() -> Any:  # noqa: ANN401
-            try:
-                return load()
-            except (ImportError, AttributeError, EOFError, pickle.UnpicklingError):
-                return {}
+    def load_index() -> Any:  # noqa: ANN401
+        try:
+            return index()
+        except _GONE:
+            return {}
 
-        file._load_index = load_index  # type: ignore[union-attr]
+    def load_data(name: str) -> Any:  # noqa: ANN401
+        try:
+            return data(name)
+        except _GONE as error:
+            raise FileNotFoundError(name) from error  # which numba takes for code to be made anew
+
+    file._load_index, file._load_data = load_index, load_data
     return kernel  # type: ignore[no-any-return]
 
 
