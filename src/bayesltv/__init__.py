@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from bayesltv.checks.run import with_checks as with_checks
     from bayesltv.comparison.backtest import Backtest as Backtest
     from bayesltv.comparison.backtest import backtest as backtest
+    from bayesltv.comparison.benchmark import Benchmark as Benchmark
+    from bayesltv.comparison.benchmark import benchmark as benchmark
+    from bayesltv.comparison.choose import choose as choose
     from bayesltv.comparison.compare import compare as compare
     from bayesltv.data.adopt import as_summary as as_summary
     from bayesltv.data.datasets import load_cdnow as load_cdnow
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from bayesltv.errors import FitError as FitError
     from bayesltv.errors import SpecError as SpecError
     from bayesltv.errors import StoreError as StoreError
+    from bayesltv.evaluation.choice import Choice as Choice
     from bayesltv.evaluation.comparison import Comparison as Comparison
     from bayesltv.evaluation.evaluate import evaluate as evaluate
     from bayesltv.evaluation.posterior_predictive import posterior_predictive as posterior_predictive
@@ -89,10 +93,14 @@ _HOME = {
     "BudgetSpec": "spec.budget",
     "Backtest": "comparison.backtest",
     "backtest": "comparison.backtest",
+    "Benchmark": "comparison.benchmark",
+    "benchmark": "comparison.benchmark",
     "build_model": "model.build",
     "check": "checks.run",
     "CheckReport": "checks.result",
     "CheckResult": "checks.result",
+    "choose": "comparison.choose",
+    "Choice": "evaluation.choice",
     "compare": "comparison.compare",
     "compare_refresh": "decisions.refresh",
     "Comparison": "evaluation.comparison",

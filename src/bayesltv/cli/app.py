@@ -9,7 +9,7 @@ import typer
 from bayesltv.cli.command import ending
 from bayesltv.cli.fits import check, compare, fit, uplift
 from bayesltv.cli.guard import REDACTION, Guarded
-from bayesltv.cli.log import summarize
+from bayesltv.cli.log import benchmark, choose, summarize
 from bayesltv.cli.models import models
 from bayesltv.cli.pages import demo, report
 from bayesltv.cli.scores import decide, evaluate, score
@@ -26,6 +26,8 @@ COMMANDS = {
     "check": check,
     "evaluate": evaluate,
     "compare": compare,
+    "choose": choose,
+    "benchmark": benchmark,
     "score": score,
     "decide": decide,
     "report": report,

@@ -10,9 +10,11 @@ import pandas as pd
 
 from bayesltv.checks.result import CheckReport
 from bayesltv.cli.story import summed_by_tier, tier_sizes
+from bayesltv.comparison.benchmark import Benchmark
 from bayesltv.decisions.plan import Plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
+from bayesltv.evaluation.choice import Choice
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs.written import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile, UpliftFile
@@ -71,7 +73,9 @@ def _(found: CheckReport) -> Json:
 
 @plain.register(Evaluation)
 @plain.register(Comparison)
-def _(found: Evaluation | Comparison) -> Json:
+@plain.register(Benchmark)
+@plain.register(Choice)
+def _(found: Evaluation | Comparison | Benchmark | Choice) -> Json:
     return found.to_dict()
 
 

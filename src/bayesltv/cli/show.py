@@ -24,9 +24,11 @@ from bayesltv.cli.plan import (
     uplift_shown,
 )
 from bayesltv.cli.story import has_tiers, summed_by_tier, tell_demo, tiers_table
+from bayesltv.comparison.benchmark import Benchmark
 from bayesltv.decisions.plan import Plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
+from bayesltv.evaluation.choice import Choice
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs.written import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile, UpliftFile
@@ -119,7 +121,9 @@ def _(found: CheckReport, console: Console) -> None:
 
 @show.register(Evaluation)
 @show.register(Comparison)
-def _(found: Evaluation | Comparison, console: Console) -> None:
+@show.register(Benchmark)
+@show.register(Choice)
+def _(found: Evaluation | Comparison | Benchmark | Choice, console: Console) -> None:
     console.print(found)
 
 

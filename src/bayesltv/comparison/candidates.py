@@ -1,0 +1,41 @@
+"""The specs that ``choose`` tries where none are named, the simplest first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from bayesltv.checks.timing import regular_timing
+from bayesltv.spec.catalogue import load_spec
+from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.spec.settings import PURCHASE_FAMILIES
+
+REGULAR = "mbg_cnbd"
+LARGEST = 4
+"""Stages of a wait."""
+
+
+def candidates(shape: float | None) -> dict[str, ModelSpec]:
+    """Return BG/NBD, MBG/NBD and, where waits are regular, MBG/CNBD-k at the k nearest their shape."""
+    found = {"bg_nbd": load_spec("pooled"), "mbg_nbd": load_spec("mbg_pooled")}
+    k = 1 if shape is None else min(max(round(shape), 1), LARGEST)
+    if k > 1 and REGULAR in PURCHASE_FAMILIES:
+        told = found["mbg_nbd"].to_dict()
+        title = f"MBG/CNBD-{k} and Gamma-Gamma, one population"
+        regular: dict[str, Any] = {**told, "model": {"title": title}, "purchase": {"family": REGULAR, "k": k}}
+        found[f"{REGULAR}_{k}"] = ModelSpec.from_dict(regular, source="the regular candidate")
+    return found
+
+
+def with_clock(name: str, spec: ModelSpec) -> tuple[str, ModelSpec]:
+    """Return a spec on the clock of the shipped `clock.toml`, and its name."""
+    clocked = replace(spec, clock=load_spec("clock").clock, title=f"{spec.title}, on a shared calendar clock")
+    return f"{name}_clock", clocked
+
+
+def shape_of_waits(summary: pd.DataFrame) -> float | None:
+    """Return the shape of a gamma distribution of waits, 1 being exponential; None of too few."""
+    return regular_timing(xr.DataTree(), summary).value
