@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesltv.decisions.allocation import Allocation
-from bayesltv.decisions.portfolio import cvar
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -65,6 +64,12 @@ class RiskPlan:
         table = np.stack([each.assigned for each in self.mixture])
         assigned: Codes = table[which, unit]
         return assigned
+
+
+def cvar(net: Floats, tail: float) -> float:
+    """Return the mean of the worst `tail` of the draws (at least one)."""
+    worst = max(1, round(tail * net.size))
+    return float(np.sort(net)[:worst].mean())
 
 
 def objective(net: Floats, weight: float, tail: float) -> float:
