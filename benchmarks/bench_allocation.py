@@ -126,7 +126,7 @@ def whole(customers):
     """Decide: from a summary and a posterior to a plan."""
     import bayesltv as ltv
     import worlds
-    from bayesltv.data.store import read_summary
+    from bayesltv.data.summary.store import read_summary
 
     CACHE.mkdir(exist_ok=True)
     summary = read_summary(worlds.write_summary(customers, CACHE / f"summary-{customers}.parquet"))

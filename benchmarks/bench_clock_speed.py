@@ -74,8 +74,8 @@ def gradient_of(summary, clock):
     import numpy as np
 
     import worlds
-    from bayesltv.data.cells import make_cells
-    from bayesltv.data.validate import validate_summary
+    from bayesltv.data.summary.cells import make_cells
+    from bayesltv.data.summary.validate import validate_summary
     from bayesltv.families.bg_nbd import BG_NBD
     from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
     from bayesltv.kernels.clock import clocked_value_and_gradient

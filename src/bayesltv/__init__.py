@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from bayesltv.comparison.backtest import Backtest as Backtest
     from bayesltv.comparison.backtest import backtest as backtest
     from bayesltv.comparison.compare import compare as compare
-    from bayesltv.data.adopt import as_summary as as_summary
     from bayesltv.data.datasets import load_cdnow as load_cdnow
+    from bayesltv.data.log.split import Split as Split
+    from bayesltv.data.log.split import split as split
+    from bayesltv.data.log.summarize import summarize as summarize
     from bayesltv.data.simulate import simulate_log as simulate_log
     from bayesltv.data.simulate import simulate_world as simulate_world
-    from bayesltv.data.split import Split as Split
-    from bayesltv.data.split import split as split
-    from bayesltv.data.summary import summarize as summarize
+    from bayesltv.data.summary.as_summary import as_summary as as_summary
     from bayesltv.decisions.decide import decide as decide
     from bayesltv.decisions.effects import Effects as Effects
     from bayesltv.decisions.experiments import plan_test as plan_test
@@ -85,7 +85,7 @@ if TYPE_CHECKING:
 _HOME = {
     "ActionSpec": "spec.actions",
     "as_fit": "pipeline",
-    "as_summary": "data.adopt",
+    "as_summary": "data.summary.as_summary",
     "BudgetSpec": "spec.budget",
     "Backtest": "comparison.backtest",
     "backtest": "comparison.backtest",
@@ -136,9 +136,9 @@ _HOME = {
     "simulate_log": "data.simulate",
     "simulate_world": "data.simulate",
     "SpendSpec": "spec.settings",
-    "Split": "data.split",
-    "split": "data.split",
-    "summarize": "data.summary",
+    "Split": "data.log.split",
+    "split": "data.log.split",
+    "summarize": "data.log.summarize",
     "effect_draws": "decisions.uplift",
     "Tier": "spec.tiers",
     "TierSpec": "spec.tiers",

@@ -98,8 +98,8 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     CheckFailed
         Where the fit did.
     """
-    from bayesltv.data.store import file_digest, write_summary
-    from bayesltv.data.summary import summarize
+    from bayesltv.data.log.summarize import summarize
+    from bayesltv.data.summary.store import file_digest, write_summary
     from bayesltv.decisions.decide import decide
     from bayesltv.evaluation.evaluate import evaluate
     from bayesltv.fitting.store import save

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from bayesltv.data.reading import Assignment, ExperimentReading
+from bayesltv.data.log.reading import Assignment, ExperimentReading
 from bayesltv.dates import Date
 from bayesltv.fitting.sampling import Method, Sampling
 from bayesltv.names import CUSTOMER_ID

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
-from bayesltv.data.reading import LaterLog, LogReading
+from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.dates import Date
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE
 from bayesltv.prediction.scoring import DRAWS
 from bayesltv.spec.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
-    from bayesltv.data.refunds import Refunds
+    from bayesltv.data.log.refunds import Refunds
     from bayesltv.decisions.effects import Effects
     from bayesltv.decisions.plan import Plan
     from bayesltv.evaluation.posterior_predictive import PosteriorPredictive

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
-from bayesltv.data.store import read_summary
+from bayesltv.data.summary.store import read_summary
 from bayesltv.spec.decision_spec import DecisionSpec
 
 FOLDER = Path(__file__).parents[1] / "data" / "layout_1"

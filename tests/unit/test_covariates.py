@@ -11,8 +11,8 @@ from scipy import stats
 import bayesltv as ltv
 from bayesltv.base.covariates import with_covariates
 from bayesltv.base.population import hyperparameters_of, read_posterior
-from bayesltv.data.cells import make_cells
-from bayesltv.data.design import Coding, design_of
+from bayesltv.data.summary.cells import make_cells
+from bayesltv.data.summary.design import Coding, design_of
 from bayesltv.fitting.density import make_density
 from bayesltv.spec.covariates import Covariate
 

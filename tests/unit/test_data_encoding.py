@@ -6,8 +6,8 @@ import lzma
 
 import pytest
 
-from bayesltv.data.store import read_summary
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.summarize import summarize
+from bayesltv.data.summary.store import read_summary
 from bayesltv.errors import DataError
 from bayesltv.report.crm import read_export
 

@@ -8,9 +8,9 @@ import pytest
 
 import bayesltv as ltv
 from bayesltv.data.experiment import make_experiment
-from bayesltv.data.reading import ExperimentReading, LaterLog
-from bayesltv.data.split import split
-from bayesltv.data.validate import validate_summary
+from bayesltv.data.log.reading import ExperimentReading, LaterLog
+from bayesltv.data.log.split import split
+from bayesltv.data.summary.validate import validate_summary
 from bayesltv.dates import as_day, day_column, require_day, stamps_of_text
 from bayesltv.decisions.refresh import warn_of_campaigns
 from bayesltv.errors import DataError, SpecError

@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import bayesltv as ltv
-from bayesltv.data.validate import validate_summary
+from bayesltv.data.summary.validate import validate_summary
 from bayesltv.fitting.blocks import Block, Pool, independent_blocks
 from bayesltv.fitting.conditional import expand, log_marginal, make_proposal
 from bayesltv.fitting.density import make_density

@@ -6,7 +6,7 @@ import pytest
 from scipy import integrate, stats
 
 from bayesltv.clock_processes.ar1 import fading
-from bayesltv.data.cells import make_cells
+from bayesltv.data.summary.cells import make_cells
 from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
 from bayesltv.families.registry import PURCHASE as FAMILIES

@@ -347,7 +347,7 @@ def test_the_prior_predictive_says_that_it_does_not_follow_a_clock():
 
 
 def test_the_log_likelihood_adds_up_to_the_kernels(some):
-    from bayesltv.data.cells import make_cells
+    from bayesltv.data.summary.cells import make_cells
     from bayesltv.families.bg_nbd import BG_NBD
     from bayesltv.kernels.clock import clocked_value_and_gradient
     from bayesltv.model.clock import repeat_counts

@@ -10,7 +10,7 @@ import xarray as xr
 
 import bayesltv as ltv
 from bayesltv.base.group_scales import group_scales
-from bayesltv.data.split import purchase_days
+from bayesltv.data.log.split import purchase_days
 from bayesltv.errors import StoreError
 from bayesltv.prediction.calibration import purchase_calibration
 from bayesltv.prediction.tracking import actual_counts, track

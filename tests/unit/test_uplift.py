@@ -9,7 +9,7 @@ from scipy import stats
 
 import bayesltv as ltv
 from bayesltv.data.experiment import make_experiment
-from bayesltv.data.reading import ExperimentReading
+from bayesltv.data.log.reading import ExperimentReading
 from bayesltv.decisions.effects import OTHER, cells_of
 from bayesltv.decisions.tested import effects_from_draws
 from bayesltv.decisions.uplift import effect_draws, uplift_table

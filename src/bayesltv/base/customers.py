@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.data.cells import spend_rows
-from bayesltv.data.days import history_days
-from bayesltv.data.groups import Codes
+from bayesltv.data.summary.cells import spend_rows
+from bayesltv.data.summary.days import history_days
+from bayesltv.data.summary.groups import Codes
 from bayesltv.families.family import Family
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, RECENCY, T
 from bayesltv.processors import available_processors

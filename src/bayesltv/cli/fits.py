@@ -22,7 +22,7 @@ from bayesltv.cli.options import (
 
 if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
-    from bayesltv.data.reading import Assignment, ExperimentReading, LogReading
+    from bayesltv.data.log.reading import Assignment, ExperimentReading, LogReading
     from bayesltv.fitting.sampling import Sampling
 
 CHECK_FAILED = 13
@@ -102,7 +102,7 @@ def compare(
     """Compare model specs on the same customers: leave-one-out, and a hold-out where there is a log."""
     from bayesltv import jobs
     from bayesltv.cli import show
-    from bayesltv.data.reading import LaterLog
+    from bayesltv.data.log.reading import LaterLog
 
     found, written = jobs.compare_files(
         summary, specs, sampled, later=LaterLog(log, reading, log_end), horizon=horizon,
@@ -135,7 +135,7 @@ def experiment_reading(
     ] = "customer_id",
 ) -> "ExperimentReading":
     """Return how the table of a test is read."""
-    from bayesltv.data.reading import ExperimentReading
+    from bayesltv.data.log.reading import ExperimentReading
 
     columns = [name.strip() for name in cells.split(",") if name.strip()]
     return ExperimentReading(
@@ -164,7 +164,7 @@ def assignment(
     accept_failed: AcceptFailed = None,
 ) -> "Assignment":
     """Return how customers came to the arms of a test."""
-    from bayesltv.data.reading import Assignment
+    from bayesltv.data.log.reading import Assignment
 
     return Assignment(randomised, _named_shares(shares or []), accept_failed or ())
 

@@ -18,7 +18,7 @@ from bayesltv.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from bayesltv.data.reading import LogReading
+    from bayesltv.data.log.reading import LogReading
 
 
 @example("bayesltv demo --out bayesltv-demo")
@@ -62,7 +62,7 @@ def report(
     """Write all that is known about a fit into one HTML file."""
     from bayesltv import jobs
     from bayesltv.cli import show
-    from bayesltv.data.reading import LaterLog
+    from bayesltv.data.log.reading import LaterLog
     from bayesltv.jobs.asked import Made
 
     written = jobs.report_file(

@@ -23,7 +23,7 @@ from bayesltv.cli.options import (
 
 if TYPE_CHECKING:
     from bayesltv.base.meeting import Meeting
-    from bayesltv.data.reading import Carried, LogReading
+    from bayesltv.data.log.reading import Carried, LogReading
     from bayesltv.jobs.asked import PlanAsked
 
 TESTS = "Tests of actions"
@@ -161,7 +161,7 @@ def evaluate(
     """Hold forecasts against what happened: scores, coverage, totals, ranking."""
     from bayesltv import jobs
     from bayesltv.cli import show
-    from bayesltv.data.reading import LaterLog
+    from bayesltv.data.log.reading import LaterLog
 
     found, written = jobs.evaluate_file(
         fit, LaterLog(log, reading, log_end), replace(met, draws=draws), horizon=horizon, summary=summary,

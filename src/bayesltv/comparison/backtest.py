@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from bayesltv.data.reading import LaterLog, LogReading
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.reading import LaterLog, LogReading
+from bayesltv.data.log.summarize import summarize
 from bayesltv.dates import Date, require_day
 from bayesltv.errors import BayesltvError, DataError, EngineError
 from bayesltv.evaluation.evaluate import evaluate

@@ -5,7 +5,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.data.groups import labels_of
+from bayesltv.data.summary.groups import labels_of
 from bayesltv.decisions.segments import ALL
 from bayesltv.names import (
     DRAW,

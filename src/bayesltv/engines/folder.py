@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesltv.data.store import file_digest
+from bayesltv.data.summary.store import file_digest
 from bayesltv.errors import StoreError
 from bayesltv.files import make_folder, replacing, require_folder_name, sync_folder
 from bayesltv.held import held

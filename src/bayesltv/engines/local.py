@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.base.meeting import UnknownGroups
-from bayesltv.data.store import held_summary, summary_attributes
+from bayesltv.data.summary.store import held_summary, summary_attributes
 from bayesltv.engines import folder as files
 from bayesltv.engines.summary_file import FileJob, SummaryFile, look_through
 from bayesltv.names import OBSERVATION_END

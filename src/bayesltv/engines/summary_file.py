@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from bayesltv.base.placed_base import Placement, match_known, match_summary
 from bayesltv.data.fingerprint import added
-from bayesltv.data.store import require_own_print, summary_attributes, summary_batches
-from bayesltv.data.validate import resolve_observation_end
+from bayesltv.data.summary.store import require_own_print, summary_attributes, summary_batches
+from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.errors import DataError
 from bayesltv.held import Held
 from bayesltv.names import CUSTOMER_ID, FINGERPRINT, OBSERVATION_END

@@ -12,9 +12,9 @@ import xarray as xr
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, Placement, place_base
 from bayesltv.base.population import Population
-from bayesltv.data.reading import LaterLog, LogReading
-from bayesltv.data.refunds import Refunds
-from bayesltv.data.split import PurchaseDays, purchase_days
+from bayesltv.data.log.reading import LaterLog, LogReading
+from bayesltv.data.log.refunds import Refunds
+from bayesltv.data.log.split import PurchaseDays, purchase_days
 from bayesltv.dates import Date
 from bayesltv.errors import DataError, SpecError
 from bayesltv.evaluation import tables

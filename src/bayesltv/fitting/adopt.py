@@ -14,8 +14,8 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.base.seal import FORMAT, stamped
-from bayesltv.data.adopt import as_summary
-from bayesltv.data.cells import purchase_cells
+from bayesltv.data.summary.as_summary import as_summary
+from bayesltv.data.summary.cells import purchase_cells
 from bayesltv.dates import as_day
 from bayesltv.errors import FitError, SpecError
 from bayesltv.names import (

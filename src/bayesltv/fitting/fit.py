@@ -11,8 +11,8 @@ import xarray as xr
 from scipy import stats
 
 from bayesltv.base.seal import FORMAT, stamped
-from bayesltv.data.cells import equal_amounts
-from bayesltv.data.validate import resolve_observation_end
+from bayesltv.data.summary.cells import equal_amounts
+from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.laplace import sample_laplace

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayesltv.base.seal import FORMAT, UPLIFT, stamped
 from bayesltv.data.experiment import Experiment, balance, make_experiment, sample_ratio
-from bayesltv.data.reading import Assignment, ExperimentReading
+from bayesltv.data.log.reading import Assignment, ExperimentReading
 from bayesltv.dates import as_day
 from bayesltv.errors import DataError
 from bayesltv.fitting.sample import sample_nuts

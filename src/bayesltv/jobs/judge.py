@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayesltv.base.meeting import Meeting
-from bayesltv.data.reading import Carried, LaterLog
+from bayesltv.data.log.reading import Carried, LaterLog
 from bayesltv.dates import Date
 from bayesltv.errors import DataError
 from bayesltv.fitting.sampling import Sampling
@@ -55,7 +55,7 @@ def check_file(
         Where a file cannot be used.
     """
     from bayesltv.checks.run import check
-    from bayesltv.data.validate import validate_summary
+    from bayesltv.data.summary.validate import validate_summary
     from bayesltv.fitting.store import load
     from bayesltv.report.criticism import check_figures, check_tables
     from bayesltv.report.folder import write_folder
@@ -152,7 +152,7 @@ def _summarized(
 ) -> "pd.DataFrame":
     """Return the customers of a log as they were when the fit's observation ended, or on another day."""
     from bayesltv.base.population import read_posterior
-    from bayesltv.data.summary import summarize
+    from bayesltv.data.log.summarize import summarize
 
     posterior = read_posterior(tree)
     end = observation_end or tree.attrs[OBSERVATION_END] or None
@@ -202,8 +202,8 @@ def compare_files(
         Then nothing is written.
     """
     from bayesltv.comparison.compare import compare_as
-    from bayesltv.data.store import read_summary
-    from bayesltv.data.validate import validate_summary
+    from bayesltv.data.summary.store import read_summary
+    from bayesltv.data.summary.validate import validate_summary
     from bayesltv.report.comparison import comparison_figures, comparison_tables
     from bayesltv.report.folder import write_folder
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayesltv.base.meeting import Meeting
-from bayesltv.data.reading import LaterLog
+from bayesltv.data.log.reading import LaterLog
 from bayesltv.errors import DataError
 from bayesltv.held import watch
 from bayesltv.jobs.asked import Made
@@ -58,7 +58,7 @@ def report_file(
         Then nothing is written, and an earlier report is left in place.
     """
     from bayesltv.checks.run import check
-    from bayesltv.data.validate import validate_summary
+    from bayesltv.data.summary.validate import validate_summary
     from bayesltv.fitting.store import load
     from bayesltv.report.html import judge, require_html, write_report
     from bayesltv.report.stored import read_plan, read_scores

@@ -9,9 +9,9 @@ import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesltv.data.cells import Cells, make_cells
-from bayesltv.data.design import design_of
-from bayesltv.data.validate import resolve_time_unit, validate_summary
+from bayesltv.data.summary.cells import Cells, make_cells
+from bayesltv.data.summary.design import design_of
+from bayesltv.data.summary.validate import resolve_time_unit, validate_summary
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.families.family import Family
 from bayesltv.families.registry import PURCHASE, SPEND

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from bayesltv.clock_processes import ar1, seasonal
 from bayesltv.clock_processes.process import Blocks
 from bayesltv.clock_processes.registry import PROCESSES
-from bayesltv.data.groups import Groups
+from bayesltv.data.summary.groups import Groups
 from bayesltv.names import (
     CHAIN,
     CLOCK,

@@ -7,7 +7,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor import shared
 
-from bayesltv.data.cells import Cells
+from bayesltv.data.summary.cells import Cells
 from bayesltv.families.registry import shifted
 from bayesltv.model.coefficients import acting
 from bayesltv.names import coefficients_name, covariate_dim

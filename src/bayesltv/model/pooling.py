@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pymc.distributions import transforms
 from pytensor import shared
 
-from bayesltv.data.cells import Cells
+from bayesltv.data.summary.cells import Cells
 from bayesltv.families.registry import shifted
 from bayesltv.names import (
     DROPOUT_CONCENTRATION,

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.data.groups import Groups
+from bayesltv.data.summary.groups import Groups
 from bayesltv.families.registry import PURCHASE, SPEND, shifted
 from bayesltv.model.clock_prior import clock_coords, draw_clock
 from bayesltv.model.coefficients import acting, covariate_coords

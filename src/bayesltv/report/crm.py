@@ -12,7 +12,7 @@ import pandas as pd
 
 from bayesltv.data.csv_table import read_csv_table
 from bayesltv.data.ids import id_texts, whole_ids
-from bayesltv.data.sources import CSV_SUFFIXES
+from bayesltv.data.log.sources import CSV_SUFFIXES
 from bayesltv.decisions.plan import ALWAYS, SOMETIMES, Plan
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import refilling

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.base.group_scales import CUSTOMERS, group_scales
-from bayesltv.data.oddities import midlife_peak
+from bayesltv.data.log.log_warnings import midlife_peak
 from bayesltv.evaluation.result import ALL, written
 from bayesltv.names import (
     CHAIN,

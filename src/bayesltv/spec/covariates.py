@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from bayesltv import names
-from bayesltv.data.design import Coding
+from bayesltv.data.summary.design import Coding
 from bayesltv.errors import SpecError
 from bayesltv.spec import checked
 from bayesltv.spec.frozen import Plain

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from bayesltv.data.sources import Source
+    from bayesltv.data.log.sources import Source
 
 _PLAIN = "-?(0|[1-9][0-9]*)"
 _NUMBER = "[+-]?[0-9]+([.][0-9]*)?([eE][+-]?[0-9]+)?"

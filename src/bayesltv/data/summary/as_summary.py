@@ -11,8 +11,8 @@ import pandas as pd
 from bayesltv import names
 from bayesltv.data.arguments import refuse_log
 from bayesltv.data.frames import table_of
-from bayesltv.data.store import read_summary
-from bayesltv.data.validate import validate_summary
+from bayesltv.data.summary.store import read_summary
+from bayesltv.data.summary.validate import validate_summary
 from bayesltv.dates import Date
 from bayesltv.errors import DataError, warn
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayesltv import names
-from bayesltv.data.content import Content
 from bayesltv.data.csv_table import read_csv_table
 from bayesltv.data.fingerprint import fingerprint
 from bayesltv.data.ids import whole_ids
-from bayesltv.data.sealed import PANDAS, SEAL, is_sealed, seal_of, sealed_parts
-from bayesltv.data.sources import CSV_SUFFIXES, PARQUET_SUFFIXES
-from bayesltv.data.walk_log import as_frame, walk_summary
+from bayesltv.data.log.scan import as_frame, walk_summary
+from bayesltv.data.log.sources import CSV_SUFFIXES, PARQUET_SUFFIXES
+from bayesltv.data.summary.content import Content
+from bayesltv.data.summary.sealed import PANDAS, SEAL, is_sealed, seal_of, sealed_parts
 from bayesltv.dates import stamps_of_text
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import replacing
@@ -27,7 +27,7 @@ from bayesltv.held import Held, held
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from bayesltv.data.request import Request
+    from bayesltv.data.log.request import Request
 
 _DATES = (names.FIRST_PURCHASE, names.LAST_PURCHASE)
 

@@ -11,8 +11,8 @@ from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesltv.data.attributes import GroupConflict
-    from bayesltv.data.refunds import Refunds
+    from bayesltv.data.log.attributes import GroupConflict
+    from bayesltv.data.log.refunds import Refunds
     from bayesltv.dates import Date
 
 Late = Literal["cut", "error"]

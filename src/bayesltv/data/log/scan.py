@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from bayesltv import names
 from bayesltv.data import sql
-from bayesltv.data.attributes import attribute_select
 from bayesltv.data.day_lists import day_lists_of_arrow, day_numbers
 from bayesltv.data.fingerprint import HASHED, hash_sum, written
-from bayesltv.data.histories import Histories, summary_rows, walk_histories
-from bayesltv.data.odd_days import warn_odd_days
-from bayesltv.data.oddities import (
+from bayesltv.data.log.attributes import attribute_select
+from bayesltv.data.log.histories import Histories, summary_rows, walk_histories
+from bayesltv.data.log.log_warnings import (
     Tally,
     empty_tally,
     warn_midlife,
@@ -26,10 +25,11 @@ from bayesltv.data.oddities import (
     warn_oddities,
     warn_refunds_without_purchase,
 )
-from bayesltv.data.reading import Late
-from bayesltv.data.refunds import DAYS, PURCHASES, RefundReport, make_purchases
-from bayesltv.data.request import Request
-from bayesltv.data.transactions import ROWS, read_rows
+from bayesltv.data.log.odd_days import warn_odd_days
+from bayesltv.data.log.reading import Late
+from bayesltv.data.log.refunds import DAYS, PURCHASES, RefundReport, make_purchases
+from bayesltv.data.log.request import Request
+from bayesltv.data.log.transactions import ROWS, read_rows
 from bayesltv.errors import DataError
 from bayesltv.processors import available_processors
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from bayesltv.data.datasets import load_cdnow
-from bayesltv.data.oddities import midlife_peak
+from bayesltv.data.log.log_warnings import midlife_peak
+from bayesltv.data.log.summarize import summarize
 from bayesltv.data.simulate import simulate_log
-from bayesltv.data.summary import summarize
 from bayesltv.errors import BayesltvWarning
 
 PURCHASE = {"r": 1.0, "alpha": 10.0, "a": 0.8, "b": 8.0}

@@ -13,13 +13,13 @@ from bayesltv import names
 from bayesltv.data import sql
 from bayesltv.data.frames import table_of
 from bayesltv.data.ids import whole_ids
-from bayesltv.data.labels import label_sql
-from bayesltv.data.odd_days import warn_odd_days
-from bayesltv.data.reading import LogReading
-from bayesltv.data.refunds import DAYS, make_purchases
-from bayesltv.data.sources import Source, explained, open_source
-from bayesltv.data.stamps import stamps_sql
-from bayesltv.data.transactions import ROWS, Columns, read_rows
+from bayesltv.data.log.labels import label_sql
+from bayesltv.data.log.odd_days import warn_odd_days
+from bayesltv.data.log.reading import LogReading
+from bayesltv.data.log.refunds import DAYS, make_purchases
+from bayesltv.data.log.sources import Source, explained, open_source
+from bayesltv.data.log.stamps import stamps_sql
+from bayesltv.data.log.transactions import ROWS, Columns, read_rows
 from bayesltv.dates import Date, require_day
 from bayesltv.errors import DataError
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from bayesltv.data import sql
 from bayesltv.data.ids import WHOLE
-from bayesltv.data.sources import Part, Source
+from bayesltv.data.log.sources import Part, Source
 from bayesltv.errors import DataError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bayesltv.data.content import Content
+from bayesltv.data.summary.content import Content
 from bayesltv.errors import BayesltvError, StoreError
 from bayesltv.held import Held
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.data.days import Days, Repeats, history_days, repeats_of
-from bayesltv.data.groups import Codes, Groups, make_groups
+from bayesltv.data.summary.days import Days, Repeats, history_days, repeats_of
+from bayesltv.data.summary.groups import Codes, Groups, make_groups
 from bayesltv.names import FREQUENCY, MONETARY_VALUE, RECENCY, SPEND_COUNT, SPEND_LOG_SUM, SPEND_SUM, T
 
 Floats = NDArray[np.float64]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bayesltv import names
-from bayesltv.data.attributes import GroupConflict
-from bayesltv.data.reading import Late, Summarizing
-from bayesltv.data.refunds import Refunds
-from bayesltv.data.transactions import Columns
+from bayesltv.data.log.attributes import GroupConflict
+from bayesltv.data.log.reading import Late, Summarizing
+from bayesltv.data.log.refunds import Refunds
+from bayesltv.data.log.transactions import Columns
 from bayesltv.dates import as_day
 from bayesltv.errors import DataError
 from bayesltv.units import time_unit_of

@@ -14,7 +14,7 @@ from bayesltv.data.day_lists import DayLists, day_lists, unreadable_lists
 from bayesltv.data.fingerprint import fingerprint as fingerprint
 from bayesltv.data.frames import require_columns
 from bayesltv.data.ids import id_texts
-from bayesltv.data.rules import repeat_rules, rules
+from bayesltv.data.summary.rules import repeat_rules, rules
 from bayesltv.dates import Date, as_day, stamps_of_text
 from bayesltv.errors import DataError
 from bayesltv.units import time_unit_of

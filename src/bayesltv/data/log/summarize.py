@@ -8,11 +8,11 @@ from typing import Literal
 import pandas as pd
 
 from bayesltv import names
-from bayesltv.data.attributes import GroupConflict
-from bayesltv.data.reading import Carried, LogReading, Summarizing
-from bayesltv.data.refunds import Refunds
-from bayesltv.data.request import make_request
-from bayesltv.data.walk_log import as_frame, walk_summary
+from bayesltv.data.log.attributes import GroupConflict
+from bayesltv.data.log.reading import Carried, LogReading, Summarizing
+from bayesltv.data.log.refunds import Refunds
+from bayesltv.data.log.request import make_request
+from bayesltv.data.log.scan import as_frame, walk_summary
 from bayesltv.dates import Date
 
 
@@ -67,7 +67,7 @@ def summarize(
     group_conflict : {"error", "first", "last"}
         What to do where a customer has two values.
     refunds : {"net", "drop", "error"}
-        What to do with negative amounts: see `bayesltv.data.refunds.make_days`.
+        What to do with negative amounts: see `bayesltv.data.log.refunds.make_days`.
     timezone : str, optional
         IANA name; needed where stamps carry a time zone, and refused where they do not.
     acquired_from : date, optional

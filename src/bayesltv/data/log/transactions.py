@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from bayesltv import names
 from bayesltv.data import sql
 from bayesltv.data.ids import FLOATS, WHOLE
-from bayesltv.data.labels import drop_zeros, label_sql, unlike
-from bayesltv.data.sources import Part, Source, explained, open_source
-from bayesltv.data.stamps import stamps_sql
+from bayesltv.data.log.labels import drop_zeros, label_sql, unlike
+from bayesltv.data.log.sources import Part, Source, explained, open_source
+from bayesltv.data.log.stamps import stamps_sql
 from bayesltv.errors import DataError, warn
 from bayesltv.held import watch
 
@@ -57,7 +57,7 @@ def read_rows(
     ----------
     connection : DuckDB connection
     log : path or frame
-        See `bayesltv.data.sources.open_source`.
+        See `bayesltv.data.log.sources.open_source`.
     columns : Columns
     timezone : str, optional
         IANA name. Stamps that carry an offset become days of this zone; required for them, refused for

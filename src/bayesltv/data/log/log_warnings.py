@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesltv.data import sql
-from bayesltv.data.histories import BINS, Histories, size_of_bin
+from bayesltv.data.log.histories import BINS, Histories, size_of_bin
 from bayesltv.errors import warn
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.data.day_lists import day_lists
-from bayesltv.data.groups import Codes
+from bayesltv.data.summary.groups import Codes
 from bayesltv.errors import DataError
 from bayesltv.names import (
     CUSTOMER_ID,
