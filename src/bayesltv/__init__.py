@@ -25,14 +25,9 @@ if TYPE_CHECKING:
     from bayesltv.data.simulate import simulate_world as simulate_world
     from bayesltv.data.summary.as_summary import as_summary as as_summary
     from bayesltv.decisions.decide import decide as decide
-    from bayesltv.decisions.effects import Effects as Effects
-    from bayesltv.decisions.experiments import plan_test as plan_test
     from bayesltv.decisions.plan import Plan as Plan
-    from bayesltv.decisions.policy import policy_value as policy_value
     from bayesltv.decisions.refresh import Refresh as Refresh
     from bayesltv.decisions.refresh import compare_refresh as compare_refresh
-    from bayesltv.decisions.uplift import effect_draws as effect_draws
-    from bayesltv.decisions.uplift import uplift_table as uplift_table
     from bayesltv.engines import spark as spark
     from bayesltv.engines.local import ScoreFolder as ScoreFolder
     from bayesltv.engines.local import score_to as score_to
@@ -49,6 +44,11 @@ if TYPE_CHECKING:
     from bayesltv.evaluation.posterior_predictive import posterior_predictive as posterior_predictive
     from bayesltv.evaluation.prior_predictive import prior_predictive as prior_predictive
     from bayesltv.evaluation.result import Evaluation as Evaluation
+    from bayesltv.experiments.effects import Effects as Effects
+    from bayesltv.experiments.policy import policy_value as policy_value
+    from bayesltv.experiments.table import effect_draws as effect_draws
+    from bayesltv.experiments.table import uplift_table as uplift_table
+    from bayesltv.experiments.worth import plan_test as plan_test
     from bayesltv.fitting.lend import to_pymc_marketing as to_pymc_marketing
     from bayesltv.fitting.store import load as load
     from bayesltv.fitting.store import save as save
@@ -101,7 +101,7 @@ _HOME = {
     "decide": "decisions.decide",
     "ClockSpec": "spec.clock",
     "DecisionSpec": "spec.decision_spec",
-    "Effects": "decisions.effects",
+    "Effects": "experiments.effects",
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.result",
     "fit": "pipeline",
@@ -117,10 +117,10 @@ _HOME = {
     "loo": "checks.loo",
     "ModelSpec": "spec.model_spec",
     "Plan": "decisions.plan",
-    "policy_value": "decisions.policy",
+    "policy_value": "experiments.policy",
     "Pooling": "spec.pooling",
     "posterior_predictive": "evaluation.posterior_predictive",
-    "plan_test": "decisions.experiments",
+    "plan_test": "experiments.worth",
     "predict": "prediction.draws",
     "prior_predictive": "evaluation.prior_predictive",
     "PriorSpec": "spec.prior",
@@ -139,12 +139,12 @@ _HOME = {
     "Split": "data.log.split",
     "split": "data.log.split",
     "summarize": "data.log.summarize",
-    "effect_draws": "decisions.uplift",
+    "effect_draws": "experiments.table",
     "Tier": "spec.tiers",
     "TierSpec": "spec.tiers",
     "trace_clock": "prediction.clock_path",
     "to_pymc_marketing": "fitting.lend",
-    "uplift_table": "decisions.uplift",
+    "uplift_table": "experiments.table",
     "ValueSpec": "spec.decision_spec",
     "write_report": "report.html",
     "with_checks": "checks.run",

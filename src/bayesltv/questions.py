@@ -19,10 +19,10 @@ from bayesltv.spec.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
     from bayesltv.data.log.refunds import Refunds
-    from bayesltv.decisions.effects import Effects
     from bayesltv.decisions.plan import Plan
     from bayesltv.evaluation.posterior_predictive import PosteriorPredictive
     from bayesltv.evaluation.result import Evaluation
+    from bayesltv.experiments.effects import Effects
     from bayesltv.prediction.score import ScoreTable
 
 

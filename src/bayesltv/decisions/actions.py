@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from bayesltv.base.customers import LATENTS, Customers, walk
 from bayesltv.base.population import Population
-from bayesltv.decisions.effects import Effects, stack_effects
 from bayesltv.decisions.pnl import PARTS, spending
 from bayesltv.errors import DataError
+from bayesltv.experiments.effects import Effects, stack_effects
 from bayesltv.kernels.actions import Offers, add_up_policies, evaluate_actions
 from bayesltv.kernels.block import Streams
 from bayesltv.prediction.packed import clock_of, laws_of, people_of

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesltv.allocation.allocation import NOBODY, Allocation
 from bayesltv.decisions.actions import ActionModel, Offered
-from bayesltv.decisions.allocation import NOBODY, Allocation
 from bayesltv.errors import DataError, shown
 from bayesltv.kernels.actions import Offers, evaluate_at_means
 from bayesltv.prediction.packed import at_means, clock_of, laws_of, people_of

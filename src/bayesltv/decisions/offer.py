@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.allocation.allocation import NOBODY
 from bayesltv.base.placed_base import PlacedBase, Placement
 from bayesltv.decisions.actions import (
     ActionModel,
@@ -17,10 +18,9 @@ from bayesltv.decisions.actions import (
     evaluate_all,
     make_action_model,
 )
-from bayesltv.decisions.allocation import NOBODY
-from bayesltv.decisions.effects import Effects, cells_of, effects_of, warn_of_harmless
 from bayesltv.decisions.eligibility import eligible_customers
-from bayesltv.decisions.tested import all_effects, effects_of_tests
+from bayesltv.experiments.effects import Effects, cells_of, effects_of, warn_of_harmless
+from bayesltv.experiments.measured import all_effects, effects_of_tests
 from bayesltv.prediction.terms import terms_of
 from bayesltv.prediction.totals import step_of
 from bayesltv.spec.decision_spec import DecisionSpec

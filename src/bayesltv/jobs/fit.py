@@ -82,7 +82,7 @@ def uplift_file(
     """
     from bayesltv.checks.run import stored_report
     from bayesltv.data.experiment_file import read_experiment
-    from bayesltv.decisions.uplift import uplift_table
+    from bayesltv.experiments.table import uplift_table
     from bayesltv.fitting.store import require_netcdf
     from bayesltv.pipeline import fit_uplift_as
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.decisions.dual import relax_dual, solve_dual
-from bayesltv.decisions.fixed_costs import Actions, Relaxed, best_set
-from bayesltv.decisions.limits import Found, Limit, stack_limits
-from bayesltv.decisions.side_constraints import relax_program, solve_program
+from bayesltv.allocation.fixed_costs import Actions, Relaxed, best_set
+from bayesltv.allocation.lagrangian import relax_dual, solve_dual
+from bayesltv.allocation.limits import Found, Limit, stack_limits
+from bayesltv.allocation.milp import relax_program, solve_program
 from bayesltv.errors import SpecError
 from bayesltv.numerics.knapsack import hull_steps, take_steps
 
@@ -41,7 +41,7 @@ class Allocation:
         "hull", "program" (HiGHS) or "dual".
     curve : ndarray of float64, shape (2, point)
         Cost and expected net value along the whole way from spending nothing to spending all that pays;
-        filled where a budget alone decides, and else by ``bayesltv.decisions.budget_curve``.
+        filled where a budget alone decides, and else by ``bayesltv.allocation.budget_curve``.
     """
 
     assigned: NDArray[np.int32]

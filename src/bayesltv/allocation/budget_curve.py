@@ -11,10 +11,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.decisions.allocation import Allocation, Problem, by_hull
-from bayesltv.decisions.dual import worth_by_budget
-from bayesltv.decisions.fixed_costs import Actions
-from bayesltv.decisions.limits import stack_limits
+from bayesltv.allocation.allocation import Allocation, Problem, by_hull
+from bayesltv.allocation.fixed_costs import Actions
+from bayesltv.allocation.lagrangian import worth_by_budget
+from bayesltv.allocation.limits import stack_limits
 from bayesltv.errors import SpecError
 
 Floats = NDArray[np.float64]

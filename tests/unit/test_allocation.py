@@ -6,11 +6,11 @@ from itertools import product
 import numpy as np
 import pytest
 
-from bayesltv.decisions import allocation as module
-from bayesltv.decisions.allocation import Problem, allocate, by_hull
-from bayesltv.decisions.budget_curve import budget_curve
-from bayesltv.decisions.hold_out import expected_problem, recommend
-from bayesltv.decisions.limits import Limit
+from bayesltv.allocation import allocation as module
+from bayesltv.allocation.allocation import Problem, allocate, by_hull
+from bayesltv.allocation.budget_curve import budget_curve
+from bayesltv.allocation.hold_out import expected_problem, recommend
+from bayesltv.allocation.limits import Limit
 from bayesltv.errors import SpecError
 
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.decisions.allocation import NOBODY, Allocation, Problem
-from bayesltv.decisions.limits import Limit, Rows, stack_limits, unreachable
+from bayesltv.allocation.allocation import NOBODY, Allocation, Problem
+from bayesltv.allocation.limits import Limit, Rows, stack_limits, unreachable
 from bayesltv.numerics.knapsack import offer_in_turn
 from bayesltv.streams import customer_keys
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.decisions.dual import completed
-from bayesltv.decisions.limits import Found, Rows, unreachable
+from bayesltv.allocation.lagrangian import completed
+from bayesltv.allocation.limits import Found, Rows, unreachable
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

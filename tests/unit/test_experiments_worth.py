@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayesltv.decisions import experiments
-from bayesltv.decisions.experiments import evsi, net_benefit, plan_test, value_of_information
 from bayesltv.errors import SpecError
+from bayesltv.experiments import worth
+from bayesltv.experiments.worth import evsi, net_benefit, plan_test, value_of_information
 
 CASES = [(0.5, 1.0, 12.0, 300), (-0.4, 0.8, 9.0, 150), (0.0, 0.3, 4.5, 2000), (1.0, 0.8, 10.0, 200)]
 
@@ -49,7 +49,7 @@ def test_the_net_benefit_is_what_simulated_campaigns_gain(effect_mean, effect_sd
 
 def test_test_and_roll_gives_the_published_size():
     # Feit & Berman (2019), display advertising: s = 4.51, sigma = 0.1, N = 1,000,000
-    assert round(experiments.test_and_roll(1_000_000, 4.51, 0.1)) == 21_076
+    assert round(worth.test_and_roll(1_000_000, 4.51, 0.1)) == 21_076
 
 
 def test_for_arms_alike_the_best_size_is_that_of_test_and_roll():

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.decisions.allocation import NOBODY
+from bayesltv.allocation.allocation import NOBODY
 from bayesltv.decisions.choice import Choice
 from bayesltv.decisions.pnl import net_value
 from bayesltv.spec.budget import BudgetSpec

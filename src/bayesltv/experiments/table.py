@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from bayesltv.base.gate import require_passed
 from bayesltv.base.seal import require_sound
-from bayesltv.decisions.effects import OTHER
 from bayesltv.errors import DataError, StoreError
+from bayesltv.experiments.effects import OTHER
 from bayesltv.names import CHAIN, DRAW
 from bayesltv.streams import generator
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesltv.allocation.allocation import NOBODY, Allocation, Problem
+from bayesltv.allocation.cvar import DRAWS, RiskPlan, balance_risk, make_cells, objective, portfolio_net
+from bayesltv.allocation.fixed_costs import Actions
 from bayesltv.base.customers import walk
 from bayesltv.decisions.actions import ActionModel, Offered
-from bayesltv.decisions.allocation import NOBODY, Allocation, Problem
-from bayesltv.decisions.fixed_costs import Actions
-from bayesltv.decisions.risk import DRAWS, RiskPlan, balance_risk, make_cells, objective, portfolio_net
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]

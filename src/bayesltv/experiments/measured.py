@@ -1,4 +1,4 @@
-"""Effects that a test has measured, from its draws as ``decisions.uplift.effect_draws`` gives them."""
+"""Effects that a test has measured, from its draws as ``experiments.table.effect_draws`` gives them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesltv.decisions.effects import Effects, Source
-from bayesltv.decisions.uplift import effect_draws, uplift_table
 from bayesltv.errors import SpecError, shown
+from bayesltv.experiments.effects import Effects, Source
+from bayesltv.experiments.table import effect_draws, uplift_table
 from bayesltv.names import DRAW
 from bayesltv.spec.actions import ActionSpec
 

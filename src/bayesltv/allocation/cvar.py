@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.decisions.allocation import Allocation
+from bayesltv.allocation.allocation import Allocation
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.decisions.limits import Found, Rows, unreachable
+from bayesltv.allocation.limits import Found, Rows, unreachable
 from bayesltv.numerics.knapsack import best_options, fill_greedily, improve
 
 Floats = NDArray[np.float64]
