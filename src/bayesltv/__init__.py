@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from bayesltv.data.simulate import simulate_log as simulate_log
     from bayesltv.data.simulate import simulate_world as simulate_world
     from bayesltv.data.summary.as_summary import as_summary as as_summary
+    from bayesltv.decisions.customers.refresh import Refresh as Refresh
+    from bayesltv.decisions.customers.refresh import compare_refresh as compare_refresh
     from bayesltv.decisions.decide import decide as decide
     from bayesltv.decisions.plan import Plan as Plan
-    from bayesltv.decisions.refresh import Refresh as Refresh
-    from bayesltv.decisions.refresh import compare_refresh as compare_refresh
     from bayesltv.engines import spark as spark
     from bayesltv.engines.local import ScoreFolder as ScoreFolder
     from bayesltv.engines.local import score_to as score_to
@@ -94,7 +94,7 @@ _HOME = {
     "CheckReport": "checks.result",
     "CheckResult": "checks.result",
     "compare": "comparison.compare",
-    "compare_refresh": "decisions.refresh",
+    "compare_refresh": "decisions.customers.refresh",
     "Comparison": "evaluation.comparison",
     "customer_base": "questions",
     "CustomerBase": "questions",
@@ -126,7 +126,7 @@ _HOME = {
     "PriorSpec": "spec.prior",
     "psense": "checks.psense",
     "PurchaseSpec": "spec.settings",
-    "Refresh": "decisions.refresh",
+    "Refresh": "decisions.customers.refresh",
     "SamplerSpec": "spec.settings",
     "save": "fitting.store",
     "score": "prediction.score",

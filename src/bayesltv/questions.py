@@ -159,7 +159,7 @@ class CustomerBase(PlacedBase):
     ) -> "Plan":
         """Return who gets which action, and what that should bring; see ``decide``."""
         from bayesltv.decisions.decide import PlanRequest, decide_base
-        from bayesltv.decisions.offer import Walking
+        from bayesltv.decisions.offer.offer import Walking
 
         asked = PlanRequest(
             draws, effects or {}, tests or {}, current, previous, plan_test, test_cost, customers_per_week

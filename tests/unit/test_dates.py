@@ -12,7 +12,7 @@ from bayesltv.data.log.reading import ExperimentReading, LaterLog
 from bayesltv.data.log.split import split
 from bayesltv.data.summary.validate import validate_summary
 from bayesltv.dates import as_day, day_column, require_day, stamps_of_text
-from bayesltv.decisions.refresh import warn_of_campaigns
+from bayesltv.decisions.customers.refresh import warn_of_campaigns
 from bayesltv.errors import DataError, SpecError
 from bayesltv.evaluation.holdout import require_holdout
 from bayesltv.spec.events import day_number

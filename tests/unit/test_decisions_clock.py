@@ -15,7 +15,7 @@ from bayesltv.base.new_groups import place
 from bayesltv.base.placed_base import match_summary
 from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.decisions.acquisition import acquisition
-from bayesltv.decisions.stages import stage_block, stage_limits
+from bayesltv.decisions.customers.stages import stage_block, stage_limits
 from bayesltv.kernels.stretches import live, passed_within, time_after
 from bayesltv.prediction.expected import expect
 from bayesltv.prediction.terms import terms_of

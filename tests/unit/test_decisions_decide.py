@@ -12,8 +12,8 @@ import bayesltv as ltv
 from bayesltv.allocation import cvar
 from bayesltv.allocation.cvar import balance_risk, make_cells, objective, portfolio_net
 from bayesltv.cli.plan import actions_table
-from bayesltv.decisions.eligibility import fulfils
-from bayesltv.decisions.pnl import PARTS
+from bayesltv.decisions.offer.eligibility import fulfils
+from bayesltv.decisions.offer.pnl import PARTS
 from bayesltv.errors import BayesltvWarning, DataError, SpecError
 from bayesltv.experiments.effects import Effects, assumed_effects
 from bayesltv.report.crm import CRM_TYPES, crm_table, write_plan

@@ -9,7 +9,7 @@ import pytest
 import bayesltv as ltv
 from bayesltv.base.customers import make_customers
 from bayesltv.base.population import hyperparameters_of, read_posterior
-from bayesltv.decisions.actions import Offered, make_action_model
+from bayesltv.decisions.offer.actions import Offered, make_action_model
 from bayesltv.decisions.planned_tests import net_by_effect, plan_tests, plans_table
 from bayesltv.experiments.effects import Effects
 from bayesltv.prediction.terms import make_terms

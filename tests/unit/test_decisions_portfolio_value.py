@@ -8,8 +8,8 @@ import xarray as xr
 import bayesltv as ltv
 from bayesltv.base.customers import make_customers
 from bayesltv.base.population import hyperparameters_of, read_posterior
-from bayesltv.decisions.portfolio_value import portfolio_table, simple_reckonings
-from bayesltv.decisions.stages import stage_block, stage_limits
+from bayesltv.decisions.customers.portfolio_value import portfolio_table, simple_reckonings
+from bayesltv.decisions.customers.stages import stage_block, stage_limits
 from bayesltv.prediction.terms import terms_of
 from bayesltv.spec.stages import STAGES, StageSpec
 from helpers import point_fit

@@ -26,7 +26,7 @@ CLOCK_FILES = {
     "base.placed_base",
     "base.population",
     "decisions.acquisition",
-    "decisions.actions",
+    "decisions.offer.actions",
     "fitting.fit",
     "fitting.own",
     "model.build",

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
+from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.decisions.plan import Plan
-from bayesltv.decisions.refresh import Refresh
 from bayesltv.report.style import money
 
 POLICIES_SHOWN = 8

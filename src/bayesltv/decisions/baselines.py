@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import NOBODY, Allocation
-from bayesltv.decisions.actions import ActionModel, Offered
+from bayesltv.decisions.offer.actions import ActionModel, Offered
 from bayesltv.errors import DataError, shown
 from bayesltv.kernels.actions import Offers, evaluate_at_means
 from bayesltv.prediction.packed import at_means, clock_of, laws_of, people_of

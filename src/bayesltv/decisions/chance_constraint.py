@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import NOBODY
 from bayesltv.decisions.choice import Choice
-from bayesltv.decisions.pnl import net_value
+from bayesltv.decisions.offer.pnl import net_value
 from bayesltv.spec.budget import BudgetSpec
 
 Floats = NDArray[np.float64]

@@ -11,8 +11,8 @@ from bayesltv.allocation.allocation import NOBODY, Allocation, Problem
 from bayesltv.allocation.budget_curve import budget_curve
 from bayesltv.allocation.hold_out import HOLD_OUT, draw_coins, expected_problem, recommend
 from bayesltv.allocation.limits import Limit
-from bayesltv.decisions.actions import ActionModel, Offered, Options
-from bayesltv.decisions.eligibility import fulfils
+from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
+from bayesltv.decisions.offer.eligibility import fulfils
 from bayesltv.decisions.portfolio_cvar import balanced, look_at_draws
 from bayesltv.errors import SpecError
 from bayesltv.spec.actions import ActionSpec

@@ -12,16 +12,16 @@ from bayesltv.base.placed_base import PlacedBase, Placement, place_base
 from bayesltv.decisions.acquisition import acquisition, next_unit_of_money, warn_of_infinite_spend
 from bayesltv.decisions.baselines import current_codes
 from bayesltv.decisions.choice import limit_names
-from bayesltv.decisions.described import Described, describe
-from bayesltv.decisions.offer import Offer, Walking, make_offer
+from bayesltv.decisions.customers.described import Described, describe
+from bayesltv.decisions.customers.portfolio_value import portfolio_table, simple_ltv_table
+from bayesltv.decisions.customers.refresh import Refresh
+from bayesltv.decisions.customers.segments import segment_table
+from bayesltv.decisions.offer.offer import Offer, Walking, make_offer
+from bayesltv.decisions.offer.roi import option_table
 from bayesltv.decisions.plan import PLAN, Plan, curve_table, customer_table, effect_table
 from bayesltv.decisions.planned_tests import plan_tests, plans_table
 from bayesltv.decisions.policies import Policies, make_policies
 from bayesltv.decisions.portfolio import action_table, policy_draws, policy_table
-from bayesltv.decisions.portfolio_value import portfolio_table, simple_ltv_table
-from bayesltv.decisions.refresh import Refresh
-from bayesltv.decisions.roi import option_table
-from bayesltv.decisions.segments import segment_table
 from bayesltv.errors import SpecError
 from bayesltv.experiments.effects import Effects
 from bayesltv.experiments.measured import uplift_of_tests

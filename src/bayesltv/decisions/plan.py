@@ -10,10 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import Allocation
-from bayesltv.decisions.actions import ActionModel, Offered, Options
 from bayesltv.decisions.choice import HOLD_OUT, Choice
-from bayesltv.decisions.refresh import Refresh
-from bayesltv.decisions.roi import break_even, elasticity
+from bayesltv.decisions.customers.refresh import Refresh
+from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
+from bayesltv.decisions.offer.roi import break_even, elasticity
 from bayesltv.experiments.effects import Effects
 from bayesltv.experiments.worth import TestPlan
 from bayesltv.spec.actions import NO_ACTION, ActionSpec

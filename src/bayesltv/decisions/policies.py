@@ -10,7 +10,7 @@ from bayesltv.allocation.allocation import Allocation, allocate
 from bayesltv.decisions.baselines import Setting, compare_with, values_at_means
 from bayesltv.decisions.chance_constraint import choose_within, share_of_losses
 from bayesltv.decisions.choice import Choice, choose, limits_of
-from bayesltv.decisions.offer import Offer
+from bayesltv.decisions.offer.offer import Offer
 from bayesltv.decisions.plan import PLAN
 from bayesltv.names import LTV_WITH_REFERRAL
 from bayesltv.spec.budget import BudgetSpec

@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.allocation.cvar import cvar
-from bayesltv.decisions.pnl import PARTS, net_value, pnl_row, pnl_table
+from bayesltv.decisions.offer.pnl import PARTS, net_value, pnl_row, pnl_table
 from bayesltv.names import CUSTOMER_ID, DRAW
 
 Floats = NDArray[np.float64]

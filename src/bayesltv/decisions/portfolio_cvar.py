@@ -9,7 +9,7 @@ from bayesltv.allocation.allocation import NOBODY, Allocation, Problem
 from bayesltv.allocation.cvar import DRAWS, RiskPlan, balance_risk, make_cells, objective, portfolio_net
 from bayesltv.allocation.fixed_costs import Actions
 from bayesltv.base.customers import walk
-from bayesltv.decisions.actions import ActionModel, Offered
+from bayesltv.decisions.offer.actions import ActionModel, Offered
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesltv.allocation.hold_out import HOLD_OUT
+from bayesltv.decisions.offer.pnl import net_value, spending
 from bayesltv.decisions.plan import PLAN, Plan
-from bayesltv.decisions.pnl import net_value, spending
 from bayesltv.report.planned_tests import plot_test_value
 from bayesltv.report.style import (
     BLACK,

@@ -9,10 +9,10 @@ import pandas as pd
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.placed_base import PlacedBase, Placement
 from bayesltv.base.population import Population
-from bayesltv.decisions.refresh import Refresh, compare_refresh, has_values, warn_of_campaigns
-from bayesltv.decisions.segments import ALL, Counts
-from bayesltv.decisions.stages import StageBlock, stage_block, stage_limits, warn_of_immortals
-from bayesltv.decisions.tiers import with_tier_columns
+from bayesltv.decisions.customers.refresh import Refresh, compare_refresh, has_values, warn_of_campaigns
+from bayesltv.decisions.customers.segments import ALL, Counts
+from bayesltv.decisions.customers.stages import StageBlock, stage_block, stage_limits, warn_of_immortals
+from bayesltv.decisions.customers.tiers import with_tier_columns
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, LTV_WITH_REFERRAL, MONETARY_VALUE, RECENCY, REFERRAL_VALUE, T
 from bayesltv.prediction.draws import block_size

@@ -6,7 +6,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.data.summary.groups import labels_of
-from bayesltv.decisions.segments import ALL
+from bayesltv.decisions.customers.segments import ALL
 from bayesltv.names import (
     DRAW,
     FIRST_PURCHASE,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bayesltv.base.customers import LATENTS, Customers, walk
 from bayesltv.base.population import Population
-from bayesltv.decisions.pnl import PARTS, spending
+from bayesltv.decisions.offer.pnl import PARTS, spending
 from bayesltv.errors import DataError
 from bayesltv.experiments.effects import Effects, stack_effects
 from bayesltv.kernels.actions import Offers, add_up_policies, evaluate_actions

@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.decisions.actions import ActionModel, Offered, Options
-from bayesltv.decisions.pnl import PARTS
+from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
+from bayesltv.decisions.offer.pnl import PARTS
 from bayesltv.names import CUSTOMER_ID
 from bayesltv.spec.actions import EFFECTS
 

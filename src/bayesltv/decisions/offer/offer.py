@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import NOBODY
 from bayesltv.base.placed_base import PlacedBase, Placement
-from bayesltv.decisions.actions import (
+from bayesltv.decisions.offer.actions import (
     ActionModel,
     Offered,
     Options,
@@ -18,7 +18,7 @@ from bayesltv.decisions.actions import (
     evaluate_all,
     make_action_model,
 )
-from bayesltv.decisions.eligibility import eligible_customers
+from bayesltv.decisions.offer.eligibility import eligible_customers
 from bayesltv.experiments.effects import Effects, cells_of, effects_of, warn_of_harmless
 from bayesltv.experiments.measured import all_effects, effects_of_tests
 from bayesltv.prediction.terms import terms_of
