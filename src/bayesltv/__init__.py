@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from bayesltv.prediction.score import score as score
     from bayesltv.questions import CustomerBase as CustomerBase
     from bayesltv.questions import customer_base as customer_base
-    from bayesltv.report.html import write_report as write_report
+    from bayesltv.report.page.html import write_report as write_report
     from bayesltv.spec.actions import ActionSpec as ActionSpec
     from bayesltv.spec.budget import BudgetSpec as BudgetSpec
     from bayesltv.spec.budget import LimitSpec as LimitSpec
@@ -146,7 +146,7 @@ _HOME = {
     "to_pymc_marketing": "fitting.lend",
     "uplift_table": "experiments.table",
     "ValueSpec": "spec.decision_spec",
-    "write_report": "report.html",
+    "write_report": "report.page.html",
     "with_checks": "checks.run",
     **dict.fromkeys(
         (

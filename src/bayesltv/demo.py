@@ -105,10 +105,10 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     from bayesltv.fitting.store import save
     from bayesltv.pipeline import fit
     from bayesltv.prediction.score import score
-    from bayesltv.report.crm import write_plan
-    from bayesltv.report.export import score_files, write_scores, write_table
-    from bayesltv.report.html import judge, write_report
-    from bayesltv.report.manifest import provenance_of
+    from bayesltv.report.files.crm import write_plan
+    from bayesltv.report.files.export import score_files, write_scores, write_table
+    from bayesltv.report.files.manifest import provenance_of
+    from bayesltv.report.page.html import judge, write_report
     from bayesltv.spec.catalogue import load_decision, load_spec
 
     folder = make_folder(out)
@@ -173,7 +173,7 @@ def draw_figures(
 ) -> list[Path]:
     """Draw everything there is a figure for, and return where the pictures are."""
     from bayesltv.report import figures as draw
-    from bayesltv.report.plan import plan_figures
+    from bayesltv.report.figures.plan import plan_figures
 
     track, actual = evaluation.tracking, evaluation.tracking_actual
     assert track is not None

@@ -9,7 +9,7 @@ import pytest
 from bayesltv.data.log.summarize import summarize
 from bayesltv.data.summary.store import read_summary
 from bayesltv.errors import DataError
-from bayesltv.report.crm import read_export
+from bayesltv.report.files.crm import read_export
 
 CHINESE = ["张三", "李四", "王小明", "陈美丽", "上海市"]
 JAPANESE = ["たなか", "すずき", "カタカナ", "さとう"]

@@ -16,10 +16,10 @@ from bayesltv.data.summary.store import file_digest, read_summary
 from bayesltv.data.summary.validate import validate_summary
 from bayesltv.errors import BayesltvWarning, DataError, StoreError
 from bayesltv.held import held
-from bayesltv.report.crm import MANIFEST, read_columns, read_export
-from bayesltv.report.export import safe_for_spreadsheets, unescaped, write_table
-from bayesltv.report.sealed import sealed
-from bayesltv.report.stored import _shown, _shown_of_csv
+from bayesltv.report.files.crm import MANIFEST, read_columns, read_export
+from bayesltv.report.files.export import safe_for_spreadsheets, unescaped, write_table
+from bayesltv.report.files.sealed import sealed
+from bayesltv.report.files.stored import _shown, _shown_of_csv
 
 END = "2024-06-30"
 LOOK_MISSING = [

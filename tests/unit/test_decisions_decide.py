@@ -16,8 +16,8 @@ from bayesltv.decisions.offer.eligibility import fulfils
 from bayesltv.decisions.offer.pnl import PARTS
 from bayesltv.errors import BayesltvWarning, DataError, SpecError
 from bayesltv.experiments.effects import Effects, assumed_effects
-from bayesltv.report.crm import CRM_TYPES, crm_table, write_plan
-from bayesltv.report.plan import plot_waterfall
+from bayesltv.report.figures.plan import plot_waterfall
+from bayesltv.report.files.crm import CRM_TYPES, crm_table, write_plan
 from bayesltv.spec.acquisition import AcquisitionSpec
 from bayesltv.spec.expression import parse
 from helpers import point_fit, sealed

@@ -18,7 +18,7 @@ from bayesltv.prediction.score_columns import (
     tiers_among,
 )
 from bayesltv.prediction.scoring import QUANTILES
-from bayesltv.report.crm import CRM_TYPES
+from bayesltv.report.files.crm import CRM_TYPES
 from helpers import point_fit, sealed
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from bayesltv.errors import StoreError
 from bayesltv.prediction.calibration import purchase_calibration
 from bayesltv.prediction.tracking import actual_counts, track
 from bayesltv.report import figures as draw
-from bayesltv.report.posterior import MOST_GROUPS, chosen_groups
+from bayesltv.report.figures.posterior import MOST_GROUPS, chosen_groups
 from bayesltv.report.style import money, new_figure, save_figure
 from helpers import point_fit, sealed
 

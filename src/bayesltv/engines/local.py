@@ -24,8 +24,8 @@ from bayesltv.prediction.prepare import (
 from bayesltv.prediction.scoring import DRAWS, Scored, Scoring, score_rows
 from bayesltv.prediction.totals import MEANS, Totals, labelled, merged
 from bayesltv.provenance import processor, versions
-from bayesltv.report.manifest import digest_of, told_of_fit
-from bayesltv.report.sealed import FORMAT
+from bayesltv.report.files.manifest import digest_of, told_of_fit
+from bayesltv.report.files.sealed import FORMAT
 from bayesltv.spec.catalogue import DecisionLike, decision_of
 
 ROWS_PER_PART = 100_000

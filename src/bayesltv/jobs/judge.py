@@ -57,8 +57,8 @@ def check_file(
     from bayesltv.checks.run import check
     from bayesltv.data.summary.validate import validate_summary
     from bayesltv.fitting.store import load
-    from bayesltv.report.criticism import check_figures, check_tables
-    from bayesltv.report.folder import write_folder
+    from bayesltv.report.figures.criticism import check_figures, check_tables
+    from bayesltv.report.files.folder import write_folder
 
     require_report(report)
     tree = load(fit)
@@ -121,8 +121,8 @@ def evaluate_file(
     """
     from bayesltv.fitting.store import load
     from bayesltv.questions import CustomerBase
-    from bayesltv.report.evaluation import evaluation_figures, evaluation_tables
-    from bayesltv.report.folder import write_folder
+    from bayesltv.report.figures.evaluation import evaluation_figures, evaluation_tables
+    from bayesltv.report.files.folder import write_folder
     from bayesltv.spec.catalogue import load_decision
 
     require_report(report)
@@ -204,8 +204,8 @@ def compare_files(
     from bayesltv.comparison.compare import compare_as
     from bayesltv.data.summary.store import read_summary
     from bayesltv.data.summary.validate import validate_summary
-    from bayesltv.report.comparison import comparison_figures, comparison_tables
-    from bayesltv.report.folder import write_folder
+    from bayesltv.report.figures.comparison import comparison_figures, comparison_tables
+    from bayesltv.report.files.folder import write_folder
 
     require_report(report)
     models = _models(specs)

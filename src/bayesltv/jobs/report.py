@@ -60,8 +60,8 @@ def report_file(
     from bayesltv.checks.run import check
     from bayesltv.data.summary.validate import validate_summary
     from bayesltv.fitting.store import load
-    from bayesltv.report.html import judge, require_html, write_report
-    from bayesltv.report.stored import read_plan, read_scores
+    from bayesltv.report.files.stored import read_plan, read_scores
+    from bayesltv.report.page.html import judge, require_html, write_report
 
     given = [path for path in (made.summary, made.scores, later.log) if path is not None]
     prepare(require_html(out), inputs=[fit, *given])

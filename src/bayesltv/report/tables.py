@@ -135,7 +135,7 @@ def _table(title: str, *heads: str) -> Table:
 
 
 def _shown(scores: pd.DataFrame, customers: Sequence[object] | None, rows: int) -> pd.DataFrame:
-    from bayesltv.report.tiers import rows_of
+    from bayesltv.report.figures.tiers import rows_of
 
     if customers is not None:
         return rows_of(scores, customers)

@@ -14,15 +14,15 @@ from bayesltv.names import CURRENCY, OBSERVATION_END
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.redaction import Redaction, redaction_of
-from bayesltv.report import sections
-from bayesltv.report.page import Headline, Section, interval
-from bayesltv.report.stored import groups_of
+from bayesltv.report.files.stored import groups_of
+from bayesltv.report.page import sections
+from bayesltv.report.page.parts import Headline, Section, interval
 from bayesltv.report.style import money
 
 if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
     from bayesltv.decisions.plan import Plan
-    from bayesltv.report.stored import StoredPlan
+    from bayesltv.report.files.stored import StoredPlan
 
 TEMPLATE = "report.html.j2"
 
@@ -151,7 +151,7 @@ def render(title: str, parts: list[Section], *, headlines: list[Headline], check
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("bayesltv.report"),
+        loader=PackageLoader("bayesltv.report.page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

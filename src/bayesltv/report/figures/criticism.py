@@ -16,7 +16,7 @@ from bayesltv.checks.result import CheckReport, CheckResult
 from bayesltv.errors import DataError
 from bayesltv.evaluation.posterior_predictive import PosteriorPredictive
 from bayesltv.evaluation.prior_predictive import PriorPredictive
-from bayesltv.report.sampler import sampler_pictures
+from bayesltv.report.figures.sampler import sampler_pictures
 from bayesltv.report.style import (
     BLACK,
     BLUE,

@@ -29,11 +29,11 @@ from bayesltv.names import (
     VALUE_TO_DATE,
 )
 from bayesltv.prediction.score_columns import TIER_PREFIX, kinds_of
-from bayesltv.report.export import safe_for_spreadsheets, unescaped
-from bayesltv.report.sealed import FORMAT, sealed
+from bayesltv.report.files.export import safe_for_spreadsheets, unescaped
+from bayesltv.report.files.sealed import FORMAT, sealed
+from bayesltv.report.files.verified import PLAN_MANIFEST as MANIFEST
+from bayesltv.report.files.verified import Origin, held_parts, held_table
 from bayesltv.report.style import save_figure
-from bayesltv.report.verified import PLAN_MANIFEST as MANIFEST
-from bayesltv.report.verified import Origin, held_parts, held_table
 from bayesltv.units import horizon_in
 
 CRM_TYPES: dict[str, str] = {

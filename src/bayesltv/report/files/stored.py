@@ -21,10 +21,10 @@ from bayesltv.names import CURRENCY, FINGERPRINT, GROUP, GROUPS, TIME_UNIT
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.prediction.score_columns import SCORE_COLUMNS, score_column, tiers_among
 from bayesltv.prediction.totals import QUANTITIES
-from bayesltv.report.crm import FIGURES
-from bayesltv.report.export import ScoreFiles, is_folder, score_files, unescaped
-from bayesltv.report.sealed import read_sealed
-from bayesltv.report.verified import (
+from bayesltv.report.files.crm import FIGURES
+from bayesltv.report.files.export import ScoreFiles, is_folder, score_files, unescaped
+from bayesltv.report.files.sealed import read_sealed
+from bayesltv.report.files.verified import (
     FOLDER_MANIFEST,
     FOLDER_TOTALS,
     PLAN_MANIFEST,

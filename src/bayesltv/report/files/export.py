@@ -14,7 +14,7 @@ import xarray as xr
 
 from bayesltv.errors import StoreError
 from bayesltv.files import replacing
-from bayesltv.report.sealed import FORMAT, sealed
+from bayesltv.report.files.sealed import FORMAT, sealed
 
 CSV, PARQUET = ".csv", ".parquet"
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")

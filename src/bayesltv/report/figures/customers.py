@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
+from bayesltv.report.figures.tiers import rows_of
 from bayesltv.report.style import (
     BLUE,
     VERMILLION,
@@ -20,7 +21,6 @@ from bayesltv.report.style import (
     shortened,
     value_label,
 )
-from bayesltv.report.tiers import rows_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

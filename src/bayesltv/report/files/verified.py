@@ -15,7 +15,7 @@ from typing import Any
 from bayesltv.decisions.plan import ALWAYS
 from bayesltv.errors import StoreError
 from bayesltv.held import Held, held
-from bayesltv.report.sealed import read_sealed
+from bayesltv.report.files.sealed import read_sealed
 
 FOLDER_MANIFEST, FOLDER_TOTALS = "_manifest.json", "_totals.nc"
 RUN, SUCCESS = "_run.json", "_SUCCESS"

@@ -11,7 +11,8 @@ import pandas as pd
 
 from bayesltv.evaluation.result import ALL, TABLES, Evaluation
 from bayesltv.evaluation.rules import pit_curve
-from bayesltv.report.calibration import plot_purchase_calibration
+from bayesltv.report.figures.calibration import plot_purchase_calibration
+from bayesltv.report.figures.tracking import plot_tracking_cumulative, plot_tracking_weekly
 from bayesltv.report.style import (
     BLACK,
     BLUE,
@@ -24,7 +25,6 @@ from bayesltv.report.style import (
     new_axes,
     percent_axis,
 )
-from bayesltv.report.tracking import plot_tracking_cumulative, plot_tracking_weekly
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

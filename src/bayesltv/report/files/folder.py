@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bayesltv.files import make_folder, replacing
-from bayesltv.report.export import safe_for_spreadsheets
+from bayesltv.report.files.export import safe_for_spreadsheets
 from bayesltv.report.style import save_figure
 
 if TYPE_CHECKING:

@@ -34,10 +34,10 @@ from bayesltv.names import (
 )
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.redaction import Redaction
-from bayesltv.report.criticism import check_figures
-from bayesltv.report.page import Grid, Section, facts_of, grid_of, interval, picture_of, png_picture
-from bayesltv.report.posterior import MOST_GROUPS, chosen_groups, group_labels, plot_posterior
-from bayesltv.report.stored import StoredPlan
+from bayesltv.report.figures.criticism import check_figures
+from bayesltv.report.figures.posterior import MOST_GROUPS, chosen_groups, group_labels, plot_posterior
+from bayesltv.report.files.stored import StoredPlan
+from bayesltv.report.page.parts import Grid, Section, facts_of, grid_of, interval, picture_of, png_picture
 from bayesltv.report.style import money, value_label
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def learnt(fit: xr.DataTree) -> Section:
     pictures = [picture_of("posterior", plot_posterior(fit))]
     if json.loads(fit.attrs["spec"]).get("clock"):
         from bayesltv.prediction.clock_path import trace_clock
-        from bayesltv.report.clock import plot_clock
+        from bayesltv.report.figures.clock import plot_clock
 
         pictures.append(picture_of("clock", plot_clock(trace_clock(fit, seed=1))))
     whole = group_scales(fit)
@@ -200,8 +200,8 @@ def data(summary: pd.DataFrame, report: CheckReport) -> Section:
 def scored(scores: ScoreTable, *, groups: Sequence[str] = (), redaction: Redaction | None = None) -> Section:
     """Return tiers, totals and single customers of a score table."""
     from bayesltv.prediction.score_columns import tiers_among
-    from bayesltv.report.customers import plot_ltv_intervals, spread_of_customers
-    from bayesltv.report.tiers import plot_tiers, rows_of
+    from bayesltv.report.figures.customers import plot_ltv_intervals, spread_of_customers
+    from bayesltv.report.figures.tiers import plot_tiers, rows_of
 
     told = scores.attrs
     currency, totals = told.get(CURRENCY), scores.totals
@@ -237,7 +237,7 @@ def scored(scores: ScoreTable, *, groups: Sequence[str] = (), redaction: Redacti
 
 def held_out(evaluation: Evaluation) -> Section:
     """Return a forecast against what happened."""
-    from bayesltv.report.evaluation import evaluation_figures
+    from bayesltv.report.figures.evaluation import evaluation_figures
 
     facts = evaluation.facts
     overall = evaluation.scores[evaluation.scores["group"] == ALL].drop(columns=["group", "customers"])
@@ -276,7 +276,7 @@ def planned(plan: Plan | StoredPlan) -> Section:
             if _is_of_use(name, tables.get("test_plans"))
         ]
     else:
-        from bayesltv.report.plan import plan_figures
+        from bayesltv.report.figures.plan import plan_figures
 
         tables = plan.tables
         pictures = [
