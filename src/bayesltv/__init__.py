@@ -64,29 +64,29 @@ if TYPE_CHECKING:
     from bayesltv.questions import CustomerBase as CustomerBase
     from bayesltv.questions import customer_base as customer_base
     from bayesltv.report.page.html import write_report as write_report
-    from bayesltv.spec.actions import ActionSpec as ActionSpec
-    from bayesltv.spec.budget import BudgetSpec as BudgetSpec
-    from bayesltv.spec.budget import LimitSpec as LimitSpec
-    from bayesltv.spec.catalogue import load_decision as load_decision
-    from bayesltv.spec.catalogue import load_spec as load_spec
-    from bayesltv.spec.clock import ClockSpec as ClockSpec
-    from bayesltv.spec.decision_spec import DecisionSpec as DecisionSpec
-    from bayesltv.spec.decision_spec import ValueSpec as ValueSpec
-    from bayesltv.spec.model_spec import ModelSpec as ModelSpec
-    from bayesltv.spec.pooling import Pooling as Pooling
-    from bayesltv.spec.prior import PriorSpec as PriorSpec
-    from bayesltv.spec.settings import GateSpec as GateSpec
-    from bayesltv.spec.settings import PurchaseSpec as PurchaseSpec
-    from bayesltv.spec.settings import SamplerSpec as SamplerSpec
-    from bayesltv.spec.settings import SpendSpec as SpendSpec
-    from bayesltv.spec.tiers import Tier as Tier
-    from bayesltv.spec.tiers import TierSpec as TierSpec
+    from bayesltv.specs.catalogue import load_decision as load_decision
+    from bayesltv.specs.catalogue import load_spec as load_spec
+    from bayesltv.specs.decision.actions import ActionSpec as ActionSpec
+    from bayesltv.specs.decision.budget import BudgetSpec as BudgetSpec
+    from bayesltv.specs.decision.budget import LimitSpec as LimitSpec
+    from bayesltv.specs.decision.decision_spec import DecisionSpec as DecisionSpec
+    from bayesltv.specs.decision.decision_spec import ValueSpec as ValueSpec
+    from bayesltv.specs.decision.tiers import Tier as Tier
+    from bayesltv.specs.decision.tiers import TierSpec as TierSpec
+    from bayesltv.specs.model.clock import ClockSpec as ClockSpec
+    from bayesltv.specs.model.model_spec import ModelSpec as ModelSpec
+    from bayesltv.specs.model.pooling import Pooling as Pooling
+    from bayesltv.specs.model.settings import GateSpec as GateSpec
+    from bayesltv.specs.model.settings import PurchaseSpec as PurchaseSpec
+    from bayesltv.specs.model.settings import SamplerSpec as SamplerSpec
+    from bayesltv.specs.model.settings import SpendSpec as SpendSpec
+    from bayesltv.specs.prior import PriorSpec as PriorSpec
 
 _HOME = {
-    "ActionSpec": "spec.actions",
+    "ActionSpec": "specs.decision.actions",
     "as_fit": "pipeline",
     "as_summary": "data.summary.as_summary",
-    "BudgetSpec": "spec.budget",
+    "BudgetSpec": "specs.decision.budget",
     "Backtest": "comparison.backtest",
     "backtest": "comparison.backtest",
     "build_model": "model.build",
@@ -99,35 +99,35 @@ _HOME = {
     "customer_base": "questions",
     "CustomerBase": "questions",
     "decide": "decisions.decide",
-    "ClockSpec": "spec.clock",
-    "DecisionSpec": "spec.decision_spec",
+    "ClockSpec": "specs.model.clock",
+    "DecisionSpec": "specs.decision.decision_spec",
     "Effects": "experiments.effects",
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.result",
     "fit": "pipeline",
     "fit_uplift": "pipeline",
     "from_pymc_marketing": "pipeline",
-    "GateSpec": "spec.settings",
-    "LimitSpec": "spec.budget",
+    "GateSpec": "specs.model.settings",
+    "LimitSpec": "specs.decision.budget",
     "load": "fitting.store",
     "load_cdnow": "data.datasets",
-    "load_decision": "spec.catalogue",
-    "load_spec": "spec.catalogue",
+    "load_decision": "specs.catalogue",
+    "load_spec": "specs.catalogue",
     "log_likelihood": "checks.loo",
     "loo": "checks.loo",
-    "ModelSpec": "spec.model_spec",
+    "ModelSpec": "specs.model.model_spec",
     "Plan": "decisions.plan",
     "policy_value": "experiments.policy",
-    "Pooling": "spec.pooling",
+    "Pooling": "specs.model.pooling",
     "posterior_predictive": "evaluation.posterior_predictive",
     "plan_test": "experiments.worth",
     "predict": "prediction.draws",
     "prior_predictive": "evaluation.prior_predictive",
-    "PriorSpec": "spec.prior",
+    "PriorSpec": "specs.prior",
     "psense": "checks.psense",
-    "PurchaseSpec": "spec.settings",
+    "PurchaseSpec": "specs.model.settings",
     "Refresh": "decisions.customers.refresh",
-    "SamplerSpec": "spec.settings",
+    "SamplerSpec": "specs.model.settings",
     "save": "fitting.store",
     "score": "prediction.score",
     "score_to": "engines.local",
@@ -135,17 +135,17 @@ _HOME = {
     "ScoreTable": "prediction.score",
     "simulate_log": "data.simulate",
     "simulate_world": "data.simulate",
-    "SpendSpec": "spec.settings",
+    "SpendSpec": "specs.model.settings",
     "Split": "data.log.split",
     "split": "data.log.split",
     "summarize": "data.log.summarize",
     "effect_draws": "experiments.table",
-    "Tier": "spec.tiers",
-    "TierSpec": "spec.tiers",
+    "Tier": "specs.decision.tiers",
+    "TierSpec": "specs.decision.tiers",
     "trace_clock": "prediction.clock_path",
     "to_pymc_marketing": "fitting.lend",
     "uplift_table": "experiments.table",
-    "ValueSpec": "spec.decision_spec",
+    "ValueSpec": "specs.decision.decision_spec",
     "write_report": "report.page.html",
     "with_checks": "checks.run",
     **dict.fromkeys(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bayesltv.decisions.plan import Plan
     from bayesltv.evaluation.result import Evaluation
     from bayesltv.prediction.score import ScoreTable
-    from bayesltv.spec.decision_spec import DecisionSpec
+    from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 OBSERVED_UNTIL, KNOWN_UNTIL, HORIZON = "1997-09-30", "1998-06-30", "39 weeks"
 """The horizon is the time between the two days."""
@@ -109,7 +109,7 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     from bayesltv.report.files.export import score_files, write_scores, write_table
     from bayesltv.report.files.manifest import provenance_of
     from bayesltv.report.page.html import judge, write_report
-    from bayesltv.spec.catalogue import load_decision, load_spec
+    from bayesltv.specs.catalogue import load_decision, load_spec
 
     folder = make_folder(out)
     summary_path, fit_path, csv_path = (folder / name for name in ("summary.parquet", "fit.nc", "scores.csv"))

@@ -10,7 +10,7 @@ from bayesltv.data.log.reading import Assignment, ExperimentReading
 from bayesltv.dates import Date
 from bayesltv.fitting.sampling import Method, Sampling
 from bayesltv.names import CUSTOMER_ID
-from bayesltv.spec.catalogue import SpecLike, spec_of
+from bayesltv.specs.catalogue import SpecLike, spec_of
 
 
 def fit(

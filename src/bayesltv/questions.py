@@ -15,7 +15,7 @@ from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.dates import Date
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE
 from bayesltv.prediction.scoring import DRAWS
-from bayesltv.spec.catalogue import DecisionLike, decision_of
+from bayesltv.specs.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
     from bayesltv.data.log.refunds import Refunds

@@ -18,8 +18,8 @@ from bayesltv.errors import BayesltvWarning, DataError, SpecError
 from bayesltv.experiments.effects import Effects, assumed_effects
 from bayesltv.report.figures.plan import plot_waterfall
 from bayesltv.report.files.crm import CRM_TYPES, crm_table, write_plan
-from bayesltv.spec.acquisition import AcquisitionSpec
-from bayesltv.spec.expression import parse
+from bayesltv.specs.decision.acquisition import AcquisitionSpec
+from bayesltv.specs.decision.expression import parse
 from helpers import point_fit, sealed
 
 THETA = {"r": 0.6, "alpha": 5.0, "a": 0.9, "b": 2.0, "p": 6.0, "q": 4.0, "v": 90.0}

@@ -14,8 +14,8 @@ from bayesltv.decisions.planned_tests import net_by_effect, plan_tests, plans_ta
 from bayesltv.experiments.effects import Effects
 from bayesltv.prediction.terms import make_terms
 from bayesltv.report.planned_tests import plans_for_terminal, plot_test_value
-from bayesltv.spec.acquisition import AcquisitionSpec
-from bayesltv.spec.actions import ActionSpec
+from bayesltv.specs.decision.acquisition import AcquisitionSpec
+from bayesltv.specs.decision.actions import ActionSpec
 from helpers import point_fit
 
 POINT = {"r": 0.6, "alpha": 6.0, "a": 0.8, "b": 2.4, "p": 6.25, "q": 3.74, "v": 15.44}

@@ -13,7 +13,7 @@ from bayesltv.decisions.customers.tiers import (
 )
 from bayesltv.errors import DataError, SpecError
 from bayesltv.prediction.tiers import tier_labels, tier_probabilities
-from bayesltv.spec.tiers import Tier, TierSpec
+from bayesltv.specs.decision.tiers import Tier, TierSpec
 
 BANDS = (Tier("low"), Tier("medium", at_least=5.0), Tier("high", at_least=30.0))
 TIERS = TierSpec(BANDS)

@@ -21,7 +21,7 @@ from bayesltv.engines.parcel import (
 from bayesltv.errors import EngineError
 from bayesltv.prediction.scoring import Scoring, make_scoring
 from bayesltv.prediction.thresholds import Sample, add_tallies
-from bayesltv.spec.events import Events, Occurrence, day_number
+from bayesltv.specs.model.events import Events, Occurrence, day_number
 from helpers import clock_fit, covariate_fit, point_fit
 from mutants import mutants
 

@@ -21,8 +21,8 @@ from bayesltv.fitting.laplace import heights, sample_block, weigh
 from bayesltv.fitting.ridges import ridges
 from bayesltv.fitting.sample import sample_nuts
 from bayesltv.model.build import make_problem, model_of
-from bayesltv.spec.prior import PriorSpec
-from bayesltv.spec.settings import SamplerSpec
+from bayesltv.specs.model.settings import SamplerSpec
+from bayesltv.specs.prior import PriorSpec
 
 ERROR = 0.3
 SEEN = np.array([0.9, 1.4, 0.2, 1.1, 0.5, 1.6])

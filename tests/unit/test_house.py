@@ -33,7 +33,7 @@ CLOCK_FILES = {
     "model.prior_draws",
     "prediction.log_likelihood",
     "prediction.packed",
-    "spec.model_spec",
+    "specs.model.model_spec",
 }
 """Files that ask whether there is a clock."""
 LARGE_ROOMS = {

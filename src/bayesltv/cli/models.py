@@ -12,7 +12,7 @@ from bayesltv.cli.options import AsJson
 def list_all(as_json: AsJson = False) -> None:
     """List the model specs and decision files that are shipped."""
     from bayesltv.cli import show
-    from bayesltv.spec.catalogue import list_specs
+    from bayesltv.specs.catalogue import list_specs
 
     show.result(list_specs(), as_json=as_json)
 
@@ -23,7 +23,7 @@ def show_one(
 ) -> None:
     """Show a spec or decision as it is read, with nothing left to a default."""
     from bayesltv.cli import show
-    from bayesltv.spec.catalogue import load_any
+    from bayesltv.specs.catalogue import load_any
 
     show.result(load_any(name), as_json=as_json)
 
@@ -34,7 +34,7 @@ def check_one(
 ) -> None:
     """Say whether a spec or decision file is right."""
     from bayesltv.cli import show
-    from bayesltv.spec.catalogue import load_any
+    from bayesltv.specs.catalogue import load_any
 
     show.verdict(load_any(file), file, as_json=as_json)
 

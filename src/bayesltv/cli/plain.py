@@ -17,9 +17,9 @@ from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs.written import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile, UpliftFile
 from bayesltv.prediction.score import ScoreTable
-from bayesltv.spec.catalogue import Shipped
-from bayesltv.spec.decision_spec import DecisionSpec
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.catalogue import Shipped
+from bayesltv.specs.decision.decision_spec import DecisionSpec
+from bayesltv.specs.model.model_spec import ModelSpec
 
 Json = dict[str, Any]
 HELD_OUT = ("mean", "p05", "p95", "actual")

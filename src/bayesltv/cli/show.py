@@ -33,8 +33,8 @@ from bayesltv.jobs.written import FitFile, PlanFolder, ReportFile, ScoreFile, Su
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.report.style import money
-from bayesltv.spec.decision_spec import DecisionSpec
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.decision.decision_spec import DecisionSpec
+from bayesltv.specs.model.model_spec import ModelSpec
 
 WIDTH = 110
 """Of tables where there is no terminal to ask."""

@@ -22,8 +22,8 @@ from bayesltv.evaluation.holdout import require_holdout
 from bayesltv.evaluation.result import ALL, Evaluation, records, rich_table
 from bayesltv.evaluation.rules import interval_score
 from bayesltv.pipeline import fit
-from bayesltv.spec.catalogue import SpecLike, spec_of
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.catalogue import SpecLike, spec_of
+from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.units import time_unit_of
 
 LEVEL = 0.9

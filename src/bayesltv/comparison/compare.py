@@ -30,8 +30,8 @@ from bayesltv.evaluation.result import Evaluation
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.names import FINGERPRINT
 from bayesltv.pipeline import fit_as
-from bayesltv.spec.catalogue import SpecLike, spec_of
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.catalogue import SpecLike, spec_of
+from bayesltv.specs.model.model_spec import ModelSpec
 
 CLEAR, SMALL = 2.0, 4.0
 """A difference is clear from two standard errors on, and from 4 (Sivula, Magnusson & Vehtari 2025)."""

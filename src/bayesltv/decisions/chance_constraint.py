@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bayesltv.allocation.allocation import NOBODY
 from bayesltv.decisions.choice import Choice
 from bayesltv.decisions.offer.pnl import net_value
-from bayesltv.spec.budget import BudgetSpec
+from bayesltv.specs.decision.budget import BudgetSpec
 
 Floats = NDArray[np.float64]
 WEIGHTS = (0.25, 0.5, 0.75, 0.9, 1.0)

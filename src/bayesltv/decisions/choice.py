@@ -15,8 +15,8 @@ from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
 from bayesltv.decisions.offer.eligibility import fulfils
 from bayesltv.decisions.portfolio_cvar import balanced, look_at_draws
 from bayesltv.errors import SpecError
-from bayesltv.spec.actions import ActionSpec
-from bayesltv.spec.budget import BudgetSpec
+from bayesltv.specs.decision.actions import ActionSpec
+from bayesltv.specs.decision.budget import BudgetSpec
 
 Flags = NDArray[np.bool_]
 Codes = NDArray[np.int32]

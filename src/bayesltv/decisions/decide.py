@@ -28,9 +28,9 @@ from bayesltv.experiments.measured import uplift_of_tests
 from bayesltv.prediction.score import ScoreTable, score_base
 from bayesltv.prediction.scoring import DRAWS
 from bayesltv.prediction.terms import terms_of
-from bayesltv.spec.budget import BudgetSpec
-from bayesltv.spec.catalogue import DecisionLike, decision_of
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.specs.catalogue import DecisionLike, decision_of
+from bayesltv.specs.decision.budget import BudgetSpec
+from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 
 def decide(

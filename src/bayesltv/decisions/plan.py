@@ -16,8 +16,8 @@ from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
 from bayesltv.decisions.offer.roi import break_even, elasticity
 from bayesltv.experiments.effects import Effects
 from bayesltv.experiments.worth import TestPlan
-from bayesltv.spec.actions import NO_ACTION, ActionSpec
-from bayesltv.spec.budget import BudgetSpec
+from bayesltv.specs.decision.actions import NO_ACTION, ActionSpec
+from bayesltv.specs.decision.budget import BudgetSpec
 
 Floats = NDArray[np.float64]
 CURVE_POINTS = 400

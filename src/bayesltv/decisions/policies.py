@@ -13,7 +13,7 @@ from bayesltv.decisions.choice import Choice, choose, limits_of
 from bayesltv.decisions.offer.offer import Offer
 from bayesltv.decisions.plan import PLAN
 from bayesltv.names import LTV_WITH_REFERRAL
-from bayesltv.spec.budget import BudgetSpec
+from bayesltv.specs.decision.budget import BudgetSpec
 from bayesltv.streams import generator
 
 Codes = NDArray[np.int32]

@@ -26,7 +26,7 @@ from bayesltv.prediction.totals import MEANS, Totals, labelled, merged
 from bayesltv.provenance import processor, versions
 from bayesltv.report.files.manifest import digest_of, told_of_fit
 from bayesltv.report.files.sealed import FORMAT
-from bayesltv.spec.catalogue import DecisionLike, decision_of
+from bayesltv.specs.catalogue import DecisionLike, decision_of
 
 ROWS_PER_PART = 100_000
 FOUND = "found"

@@ -12,8 +12,8 @@ from bayesltv.base.population import Posterior, hyperparameters_of
 from bayesltv.errors import EngineError
 from bayesltv.prediction.scoring import Scoring
 from bayesltv.prediction.thresholds import COUNTS, Sample, Tally
-from bayesltv.spec.decision_spec import DecisionSpec
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.decision.decision_spec import DecisionSpec
+from bayesltv.specs.model.model_spec import ModelSpec
 
 _HEAD = "head"
 _THRESHOLDS = "thresholds"

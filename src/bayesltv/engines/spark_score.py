@@ -19,7 +19,7 @@ from bayesltv.engines.spark_worker import as_arrow, totals_rows
 from bayesltv.prediction.prepare import Request, prepare
 from bayesltv.prediction.scoring import DRAWS, Scored, score_rows
 from bayesltv.prediction.totals import QUANTITIES, Totals, labelled
-from bayesltv.spec.catalogue import DecisionLike, decision_of
+from bayesltv.specs.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

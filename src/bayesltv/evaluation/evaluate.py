@@ -30,8 +30,8 @@ from bayesltv.prediction.thresholds import find_thresholds, thresholds_among
 from bayesltv.prediction.tiers import tier_probabilities
 from bayesltv.prediction.totals import Totals
 from bayesltv.prediction.tracking import actual_counts, track_base
-from bayesltv.spec.catalogue import DecisionLike, decision_of
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.specs.catalogue import DecisionLike, decision_of
+from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 CRPS = "fair: E|X − y| − E|X − X'|/2 over pairs of different draws"
 

@@ -20,7 +20,7 @@ from bayesltv.prediction.score_columns import tier_column
 from bayesltv.prediction.terms import Terms
 from bayesltv.prediction.tiers import tier_probabilities
 from bayesltv.prediction.totals import Totals, add_up, step_of
-from bayesltv.spec.tiers import TierSpec
+from bayesltv.specs.decision.tiers import TierSpec
 from bayesltv.streams import customer_keys
 
 Floats = NDArray[np.float64]

@@ -30,8 +30,8 @@ from bayesltv.names import (
     MONETARY_VALUE,
     T,
 )
-from bayesltv.spec.catalogue import SpecLike, spec_of
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.catalogue import SpecLike, spec_of
+from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, units_per_year
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from bayesltv.errors import BayesltvWarning, DataError, SpecError, shown
 from bayesltv.names import CUSTOMER_ID, GROUP_SEPARATOR
-from bayesltv.spec.actions import EFFECTS, ActionSpec
-from bayesltv.spec.frozen import FrozenMapping
+from bayesltv.specs.decision.actions import EFFECTS, ActionSpec
+from bayesltv.specs.frozen import FrozenMapping
 from bayesltv.streams import generator
 
 type Source = Literal["test", "assumed"]

@@ -11,7 +11,7 @@ from bayesltv.errors import SpecError, shown
 from bayesltv.experiments.effects import Effects, Source
 from bayesltv.experiments.table import effect_draws, uplift_table
 from bayesltv.names import DRAW
-from bayesltv.spec.actions import ActionSpec
+from bayesltv.specs.decision.actions import ActionSpec
 
 PARAMETERS = ("rate", "spend")
 """What a test of some weeks identifies: purchases and spend in its window; all else stays assumed."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bayesltv.errors import SpecError
-from bayesltv.spec import checked
+from bayesltv.specs import checked
 
 Floats = NDArray[np.float64]
 _GRID = 400

@@ -33,8 +33,8 @@ from bayesltv.names import (
     T,
 )
 from bayesltv.provenance import versions
-from bayesltv.spec.model_spec import ModelSpec
-from bayesltv.spec.settings import PurchaseSpec, SpendSpec
+from bayesltv.specs.model.model_spec import ModelSpec
+from bayesltv.specs.model.settings import PurchaseSpec, SpendSpec
 from bayesltv.units import time_unit_of
 
 FAMILY_OF = {"BG/NBD": "bg_nbd", "MBG/NBD": "mbg_nbd"}

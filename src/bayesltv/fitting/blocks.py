@@ -17,7 +17,7 @@ from bayesltv.fitting.density import Density, likelihoods_and_others
 from bayesltv.model.build import Problem
 from bayesltv.model.pooling import OFFSET, level_errors, zero_sum_basis
 from bayesltv.names import sd_name
-from bayesltv.spec.prior import PriorSpec
+from bayesltv.specs.prior import PriorSpec
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]

@@ -36,10 +36,10 @@ from bayesltv.names import (
     seen_name,
 )
 from bayesltv.provenance import versions
-from bayesltv.spec.events import Events
-from bayesltv.spec.model_spec import ModelSpec
-from bayesltv.spec.settings import SamplerSpec
-from bayesltv.spec.timeline import Timeline
+from bayesltv.specs.model.events import Events
+from bayesltv.specs.model.model_spec import ModelSpec
+from bayesltv.specs.model.settings import SamplerSpec
+from bayesltv.specs.model.timeline import Timeline
 from bayesltv.streams import generator, stream_key
 
 PRIOR_DRAWS = 1000

@@ -25,7 +25,7 @@ from bayesltv.model.build import Problem
 from bayesltv.model.pooling import OFFSET
 from bayesltv.names import CHAIN, DRAW
 from bayesltv.processors import available_processors
-from bayesltv.spec.settings import SamplerSpec
+from bayesltv.specs.model.settings import SamplerSpec
 
 Floats = NDArray[np.float64]
 PROPOSALS_PER_DRAW = 2

@@ -13,7 +13,7 @@ from bayesltv.fitting.sample import SAMPLE_STATS
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.pooling import OFFSET
 from bayesltv.names import CHAIN, DRAW, PURCHASE_PARAMETERS, SPEND_PARAMETERS
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.model.model_spec import ModelSpec
 
 METHOD = "own"
 _PYMC_STATS = {

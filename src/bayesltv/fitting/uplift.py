@@ -34,7 +34,7 @@ from bayesltv.model.uplift import (
     make_uplift_problem,
 )
 from bayesltv.provenance import versions
-from bayesltv.spec.settings import SamplerSpec
+from bayesltv.specs.model.settings import SamplerSpec
 from bayesltv.streams import stream_key
 
 Floats = NDArray[np.float64]

@@ -48,7 +48,7 @@ def decide_file(
     from bayesltv.report.figures.plan import plan_figures
     from bayesltv.report.files.crm import write_plan
     from bayesltv.report.files.manifest import provenance_of
-    from bayesltv.spec.catalogue import load_decision
+    from bayesltv.specs.catalogue import load_decision
 
     declared = load_decision(decision)
     require_folder(require_folder_name(out, what="a plan's files"))

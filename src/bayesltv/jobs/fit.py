@@ -44,7 +44,7 @@ def fit_file(
     from bayesltv.data.summary.validate import validate_summary
     from bayesltv.fitting.store import require_netcdf
     from bayesltv.pipeline import fit_as
-    from bayesltv.spec.catalogue import load_spec
+    from bayesltv.specs.catalogue import load_spec
 
     prepare(require_netcdf(out), inputs=[summary])
     declared = load_spec(spec)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
     from bayesltv.evaluation.comparison import Comparison
     from bayesltv.evaluation.result import Evaluation
-    from bayesltv.spec.model_spec import ModelSpec
+    from bayesltv.specs.model.model_spec import ModelSpec
 
 NOTHING = Carried()
 
@@ -123,7 +123,7 @@ def evaluate_file(
     from bayesltv.questions import CustomerBase
     from bayesltv.report.figures.evaluation import evaluation_figures, evaluation_tables
     from bayesltv.report.files.folder import write_folder
-    from bayesltv.spec.catalogue import load_decision
+    from bayesltv.specs.catalogue import load_decision
 
     require_report(report)
     watched = watch(later.log)
@@ -221,7 +221,7 @@ def compare_files(
 def _models(specs: Sequence[str]) -> "dict[str, ModelSpec | xr.DataTree]":
     """Return specs and fits by the names of their files; by the whole path where two have one name."""
     from bayesltv.fitting.store import load
-    from bayesltv.spec.catalogue import load_spec
+    from bayesltv.specs.catalogue import load_spec
 
     names = [Path(each).stem if Path(each).suffix else each for each in specs]
     twice = [name for name in names if names.count(name) > 1]

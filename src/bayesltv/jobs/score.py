@@ -69,7 +69,7 @@ def _score_parts(
     """Score into a folder, part by part."""
     from bayesltv.engines.local import score_to
     from bayesltv.fitting.store import load
-    from bayesltv.spec.catalogue import load_decision
+    from bayesltv.specs.catalogue import load_decision
 
     return score_to(
         load(fit),
@@ -96,7 +96,7 @@ def _score_table(
     """Score into a table, with totals and a manifest beside it."""
     from bayesltv.report.files.export import score_files, write_scores
     from bayesltv.report.files.manifest import provenance_of
-    from bayesltv.spec.catalogue import load_decision
+    from bayesltv.specs.catalogue import load_decision
 
     files = score_files(out)
     prepare(*files.all, inputs=[fit, summary, decision])

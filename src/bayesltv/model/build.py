@@ -36,10 +36,10 @@ from bayesltv.names import (
     GROUPS,
     PURCHASE_RATE,
 )
-from bayesltv.spec.catalogue import SpecLike, spec_of
-from bayesltv.spec.clock import ClockSpec
-from bayesltv.spec.model_spec import ModelSpec
-from bayesltv.spec.timeline import Timeline, make_timeline
+from bayesltv.specs.catalogue import SpecLike, spec_of
+from bayesltv.specs.model.clock import ClockSpec
+from bayesltv.specs.model.model_spec import ModelSpec
+from bayesltv.specs.model.timeline import Timeline, make_timeline
 from bayesltv.units import DAYS_PER
 
 LONELY = 0.8

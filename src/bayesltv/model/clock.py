@@ -38,8 +38,8 @@ from bayesltv.names import (
     factor_name,
     sd_name,
 )
-from bayesltv.spec.clock import ClockSpec
-from bayesltv.spec.timeline import Timeline
+from bayesltv.specs.model.clock import ClockSpec
+from bayesltv.specs.model.timeline import Timeline
 
 Tensor = Any
 Floats = NDArray[np.float64]

@@ -20,9 +20,9 @@ from bayesltv.names import (
     factor_name,
     sd_name,
 )
-from bayesltv.spec.clock import ClockSpec
-from bayesltv.spec.prior import PriorSpec
-from bayesltv.spec.timeline import Timeline
+from bayesltv.specs.model.clock import ClockSpec
+from bayesltv.specs.model.timeline import Timeline
+from bayesltv.specs.prior import PriorSpec
 
 Floats = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from bayesltv.data.summary.design import features_of
 from bayesltv.names import covariate_dim
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.model.model_spec import ModelSpec
 
 Floats = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from bayesltv.families.family import Family
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
 from bayesltv.kernels.clock import clocked_value_and_gradient
 from bayesltv.model.kernel_version import kernel_version
-from bayesltv.spec.timeline import Timeline
+from bayesltv.specs.model.timeline import Timeline
 
 Tensor = Any
 Arrays = dict[str, NDArray[Any]]

@@ -34,8 +34,8 @@ from bayesltv.names import (
     effect_name,
     sd_name,
 )
-from bayesltv.spec.model_spec import ModelSpec
-from bayesltv.spec.prior import PriorSpec
+from bayesltv.specs.model.model_spec import ModelSpec
+from bayesltv.specs.prior import PriorSpec
 
 Tensor = Any
 Floats = NDArray[np.float64]

@@ -17,7 +17,7 @@ from bayesltv.base.population import Posterior
 from bayesltv.errors import BayesltvWarning
 from bayesltv.prediction.scoring import DRAWS, Scoring, make_scoring
 from bayesltv.prediction.thresholds import Engine, find_thresholds
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 
 @dataclass(frozen=True)

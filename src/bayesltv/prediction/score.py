@@ -15,8 +15,8 @@ from bayesltv.prediction.engine import Threads
 from bayesltv.prediction.prepare import Request, count_infinite_means, prepare, warn_of_infinite_means
 from bayesltv.prediction.scoring import DRAWS, score_rows
 from bayesltv.prediction.totals import labelled
-from bayesltv.spec.catalogue import DecisionLike, decision_of
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.specs.catalogue import DecisionLike, decision_of
+from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 
 class ScoreTable(pd.DataFrame):

@@ -38,7 +38,7 @@ from bayesltv.prediction.score_columns import in_order, tier_column
 from bayesltv.prediction.terms import Terms, terms_of
 from bayesltv.prediction.tiers import tier_labels, tier_probabilities
 from bayesltv.prediction.totals import Totals, add_up, step_of
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.units import DAYS_PER
 
 DRAWS = 1000

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from bayesltv.errors import SpecError
 from bayesltv.numerics.reductions import shares_reaching
-from bayesltv.spec.tiers import TierSpec
+from bayesltv.specs.decision.tiers import TierSpec
 
 Floats = NDArray[np.float64]
 

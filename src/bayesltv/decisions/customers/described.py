@@ -17,7 +17,7 @@ from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, LTV_WITH_REFERRAL, MONETARY_VALUE, RECENCY, REFERRAL_VALUE, T
 from bayesltv.prediction.draws import block_size
 from bayesltv.prediction.terms import terms_of
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 Previous = pd.DataFrame | Mapping[str, str] | None
 

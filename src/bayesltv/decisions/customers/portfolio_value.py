@@ -18,7 +18,7 @@ from bayesltv.names import (
     T,
 )
 from bayesltv.prediction.totals import QUANTITIES
-from bayesltv.spec.decision_spec import ValueSpec
+from bayesltv.specs.decision.decision_spec import ValueSpec
 from bayesltv.units import DAYS_PER
 
 Floats = NDArray[np.float64]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from bayesltv.dates import day_column
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
-from bayesltv.spec.actions import NO_ACTION
-from bayesltv.spec.tiers import TierSpec
+from bayesltv.specs.decision.actions import NO_ACTION
+from bayesltv.specs.decision.tiers import TierSpec
 
 BOUGHT, BUYS_LESS, SPENDS_MORE, SPENDS_LESS, OTHER = (
     "bought again",

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.names import FREQUENCY
-from bayesltv.spec.stages import STAGES
+from bayesltv.specs.decision.stages import STAGES
 
 ALL = "all"
 """Label of the rows that add tiers or stages up."""

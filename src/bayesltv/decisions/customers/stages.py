@@ -16,7 +16,7 @@ from bayesltv.kernels.stages import DROPS_OUT, NO_PURCHASE, VALUE_AT_RISK, Found
 from bayesltv.names import FREQUENCY
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.terms import Terms
-from bayesltv.spec.stages import STAGES, StageSpec
+from bayesltv.specs.decision.stages import STAGES, StageSpec
 
 Columns = dict[str, NDArray[Any]]
 Limits = tuple[float, float, float, float]

@@ -11,7 +11,7 @@ from bayesltv.errors import DataError, SpecError
 from bayesltv.names import CUSTOMER_ID
 from bayesltv.prediction.score_columns import tier_column
 from bayesltv.prediction.tiers import tier_labels
-from bayesltv.spec.tiers import TierSpec
+from bayesltv.specs.decision.tiers import TierSpec
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]

@@ -15,7 +15,7 @@ from bayesltv.kernels.actions import Offers, add_up_policies, evaluate_actions
 from bayesltv.kernels.block import Streams
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.terms import Terms
-from bayesltv.spec.actions import ActionSpec
+from bayesltv.specs.decision.actions import ActionSpec
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -10,9 +10,18 @@ from numpy.typing import NDArray
 
 from bayesltv.dates import require_day
 from bayesltv.errors import SpecError, shown
-from bayesltv.spec import checked
-from bayesltv.spec.actions import ActionSpec
-from bayesltv.spec.expression import Compared, Condition, Either, Every, Missing, Not, Value, columns_of
+from bayesltv.specs import checked
+from bayesltv.specs.decision.actions import ActionSpec
+from bayesltv.specs.decision.expression import (
+    Compared,
+    Condition,
+    Either,
+    Every,
+    Missing,
+    Not,
+    Value,
+    columns_of,
+)
 
 Flags = NDArray[np.bool_]
 

@@ -23,7 +23,7 @@ from bayesltv.experiments.effects import Effects, cells_of, effects_of, warn_of_
 from bayesltv.experiments.measured import all_effects, effects_of_tests
 from bayesltv.prediction.terms import terms_of
 from bayesltv.prediction.totals import step_of
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]

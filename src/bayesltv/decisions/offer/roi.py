@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
 from bayesltv.decisions.offer.pnl import PARTS
 from bayesltv.names import CUSTOMER_ID
-from bayesltv.spec.actions import EFFECTS
+from bayesltv.specs.decision.actions import EFFECTS
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -23,7 +23,7 @@ from bayesltv.report.style import (
     new_axes,
     percent_axis,
 )
-from bayesltv.spec.actions import NO_ACTION
+from bayesltv.specs.decision.actions import NO_ACTION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

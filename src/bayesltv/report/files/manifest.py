@@ -12,7 +12,7 @@ from bayesltv.decisions.plan import Plan
 from bayesltv.names import FINGERPRINT, OBSERVATION_END, TIME_UNIT
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.provenance import processor, versions
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 _OF_FIT = ("spec_hash", "seed", "customers", TIME_UNIT, OBSERVATION_END, FINGERPRINT)
 _OF_SUMMARY = (TIME_UNIT, OBSERVATION_END, FINGERPRINT)

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 
 from bayesltv import names
 from bayesltv.errors import SpecError, cut, shown
-from bayesltv.spec import checked, defaults
-from bayesltv.spec.family import of_support
-from bayesltv.spec.pooling import Pooling, column_names
-from bayesltv.spec.prior import PriorSpec
-from bayesltv.spec.settings import SpendSpec
-from bayesltv.spec.toml_file import Table
+from bayesltv.specs import checked
+from bayesltv.specs.family import of_support
+from bayesltv.specs.model import defaults
+from bayesltv.specs.model.pooling import Pooling, column_names
+from bayesltv.specs.model.settings import SpendSpec
+from bayesltv.specs.prior import PriorSpec
+from bayesltv.specs.toml_file import Table
 
 ALL_GROUPS = "all"
 """Groups of a spec that takes whatever group columns the customer summary has."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bayesltv.errors import SpecError, shown
-from bayesltv.spec import checked
-from bayesltv.spec.frozen import tidy
+from bayesltv.specs import checked
+from bayesltv.specs.frozen import tidy
 
 type Support = Literal["positive", "unit"]
 type Domain = Literal["real", "positive", "unit"]
@@ -117,13 +117,13 @@ def _stats() -> Any:  # noqa: ANN401
 
 
 def _logit_normal(mu: float, sigma: float) -> Any:  # noqa: ANN401
-    from bayesltv.spec.distributions import logit_normal
+    from bayesltv.specs.distributions import logit_normal
 
     return logit_normal(mu, sigma)
 
 
 def _half_student_t(nu: float, sigma: float) -> Any:  # noqa: ANN401
-    from bayesltv.spec.distributions import half_student_t
+    from bayesltv.specs.distributions import half_student_t
 
     return half_student_t(nu, scale=sigma)
 

@@ -5,9 +5,9 @@ import pytest
 
 import bayesltv as ltv
 from bayesltv.model.build import make_problem
-from bayesltv.spec.clock import DEFAULTS
-from bayesltv.spec.events import day_number
-from bayesltv.spec.timeline import make_timeline
+from bayesltv.specs.model.clock import DEFAULTS
+from bayesltv.specs.model.events import day_number
+from bayesltv.specs.model.timeline import make_timeline
 
 HEAD = "[model]\ngroups = []\n[clock]\n"
 TABLE = "event,first_day,last_day\nsale,1997-06-01,1997-06-03\nsale,1997-12-01,1997-12-03\n"

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bayesltv.errors import SpecError, shown
-from bayesltv.spec import checked
-from bayesltv.spec.elicit import solve
-from bayesltv.spec.family import Support, family_of
-from bayesltv.spec.frozen import FrozenMapping, Plain
-from bayesltv.spec.toml_file import Table
+from bayesltv.specs import checked
+from bayesltv.specs.elicit import solve
+from bayesltv.specs.family import Support, family_of
+from bayesltv.specs.frozen import FrozenMapping, Plain
+from bayesltv.specs.toml_file import Table
 from bayesltv.units import convert
 
 DEFAULT_FAMILY: Mapping[Support, str] = {"positive": "LogNormal", "unit": "LogitNormal"}
@@ -25,7 +25,7 @@ class PriorSpec:
     Attributes
     ----------
     family : str
-        PyMC's name of the distribution, from the closed list in ``bayesltv.spec.family``.
+        PyMC's name of the distribution, from the closed list in ``bayesltv.specs.family``.
     parameters : mapping
         PyMC's parameter names to numbers.
     per : str, optional

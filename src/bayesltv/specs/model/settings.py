@@ -6,7 +6,7 @@ from typing import Any
 
 from bayesltv.errors import SpecError, shown
 from bayesltv.families.registry import PURCHASE, SPEND
-from bayesltv.spec import checked
+from bayesltv.specs import checked
 
 PURCHASE_FAMILIES = tuple(PURCHASE)
 SPEND_FAMILIES = tuple(SPEND)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from bayesltv.errors import LINE, SpecError, cut, shown
-from bayesltv.spec import checked
+from bayesltv.specs import checked
 
 LARGEST = 1_000_000
 """Bytes of a file that a person writes; a larger one is something else."""

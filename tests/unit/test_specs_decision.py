@@ -5,13 +5,13 @@ import json
 import pytest
 
 from bayesltv.errors import SpecError
-from bayesltv.spec.acquisition import AcquisitionSpec
-from bayesltv.spec.actions import ActionSpec
-from bayesltv.spec.budget import BudgetSpec
-from bayesltv.spec.catalogue import load_decision
-from bayesltv.spec.decision_spec import DecisionSpec, ValueSpec
-from bayesltv.spec.prior import PriorSpec
-from bayesltv.spec.tiers import Tier, TierSpec
+from bayesltv.specs.catalogue import load_decision
+from bayesltv.specs.decision.acquisition import AcquisitionSpec
+from bayesltv.specs.decision.actions import ActionSpec
+from bayesltv.specs.decision.budget import BudgetSpec
+from bayesltv.specs.decision.decision_spec import DecisionSpec, ValueSpec
+from bayesltv.specs.decision.tiers import Tier, TierSpec
+from bayesltv.specs.prior import PriorSpec
 
 YEAR = {"horizon": "12 months", "annual_discount_rate": 0.1}
 VALUE = '[value]\nhorizon = "12 months"\nannual_discount_rate = 0.1\nmargin = 0.3\n'

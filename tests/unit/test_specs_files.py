@@ -8,19 +8,19 @@ import pytest
 from bayesltv.errors import SpecError
 from bayesltv.families.bg_nbd import BG_NBD
 from bayesltv.families.gamma_gamma import GAMMA_GAMMA
-from bayesltv.spec.catalogue import (
+from bayesltv.specs.catalogue import (
     list_specs,
     load_any,
     load_decision,
     load_spec,
     models_folder,
 )
-from bayesltv.spec.decision_spec import DecisionSpec
-from bayesltv.spec.defaults import priors_of
-from bayesltv.spec.model_spec import SECTIONS, ModelSpec
-from bayesltv.spec.pooling import Pooling
-from bayesltv.spec.settings import PurchaseSpec, SamplerSpec
-from bayesltv.spec.toml_file import read_toml
+from bayesltv.specs.decision.decision_spec import DecisionSpec
+from bayesltv.specs.model.defaults import priors_of
+from bayesltv.specs.model.model_spec import SECTIONS, ModelSpec
+from bayesltv.specs.model.pooling import Pooling
+from bayesltv.specs.model.settings import PurchaseSpec, SamplerSpec
+from bayesltv.specs.toml_file import read_toml
 
 SHIPPED = sorted(models_folder().rglob("*.toml"))
 RATE = '[priors.purchase_rate]\nper = "week"\nwhy = "w"\n'

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bayesltv.errors import SpecError, shown
-from bayesltv.spec import checked
-from bayesltv.spec.frozen import FrozenMapping, Plain
-from bayesltv.spec.toml_file import Table
+from bayesltv.specs import checked
+from bayesltv.specs.frozen import FrozenMapping, Plain
+from bayesltv.specs.toml_file import Table
 
 _KEYS = ("cac", "target_ratio", "next_costs")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from bayesltv.errors import LINE, SpecError, cut
-from bayesltv.spec import checked
-from bayesltv.spec.decision_spec import DecisionSpec
-from bayesltv.spec.model_spec import ModelSpec
-from bayesltv.spec.toml_file import Table, read_toml
+from bayesltv.specs import checked
+from bayesltv.specs.decision.decision_spec import DecisionSpec
+from bayesltv.specs.model.model_spec import ModelSpec
+from bayesltv.specs.toml_file import Table, read_toml
 
 type SpecLike = ModelSpec | str | Path
 """A spec, a file, or the name of a shipped one."""

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayesltv.errors import SpecError
-from bayesltv.spec.elicit import _SOLVERS
-from bayesltv.spec.family import FAMILIES, of_support
-from bayesltv.spec.frozen import FrozenMapping
-from bayesltv.spec.prior import PriorSpec
+from bayesltv.specs.elicit import _SOLVERS
+from bayesltv.specs.family import FAMILIES, of_support
+from bayesltv.specs.frozen import FrozenMapping
+from bayesltv.specs.prior import PriorSpec
 
 PARAMETERS = {
     "LogNormal": {"mu": -3.0, "sigma": 1.2},

@@ -5,10 +5,10 @@ import tomllib
 import pytest
 
 from bayesltv.errors import SpecError
-from bayesltv.spec.acquisition import AcquisitionSpec
-from bayesltv.spec.stages import StageSpec
-from bayesltv.spec.tiers import Tier, TierSpec
-from bayesltv.spec.toml_file import Table
+from bayesltv.specs.decision.acquisition import AcquisitionSpec
+from bayesltv.specs.decision.stages import StageSpec
+from bayesltv.specs.decision.tiers import Tier, TierSpec
+from bayesltv.specs.toml_file import Table
 
 TIERS = (Tier("low"), Tier("high", at_least=30))
 

@@ -7,14 +7,15 @@ from typing import Any
 from bayesltv import names
 from bayesltv.errors import SpecError
 from bayesltv.families.registry import PURCHASE, SPEND
-from bayesltv.spec import checked, defaults, parts
-from bayesltv.spec.clock import ClockSpec
-from bayesltv.spec.covariates import Covariate, checked_covariates, without
-from bayesltv.spec.frozen import FrozenMapping, Plain, digest
-from bayesltv.spec.pooling import Pooling, column_names
-from bayesltv.spec.prior import PriorSpec
-from bayesltv.spec.settings import GateSpec, PurchaseSpec, SamplerSpec, SpendSpec
-from bayesltv.spec.toml_file import Table
+from bayesltv.specs import checked
+from bayesltv.specs.frozen import FrozenMapping, Plain, digest
+from bayesltv.specs.model import defaults, parts
+from bayesltv.specs.model.clock import ClockSpec
+from bayesltv.specs.model.covariates import Covariate, checked_covariates, without
+from bayesltv.specs.model.pooling import Pooling, column_names
+from bayesltv.specs.model.settings import GateSpec, PurchaseSpec, SamplerSpec, SpendSpec
+from bayesltv.specs.prior import PriorSpec
+from bayesltv.specs.toml_file import Table
 
 SECTIONS = ("model", "purchase", "spend", "priors", "pooling", "covariates", "clock", "sampler", "gates")
 

@@ -8,10 +8,10 @@ import pytest
 
 from bayesltv import names
 from bayesltv.errors import SpecError
-from bayesltv.spec.model_spec import ModelSpec
-from bayesltv.spec.pooling import Pooling
-from bayesltv.spec.prior import PriorSpec
-from bayesltv.spec.settings import GateSpec, PurchaseSpec, SamplerSpec
+from bayesltv.specs.model.model_spec import ModelSpec
+from bayesltv.specs.model.pooling import Pooling
+from bayesltv.specs.model.settings import GateSpec, PurchaseSpec, SamplerSpec
+from bayesltv.specs.prior import PriorSpec
 
 HALF = PriorSpec("HalfNormal", {"sigma": 1.0})
 

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from bayesltv import names
 from bayesltv.data.summary.design import Coding
 from bayesltv.errors import SpecError
-from bayesltv.spec import checked
-from bayesltv.spec.frozen import Plain
-from bayesltv.spec.pooling import column_names
-from bayesltv.spec.toml_file import Table
+from bayesltv.specs import checked
+from bayesltv.specs.frozen import Plain
+from bayesltv.specs.model.pooling import column_names
+from bayesltv.specs.toml_file import Table
 
 KINDS = ("numeric", "categorical")
 ACTS_ON = (names.PURCHASE_RATE, names.DROPOUT_MEAN, names.SPEND_TYPICAL)

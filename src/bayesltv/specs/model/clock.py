@@ -2,7 +2,7 @@
 
 A customer buys at λ·exp(s(t)). The processes are a closed list, and s is the sum of those named: ``ar1``
 (stationary, returns to 0), ``random_walk`` (a level that drifts), ``seasonal`` (yearly Fourier terms), and
-known events (`bayesltv.spec.events`).
+known events (`bayesltv.specs.model.events`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from bayesltv.clock_processes import ar1
 from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.errors import DataError, SpecError, shown
 from bayesltv.names import CLOCK_GROUP_SD, CLOCK_RHO
-from bayesltv.spec import checked
-from bayesltv.spec.events import Events
-from bayesltv.spec.family import Support, of_support
-from bayesltv.spec.frozen import FrozenMapping, Plain
-from bayesltv.spec.prior import PriorSpec
-from bayesltv.spec.toml_file import Table
+from bayesltv.specs import checked
+from bayesltv.specs.family import Support, of_support
+from bayesltv.specs.frozen import FrozenMapping, Plain
+from bayesltv.specs.model.events import Events
+from bayesltv.specs.prior import PriorSpec
+from bayesltv.specs.toml_file import Table
 from bayesltv.units import horizon_in
 
 FEWEST_BLOCKS = 4

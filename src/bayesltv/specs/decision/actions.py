@@ -8,13 +8,13 @@ from typing import Any
 
 from bayesltv import units
 from bayesltv.errors import SpecError, shown
-from bayesltv.spec import checked
-from bayesltv.spec.action_kind import KINDS
-from bayesltv.spec.expression import Condition, parse
-from bayesltv.spec.family import Support, of_support
-from bayesltv.spec.frozen import FrozenMapping, Plain
-from bayesltv.spec.prior import PriorSpec
-from bayesltv.spec.toml_file import Table
+from bayesltv.specs import checked
+from bayesltv.specs.decision.action_kind import KINDS
+from bayesltv.specs.decision.expression import Condition, parse
+from bayesltv.specs.family import Support, of_support
+from bayesltv.specs.frozen import FrozenMapping, Plain
+from bayesltv.specs.prior import PriorSpec
+from bayesltv.specs.toml_file import Table
 
 EFFECTS: Mapping[str, Support] = {
     "rate": "positive",
@@ -54,7 +54,7 @@ class ActionSpec:
     after_window : str, optional
         Duration W' for which ``rate_after`` holds after the window; None: to the horizon.
     eligible : str
-        Condition on score columns (see ``bayesltv.spec.expression``); empty: everybody.
+        Condition on score columns (see ``bayesltv.specs.decision.expression``); empty: everybody.
     capacity : int, optional
         Most customers who can get it.
     contact : float

@@ -10,10 +10,10 @@ from typing import Any
 
 from bayesltv.dates import require_day
 from bayesltv.errors import DataError, SpecError, shown
-from bayesltv.spec import checked
-from bayesltv.spec.frozen import FrozenMapping, Plain
-from bayesltv.spec.prior import PriorSpec
-from bayesltv.spec.toml_file import Table
+from bayesltv.specs import checked
+from bayesltv.specs.frozen import FrozenMapping, Plain
+from bayesltv.specs.prior import PriorSpec
+from bayesltv.specs.toml_file import Table
 
 _EPOCH = dt.date(1970, 1, 1)
 _NAME = re.compile("[a-z][a-z0-9_]*")

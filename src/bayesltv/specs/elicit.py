@@ -10,8 +10,8 @@ from statistics import NormalDist
 from typing import Any
 
 from bayesltv.errors import SpecError
-from bayesltv.spec.family import Family
-from bayesltv.spec.frozen import tidy
+from bayesltv.specs.family import Family
+from bayesltv.specs.frozen import tidy
 
 _LOG_RANGE = (-25.0, 25.0)
 """Where the log of a shape or concentration, or the logit of a mean, is looked for."""

@@ -3,13 +3,13 @@
 import pytest
 
 from bayesltv.errors import SpecError
-from bayesltv.spec.action_kind import KINDS
-from bayesltv.spec.actions import ActionSpec
-from bayesltv.spec.budget import BudgetSpec, LimitSpec
-from bayesltv.spec.catalogue import load_decision
-from bayesltv.spec.decision_spec import DecisionSpec, ValueSpec
-from bayesltv.spec.expression import Compared, Either, Every, Missing, Not, columns_of, parse
-from bayesltv.spec.prior import PriorSpec
+from bayesltv.specs.catalogue import load_decision
+from bayesltv.specs.decision.action_kind import KINDS
+from bayesltv.specs.decision.actions import ActionSpec
+from bayesltv.specs.decision.budget import BudgetSpec, LimitSpec
+from bayesltv.specs.decision.decision_spec import DecisionSpec, ValueSpec
+from bayesltv.specs.decision.expression import Compared, Either, Every, Missing, Not, columns_of, parse
+from bayesltv.specs.prior import PriorSpec
 
 VALUE = ValueSpec(horizon="12 months", annual_discount_rate=0.1, margin=0.3, currency="EUR")
 RATE = {"rate": PriorSpec.elicited(mass=0.9, between=(0.9, 1.3))}

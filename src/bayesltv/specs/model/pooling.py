@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bayesltv.errors import SpecError, shown
-from bayesltv.spec import checked
-from bayesltv.spec.frozen import Plain
-from bayesltv.spec.prior import PriorSpec
-from bayesltv.spec.toml_file import Table
+from bayesltv.specs import checked
+from bayesltv.specs.frozen import Plain
+from bayesltv.specs.prior import PriorSpec
+from bayesltv.specs.toml_file import Table
 
 DEFAULT_SCALE = PriorSpec(
     "HalfNormal",

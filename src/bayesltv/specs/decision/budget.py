@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bayesltv.errors import SpecError
-from bayesltv.spec import checked
-from bayesltv.spec.expression import Condition, parse
-from bayesltv.spec.frozen import Plain
-from bayesltv.spec.toml_file import Table
+from bayesltv.specs import checked
+from bayesltv.specs.decision.expression import Condition, parse
+from bayesltv.specs.frozen import Plain
+from bayesltv.specs.toml_file import Table
 
 _KEYS = ("amount", "currency", "hold_out", "risk_weight", "tail", "max_p_loss", "limits")
 

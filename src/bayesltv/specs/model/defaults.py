@@ -8,8 +8,8 @@ dropout chance of 0.9999).
 
 from bayesltv.families.family import LOG, Family, Scale
 from bayesltv.families.registry import SCALES
-from bayesltv.spec.family import Support
-from bayesltv.spec.prior import PriorSpec
+from bayesltv.specs.family import Support
+from bayesltv.specs.prior import PriorSpec
 
 SUPPORT: dict[str, Support] = {
     name: "positive" if scale.link == LOG else "unit" for name, scale in SCALES.items()

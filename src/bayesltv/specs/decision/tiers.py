@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 from bayesltv.errors import SpecError, shown
-from bayesltv.spec import checked
-from bayesltv.spec.frozen import Plain
-from bayesltv.spec.toml_file import Table
+from bayesltv.specs import checked
+from bayesltv.specs.frozen import Plain
+from bayesltv.specs.toml_file import Table
 
 ABSOLUTE, RELATIVE, SHARE = "absolute", "relative", "share"
 KINDS = (ABSOLUTE, RELATIVE, SHARE)

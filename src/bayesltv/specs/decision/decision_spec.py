@@ -6,14 +6,14 @@ from typing import Any
 
 from bayesltv import units
 from bayesltv.errors import SpecError, shown
-from bayesltv.spec import checked
-from bayesltv.spec.acquisition import AcquisitionSpec
-from bayesltv.spec.actions import ActionSpec, read_actions
-from bayesltv.spec.budget import BudgetSpec
-from bayesltv.spec.frozen import Plain, digest
-from bayesltv.spec.stages import StageSpec
-from bayesltv.spec.tiers import TierSpec
-from bayesltv.spec.toml_file import Table
+from bayesltv.specs import checked
+from bayesltv.specs.decision.acquisition import AcquisitionSpec
+from bayesltv.specs.decision.actions import ActionSpec, read_actions
+from bayesltv.specs.decision.budget import BudgetSpec
+from bayesltv.specs.decision.stages import StageSpec
+from bayesltv.specs.decision.tiers import TierSpec
+from bayesltv.specs.frozen import Plain, digest
+from bayesltv.specs.toml_file import Table
 
 SECTIONS = ("decision", "value", "tiers", "stages", "actions", "budget", "acquisition")
 BASES = ("margin", "revenue")

@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass
 
 from bayesltv import units
-from bayesltv.spec import checked
-from bayesltv.spec.frozen import Plain
-from bayesltv.spec.toml_file import Table
+from bayesltv.specs import checked
+from bayesltv.specs.frozen import Plain
+from bayesltv.specs.toml_file import Table
 
 STAGES = ("new", "lapsed", "at_risk", "active")
 """In the order of precedence: the first that holds is the stage."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.spec.clock import ClockSpec
-from bayesltv.spec.events import Events, iso
+from bayesltv.specs.model.clock import ClockSpec
+from bayesltv.specs.model.events import Events, iso
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
