@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from bayesltv.experiments.table import effect_draws as effect_draws
     from bayesltv.experiments.table import uplift_table as uplift_table
     from bayesltv.experiments.worth import plan_test as plan_test
-    from bayesltv.fitting.lend import to_pymc_marketing as to_pymc_marketing
     from bayesltv.fitting.store import load as load
     from bayesltv.fitting.store import save as save
+    from bayesltv.fitting.to_pymc_marketing import to_pymc_marketing as to_pymc_marketing
     from bayesltv.model.build import build_model as build_model
     from bayesltv.pipeline import as_fit as as_fit
     from bayesltv.pipeline import fit as fit
@@ -143,7 +143,7 @@ _HOME = {
     "Tier": "specs.decision.tiers",
     "TierSpec": "specs.decision.tiers",
     "trace_clock": "prediction.clock_path",
-    "to_pymc_marketing": "fitting.lend",
+    "to_pymc_marketing": "fitting.to_pymc_marketing",
     "uplift_table": "experiments.table",
     "ValueSpec": "specs.decision.decision_spec",
     "write_report": "report.page.html",

@@ -28,7 +28,7 @@ CLOCK_FILES = {
     "decisions.acquisition",
     "decisions.offer.actions",
     "fitting.fit",
-    "fitting.own",
+    "fitting.from_draws",
     "model.build",
     "model.prior_draws",
     "prediction.log_likelihood",

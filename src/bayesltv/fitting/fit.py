@@ -15,7 +15,7 @@ from bayesltv.data.summary.cells import equal_amounts
 from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.fitting.density import make_density
-from bayesltv.fitting.laplace import sample_laplace
+from bayesltv.fitting.laplace.posterior import sample_laplace
 from bayesltv.fitting.sample import sample_nuts
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.model.build import Problem, make_problem, model_of

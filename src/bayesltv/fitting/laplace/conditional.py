@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import multivariate_t
 
-from bayesltv.fitting.arrow import Arrow, ArrowNormals, arrow_of
-from bayesltv.fitting.blocks import Block, Places, Slice
+from bayesltv.fitting.laplace.arrow import Arrow, ArrowNormals, arrow_of
+from bayesltv.fitting.laplace.blocks import Block, Places, Slice
+from bayesltv.fitting.laplace.tails import draw_standard
 from bayesltv.fitting.mode import find_mode, without_saddles
-from bayesltv.fitting.tails import draw_standard
 
 Floats = NDArray[np.float64]
 FIRST_SD = 0.2

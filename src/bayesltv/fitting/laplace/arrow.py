@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.fitting.blocks import Places, Pool
+from bayesltv.fitting.laplace.blocks import Places, Pool
+from bayesltv.fitting.laplace.tails import draw_divisors, log_standard
 from bayesltv.fitting.mode import without_saddles
-from bayesltv.fitting.tails import draw_divisors, log_standard
 
 Floats = NDArray[np.float64]
 MANY = 40

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from bayesltv.errors import FitError
-from bayesltv.fitting.arrow import Arrow, arrow_of
-from bayesltv.fitting.blocks import Block, Places, Slice
-from bayesltv.fitting.conditional import log_diagonal, precisions, units
+from bayesltv.fitting.laplace.arrow import Arrow, arrow_of
+from bayesltv.fitting.laplace.blocks import Block, Places, Slice
+from bayesltv.fitting.laplace.conditional import log_diagonal, precisions, units
+from bayesltv.fitting.laplace.tails import draw_standard
 from bayesltv.fitting.mode import find_mode, without_saddles
-from bayesltv.fitting.tails import draw_standard
 
 Floats = NDArray[np.float64]
 MOST, GRADIENTS = 40, 8000

@@ -16,11 +16,11 @@ from arviz_stats.base import array_stats
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from bayesltv.fitting.blocks import Block, independent_blocks
-from bayesltv.fitting.conditional import Expansion, Proposal, make_proposal
 from bayesltv.fitting.density import Density
-from bayesltv.fitting.kernel_proposal import KernelProposal, kernels_around
-from bayesltv.fitting.ridges import ridges
+from bayesltv.fitting.laplace.blocks import Block, independent_blocks
+from bayesltv.fitting.laplace.conditional import Expansion, Proposal, make_proposal
+from bayesltv.fitting.laplace.kernel_proposal import KernelProposal, kernels_around
+from bayesltv.fitting.laplace.ridges import ridges
 from bayesltv.model.build import Problem
 from bayesltv.model.pooling import OFFSET
 from bayesltv.names import CHAIN, DRAW

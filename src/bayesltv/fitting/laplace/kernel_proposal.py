@@ -14,9 +14,9 @@ from scipy.linalg import solve_triangular
 from scipy.spatial.distance import cdist
 from scipy.special import gammaln
 
-from bayesltv.fitting.blocks import Places
-from bayesltv.fitting.conditional import Expansion
-from bayesltv.fitting.local_effects import LocalEffects, effects_of, local_effects, nearest
+from bayesltv.fitting.laplace.blocks import Places
+from bayesltv.fitting.laplace.conditional import Expansion
+from bayesltv.fitting.laplace.local_effects import LocalEffects, effects_of, local_effects, nearest
 
 Floats = NDArray[np.float64]
 CENTRES = 400

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from bayesltv.fitting.blocks import Block, Slice
-from bayesltv.fitting.conditional import Expansion
-from bayesltv.fitting.local_effects import effects_of
+from bayesltv.fitting.laplace.blocks import Block, Slice
+from bayesltv.fitting.laplace.conditional import Expansion
+from bayesltv.fitting.laplace.local_effects import effects_of
 
 Floats = NDArray[np.float64]
 STRIDE, STRIDES = 0.7, 8
