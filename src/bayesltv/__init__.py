@@ -59,8 +59,8 @@ if TYPE_CHECKING:
     from bayesltv.pipeline import from_pymc_marketing as from_pymc_marketing
     from bayesltv.prediction.clock_path import trace_clock as trace_clock
     from bayesltv.prediction.draws import predict as predict
-    from bayesltv.prediction.score import ScoreTable as ScoreTable
-    from bayesltv.prediction.score import score as score
+    from bayesltv.prediction.scores.score import ScoreTable as ScoreTable
+    from bayesltv.prediction.scores.score import score as score
     from bayesltv.questions import CustomerBase as CustomerBase
     from bayesltv.questions import customer_base as customer_base
     from bayesltv.report.page.html import write_report as write_report
@@ -129,10 +129,10 @@ _HOME = {
     "Refresh": "decisions.customers.refresh",
     "SamplerSpec": "specs.model.settings",
     "save": "fitting.store",
-    "score": "prediction.score",
+    "score": "prediction.scores.score",
     "score_to": "engines.local",
     "ScoreFolder": "engines.local",
-    "ScoreTable": "prediction.score",
+    "ScoreTable": "prediction.scores.score",
     "simulate_log": "data.simulate",
     "simulate_world": "data.simulate",
     "SpendSpec": "specs.model.settings",

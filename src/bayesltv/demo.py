@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
     from bayesltv.decisions.plan import Plan
     from bayesltv.evaluation.result import Evaluation
-    from bayesltv.prediction.score import ScoreTable
+    from bayesltv.prediction.scores.score import ScoreTable
     from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 OBSERVED_UNTIL, KNOWN_UNTIL, HORIZON = "1997-09-30", "1998-06-30", "39 weeks"
@@ -104,7 +104,7 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     from bayesltv.evaluation.evaluate import evaluate
     from bayesltv.fitting.store import save
     from bayesltv.pipeline import fit
-    from bayesltv.prediction.score import score
+    from bayesltv.prediction.scores.score import score
     from bayesltv.report.files.crm import write_plan
     from bayesltv.report.files.export import score_files, write_scores, write_table
     from bayesltv.report.files.manifest import provenance_of

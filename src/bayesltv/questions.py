@@ -14,7 +14,7 @@ from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.dates import Date
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE
-from bayesltv.prediction.scoring import DRAWS
+from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bayesltv.evaluation.posterior_predictive import PosteriorPredictive
     from bayesltv.evaluation.result import Evaluation
     from bayesltv.experiments.effects import Effects
-    from bayesltv.prediction.score import ScoreTable
+    from bayesltv.prediction.scores.score import ScoreTable
 
 
 def customer_base(
@@ -134,7 +134,7 @@ class CustomerBase(PlacedBase):
         progress: Callable[[int], None] | None = None,
     ) -> "ScoreTable":
         """Return one row per customer, and totals per draw beside it; see ``score``."""
-        from bayesltv.prediction.score import score_base
+        from bayesltv.prediction.scores.score import score_base
 
         return score_base(
             self, decision_of(decision), draws=draws, thresholds=thresholds, threads=threads, block=block,

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import bayesltv as ltv
 from bayesltv.cli.app import app
-from bayesltv.cli.plain import plain
+from bayesltv.cli.output.plain import plain
 from bayesltv.demo import Demo, Shop
 
 DECISION = """

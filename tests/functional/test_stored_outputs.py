@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import bayesltv as ltv
 from bayesltv.cli.app import app
 from bayesltv.engines import local
-from bayesltv.prediction import score as scoring
+from bayesltv.prediction.scores import score as scoring
 from bayesltv.report.files.crm import read_columns, read_export
 from bayesltv.report.files.stored import read_plan, read_scores
 

@@ -11,7 +11,7 @@ import xarray as xr
 import bayesltv as ltv
 from bayesltv.allocation import cvar
 from bayesltv.allocation.cvar import balance_risk, make_cells, objective, portfolio_net
-from bayesltv.cli.plan import actions_table
+from bayesltv.cli.output.plan import actions_table
 from bayesltv.decisions.offer.eligibility import fulfils
 from bayesltv.decisions.offer.pnl import PARTS
 from bayesltv.errors import BayesltvWarning, DataError, SpecError

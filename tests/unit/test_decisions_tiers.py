@@ -12,7 +12,7 @@ from bayesltv.decisions.customers.tiers import (
     with_tier_columns,
 )
 from bayesltv.errors import DataError, SpecError
-from bayesltv.prediction.tiers import tier_labels, tier_probabilities
+from bayesltv.prediction.scores.tiers import tier_labels, tier_probabilities
 from bayesltv.specs.decision.tiers import Tier, TierSpec
 
 BANDS = (Tier("low"), Tier("medium", at_least=5.0), Tier("high", at_least=30.0))

@@ -19,8 +19,8 @@ from bayesltv.engines.parcel import (
     unpacked_tallies,
 )
 from bayesltv.errors import EngineError
-from bayesltv.prediction.scoring import Scoring, make_scoring
-from bayesltv.prediction.thresholds import Sample, add_tallies
+from bayesltv.prediction.scores.scoring import Scoring, make_scoring
+from bayesltv.prediction.scores.thresholds import Sample, add_tallies
 from bayesltv.specs.model.events import Events, Occurrence, day_number
 from helpers import clock_fit, covariate_fit, point_fit
 from mutants import mutants

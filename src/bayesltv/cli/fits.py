@@ -45,7 +45,7 @@ def fit(
 ) -> None:
     """Sample the posterior of a model, check it, and save it."""
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli.output import show
 
     show.step(f"sampling, with seed {sampled.seed}")
     fitted = jobs.fit_file(
@@ -73,7 +73,7 @@ def check(
 ) -> None:
     """Check that a fit can be trusted."""
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli.output import show
 
     found, written = jobs.check_file(
         fit, summary, thorough=thorough, report=report, time_unit=time_unit, observation_end=observation_end
@@ -101,7 +101,7 @@ def compare(
 ) -> None:
     """Compare model specs on the same customers: leave-one-out, and a hold-out where there is a log."""
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli.output import show
     from bayesltv.data.log.reading import LaterLog
 
     found, written = jobs.compare_files(
@@ -192,7 +192,7 @@ def uplift(
 ) -> None:
     """Fit the effects of a randomised test by cell, for the actions of `bayesltv decide`."""
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli.output import show
 
     show.step(f"sampling the test's effects, with seed {sampled.seed}")
     fitted = jobs.uplift_file(experiment, out, reading, assigned, sampled)
@@ -202,7 +202,7 @@ def uplift(
 
 def _refuse_failed(report: "CheckReport", what_now: str) -> None:
     """End the command with its own exit code where checks failed."""
-    from bayesltv.cli import show
+    from bayesltv.cli.output import show
 
     if not report.passed:
         show.refusal(report, what_now)

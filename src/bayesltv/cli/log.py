@@ -42,7 +42,7 @@ def summarize(
 ) -> None:
     """Turn a transaction log into a customer summary."""
     from bayesltv import jobs
-    from bayesltv.cli import bars, show
+    from bayesltv.cli.output import bars, show
     from bayesltv.data.log.reading import Summarizing
 
     asked = Summarizing(

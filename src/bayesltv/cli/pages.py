@@ -31,7 +31,7 @@ def demo(
 
     The purchases come with pip install 'bayesltv[lifetimes]'. Without them the shop is a simulated one.
     """
-    from bayesltv.cli import show
+    from bayesltv.cli.output import show
     from bayesltv.demo import run_demo
 
     show.result(run_demo(out, seed=seed, say=show.step), as_json=as_json)
@@ -61,7 +61,7 @@ def report(
 ) -> None:
     """Write all that is known about a fit into one HTML file."""
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli.output import show
     from bayesltv.data.log.reading import LaterLog
     from bayesltv.jobs.asked import Made
 

@@ -25,8 +25,8 @@ from bayesltv.decisions.portfolio import action_table, policy_draws, policy_tabl
 from bayesltv.errors import SpecError
 from bayesltv.experiments.effects import Effects
 from bayesltv.experiments.measured import uplift_of_tests
-from bayesltv.prediction.score import ScoreTable, score_base
-from bayesltv.prediction.scoring import DRAWS
+from bayesltv.prediction.scores.score import ScoreTable, score_base
+from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.prediction.terms import terms_of
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 from bayesltv.specs.decision.budget import BudgetSpec

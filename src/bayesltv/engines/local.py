@@ -15,13 +15,13 @@ from bayesltv.data.summary.store import held_summary, summary_attributes
 from bayesltv.engines import folder as files
 from bayesltv.engines.summary_file import FileJob, SummaryFile, look_through
 from bayesltv.names import OBSERVATION_END
-from bayesltv.prediction.prepare import (
+from bayesltv.prediction.scores.prepare import (
     Request,
     count_infinite_means,
     prepare,
     warn_of_infinite_means,
 )
-from bayesltv.prediction.scoring import DRAWS, Scored, Scoring, score_rows
+from bayesltv.prediction.scores.scoring import DRAWS, Scored, Scoring, score_rows
 from bayesltv.prediction.totals import MEANS, Totals, labelled, merged
 from bayesltv.provenance import processor, versions
 from bayesltv.report.files.manifest import digest_of, told_of_fit

@@ -10,8 +10,8 @@ import xarray as xr
 
 from bayesltv.base.population import Posterior, hyperparameters_of
 from bayesltv.errors import EngineError
-from bayesltv.prediction.scoring import Scoring
-from bayesltv.prediction.thresholds import COUNTS, Sample, Tally
+from bayesltv.prediction.scores.scoring import Scoring
+from bayesltv.prediction.scores.thresholds import COUNTS, Sample, Tally
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.specs.model.model_spec import ModelSpec
 

@@ -16,9 +16,9 @@ from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.errors import DataError
 from bayesltv.held import Held
 from bayesltv.names import CUSTOMER_ID, FINGERPRINT, OBSERVATION_END
-from bayesltv.prediction.engine import Threads
-from bayesltv.prediction.prepare import Prepared
-from bayesltv.prediction.scoring import Scoring
+from bayesltv.prediction.scores.engine import Threads
+from bayesltv.prediction.scores.prepare import Prepared
+from bayesltv.prediction.scores.scoring import Scoring
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from bayesltv.names import (
     SET_ASIDE,
     TIME_UNIT,
 )
-from bayesltv.prediction.score_columns import label_of, tier_column
+from bayesltv.prediction.scores.score_columns import label_of, tier_column
 from bayesltv.prediction.totals import summarise_totals
 from bayesltv.report.style import money, value_label
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from bayesltv.errors import DataError, SpecError
 from bayesltv.names import CUSTOMER_ID
-from bayesltv.prediction.score_columns import tier_column
-from bayesltv.prediction.tiers import tier_labels
+from bayesltv.prediction.scores.score_columns import tier_column
+from bayesltv.prediction.scores.tiers import tier_labels
 from bayesltv.specs.decision.tiers import TierSpec
 
 Floats = NDArray[np.float64]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID
-from bayesltv.prediction.score_columns import tier_column, tiers_among
+from bayesltv.prediction.scores.score_columns import tier_column, tiers_among
 from bayesltv.report.style import contrast, dress, new_axes, percent_axis, shades, shortened
 
 if TYPE_CHECKING:

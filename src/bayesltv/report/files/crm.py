@@ -28,7 +28,7 @@ from bayesltv.names import (
     REFERRAL_VALUE,
     VALUE_TO_DATE,
 )
-from bayesltv.prediction.score_columns import TIER_PREFIX, kinds_of
+from bayesltv.prediction.scores.score_columns import TIER_PREFIX, kinds_of
 from bayesltv.report.files.export import safe_for_spreadsheets, unescaped
 from bayesltv.report.files.sealed import FORMAT, sealed
 from bayesltv.report.files.verified import PLAN_MANIFEST as MANIFEST

@@ -10,7 +10,7 @@ import xarray as xr
 
 from bayesltv.decisions.plan import Plan
 from bayesltv.names import FINGERPRINT, OBSERVATION_END, TIME_UNIT
-from bayesltv.prediction.score import ScoreTable
+from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.provenance import processor, versions
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 

@@ -18,8 +18,8 @@ from bayesltv.decisions.plan import ALWAYS, SOMETIMES
 from bayesltv.errors import DataError, StoreError
 from bayesltv.held import Held
 from bayesltv.names import CURRENCY, FINGERPRINT, GROUP, GROUPS, TIME_UNIT
-from bayesltv.prediction.score import ScoreTable
-from bayesltv.prediction.score_columns import SCORE_COLUMNS, score_column, tiers_among
+from bayesltv.prediction.scores.score import ScoreTable
+from bayesltv.prediction.scores.score_columns import SCORE_COLUMNS, score_column, tiers_among
 from bayesltv.prediction.totals import QUANTITIES
 from bayesltv.report.files.crm import FIGURES
 from bayesltv.report.files.export import ScoreFiles, is_folder, score_files, unescaped

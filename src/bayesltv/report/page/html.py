@@ -11,7 +11,7 @@ import xarray as xr
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.files import replacing, require_ending
 from bayesltv.names import CURRENCY, OBSERVATION_END
-from bayesltv.prediction.score import ScoreTable
+from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.redaction import Redaction, redaction_of
 from bayesltv.report.files.stored import groups_of

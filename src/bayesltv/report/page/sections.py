@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
     from bayesltv.decisions.plan import Plan
     from bayesltv.evaluation.result import Evaluation
-    from bayesltv.prediction.score import ScoreTable
+    from bayesltv.prediction.scores.score import ScoreTable
 
 _MONEY_OF_ACTIONS = (
     "incremental_margin", "incremental_discount", "subsidy", "contact_cost", "running_cost", "service_cost",
@@ -199,7 +199,7 @@ def data(summary: pd.DataFrame, report: CheckReport) -> Section:
 
 def scored(scores: ScoreTable, *, groups: Sequence[str] = (), redaction: Redaction | None = None) -> Section:
     """Return tiers, totals and single customers of a score table."""
-    from bayesltv.prediction.score_columns import tiers_among
+    from bayesltv.prediction.scores.score_columns import tiers_among
     from bayesltv.report.figures.customers import plot_ltv_intervals, spread_of_customers
     from bayesltv.report.figures.tiers import plot_tiers, rows_of
 

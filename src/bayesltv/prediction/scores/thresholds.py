@@ -23,7 +23,7 @@ from bayesltv.base.placed_base import Placement
 from bayesltv.errors import SpecError
 from bayesltv.numerics.reductions import gather_between
 from bayesltv.prediction.draws import block_size, simulate_futures
-from bayesltv.prediction.scoring import Scorer, Scoring, in_order_of_history
+from bayesltv.prediction.scores.scoring import Scorer, Scoring, in_order_of_history
 from bayesltv.specs.decision.tiers import SHARE, TierSpec
 
 Floats = NDArray[np.float64]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
-from bayesltv.prediction.engine import Threads
-from bayesltv.prediction.prepare import Request, count_infinite_means, prepare, warn_of_infinite_means
-from bayesltv.prediction.scoring import DRAWS, score_rows
+from bayesltv.prediction.scores.engine import Threads
+from bayesltv.prediction.scores.prepare import Request, count_infinite_means, prepare, warn_of_infinite_means
+from bayesltv.prediction.scores.scoring import DRAWS, score_rows
 from bayesltv.prediction.totals import labelled
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec

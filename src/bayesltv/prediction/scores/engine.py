@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bayesltv.base.placed_base import Placement
-from bayesltv.prediction.scoring import Scoring
+from bayesltv.prediction.scores.scoring import Scoring
 
 Batches = Callable[[], Iterable[Placement]]
 """Gives the customers of a summary, batch by batch where they stand; each time anew."""

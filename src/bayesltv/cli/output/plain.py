@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from bayesltv.checks.result import CheckReport
-from bayesltv.cli.story import summed_by_tier, tier_sizes
+from bayesltv.cli.output.demo import summed_by_tier, tier_sizes
 from bayesltv.decisions.plan import Plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs.written import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile, UpliftFile
-from bayesltv.prediction.score import ScoreTable
+from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.specs.catalogue import Shipped
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.specs.model.model_spec import ModelSpec

@@ -34,9 +34,9 @@ from bayesltv.numerics.reductions import quantiles
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.expected import expect
 from bayesltv.prediction.packed import laws_of, people_of
-from bayesltv.prediction.score_columns import in_order, tier_column
+from bayesltv.prediction.scores.score_columns import in_order, tier_column
+from bayesltv.prediction.scores.tiers import tier_labels, tier_probabilities
 from bayesltv.prediction.terms import Terms, terms_of
-from bayesltv.prediction.tiers import tier_labels, tier_probabilities
 from bayesltv.prediction.totals import Totals, add_up, step_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.units import DAYS_PER

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bayesltv.checks.result import CheckReport
-from bayesltv.cli.plain import plain
-from bayesltv.cli.plan import (
+from bayesltv.cli.output.demo import has_tiers, summed_by_tier, tell_demo, tiers_table
+from bayesltv.cli.output.plain import plain
+from bayesltv.cli.output.plan import (
     acquisition_table,
     actions_table,
     budget_lines,
@@ -23,14 +24,13 @@ from bayesltv.cli.plan import (
     segments_table,
     uplift_shown,
 )
-from bayesltv.cli.story import has_tiers, summed_by_tier, tell_demo, tiers_table
 from bayesltv.decisions.plan import Plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs.written import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile, UpliftFile
-from bayesltv.prediction.score import ScoreTable
+from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.report.style import money
 from bayesltv.specs.decision.decision_spec import DecisionSpec

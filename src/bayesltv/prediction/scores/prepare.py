@@ -15,8 +15,8 @@ from bayesltv.base.gate import require_passed, require_recent
 from bayesltv.base.meeting import UnknownGroups
 from bayesltv.base.population import Posterior
 from bayesltv.errors import BayesltvWarning
-from bayesltv.prediction.scoring import DRAWS, Scoring, make_scoring
-from bayesltv.prediction.thresholds import Engine, find_thresholds
+from bayesltv.prediction.scores.scoring import DRAWS, Scoring, make_scoring
+from bayesltv.prediction.scores.thresholds import Engine, find_thresholds
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 

@@ -16,9 +16,9 @@ from bayesltv.kernels.closed_forms import COLUMNS, value_means
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.expected import expect, probability_of
 from bayesltv.prediction.packed import laws_of, people_of
-from bayesltv.prediction.score_columns import tier_column
+from bayesltv.prediction.scores.score_columns import tier_column
+from bayesltv.prediction.scores.tiers import tier_probabilities
 from bayesltv.prediction.terms import Terms
-from bayesltv.prediction.tiers import tier_probabilities
 from bayesltv.prediction.totals import Totals, add_up, step_of
 from bayesltv.specs.decision.tiers import TierSpec
 from bayesltv.streams import customer_keys

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bayesltv.cli.plan import (
+from bayesltv.cli.output.plan import (
     actions_table,
     budget_lines,
     policies_table,
@@ -18,8 +18,8 @@ from bayesltv.demo import HORIZON, Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.result import ALL, Evaluation
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
-from bayesltv.prediction.score import ScoreTable
-from bayesltv.prediction.score_columns import tier_column
+from bayesltv.prediction.scores.score import ScoreTable
+from bayesltv.prediction.scores.score_columns import tier_column
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.report.style import money
 
