@@ -14,8 +14,8 @@ from bayesltv.data.summary.cells import spend_rows
 from bayesltv.data.summary.days import history_days
 from bayesltv.data.summary.groups import Codes
 from bayesltv.families.family import Family
+from bayesltv.machine import available_processors
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, RECENCY, T
-from bayesltv.processors import available_processors
 from bayesltv.streams import customer_keys
 
 Floats = NDArray[np.float64]

@@ -14,6 +14,7 @@ from bayesltv.base.meeting import UnknownGroups
 from bayesltv.data.summary.store import held_summary, summary_attributes
 from bayesltv.engines import folder as files
 from bayesltv.engines.summary_file import FileJob, SummaryFile, look_through
+from bayesltv.machine import processor, versions
 from bayesltv.names import OBSERVATION_END
 from bayesltv.prediction.scores.prepare import (
     Request,
@@ -23,7 +24,6 @@ from bayesltv.prediction.scores.prepare import (
 )
 from bayesltv.prediction.scores.scoring import DRAWS, Scored, Scoring, score_rows
 from bayesltv.prediction.totals import MEANS, Totals, labelled, merged
-from bayesltv.provenance import processor, versions
 from bayesltv.report.files.manifest import digest_of, told_of_fit
 from bayesltv.report.files.sealed import FORMAT
 from bayesltv.specs.catalogue import DecisionLike, decision_of

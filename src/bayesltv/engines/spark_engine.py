@@ -15,7 +15,7 @@ from bayesltv.base.placed_base import match_summary
 from bayesltv.base.population import Posterior
 from bayesltv.data.frames import require_columns
 from bayesltv.data.summary.validate import resolve_observation_end
-from bayesltv.engines.parcel import packed, packed_sample, unpacked_tallies
+from bayesltv.engines.serialize import packed, packed_sample, unpacked_tallies
 from bayesltv.engines.spark_session import explained, mapped
 from bayesltv.errors import DataError
 from bayesltv.prediction.scores.scoring import Scoring

@@ -17,7 +17,7 @@ import pyarrow as pa
 from bayesltv import names
 from bayesltv.base.placed_base import Placement, match_summary
 from bayesltv.data.log.histories import Histories, summary_rows, walk_histories
-from bayesltv.engines.parcel import packed_tallies, unpacked, unpacked_sample
+from bayesltv.engines.serialize import packed_tallies, unpacked, unpacked_sample
 from bayesltv.prediction.scores.engine import Threads
 from bayesltv.prediction.scores.scoring import Scored, Scoring, score_rows
 from bayesltv.prediction.scores.thresholds import add_tallies

@@ -18,6 +18,7 @@ from bayesltv.fitting.density import make_density
 from bayesltv.fitting.laplace.posterior import sample_laplace
 from bayesltv.fitting.sample import sample_nuts
 from bayesltv.fitting.sampling import Sampling
+from bayesltv.machine import versions
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.clock_prior import clock_priors
 from bayesltv.model.coefficients import acting
@@ -35,7 +36,6 @@ from bayesltv.names import (
     sd_name,
     seen_name,
 )
-from bayesltv.provenance import versions
 from bayesltv.specs.model.events import Events
 from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.specs.model.settings import SamplerSpec

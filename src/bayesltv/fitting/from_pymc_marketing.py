@@ -18,6 +18,7 @@ from bayesltv.data.summary.as_summary import as_summary
 from bayesltv.data.summary.cells import purchase_cells
 from bayesltv.dates import as_day
 from bayesltv.errors import FitError, SpecError
+from bayesltv.machine import versions
 from bayesltv.names import (
     CHAIN,
     CURRENCY,
@@ -32,7 +33,6 @@ from bayesltv.names import (
     TIME_UNIT,
     T,
 )
-from bayesltv.provenance import versions
 from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.specs.model.settings import PurchaseSpec, SpendSpec
 from bayesltv.units import time_unit_of

@@ -18,6 +18,7 @@ from bayesltv.errors import DataError
 from bayesltv.fitting.sample import sample_nuts
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.kernels.hurdle import expand_part, hurdle_density, part_size
+from bayesltv.machine import versions
 from bayesltv.model.uplift import (
     ARM,
     BASE_SD,
@@ -33,7 +34,6 @@ from bayesltv.model.uplift import (
     build_uplift_model,
     make_uplift_problem,
 )
-from bayesltv.provenance import versions
 from bayesltv.specs.model.settings import SamplerSpec
 from bayesltv.streams import stream_key
 

@@ -31,7 +31,7 @@ from bayesltv.data.log.refunds import DAYS, PURCHASES, RefundReport, make_purcha
 from bayesltv.data.log.request import Request
 from bayesltv.data.log.transactions import ROWS, read_rows
 from bayesltv.errors import DataError
-from bayesltv.processors import available_processors
+from bayesltv.machine import available_processors
 
 if TYPE_CHECKING:
     import duckdb

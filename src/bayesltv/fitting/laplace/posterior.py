@@ -21,10 +21,10 @@ from bayesltv.fitting.laplace.blocks import Block, independent_blocks
 from bayesltv.fitting.laplace.conditional import Expansion, Proposal, make_proposal
 from bayesltv.fitting.laplace.kernel_proposal import KernelProposal, kernels_around
 from bayesltv.fitting.laplace.ridges import ridges
+from bayesltv.machine import available_processors
 from bayesltv.model.build import Problem
 from bayesltv.model.pooling import OFFSET
 from bayesltv.names import CHAIN, DRAW
-from bayesltv.processors import available_processors
 from bayesltv.specs.model.settings import SamplerSpec
 
 Floats = NDArray[np.float64]

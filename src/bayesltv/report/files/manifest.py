@@ -9,9 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.decisions.plan import Plan
+from bayesltv.machine import processor, versions
 from bayesltv.names import FINGERPRINT, OBSERVATION_END, TIME_UNIT
 from bayesltv.prediction.scores.score import ScoreTable
-from bayesltv.provenance import processor, versions
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 _OF_FIT = ("spec_hash", "seed", "customers", TIME_UNIT, OBSERVATION_END, FINGERPRINT)

@@ -4,13 +4,13 @@ import math
 
 import pytest
 
-from bayesltv import processors
-from bayesltv.processors import available_processors, container_quota
+from bayesltv import machine
+from bayesltv.machine import available_processors, container_quota
 
 
 @pytest.fixture
 def sixteen(monkeypatch):
-    monkeypatch.setattr(processors.os, "process_cpu_count", lambda: 16, raising=False)
+    monkeypatch.setattr(machine.os, "process_cpu_count", lambda: 16, raising=False)
 
 
 def system(folder, files):
@@ -82,7 +82,7 @@ def test_the_containers_limit_is_respected(tmp_path, case):
 
 
 def test_the_affinity_of_the_process_is_a_limit_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(processors.os, "process_cpu_count", lambda: 1, raising=False)
+    monkeypatch.setattr(machine.os, "process_cpu_count", lambda: 1, raising=False)
     assert available_processors(system(tmp_path, LIMITS["2, one and a half"][0])) == 1
 
 

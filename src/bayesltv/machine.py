@@ -1,12 +1,16 @@
-"""How many processors there are to work with: what the system, the process and the container allow."""
+"""The machine at work: how many processors it allows, and what a result was made with."""
 
 import math
 import os
+import platform
+from importlib.metadata import version
 from pathlib import Path
 
 SYSTEM = Path("/")
 _OWN_GROUPS = "proc/self/cgroup"
 _MOUNT = "sys/fs/cgroup"
+PACKAGES = ("bayesltv", "pymc", "nutpie", "arviz", "numba", "numpy", "scipy", "pandas", "xarray")
+"""With a part in a number: the same versions on the same processor give the same bytes."""
 
 
 def available_processors(system: Path = SYSTEM) -> int:
@@ -77,3 +81,18 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def versions() -> dict[str, str]:
+    """Return the version of each package that has a part in a number, and of Python."""
+    return {**{name: version(name) for name in PACKAGES}, "python": platform.python_version()}
+
+
+def processor() -> str:
+    """Return the processor's architecture and, where the system tells it, its model."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return ", ".join(filter(None, [platform.machine(), models[0] if models else platform.processor()]))

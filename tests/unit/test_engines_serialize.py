@@ -10,7 +10,7 @@ import xarray as xr
 
 import bayesltv as ltv
 from bayesltv.base.population import Posterior
-from bayesltv.engines.parcel import (
+from bayesltv.engines.serialize import (
     packed,
     packed_sample,
     packed_tallies,
