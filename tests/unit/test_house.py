@@ -36,15 +36,7 @@ CLOCK_FILES = {
     "specs.model.model_spec",
 }
 """Files that ask whether there is a clock."""
-LARGE_ROOMS = {
-    "spec": 26,
-    "report": 26,
-    "prediction": 18,
-    "cli": 17,
-    "data": 37,
-    "decisions": 35,
-    "fitting": 20,
-}
+LARGE_ROOMS: dict[str, int] = {}
 """Folders with more than sixteen files, and how many they have."""
 LONG_FILES = {"prediction.tracking": 375, "report.figures.criticism": 351, "report.page.sections": 476}
 """Files of more than 350 lines."""
