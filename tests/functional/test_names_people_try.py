@@ -87,7 +87,7 @@ def test_a_comparison_and_a_backtest_read_names_before_anything_is_fitted(few, s
 def test_a_comparison_of_names_is_one_of_their_specs(few):
     sampler = {"chains": 2, "tune": 100, "draws": 100}
     found = ltv.compare(few, ["pooled", "mbg_pooled"], sampler=sampler, progress=False)
-    assert set(found.table["model"]) == {"pooled", "mbg_pooled"}
+    assert set(found.loo["model"]) == {"pooled", "mbg_pooled"}
 
 
 def test_what_is_neither_name_nor_spec_is_told(small_fit, few):
