@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 import bayesltv as ltv
-from bayesltv.spec.catalogue import models_folder
+from bayesltv.specs.catalogue import models_folder
 
 LOG_FIRST = r"this is a log: summarize it first, summary = ltv\.summarize\(log, observation_end="
 DISCOUNT = {"horizon": "39 weeks", "annual_discount_rate": 0.1, "margin": 0.3}
