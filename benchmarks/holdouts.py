@@ -9,7 +9,7 @@ import bayesltv as ltv
 from bayesltv.comparison.known import Known, known_at
 from bayesltv.comparison.origins import Origins
 from bayesltv.comparison.plain_log import read_plain
-from bayesltv.data.reading import LogReading
+from bayesltv.data.log.reading import LogReading
 
 START, END, LATER, WEEKS = "1997-01-01", "1997-09-30", "1998-06-30", 39
 """CDNOW's calendar, which the simulated logs share: 39 weeks to learn from and 39 to forecast."""

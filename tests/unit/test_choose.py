@@ -13,10 +13,10 @@ from bayesltv.comparison.backtest import Backtest
 from bayesltv.comparison.candidates import candidates, with_clock
 from bayesltv.comparison.origins import Origins
 from bayesltv.comparison.recommendation import crps_gap, interval_share, recommend, summed_up
-from bayesltv.report.comparison import choice_figures, choice_tables
-from bayesltv.spec.catalogue import list_specs
-from bayesltv.spec.model_spec import ModelSpec
-from bayesltv.spec.toml_file import Table, read_toml, toml_text
+from bayesltv.report.figures.comparison import choice_figures, choice_tables
+from bayesltv.specs.catalogue import list_specs
+from bayesltv.specs.model.model_spec import ModelSpec
+from bayesltv.specs.toml_file import Table, read_toml, toml_text
 
 FIRST, LAST = pd.Timestamp("1997-01-01"), pd.Timestamp("1998-06-30")
 MONEY = {"p": 4.0, "q": 4.0, "v": 30.0}

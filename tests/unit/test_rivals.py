@@ -18,7 +18,7 @@ from bayesltv.comparison.rivals.features import features
 from bayesltv.comparison.rivals.registry import RIVALS, Rival
 from bayesltv.comparison.rivals.simple_rules import average_order, last_window, past_spend
 from bayesltv.comparison.scores import judge, paired, scores
-from bayesltv.data.reading import LogReading
+from bayesltv.data.log.reading import LogReading
 
 CUT = "1997-06-30"
 WORLD = {"r": 1.0, "alpha": 4.0, "a": 1.0, "b": 3.0}

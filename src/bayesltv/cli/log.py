@@ -10,7 +10,7 @@ from bayesltv.cli.options import LOG, RUN, AsJson, Report, Threads, carried, log
 
 if TYPE_CHECKING:
     from bayesltv.comparison.origins import Origins
-    from bayesltv.data.reading import Carried, LogReading
+    from bayesltv.data.log.reading import Carried, LogReading
 
 LogFile = Annotated[Path, typer.Argument(help="Transaction log: CSV or Parquet, one row per purchase.")]
 
@@ -45,8 +45,8 @@ def summarize(
 ) -> None:
     """Turn a transaction log into a customer summary."""
     from bayesltv import jobs
-    from bayesltv.cli import bars, show
-    from bayesltv.data.reading import Summarizing
+    from bayesltv.cli.output import bars, show
+    from bayesltv.data.log.reading import Summarizing
 
     asked = Summarizing(
         reading, beside, observation_end, time_unit, acquired_from, late, currency, repeat_days,
@@ -82,7 +82,7 @@ def benchmark(
     Gradient boosting comes with pip install 'bayesltv[benchmark]'. Without it the rest is run.
     """
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli.output import show
 
     found, written = jobs.benchmark_file(
         log, reading, origins, models=specs or (), rivals=rivals, report=report, step=show.step
@@ -110,7 +110,7 @@ def choose(
 ) -> None:
     """Choose a purchase model by how specs forecast the log's own past, from three days of it."""
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli.output import show
 
     found, written = jobs.choose_file(log, out, reading, origins, specs=specs, report=report, step=show.step)
     show.result(found, as_json=as_json)

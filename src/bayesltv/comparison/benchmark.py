@@ -19,12 +19,12 @@ from bayesltv.comparison.own import posterior_forecast
 from bayesltv.comparison.plain_log import log_extent, read_plain
 from bayesltv.comparison.rivals.registry import RIVALS, Rival
 from bayesltv.comparison.scores import Judged, Measure, judge, paired, scores
-from bayesltv.data.reading import LogReading
+from bayesltv.data.log.reading import LogReading
 from bayesltv.dates import Date
 from bayesltv.errors import DataError
 from bayesltv.evaluation.result import records, rich_table
-from bayesltv.spec.catalogue import SpecLike
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.catalogue import SpecLike
+from bayesltv.specs.model.model_spec import ModelSpec
 
 MODELS = ("pooled", "mbg_pooled")
 MEASURES: dict[Measure, str] = {"crps": "CRPS", "rmse": "RMSE", "gini": "Gini"}

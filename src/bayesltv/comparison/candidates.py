@@ -9,9 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.checks.timing import regular_timing
-from bayesltv.spec.catalogue import load_spec
-from bayesltv.spec.model_spec import ModelSpec
-from bayesltv.spec.settings import PURCHASE_FAMILIES
+from bayesltv.specs.catalogue import load_spec
+from bayesltv.specs.model.model_spec import ModelSpec
+from bayesltv.specs.model.settings import PURCHASE_FAMILIES
 
 REGULAR = "mbg_cnbd"
 LARGEST = 4

@@ -17,14 +17,14 @@ from bayesltv.comparison.named import carried_by, named_specs
 from bayesltv.comparison.origins import CUSTOMERS, Origins, require_customers
 from bayesltv.comparison.plain_log import PlainLog, log_extent, read_plain
 from bayesltv.comparison.recommendation import recommend, summed_up
-from bayesltv.data.reading import LogReading
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.reading import LogReading
+from bayesltv.data.log.summarize import summarize
 from bayesltv.dates import Date
 from bayesltv.errors import DataError, FitError, SpecError
 from bayesltv.evaluation.choice import Choice
 from bayesltv.names import CUSTOMER_ID, DATE
-from bayesltv.spec.catalogue import SpecLike
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.catalogue import SpecLike
+from bayesltv.specs.model.model_spec import ModelSpec
 
 CUTS = 3
 DRAWS = 1000

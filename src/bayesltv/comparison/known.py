@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.comparison.plain_log import PlainLog
-from bayesltv.data.reading import LogReading
-from bayesltv.data.split import PurchaseDays, purchase_days
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.reading import LogReading
+from bayesltv.data.log.split import PurchaseDays, purchase_days
+from bayesltv.data.log.summarize import summarize
 from bayesltv.names import CUSTOMER_ID
 from bayesltv.units import DAYS_PER
 

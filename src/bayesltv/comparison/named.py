@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bayesltv.data.reading import Carried
+from bayesltv.data.log.reading import Carried
 from bayesltv.errors import DataError, SpecError
-from bayesltv.spec.catalogue import SpecLike, spec_of
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.catalogue import SpecLike, spec_of
+from bayesltv.specs.model.model_spec import ModelSpec
 
 
 def named[M](given: Mapping[str, M] | Sequence[M]) -> dict[str, M]:

@@ -11,7 +11,7 @@ from bayesltv.comparison.known import Known
 from bayesltv.errors import FitError
 from bayesltv.pipeline import fit
 from bayesltv.prediction.draws import predict
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.model.model_spec import ModelSpec
 
 if TYPE_CHECKING:
     import pandas as pd

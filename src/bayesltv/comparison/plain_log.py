@@ -10,8 +10,8 @@ import pandas as pd
 
 from bayesltv.comparison.origins import Origins
 from bayesltv.data import sql
-from bayesltv.data.reading import Carried, LogReading
-from bayesltv.data.transactions import ROWS, Columns, read_rows
+from bayesltv.data.log.reading import Carried, LogReading
+from bayesltv.data.log.transactions import ROWS, Columns, read_rows
 from bayesltv.dates import Date, as_day
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE
 from bayesltv.streams import customer_keys

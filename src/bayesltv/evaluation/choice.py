@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bayesltv.evaluation.result import records, rich_table
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.model.model_spec import ModelSpec
 
 
 @dataclass(frozen=True)

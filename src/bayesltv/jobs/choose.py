@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bayesltv.data.reading import LogReading
+from bayesltv.data.log.reading import LogReading
 from bayesltv.errors import SpecError, StoreError
 from bayesltv.files import replacing
 from bayesltv.held import watch
@@ -46,7 +46,7 @@ def benchmark_file(
         Then nothing is written.
     """
     from bayesltv.comparison.benchmark import MODELS, benchmark_as
-    from bayesltv.report.folder import write_folder
+    from bayesltv.report.files.folder import write_folder
 
     require_report(report)
     watched = watch(log)
@@ -89,9 +89,9 @@ def choose_file(
         Then nothing is written.
     """
     from bayesltv.comparison.choose import choose_as
-    from bayesltv.report.comparison import choice_figures, choice_tables
-    from bayesltv.report.folder import write_folder
-    from bayesltv.spec.toml_file import toml_text
+    from bayesltv.report.figures.comparison import choice_figures, choice_tables
+    from bayesltv.report.files.folder import write_folder
+    from bayesltv.specs.toml_file import toml_text
 
     if Path(out).suffix != ".toml":
         raise StoreError(f"a spec is written as .toml, and {out} is not called so: change the name")
@@ -112,7 +112,7 @@ def choose_file(
 
 def _require_plain(specs: Sequence[str]) -> None:
     """Raise where a spec could not be written anew: before anything is fitted."""
-    from bayesltv.spec.catalogue import load_spec
+    from bayesltv.specs.catalogue import load_spec
 
     for name in specs:
         clock = load_spec(name).clock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bayesltv.data.split import PurchaseDays
+from bayesltv.data.log.split import PurchaseDays
 
 WINDOWS = (0.25, 0.5, 1.0, 2.0)
 """Stretches before the cut in which purchases and spend are counted, in horizons."""
