@@ -69,6 +69,7 @@ class Benchmark:
     def __rich__(self) -> Any:  # noqa: ANN401
         """Return the tables and the verdict for the terminal."""
         from rich.console import Group
+        from rich.text import Text
 
         facts = self.facts
         head = f"{facts['customers']:,} customers at {facts['cut']}, {facts['days']} days ahead"
@@ -78,7 +79,7 @@ class Benchmark:
             table = rows[shown].assign(**{"CRPS − ours [95 %]": [_interval(row) for row in records(rows)]})
             parts.append(rich_table(table, str(quantity)))
         notes = [*self.verdict, *(f"not run: {name}: {why}" for name, why in self.skipped.items())]
-        return Group(head, *parts, *notes)
+        return Group(head, *parts, *map(Text, notes))  # brackets are no markup
 
 
 def benchmark(

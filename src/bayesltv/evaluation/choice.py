@@ -67,6 +67,7 @@ class Choice:
     def __rich__(self) -> Any:  # noqa: ANN401
         """Return the table and the recommendation for the terminal."""
         from rich.console import Group
+        from rich.text import Text
 
         facts = self.facts
         cuts = ", ".join(facts["cuts"])
@@ -86,4 +87,6 @@ class Choice:
                 "seconds": self.table["seconds"].round(1),
             }
         )
-        return Group(head, rich_table(shown, "Rolling origins"), f"use {self.recommended}: {self.reason}")
+        return Group(
+            head, rich_table(shown, "Rolling origins"), Text(f"use {self.recommended}: {self.reason}")
+        )
