@@ -19,7 +19,7 @@ import numpy as np
 import bayesltv as ltv
 import common
 import futures
-from bayesltv.comparison.candidates import candidates, with_clock
+from bayesltv.comparison.candidates import candidates, on_a_clock
 from bayesltv.comparison.own import DRAWS, fit_quickly
 from bayesltv.evaluation.rules import interval_score
 
@@ -99,7 +99,8 @@ def one(case):
     seconds = time.perf_counter() - begun
     specs = candidates(found.facts["shape_of_waits"])
     (clocked,) = set(found.table["spec"]) - set(specs)
-    specs |= [with_clock(clocked.removesuffix("_clock"), specs[clocked.removesuffix("_clock")])]
+    plain = clocked.removesuffix("_clock")
+    specs |= on_a_clock({plain: specs[plain]})
     summary = ltv.summarize(world.log, observation_end=futures.END, time_unit="week", monetary_value_col=None)
     outcomes = np.stack([futures.future(world, rng) for _ in range(case["futures"])])
     scores = {name: scores_of(spec, summary, outcomes) for name, spec in specs.items()}

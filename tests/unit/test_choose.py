@@ -10,7 +10,7 @@ import pytest
 
 import bayesltv as ltv
 from bayesltv.comparison.backtest import Backtest
-from bayesltv.comparison.candidates import candidates, with_clock
+from bayesltv.comparison.candidates import candidates, on_a_clock
 from bayesltv.comparison.origins import Origins
 from bayesltv.comparison.recommendation import crps_gap, interval_share, recommend, summed_up
 from bayesltv.report.figures.comparison import choice_figures, choice_tables
@@ -225,7 +225,7 @@ def test_candidates_begin_with_the_simplest():
     plain = candidates(1.2)
     assert list(plain) == ["bg_nbd", "mbg_nbd"]
     assert list(candidates(None)) == list(plain)
-    name, spec = with_clock("mbg_nbd", plain["mbg_nbd"])
+    ((name, spec),) = on_a_clock({"mbg_nbd": plain["mbg_nbd"], **plain}).items()
     assert name == "mbg_nbd_clock"
     assert spec.clock == ltv.load_spec("clock").clock
     assert spec.purchase == plain["mbg_nbd"].purchase

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.checks.timing import regular_timing
+from bayesltv.errors import SpecError
 from bayesltv.specs.catalogue import load_spec
 from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.specs.model.settings import PURCHASE_FAMILIES
@@ -30,12 +33,20 @@ def candidates(shape: float | None) -> dict[str, ModelSpec]:
     return found
 
 
-def with_clock(name: str, spec: ModelSpec) -> tuple[str, ModelSpec]:
-    """Return a spec on the clock of the shipped `clock.toml`, and its name."""
-    clocked = replace(spec, clock=load_spec("clock").clock, title=f"{spec.title}, on a shared calendar clock")
-    return f"{name}_clock", clocked
+def on_a_clock(specs: Mapping[str, ModelSpec]) -> dict[str, ModelSpec]:
+    """Return the first spec that goes by a calendar clock, on that of the shipped `clock.toml`."""
+    clock = load_spec("clock").clock
+    for name, spec in specs.items():
+        try:
+            told = f"{spec.title}, on a shared calendar clock"
+            return {f"{name}_clock": replace(spec, clock=clock, title=told)}
+        except SpecError:  # of a family that has none
+            continue
+    return {}
 
 
 def shape_of_waits(summary: pd.DataFrame) -> float | None:
     """Return the shape of a gamma distribution of waits, 1 being exponential; None of too few."""
-    return regular_timing(xr.DataTree(), summary).value
+    plain = xr.DataTree()
+    plain.attrs["spec"] = json.dumps(load_spec("pooled").to_dict())  # the check compares with a fit's family
+    return regular_timing(plain, summary).value

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bayesltv.comparison.backtest import Backtest, backtest
 from bayesltv.comparison.benchmark import log_reading_of
-from bayesltv.comparison.candidates import candidates, shape_of_waits, with_clock
+from bayesltv.comparison.candidates import candidates, on_a_clock, shape_of_waits
 from bayesltv.comparison.named import carried_by, named_specs
 from bayesltv.comparison.origins import CUSTOMERS, Origins, require_customers
 from bayesltv.comparison.plain_log import PlainLog, log_extent, read_plain
@@ -120,9 +120,9 @@ def choose_as(
     tried = trial.run(found, more=CUTS if asked is None else 0)
     if asked is None:
         best = recommend(tried, clocked=frozenset()).name
-        name, spec = with_clock(best, found[best])
-        found |= {name: spec}
-        tried |= trial.run({name: spec}, more=0)
+        clocked = on_a_clock({best: found[best], **found})
+        found |= clocked
+        tried |= trial.run(clocked, more=0)
     verdict = recommend(tried, clocked=frozenset(name for name, each in found.items() if each.clock))
     spec = found[verdict.name]
     facts = {

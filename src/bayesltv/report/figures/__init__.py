@@ -2,7 +2,7 @@
 
 from bayesltv.report.figures.calibration import plot_purchase_calibration
 from bayesltv.report.figures.clock import plot_clock
-from bayesltv.report.figures.comparison import plot_comparison
+from bayesltv.report.figures.comparison import plot_choice, plot_choice_totals, plot_comparison
 from bayesltv.report.figures.criticism import (
     plot_check,
     plot_posterior_predictive,
@@ -34,6 +34,8 @@ __all__ = [
     "plot_budget_curve",
     "plot_by_frequency",
     "plot_check",
+    "plot_choice",
+    "plot_choice_totals",
     "plot_clock",
     "plot_comparison",
     "plot_coverage",
