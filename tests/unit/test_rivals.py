@@ -310,6 +310,18 @@ def test_a_plain_log_gives_the_summary_that_the_log_gives(tmp_path):
     pd.testing.assert_frame_equal(known.summary, direct)
 
 
+def test_customers_acquired_from_a_day_on_are_no_warning_of_a_log_that_starts_mid_life(log):
+    """Half the log's customers are there on its first days: without `acquired_from` the summary warns."""
+    shifted = log.assign(date=log["date"].clip(lower=pd.Timestamp("1997-02-15")))
+    origins = Origins(acquired_from="1997-02-16", customers=10_000)
+    end = pd.Timestamp(CUT)
+    plain = read_plain(shifted, LogReading(), origins, until=end)
+    known, _ = known_at(plain, end, 28, time_unit="week")
+    assert 0 < len(known.summary) == plain.customers < 250
+    with pytest.warns(ltv.BayesltvWarning, match="mid-life"):
+        known_at(read_plain(shifted, LogReading(), Origins(), until=end), end, 28, time_unit="week")
+
+
 def test_files_of_one_name_are_told_apart(tmp_path):
     paths = [tmp_path / folder / "spec.toml" for folder in ("a", "b")]
     assert list(named(paths)) == [str(path) for path in paths]

@@ -194,7 +194,9 @@ def sampling(
 def origins(
     cuts: Annotated[
         list[str] | None,
-        typer.Option("--cut", help="Last day known; default: what the length of the log suggests."),
+        typer.Option(
+            "--cut", help="Last day known; `choose` takes several. Default: by the length of the log."
+        ),
     ] = None,
     horizon: Annotated[
         str | None, typer.Option(help='How far ahead: "26 weeks"; default: by the length of the log.')

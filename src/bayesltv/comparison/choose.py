@@ -177,6 +177,7 @@ class Trial:
         return backtest(
             self.log.rows, spec, cuts=[cut], horizon=f"{self.days} days", time_unit=self.origins.time_unit,
             seed=self.origins.seed, method=method, draws=DRAWS, log_end=self.log.last, progress=False,
+            acquired_from=self.log.acquired_from,
             columns=self.log.reading.without_amounts().keywords,
         )  # fmt: skip
 
@@ -205,7 +206,13 @@ def _checked(specs: dict[str, ModelSpec]) -> dict[str, ModelSpec]:
 
 def _summary(log: PlainLog, cut: pd.Timestamp, time_unit: str) -> pd.DataFrame:
     reading = log.reading.without_amounts()
-    return summarize(log.rows, observation_end=cut, time_unit=time_unit, **reading.keywords)
+    return summarize(
+        log.rows,
+        observation_end=cut,
+        time_unit=time_unit,
+        acquired_from=log.acquired_from,
+        **reading.keywords,
+    )
 
 
 def _all_cuts(tried: Mapping[str, Backtest]) -> pd.DataFrame:

@@ -85,7 +85,7 @@ def known_at(
     reading = log.reading
     summary = summarize(
         log.rows, observation_end=cut, time_unit=time_unit, groups=log.carried.groups,
-        covariates=log.carried.covariates, **reading.keywords,
+        covariates=log.carried.covariates, acquired_from=log.acquired_from, **reading.keywords,
     )  # fmt: skip
     known = Known(log.upto(cut), reading, summary, log.first, cut, days, time_unit)
     return known, _within(log.rows, reading, known.ids, cut, days)

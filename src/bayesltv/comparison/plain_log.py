@@ -37,6 +37,8 @@ class PlainLog:
         First and last day of the whole log; the last is that of `log_end` where that is later.
     customers : int
         In the whole log, acquired in time.
+    acquired_from : date, optional
+        Since when.
     """
 
     rows: pd.DataFrame
@@ -45,6 +47,7 @@ class PlainLog:
     first: pd.Timestamp
     last: pd.Timestamp
     customers: int
+    acquired_from: Date | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -109,7 +112,7 @@ def read_plain(
             "USING (customer_id) ORDER BY customer_id, stamp",
         )
     plain = replace(LogReading(refunds=reading.refunds), monetary_value_col=AMOUNT if amount else None)
-    return PlainLog(rows, plain, carried, first, last, len(ids))
+    return PlainLog(rows, plain, carried, first, last, len(ids), origins.acquired_from)
 
 
 def _read(
