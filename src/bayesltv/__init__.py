@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from bayesltv.checks.run import with_checks as with_checks
     from bayesltv.comparison.backtest import Backtest as Backtest
     from bayesltv.comparison.backtest import backtest as backtest
-    from bayesltv.comparison.benchmark import Benchmark as Benchmark
     from bayesltv.comparison.benchmark import benchmark as benchmark
     from bayesltv.comparison.choose import choose as choose
     from bayesltv.comparison.compare import compare as compare
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from bayesltv.errors import FitError as FitError
     from bayesltv.errors import SpecError as SpecError
     from bayesltv.errors import StoreError as StoreError
+    from bayesltv.evaluation.benchmark import Benchmark as Benchmark
     from bayesltv.evaluation.choice import Choice as Choice
     from bayesltv.evaluation.comparison import Comparison as Comparison
     from bayesltv.evaluation.evaluate import evaluate as evaluate
@@ -93,7 +93,7 @@ _HOME = {
     "BudgetSpec": "specs.decision.budget",
     "Backtest": "comparison.backtest",
     "backtest": "comparison.backtest",
-    "Benchmark": "comparison.benchmark",
+    "Benchmark": "evaluation.benchmark",
     "benchmark": "comparison.benchmark",
     "build_model": "model.build",
     "check": "checks.run",

@@ -11,8 +11,8 @@ from bayesltv.held import watch
 from bayesltv.jobs.paths import prepare, require_report
 
 if TYPE_CHECKING:
-    from bayesltv.comparison.benchmark import Benchmark
     from bayesltv.comparison.origins import Origins
+    from bayesltv.evaluation.benchmark import Benchmark
     from bayesltv.evaluation.choice import Choice
 
 

@@ -10,10 +10,10 @@ import pandas as pd
 
 from bayesltv.checks.result import CheckReport
 from bayesltv.cli.output.demo import summed_by_tier, tier_sizes
-from bayesltv.comparison.benchmark import Benchmark
 from bayesltv.decisions.plan import Plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
+from bayesltv.evaluation.benchmark import Benchmark
 from bayesltv.evaluation.choice import Choice
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation

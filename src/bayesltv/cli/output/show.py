@@ -24,10 +24,10 @@ from bayesltv.cli.output.plan import (
     segments_table,
     uplift_shown,
 )
-from bayesltv.comparison.benchmark import Benchmark
 from bayesltv.decisions.plan import Plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
+from bayesltv.evaluation.benchmark import Benchmark
 from bayesltv.evaluation.choice import Choice
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
