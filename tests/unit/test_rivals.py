@@ -253,6 +253,7 @@ def test_each_package_forecasts_about_as_many_purchases_as_came(log, name):
         ({"rivals": ["xgboost"]}, "no rival 'xgboost': take gradient boosting, "),
         ({"horizon": "60 weeks"}, "does not lie within"),
         ({"cut": "1999-01-01"}, "the cut 1999-01-01"),
+        ({"models": {"past spend": "pooled"}}, 'a model is called "past spend" like a rival'),
         ({"customers": 10}, "customers=10 are too few"),
         ({"cut": "1997-01-02"}, "customers had bought up to 1997-01-02, and at least 50"),
         ({"columns": {"groups": []}}, "columns has no 'groups'"),

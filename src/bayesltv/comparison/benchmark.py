@@ -20,7 +20,8 @@ from bayesltv.comparison.rivals.registry import RIVALS, Rival
 from bayesltv.comparison.scores import Judged, Measure, judge, paired, scores
 from bayesltv.data.log.reading import LogReading
 from bayesltv.dates import Date
-from bayesltv.errors import DataError
+from bayesltv.errors import QUOTED, DataError
+from bayesltv.errors import cut as cut_short
 from bayesltv.evaluation.benchmark import Benchmark
 from bayesltv.specs.catalogue import SpecLike
 from bayesltv.specs.model.model_spec import ModelSpec
@@ -105,6 +106,8 @@ def benchmark_as(
 ) -> Benchmark:
     """Return how methods forecast the last stretch of a log; see `benchmark`."""
     own, others = named_specs(models), _chosen(rivals)
+    for name in own.keys() & others.keys():
+        raise DataError(f'a model is called "{name}" like a rival: give a mapping with another name')
     if len(origins.cuts) > 1:
         raise DataError(f"a benchmark has one cut, not {len(origins.cuts)}")
     first, last = log_extent(log, reading, log_end=origins.log_end)
@@ -169,7 +172,8 @@ def _table(
         except Exception as error:
             if rival is None:
                 raise
-            skipped[name] = f"{type(error).__name__}: {error}"  # that it did not converge is a result too
+            said = " ".join(str(error).split())  # that it did not converge is a result too
+            skipped[name] = f"{type(error).__name__}: {cut_short(said, QUOTED)}"
             continue
         told = {"is_ours": rival is None, "seconds": time.perf_counter() - begun}
         rows += [{**row, **told} for row in rows_of(name, made, actual, kept)]
