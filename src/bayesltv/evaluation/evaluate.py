@@ -23,13 +23,14 @@ from bayesltv.evaluation.result import ALL, Evaluation
 from bayesltv.evaluation.rules import randomised_pit
 from bayesltv.evaluation.score_forecast import Columns, Judge, Outcomes, judge_all, make_judge, uniforms
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE, FIRST_PURCHASE, FREQUENCY, REPEAT_DAYS
+from bayesltv.prediction.actual import actual_counts
 from bayesltv.prediction.scores.engine import Threads
 from bayesltv.prediction.scores.scoring import make_scoring
 from bayesltv.prediction.scores.thresholds import find_thresholds, thresholds_among
 from bayesltv.prediction.scores.tiers import tier_probabilities
 from bayesltv.prediction.terms import Terms, make_terms, terms_of
 from bayesltv.prediction.totals import Totals
-from bayesltv.prediction.tracking import actual_counts, track_base
+from bayesltv.prediction.tracking import track_base
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 

@@ -57,7 +57,7 @@ def check_file(
     from bayesltv.checks.run import check
     from bayesltv.data.summary.validate import validate_summary
     from bayesltv.fitting.store import load
-    from bayesltv.report.figures.criticism import check_figures, check_tables
+    from bayesltv.report.figures.checks import check_figures, check_tables
     from bayesltv.report.files.folder import write_folder
 
     require_report(report)
