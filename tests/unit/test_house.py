@@ -21,18 +21,10 @@ SIMULATORS = ("data.simulate", "data.datasets")
 LONG_LISTS = {"engines.spark_score.totals", "numerics.reductions.gather_between"}
 """Functions with more than ten parameters, outside `cli`, the public names and methods with theirs."""
 CLOCK_FILES = {
-    "base.clock",
-    "base.covariates",
-    "base.placed_base",
-    "base.population",
-    "decisions.acquisition",
-    "decisions.offer.actions",
     "fitting.fit",
     "fitting.from_draws",
     "model.build",
     "model.prior_draws",
-    "prediction.log_likelihood",
-    "prediction.packed",
     "specs.model.model_spec",
 }
 """Files that ask whether there is a clock."""
