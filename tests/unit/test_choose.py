@@ -1,6 +1,7 @@
 """``choose``: the better family is named, a small difference is none, and totals speak for a clock."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
+from bayesltv.comparison import candidates as known_candidates
 from bayesltv.comparison.backtest import Backtest
 from bayesltv.comparison.candidates import candidates, on_a_clock
 from bayesltv.comparison.origins import Origins
@@ -16,6 +18,7 @@ from bayesltv.comparison.recommendation import crps_gap, interval_share, recomme
 from bayesltv.report.figures.comparison import choice_figures, choice_tables
 from bayesltv.specs.catalogue import list_specs
 from bayesltv.specs.model.model_spec import ModelSpec
+from bayesltv.specs.model.settings import PURCHASE_FAMILIES
 from bayesltv.specs.toml_file import Table, read_toml, toml_text
 
 FIRST, LAST = pd.Timestamp("1997-01-01"), pd.Timestamp("1998-06-30")
@@ -229,6 +232,22 @@ def test_candidates_begin_with_the_simplest():
     assert name == "mbg_nbd_clock"
     assert spec.clock == ltv.load_spec("clock").clock
     assert spec.purchase == plain["mbg_nbd"].purchase
+
+
+def test_regular_waits_bring_a_candidate_of_the_nearest_shape():
+    regular = {"mbg_cnbd_3"} if "mbg_cnbd" in PURCHASE_FAMILIES else set()
+    assert set(candidates(3.1)) - set(candidates(1.0)) == regular
+
+
+def test_a_family_without_a_clock_leaves_it_to_the_next(monkeypatch):
+    def refuses(spec, **more):
+        if spec.title.startswith("BG/NBD"):
+            raise ltv.SpecError("no clock")
+        return replace(spec, **more)
+
+    monkeypatch.setattr(known_candidates, "replace", refuses)
+    assert list(on_a_clock(candidates(1.0))) == ["mbg_nbd_clock"]
+    assert on_a_clock({"bg_nbd": candidates(1.0)["bg_nbd"]}) == {}
 
 
 SHIPPED = [each.name for each in list_specs() if each.kind == "model"]

@@ -16,7 +16,7 @@ from bayesltv.comparison.candidates import candidates, on_a_clock, shape_of_wait
 from bayesltv.comparison.named import carried_by, named_specs
 from bayesltv.comparison.origins import CUSTOMERS, Origins, require_customers
 from bayesltv.comparison.plain_log import PlainLog, log_extent, read_plain
-from bayesltv.comparison.recommendation import recommend, summed_up
+from bayesltv.comparison.recommendation import mean_crps, recommend, summed_up
 from bayesltv.data.log.reading import LogReading
 from bayesltv.data.log.summarize import summarize
 from bayesltv.dates import Date
@@ -120,7 +120,8 @@ def choose_as(
     tried = trial.run(found, more=CUTS if asked is None else 0)
     if asked is None:
         best = recommend(tried, clocked=frozenset()).name
-        clocked = on_a_clock({best: found[best], **found})
+        ranked = sorted(found, key=lambda name: (name != best, mean_crps(tried[name])))
+        clocked = on_a_clock({name: found[name] for name in ranked})
         found |= clocked
         tried |= trial.run(clocked, more=0)
     verdict = recommend(tried, clocked=frozenset(name for name, each in found.items() if each.clock))

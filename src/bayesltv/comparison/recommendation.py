@@ -70,7 +70,7 @@ def summed_up(tried: Mapping[str, Backtest], against: str) -> pd.DataFrame:
         rows.append(
             {
                 "spec": name,
-                "crps": _crps(found),
+                "crps": mean_crps(found),
                 "crps_diff": gap.mean,
                 "crps_low": gap.low,
                 "crps_high": gap.high,
@@ -104,11 +104,11 @@ def interval_share(found: Backtest) -> float:
 
 
 def _by_customers(tried: Mapping[str, Backtest], *, dropped: list[str]) -> Verdict:
-    best = min(tried, key=lambda name: _crps(tried[name]))
+    best = min(tried, key=lambda name: mean_crps(tried[name]))
     gaps = {name: crps_gap(tried[name], tried[best]) for name in tried if name != best}
     level = [name for name, gap in gaps.items() if gap.low <= 0 <= gap.high]
     chosen = next(name for name in tried if name == best or name in level)
-    scale = _crps(tried[best])
+    scale = mean_crps(tried[best])
     worse = [name for name in gaps if name not in level]
     said = [
         f"its CRPS of single customers is {written(scale)}"
@@ -134,7 +134,7 @@ def _by_totals(chosen: Verdict, plain: Backtest, clocks: Mapping[str, Backtest])
     held = f"{int(clocks[name].table['inside_90'].sum())} against {int(plain.table['inside_90'].sum())}"
     scored = f"the total's interval score with a clock is {theirs:.0%} of the actual, {mine:.0%} without"
     told = f"{scored}, and its 90 % interval held at {held} of {len(plain.table)} cuts"
-    share = gap.mean / _crps(plain)
+    share = gap.mean / mean_crps(plain)
     if gap.low > 0 and share > HARM:
         return Verdict(
             chosen.name,
@@ -147,7 +147,8 @@ def _by_totals(chosen: Verdict, plain: Backtest, clocks: Mapping[str, Backtest])
     return Verdict(chosen.name, f"{chosen.reason}; {told}: no clock is needed", chosen.is_clear)
 
 
-def _crps(found: Backtest) -> float:
+def mean_crps(found: Backtest) -> float:
+    """Return the CRPS of single customers, mean over cuts and customers."""
     return float(_customers(found).mean())
 
 
