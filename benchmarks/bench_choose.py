@@ -68,21 +68,25 @@ def world_of(kind, seed, customers):
     return futures.lived(world, rng, leaves_at_once=seed % 2 == 0), rng
 
 
+def _parts(summary):
+    """Return the summary in parts: one is fitted, and all are forecast in the memory that one takes."""
+    parts = [
+        summary.iloc[start : start + FIT_TO].reset_index(drop=True)
+        for start in range(0, len(summary), FIT_TO)
+    ]
+    for part in parts:
+        part.attrs = {key: value for key, value in summary.attrs.items() if key != "fingerprint"}
+    return parts
+
+
 def scores_of(spec, summary, outcomes):
     """Return the mean CRPS of customers and the interval score of their total, over futures."""
-    some = summary.iloc[:FIT_TO].reset_index(drop=True)
-    some.attrs = {key: value for key, value in summary.attrs.items() if key != "fingerprint"}
+    some, *_ = parts = _parts(summary)
     fit, _ = fit_quickly(some, spec.without_spend(), seed=1)
-    made = ltv.predict(
-        fit,
-        summary,
-        horizon=f"{futures.AHEAD} weeks",
-        annual_discount_rate=0.0,
-        margin=1.0,
-        seed=1,
-        draws=DRAWS,
-    )
-    draws = made["purchases"].stack(sample=("chain", "draw")).transpose("customer_id", "sample").to_numpy()
+    terms = {"horizon": f"{futures.AHEAD} weeks", "annual_discount_rate": 0.0, "margin": 1.0, "seed": 1}
+    made = (ltv.predict(fit, part, draws=DRAWS, **terms)["purchases"] for part in parts)
+    stacked = [each.stack(sample=("chain", "draw")).transpose("customer_id", "sample") for each in made]
+    draws = np.concatenate([each.to_numpy() for each in stacked])
     low, high = np.quantile(draws.sum(axis=0), [0.05, 0.95])
     totals = outcomes.sum(axis=1)
     return {
