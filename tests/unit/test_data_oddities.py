@@ -70,7 +70,7 @@ def test_an_order_id_of_two_customers_or_two_days_is_warned_of(cdnow):
 def test_an_amount_in_cents_among_dollars_is_extreme(cdnow):
     wrong = cdnow.assign(amount=cdnow["amount"].where(cdnow.index != 5, cdnow["amount"] * 10_000))
     (message,) = warned(wrong)
-    assert "1 purchase days have an extreme amount" in message
+    assert "1 purchase day has an extreme amount" in message
     assert "(id 00021)" in message
 
 

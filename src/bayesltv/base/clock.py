@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bayesltv.clock_processes import ar1
 from bayesltv.clock_processes.process import Blocks, ClockProcess
 from bayesltv.clock_processes.registry import PROCESSES
-from bayesltv.errors import DataError, SpecError
+from bayesltv.errors import DataError, SpecError, counted
 from bayesltv.names import (
     CHAIN,
     CLOCK,
@@ -99,7 +99,7 @@ class Clock:
         early = int((days < start).sum()) if days.size else 0
         if early:
             raise DataError(
-                f"{early:,} customers were acquired before {iso(int(start))}, where the fit's clock begins: "
+                f"{counted(early, 'customer was', 'customers were')} acquired before {iso(int(start))}, where the fit's clock begins: "
                 "fit it to a summary that holds them, or leave them out"
             )
         return self.timeline.place(days)

@@ -7,7 +7,8 @@ from functools import partial, update_wrapper
 import pandas as pd
 import xarray as xr
 
-from bayesltv.base.seal import CHECKS, DIGEST, require_sound, stamped
+from bayesltv.base.gate import NOT_LOOKED
+from bayesltv.base.seal import CHECKS, DIGEST, is_uplift, require_sound, stamped
 from bayesltv.checks.assumptions import ASSUMPTION_CHECKS
 from bayesltv.checks.course import follow
 from bayesltv.checks.one_time import one_time_buyers
@@ -18,7 +19,7 @@ from bayesltv.checks.timing import timing_checks
 from bayesltv.data.arguments import require_fit, require_summary
 from bayesltv.data.validate import resolve_observation_end, resolve_time_unit
 from bayesltv.errors import DataError
-from bayesltv.names import OBSERVATION_END, TIME_UNIT
+from bayesltv.names import COMMON_SHOCKS, OBSERVATION_END, TIME_UNIT
 
 CHECKS_OF_A_FIT: tuple[Check, ...] = tuple(
     FunctionCheck(each) for each in (*SAMPLER_CHECKS, *ASSUMPTION_CHECKS, calendar_and_tenure)
@@ -132,7 +133,7 @@ def with_checks(fit: xr.DataTree, report: CheckReport) -> xr.DataTree:
 
 
 def stored_report(fit: xr.DataTree) -> CheckReport:
-    """Return the results of the checks that a fit carries.
+    """Return the results of the checks that a fit carries; of an older fit, that shocks were not looked for.
 
     Raises
     ------
@@ -142,4 +143,7 @@ def stored_report(fit: xr.DataTree) -> CheckReport:
         Where it carries none.
     """
     require_sound(fit)
-    return report_of([CheckResult(**result) for result in json.loads(fit.attrs[CHECKS])])
+    results = [CheckResult(**result) for result in json.loads(fit.attrs[CHECKS])]
+    if not is_uplift(fit) and all(each.name != COMMON_SHOCKS for each in results):
+        results.append(CheckResult(COMMON_SHOCKS, "not applicable", None, None, NOT_LOOKED))
+    return report_of(results)

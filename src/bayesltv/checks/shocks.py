@@ -20,8 +20,8 @@ from bayesltv.names import COMMON_SHOCKS, FIRST_PURCHASE, PERIOD_END
 
 Floats = NDArray[np.float64]
 WEEK = 7
-LEAST_EXPECTED, LEAST_WEEKS = 5.0, 8
-"""Expected purchases of a week below which it is left out, and weeks below which nothing is said."""
+LEAST_EXPECTED, LEAST_WEEKS, LEAST_BLOCKS = 5.0, 8, 4
+"""Expected purchases of a week below which it is left out; weeks, or blocks of a clock, that are needed."""
 RARE = 0.005
 """Chance of as large a figure where customers are independent, below which it is none of chance."""
 QUARTER = 100
@@ -73,23 +73,28 @@ def common_shocks(
     are in the covariance as they are in these customers. Under normal totals the figure is a sum of
     chi-squares weighted by the eigenvalues of the correlations, whose tail is that of a gamma distribution
     with the same mean and variance.
+
+    A clock's blocks take the place of weeks: what moves within them does not move totals over many.
     """
     course = follow(fit, summary) if course is None else course
     if isinstance(course, str):
         return _not_looked(course)
+    block = read_posterior(fit).block_days
+    width, least = (max(block, WEEK), LEAST_BLOCKS) if block else (WEEK, LEAST_WEEKS)
+    what = "weeks" if width == WEEK else f"stretches of {width} days"
     try:
-        weeks = weeks_of(course)
+        weeks = weeks_of(course, width)
     except DataError as error:
         return _not_looked(reason(error))
     weeks = weeks.chosen(weeks.expected >= LEAST_EXPECTED)
-    if weeks.actual.size < LEAST_WEEKS:
-        return _not_looked(f"only {weeks.actual.size} weeks with purchases enough")
+    if weeks.actual.size < least:
+        return _not_looked(f"only {weeks.actual.size} {what} with purchases enough")
     residual, eigenvalues = standardised(weeks)
     figure, mean = float((residual**2).mean()), float(eigenvalues.sum()) / residual.size
     scale = 2 * float((eigenvalues**2).sum()) / residual.size**2 / mean
     limit = float(gamma.ppf(1 - RARE, mean / scale, scale=scale))
     times = figure / mean
-    said = f"weeks vary {times:.1f} times as much as independent customers can make them"
+    said = f"{what} vary {times:.1f} times as much as independent customers can make them"
     shocked = figure > limit
     table = pd.DataFrame(
         {
@@ -104,7 +109,7 @@ def common_shocks(
         "warn" if shocked else "pass",
         times,
         limit / mean,
-        f"{said}: {too_sure(fit)}" if shocked else f"{said} ({residual.size} weeks)",
+        f"{said}: {too_sure(fit)}" if shocked else f"{said} ({residual.size} {what})",
         ADVICE if shocked else "",
         table=table,
     )
@@ -115,7 +120,7 @@ ADVICE = 'Seasons or campaigns move all customers together: try [clock] in the s
 
 def too_sure(fit: xr.DataTree) -> str:
     """Return what common shocks mean for the totals of this fit."""
-    cure = "use a clock" if read_posterior(fit).calendar is None else "use shorter blocks of its clock"
+    cure = "use a clock" if not read_posterior(fit).block_days else "look at the process of its clock"
     return f"totals of this fit are too sure; {cure}"
 
 
@@ -123,8 +128,8 @@ def _not_looked(why: str) -> CheckResult:
     return CheckResult(COMMON_SHOCKS, "not applicable", None, None, f"could not look: {why}")
 
 
-def weeks_of(course: Course) -> Weeks:
-    """Return actual and expected repeat purchases of each week up to the end of observation.
+def weeks_of(course: Course, width: int = WEEK) -> Weeks:
+    """Return actual and expected repeat purchases of each week, or so many days, to the end of observation.
 
     A purchase of a day belongs to the time that ended with it. Customers who first bought on one day are
     expected to do what they do on average, over groups and covariates.
@@ -140,7 +145,7 @@ def weeks_of(course: Course) -> Weeks:
         raise DataError("the end of observation is not known: pass observation_end=")
     end = int(last.to_numpy().astype("datetime64[D]").astype(np.int64))
     first, repeats = course.days.first, course.repeats
-    edges = np.arange(end, int(first.min()) - WEEK, -WEEK)[::-1].astype(np.float64)
+    edges = np.arange(end, int(first.min()) - width, -width)[::-1].astype(np.float64)
     day, day_of_customer, customers = np.unique(first, return_inverse=True, return_counts=True)
     expected = _expected(course, day, day_of_customer, edges)
     week = np.searchsorted(edges, repeats.day) - 1
@@ -184,7 +189,7 @@ def standardised(weeks: Weeks) -> tuple[Floats, Floats]:
 def calendar_and_tenure(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
     """Warn of a clock fitted to customers who all came at once: it may have learnt how customers fade."""
     name = "calendar_and_tenure"
-    if read_posterior(fit).calendar is None:
+    if not read_posterior(fit).block_days:
         return CheckResult(name, "not applicable", None, None, "the fit has no clock")
     if summary is None or summary.empty or FIRST_PURCHASE not in summary.columns:
         return CheckResult(name, "not applicable", None, None, "needs a summary with first_purchase")

@@ -9,14 +9,14 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.decisions.plan import Plan
-from bayesltv.names import FINGERPRINT, OBSERVATION_END, TIME_UNIT
+from bayesltv.names import COMMON_SHOCKS, FINGERPRINT, OBSERVATION_END, TIME_UNIT
 from bayesltv.prediction.score import ScoreTable
 from bayesltv.provenance import processor, versions
 from bayesltv.spec.decision_spec import DecisionSpec
 
 _OF_FIT = ("spec_hash", "seed", "customers", TIME_UNIT, OBSERVATION_END, FINGERPRINT)
 _OF_SUMMARY = (TIME_UNIT, OBSERVATION_END, FINGERPRINT)
-_OF_SCORES = ("decision_hash", "as_of_date", "seed", "draws", "accepted_failed_checks")
+_OF_SCORES = ("decision_hash", "as_of_date", "seed", "draws", "accepted_failed_checks", COMMON_SHOCKS)
 
 
 def provenance_of(

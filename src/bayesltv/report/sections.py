@@ -16,6 +16,7 @@ from bayesltv.data.oddities import midlife_peak
 from bayesltv.evaluation.result import ALL, written
 from bayesltv.names import (
     CHAIN,
+    COMMON_SHOCKS,
     CURRENCY,
     CUSTOMER_ID,
     DRAW,
@@ -146,11 +147,10 @@ def verdict(report: CheckReport) -> Section:
         status=[each.status for each in report.results],
         formats={"value": written, "threshold": written},
     )
+    names = ", ".join(each.name for each in report.failed or report.warnings)
     if report.failed:
-        names = ", ".join(each.name for each in report.failed)
         note = f"Failed: {names}. Scores and decisions from this fit must not be used as they are."
     elif report.warnings:
-        names = ", ".join(each.name for each in report.warnings)
         note = f"No check stands in the way of scoring; {names} should be kept in mind."
     else:
         note = "No check stands in the way of scoring, and none warns."
@@ -206,8 +206,7 @@ def scored(scores: ScoreTable, *, groups: Sequence[str] = (), redaction: Redacti
     told = scores.attrs
     currency, totals = told.get(CURRENCY), scores.totals
     has_tiers = bool(tiers_among(scores.columns))
-    by = ["tier"] if has_tiers else []
-    by += ["group"] if totals.sizes[GROUP] > 1 else []
+    by = ["tier"] * has_tiers + ["group"] * (totals.sizes[GROUP] > 1)
     grids = [_totals(scores, each, groups, currency) for each in by or ["tier"]]
     pictures = [picture_of("tiers", plot_tiers(scores))] if has_tiers else []
     if "ltv_p95" in scores and len(scores):
@@ -222,6 +221,7 @@ def scored(scores: ScoreTable, *, groups: Sequence[str] = (), redaction: Redacti
         "as of": told.get("as_of_date"),
         "posterior draws": _count(told.get("draws")),
         "seed": _count(told.get("seed")),
+        "totals": told.get(COMMON_SHOCKS),
         "failed checks that were accepted": ", ".join(told.get("accepted_failed_checks") or []),
     }
     return Section(
