@@ -24,9 +24,9 @@ from bayesltv.names import (
     factor_name,
     sd_name,
 )
-from bayesltv.spec.clock import ClockSpec
-from bayesltv.spec.events import iso
-from bayesltv.spec.timeline import Timeline, make_timeline
+from bayesltv.specs.model.clock import ClockSpec
+from bayesltv.specs.model.events import iso
+from bayesltv.specs.model.timeline import Timeline, make_timeline
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, DAYS_PER_YEAR
 
@@ -99,8 +99,8 @@ class Clock:
         early = int((days < start).sum()) if days.size else 0
         if early:
             raise DataError(
-                f"{counted(early, 'customer was', 'customers were')} acquired before {iso(int(start))}, where the fit's clock begins: "
-                "fit it to a summary that holds them, or leave them out"
+                f"{counted(early, 'customer was', 'customers were')} acquired before {iso(int(start))}, "
+                "where the fit's clock begins: fit it to a summary that holds them, or leave them out"
             )
         return self.timeline.place(days)
 

@@ -12,7 +12,7 @@ from bayesltv.base.customers import Customers
 from bayesltv.base.meeting import Meeting
 from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.base.population import Population
-from bayesltv.data.days import Days, Repeats, history_days, repeats_of
+from bayesltv.data.summary.days import Days, Repeats, history_days, repeats_of
 from bayesltv.errors import DataError
 from bayesltv.kernels.calendar import Running
 from bayesltv.kernels.expected import expect_newborns, silence_of_newborns

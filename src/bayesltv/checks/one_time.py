@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from bayesltv.checks.course import Course, first_waits, follow, reason
 from bayesltv.checks.result import CheckResult
-from bayesltv.data.cells import PurchaseCells, purchase_cells
+from bayesltv.data.summary.cells import PurchaseCells, purchase_cells
 from bayesltv.errors import DataError
 from bayesltv.families.family import Family
 from bayesltv.families.registry import PURCHASE

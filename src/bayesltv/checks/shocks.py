@@ -14,7 +14,7 @@ from bayesltv.base.population import read_posterior
 from bayesltv.checks.course import Course, follow, reason, require_days
 from bayesltv.checks.result import CheckResult
 from bayesltv.data.day_lists import day_numbers
-from bayesltv.data.validate import resolve_observation_end
+from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.errors import DataError
 from bayesltv.names import COMMON_SHOCKS, FIRST_PURCHASE, PERIOD_END
 

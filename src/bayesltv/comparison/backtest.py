@@ -14,8 +14,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from bayesltv.checks.result import CheckReport
-from bayesltv.data.reading import LaterLog, LogReading
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.reading import LaterLog, LogReading
+from bayesltv.data.log.summarize import summarize
 from bayesltv.dates import Date, require_day
 from bayesltv.errors import BayesltvError, DataError, EngineError
 from bayesltv.evaluation.evaluate import evaluate
@@ -24,8 +24,8 @@ from bayesltv.evaluation.result import ALL, Evaluation, records, rich_table
 from bayesltv.evaluation.rules import interval_score
 from bayesltv.names import COMMON_SHOCKS
 from bayesltv.pipeline import fit
-from bayesltv.spec.catalogue import SpecLike, spec_of
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.catalogue import SpecLike, spec_of
+from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.units import time_unit_of
 
 LEVEL = 0.9
