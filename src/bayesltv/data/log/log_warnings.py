@@ -206,8 +206,9 @@ def _warn_extremes(connection: duckdb.DuckDBPyConnection, tally: Tally, days: st
         f"FROM ({found})",
     )
     if count:
+        days_with = counted(count, "purchase day has", "purchase days have")
         warn(
-            f"{counted(count, 'purchase day has', 'purchase days have')} an extreme amount, beyond {low:,.4g} "
+            f"{days_with} an extreme amount, beyond {low:,.4g} "
             f"to {high:,.4g} around the median {median:,.3g}, from {float(least):,.2f} to {float(most):,.2f} "
             "({ids}): are unit and decimal point right?",
             ids=ids,
