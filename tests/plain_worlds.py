@@ -13,10 +13,15 @@ def paces(weeks, *, sd, rng):
     return np.exp(sd * rng.standard_normal(weeks) - sd**2 / 2)
 
 
-def plain_world(
-    customers, *, seed, law, gone_at_once=False, shock_sd=0.0, acquisition=140, days=273, pace=None
-):
-    """A summary in weeks of customers (r, alpha, a, b) who first buy over `acquisition` of the `days`.
+def plain_world(customers, *, days=273, **world):
+    """A summary in weeks of the customers of `plain_log`."""
+    last = (FIRST_DAY + pd.Timedelta(days=days - 1)).date().isoformat()
+    log = plain_log(customers, days=days, **world)
+    return ltv.summarize(log, observation_end=last, time_unit="week", monetary_value_col=None)
+
+
+def plain_log(customers, *, seed, law, days, gone_at_once=False, shock_sd=0.0, acquisition=140, pace=None):
+    """A log of customers (r, alpha, a, b) who first buy over `acquisition` of the `days`.
 
     Purchases happen in operational time, which passes by the pace of each week; after each repeat purchase,
     and with `gone_at_once` after the first one too, a customer leaves with their own probability.
@@ -40,7 +45,4 @@ def plain_world(
         staying = staying[rng.random(staying.size) >= leaving[staying]]
     log = pd.DataFrame({"customer_id": np.concatenate(who).astype(str), "day": np.concatenate(when)})
     log["date"] = FIRST_DAY + pd.to_timedelta(log.pop("day"), unit="D")
-    last = FIRST_DAY + pd.Timedelta(days=days - 1)
-    return ltv.summarize(
-        log, observation_end=last.date().isoformat(), time_unit="week", monetary_value_col=None
-    )
+    return log

@@ -4,14 +4,15 @@ import json
 import re
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import xarray as xr
+from typer.testing import CliRunner
 
 import bayesltv as ltv
 from bayesltv.checks.run import stored_report
+from bayesltv.cli.app import app
 from helpers import sealed
-from plain_worlds import plain_world
+from plain_worlds import plain_log, plain_world
 
 ROOT = Path(__file__).resolve().parents[2]
 WORD = "too sure"
@@ -31,11 +32,17 @@ def shop(tmp_path_factory):
     return folder, summary, fit
 
 
+def line(*arguments):
+    found = CliRunner().invoke(app, [str(each) for each in arguments])
+    assert found.exit_code == 0, found.output
+    return found
+
+
 def read_html(path):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", path.read_text()))
 
 
-def test_terminal_and_json_say_it(line, shop):
+def test_terminal_and_json_say_it(shop):
     folder, *_ = shop
     fit, summary = str(folder / "fit.nc"), str(folder / "summary.parquet")
     checked = line("check", fit, "--summary", summary)
@@ -88,11 +95,8 @@ def test_readme_sets_no_total_beside_passed_without_the_word():
             assert WORD in block, block
 
 
-def test_a_backtest_says_it_beside_each_total(shop):
-    world = plain_world(600, seed=22, law=LAW, shock_sd=0.5)
-    rows = [(c, d) for c, f, r in world[["customer_id", "first_purchase", "repeat_days"]].itertuples(index=False)
-            for d in [f, *pd.to_datetime(list(r), unit="D")]]  # fmt: skip
-    log = pd.DataFrame(rows, columns=["customer_id", "date"])
+def test_a_backtest_says_it_beside_each_total():
+    log = plain_log(600, seed=22, law=LAW, days=273, shock_sd=0.5)
     found = ltv.backtest(
         log, "mbg_pooled", cuts=["2021-08-02"], horizon="4 weeks", method="laplace", draws=50,
         monetary_value_col=None,
