@@ -70,7 +70,9 @@ summary.attrs
 # $$\lambda_i \sim \mathrm{Gamma}(r, \text{rate } \alpha), \qquad p_i \sim \mathrm{Beta}(a, b)$$
 #
 # (MBG/NBD, Batislam, Denizel & Filiztekin 2007; `ltv.fit(summary, seed=1)` takes it by itself, since in many
-# logs customers leave after the first purchase, which BG/NBD does not let them). Amounts are $z_{ij} \sim \mathrm{Gamma}(p, \nu_i)$ with $\nu_i \sim
+# logs customers leave after the first purchase, which BG/NBD does not let them).
+#
+# Amounts are $z_{ij} \sim \mathrm{Gamma}(p, \nu_i)$ with $\nu_i \sim
 # \mathrm{Gamma}(q, \text{rate } v)$ (Gamma-Gamma). Priors are not put on these seven numbers, which nobody
 # has an opinion about, but on what they mean: the mean purchase rate $r/\alpha$, the mean chance of leaving
 # $a/(a+b)$, the typical amount $p v/q$, and how alike customers are in each. They stand in a file, each with

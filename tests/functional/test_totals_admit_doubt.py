@@ -99,7 +99,7 @@ def test_a_backtest_says_it_beside_each_total():
     log = plain_log(600, seed=22, law=LAW, days=273, shock_sd=0.5)
     found = ltv.backtest(
         log, "mbg_pooled", cuts=["2021-08-02"], horizon="4 weeks", method="laplace", draws=50,
-        monetary_value_col=None,
+        columns={"monetary_value_col": None},
     )  # fmt: skip
     assert set(found.table["common_shocks"]) == {"warn"}
     assert found.table["passed"].all()

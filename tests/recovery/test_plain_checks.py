@@ -23,6 +23,7 @@ def warned(name, *, spec, first_seed, **world):
         summary = plain_world(2000, seed=seed, **world)
         fit = ltv.fit(summary, spec, seed=1, method="laplace", progress=False)
         count += ltv.check(fit, summary)[name].status == "warn"
+    print(f"{name} warned in {count} of {WORLDS} worlds")
     return count
 
 
