@@ -69,11 +69,6 @@ class Posterior:
         return int(self.dataset.sizes[DRAW])
 
     @property
-    def block_days(self) -> int:
-        """Days of a block of the clock; 0 without one."""
-        return 0 if self.spec.clock is None else self.spec.clock.block_days
-
-    @property
     def purchase_family(self) -> Family:
         """Family of purchases."""
         return PURCHASE[self.spec.purchase.family]

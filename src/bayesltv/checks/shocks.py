@@ -79,7 +79,7 @@ def common_shocks(
     course = follow(fit, summary) if course is None else course
     if isinstance(course, str):
         return _not_looked(course)
-    block = read_posterior(fit).block_days
+    block = read_posterior(fit).spec.block_days
     width, least = (max(block, WEEK), LEAST_BLOCKS) if block else (WEEK, LEAST_WEEKS)
     what = "weeks" if width == WEEK else f"stretches of {width} days"
     try:
@@ -120,7 +120,7 @@ ADVICE = 'Seasons or campaigns move all customers together: try [clock] in the s
 
 def too_sure(fit: xr.DataTree) -> str:
     """Return what common shocks mean for the totals of this fit."""
-    cure = "use a clock" if not read_posterior(fit).block_days else "look at the process of its clock"
+    cure = "use a clock" if not read_posterior(fit).spec.block_days else "look at the process of its clock"
     return f"totals of this fit are too sure; {cure}"
 
 
@@ -189,7 +189,7 @@ def standardised(weeks: Weeks) -> tuple[Floats, Floats]:
 def calendar_and_tenure(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
     """Warn of a clock fitted to customers who all came at once: it may have learnt how customers fade."""
     name = "calendar_and_tenure"
-    if not read_posterior(fit).block_days:
+    if not read_posterior(fit).spec.block_days:
         return CheckResult(name, "not applicable", None, None, "the fit has no clock")
     if summary is None or summary.empty or FIRST_PURCHASE not in summary.columns:
         return CheckResult(name, "not applicable", None, None, "needs a summary with first_purchase")
