@@ -27,6 +27,11 @@ class StageSpec:
         that would be lost by dropping out within h.
     dropout_limit : float
         In (0, 1]: a customer more likely than this to drop out within h is at risk; 1 for none.
+    at_risk_from : float
+        In (0, 0.5]: who has lapsed, or drops out within h, with a probability above this and below 1 − this
+        is labelled at risk. That label costs least where calling an active customer lapsed, or the other way
+        round, costs 1 and a needless warning costs this (Chow, 1970). With 0.5 the label is the most probable
+        stage, which is seldom "at risk": long silence speaks for having lapsed.
 
     Raises
     ------
@@ -43,6 +48,7 @@ class StageSpec:
     overdue_quantile: float = 0.95
     warning_within: str = "3 months"
     dropout_limit: float = 0.5
+    at_risk_from: float = 0.4
 
     def __post_init__(self) -> None:
         for name in ("new_within", "warning_within"):
@@ -52,6 +58,8 @@ class StageSpec:
         object.__setattr__(self, "overdue_quantile", quantile)
         limit = checked.number("dropout_limit", self.dropout_limit, above=0.0, at_most=1.0)
         object.__setattr__(self, "dropout_limit", limit)
+        doubt = checked.number("at_risk_from", self.at_risk_from, above=0.0, at_most=0.5)
+        object.__setattr__(self, "at_risk_from", doubt)
 
     def limits_in(self, time_unit: str) -> tuple[float, float]:
         """Return `new_within` and `warning_within` in `time_unit`."""
