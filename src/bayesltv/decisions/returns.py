@@ -49,7 +49,7 @@ class Segments:
         each_for_all = np.where(eligible.T, np.arange(eligible.shape[1])[:, None], NOBODY)
         both = np.vstack([treated[None], each_for_all])
         parts = [np.where(codes[at] == code, both, NOBODY) for at, code in self]
-        return np.concatenate(parts).astype(np.int32)
+        return np.concatenate([both[:0], *parts]).astype(np.int32)
 
 
 def segments_of(table: pd.DataFrame, columns: Sequence[str]) -> Segments:

@@ -33,7 +33,8 @@ _POLICY_COLUMNS = (
     "policy", "customers", "cost", "net", "net_p05", "net_p95", "p_loss", "behind_plan", "p_plan_better"
 )  # fmt: skip
 _RETURN_COLUMNS = (
-    "segment", "action", "eligible", "chosen", "net", "net_p05", "net_p95", "roi", "roi_p05", "roi_p95", "p_pays"
+    "segment", "action", "eligible", "chosen", "net", "net_p05", "net_p95", "roi", "roi_p05", "roi_p95",
+    "p_pays",
 )  # fmt: skip
 _PORTFOLIO_COLUMNS = (
     "group", "tier", "customers", "value_to_date", "past_value", "value_latent", "value_p05", "value_p95"

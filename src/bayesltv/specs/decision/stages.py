@@ -1,12 +1,16 @@
 """Stages of a customer's life: when somebody counts as new, overdue or at risk."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from bayesltv import units
 from bayesltv.specs import checked
 from bayesltv.specs.frozen import Plain, put, stated
 from bayesltv.specs.toml_file import Table
 
+MOST_PROBABLE = 0.5
+"""The `at_risk_from` of a label that is the most probable stage."""
 STAGES = ("new", "lapsed", "at_risk", "active")
 """In the order of precedence: the first that holds is the stage."""
 
@@ -66,8 +70,14 @@ class StageSpec:
         return units.horizon_in(self.new_within, time_unit), units.horizon_in(self.warning_within, time_unit)
 
     def to_dict(self) -> dict[str, Plain]:
-        """Return the section as a decision file would state it."""
-        return stated(self)
+        """Return the section as it is stored: without `at_risk_from` where it means what no such key does."""
+        told = stated(self)
+        return {key: told[key] for key in told if key != "at_risk_from" or told[key] != MOST_PROBABLE}
+
+    @staticmethod
+    def as_stored(section: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a stored section in full: without the key the label is the most probable stage."""
+        return {"at_risk_from": MOST_PROBABLE, **section}
 
     @classmethod
     def read(cls, table: Table) -> "StageSpec":
