@@ -210,7 +210,7 @@ def _plan(
         refresh=people.refresh,
         attrs=_attributes(scores, columns, offer, policies, comparison.iloc[0], people.refresh)
         | {"break_even_share": enough},
-        returns=return_table(returns).assign(**basis),
+        returns=return_table(returns).assign(**basis) if returns.sizes["segment"] else None,
         return_draws=returns,
         sceptic=sceptic.assign(**basis),
     )  # fmt: skip
