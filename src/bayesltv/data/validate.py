@@ -12,6 +12,7 @@ from bayesltv import names
 from bayesltv.data.arguments import require_summary
 from bayesltv.data.day_lists import DayLists, day_lists, unreadable_lists
 from bayesltv.data.fingerprint import fingerprint as fingerprint
+from bayesltv.data.first_amounts import with_first_amounts
 from bayesltv.data.frames import require_columns
 from bayesltv.data.ids import id_texts
 from bayesltv.data.rules import repeat_rules, rules
@@ -52,7 +53,8 @@ def validate_summary(
     -------
     DataFrame
         A fresh RangeIndex and the rows in their given order; customer_id and groups text, frequency and
-        spend_count int64, the other numbers float64. `attrs` hold at least time_unit, observation_end (or
+        spend_count int64, the other numbers float64; first_amount is made from value_to_date and spend_sum
+        where it is not there, and missing where it is 0. `attrs` hold at least time_unit, observation_end (or
         None), groups and the fingerprint recomputed from the rows.
 
     Raises
@@ -150,7 +152,8 @@ def canonical(summary: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     copy[names.CUSTOMER_ID] = id_texts(ids, names.CUSTOMER_ID, cure=_NO_ID)
     for group in groups:
         copy[group] = id_texts(copy[group], group, cure='fill it, for example with "unknown"')
-    numbers = (*REQUIRED[1:], names.MONETARY_VALUE, *names.SPEND_STATISTICS, names.VALUE_TO_DATE)
+    spend = (names.MONETARY_VALUE, *names.SPEND_STATISTICS, names.FIRST_AMOUNT, names.VALUE_TO_DATE)
+    numbers = (*REQUIRED[1:], *spend)
     for name in numbers:
         if name in copy:
             copy[name] = _floats(copy[name], copy[names.CUSTOMER_ID])
@@ -163,7 +166,7 @@ def canonical(summary: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     if names.MONETARY_VALUE in copy:  # other packages write 0 where there is no repeat purchase to average
         nothing = (copy[names.FREQUENCY] == 0) & (copy[names.MONETARY_VALUE] == 0)
         copy[names.MONETARY_VALUE] = copy[names.MONETARY_VALUE].mask(nothing)
-    return copy
+    return with_first_amounts(copy)
 
 
 def _floats(values: pd.Series[Any], ids: pd.Series[str]) -> pd.Series[float]:

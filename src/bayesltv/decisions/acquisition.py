@@ -168,7 +168,7 @@ def next_unit_of_money(found: Acquisition, shadow_price: float) -> pd.DataFrame:
 def _newcomers(population: Population, today: float | None) -> Customers:
     """Return one new customer of each group: the history (0, 0, 0)."""
     groups = len(population.labels)
-    histories = np.zeros((6, groups))
+    histories = np.zeros((7, groups))
     histories[1] = population.family.coins(0)
     days = np.zeros((3, 0))
     if population.clock is not None:

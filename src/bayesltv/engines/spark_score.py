@@ -33,6 +33,7 @@ def score(
     seed: int,
     draws: int | None = DRAWS,
     unknown_groups: UnknownGroups = "error",
+    without_first_amounts: bool = False,
     accept_failed: Sequence[str] = (),
     max_fit_age_days: float | None = None,
     time_unit: str | None = None,
@@ -53,7 +54,7 @@ def score(
     decision : DecisionSpec, str or Path
         A decision, a file, or the name of a shipped one: "retention".
     seed : int
-    draws, unknown_groups, accept_failed, max_fit_age_days
+    draws, unknown_groups, without_first_amounts, accept_failed, max_fit_age_days
         As in `bayesltv.score`.
     time_unit, observation_end : str, optional
         Needed where `summary` does not come from `summarize`, or has lost the metadata of its columns.
@@ -74,8 +75,9 @@ def score(
         Where a worker lacks the package or has another version.
     """
     request = Request(
-        decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days, thresholds
-    )
+        decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days, thresholds,
+        without_first_amounts,
+    )  # fmt: skip
     job = _prepared(summary, fit, request, time_unit=time_unit, observation_end=observation_end)
     return job.engine.table("score_batches", as_arrow(job.empty.table).schema)
 
@@ -88,6 +90,7 @@ def totals(
     seed: int,
     draws: int | None = DRAWS,
     unknown_groups: UnknownGroups = "error",
+    without_first_amounts: bool = False,
     accept_failed: Sequence[str] = (),
     max_fit_age_days: float | None = None,
     time_unit: str | None = None,
@@ -107,8 +110,9 @@ def totals(
         See `bayesltv.prediction.totals.labelled`.
     """
     request = Request(
-        decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days, thresholds
-    )
+        decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days, thresholds,
+        without_first_amounts,
+    )  # fmt: skip
     job = _prepared(summary, fit, request, time_unit=time_unit, observation_end=observation_end)
     parts = job.engine.table("add_up_batches", totals_rows("", "", np.zeros((3, 0), np.int64), 0).schema)
     by = (names.GROUP, "tier", names.DRAW)
@@ -129,6 +133,7 @@ def thresholds(
     seed: int,
     draws: int | None = DRAWS,
     unknown_groups: UnknownGroups = "error",
+    without_first_amounts: bool = False,
     accept_failed: Sequence[str] = (),
     max_fit_age_days: float | None = None,
     time_unit: str | None = None,
@@ -152,7 +157,10 @@ def thresholds(
     >>> begin = ltv.spark.thresholds(summary, fit, decision, seed=1)  # doctest: +SKIP
     >>> scores = ltv.spark.score(summary, fit, decision, seed=1, thresholds=begin)  # doctest: +SKIP
     """
-    request = Request(decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days)
+    request = Request(
+        decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days,
+        without_first_amounts=without_first_amounts,
+    )  # fmt: skip
     job = _prepared(summary, fit, request, time_unit=time_unit, observation_end=observation_end)
     return job.engine.scoring.thresholds
 

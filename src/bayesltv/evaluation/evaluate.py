@@ -54,6 +54,7 @@ def evaluate(
     datetime_format: str | None = None,
     log_end: Date | None = None,
     unknown_groups: UnknownGroups = "error",
+    without_first_amounts: bool = False,
     time_unit: str | None = None,
     observation_end: str | None = None,
     threads: int | None = None,
@@ -89,6 +90,9 @@ def evaluate(
     log_end : date, optional
         Last day that the log covers, where that is later than its last row.
     unknown_groups : "error" or "population"
+    without_first_amounts : bool
+        Leave first amounts out of what is known of customers, though the fit uses them: for a summary that
+        has none. One-time buyers then all get the same spend.
     time_unit, observation_end : str, optional
         For a summary that has lost its attributes.
     threads, block : int, optional
@@ -112,8 +116,9 @@ def evaluate(
     """
     decision = None if decision is None else decision_of(decision)
     meeting = Meeting(
-        seed, unknown_groups=unknown_groups, time_unit=time_unit, observation_end=observation_end
-    )
+        seed, unknown_groups=unknown_groups, time_unit=time_unit, observation_end=observation_end,
+        without_first_amounts=without_first_amounts,
+    )  # fmt: skip
     base = place_base(fit, summary, meeting)
     reading = LogReading(
         customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format

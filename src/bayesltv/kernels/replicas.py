@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesltv.families.verbs import (
+    NOTHING_SPENT,
     at,
     draw_amount,
     draw_buyer,
@@ -78,7 +79,7 @@ def draw_replicas(streams, people, laws, clock, observed, days, replicated):
                 continue
             buyer = nobody(spend)
             if with_spend:
-                buyer = draw_buyer(at(spend, g, d), 0.0, 0.0, latents, key, draws[d])
+                buyer = draw_buyer(at(spend, g, d), NOTHING_SPENT, latents, key, draws[d])
                 open_stream(amounts, streams.amounts[i], draws[d])
             before = 0.0
             while passed <= last:

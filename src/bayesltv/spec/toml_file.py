@@ -124,6 +124,8 @@ class Table:
     def _of_type(self, key: str, hint: object) -> Any:  # noqa: ANN401
         if hint is int:
             return self.get(key, int, "a whole number")
+        if hint is bool:
+            return self.get(key, bool, "true or false")
         if hint in (float, float | None):
             return self.number(key)
         return self.text(key)
