@@ -32,8 +32,8 @@ class Customers:
     ids : ndarray of object, shape (customer,)
         Text.
     histories : ndarray of float64, shape (7, customer)
-        Frequency x, dropout coins k, recency t_x, T, count of positive repeat amounts, their sum, first amount
-        (0: none that says anything).
+        Frequency x, dropout coins k, recency t_x, T, count of positive repeat amounts, their sum, first
+        amount (0: none that says anything).
     group : ndarray of int32, shape (customer,)
     days : ndarray of float64, shape (3, customer), or (3, 0) without a clock
         First purchase, last purchase, end of observation, in days since 1970-01-01.

@@ -19,8 +19,9 @@ from bayesltv.base.placed_base import place_base
 from bayesltv.base.population import read_posterior
 from bayesltv.base.seal import require_sound
 from bayesltv.checks.loo import loo_per_customer
-from bayesltv.data.reading import LaterLog, LogReading
+from bayesltv.data.cells import has_first_amounts
 from bayesltv.data.fingerprint import print_like
+from bayesltv.data.reading import LaterLog, LogReading
 from bayesltv.data.validate import resolve_observation_end, resolve_time_unit, validate_summary
 from bayesltv.dates import Date
 from bayesltv.errors import BayesltvWarning, DataError
@@ -123,6 +124,7 @@ def compare_as(
     unit = resolve_time_unit(summary, time_unit)
     checked = validate_summary(summary, time_unit=unit, observation_end=observation_end)
     _require_same_data(known, checked)
+    _require_same_amounts(known, checked)
     if horizon is not None:
         _require_holdout(known, later, resolve_observation_end(checked, observation_end), horizon, unit)
     fits = {name: _fitted(name, model, checked, sampling, say) for name, model in known.items()}
@@ -180,6 +182,20 @@ def _models(
 def _has_spend(model: ModelSpec | xr.DataTree) -> bool:
     spec = model if isinstance(model, ModelSpec) else read_posterior(model).spec
     return spec.spend is not None
+
+
+def _require_same_amounts(models: Mapping[str, ModelSpec | xr.DataTree], checked: pd.DataFrame) -> None:
+    """Refuse to set spend with first amounts beside spend without: each leaves out other things."""
+    specs = {k: m if isinstance(m, ModelSpec) else read_posterior(m).spec for k, m in models.items()}
+    known = {name: spec.spend.first_amounts for name, spec in specs.items() if spec.spend is not None}
+    using = [name for name, does in known.items() if does and has_first_amounts(checked)]
+    if using and len(using) < len(known):
+        rest = ", ".join(name for name in known if name not in using)
+        raise DataError(
+            f"{', '.join(using)} use first amounts and {rest} do not: leaving one customer out compares "
+            "likelihoods of the same amounts alone. Give both the same first_amounts in [spend]; a hold-out "
+            "may compare the two: evaluate each"
+        )
 
 
 def _require_same_data(models: Mapping[str, ModelSpec | xr.DataTree], checked: pd.DataFrame) -> None:

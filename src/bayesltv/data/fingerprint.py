@@ -22,9 +22,7 @@ _MISSING = np.uint64(0x7FF8000000000000)  # the bits of one particular NaN, of w
 _BLOCK = 1 << 15
 
 
-def fingerprint(
-    summary: pd.DataFrame, repeats: DayLists | None = None, *, like: object = None
-) -> str:
+def fingerprint(summary: pd.DataFrame, repeats: DayLists | None = None, *, like: object = None) -> str:
     """Return 16 hex digits that stand for ids, histories, days and exact spend of a customer summary.
 
     The sum, modulo 2**64, of one 64-bit hash per row over customer_id, frequency, recency, T, monetary_value,

@@ -184,6 +184,11 @@ def draw_buyer(law, spent, state, key, draw):
 
 
 @verb
+def level_of_first(law):
+    """Return what first amounts are worth against later ones."""
+
+
+@verb
 def nobody(law):
     """Return a buyer who spends nothing: in the place of one where there is no model of spend."""
 

@@ -191,7 +191,9 @@ def _spend_units(rows: SpendRows, customers: int) -> Units:
     data = (count, rows.total, rows.log_total) if rows.form == "full" else (count, mean)
     place = np.full(customers, -1, dtype=np.int64)
     place[rows.customer] = np.arange(rows.count.size)
-    return Units("spend", np.ones(rows.count.size, dtype=np.int64), rows.group, (*data, rows.first), rows.form, place)
+    return Units(
+        "spend", np.ones(rows.count.size, dtype=np.int64), rows.group, (*data, rows.first), rows.form, place
+    )
 
 
 def _labelled(population: Population, units: Units) -> xr.Dataset:

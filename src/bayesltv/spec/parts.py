@@ -66,7 +66,9 @@ def check_scales(section: str, stated: Iterable[str], spend: SpendSpec | None) -
         if scale in _EVERY_SPEND and spend is None:
             raise SpecError(f"{section}.{scale}: the spec has no spend: add a [spend] section or drop this")
         if scale == names.SPEND_FIRST and spend is not None and not spend.first_amounts:
-            raise SpecError(f"{section}.{scale}: first_amounts is false in [spend]: make it true or drop this")
+            raise SpecError(
+                f"{section}.{scale}: first_amounts is false in [spend]: make it true or drop this"
+            )
         if scale not in scales_of(spend):
             raise SpecError(f"{section}.{scale}: unknown scale; {checked.nearest(scale, scales_of(spend))}")
 

@@ -87,7 +87,7 @@ def expected_spend(
         return np.where(excess > 0, p * (v + s + first / delta) / np.where(excess > 0, excess, 1.0), np.inf)
 
 
-def level_of_first(p: ArrayLike, q: ArrayLike, v: ArrayLike, delta: ArrayLike = 1.0) -> Array:  # noqa: ARG001
+def level_of_first(p: ArrayLike, q: ArrayLike, v: ArrayLike, delta: ArrayLike = 1.0) -> Array:
     """Return δ, what a first order is worth against later ones, of each p: 1 in a fit without it."""
     return np.broadcast_to(np.asarray(delta, dtype=np.float64), np.shape(p))
 

@@ -68,6 +68,11 @@ def _draw_buyer(law, spent, state, key, draw):
     return Buyer(law.p, gamma(state, shape) / rate)
 
 
+@way(verbs.level_of_first, GammaGamma)
+def _level_of_first(law):
+    return law.delta
+
+
 @way(verbs.nobody, GammaGamma)
 def _nobody(law):
     return Buyer(0.0, 1.0)
