@@ -154,8 +154,8 @@ def test_a_card_and_its_law_speak_of_the_same_parameters(family):
 def test_every_verb_of_purchases_has_a_way(family):
     law = type(family.laws(np.ones((len(family.parameters), 1, 1))))
     of_spend_or_life = {
-        "next_purchase", "is_modelled", "draw_buyer", "level_of_first", "nobody", "draw_amount", "spend_rate_of",
-        "usual_amount", "expected_amount", "finite_amount", "buyer_of_mean",
+        "next_purchase", "is_modelled", "draw_buyer", "level_of_first", "nobody", "draw_amount",
+        "spend_rate_of", "usual_amount", "expected_amount", "finite_amount", "buyer_of_mean",
     }  # fmt: skip
     declared = {name: each for name, each in vars(verbs).items() if hasattr(each, "ways")}
     assert of_spend_or_life < declared.keys()

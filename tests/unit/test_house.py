@@ -13,12 +13,12 @@ import bayesltv
 from source_text import PACKAGE, SOURCE, sources
 
 MOST_PARAMETERS, MOST_FILES, MOST_LINES = 10, 16, 350
-PARAMETERS = {"r", "alpha", "a", "b", "p", "q", "v"}
+PARAMETERS = {"r", "alpha", "a", "b", "p", "q", "v", "delta"}
 """Of the families that there are."""
 KNOW_FAMILIES = ("families", "model", "fitting")
 SIMULATORS = ("data.simulate", "data.datasets")
 
-LONG_LISTS = {"engines.spark_score.totals", "numerics.reductions.gather_between"}
+LONG_LISTS = {"numerics.reductions.gather_between"}
 """Functions with more than ten parameters, outside `cli`, the public names and methods with theirs."""
 CLOCK_FILES = {
     "base.clock",

@@ -10,15 +10,16 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.base.group_scales import group_scales
 from bayesltv.checks.result import Check, CheckResult, FunctionCheck
 from bayesltv.data.day_lists import day_lists
 from bayesltv.names import (
-    DELTA,
     FIRST_PURCHASE,
     FREQUENCY,
     MONETARY_VALUE,
     REPEAT_DAYS,
     SPEND_COUNT,
+    SPEND_FIRST,
     SPEND_SUM,
     VALUE_TO_DATE,
 )
@@ -125,11 +126,8 @@ def first_purchase_effect(
     waits = abs(mean - 0.5) > FIRST_WAIT and abs(mean - 0.5) > CLEAR * error
     level = _delta(fit)
     factor, factor_error = _first_amount(summary) if level is None else level
-    money = (
-        bool(factor)
-        and level is None
-        and abs(np.log(factor)) > max(np.log(FIRST_AMOUNT), CLEAR * factor_error)
-    )
+    harmful = max(np.log(FIRST_AMOUNT), CLEAR * factor_error)
+    money = bool(factor) and level is None and abs(np.log(factor)) > harmful
     found = f"the first wait takes {mean:.0%} of the first two"
     found += f"; the first amount is {factor:.2f} times the repeat ones" if factor else ""
     found += "" if level is None else " (delta of the fit)"
@@ -184,9 +182,10 @@ def pairs_of_waits(summary: pd.DataFrame | None) -> Pairs | None:
 
 def _delta(fit: xr.DataTree) -> tuple[float, float] | None:
     """Return the geometric mean of delta, over groups too, and its log's error; None without a delta."""
-    if DELTA not in fit["posterior"]:
+    scales = group_scales(fit)
+    if SPEND_FIRST not in scales:
         return None
-    logs = np.log(fit["posterior"][DELTA].values)
+    logs = np.log(scales[SPEND_FIRST].values)
     return float(np.exp(logs.mean())), float(logs.reshape(*logs.shape[:2], -1).mean(axis=2).std())
 
 

@@ -12,8 +12,8 @@ from bayesltv import names
 from bayesltv.data.arguments import require_summary
 from bayesltv.data.day_lists import DayLists, day_lists, unreadable_lists
 from bayesltv.data.fingerprint import fingerprint as fingerprint
-from bayesltv.data.first_amounts import with_first_amounts
 from bayesltv.data.frames import require_columns
+from bayesltv.data.histories import MICROS
 from bayesltv.data.ids import id_texts
 from bayesltv.data.rules import repeat_rules, rules
 from bayesltv.dates import Date, as_day, stamps_of_text
@@ -166,7 +166,25 @@ def canonical(summary: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     if names.MONETARY_VALUE in copy:  # other packages write 0 where there is no repeat purchase to average
         nothing = (copy[names.FREQUENCY] == 0) & (copy[names.MONETARY_VALUE] == 0)
         copy[names.MONETARY_VALUE] = copy[names.MONETARY_VALUE].mask(nothing)
-    return with_first_amounts(copy)
+    return _with_first_amounts(copy)
+
+
+def _with_first_amounts(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return a summary of canonical numbers with ``first_amount``, where it can be told.
+
+    Zero is missing: a first purchase without an amount says nothing of spend. Where the column is not there
+    it is value_to_date − spend_sum, counted in millionths, so that 0 stays 0.
+    """
+    if names.FIRST_AMOUNT in summary:
+        first = summary[names.FIRST_AMOUNT]
+    elif {names.VALUE_TO_DATE, names.SPEND_SUM} <= set(summary.columns):
+        total, repeat = (np.rint(summary[name] * MICROS) for name in (names.VALUE_TO_DATE, names.SPEND_SUM))
+        first = (total - repeat) / MICROS
+        # beyond 2**53 millionths a float holds no single ones
+        first = first.mask(first.abs() <= 4 * np.spacing(summary[names.VALUE_TO_DATE].abs()), 0.0)
+    else:
+        return summary
+    return summary.assign(**{names.FIRST_AMOUNT: first.mask(first == 0)})
 
 
 def _floats(values: pd.Series[Any], ids: pd.Series[str]) -> pd.Series[float]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,25 @@ from bayesltv.spec.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+
+class Options(TypedDict, total=False):
+    """The keywords of `score`, but for thresholds."""
+
+    seed: Required[int]
+    draws: int | None
+    unknown_groups: UnknownGroups
+    without_first_amounts: bool
+    accept_failed: Sequence[str]
+    max_fit_age_days: float | None
+    time_unit: str | None
+    observation_end: str | None
+
+
+class WithThresholds(Options, total=False):
+    """The keywords of `score`."""
+
+    thresholds: NDArray[np.float64] | None
 
 
 def score(
@@ -86,16 +105,7 @@ def totals(
     summary: DataFrame,
     fit: xr.DataTree,
     decision: DecisionLike,
-    *,
-    seed: int,
-    draws: int | None = DRAWS,
-    unknown_groups: UnknownGroups = "error",
-    without_first_amounts: bool = False,
-    accept_failed: Sequence[str] = (),
-    max_fit_age_days: float | None = None,
-    time_unit: str | None = None,
-    observation_end: str | None = None,
-    thresholds: NDArray[np.float64] | None = None,
+    **options: Unpack[WithThresholds],
 ) -> xr.Dataset:
     """Return the totals per draw beside the score table that `score` makes of the same arguments.
 
@@ -109,11 +119,7 @@ def totals(
     xarray.Dataset
         See `bayesltv.prediction.totals.labelled`.
     """
-    request = Request(
-        decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days, thresholds,
-        without_first_amounts,
-    )  # fmt: skip
-    job = _prepared(summary, fit, request, time_unit=time_unit, observation_end=observation_end)
+    job = _asked(summary, fit, decision, options)
     parts = job.engine.table("add_up_batches", totals_rows("", "", np.zeros((3, 0), np.int64), 0).schema)
     by = (names.GROUP, "tier", names.DRAW)
     with explained():
@@ -129,15 +135,7 @@ def thresholds(
     summary: DataFrame,
     fit: xr.DataTree,
     decision: DecisionLike,
-    *,
-    seed: int,
-    draws: int | None = DRAWS,
-    unknown_groups: UnknownGroups = "error",
-    without_first_amounts: bool = False,
-    accept_failed: Sequence[str] = (),
-    max_fit_age_days: float | None = None,
-    time_unit: str | None = None,
-    observation_end: str | None = None,
+    **options: Unpack[Options],
 ) -> NDArray[np.float64] | None:
     """Return where tiers that are relative to other customers begin: `thresholds` of `score` and `totals`.
 
@@ -157,12 +155,7 @@ def thresholds(
     >>> begin = ltv.spark.thresholds(summary, fit, decision, seed=1)  # doctest: +SKIP
     >>> scores = ltv.spark.score(summary, fit, decision, seed=1, thresholds=begin)  # doctest: +SKIP
     """
-    request = Request(
-        decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days,
-        without_first_amounts=without_first_amounts,
-    )  # fmt: skip
-    job = _prepared(summary, fit, request, time_unit=time_unit, observation_end=observation_end)
-    return job.engine.scoring.thresholds
+    return _asked(summary, fit, decision, options).engine.scoring.thresholds
 
 
 @dataclass(frozen=True)
@@ -171,6 +164,13 @@ class _Job:
 
     engine: Partitions
     empty: Scored
+
+
+def _asked(summary: DataFrame, fit: xr.DataTree, decision: DecisionLike, options: Mapping[str, Any]) -> _Job:
+    """Return the job that these keywords of `score` make."""
+    known = dict(options)
+    when = {name: known.pop(name, None) for name in ("time_unit", "observation_end")}
+    return _prepared(summary, fit, Request(decision_of(decision), **known), **when)
 
 
 def _prepared(

@@ -321,7 +321,7 @@ def _groups(window: DataFrame, request: Request) -> DataFrame:
 def _schema(request: Request, end: dt.date) -> pa.Schema:
     whole, money = np.zeros(0, np.int64), np.zeros(0)
     ids, days = pa.array([], pa.string()), pa.array([], pa.int32())
-    nobody = Histories(ids, *[whole] * 4, *[money] * 4, days)
+    nobody = Histories(ids, whole, whole, whole, whole, money, money, money, money, days)
     return summary_rows(
         nobody,
         end=end,

@@ -91,8 +91,7 @@ def evaluate(
         Last day that the log covers, where that is later than its last row.
     unknown_groups : "error" or "population"
     without_first_amounts : bool
-        Leave first amounts out of what is known of customers, though the fit uses them: for a summary that
-        has none. One-time buyers then all get the same spend.
+        As for ``predict``.
     time_unit, observation_end : str, optional
         For a summary that has lost its attributes.
     threads, block : int, optional

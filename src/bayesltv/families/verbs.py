@@ -40,13 +40,13 @@ class Spent(NamedTuple):
 
     Attributes
     ----------
-    count, total : float
+    number, total : float
         Number and sum of the positive repeat amounts.
     first : float
         The first amount; 0 where there is none, or it says nothing.
     """
 
-    count: float
+    number: float
     total: float
     first: float
 

@@ -75,8 +75,8 @@ def build_model(summary: pd.DataFrame, spec: SpecLike, *, time_unit: str | None 
     -------
     pymc.Model
         Free variables are the scales (and the pooling sds and offsets); r, alpha (a rate), a, b and p, q, v
-        (a rate), delta are deterministic, with the dim ``group`` where the spec has groups. The likelihoods are the
-        potentials ``purchases`` and ``spend``.
+        (a rate), delta are deterministic, with the dim ``group`` where the spec has groups. The likelihoods
+        are the potentials ``purchases`` and ``spend``.
 
     Raises
     ------

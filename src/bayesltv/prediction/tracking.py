@@ -55,7 +55,6 @@ def track(
     draws: int | None = DRAWS,
     bin: str = "week",
     unknown_groups: UnknownGroups = "error",
-    without_first_amounts: bool = False,
     time_unit: str | None = None,
     observation_end: str | None = None,
     threads: int | None = None,
@@ -80,9 +79,6 @@ def track(
     bin : str
         Width of a period: "day", "week", or a whole number of days in words ("4 weeks").
     unknown_groups : "error" or "population"
-    without_first_amounts : bool
-        Leave first amounts out of what is known of customers, though the fit uses them: for a summary that
-        has none. One-time buyers then all get the same spend.
     time_unit, observation_end : str, optional
         For a summary that has lost its attributes.
     threads : int, optional
@@ -108,9 +104,8 @@ def track(
         Where horizon or bin is no duration, or the bin not a whole number of days.
     """
     meeting = Meeting(
-        seed, unknown_groups=unknown_groups, time_unit=time_unit, observation_end=observation_end,
-        without_first_amounts=without_first_amounts,
-    )  # fmt: skip
+        seed, unknown_groups=unknown_groups, time_unit=time_unit, observation_end=observation_end
+    )
     base = place_base(fit, summary, meeting)
     return track_base(base, horizon=horizon, draws=draws, bin=bin, threads=threads)
 

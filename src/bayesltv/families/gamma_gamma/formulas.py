@@ -1,7 +1,7 @@
 """Gamma-Gamma spend given the hyperparameters (Fader & Hardie, note 025).
 
-An amount z of one customer is Gamma(p, rate ν); ν over customers is Gamma(q, rate v). A first amount z₀ > 0 is
-Gamma(p, rate ν/δ): first orders are on the level δ of later ones. Everything broadcasts.
+An amount z of one customer is Gamma(p, rate ν); ν over customers is Gamma(q, rate v). A first amount z₀ > 0
+is Gamma(p, rate ν/δ): first orders are on the level δ of later ones. Everything broadcasts.
 """
 
 import numpy as np

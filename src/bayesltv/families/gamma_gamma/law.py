@@ -42,7 +42,7 @@ def of_repeats(p: NDArray[np.float64], q: NDArray[np.float64], v: NDArray[np.flo
 @inlined
 def _given(law, spent):
     """Return shape and rate of ν given what was spent."""
-    count = spent.count + (1.0 if spent.first > 0.0 else 0.0)
+    count = spent.number + (1.0 if spent.first > 0.0 else 0.0)
     return law.q + law.p * count, law.v + (spent.total + spent.first / law.delta)
 
 
