@@ -11,7 +11,7 @@ from scipy.special import betainc
 from scipy.stats import kstest
 
 import bayesltv as ltv
-from bayesltv.data.cells import make_cells
+from bayesltv.data.summary.cells import make_cells
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
 from bayesltv.model.likelihood import spend_data
 from helpers import point_fit

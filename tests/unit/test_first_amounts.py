@@ -12,10 +12,10 @@ import xarray as xr
 import bayesltv as ltv
 from bayesltv.checks.timing import first_purchase_effect
 from bayesltv.comparison.compare import _require_same_amounts
-from bayesltv.data.cells import make_cells, spend_rows
 from bayesltv.data.fingerprint import added, fingerprint
-from bayesltv.data.store import read_summary, write_summary
-from bayesltv.data.validate import validate_summary
+from bayesltv.data.summary.cells import make_cells, spend_rows
+from bayesltv.data.summary.store import read_summary, write_summary
+from bayesltv.data.summary.validate import validate_summary
 from bayesltv.errors import BayesltvWarning, DataError, SpecError, StoreError
 from bayesltv.families.gamma_gamma import formulas as gamma_gamma
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
