@@ -314,7 +314,7 @@ def shuffled_parameters(fit, _latents, summary, seed):
         dataset[name] = dataset[name].copy(data=rng.permutation(flat).reshape(values.shape))
     tree = fit.copy()
     tree["posterior"] = xr.DataTree(dataset)
-    return dataset, drawn_latents(tree, summary, seed)
+    return dataset, drawn_latents(sealed(tree), summary, seed)
 
 
 def first_times_delta(fit, latents, summary, _seed):

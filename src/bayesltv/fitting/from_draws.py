@@ -12,7 +12,7 @@ from bayesltv.fitting.fit import completed
 from bayesltv.fitting.sample import SAMPLE_STATS
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.pooling import OFFSET
-from bayesltv.names import CHAIN, DELTA, DRAW, PURCHASE_PARAMETERS, SPEND_PARAMETERS
+from bayesltv.names import CHAIN, DELTA, DRAW, PURCHASE_PARAMETERS
 from bayesltv.specs.model.model_spec import ModelSpec
 
 METHOD = "own"
@@ -40,7 +40,7 @@ def adopt_own(
     """
     if not isinstance(tree, xr.DataTree) or "posterior" not in tree.children:
         raise FitError("there is no posterior in it: pass the DataTree that pm.sample returned")
-    if set(SPEND_PARAMETERS) <= set(tree["posterior"].data_vars) and DELTA not in tree["posterior"]:
+    if DELTA not in tree["posterior"].data_vars:
         spec = spec.without_first_amounts()  # draws of a model that had none
     problem = make_problem(summary, spec, time_unit=time_unit)
     posterior = _posterior(tree["posterior"].to_dataset(), problem)
