@@ -31,13 +31,22 @@ PRIORS: Mapping[str, PriorSpec] = {
 
 
 def size(blocks: Blocks) -> int:
-    """Return the number of innovations: one for each block."""
+    """Return the number of states: one for each block."""
     return blocks.fitted
 
 
-def loadings(values: Values, blocks: Blocks) -> Any:  # noqa: ANN401
-    """Return A with s = A u of sd 1; see `fading`."""
-    return fading(values[CLOCK_RHO], blocks.fitted)
+def design(blocks: Blocks) -> Floats:
+    """Return the matrix from states to s: they are s."""
+    return np.eye(blocks.fitted)
+
+
+def precision(values: Values, blocks: Blocks) -> Any:  # noqa: ANN401
+    """Return that of a stationary AR(1): a state is tied to its neighbours alone."""
+    sd, rho = values[CLOCK_SD], values[CLOCK_RHO]
+    whole, inner = np.eye(blocks.fitted), np.eye(blocks.fitted)
+    inner[[0, -1], [0, -1]] = 0.0
+    beside = np.eye(blocks.fitted, k=1) + np.eye(blocks.fitted, k=-1)
+    return (whole + inner * rho**2 - beside * rho) / (sd**2 * (1.0 - rho**2))
 
 
 def fading(rho: Any, blocks: int) -> Any:  # noqa: ANN401

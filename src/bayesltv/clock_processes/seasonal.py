@@ -26,13 +26,18 @@ PRIORS: Mapping[str, PriorSpec] = {
 
 
 def size(blocks: Blocks) -> int:
-    """Return the number of innovations: a cosine and a sine of each harmonic."""
+    """Return the number of states: a cosine and a sine of each harmonic."""
     return 2 * blocks.harmonics
 
 
-def loadings(values: Values, blocks: Blocks) -> Any:  # noqa: ANN401, ARG001
-    """Return the waves at the blocks of the fit."""
+def design(blocks: Blocks) -> Floats:
+    """Return the matrix from states to s: the waves at the blocks of the fit."""
     return waves(blocks.middles[: blocks.fitted], blocks.harmonics)
+
+
+def precision(values: Values, blocks: Blocks) -> Any:  # noqa: ANN401
+    """Return that of independent terms."""
+    return np.eye(size(blocks)) / values[CLOCK_SEASON_SD] ** 2
 
 
 def waves(day: Floats, harmonics: int) -> Floats:

@@ -1,11 +1,11 @@
 """A shared calendar clock in a PyMC model.
 
-s is a sum of processes, each linear in standard normal innovations: s = C u, C the loadings times their sds.
-The sampler sees u through the posterior that it would have if each block's s were seen with variance 1/n, n
-its repeat purchases, where the greatest likelihood has it: given sds, ρ and the purchase rate, that posterior
-has precision M = I + C' diag(n) C and a mean that moves against the log rate, as the two are confounded. With
-M = L L' the sampler's variable is z = L' (u − mean): nearly standard normal whatever sds, ρ and rate are. It
-is given the law that makes u standard normal, so that the model is the same whatever was seen.
+s is a sum of processes, each linear in states that are normal given its sds and correlation: s = D x, x ~ N(0,
+Q⁻¹). The sampler sees x through the posterior that it would have if each block's s were seen with variance
+1/n, n its repeat purchases, where the greatest likelihood has it: given sds, ρ and the purchase rate, that
+posterior has precision M = Q + D' diag(n) D and a mean that moves against the log rate, as the two are
+confounded. With M = L L' the sampler's variable is z = L' (x − mean): nearly standard normal whatever sds, ρ
+and rate are. It is given the law that makes x ~ N(0, Q⁻¹), so that the model is the same whatever was seen.
 """
 
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ from pytensor import shared
 from scipy.optimize import minimize
 
 from bayesltv.clock_processes import ar1
-from bayesltv.clock_processes.process import Blocks, ClockProcess
+from bayesltv.clock_processes.process import Blocks
 from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.data.cells import Cells
 from bayesltv.data.groups import Groups
 from bayesltv.kernels.clock import clocked_value_and_gradient
-from bayesltv.model.clock_prior import blocks_of, clock_priors
+from bayesltv.model.clock_prior import blocks_of, clock_priors, states_of_clock
 from bayesltv.model.pooling import OFFSET, prior_variable
-from bayesltv.model.whitening import innovations
+from bayesltv.model.whitening import states
 from bayesltv.names import (
     CLOCK,
     CLOCK_BLOCK,
@@ -38,6 +38,7 @@ from bayesltv.names import (
     factor_name,
     sd_name,
 )
+from bayesltv.numerics.whitening import coordinates_of
 from bayesltv.spec.clock import ClockSpec
 from bayesltv.spec.timeline import Timeline
 
@@ -147,37 +148,42 @@ def _common(
 ) -> Tensor:
     """Return s of the blocks, shape (block,)."""
     blocks = blocks_of(clock, timeline)
-    loadings = {name: _loadings(PROCESSES[name], blocks, priors) for name in clock.process}
-    sizes = {name: PROCESSES[name].size(blocks) for name in clock.process}
-    whole = pt.concatenate(list(loadings.values()), axis=1)
-    known = shared(seen.counts), shared(seen.log_level) - pt.log(rate)
+    places, design = states_of_clock(clock, blocks)
+    prior = _prior_precision(clock, blocks, priors)
+    by_seen = design.T @ (seen.counts[:, None] * np.column_stack([seen.log_level, np.ones(timeline.blocks)]))
+    pull = shared(by_seen[:, 0]) - shared(by_seen[:, 1]) * pt.log(rate)
+    precision = prior + shared(design.T @ (seen.counts[:, None] * design))
     offset = pm.CustomDist(
         f"{CLOCK}{OFFSET}blocks",
-        whole,
-        *known,
+        prior,
+        precision,
+        pull,
         logp=_log_density,
         random=_draw,
-        signature="(b,u),(b),(b)->(u)",
-        shape=(sum(sizes.values()),),
+        signature="(x,x),(x,x),(x)->(x)",
+        shape=(design.shape[1],),
     )
-    drawn = innovations(offset, whole, *known)[0]
-    parts, start = {}, 0
-    for name, length in sizes.items():
-        own, process = drawn[start : start + length], PROCESSES[name]
-        parts[name] = pt.dot(loadings[name], own)
+    drawn = states(offset, precision, pull)[0]
+    parts = {}
+    for name, place in places.items():
+        own, process = drawn[place], PROCESSES[name]
+        parts[name] = pt.dot(shared(design[:, place]), own) if process.HAS_TERMS else own
         if process.HAS_TERMS:
-            terms = priors[clock_name(process.SCALE)] * own
-            pm.Deterministic(clock_name(name), terms, dims=CLOCK_HARMONIC)
-        elif len(loadings) > 1:
-            pm.Deterministic(clock_name(name), parts[name], dims=CLOCK_BLOCK)
-        start += length
+            pm.Deterministic(clock_name(name), own, dims=CLOCK_HARMONIC)
+        elif len(places) > 1:
+            pm.Deterministic(clock_name(name), own, dims=CLOCK_BLOCK)
     return pm.Deterministic(CLOCK, sum(parts.values()), dims=CLOCK_BLOCK)
 
 
-def _loadings(process: ClockProcess, blocks: Blocks, priors: Mapping[str, Tensor]) -> Tensor:
-    """Return the loadings of a process times its scale, shape (block, innovation)."""
-    values = {name: priors[clock_name(name)] for name in process.PRIORS}
-    return values[process.SCALE] * process.loadings(values, blocks)
+def _prior_precision(clock: ClockSpec, blocks: Blocks, priors: Mapping[str, Tensor]) -> Tensor:
+    """Return Q, shape (state, state)."""
+    places, design = states_of_clock(clock, blocks)
+    whole = pt.zeros(2 * (design.shape[1],))
+    for name, place in places.items():
+        process = PROCESSES[name]
+        own = process.precision({each: priors[clock_name(each)] for each in process.PRIORS}, blocks)
+        whole = own if len(places) == 1 else pt.set_subtensor(whole[place, place], own)
+    return whole
 
 
 def _own(clock: ClockSpec, groups: Groups, timeline: Timeline, priors: Mapping[str, Tensor]) -> Tensor:
@@ -189,22 +195,23 @@ def _own(clock: ClockSpec, groups: Groups, timeline: Timeline, priors: Mapping[s
     return pm.Deterministic(effect_name(CLOCK, clock.by), deviations, dims=(clock.by, CLOCK_BLOCK))
 
 
-def _log_density(value: Tensor, loadings: Tensor, counts: Tensor, seen: Tensor) -> Tensor:
-    drawn, log_det = innovations(value, loadings, counts, seen)
-    return -0.5 * pt.sum(drawn**2 + np.log(2 * np.pi)) - log_det
+def _log_density(value: Tensor, prior: Tensor, precision: Tensor, pull: Tensor) -> Tensor:
+    drawn, log_det = states(value, precision, pull)
+    nothing = pt.zeros_like(value)
+    prior_log_det = states(nothing, prior, nothing)[1]
+    squares = pt.dot(drawn, pt.dot(prior, drawn)) + value.shape[0] * np.log(2 * np.pi)
+    return prior_log_det - log_det - 0.5 * squares
 
 
 def _draw(
-    loadings: Floats,
-    counts: Floats,
-    seen: Floats,
+    prior: Floats,
+    precision: Floats,
+    pull: Floats,
     rng: np.random.Generator | None = None,
     size: Any = None,  # noqa: ANN401
 ) -> Floats:
     assert rng is not None
     assert not size, "the offsets of one model are drawn one at a time"
-    weighted = loadings * counts[:, None]
-    precision = np.eye(loadings.shape[1]) + loadings.T @ weighted
-    mean = np.linalg.solve(precision, weighted.T @ seen)
-    drawn: Floats = (rng.standard_normal(mean.size) - mean) @ np.linalg.cholesky(precision)
-    return drawn
+    drawn = np.linalg.solve(np.linalg.cholesky(prior).T, rng.standard_normal(pull.size))
+    offset: Floats = coordinates_of(drawn, np.ascontiguousarray(precision), pull)[0]
+    return offset

@@ -52,6 +52,17 @@ def blocks_of(clock: ClockSpec, timeline: Timeline) -> Blocks:
     return Blocks(timeline.block_middles, timeline.blocks, clock.harmonics)
 
 
+def states_of_clock(clock: ClockSpec, blocks: Blocks) -> tuple[dict[str, slice], Floats]:
+    """Return where the states of each process stand, and the design from all of them to s."""
+    designs = {name: PROCESSES[name].design(blocks) for name in clock.process}
+    ends = np.cumsum([each.shape[1] for each in designs.values()])
+    places = {
+        name: slice(int(end) - each.shape[1], int(end))
+        for (name, each), end in zip(designs.items(), ends, strict=True)
+    }
+    return places, np.concatenate(list(designs.values()), axis=1)
+
+
 def draw_clock(
     clock: ClockSpec, groups: Groups, timeline: Timeline, *, draws: int, rng: np.random.Generator
 ) -> dict[str, tuple[tuple[str, ...], Floats]]:
@@ -65,14 +76,11 @@ def draw_clock(
     blocks, parts = blocks_of(clock, timeline), {}
     for process in (PROCESSES[name] for name in clock.process):
         values = {name: drawn[clock_name(name)] for name in process.PRIORS}
-        shocks = rng.standard_normal((draws, process.size(blocks)))
-        terms = values[process.SCALE][:, None] * shocks
-        parts[process.NAME] = np.stack(
-            [
-                process.loadings({name: value[d] for name, value in values.items()}, blocks) @ terms[d]
-                for d in range(draws)
-            ]
-        )
+        precision = process.precision({name: value[:, None, None] for name, value in values.items()}, blocks)
+        shocks = rng.standard_normal((draws, process.size(blocks), 1))
+        upper = np.swapaxes(np.linalg.cholesky(precision), 1, 2)
+        terms = np.linalg.solve(upper, shocks)[..., 0]
+        parts[process.NAME] = terms @ process.design(blocks).T
         if process.HAS_TERMS:
             found[clock_name(process.NAME)] = ((CHAIN, DRAW, CLOCK_HARMONIC), terms[None])
         elif len(clock.process) > 1:
