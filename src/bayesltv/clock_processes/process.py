@@ -66,7 +66,7 @@ class ClockProcess(Protocol):
         ...
 
     def precision(self, values: Values, blocks: Blocks) -> Any:  # noqa: ANN401
-        """Return the precision of the states, shape (..., state, state), of values of shape () or (..., 1, 1).
+        """Return that of the states, shape (..., state, state), by values of shape () or (..., 1, 1).
 
         Written with arithmetic on arrays only, so that the same lines serve NumPy and PyTensor.
         """

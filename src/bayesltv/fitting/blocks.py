@@ -1,4 +1,4 @@
-"""Blocks of a posterior that are independent of each other, and the pooling within them.
+"""Blocks of a posterior that are independent of each other, and what is normal given hyperparameters in them.
 
 Purchases and spend share no parameter, and their priors are independent: given the data the two are
 independent too, and can be sampled apart. What hangs together is read off the graph of the model, so that
@@ -12,11 +12,14 @@ import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 from pytensor.graph.traversal import ancestors
+from scipy.special import expit
 
 from bayesltv.fitting.density import Density, likelihoods_and_others
 from bayesltv.model.build import Problem
+from bayesltv.model.clock import ClockStates
+from bayesltv.model.clock_prior import state_precision
 from bayesltv.model.pooling import OFFSET, level_errors, zero_sum_basis
-from bayesltv.names import sd_name
+from bayesltv.names import CLOCK, PURCHASE_RATE, clock_name, sd_name
 from bayesltv.spec.prior import PriorSpec
 
 Floats = NDArray[np.float64]
@@ -95,6 +98,44 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class Clock:
+    """The states of a clock; see ``model.clock``.
+
+    Attributes
+    ----------
+    states : ClockStates
+    hypers : ndarray of int64, shape (hyper,)
+        Places of their sds (logs) and correlation (log odds), in the order of ``states.names``.
+    priors : tuple of PriorSpec
+        Of these.
+    offsets : ndarray of int64, shape (state,)
+        Places of the sampler's variables z = L'x − L⁻¹p.
+    rate : int
+        Place of the log of the purchase rate, on which p depends.
+    """
+
+    states: ClockStates
+    hypers: Places
+    priors: tuple[PriorSpec, ...]
+    offsets: Places
+    rate: int
+
+    def precision(self, hypers: Floats) -> Floats:
+        """Return that of the states' prior, shape (n, state, state), by rows of hyperparameters."""
+        values = {
+            name: expit(column) if prior.support == "unit" else np.exp(column)
+            for name, prior, column in zip(self.states.names, self.priors, hypers.T, strict=True)
+        }
+        return state_precision(self.states.clock, self.states.blocks, values)
+
+    def pull(self, log_rate: Floats) -> Floats:
+        """Return p by log rate, shape (n, state)."""
+        first, second = self.states.pull.T
+        pull: Floats = first - log_rate[:, None] * second
+        return pull
+
+
+@dataclass(frozen=True)
 class Block:
     """Free places of the point that no likelihood or prior ties to the others.
 
@@ -105,29 +146,46 @@ class Block:
     where : ndarray of int64, shape (size,)
         Sorted.
     pools : tuple of Pool
+    clock : Clock, optional
     """
 
     density: Density
     where: Places
     pools: tuple[Pool, ...]
+    clock: Clock | None = None
 
     @property
-    def sds(self) -> Places:
-        """Return the places of the log pooling sds, in the order of `pools`."""
-        return np.array([pool.sd for pool in self.pools], dtype=np.int64)
+    def hypers(self) -> Places:
+        """Return the places of the log pooling sds, by pool, and of the clock's parameters."""
+        own = () if self.clock is None else self.clock.hypers
+        return np.array([*(pool.sd for pool in self.pools), *own], dtype=np.int64)
+
+    @property
+    def priors(self) -> tuple[PriorSpec, ...]:
+        """Return the priors of the hyperparameters."""
+        return (*(pool.prior for pool in self.pools), *(() if self.clock is None else self.clock.priors))
+
+    @property
+    def effects(self) -> Places:
+        """Return the sorted places of what is normal given the hyperparameters: effects and states."""
+        own = [] if self.clock is None else [self.clock.offsets]
+        parts = [np.empty(0, dtype=np.int64), *(pool.offsets for pool in self.pools), *own]
+        return np.sort(np.concatenate(parts))
 
 
 def independent_blocks(model: pm.Model, density: Density, problem: Problem) -> list[Block]:
     """Return the blocks of a model, each with the likelihoods it feeds and the pools it holds."""
     places = _places(model)
     pools = list(_pools(problem, places))
+    clock = _clock(problem, places)
     terms, others = likelihoods_and_others(model)
     blocks = []
     for names in _connected(model, [*terms, *others, *model.observed_RVs, *model.free_RVs]):
         where = np.sort(np.concatenate([places[name] for name in places if name in names]))
         fed = [at for at, term in enumerate(terms) if _free(model, term) & names]
         held = tuple(pool for pool in pools if pool.sd in where)
-        blocks.append(Block(density.only(fed), where, held))
+        has_clock = clock is not None and clock.rate in where
+        blocks.append(Block(density.only(fed), where, held, clock if has_clock else None))
     return blocks
 
 
@@ -151,6 +209,20 @@ def _pools(problem: Problem, places: dict[str, Places]) -> Iterator[Pool]:
                 column=column,
                 basis=basis,
             )
+
+
+def _clock(problem: Problem, places: dict[str, Places]) -> Clock | None:
+    """Return the clock; None where levels have their own, whose states are parameters like any other."""
+    states = problem.states
+    if states is None or states.clock.by is not None:
+        return None
+    return Clock(
+        states=states,
+        hypers=np.concatenate([places[clock_name(name)] for name in states.names]),
+        priors=tuple(states.clock.priors[name] for name in states.names),
+        offsets=places[f"{CLOCK}{OFFSET}blocks"],
+        rate=int(places[PURCHASE_RATE][0]),
+    )
 
 
 def _free(model: pm.Model, term: object) -> set[str]:

@@ -14,9 +14,10 @@ from bayesltv.base.seal import FORMAT, stamped
 from bayesltv.data.cells import equal_amounts
 from bayesltv.data.validate import resolve_observation_end
 from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.fitting.blocks import independent_blocks
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.laplace import sample_laplace
-from bayesltv.fitting.sample import sample_nuts
+from bayesltv.fitting.sample import coordinates, sample_nuts
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.clock_prior import clock_priors
@@ -120,9 +121,12 @@ def _drawn(problem: Problem, settings: SamplerSpec, sampling: Sampling) -> Mappi
     if sampling.method == "laplace":
         rng = generator(sampling.seed, "laplace")
         return sample_laplace(model, density, problem, settings, rng=rng, cores=sampling.cores)
+    frame = coordinates(
+        density, independent_blocks(model, density, problem), generator(sampling.seed, "coordinates")
+    )
     return sample_nuts(
         model, density, settings, seed=int.from_bytes(stream_key(sampling.seed, "nuts")[:4], "little"),
-        at_mode=not problem.spec.groups, cores=sampling.cores, progress=sampling.progress,
+        frame=frame, cores=sampling.cores, progress=sampling.progress,
     )  # fmt: skip
 
 

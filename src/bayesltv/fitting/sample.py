@@ -8,7 +8,7 @@ joint density rises without end where a pooling sd goes to 0), and the sampler s
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,7 +18,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.errors import FitError
-from bayesltv.fitting.mode import LogDensity, find_mode
+from bayesltv.fitting.blocks import Block, Slice
+from bayesltv.fitting.conditional import make_proposal
+from bayesltv.fitting.mode import LogDensity, Normal, find_mode
 from bayesltv.model.pooling import OFFSET
 from bayesltv.processors import available_processors
 from bayesltv.spec.settings import SamplerSpec
@@ -28,6 +30,8 @@ JITTER = 0.5
 """Start points are spread uniformly by this much around the prior's centre, on the unconstrained scale."""
 JITTER_OF_MODE = 2.0
 """And by this many posterior standard deviations around a mode: further apart than draws are, for R-hat."""
+TYPICAL = 4000
+"""Draws of the approximation that the coordinates are made of."""
 SAMPLE_STATS = (
     "diverging",
     "energy",
@@ -66,16 +70,38 @@ class Coordinates:
         return gradient if self.scale is None else self.scale.T @ gradient
 
 
-def coordinates(density: LogDensity, *, at_mode: bool) -> Coordinates:
-    """Return coordinates around the mode, or around the prior's centre where there is no proper mode."""
-    plain = Coordinates(density.start, None, JITTER)
-    if not at_mode:
-        return plain
+def plain_coordinates(density: LogDensity) -> Coordinates:
+    """Return the unconstrained space itself, around the prior's centre."""
+    return Coordinates(density.start, None, JITTER)
+
+
+def coordinates(density: LogDensity, blocks: Sequence[Block], rng: np.random.Generator) -> Coordinates:
+    """Return coordinates in which the posterior is about standard normal; plain ones where there are none.
+
+    Parameters
+    ----------
+    density : LogDensity
+    blocks : sequence of Block
+        Of it.
+    rng : numpy.random.Generator
+    """
+    origin, scale = density.start.copy(), np.zeros((density.size, density.size))
     try:
-        normal = find_mode(density)
+        for block in blocks:
+            normal = _normal_of(block, density.start, rng)
+            origin[block.where] = normal.mode
+            scale[np.ix_(block.where, block.where)] = np.linalg.cholesky(normal.covariance)
     except FitError:
-        return plain
-    return Coordinates(normal.mode, np.linalg.cholesky(normal.covariance).astype(np.float64), JITTER_OF_MODE)
+        return plain_coordinates(density)
+    return Coordinates(origin, scale, JITTER_OF_MODE)
+
+
+def _normal_of(block: Block, start: Floats, rng: np.random.Generator) -> Normal:
+    """Return the normal at the mode; where there are hyperparameters, that of the approximation's draws."""
+    if not block.hypers.size:
+        return find_mode(Slice(block.density, block.where, start))
+    drawn = make_proposal(block, start, rng).typical(TYPICAL, rng)[:, block.where]
+    return Normal(drawn.mean(axis=0), np.cov(drawn.T))
 
 
 def sample_nuts(
@@ -86,7 +112,7 @@ def sample_nuts(
     seed: int,
     cores: int | None,
     progress: bool,
-    at_mode: bool = False,
+    frame: Coordinates | None = None,
     adaptation: Literal["low_rank", "diag"] = "low_rank",
 ) -> dict[str, xr.Dataset]:
     """Return the groups ``posterior`` and ``sample_stats`` of a run.
@@ -105,8 +131,8 @@ def sample_nuts(
         Chains run at once; default as many as there are processors to work with.
     progress : bool
         Show a bar where stderr is a terminal (or in a notebook).
-    at_mode : bool
-        Start at the mode, and scale by the curvature there; for one population.
+    frame : Coordinates, optional
+        Default the unconstrained space itself.
     adaptation : "low_rank" or "diag"
         Of the mass matrix. Low rank costs much in hundreds of dimensions.
 
@@ -120,7 +146,7 @@ def sample_nuts(
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
 
-    frame = coordinates(density, at_mode=at_mode)
+    frame = frame or plain_coordinates(density)
     first = density.expand(density.start)
 
     def log_density(z: Floats) -> tuple[float, Floats]:

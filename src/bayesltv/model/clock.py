@@ -1,8 +1,8 @@
 """A shared calendar clock in a PyMC model.
 
-s is a sum of processes, each linear in states that are normal given its sds and correlation: s = D x, x ~ N(0,
-Q⁻¹). The sampler sees x through the posterior that it would have if each block's s were seen with variance
-1/n, n its repeat purchases, where the greatest likelihood has it: given sds, ρ and the purchase rate, that
+s is a sum of processes, each linear in states that are normal given its sds and correlation: s = D x,
+x ~ N(0, Q⁻¹). The sampler sees x through the posterior that it would have if each block's s were seen with
+variance 1/n, n its repeat purchases, where the greatest likelihood has it: given sds, ρ and purchase rate, that
 posterior has precision M = Q + D' diag(n) D and a mean that moves against the log rate, as the two are
 confounded. With M = L L' the sampler's variable is z = L' (x − mean): nearly standard normal whatever sds, ρ
 and rate are. It is given the law that makes x ~ N(0, Q⁻¹), so that the model is the same whatever was seen.
@@ -64,6 +64,39 @@ class Seen:
     log_level: Floats
 
 
+@dataclass(frozen=True)
+class ClockStates:
+    """The states of a clock's processes, and what the data say of them.
+
+    Attributes
+    ----------
+    clock : ClockSpec
+    blocks : Blocks
+    information : ndarray, shape (state, state)
+        D' diag(n) D.
+    pull : ndarray, shape (state, 2)
+        p is the first less the second times the log rate.
+    """
+
+    clock: ClockSpec
+    blocks: Blocks
+    information: Floats
+    pull: Floats
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the parameters that the states' precision depends on, as a spec calls them."""
+        return tuple(name for process in self.clock.process for name in PROCESSES[process].PRIORS)
+
+
+def states_seen(clock: ClockSpec, timeline: Timeline, seen: Seen) -> ClockStates:
+    """Return the states of a clock that names processes."""
+    blocks = blocks_of(clock, timeline)
+    weighted = states_of_clock(clock, blocks)[1] * seen.counts[:, None]
+    pull = weighted.T @ np.column_stack([seen.log_level, np.ones(timeline.blocks)])
+    return ClockStates(clock, blocks, weighted.T @ states_of_clock(clock, blocks)[1], pull)
+
+
 def see(data: Mapping[str, NDArray[Any]], timeline: Timeline) -> Seen:
     """Return what the data say of each block.
 
@@ -93,7 +126,9 @@ def see(data: Mapping[str, NDArray[Any]], timeline: Timeline) -> Seen:
     return Seen(by_block.astype(np.float64), found[0] - found[1] + found[4:])
 
 
-def clock_variable(clock: ClockSpec, cells: Cells, timeline: Timeline, rate: Tensor, seen: Seen) -> Tensor:
+def clock_variable(
+    clock: ClockSpec, cells: Cells, timeline: Timeline, rate: Tensor, known: ClockStates | None
+) -> Tensor:
     """Add the clock to the model in context; return s, shape (clock, segment).
 
     Parameters
@@ -105,13 +140,13 @@ def clock_variable(clock: ClockSpec, cells: Cells, timeline: Timeline, rate: Ten
         Of the fit.
     rate : tensor
         The intercept of the purchase rate.
-    seen : Seen
-        For the sampler's coordinates.
+    known : ClockStates, optional
+        None where the clock has no processes, but events.
     """
     priors = {name: prior_variable(name, prior) for name, prior in clock_priors(clock).items()}
     s = pt.zeros((1, timeline.blocks))
-    if clock.process:
-        s = _common(clock, timeline, priors, rate, seen)[None]
+    if known is not None:
+        s = _common(known, priors, rate)[None]
     if clock.by is not None:
         s = s + _own(clock, cells.groups, timeline, priors)
     s = s[:, timeline.block]
@@ -139,20 +174,12 @@ def repeat_counts(cells: Cells, timeline: Timeline, clocks: NDArray[np.int64]) -
     return counts
 
 
-def _common(
-    clock: ClockSpec,
-    timeline: Timeline,
-    priors: Mapping[str, Tensor],
-    rate: Tensor,
-    seen: Seen,
-) -> Tensor:
+def _common(known: ClockStates, priors: Mapping[str, Tensor], rate: Tensor) -> Tensor:
     """Return s of the blocks, shape (block,)."""
-    blocks = blocks_of(clock, timeline)
-    places, design = states_of_clock(clock, blocks)
-    prior = _prior_precision(clock, blocks, priors)
-    by_seen = design.T @ (seen.counts[:, None] * np.column_stack([seen.log_level, np.ones(timeline.blocks)]))
-    pull = shared(by_seen[:, 0]) - shared(by_seen[:, 1]) * pt.log(rate)
-    precision = prior + shared(design.T @ (seen.counts[:, None] * design))
+    places, design = states_of_clock(known.clock, known.blocks)
+    prior = _prior_precision(known.clock, known.blocks, priors)
+    pull = shared(known.pull[:, 0]) - shared(known.pull[:, 1]) * pt.log(rate)
+    precision = prior + shared(known.information)
     offset = pm.CustomDist(
         f"{CLOCK}{OFFSET}blocks",
         prior,

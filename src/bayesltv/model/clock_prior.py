@@ -1,5 +1,7 @@
 """What is believed of a clock before any purchase: its priors by name, its coordinates, draws of it."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,6 +65,16 @@ def states_of_clock(clock: ClockSpec, blocks: Blocks) -> tuple[dict[str, slice],
     return places, np.concatenate(list(designs.values()), axis=1)
 
 
+def state_precision(clock: ClockSpec, blocks: Blocks, values: Mapping[str, Floats]) -> Floats:
+    """Return the precision of all states, shape (n, state, state), by values of shape (n,)."""
+    places, design = states_of_clock(clock, blocks)
+    each = {name: value[:, None, None] for name, value in values.items()}
+    whole = np.zeros((len(next(iter(values.values()))), *2 * (design.shape[1],)))
+    for name, place in places.items():
+        whole[:, place, place] = PROCESSES[name].precision(each, blocks)
+    return whole
+
+
 def draw_clock(
     clock: ClockSpec, groups: Groups, timeline: Timeline, *, draws: int, rng: np.random.Generator
 ) -> dict[str, tuple[tuple[str, ...], Floats]]:
@@ -79,7 +91,7 @@ def draw_clock(
         precision = process.precision({name: value[:, None, None] for name, value in values.items()}, blocks)
         shocks = rng.standard_normal((draws, process.size(blocks), 1))
         upper = np.swapaxes(np.linalg.cholesky(precision), 1, 2)
-        terms = np.linalg.solve(upper, shocks)[..., 0]
+        terms: Floats = np.linalg.solve(upper, shocks)[..., 0].astype(np.float64)
         parts[process.NAME] = terms @ process.design(blocks).T
         if process.HAS_TERMS:
             found[clock_name(process.NAME)] = ((CHAIN, DRAW, CLOCK_HARMONIC), terms[None])

@@ -39,8 +39,8 @@ class States(Op):  # type: ignore[misc]
             pt.zeros_like(output) if is_apart else given
             for output, given, is_apart in zip(outputs, cotangents, apart, strict=True)
         )
-        by_z, by_precision, by_pull = _PULL_BACK(*inputs, *by_outputs)
-        return [disconnected_type(), by_precision, disconnected_type()] if apart[0] else [by_z, by_precision, by_pull]
+        back: list[Tensor] = _PULL_BACK(*inputs, *by_outputs)
+        return [disconnected_type(), back[1], disconnected_type()] if apart[0] else back
 
 
 class PullBack(Op):  # type: ignore[misc]

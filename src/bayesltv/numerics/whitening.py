@@ -1,4 +1,4 @@
-"""Coordinates in which states x ~ N(0, Q⁻¹) are nearly standard normal given what data say, and their adjoint.
+"""Coordinates in which states x ~ N(0, Q⁻¹) are nearly standard normal given data, and their adjoint.
 
 Were D x seen as m with precisions n, then x would have precision M = Q + D' diag(n) D and mean M⁻¹ p, p = D'
 diag(n) m. With M = L L', x = L'⁻¹ (z + L⁻¹ p). A clock's precision is a band with a few full rows: L is zero
@@ -79,6 +79,24 @@ def coordinates_of(x, precision, pull):
 
 
 @compiled
+def coordinates_of_each(x, precision, pull):
+    """Return z, shape (n, state), and ln det L by row of x and p, and M, shape (n, state, state)."""
+    z, log_det = np.empty_like(x), np.empty(len(x))
+    for i in range(len(x)):
+        z[i], log_det[i] = coordinates_of(x[i], precision[i], pull[i])
+    return z, log_det
+
+
+@compiled
+def log_roots(precision):
+    """Return ln det L by matrix, of `precision` of shape (n, state, state)."""
+    logs = np.empty(len(precision))
+    for i in range(len(precision)):
+        logs[i] = np.log(np.diag(root_of(precision[i])[0])).sum()
+    return logs
+
+
+@compiled
 def pull_back(z, precision, pull, by_x, by_log_det):
     """Return the derivatives by z, M (its lower half) and p of what has these by x and ln det L."""
     root, first = root_of(precision)
@@ -96,7 +114,7 @@ def pull_back(z, precision, pull, by_x, by_log_det):
 
 @compiled
 def _by_precision(root, first, by_root):
-    """Return the derivatives by M from those by L, which are overwritten: `root_of` from its end to its start."""
+    """Return the derivatives by M from those by L, overwritten: `root_of` from its end to its start."""
     by_precision = np.zeros(root.shape)
     for i in range(first.size - 1, -1, -1):
         for j in range(i, first[i] - 1, -1):
