@@ -18,12 +18,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.errors import FitError
-from bayesltv.fitting.blocks import Block, Slice
-from bayesltv.fitting.conditional import make_proposal
+from bayesltv.fitting.laplace.blocks import Block, Slice
+from bayesltv.fitting.laplace.conditional import make_proposal
 from bayesltv.fitting.mode import LogDensity, Normal, find_mode
+from bayesltv.machine import available_processors
 from bayesltv.model.pooling import OFFSET
-from bayesltv.processors import available_processors
-from bayesltv.spec.settings import SamplerSpec
+from bayesltv.specs.model.settings import SamplerSpec
 
 Floats = NDArray[np.float64]
 JITTER = 0.5

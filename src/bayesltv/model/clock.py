@@ -2,8 +2,8 @@
 
 s is a sum of processes, each linear in states that are normal given its sds and correlation: s = D x,
 x ~ N(0, Q⁻¹). The sampler sees x through the posterior that it would have if each block's s were seen with
-variance 1/n, n its repeat purchases, where the greatest likelihood has it: given sds, ρ and purchase rate, that
-posterior has precision M = Q + D' diag(n) D and a mean that moves against the log rate, as the two are
+variance 1/n, n its repeat purchases, where the greatest likelihood has it: given sds, ρ and purchase rate,
+that posterior has precision M = Q + D' diag(n) D and a mean that moves against the log rate, as the two are
 confounded. With M = L L' the sampler's variable is z = L' (x − mean): nearly standard normal whatever sds, ρ
 and rate are. It is given the law that makes x ~ N(0, Q⁻¹), so that the model is the same whatever was seen.
 """
@@ -22,8 +22,8 @@ from scipy.optimize import minimize
 from bayesltv.clock_processes import ar1
 from bayesltv.clock_processes.process import Blocks
 from bayesltv.clock_processes.registry import PROCESSES
-from bayesltv.data.cells import Cells
-from bayesltv.data.groups import Groups
+from bayesltv.data.summary.cells import Cells
+from bayesltv.data.summary.groups import Groups
 from bayesltv.kernels.clock import clocked_value_and_gradient
 from bayesltv.model.clock_prior import blocks_of, clock_priors, states_of_clock
 from bayesltv.model.pooling import OFFSET, prior_variable
@@ -39,8 +39,8 @@ from bayesltv.names import (
     sd_name,
 )
 from bayesltv.numerics.whitening import coordinates_of
-from bayesltv.spec.clock import ClockSpec
-from bayesltv.spec.timeline import Timeline
+from bayesltv.specs.model.clock import ClockSpec
+from bayesltv.specs.model.timeline import Timeline
 
 Tensor = Any
 Floats = NDArray[np.float64]
