@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.clock_processes.process import Blocks, Values
+from bayesltv.clock_processes.process import Blocks, Terms, Values
 from bayesltv.names import CLOCK_RHO, CLOCK_SD
 from bayesltv.specs.prior import PriorSpec
 
@@ -40,13 +40,14 @@ def design(blocks: Blocks) -> Floats:
     return np.eye(blocks.fitted)
 
 
-def precision(values: Values, blocks: Blocks) -> Any:  # noqa: ANN401
+def precision(values: Values, blocks: Blocks) -> Terms:
     """Return that of a stationary AR(1): a state is tied to its neighbours alone."""
     sd, rho = values[CLOCK_SD], values[CLOCK_RHO]
     whole, inner = np.eye(blocks.fitted), np.eye(blocks.fitted)
     inner[[0, -1], [0, -1]] = 0.0
     beside = np.eye(blocks.fitted, k=1) + np.eye(blocks.fitted, k=-1)
-    return (whole + inner * rho**2 - beside * rho) / (sd**2 * (1.0 - rho**2))
+    scale = sd**-2 / (1.0 - rho**2)
+    return [(scale, whole), (scale * rho**2, inner), (-scale * rho, beside)]
 
 
 def fading(rho: Any, blocks: int) -> Any:  # noqa: ANN401

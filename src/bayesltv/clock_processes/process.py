@@ -1,6 +1,6 @@
 """What a process of the clock is: the verbs that its file has."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -11,6 +11,8 @@ from bayesltv.specs.prior import PriorSpec
 Floats = NDArray[np.float64]
 Values = Mapping[str, Any]
 """Parameters of a process by their names in a spec: numbers, arrays of shape (draw,), or tensors."""
+type Terms = Sequence[tuple[Any, Floats]]
+"""Numbers (or arrays, or tensors) and the matrices that they are times."""
 
 
 class Blocks(NamedTuple):
@@ -65,10 +67,10 @@ class ClockProcess(Protocol):
         """Return the matrix from states to s over the blocks of the fit, shape (block, state)."""
         ...
 
-    def precision(self, values: Values, blocks: Blocks) -> Any:  # noqa: ANN401
-        """Return that of the states, shape (..., state, state), by values of shape () or (..., 1, 1).
+    def precision(self, values: Values, blocks: Blocks) -> Terms:
+        """Return that of the states, a sum of numbers times matrices of shape (state, state).
 
-        Written with arithmetic on arrays only, so that the same lines serve NumPy and PyTensor.
+        The numbers are written with arithmetic only, so that the same lines serve NumPy and PyTensor.
         """
         ...
 

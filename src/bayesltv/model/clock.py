@@ -25,7 +25,7 @@ from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.data.summary.cells import Cells
 from bayesltv.data.summary.groups import Groups
 from bayesltv.kernels.clock import clocked_value_and_gradient
-from bayesltv.model.clock_prior import blocks_of, clock_priors, states_of_clock
+from bayesltv.model.clock_prior import blocks_of, clock_priors, precision_terms, states_of_clock
 from bayesltv.model.pooling import OFFSET, prior_variable
 from bayesltv.model.whitening import states
 from bayesltv.names import (
@@ -149,10 +149,10 @@ def clock_variable(
         s = _common(known, priors, rate)[None]
     if clock.by is not None:
         s = s + _own(clock, cells.groups, timeline, priors)
-    s = s[:, timeline.block]
+    s = s[:, shared(timeline.block)]
     if clock.events is not None:
         factors = pt.stack([pt.log(priors[factor_name(event)]) for event in clock.events.names])
-        s = s + pt.dot(factors, timeline.events)[None]
+        s = s + pt.dot(factors, shared(timeline.events))[None]
     return s
 
 
@@ -177,7 +177,10 @@ def repeat_counts(cells: Cells, timeline: Timeline, clocks: NDArray[np.int64]) -
 def _common(known: ClockStates, priors: Mapping[str, Tensor], rate: Tensor) -> Tensor:
     """Return s of the blocks, shape (block,)."""
     places, design = states_of_clock(known.clock, known.blocks)
-    prior = _prior_precision(known.clock, known.blocks, priors)
+    values = {name: priors[clock_name(name)] for name in known.names}
+    terms = precision_terms(known.clock, known.blocks, values)
+    # all that depends on the number of blocks is an argument: a longer calendar compiles nothing
+    prior = sum(number * shared(matrix) for number, matrix in terms)
     pull = shared(known.pull[:, 0]) - shared(known.pull[:, 1]) * pt.log(rate)
     precision = prior + shared(known.information)
     offset = pm.CustomDist(
@@ -188,29 +191,21 @@ def _common(known: ClockStates, priors: Mapping[str, Tensor], rate: Tensor) -> T
         logp=_log_density,
         random=_draw,
         signature="(x,x),(x,x),(x)->(x)",
-        shape=(design.shape[1],),
+        shape=(shared(np.int64(design.shape[1])),),
     )
     drawn = states(offset, precision, pull)[0]
-    parts = {}
-    for name, place in places.items():
-        own, process = drawn[place], PROCESSES[name]
-        parts[name] = pt.dot(shared(design[:, place]), own) if process.HAS_TERMS else own
-        if process.HAS_TERMS:
-            pm.Deterministic(clock_name(name), own, dims=CLOCK_HARMONIC)
-        elif len(places) > 1:
-            pm.Deterministic(clock_name(name), own, dims=CLOCK_BLOCK)
-    return pm.Deterministic(CLOCK, sum(parts.values()), dims=CLOCK_BLOCK)
+    parts = [_part(name, design, place, drawn) for name, place in places.items()]
+    return pm.Deterministic(CLOCK, sum(parts), dims=CLOCK_BLOCK)
 
 
-def _prior_precision(clock: ClockSpec, blocks: Blocks, priors: Mapping[str, Tensor]) -> Tensor:
-    """Return Q, shape (state, state)."""
-    places, design = states_of_clock(clock, blocks)
-    whole = pt.zeros(2 * (design.shape[1],))
-    for name, place in places.items():
-        process = PROCESSES[name]
-        own = process.precision({each: priors[clock_name(each)] for each in process.PRIORS}, blocks)
-        whole = own if len(places) == 1 else pt.set_subtensor(whole[place, place], own)
-    return whole
+def _part(name: str, design: Floats, place: slice, drawn: Tensor) -> Tensor:
+    """Return the s of one process; keep it, or its states where these are terms."""
+    process, is_alone = PROCESSES[name], place.stop - place.start == design.shape[1]
+    own = drawn if is_alone else pt.dot(shared(np.eye(design.shape[1])[place]), drawn)
+    if process.HAS_TERMS:
+        pm.Deterministic(clock_name(name), own, dims=CLOCK_HARMONIC)
+        return pt.dot(shared(design[:, place]), own)
+    return own if is_alone else pm.Deterministic(clock_name(name), own, dims=CLOCK_BLOCK)
 
 
 def _own(clock: ClockSpec, groups: Groups, timeline: Timeline, priors: Mapping[str, Tensor]) -> Tensor:

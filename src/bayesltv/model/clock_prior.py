@@ -1,12 +1,13 @@
 """What is believed of a clock before any purchase: its priors by name, its coordinates, draws of it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayesltv.clock_processes import ar1, seasonal
-from bayesltv.clock_processes.process import Blocks
+from bayesltv.clock_processes.process import Blocks, Terms
 from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.data.summary.groups import Groups
 from bayesltv.names import (
@@ -65,13 +66,22 @@ def states_of_clock(clock: ClockSpec, blocks: Blocks) -> tuple[dict[str, slice],
     return places, np.concatenate(list(designs.values()), axis=1)
 
 
-def state_precision(clock: ClockSpec, blocks: Blocks, values: Mapping[str, Floats]) -> Floats:
-    """Return the precision of all states, shape (n, state, state), by values of shape (n,)."""
+def precision_terms(clock: ClockSpec, blocks: Blocks, values: Mapping[str, Any]) -> Terms:
+    """Return the precision of all states, a sum of numbers times matrices of shape (state, state)."""
     places, design = states_of_clock(clock, blocks)
-    each = {name: value[:, None, None] for name, value in values.items()}
-    whole = np.zeros((len(next(iter(values.values()))), *2 * (design.shape[1],)))
+    terms = []
     for name, place in places.items():
-        whole[:, place, place] = PROCESSES[name].precision(each, blocks)
+        for number, matrix in PROCESSES[name].precision(values, blocks):
+            whole = np.zeros(2 * (design.shape[1],))
+            whole[place, place] = matrix
+            terms.append((number, whole))
+    return terms
+
+
+def summed(terms: Terms) -> Floats:
+    """Return matrices, shape (n, state, state), where the numbers of `terms` are arrays of shape (n,)."""
+    numbers, matrices = zip(*terms, strict=True)
+    whole: Floats = np.einsum("tn,tij->nij", np.array(numbers), np.array(matrices))
     return whole
 
 
@@ -88,7 +98,7 @@ def draw_clock(
     blocks, parts = blocks_of(clock, timeline), {}
     for process in (PROCESSES[name] for name in clock.process):
         values = {name: drawn[clock_name(name)] for name in process.PRIORS}
-        precision = process.precision({name: value[:, None, None] for name, value in values.items()}, blocks)
+        precision = summed(process.precision(values, blocks))
         shocks = rng.standard_normal((draws, process.size(blocks), 1))
         upper = np.swapaxes(np.linalg.cholesky(precision), 1, 2)
         terms: Floats = np.linalg.solve(upper, shocks)[..., 0].astype(np.float64)

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pytensor.graph.traversal import ancestors
 from scipy.special import expit
 
-from bayesltv.fitting.density import Density, likelihoods_and_others
+from bayesltv.fitting.density import Density, likelihoods_and_others, pieces_of
 from bayesltv.model.build import Problem
 from bayesltv.model.clock import ClockStates
-from bayesltv.model.clock_prior import state_precision
+from bayesltv.model.clock_prior import precision_terms, summed
 from bayesltv.model.pooling import OFFSET, level_errors, zero_sum_basis
 from bayesltv.names import CLOCK, PURCHASE_RATE, clock_name, sd_name
 from bayesltv.specs.prior import PriorSpec
@@ -126,7 +126,7 @@ class Clock:
             name: expit(column) if prior.support == "unit" else np.exp(column)
             for name, prior, column in zip(self.states.names, self.priors, hypers.T, strict=True)
         }
-        return state_precision(self.states.clock, self.states.blocks, values)
+        return summed(precision_terms(self.states.clock, self.states.blocks, values))
 
     def pull(self, log_rate: Floats) -> Floats:
         """Return p by log rate, shape (n, state)."""
@@ -177,7 +177,7 @@ class Block:
 
 def independent_blocks(model: pm.Model, density: Density, problem: Problem) -> list[Block]:
     """Return the blocks of a model, each with the likelihoods it feeds and the pools it holds."""
-    places = _places(model)
+    places = _places(model, density.size)
     pools = list(_pools(problem, places))
     clocks = list(_clocks(problem, places))
     terms, others = likelihoods_and_others(model)
@@ -191,11 +191,10 @@ def independent_blocks(model: pm.Model, density: Density, problem: Problem) -> l
     return blocks
 
 
-def _places(model: pm.Model) -> dict[str, Places]:
+def _places(model: pm.Model, size: int) -> dict[str, Places]:
     """Return where each free variable stands in the unconstrained point."""
-    sizes = {rv.name: int(np.prod(model.rvs_to_values[rv].type.shape, dtype=int)) for rv in model.free_RVs}
-    ends = np.cumsum(list(sizes.values()))
-    return {name: np.arange(end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)}
+    pieces = pieces_of([model.rvs_to_values[rv] for rv in model.free_RVs])
+    return {rv.name: np.arange(size)[piece] for rv, piece in zip(model.free_RVs, pieces, strict=True)}
 
 
 def _pools(problem: Problem, places: dict[str, Places]) -> Iterator[Pool]:
