@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.laplace.blocks import independent_blocks
 from bayesltv.fitting.laplace.posterior import sample_laplace
-from bayesltv.fitting.sample import coordinates, sample_nuts
+from bayesltv.fitting.sample import PLAIN_TUNE, coordinates, sample_nuts
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.machine import versions
 from bayesltv.model.build import Problem, make_problem, model_of
@@ -121,12 +122,15 @@ def _drawn(problem: Problem, settings: SamplerSpec, sampling: Sampling) -> Mappi
     if sampling.method == "laplace":
         rng = generator(sampling.seed, "laplace")
         return sample_laplace(model, density, problem, settings, rng=rng, cores=sampling.cores)
-    frame = coordinates(
-        density, independent_blocks(model, density, problem), generator(sampling.seed, "coordinates")
-    )
+    blocks = independent_blocks(model, density, problem)
+    frame = coordinates(density, blocks, generator(sampling.seed, "coordinates"))
+    if frame.scale is None:
+        settings = replace(settings, tune=max(settings.tune, PLAIN_TUNE))
+    has_sds = any(block.hypers.size for block in blocks)
     return sample_nuts(
         model, density, settings, seed=int.from_bytes(stream_key(sampling.seed, "nuts")[:4], "little"),
         frame=frame, cores=sampling.cores, progress=sampling.progress,
+        adaptation="diag" if frame.scale is not None and has_sds else "low_rank",
     )  # fmt: skip
 
 

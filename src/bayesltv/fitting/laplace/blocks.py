@@ -24,6 +24,8 @@ from bayesltv.specs.prior import PriorSpec
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
+FARTHEST, MOST_LOG_SD = 14.0, 3.0
+"""Of a clock: log sds and log odds beyond which its states are taken for those at the bound."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +123,14 @@ class Clock:
     rate: int
 
     def precision(self, hypers: Floats) -> Floats:
-        """Return that of the states' prior, shape (n, state, state), by rows of hyperparameters."""
+        """Return that of the states' prior, shape (n, state, state), by rows of hyperparameters.
+
+        Those beyond the bounds count as there: a proposal from the tails must not break on rounding.
+        """
+        near = np.clip(hypers, -FARTHEST, FARTHEST)
         values = {
-            name: expit(column) if prior.support == "unit" else np.exp(column)
-            for name, prior, column in zip(self.states.names, self.priors, hypers.T, strict=True)
+            name: expit(column) if prior.support == "unit" else np.exp(np.minimum(column, MOST_LOG_SD))
+            for name, prior, column in zip(self.states.names, self.priors, near.T, strict=True)
         }
         return summed(precision_terms(self.states.clock, self.states.blocks, values))
 
