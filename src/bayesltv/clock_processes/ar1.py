@@ -19,8 +19,9 @@ FEWEST_DAYS, TOO_SHORT = 0, ""
 PRIORS: Mapping[str, PriorSpec] = {
     CLOCK_SD: PriorSpec(
         "HalfNormal",
-        {"sigma": 0.3},
-        why="months of a shop seldom differ by more than a factor of two from its usual level",
+        {"sigma": 0.15},
+        why="a month of a shop seldom lies a third above or below its usual level, and what a year tells of "
+        "that is little",
     ),
     CLOCK_RHO: PriorSpec(
         "Beta",

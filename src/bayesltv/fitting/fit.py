@@ -18,7 +18,7 @@ from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.laplace.blocks import independent_blocks
 from bayesltv.fitting.laplace.posterior import sample_laplace
-from bayesltv.fitting.sample import PLAIN_TUNE, coordinates, sample_nuts
+from bayesltv.fitting.sample import PLAIN_TUNE, coordinates, plain_coordinates, sample_nuts
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.machine import versions
 from bayesltv.model.build import Problem, make_problem, model_of
@@ -123,8 +123,10 @@ def _drawn(problem: Problem, settings: SamplerSpec, sampling: Sampling) -> Mappi
         rng = generator(sampling.seed, "laplace")
         return sample_laplace(model, density, problem, settings, rng=rng, cores=sampling.cores)
     blocks = independent_blocks(model, density, problem)
-    frame = coordinates(density, blocks, generator(sampling.seed, "coordinates"))
-    if frame.scale is None:
+    clock, rng = problem.spec.clock, generator(sampling.seed, "coordinates")
+    has_own = clock is not None and clock.by is not None  # clocks of levels: the approximation is far off
+    frame = plain_coordinates(density) if has_own else coordinates(density, blocks, rng)
+    if frame.scale is None and not has_own:
         settings = replace(settings, tune=max(settings.tune, PLAIN_TUNE))
     has_sds = any(block.hypers.size for block in blocks)
     return sample_nuts(
