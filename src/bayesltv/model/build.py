@@ -70,9 +70,8 @@ class Problem:
     def clocked(self) -> Arrays:
         """What the likelihood takes where there is a clock."""
         cells, spec, timeline = self.cells, self.spec, self.timeline
-        assert spec.clock is not None
         assert timeline is not None
-        clocks = clocks_of_rows(spec.clock, cells)
+        clocks = clocks_of_rows(timeline.clock, cells)
         return clocked_purchase_data(
             cells.purchase,
             PURCHASE[spec.purchase.family],
@@ -85,10 +84,10 @@ class Problem:
     @cached_property
     def states(self) -> ClockStates | None:
         """The states of a clock that has processes."""
-        clock, timeline = self.spec.clock, self.timeline
-        if clock is None or timeline is None or not clock.process:
+        timeline = self.timeline
+        if timeline is None or not timeline.clock.process:
             return None
-        return states_seen(clock, timeline, see(self.clocked, timeline))
+        return states_seen(timeline.clock, timeline, see(self.clocked, timeline))
 
 
 def build_model(summary: pd.DataFrame, spec: SpecLike, *, time_unit: str | None = None) -> pm.Model:
@@ -130,7 +129,7 @@ def make_problem(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | Non
         checked,
         columns,
         with_spend=spec.spend is not None,
-        with_days=spec.clock is not None,
+        with_days=spec.has_clock,
         design=design,
     )
     if codings:
@@ -153,7 +152,7 @@ def make_problem(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | Non
         named = named.without_spend()
     spend_unit = None if cells.spend is None else cells.spend.unit
     resolved = named.resolved(time_unit=unit, spend_unit=spend_unit)
-    timeline = None if resolved.clock is None else _timeline(resolved.clock, cells)
+    timeline = _timeline(resolved.clock, cells) if resolved.clock else None
     return Problem(cells, resolved, timeline, checked.attrs[FINGERPRINT])
 
 
@@ -184,8 +183,8 @@ def model_of(problem: Problem) -> pm.Model:
     cells, spec = problem.cells, problem.spec
     groups = cells.groups
     coords = group_coords(groups) | covariate_coords(spec)
-    if spec.clock is not None and problem.timeline is not None:
-        coords |= clock_coords(spec.clock, problem.timeline)
+    if problem.timeline is not None:
+        coords |= clock_coords(problem.timeline.clock, problem.timeline)
     with pm.Model(coords=coords or None) as model:
         family = PURCHASE[spec.purchase.family]
         purchase = _parameters(family, spec, cells)
@@ -201,12 +200,12 @@ def model_of(problem: Problem) -> pm.Model:
 def _purchase_likelihood(problem: Problem, parameters: Any) -> Any:  # noqa: ANN401
     cells, spec, timeline = problem.cells, problem.spec, problem.timeline
     family = PURCHASE[spec.purchase.family]
-    if spec.clock is None or timeline is None:
+    if timeline is None:
         return PurchaseLikelihood()(parameters, *_shared("purchase", purchase_data(cells.purchase, family)))[
             0
         ]
     rate = pm.modelcontext(None)[PURCHASE_RATE]
-    s = clock_variable(spec.clock, cells, timeline, rate, problem.states)
+    s = clock_variable(timeline.clock, cells, timeline, rate, problem.states)
     packed = pt.concatenate([parameters.ravel(), s.ravel()])[None]
     return ClockedPurchaseLikelihood()(packed, *_shared("purchase", problem.clocked))[0]
 
