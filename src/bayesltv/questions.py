@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
+from bayesltv.cohorts.asked import AGES, PERIOD, Cac, CohortValue, ask
 from bayesltv.data.reading import LaterLog, LogReading
 from bayesltv.dates import Date
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE
@@ -18,6 +19,7 @@ from bayesltv.prediction.scoring import DRAWS
 from bayesltv.spec.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
+    from bayesltv.cohorts.result import Cohorts
     from bayesltv.data.refunds import Refunds
     from bayesltv.decisions.effects import Effects
     from bayesltv.decisions.plan import Plan
@@ -211,6 +213,77 @@ class CustomerBase(PlacedBase):
         from bayesltv.prediction.tracking import track_base
 
         return track_base(self, horizon=horizon, draws=draws, bin=bin, threads=threads)
+
+    def cohorts(
+        self,
+        log: object | None = None,
+        *,
+        by: str | Sequence[str] = "month",
+        ages: Sequence[int | str] = AGES,
+        period: int | str = PERIOD,
+        value: CohortValue | None = None,
+        cac: Cac | None = None,
+        new: pd.DataFrame | None = None,
+        first_day: int = 0,
+        reading: LogReading | None = None,
+        threads: int | None = None,
+    ) -> "Cohorts":
+        """Return what cohorts of customers have brought by day N, the known part and the rest of it.
+
+        Past purchases and the draws of ``predict`` join customer by customer: what has passed is one exact
+        number, what is to come has 5, 50 and 95 % bands, and cohorts' sums are customers' sums in every draw.
+        A cohort is all who were acquired, whoever came back.
+
+        Parameters
+        ----------
+        log : path or frame, optional
+            The log that the summary was made of: what was spent at which age. None: counts alone, from the
+            summary's ``repeat_days``.
+        by : str or sequence of str
+            "month" or "week" of the first purchase, columns of the summary, or several of them.
+        ages : sequence of int or str
+            Days after the first purchase, or durations ("12 months", rounded to days).
+        period : int or str
+            Of retention and ARPU: days or a duration; the first day is in none.
+        value : CohortValue, optional
+            Margin, discount, service cost; default: revenue, not discounted.
+        cac : number, mapping or DataFrame, optional
+            Cost of acquisition per customer: for all; by cohort's label or level, numbers or draws; a table
+            with the cohorts' columns and ``cac``, or ``cost`` of all of a cohort's customers.
+        new : DataFrame, optional
+            New cohorts, acquired on the last day observed: ``customers``, the fit's group columns and those
+            of the cohorts.
+        first_day : 0 or 1
+            What the day of the first purchase is called.
+        reading : LogReading, optional
+            Columns of the log and how it is read, as for ``summarize``.
+        threads : int, optional
+            Changes speed, never a number.
+
+        Returns
+        -------
+        Cohorts
+            The draws are the base's, or 1,000.
+
+        Raises
+        ------
+        DataError
+            Where the log is not the summary's, a column is missing, or a cost cannot be used.
+        SpecError
+            Where ages, period or value cannot be, or money is asked for without amounts.
+
+        Examples
+        --------
+        >>> found = base.cohorts(log, by="month", ages=[30, 90, 365])  # doctest: +SKIP
+        >>> found.wide()  # doctest: +SKIP
+        """
+        asked = ask(
+            by=by, ages=ages, period=period, value=value, cac=cac, new=new, first_day=first_day,
+            reading=reading,
+        )  # fmt: skip
+        from bayesltv.cohorts.desk import cohorts_base
+
+        return cohorts_base(self, log, asked, threads=threads)
 
     def posterior_predictive(
         self, *, draws: int | None = 500, threads: int | None = None

@@ -36,6 +36,7 @@ FLOORS = (
     ("model",),
     ("base",),
     ("prediction",),
+    ("cohorts",),
     ("evaluation",),
     ("fitting",),
     ("checks",),
@@ -60,6 +61,7 @@ LIGHT_FLOORS = (
     "spec",
     "base",
     "prediction",
+    "cohorts",
     "evaluation",
     "decisions",
 )

@@ -63,6 +63,13 @@ class Clock:
         """Return the clock of some of the draws."""
         return replace(self, times=np.ascontiguousarray(self.times[:, draws]))
 
+    def flat_ahead(self) -> "Clock":
+        """Return the clock with s = 0 from the end of the fit on: no shocks, no season, no events."""
+        fitted = int(np.searchsorted(self.timeline.edges, self.timeline.end))
+        ahead = np.cumsum(self.timeline.days[fitted:] / self.days_per_unit)
+        past = self.times[:, :, : fitted + 1]
+        return replace(self, times=np.concatenate([past, past[:, :, -1:] + ahead], axis=-1))
+
     def for_rows(self, group: NDArray[Any]) -> "Clock":
         """Return the clock for rows of these groups."""
         return replace(self, of_group=self.of_group[group])
