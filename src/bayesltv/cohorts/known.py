@@ -133,7 +133,7 @@ class KnownSums:
 
 
 def known_sums(bought: Purchases, members: Members, days: Days, asked: CohortsAsked) -> KnownSums:
-    """Return the sums of cohorts; those of new customers are 0."""
+    """Return the sums of cohorts; of new customers the first purchase alone is known, without its amount."""
     shape = (members.sizes.size, asked.oldest + 1)
     observed, birth = days.end - days.first, days.first - members.start[members.cohort]
     cohort = members.cohort[bought.customer]
@@ -142,12 +142,14 @@ def known_sums(bought: Purchases, members: Members, days: Days, asked: CohortsAs
     period = -(-bought.age // asked.width)
     enters = (np.diff(bought.customer, prepend=-1) != 0) | (np.diff(period, prepend=-1) != 0)
     passed = np.cumsum(_counted(members.cohort, observed, shape, beyond=True)[:, ::-1], axis=1)[:, ::-1]
+    count = _counted(cohort, bought.age, shape)
+    count[members.known :, 0] = members.sizes[members.known :]
     money = None
     if bought.amount is not None:
         rulers = (bought.age, bought.age + birth[bought.customer])
         money = np.stack([_counted(cohort, at, shape, weight=bought.amount) for at in rulers]) / MICROS
     return KnownSums(
-        _counted(cohort, bought.age, shape),
+        count,
         _counted(cohort[is_second], bought.age[is_second], shape),
         _counted(cohort[enters], period[enters], (shape[0], asked.periods + 1)),
         passed,
