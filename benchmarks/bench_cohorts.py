@@ -22,11 +22,11 @@ import os
 import warnings
 from pathlib import Path
 
-import common
 import numpy as np
 import pandas as pd
 
 import bayesltv as ltv
+import common
 
 HORIZON, BIN, YOUNGEST, FEWEST, DRAWS = 180, 30, 60, 10, 1000
 DATA = Path(os.environ.get("BENCH_DATA", "/work/shared/data"))
@@ -34,7 +34,10 @@ LOGS = {
     "CDNOW": ("1997-06-30", "1997-08-31", "1997-10-31", "1997-12-31"),
     "Online Retail II": ("2010-08-31", "2010-11-30", "2011-02-28", "2011-05-31"),
 }
-MODELS = {"bayesltv, one population": ("mbg_pooled", ()), "bayesltv, months pooled": ("mbg_by_group", ("cohort_month",))}
+MODELS = {
+    "bayesltv, one population": ("mbg_pooled", ()),
+    "bayesltv, months pooled": ("mbg_by_group", ("cohort_month",)),
+}
 RIVALS = ("power law", "power law on repeat money", "age curve at risk", "chain ladder", "retention × ARPU")
 COLUMNS = {
     "log": ("log", ""), "method": ("method", ""), "cases": ("cohort-cases", ",.0f"), "error": ("error", ".2f"),
@@ -146,8 +149,8 @@ class World:
 
 def purchases(log, summary, cut, first):
     """Return row of the summary, age and amount of each purchase day up to a cut, refunds taken off."""
-    from bayesltv.data.reading import LogReading
-    from bayesltv.data.split import purchase_days
+    from bayesltv.data.log.reading import LogReading
+    from bayesltv.data.log.split import purchase_days
 
     days = purchase_days(log, LogReading(), after=first.min() - pd.Timedelta(days=1), until=cut)
     row = pd.Index(summary["customer_id"]).get_indexer(pd.Index(days.customer_id, dtype="str"))

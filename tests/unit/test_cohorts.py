@@ -221,9 +221,7 @@ STILL = {"clock_sd": 1e-300, "clock_rho": 0.5}
 
 
 def clocked(path, variables, cdnow):
-    fit = clock_fit(
-        CDNOW, path, clock=ltv.ClockSpec(), variables=variables, family="mbg_nbd", **CALENDAR
-    )
+    fit = clock_fit(CDNOW, path, clock=ltv.ClockSpec(), variables=variables, family="mbg_nbd", **CALENDAR)
     return ltv.customer_base(fit, cdnow, seed=3)
 
 
@@ -259,7 +257,9 @@ def channels(cdnow, cdnow_log):
 
 
 def test_levels_are_sums_of_their_cohorts(channels, cdnow_log):
-    found = channels.cohorts(cdnow_log, by=["month", "channel"], ages=[365], value=MARGIN, cac={"odd": 1, "even": 40})
+    found = channels.cohorts(
+        cdnow_log, by=["month", "channel"], ages=[365], value=MARGIN, cac={"odd": 1, "even": 40}
+    )
     alone = channels.cohorts(cdnow_log, by="channel", ages=[365], value=MARGIN, cac={"odd": 1, "even": 40})
     level = found.draws.sel(cohort="all | odd")
     np.testing.assert_allclose(level["ltv_margin"], alone.draws["ltv_margin"].sel(cohort="odd"), rtol=1e-12)
@@ -306,7 +306,10 @@ def test_new_customers_come_back_as_closed_forms_say(hand):
     new = pd.DataFrame({"shop": ["new shop"], "customers": [500]})
     found = hand.cohorts(hand_log(), by="shop", ages=[10, 40, 70, 160], new=new)
     row = found.draws.sel(cohort="new shop")
-    expected = {"purchases": (1.21240, 1.75538, 2.20799, 3.27674), "repurchase": (0.16934, 0.39709, 0.49448, 0.61096)}
+    expected = {
+        "purchases": (1.21240, 1.75538, 2.20799, 3.27674),
+        "repurchase": (0.16934, 0.39709, 0.49448, 0.61096),
+    }
     for name, values in expected.items():
         draws = row[name].values
         error = 4 * draws.std(axis=0) / np.sqrt(draws.shape[0])
@@ -358,7 +361,11 @@ def test_a_log_that_is_not_the_bases_is_refused(hand):
         ({"cac": pd.DataFrame({"shop": ["one"]}), "value": MARGIN}, ltv.DataError, '"cac".*"cost"'),
         ({"new": pd.DataFrame({"shop": ["new"]})}, ltv.DataError, "lacks the column 'customers'"),
         ({"new": pd.DataFrame({"shop": ["new"], "customers": [0]})}, ltv.DataError, "whole numbers from 1"),
-        ({"new": pd.DataFrame({"shop": ["one"], "customers": [1]})}, ltv.DataError, "known customers already"),
+        (
+            {"new": pd.DataFrame({"shop": ["one"], "customers": [1]})},
+            ltv.DataError,
+            "known customers already",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(hand, asked, error, match):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayesltv.data.reading import LogReading
+from bayesltv.data.log.reading import LogReading
 from bayesltv.errors import DataError, SpecError, shown
 from bayesltv.prediction.calendar import days_of
 from bayesltv.prediction.terms import Terms, make_terms
@@ -133,7 +133,9 @@ def ask(
     if not columns:
         raise DataError('by= names nothing: use "month", "week" or columns of the summary')
     if first_day not in (0, 1):
-        raise SpecError(f"first_day={shown(first_day)} must be 0 or 1: what the first purchase's day is called")
+        raise SpecError(
+            f"first_day={shown(first_day)} must be 0 or 1: what the first purchase's day is called"
+        )
     if isinstance(ages, str) or not len(ages):
         raise SpecError(f"ages={shown(ages)} must be a list of days or durations, such as [30, 90, 365]")
     days = tuple(sorted({_days(each, "age") - first_day for each in ages}))

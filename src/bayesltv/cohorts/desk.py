@@ -8,18 +8,18 @@ import numpy as np
 from bayesltv.base.placed_base import PlacedBase, Placement
 from bayesltv.cohorts.asked import CohortsAsked
 from bayesltv.cohorts.costs import cost_of
-from bayesltv.cohorts.known import KnownSums, Purchases, known_purchases, known_sums
+from bayesltv.cohorts.known import KnownSums, known_purchases, known_sums
 from bayesltv.cohorts.members import Members, members_of, rows_of
 from bayesltv.cohorts.newcomers import Newcomers, first_amounts, make_newcomers
 from bayesltv.cohorts.quantities import known_of, quantities
 from bayesltv.cohorts.result import Cohorts
 from bayesltv.cohorts.simulated import Reckoning, Sums, make_crowd, simulate
 from bayesltv.cohorts.tables import best_table, long_table, payback_table, shown_draws
-from bayesltv.data.days import Days, history_days
-from bayesltv.data.reading import LogReading
+from bayesltv.data.log.reading import LogReading
+from bayesltv.data.summary.days import Days, history_days
 from bayesltv.dates import COHORTS, cohort_column
 from bayesltv.errors import SpecError
-from bayesltv.prediction.scoring import DRAWS
+from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.prediction.totals import step_of
 from bayesltv.units import DAYS_PER
 
@@ -78,9 +78,7 @@ def _reading(base: PlacedBase, asked: CohortsAsked) -> LogReading:
 
 def _with_new(members: Members, new: Newcomers) -> Members:
     sizes = np.bincount(new.cohort, minlength=len(new.labels))
-    return replace(
-        members, labels=members.labels + new.labels, sizes=np.concatenate([members.sizes, sizes])
-    )
+    return replace(members, labels=members.labels + new.labels, sizes=np.concatenate([members.sizes, sizes]))
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from bayesltv.base.placed_base import PlacedBase
 from bayesltv.cohorts.asked import CohortsAsked
 from bayesltv.cohorts.members import Members
-from bayesltv.data.days import Days, history_days, repeats_of
-from bayesltv.data.histories import MICROS
-from bayesltv.data.reading import LogReading
-from bayesltv.data.split import purchase_days
+from bayesltv.data.log.histories import MICROS
+from bayesltv.data.log.reading import LogReading
+from bayesltv.data.log.split import purchase_days
+from bayesltv.data.summary.days import Days, history_days, repeats_of
 from bayesltv.errors import DataError, warn
 from bayesltv.names import CUSTOMER_ID, FIRST_PURCHASE, FREQUENCY, REPEAT_DAYS, SPEND_SUM
 

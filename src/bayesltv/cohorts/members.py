@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.data.days import Days
+from bayesltv.data.summary.days import Days
 from bayesltv.dates import COHORTS, cohort_column, cohort_labels
 from bayesltv.errors import DataError, shown
 from bayesltv.names import GROUP_SEPARATOR

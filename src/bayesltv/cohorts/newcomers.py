@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from bayesltv.base.placed_base import PlacedBase, Placement, place_customers
 from bayesltv.cohorts.known import Purchases
 from bayesltv.cohorts.members import Members
-from bayesltv.data.days import Days, history_days
-from bayesltv.data.groups import labels_of
-from bayesltv.data.histories import MICROS
-from bayesltv.dates import COHORTS, cohort_column
+from bayesltv.data.log.histories import MICROS
+from bayesltv.data.summary.days import Days, history_days
+from bayesltv.data.summary.groups import labels_of
+from bayesltv.dates import COHORTS
 from bayesltv.errors import DataError
 from bayesltv.names import (
     CUSTOMER_ID,
@@ -84,7 +84,9 @@ def make_newcomers(
     frame = _checked(base, new, members, by)
     counts = frame[CUSTOMERS].to_numpy(np.int64)
     each = frame.loc[frame.index.repeat(counts)].reset_index(drop=True)
-    names = labels_of(each, [*members.columns, *(c for c in base.posterior.columns if c not in members.columns)])
+    names = labels_of(
+        each, [*members.columns, *(c for c in base.posterior.columns if c not in members.columns)]
+    )
     number = each.groupby(np.asarray(names, dtype=object)).cumcount().astype(str)
     summary = _as_summary(base, each, pd.Series(names, dtype="str") + "\x1fnew " + number)
     placement = place_customers(
@@ -98,9 +100,7 @@ def make_newcomers(
     return Newcomers(placement, history_days(summary), labels, cohort)
 
 
-def _checked(
-    base: PlacedBase, new: pd.DataFrame, members: Members, by: Sequence[str]
-) -> pd.DataFrame:
+def _checked(base: PlacedBase, new: pd.DataFrame, members: Members, by: Sequence[str]) -> pd.DataFrame:
     """Return the table of new cohorts with all columns that are needed."""
     if base.posterior.spec.covariates:
         raise DataError("the fit has covariates, and new customers have none yet: leave new= out")
@@ -110,8 +110,10 @@ def _checked(
             frame = frame.assign(**{name: "new"})
     absent = [c for c in (*members.columns, *base.posterior.columns, CUSTOMERS) if c not in frame.columns]
     if absent:
-        raise DataError(f"new= lacks the column {absent[0]!r}: it needs the cohorts' columns, the fit's groups "
-                        f"and {CUSTOMERS!r}")
+        raise DataError(
+            f"new= lacks the column {absent[0]!r}: it needs the cohorts' columns, the fit's groups "
+            f"and {CUSTOMERS!r}"
+        )
     counts = pd.to_numeric(frame[CUSTOMERS], errors="coerce")
     if counts.isna().any() or (counts < 1).any() or (counts != counts.round()).any() or counts.sum() > MOST:
         raise DataError(f"new=: {CUSTOMERS!r} must be whole numbers from 1, at most {MOST:,} in all")
@@ -126,17 +128,23 @@ def _as_summary(base: PlacedBase, each: pd.DataFrame, ids: "pd.Series[str]") -> 
     """Return new customers as rows of a validated summary: histories of zeros."""
     zeros = np.zeros(len(each))
     end = base.require_end()
-    made = {CUSTOMER_ID: ids.astype("str"), FREQUENCY: zeros.astype(np.int64), RECENCY: zeros, T: zeros,
-            SPEND_COUNT: zeros.astype(np.int64), SPEND_SUM: zeros, SPEND_LOG_SUM: zeros,
-            FIRST_PURCHASE: end, LAST_PURCHASE: end}
+    made = {
+        CUSTOMER_ID: ids.astype("str"),
+        FREQUENCY: zeros.astype(np.int64),
+        RECENCY: zeros,
+        T: zeros,
+        SPEND_COUNT: zeros.astype(np.int64),
+        SPEND_SUM: zeros,
+        SPEND_LOG_SUM: zeros,
+        FIRST_PURCHASE: end,
+        LAST_PURCHASE: end,
+    }
     summary = pd.DataFrame(made).assign(**{name: each[name].astype(str) for name in base.posterior.columns})
     summary.attrs = {TIME_UNIT: base.posterior.time_unit, OBSERVATION_END: end.date().isoformat()}
     return summary
 
 
-def first_amounts(
-    base: PlacedBase, bought: Purchases, new: Newcomers, draws: NDArray[np.uint64]
-) -> Floats:
+def first_amounts(base: PlacedBase, bought: Purchases, new: Newcomers, draws: NDArray[np.uint64]) -> Floats:
     """Return what new customers of each cohort pay on their first day, shape (new cohort, draw).
 
     They are drawn from the first amounts of the last 365 days of the same groups of the fit, or of all
@@ -157,7 +165,9 @@ def first_amounts(
         own = _representative(own if own.size else pool)
         counts = np.bincount(new.cohort[theirs == group], minlength=len(new.labels))
         for cohort in np.flatnonzero(counts):
-            total[cohort] += _bootstrapped(own, int(counts[cohort]), draws, base.seed, (group, *new.labels[cohort]))
+            total[cohort] += _bootstrapped(
+                own, int(counts[cohort]), draws, base.seed, (group, *new.labels[cohort])
+            )
     return total
 
 

@@ -13,11 +13,11 @@ from bayesltv.base.population import Population
 from bayesltv.cohorts.asked import CohortsAsked
 from bayesltv.cohorts.known import KnownSums
 from bayesltv.cohorts.members import Members, TableRows
-from bayesltv.data.days import Days
+from bayesltv.data.summary.days import Days
 from bayesltv.kernels.block import People, Streams
 from bayesltv.kernels.tracking import AgeCounts, Standing, count_by_age
+from bayesltv.machine import available_processors
 from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
-from bayesltv.processors import available_processors
 from bayesltv.units import DAYS_PER
 
 Floats = NDArray[np.float64]
@@ -192,7 +192,9 @@ def _reduced(counts: AgeCounts, reckoning: Reckoning, block: slice) -> Sums:
         back = _payback(spent, service, reckoning, block)
         back_day[:known] = _payback_day(money[1, :known], counts, reckoning, block)
     kept = spent[:, :, grid], np.broadcast_to(service, spent.shape)[:, :, grid]
-    return Sums(*(each.astype(np.float64) for each in (*whole, rows.of(counts.active), *kept)), back, back_day)
+    return Sums(
+        *(each.astype(np.float64) for each in (*whole, rows.of(counts.active), *kept)), back, back_day
+    )
 
 
 def _service(counts: AgeCounts, reckoning: Reckoning) -> Floats:

@@ -27,9 +27,7 @@ def left_columns(reckoning: Reckoning) -> pd.DataFrame:
     made: dict[str, Any] = {
         name: [labels[at] for labels in rows.labels] for at, name in enumerate(members.columns)
     }
-    return pd.DataFrame(
-        made | {"kind": rows.kinds, "customers": customers, "is_small": customers < SMALLEST}
-    )
+    return pd.DataFrame(made | {"kind": rows.kinds, "customers": customers, "is_small": customers < SMALLEST})
 
 
 def long_table(
@@ -61,7 +59,9 @@ def _stacked(left: pd.DataFrame, name: str, ages: NDArray[Any], columns: dict[st
     """Return values by (row, age) as one row each."""
     table = left.loc[left.index.repeat(ages.size)].reset_index(drop=True)
     table["quantity"], table["age"] = name, np.tile(ages, len(left))
-    return table.assign(**{column: np.ascontiguousarray(values).ravel() for column, values in columns.items()})
+    return table.assign(
+        **{column: np.ascontiguousarray(values).ravel() for column, values in columns.items()}
+    )
 
 
 def _levels(values: Floats) -> dict[str, Floats]:
@@ -73,7 +73,9 @@ def _levels(values: Floats) -> dict[str, Floats]:
     empty = masked.mask.all(axis=1)
     filled = np.where(empty[:, None], 0.0, values)
     found = np.where(empty, np.nan, np.nanquantile(filled, list(LEVELS.values()), axis=1))
-    return dict(zip(LEVELS, found, strict=True)) | {"mean": np.where(empty, np.nan, np.nanmean(filled, axis=1))}
+    return dict(zip(LEVELS, found, strict=True)) | {
+        "mean": np.where(empty, np.nan, np.nanmean(filled, axis=1))
+    }
 
 
 def _known_values(draws: xr.Dataset, known: Known, reckoning: Reckoning) -> Iterator[tuple[str, Floats]]:

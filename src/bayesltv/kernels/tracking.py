@@ -208,7 +208,9 @@ def count_by_age(streams, people, laws, clock, standing, scale, counts):
                     active[c, d, period] += 1
                 seen = period
                 if with_spend:
-                    _add_at(money, c, d, place, birth[i], np.int64(np.rint(draw_amount(buyer, amounts) / step)))
+                    _add_at(
+                        money, c, d, place, birth[i], np.int64(np.rint(draw_amount(buyer, amounts) / step))
+                    )
                 life, time = next_purchase(life, n, time, coins, events)
             if asks_gone and time == math.inf:
                 _add_at(gone, c, d, place, birth[i], 1)
