@@ -2,9 +2,9 @@
 
 Cohorts are the months of a log's first purchases. At each of four cuts every method sees the log up to that
 day and says what each cohort will spend in the 180 days that follow; only that future money is scored, since
-what is known is common to all. ``error`` is the sum over cohort-cases of |forecast − actual| in shares of the
-money that came, ``bias`` the same with its sign. ``coverage`` is that of 90 % intervals, averaged within a cut
-first, and ``interval_score`` (Gneiting & Raftery 2007) is in shares of the money that came, too.
+what is known is common to all. ``error`` is the sum over cohort-cases of |forecast − actual| in shares of
+the money that came, ``bias`` the same with its sign. ``coverage`` is that of 90 % intervals, averaged within
+a cut first, and ``interval_score`` (Gneiting & Raftery 2007) is in shares of the money that came, too.
 
 Rivals, as they are practised: a power law fitted to the cohort's value curve, to its repeat money alone, and
 to retention times a constant spend per buyer; and two that see all cohorts: the pooled age curve of members
@@ -40,9 +40,11 @@ MODELS = {
 }
 RIVALS = ("power law", "power law on repeat money", "age curve at risk", "chain ladder", "retention × ARPU")
 COLUMNS = {
-    "log": ("log", ""), "method": ("method", ""), "cases": ("cohort-cases", ",.0f"), "error": ("error", ".2f"),
-    "bias": ("bias", "+.2f"), "cases_same": ("same cases", ",.0f"), "error_same": ("error", ".2f"),
-    "coverage": ("coverage", ".2f"), "interval_score": ("interval score", ".2f"), "seconds": ("seconds", ",.0f"),
+    "log": ("log", ""), "method": ("method", ""),
+    "cases": ("cohort-cases", ",.0f"), "error": ("error", ".2f"), "bias": ("bias", "+.2f"),
+    "cases_same": ("same cases", ",.0f"), "error_same": ("error", ".2f"),
+    "coverage": ("coverage", ".2f"), "interval_score": ("interval score", ".2f"),
+    "seconds": ("seconds", ",.0f"),
 }  # fmt: skip
 
 
@@ -74,7 +76,7 @@ def at_cut(log, since, cut, method):
     draws = model(world, method) if method in MODELS else None
     found = []
     for cohort in world.cohorts():
-        practised = retention_times_arpu(cohort, world)
+        practised = retention_times_arpu(cohort)
         row = {"cut": cut, "actual": cohort.later, "same": np.isfinite(practised)}
         if draws is not None:
             own = draws[cohort.rows].sum(axis=0)
@@ -187,7 +189,7 @@ def at_risk(world):
 
 
 def along_curve(world, low, high):
-    """Return the money of the age curve between two ages of each member; past its end the last 3 bins' mean."""
+    """Return the money of the age curve between two ages of each member; past its end its last mean of 3."""
     curve = world.curve
     tail = curve[-3:].mean() if curve.size else 0.0
     added = np.concatenate([[0.0], np.cumsum(curve)])
@@ -213,7 +215,7 @@ def chain_ladder(cohort, world):
     return float(age_curve(cohort, world) * mine / past) if past > 0 else np.nan
 
 
-def power_law(cohort, world, *, first=True):
+def power_law(cohort, _world, *, first=True):
     """Return e^a (tg^b − ma^b) per member, of ln V(t) = a + b ln t by OLS on ages that all have passed."""
     ages = np.unique(np.round(np.geomspace(1, cohort.youngest, 25)))
     value = cohort.value(ages) - (0.0 if first else cohort.value([0])[0])
@@ -225,8 +227,8 @@ def power_law(cohort, world, *, first=True):
     return float(cohort.size * np.exp(a) * (ahead**b - now**b))
 
 
-def retention_times_arpu(cohort, world):
-    """Return Σ r_k × spend per buyer over the horizon's bins; NaN where a bin has no buyer, or there are < 2."""
+def retention_times_arpu(cohort):
+    """Return Σ r_k × spend per buyer over the horizon's bins; NaN where one of two or more has no buyer."""
     bins = cohort.youngest // BIN
     place = -(-cohort.age // BIN)
     buyers = np.array([np.unique(cohort.row[place == k]).size for k in range(1, bins + 1)])

@@ -244,7 +244,7 @@ def test_at_its_mean_level_a_clock_forgets_the_season_to_come(cdnow, cdnow_log):
     assert (old["mean_level_p95"] < old["p05"]).all()
 
 
-# ------------------------------------------------------------------------------------------- groups and costs
+# ------------------------------------------------------------------------------------------ groups and costs
 
 
 @pytest.fixture(scope="module")
@@ -299,7 +299,7 @@ def test_a_missing_cost_and_one_of_zero_are_told(channels, cdnow_log):
     assert found.payback["payback_p50"].iloc[1] == 0
 
 
-# --------------------------------------------------------------------------------------------------- newcomers
+# ------------------------------------------------------------------------------------------------- newcomers
 
 
 def test_new_customers_come_back_as_closed_forms_say(hand):
@@ -328,7 +328,7 @@ def test_first_amounts_of_new_customers_are_drawn_from_those_of_the_last_year(ha
     assert float(first.var()) == pytest.approx(30.0, rel=0.1)
 
 
-# --------------------------------------------------------------------------------------------------- bad input
+# ------------------------------------------------------------------------------------------------- bad input
 
 
 def test_a_log_that_is_not_the_bases_is_refused(hand):
@@ -399,7 +399,7 @@ def test_a_service_cost_needs_a_margin():
         CohortValue(service_cost_per_year=1.0)
 
 
-# ---------------------------------------------------------------------------------------- the group column
+# ------------------------------------------------------------------------------------------ the group column
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def _of_mapping(cac: Mapping[str, Any], members: Members, draws: int) -> Floats:
     short = [label for label, value in given.items() if 1 < value.size < draws]
     if short:
         raise DataError(
-            f"cac of {short[0]!r} has {given[short[0]].size:,} draws, the base {draws:,}: one for each, or one"
+            f"cac of {short[0]!r} has {given[short[0]].size:,} draws, the base {draws:,}: give as many"
         )
     width = draws if any(value.size > 1 for value in given.values()) else 1
     found = np.full((len(keys), width), np.nan)
@@ -90,7 +90,10 @@ def _of_table(table: pd.DataFrame, members: Members) -> Floats:
             f"cac: {len(unknown):,} of {len(keys):,} rows are of no cohort and are left out: "
             f"{'; '.join(GROUP_SEPARATOR.join(each) for each in unknown[:5])}"
         )
-    known = dict(zip(keys, table[money[0]].astype(float), strict=True))
+    amounts = pd.to_numeric(table[money[0]], errors="coerce")
+    if (amounts.isna() & table[money[0]].notna()).any():
+        raise DataError(f"cac: {money[0]!r} holds what is no number: write 12.5, or leave it empty")
+    known = dict(zip(keys, amounts.astype(float), strict=True))
     per = np.array([known.get(key, np.nan) for key in of_cohort])
     if money[0] == COST:
         customers: dict[tuple[str, ...], int] = {}
@@ -101,7 +104,7 @@ def _of_table(table: pd.DataFrame, members: Members) -> Floats:
 
 
 def _warn_of(found: Floats, members: Members) -> None:
-    unknown, free = np.isnan(found).any(axis=1), (found == 0).any(axis=1)
+    unknown, free = (np.asarray(which.any(axis=1)) for which in (np.isnan(found), found == 0))
     for which, what in (
         (unknown, "have no cost of acquisition: their LTV:CAC, ROI and pay-back are missing"),
         (free, "cost nothing: their LTV:CAC and ROI are missing"),

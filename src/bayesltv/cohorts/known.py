@@ -99,9 +99,9 @@ def _require_same(summary: pd.DataFrame, days: Days, bought: Purchases) -> None:
         differs, what = np.abs(spent - known) > 1e-6 * (1 + np.abs(known)), "amounts"
     if differs.any():
         raise DataError(
-            f"{what} of {int(differs.sum()):,} of {len(summary):,} customers ({{ids}}) are not the same in log "
-            "and summary: pass the log that the summary was made of, with the same observation_end and the "
-            "same columns and rules (reading=)",
+            f"{what} of {int(differs.sum()):,} of {len(summary):,} customers ({{ids}}) are not the same in "
+            "log and summary: pass the log that the summary was made of, with the same observation_end and "
+            "the same columns and rules (reading=)",
             ids=summary.loc[differs, CUSTOMER_ID],
         )
 
@@ -166,7 +166,7 @@ def _counted(
     weight: Integers | None = None,
     beyond: bool = False,
 ) -> Integers:
-    """Return whole numbers added up by cohort and place; places past the last are left out, or in the last."""
+    """Return whole numbers added up by cohort and place; past the last are left out, or in it."""
     sums = np.zeros(shape, np.int64)
     place = np.minimum(at, shape[1] - 1) if beyond else at
     inside = place < shape[1]

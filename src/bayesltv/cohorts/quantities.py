@@ -11,6 +11,7 @@ from bayesltv.cohorts.simulated import Reckoning, Sums
 from bayesltv.names import DRAW
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 COHORT, AGE, PERIOD = "cohort", "age", "period"
 
 
@@ -18,9 +19,9 @@ COHORT, AGE, PERIOD = "cohort", "age", "period"
 class Known:
     """What is known so far of each row, a floor of what will be; shapes (row, age) and (row, period)."""
 
-    bought: Floats
-    second: Floats
-    active: Floats
+    bought: Integers
+    second: Integers
+    active: Integers
     money: Floats | None
     share_passed: Floats
     period_passed: Floats
@@ -53,7 +54,7 @@ def quantities(sums: Sums, known: Known, reckoning: Reckoning) -> xr.Dataset:
     size = reckoning.rows.of(reckoning.members.sizes)[:, None, None].astype(np.float64)
     ages, periods = (COHORT, DRAW, AGE), (COHORT, DRAW, PERIOD)
     active = known.active[:, None, 1:] + sums.active[:, :, 1:]
-    made = {
+    made: dict[str, tuple[tuple[str, ...], Floats]] = {
         "purchases": (ages, (known.bought[:, None] + sums.bought) / size),
         "repurchase": (ages, (known.second[:, None] + sums.second) / size),
         "retention": (periods, active / size),

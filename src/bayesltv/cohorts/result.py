@@ -85,7 +85,7 @@ class Cohorts:
         return wide.rename_axis(columns=None)
 
     def suppressed(self, *, below: int = SMALLEST) -> "Cohorts":
-        """Return the tables without the figures of cohorts of fewer customers; their draws are left out too."""
+        """Return the tables without the figures of smaller cohorts, and draws without these."""
         few = (self.draws["customers"] < below).values
 
         def hidden(table: pd.DataFrame | None) -> pd.DataFrame | None:

@@ -98,7 +98,8 @@ class Reckoning:
     @property
     def worth(self) -> Floats:
         """What money at each age is worth."""
-        return np.exp(-self.asked.value.terms(1).discount * np.arange(self.asked.oldest + 1))
+        worth: Floats = np.exp(-self.asked.value.terms(1).discount * np.arange(self.asked.oldest + 1))
+        return worth
 
 
 def make_crowd(
@@ -192,9 +193,8 @@ def _reduced(counts: AgeCounts, reckoning: Reckoning, block: slice) -> Sums:
         back = _payback(spent, service, reckoning, block)
         back_day[:known] = _payback_day(money[1, :known], counts, reckoning, block)
     kept = spent[:, :, grid], np.broadcast_to(service, spent.shape)[:, :, grid]
-    return Sums(
-        *(each.astype(np.float64) for each in (*whole, rows.of(counts.active), *kept)), back, back_day
-    )
+    sums = [each.astype(np.float64) for each in (*whole, rows.of(counts.active), *kept)]
+    return Sums(*[*sums, back, back_day])
 
 
 def _service(counts: AgeCounts, reckoning: Reckoning) -> Floats:

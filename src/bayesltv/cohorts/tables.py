@@ -46,7 +46,7 @@ def long_table(
         at = chosen if by_age else np.arange(draws.sizes[PERIOD])
         ages = reckoning.grid[at] if by_age else (at + 1) * asked.width
         passed = (known.share_passed if by_age else known.period_passed[:, 1:])[:, at]
-        columns = {**_levels(draws[name].values[:, :, at]), "known": floors[name][:, at]}
+        columns: dict[str, Any] = {**_levels(draws[name].values[:, :, at]), "known": floors[name][:, at]}
         if flat is not None:
             beside = _levels(flat[name].values[:, :, at])
             columns |= {f"{MEAN_LEVEL}{level}": beside[level] for level in LEVELS}
@@ -69,8 +69,7 @@ def _levels(values: Floats) -> dict[str, Floats]:
     if not np.isnan(values).any():
         found = np.quantile(values, list(LEVELS.values()), axis=1)
         return dict(zip(LEVELS, found, strict=True)) | {"mean": values.mean(axis=1)}
-    masked = np.ma.masked_invalid(values)
-    empty = masked.mask.all(axis=1)
+    empty = np.asarray(np.isnan(values).all(axis=1))
     filled = np.where(empty[:, None], 0.0, values)
     found = np.where(empty, np.nan, np.nanquantile(filled, list(LEVELS.values()), axis=1))
     return dict(zip(LEVELS, found, strict=True)) | {

@@ -199,7 +199,7 @@ def count_by_age(streams, people, laws, clock, standing, scale, counts):
             while time < ahead:
                 n += 1
                 passed = passed_until(customer, d, time) * days_per_unit
-                place = min(age[i] + int(math.ceil(passed - 1e-9)), oldest)
+                place = min(age[i] + math.ceil(passed - 1e-9), oldest)
                 bought[c, d, place] += 1
                 if is_new and n == 1:
                     second[c, d, place] += 1

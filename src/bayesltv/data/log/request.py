@@ -92,7 +92,7 @@ def _names(columns: Sequence[str], argument: str) -> tuple[str, ...]:
 
 
 def _cohort_of(groups: tuple[str, ...], cohort: str | None) -> tuple[tuple[str, ...], str | None]:
-    """Return the groups that the log has, and the cohort that is made: asked for, or named among the groups."""
+    """Return the groups that the log has, and the cohort that is made: asked for, or among the groups."""
     if cohort is not None and cohort not in COHORTS:
         raise DataError(f'cohort={shown(cohort)} is unknown: use "month" or "week"')
     made = {cohort_column(each): each for each in COHORTS}

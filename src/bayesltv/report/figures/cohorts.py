@@ -63,21 +63,21 @@ def plot_cohorts(
     ax = new_axes(ax, size=(max(5.4, 1.6 + 0.86 * len(ages)), 1.7 + tall * len(labels)))
     ramp, write = shades(64), _writer(name, found)
     low, high = chosen["p50"].min(), chosen["p50"].max()
-    for each in chosen.itertuples():
-        x, y = ages.index(each.age), labels.index(each.label)
-        if np.isnan(each.p50):
+    for each in chosen.to_dict("records"):
+        x, y = ages.index(each["age"]), labels.index(each["label"])
+        if np.isnan(each["p50"]):
             continue
-        colour = ramp[round(63 * 0.8 * (each.p50 - low) / (high - low or 1.0))]
-        is_known = each.status == OBSERVED
+        colour = ramp[round(63 * 0.8 * (each["p50"] - low) / (high - low or 1.0))]
+        is_known = each["status"] == OBSERVED
         ax.add_patch(
             Rectangle(
                 (x, y), 1, 1, facecolor=colour, edgecolor="white", linewidth=1.2,
                 hatch=None if is_known else "////",
             )
         )  # fmt: skip
-        text = write(each.p50)
+        text = write(each["p50"])
         if intervals and not is_known:
-            text += f"\n{write(each.p05)} to {write(each.p95)}"
+            text += f"\n{write(each['p05'])} to {write(each['p95'])}"
         ink = contrast(colour)
         box = None if is_known else {"facecolor": colour, "edgecolor": "none", "pad": 1.2}
         ax.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=7.8, color=ink, bbox=box)
@@ -86,7 +86,7 @@ def plot_cohorts(
     ax.set_xticks(np.arange(len(ages)) + 0.5, [f"{age:g}" for age in ages])
     ax.set_yticks(np.arange(len(labels)) + 0.5, shortened(labels))
     ax.set_xlabel("days since the first purchase" if name != "retention" else "last day of the period")
-    dress(ax, title=_title(name, found), subtitle=_subtitle(found), grid="x")
+    dress(ax, title=_title(name), subtitle=_subtitle(found), grid="x")
     ax.grid(visible=False)
     ax.spines[["left", "bottom"]].set_visible(False)
     return ax
@@ -131,7 +131,7 @@ def plot_cohort_curves(
         money_axis(ax.yaxis, found.attrs.get("currency"))
     legend(ax, location="upper left")
     shown = "observed: solid; predicted or partly so: dashed, with the band of 90 % of draws"
-    return dress(ax, title=_title(name, found), subtitle=shown)
+    return dress(ax, title=_title(name), subtitle=shown)
 
 
 def plot_payback(found: Cohorts, *, ax: Axes | None = None) -> Axes:
@@ -147,17 +147,19 @@ def plot_payback(found: Cohorts, *, ax: Axes | None = None) -> Axes:
     rows = _payback_rows(found)
     ax = new_axes(ax, size=(8.0, 1.8 + 0.4 * len(rows)))
     oldest = max(found.attrs["ages"])
-    for y, each in enumerate(rows.itertuples()):
-        if np.isnan(each.payback_p50):
+    for y, each in enumerate(rows.to_dict("records")):
+        if np.isnan(each["payback_p50"]):
             ax.text(0, y, " no cost known", va="center", fontsize=8.5, color=GREY)
             continue
-        low, middle, high = (min(x, oldest) for x in (each.payback_p05, each.payback_p50, each.payback_p95))
+        low, middle, high = (
+            min(x, oldest) for x in (each["payback_p05"], each["payback_p50"], each["payback_p95"])
+        )
         ax.plot([low, high], [y, y], color=BLUE, linewidth=5, alpha=0.35, solid_capstyle="butt")
-        if np.isinf(each.payback_p95):
+        if np.isinf(each["payback_p95"]):
             ax.plot(oldest, y, marker=">", color=BLUE, alpha=0.6, markersize=8)
-        if np.isfinite(each.payback_p50):
+        if np.isfinite(each["payback_p50"]):
             ax.plot(middle, y, marker="o", color=BLUE, markersize=6.5)
-        said = f"by day {oldest}: {100 * each.by_oldest:.0f} %"
+        said = f"by day {oldest}: {100 * each['by_oldest']:.0f} %"
         ax.text(1.02, y, said, transform=ax.get_yaxis_transform(), va="center", fontsize=8.5, color=BLACK)
     ax.set_yticks(range(len(rows)), shortened(list(rows["label"])))
     ax.set_ylim(len(rows) - 0.5, -0.5)
@@ -233,7 +235,7 @@ def _writer(quantity: str, found: Cohorts) -> Callable[[float], str]:
     return lambda number: f"{number:.2f}"
 
 
-def _title(quantity: str, found: Cohorts) -> str:
+def _title(quantity: str) -> str:
     if quantity in _TITLES:
         return _TITLES[quantity]
     words = {"ltv_cac": "LTV : CAC", "purchases": "Purchases per customer acquired"}
