@@ -231,46 +231,9 @@ class CustomerBase(PlacedBase):
         """Return what cohorts of customers have brought by day N, the known part and the rest of it.
 
         Past purchases and the draws of ``predict`` join customer by customer: what has passed is one exact
-        number, what is to come has 5, 50 and 95 % bands, and cohorts' sums are customers' sums in every draw.
-        A cohort is all who were acquired, whoever came back.
-
-        Parameters
-        ----------
-        log : path or frame, optional
-            The log that the summary was made of: what was spent at which age. None: counts alone, from the
-            summary's ``repeat_days``.
-        by : str or sequence of str
-            "month" or "week" of the first purchase, columns of the summary, or several of them.
-        ages : sequence of int or str
-            Days after the first purchase, or durations ("12 months", rounded to days).
-        period : int or str
-            Of retention and ARPU: days or a duration; the first day is in none.
-        value : CohortValue, optional
-            Margin, discount, service cost; default: revenue, not discounted.
-        cac : number, mapping or DataFrame, optional
-            Cost of acquisition per customer: for all; by cohort's label or level, numbers or draws; a table
-            with the cohorts' columns and ``cac``, or ``cost`` of all of a cohort's customers.
-        new : DataFrame, optional
-            New cohorts, acquired on the last day observed: ``customers``, the fit's group columns and those
-            of the cohorts.
-        first_day : 0 or 1
-            What the day of the first purchase is called.
-        reading : LogReading, optional
-            Columns of the log and how it is read, as for ``summarize``.
-        threads : int, optional
-            Changes speed, never a number.
-
-        Returns
-        -------
-        Cohorts
-            The draws are the base's, or 1,000.
-
-        Raises
-        ------
-        DataError
-            Where the log is not the summary's, a column is missing, or a cost cannot be used.
-        SpecError
-            Where ages, period or value cannot be, or money is asked for without amounts.
+        number, what is to come has 5, 50 and 95 % bands. A cohort is all who were acquired, back or not.
+        `log` is the one that the summary was made of; without it counts alone are told, from ``repeat_days``.
+        What can be asked stands at ``cohorts.asked.ask``. The draws are the base's, or 1,000.
 
         Examples
         --------
@@ -284,6 +247,30 @@ class CustomerBase(PlacedBase):
         from bayesltv.cohorts.desk import cohorts_base
 
         return cohorts_base(self, log, asked, threads=threads)
+
+    def kpis(
+        self,
+        log: object | None = None,
+        *,
+        by: str | Sequence[str] = (),
+        days: int = 90,
+        decision: DecisionLike | None = None,
+        reading: LogReading | None = None,
+        threads: int | None = None,
+    ) -> pd.DataFrame:
+        """Return key figures up to now and from now on, by group and tier; see ``cohorts.kpis.kpis_base``."""
+        from bayesltv.cohorts.kpis import kpis_base
+
+        judged = None if decision is None else decision_of(decision)
+        return kpis_base(self, log, by=by, days=days, decision=judged, reading=reading, threads=threads)
+
+    def newcomers(
+        self, decision: DecisionLike, *, levels: pd.DataFrame | None = None, threads: int | None = None
+    ) -> pd.DataFrame:
+        """Return value and tier of new customers on day 0; see ``cohorts.newcomers.newcomers_base``."""
+        from bayesltv.cohorts.newcomers import newcomers_base
+
+        return newcomers_base(self, decision_of(decision), levels=levels, threads=threads)
 
     def posterior_predictive(
         self, *, draws: int | None = 500, threads: int | None = None

@@ -122,7 +122,32 @@ def ask(
     first_day: int = 0,
     reading: LogReading | None = None,
 ) -> CohortsAsked:
-    """Return what is asked, in days.
+    """Return what is asked of cohorts, in days: the keywords of ``CustomerBase.cohorts``.
+
+    Parameters
+    ----------
+    by : str or sequence of str
+        "month" or "week" of the first purchase, columns of the summary, or several of them.
+    ages : sequence of int or str
+        Days after the first purchase, or durations ("12 months", rounded to days).
+    period : int or str
+        Of retention and ARPU: days or a duration; the first day is in none.
+    value : CohortValue, optional
+        Margin, discount, service cost; default: revenue, not discounted.
+    cac : number, mapping or DataFrame, optional
+        Cost of acquisition per customer: for all; by cohort's label or level, numbers or draws; a table
+        with the cohorts' columns and ``cac``, or ``cost`` of all of a cohort's customers.
+    new : DataFrame, optional
+        New cohorts, acquired on the last day observed: ``customers``, the fit's group columns and those
+        of the cohorts.
+    first_day : 0 or 1
+        What the day of the first purchase is called.
+    reading : LogReading, optional
+        Columns of the log and how it is read, as for ``summarize``.
+
+    Returns
+    -------
+    CohortsAsked
 
     Raises
     ------

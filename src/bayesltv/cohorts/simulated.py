@@ -144,8 +144,6 @@ def simulate(
 
     Blocks of draws are independent of each other: threads and blocks change no byte.
     """
-    total = crowds[0].population.draws.size
-    blocks = [slice(at, min(at + BLOCK, total)) for at in range(0, total, BLOCK)]
 
     def work(block: slice) -> Sums:
         counts = _empty(reckoning, block.stop - block.start)
@@ -156,11 +154,15 @@ def simulate(
             count_by_age(streams, crowd.people, laws_of(part), clock_of(part), crowd.standing, scale, counts)
         return _reduced(counts, reckoning, block)
 
-    parts = _walked(work, blocks, threads)
+    parts = walk_draws(work, crowds[0].population.draws.size, size=BLOCK, threads=threads)
     return Sums(*(np.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
 
 
-def _walked(work: Callable[[slice], Sums], blocks: list[slice], threads: int | None) -> list[Sums]:
+def walk_draws[Result](
+    work: Callable[[slice], Result], draws: int, *, size: int, threads: int | None
+) -> list[Result]:
+    """Return `work` of each block of draws, in order; blocks run in threads."""
+    blocks = [slice(at, min(at + size, draws)) for at in range(0, draws, size)]
     count = min(threads or available_processors(), len(blocks))
     if count == 1:
         return [work(block) for block in blocks]

@@ -2,6 +2,7 @@
 
 from bayesltv.report.figures.calibration import plot_purchase_calibration
 from bayesltv.report.figures.clock import plot_clock
+from bayesltv.report.figures.cohorts import plot_cohort_curves, plot_cohorts, plot_payback
 from bayesltv.report.figures.comparison import plot_comparison
 from bayesltv.report.figures.criticism import (
     plot_check,
@@ -35,12 +36,15 @@ __all__ = [
     "plot_by_frequency",
     "plot_check",
     "plot_clock",
+    "plot_cohort_curves",
+    "plot_cohorts",
     "plot_comparison",
     "plot_coverage",
     "plot_customers",
     "plot_lift",
     "plot_ltv_intervals",
     "plot_pit",
+    "plot_payback",
     "plot_policies",
     "plot_posterior",
     "plot_posterior_by_group",
