@@ -99,7 +99,7 @@ def kpis_base(
         ``active_30d``, ``active_90d``, share of customers who buy within so many days; ``retention``, of
         those who bought in one period the share who buy in the next, and ``churn``, who do not;
         ``repurchase``, share with two purchases or more; ``average_order``, money per purchase day;
-        ``top_20_share``, share of value to date, and of money to come, of the best fifth.
+        ``top_20_share``, share of value to date, now and at the end of the period, of the best fifth.
 
     Raises
     ------
@@ -144,6 +144,10 @@ def _bought_between(
     return np.bincount(chosen, minlength=customers) > 0
 
 
+def _has_value(base: PlacedBase) -> bool:
+    return base.placed(DRAWS).population.has_spend and VALUE_TO_DATE in base.summary.columns
+
+
 def _by_label(values: NDArray[np.generic], members: Members) -> Floats:
     """Return sums over the customers of each label, then of all."""
     sums = np.bincount(members.cohort, weights=values.astype(np.float64), minlength=members.known)
@@ -160,7 +164,7 @@ def _past(base: PlacedBase, members: Members, bought: Purchases, known: Days, da
     if bought.amount is not None:
         spent = np.bincount(rows, weights=bought.amount[recent] / MICROS, minlength=members.known)
         money = np.append(spent, spent.sum())
-    if base.placed(DRAWS).population.has_spend and VALUE_TO_DATE in base.summary.columns:
+    if _has_value(base):
         value = base.summary[VALUE_TO_DATE].to_numpy(np.float64)
         top = _top_shares(value[:, None], members)[:, 0]
     return Counted(
@@ -239,7 +243,7 @@ def _future(
         _by_label(base.summary[FREQUENCY].to_numpy() > 0, members)[:, None] + second,
         bought,
         money if has_spend else None,
-        _future_top(base, members, days, threads) if has_spend else None,
+        _future_top(base, members, days, threads) if _has_value(base) else None,
     )
 
 
@@ -259,13 +263,15 @@ def _crowd(base: PlacedBase, cohort: Integers, oldest: int) -> Crowd:
 
 
 def _future_top(base: PlacedBase, members: Members, days: int, threads: int | None) -> Floats:
-    """Return the share of the money to come of each label's best fifth, draw by draw."""
+    """Return the share that each label's best fifth will have of value to date, draw by draw."""
     placed, unit = base.placed(DRAWS), base.posterior.time_unit
+    value = base.summary[VALUE_TO_DATE].to_numpy(np.float64)[:, None]
     terms = make_terms(unit, horizon=days / DAYS_PER[unit], annual_discount_rate=0.0, margin=1.0)
 
     def work(block: slice) -> Floats:
         part = placed.population.of_draws(block)
-        return _top_shares(simulate_futures(part, placed.customers, terms, seed=base.seed).spend, members)
+        futures = simulate_futures(part, placed.customers, terms, seed=base.seed)
+        return _top_shares(value + futures.spend, members)
 
     parts = walk_draws(work, placed.population.draws.size, size=_WIDE, threads=threads)
     return np.concatenate(parts, axis=1)
