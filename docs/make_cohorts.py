@@ -38,7 +38,7 @@ def main() -> None:
     fit = ltv.fit(summary, "mbg_by_group", seed=1, method="laplace", progress=False)
     base = ltv.customer_base(fit, summary, seed=1, draws=1000)
     value = ltv.CohortValue(margin=0.4)
-    by_month = base.cohorts(log, by="month", ages=[7, 30, 60, 90, 180, 270, 365])
+    by_month = base.cohorts(log, by="month", ages=[30, 90, 180, 365], period="60 days")
     by_channel = base.cohorts(log, by=["month", "channel"], value=value, cac=CAC)
     pictures = {
         "value": plot_cohorts(by_month, intervals=True), "retention": plot_cohorts(by_month, "retention"),

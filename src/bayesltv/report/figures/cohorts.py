@@ -15,7 +15,6 @@ from bayesltv.names import GROUP_SEPARATOR
 from bayesltv.report.style import (
     BLACK,
     BLUE,
-    FAINT,
     GREY,
     contrast,
     dress,
@@ -59,8 +58,8 @@ def plot_cohorts(
     name = quantity or (found.ltv if found.ltv in set(found.table["quantity"]) else "repurchase")
     chosen = _rows(found, name)
     labels, ages = list(dict.fromkeys(chosen["label"])), sorted(set(chosen["age"]))
-    tall = 0.34 if not intervals else 0.5
-    ax = new_axes(ax, size=(max(5.4, 1.6 + 0.86 * len(ages)), 1.7 + tall * len(labels)))
+    wide, tall = (1.0, 0.42) if intervals else (0.62, 0.28)
+    ax = new_axes(ax, size=(max(6.2, 1.4 + wide * len(ages)), 1.5 + tall * len(labels)))
     ramp, write = shades(64), _writer(name, found)
     low, high = chosen["p50"].min(), chosen["p50"].max()
     for each in chosen.to_dict("records"):
@@ -72,7 +71,7 @@ def plot_cohorts(
         ax.add_patch(
             Rectangle(
                 (x, y), 1, 1, facecolor=colour, edgecolor="white", linewidth=1.2,
-                hatch=None if is_known else "////",
+                hatch=None if is_known else "//",
             )
         )  # fmt: skip
         text = write(each["p50"])
@@ -146,7 +145,8 @@ def plot_payback(found: Cohorts, *, ax: Axes | None = None) -> Axes:
         raise DataError("pay-back needs costs of acquisition: pass cac= to cohorts()")
     rows = _payback_rows(found)
     ax = new_axes(ax, size=(8.0, 1.8 + 0.4 * len(rows)))
-    oldest = max(found.attrs["ages"])
+    oldest, latest = max(found.attrs["ages"]), float(rows["payback_p95"].max())
+    right = min(oldest, 1.2 * latest) if latest > 0 else oldest
     for y, each in enumerate(rows.to_dict("records")):
         if np.isnan(each["payback_p50"]):
             ax.text(0, y, " no cost known", va="center", fontsize=8.5, color=GREY)
@@ -163,9 +163,8 @@ def plot_payback(found: Cohorts, *, ax: Axes | None = None) -> Axes:
         ax.text(1.02, y, said, transform=ax.get_yaxis_transform(), va="center", fontsize=8.5, color=BLACK)
     ax.set_yticks(range(len(rows)), shortened(list(rows["label"])))
     ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set_xlim(-0.01 * oldest, oldest * 1.03)
+    ax.set_xlim(-0.01 * right, 1.03 * right)
     ax.set_xlabel("days since the first purchase")
-    ax.axvline(oldest, color=FAINT, linewidth=1)
     how = "median and 90 % of draws; an arrow: later than the oldest age, or never"
     return dress(ax, title="When margins have paid for acquisition", subtitle=how, grid="x")
 
