@@ -40,7 +40,8 @@ class Cohorts:
         Per column that is no stretch of the calendar, level and age: ``p_best``, the probability that the
         level has the highest ROI, or LTV where no costs are given.
     draws : Dataset
-        Dims (cohort, draw, age), (cohort, draw, period), (cohort, draw): every quantity, draw by draw.
+        Dims (cohort, draw, age), (cohort, draw, period), (cohort, draw): every quantity, draw by draw. Empty
+        where cohorts were read back from a folder.
     attrs : mapping
         ``by``, ``basis``, ``ages``, ``period_days``, ``first_day``, ``observation_end``, ``seed``, ``draws``,
         ``customers``.
@@ -86,7 +87,6 @@ class Cohorts:
 
     def suppressed(self, *, below: int = SMALLEST) -> "Cohorts":
         """Return the tables without the figures of smaller cohorts, and draws without these."""
-        few = (self.draws["customers"] < below).values
 
         def hidden(table: pd.DataFrame | None) -> pd.DataFrame | None:
             if table is None or "customers" not in table:
@@ -100,5 +100,7 @@ class Cohorts:
         table, curves = hidden(self.table), hidden(self.curves)
         assert table is not None
         assert curves is not None
-        kept = self.draws.isel(cohort=np.flatnonzero(~few))
+        kept = self.draws
+        if "customers" in kept.coords:
+            kept = kept.isel(cohort=np.flatnonzero((kept["customers"] >= below).values))
         return replace(self, table=table, curves=curves, payback=hidden(self.payback), draws=kept)

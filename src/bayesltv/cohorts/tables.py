@@ -123,7 +123,7 @@ def payback_table(draws: xr.Dataset, reckoning: Reckoning) -> pd.DataFrame | Non
         found = np.quantile(day[:known], share, axis=1, method="lower")
         seen = np.flatnonzero(np.isfinite(found))
         dates[seen] = (reckoning.members.start[seen] + found[seen].astype(np.int64)).astype("datetime64[D]")
-        table[f"payback_date_{level}"] = dates.astype("datetime64[s]")
+        table[f"payback_date_{level}"] = dates.astype("datetime64[us]")
     return table
 
 

@@ -102,8 +102,11 @@ class Made:
         What ``score_file`` wrote: a table, or a folder of parts.
     plan : path, optional
         Folder that ``decide_file`` wrote.
+    cohorts : path, optional
+        Folder that ``cohorts_file`` wrote.
     """
 
     summary: str | Path | None = None
     scores: str | Path | None = None
     plan: str | Path | None = None
+    cohorts: str | Path | None = None

@@ -16,11 +16,13 @@ from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.redaction import Redaction, redaction_of
 from bayesltv.report.files.stored import groups_of
 from bayesltv.report.page import sections
+from bayesltv.report.page.cohorts import acquired
 from bayesltv.report.page.parts import Headline, Section, interval
 from bayesltv.report.style import money
 
 if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
+    from bayesltv.cohorts.result import Cohorts
     from bayesltv.decisions.plan import Plan
     from bayesltv.report.files.stored import StoredPlan
 
@@ -36,6 +38,7 @@ def write_report(
     scores: ScoreTable | None = None,
     evaluation: Evaluation | None = None,
     plan: Plan | StoredPlan | None = None,
+    cohorts: Cohorts | None = None,
     title: str = "Customer lifetime value",
     redact_ids: bool | Redaction = False,
 ) -> Path:
@@ -60,6 +63,8 @@ def write_report(
         From ``evaluate``.
     plan : Plan, optional
         From ``decide``.
+    cohorts : Cohorts, optional
+        From ``CustomerBase.cohorts``; those of fewer than ten customers are not shown.
     title : str
     redact_ids : bool or Redaction
         Show hashes in place of customer ids. True takes the key of the environment variable
@@ -87,6 +92,8 @@ def write_report(
         parts.append(sections.held_out(evaluation))
     if plan is not None:
         parts.append(sections.planned(plan))
+    if cohorts is not None:
+        parts.append(acquired(cohorts))
     parts.append(sections.origin(fit, redaction))
     text = render(title, parts, headlines=headlines(fit, scores, evaluation, plan), checks=found)
     with replacing(path) as (part,):
