@@ -187,7 +187,7 @@ def place_customers(
     population, codes = place(posterior, hyperparameters, checked, unknown_groups=unknown_groups, seed=seed)
     customers = make_customers(
         checked, codes, population.family, with_spend=population.has_spend,
-        with_days=population.clock is not None,
+        with_days=population.clock.needs_days,
     )  # fmt: skip
     return Placement(checked, population, customers)
 

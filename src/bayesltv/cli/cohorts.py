@@ -86,8 +86,8 @@ def cohorts(
     """Say what cohorts have brought by day N: LTV, retention, pay-back."""
     from bayesltv import jobs
     from bayesltv.cli.output import show
+    from bayesltv.jobs.asked import Run
 
-    done = jobs.cohorts_file(
-        fit, summary, log, out, met, replace(asked, reading=reading), threads=threads, redaction=hidden
-    )
+    run = Run(threads, hidden)
+    done = jobs.cohorts_file(fit, summary, log, out, met, replace(asked, reading=reading), run)
     show.result(done, as_json=as_json)

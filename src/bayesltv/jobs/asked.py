@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bayesltv.data.log.reading import LogReading
+from bayesltv.redaction import Redaction
 
 
 def _unheard(_count: int) -> None:
@@ -32,6 +33,27 @@ class Listeners:
 
 
 NOBODY = Listeners()
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a job is run.
+
+    Attributes
+    ----------
+    threads : int, optional
+        Changes speed, never a number.
+    redaction : Redaction, optional
+        Of the run's messages: a manifest says whether their hashes come again. Tables themselves have ids.
+    listeners : Listeners
+    """
+
+    threads: int | None = None
+    redaction: Redaction | None = None
+    listeners: Listeners = NOBODY
+
+
+ALONE = Run()
 
 
 @dataclass(frozen=True)

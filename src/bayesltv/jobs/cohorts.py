@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 from bayesltv.base.meeting import Meeting
 from bayesltv.files import require_folder, require_folder_name
 from bayesltv.held import watch
-from bayesltv.jobs.asked import CohortOptions
+from bayesltv.jobs.asked import ALONE, CohortOptions, Run
 from bayesltv.jobs.paths import place_files
 from bayesltv.jobs.written import CohortFolder
-from bayesltv.redaction import Redaction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,9 +21,7 @@ def cohorts_file(
     out: str | Path,
     meeting: Meeting,
     asked: CohortOptions,
-    *,
-    threads: int | None = None,
-    redaction: Redaction | None = None,
+    run: Run = ALONE,
 ) -> CohortFolder:
     """Write what cohorts have brought by day N into a folder: tables, figures and a manifest.
 
@@ -36,10 +33,7 @@ def cohorts_file(
         Folder; made where it is not there.
     meeting : Meeting
     asked : CohortOptions
-    threads : int, optional
-        Changes speed, never a number.
-    redaction : Redaction, optional
-        Of the run's messages; cohorts name no customer.
+    run : Run
 
     Raises
     ------
@@ -66,7 +60,7 @@ def cohorts_file(
     watched = watch(log)
     placed = place_files(fit, summary, meeting)
     accepted = placed.base.require_usable()
-    found = cohorts_base(placed.base, log, wanted, threads=threads)
+    found = cohorts_base(placed.base, log, wanted, threads=run.threads)
     watched.require_unchanged()
     if asked.suppress:
         found = found.suppressed()
@@ -76,8 +70,8 @@ def cohorts_file(
         "unknown_groups": meeting.unknown_groups,
         "read": {"summary": placed.summary, "log": {"file": Path(log).name}, **read, **read_new},
     }
-    if redaction is not None:
-        origin["redacted_ids"] = redaction.described()
+    if run.redaction is not None:
+        origin["redacted_ids"] = run.redaction.described()
     return CohortFolder(
         Path(out), tuple(write_cohorts(found, out, provenance=origin, figures=cohort_figures(found))), found
     )
