@@ -8,6 +8,7 @@ import pytest
 
 import bayesltv as ltv
 from bayesltv.cohorts.asked import CohortValue
+from bayesltv.specs.model.events import Events, Occurrence, day_number
 from helpers import clock_fit, point_fit
 
 HAND = {"r": 0.8, "alpha": 4.0, "a": 0.7, "b": 2.5, "p": 6.25, "q": 3.74, "v": 15.44}
@@ -242,6 +243,21 @@ def test_at_its_mean_level_a_clock_forgets_the_season_to_come(cdnow, cdnow_log):
     young, old = rows[rows["age"] == 30], rows[rows["age"] == 365]
     np.testing.assert_array_equal(young["mean_level_p50"], young["p50"])
     assert (old["mean_level_p95"] < old["p05"]).all()
+
+
+def test_ages_past_what_a_clock_knows_are_refused(cdnow, cdnow_log):
+    days = Occurrence("sale", day_number("", "1997-06-01"), day_number("", "1997-06-03"))
+    prior = ltv.PriorSpec.elicited(mass=0.9, between=(1.0, 4.0))
+    covers = day_number("", "1997-01-01"), day_number("", "1998-01-31")
+    clock = ltv.ClockSpec(events=Events((days,), covers, {"sale": prior}))
+    fit = clock_fit(
+        CDNOW, np.zeros((5, 10)), clock=clock, variables=STILL | {"clock_factor_sale": 2.0}, **CALENDAR,
+        family="mbg_nbd",
+    )  # fmt: skip
+    base = ltv.customer_base(fit, cdnow, seed=1)
+    with pytest.raises(ltv.DataError, match="ends on 1998-06-23, after 1998-01-31, until which"):
+        base.cohorts(cdnow_log, ages=[30, 455])
+    assert base.cohorts(cdnow_log, ages=[300]).table["p50"].notna().any()
 
 
 # ------------------------------------------------------------------------------------------ groups and costs
