@@ -344,6 +344,25 @@ def test_first_amounts_of_new_customers_are_drawn_from_those_of_the_last_year(ha
     assert float(first.var()) == pytest.approx(30.0, rel=0.1)
 
 
+def test_first_amounts_go_with_the_repeat_amounts_of_the_same_customer():
+    """One new customer a draw: z0 is delta times an amount of the same mean, so both are large together."""
+    q = 12.0  # a small tail, so that moments can be compared
+    fit = point_fit(HAND | {"q": q, "delta": 2.0}, draws=20_000, family="mbg_nbd")
+    summary = ltv.summarize(hand_log(), observation_end=END, time_unit="week", groups=["shop"])
+    base = ltv.customer_base(fit, summary, seed=1, draws=20_000)
+    new = pd.DataFrame({"shop": ["new shop"], "customers": [1]})
+    draws = base.cohorts(hand_log(), by="shop", ages=[0, 400], new=new).draws.sel(cohort="new shop")
+    first, whole = (draws["ltv_revenue"].sel(age=age).values for age in (0, 400))
+    repeats = draws["purchases"].sel(age=400).values - 1
+    mean = HAND["p"] * HAND["v"] / (q - 1)
+    assert first.mean() == pytest.approx(2 * mean, rel=4 * first.std() / 2 / mean / np.sqrt(first.size))
+    bought = repeats > 0
+    order = (whole - first)[bought] / repeats[bought]
+    # E[z0 z1] / (E[z0] E[z1]) = E[1/nu^2] / E[1/nu]^2 = (q - 1) / (q - 2), whatever delta and p are
+    together = (first[bought] * order).mean() / (first[bought].mean() * order.mean())
+    assert together == pytest.approx((q - 1) / (q - 2), abs=0.02)
+
+
 # ------------------------------------------------------------------------------------------------- bad input
 
 

@@ -61,7 +61,7 @@ def cohorts_base(
     population = placement.population
     first = np.zeros((len(members.labels) - members.known, population.draws.size))
     if new is not None and bought.amount is not None:
-        first = first_amounts(base, bought, new, population.draws)
+        first = first_amounts(base, bought, new, population.draws, threads=threads)
     cost = cost_of(asked.cac, members, rows, population.draws.size)
     step = step_of(base.hyperparameters(DRAWS).typical_amount)
     reckoning = Reckoning(asked, members, rows, known, step, first, cost)

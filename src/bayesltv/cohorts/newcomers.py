@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from bayesltv.base.placed_base import PlacedBase, Placement, place_customers
 from bayesltv.cohorts.known import Purchases
 from bayesltv.cohorts.members import Members
+from bayesltv.cohorts.simulated import BLOCK, walk_draws
 from bayesltv.data.log.histories import MICROS
 from bayesltv.data.summary.days import Days, history_days
 from bayesltv.data.summary.groups import labels_of
 from bayesltv.dates import COHORTS
 from bayesltv.errors import DataError
+from bayesltv.kernels.tracking import count_first_amounts
 from bayesltv.names import (
     CUSTOMER_ID,
+    FIRST_AMOUNT,
     FIRST_PURCHASE,
     FREQUENCY,
     GROUP_SEPARATOR,
@@ -29,16 +32,19 @@ from bayesltv.names import (
     TIME_UNIT,
     T,
 )
+from bayesltv.prediction.packed import laws_of, people_of, streams_of
 from bayesltv.prediction.scores.engine import Threads
 from bayesltv.prediction.scores.scoring import DRAWS, make_scoring, score_rows
 from bayesltv.prediction.scores.thresholds import find_thresholds
 from bayesltv.prediction.scores.tiers import tier_labels
+from bayesltv.prediction.totals import step_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.streams import generator
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 CUSTOMERS = "customers"
+FIRST = "first amounts"
 YEAR = 365
 MOST = 1_000_000
 LARGEST_POOL = 10_000
@@ -147,6 +153,7 @@ def _as_summary(base: PlacedBase, each: pd.DataFrame, ids: "pd.Series[str]") -> 
         SPEND_COUNT: zeros.astype(np.int64),
         SPEND_SUM: zeros,
         SPEND_LOG_SUM: zeros,
+        FIRST_AMOUNT: np.nan,
         FIRST_PURCHASE: end,
         LAST_PURCHASE: end,
     }
@@ -155,12 +162,40 @@ def _as_summary(base: PlacedBase, each: pd.DataFrame, ids: "pd.Series[str]") -> 
     return summary
 
 
-def first_amounts(base: PlacedBase, bought: Purchases, new: Newcomers, draws: NDArray[np.uint64]) -> Floats:
+def first_amounts(
+    base: PlacedBase, bought: Purchases, new: Newcomers, draws: NDArray[np.uint64], *, threads: int | None
+) -> Floats:
     """Return what new customers of each cohort pay on their first day, shape (new cohort, draw).
 
-    They are drawn from the first amounts of the last 365 days of the same groups of the fit, or of all
-    groups where there are none, by the Bayesian bootstrap: each draw has weights of its own.
+    Where the fit has a level of first amounts, each customer's is drawn from the mean that repeat amounts are
+    drawn from. Without one, from the first amounts of the last 365 days of the same groups of the fit, or of
+    all groups where there are none, by the Bayesian bootstrap: each draw has weights of its own.
     """
+    spend = base.posterior.spec.spend
+    if spend is not None and spend.first_amounts:
+        return _own_amounts(base, new, threads)
+    return _past_amounts(base, bought, new, draws)
+
+
+def _own_amounts(base: PlacedBase, new: Newcomers, threads: int | None) -> Floats:
+    _, population, people = new.placement
+    streams = streams_of(population, people, seed=base.seed)
+    streams = streams._replace(amounts=people.keys(base.seed, FIRST))
+    placed, step = people_of(population, people, 0.0), step_of(population.typical_amount)
+
+    def work(block: slice) -> Integers:
+        part = population.of_draws(block)
+        money = np.zeros((len(new.labels), part.draws.size), np.int64)
+        own = streams._replace(draws=part.draws)
+        count_first_amounts(own, placed, laws_of(part).spend, new.cohort, step, money)
+        return money
+
+    parts = walk_draws(work, population.draws.size, size=BLOCK, threads=threads)
+    total: Floats = np.concatenate(parts, axis=1) * np.float64(step)
+    return total
+
+
+def _past_amounts(base: PlacedBase, bought: Purchases, new: Newcomers, draws: NDArray[np.uint64]) -> Floats:
     assert bought.amount is not None
     days = history_days(base.summary)
     recent = days.end.max() - days.first < YEAR
@@ -195,7 +230,7 @@ def _bootstrapped(
     """Return sums of `number` amounts from a pool, draw by draw, under weights of the Bayesian bootstrap."""
     sums = np.zeros(draws.size)
     for at, draw in enumerate(draws):
-        rng = generator(seed, "first amounts", *names, str(int(draw)))
+        rng = generator(seed, FIRST, *names, str(int(draw)))
         weights = rng.standard_exponential(pool.size)
         sums[at] = rng.multinomial(number, weights / weights.sum()) @ pool
     return sums

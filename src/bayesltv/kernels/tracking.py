@@ -15,6 +15,7 @@ from bayesltv.families.verbs import (
     first_wait,
     inverse_p_alive,
     is_modelled,
+    level_of_first,
     next_purchase,
     nobody,
 )
@@ -176,7 +177,7 @@ def count_by_age(streams, people, laws, clock, standing, scale, counts):
         g, c, key, customer = people.group[i], cohort[i], streams.latents[i], stand(clock, people, i)
         if i == 0 or horizon[i] != horizon[i - 1] or not is_same_history(clock, people, i, i - 1):
             bounds_of_history(purchase, g, customer, horizon[i], inverse, silent)
-        count, total, is_new = people.histories[4, i], people.histories[5, i], people.histories[0, i] == 0
+        is_new = people.histories[0, i] == 0
         for d in range(draws.size):
             open_stream(latents, key, draws[d])
             if not draw_alive(latents, inverse[d]):
@@ -193,7 +194,7 @@ def count_by_age(streams, people, laws, clock, standing, scale, counts):
             life, buyer = begin_life(law, history, time, latents, coins, key, draws[d]), nobody(spend)
             open_stream(events, streams.events[i], draws[d])
             if with_spend:
-                buyer = draw_buyer(at(spend, g, d), count, total, amounts, key, draws[d])
+                buyer = draw_buyer(at(spend, g, d), spent_of(people, i), amounts, key, draws[d])
                 open_stream(amounts, streams.amounts[i], draws[d])
             n, place, seen = 0, age[i], (last[i] + width - 1) // width
             while time < ahead:
@@ -214,3 +215,30 @@ def count_by_age(streams, people, laws, clock, standing, scale, counts):
                 life, time = next_purchase(life, n, time, coins, events)
             if asks_gone and time == math.inf:
                 _add_at(gone, c, d, place, birth[i], 1)
+
+
+@compiled
+def count_first_amounts(streams, people, spend, cohort, step, money):
+    """Add what new customers pay on their first day, of the same buyers as their later amounts.
+
+    Parameters
+    ----------
+    streams : Streams
+        Keys of amounts are those of first ones.
+    people : People
+        Histories of zeros.
+    spend : law of a family by (group, draw)
+    cohort : ndarray of int64, shape (customer,)
+    step : float
+        Money of one step.
+    money : ndarray of int64, shape (cohort, draw)
+        In steps; added to here.
+    """
+    state = np.empty(4, np.uint64)
+    for i in range(people.group.size):
+        for d in range(streams.draws.size):
+            law = at(spend, people.group[i], d)
+            buyer = draw_buyer(law, spent_of(people, i), state, streams.latents[i], streams.draws[d])
+            open_stream(state, streams.amounts[i], streams.draws[d])
+            amount = level_of_first(law) * draw_amount(buyer, state)
+            money[cohort[i], d] += np.int64(np.rint(amount / step))
