@@ -76,6 +76,7 @@ def test_the_folder_holds_what_python_returns(files, tmp_path):
     expected = found.payback["payback_date_p50"].dt.normalize()
     assert (back["payback_date_p50"].dropna().to_numpy() == expected.dropna().to_numpy()).all()
     assert "predicted, or partly so" in done.stdout
+    assert f"totals: {found.attrs['common_shocks']}" in done.stdout
 
 
 def test_the_manifest_comes_last_and_lists_every_file(files, tmp_path):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesltv.base.gate import told_of_totals
 from bayesltv.base.placed_base import PlacedBase, Placement
 from bayesltv.cohorts.asked import CohortsAsked
 from bayesltv.cohorts.costs import cost_of
@@ -19,6 +20,7 @@ from bayesltv.data.log.reading import LogReading
 from bayesltv.data.summary.days import Days, history_days
 from bayesltv.dates import COHORTS, cohort_column
 from bayesltv.errors import SpecError
+from bayesltv.names import COMMON_SHOCKS
 from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.prediction.totals import step_of
 from bayesltv.units import DAYS_PER
@@ -149,4 +151,5 @@ def _told(base: PlacedBase, asked: CohortsAsked, draws: int) -> dict[str, Any]:
         "seed": int(base.seed),
         "draws": draws,
         "customers": len(base),
+        COMMON_SHOCKS: told_of_totals(base.fit),
     }

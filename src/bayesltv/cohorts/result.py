@@ -44,7 +44,7 @@ class Cohorts:
         where cohorts were read back from a folder.
     attrs : mapping
         ``by``, ``basis``, ``ages``, ``period_days``, ``first_day``, ``observation_end``, ``seed``, ``draws``,
-        ``customers``.
+        ``customers``, ``common_shocks`` (whether intervals of this fit's totals are too narrow).
     """
 
     table: pd.DataFrame

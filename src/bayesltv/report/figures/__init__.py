@@ -22,6 +22,7 @@ from bayesltv.report.figures.plan import (
     plot_budget_curve,
     plot_customers,
     plot_policies,
+    plot_returns,
     plot_roi,
     plot_waterfall,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "plot_psense",
     "plot_purchase_calibration",
     "plot_reliability",
+    "plot_returns",
     "plot_roi",
     "plot_sampler",
     "plot_tier_probabilities",

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from bayesltv.cohorts.result import OBSERVED, SMALLEST, Cohorts
+from bayesltv.names import COMMON_SHOCKS
 from bayesltv.report.figures.cohorts import cohort_figures
 from bayesltv.report.page.parts import Grid, Section, grid_of, interval, picture_of
 from bayesltv.report.style import money
@@ -19,6 +20,7 @@ def acquired(found: Cohorts) -> Section:
     notes = (
         "A cohort is all who were acquired, whoever came back. What has been observed is one number; the "
         "rest stands with the interval that holds 90 % of the draws.",
+        f"Totals: {found.attrs[COMMON_SHOCKS]}.",
         *([f"{hidden:,} cohorts of fewer than {SMALLEST} customers are left out."] if hidden else []),
     )
     grids = [_ltv(shown)] if found.ltv in set(found.table["quantity"]) else []
