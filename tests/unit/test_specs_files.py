@@ -122,7 +122,9 @@ def test_the_shipped_priors_move_no_cdnow_mean_by_a_fifth_of_its_standard_error(
 def test_by_group_states_the_default_pooling():
     spec = load_spec("by_group")
     assert spec == ModelSpec(
-        title=spec.title, groups="all", sampler=SamplerSpec(target_accept=spec.sampler.target_accept)
+        title=spec.title,
+        groups="all",
+        sampler=SamplerSpec(tune=300, target_accept=0.95),
     )
 
 
