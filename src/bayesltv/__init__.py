@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from bayesltv.checks.result import CheckResult as CheckResult
     from bayesltv.checks.run import check as check
     from bayesltv.checks.run import with_checks as with_checks
+    from bayesltv.cohorts.asked import CohortValue as CohortValue
+    from bayesltv.cohorts.result import Cohorts as Cohorts
     from bayesltv.comparison.backtest import Backtest as Backtest
     from bayesltv.comparison.backtest import backtest as backtest
     from bayesltv.comparison.benchmark import benchmark as benchmark
     from bayesltv.comparison.choose import choose as choose
     from bayesltv.comparison.compare import compare as compare
     from bayesltv.data.datasets import load_cdnow as load_cdnow
+    from bayesltv.data.log.reading import LogReading as LogReading
     from bayesltv.data.log.split import Split as Split
     from bayesltv.data.log.split import split as split
     from bayesltv.data.log.summarize import summarize as summarize
@@ -101,6 +104,8 @@ _HOME = {
     "CheckResult": "checks.result",
     "choose": "comparison.choose",
     "Choice": "evaluation.choice",
+    "Cohorts": "cohorts.result",
+    "CohortValue": "cohorts.asked",
     "compare": "comparison.compare",
     "compare_refresh": "decisions.customers.refresh",
     "Comparison": "evaluation.comparison",
@@ -122,6 +127,7 @@ _HOME = {
     "load_decision": "specs.catalogue",
     "load_spec": "specs.catalogue",
     "log_likelihood": "checks.loo",
+    "LogReading": "data.log.reading",
     "loo": "checks.loo",
     "ModelSpec": "specs.model.model_spec",
     "Plan": "decisions.plan",
