@@ -2,8 +2,8 @@
 
 39 weeks of observation, 39 of hold-out; purchases and spend of each customer, and their totals. Beside this
 package's predictive distribution: the exact predictive at lifetimes' maximum-likelihood parameters, which is
-what a point estimate could say if it said anything; and pymc-marketing's NUTS with intervals from its own
-draws, which are draws of an expectation.
+what a point estimate could say if it said anything; pymc-marketing's NUTS with intervals from its own draws,
+which are draws of an expectation; and quantiles by gradient boosting, which say nothing of totals.
 
 What would make it rigged: fitting on the hold-out; comparing by coverage alone, which wide intervals win
 (hence CRPS, which they lose, with paired bootstrap intervals over customers); coverage of counts above its
@@ -11,14 +11,11 @@ level, which discreteness forces, called a virtue (hence the largest deviation o
 leaving out totals, which all of these models miss where a shock is shared by all customers.
 """
 
-import numpy as np
-
 import common
+import forecasts
 import holdouts
-import rivals
-from bayesltv.evaluation import rules
+from bayesltv.comparison.scores import judge, paired, scores
 
-RESAMPLES = 1000
 COLUMNS = {
     "world": ("log", ""),
     "method": ("intervals of", ""),
@@ -36,48 +33,28 @@ COLUMNS = {
 }
 
 
-def judged(draws, actual):
-    """Return what draws, shape (customer, draw), are worth as forecasts, and the CRPS of each customer."""
-    ordered = np.sort(draws, axis=1).astype(float)
-    low, high = rules.intervals(ordered)
-    inside = (low <= actual) & (actual <= high)
-    each = rules.crps(ordered, actual)
-    ends = np.quantile(draws.sum(axis=0), [0.05, 0.95])
-    mark = "holds" if ends[0] <= actual.sum() <= ends[1] else "misses"
-    found = {
-        "crps": float(each.mean()),
-        "pit": rules.pit_deviation(*rules.pit_limits(ordered, actual)),
-        "total": f"{ends[0]:,.0f} to {ends[1]:,.0f} {mark} {actual.sum():,.0f}",
-    }
-    levels = zip(rules.LEVELS, inside.mean(axis=1), strict=True)
-    return found | {f"inside_{level:.0%}".rstrip("%"): float(share) for level, share in levels}, each
-
-
-def difference(theirs, ours):
-    """Return the mean difference of scores with its paired bootstrap interval over customers, as text."""
-    gap = theirs - ours
-    rng = np.random.default_rng(1)
-    means = [gap[rng.integers(0, gap.size, gap.size)].mean() for _ in range(RESAMPLES)]
-    low, high = np.quantile(means, [0.025, 0.975])
-    return f"{gap.mean():+.4f} [{low:+.4f}, {high:+.4f}]"
+def total(row, actual):
+    """Return the total's interval and whether it held, as text; None where there is none."""
+    if "total_p05" not in row:
+        return None
+    low, high = row["total_p05"], row["total_p95"]
+    return f"{low:,.0f} to {high:,.0f} {'holds' if low <= actual <= high else 'misses'} {actual:,.0f}"
 
 
 def rows_of(split, *, quick):
     """Return one row per method that has a distribution."""
     own = {}
-    for name in rivals.DISTRIBUTIONS:
-        made = rivals.forecast(name, split, quick=quick)
-        row = {"world": split.name, "method": name, "customers": len(split.summary)}
-        for what, draws, actual in (
-            ("purchases", made.purchase_draws, split.purchases),
-            ("spend", made.spend_draws, split.spend),
-        ):
-            found, each = judged(draws, actual)
+    for name in forecasts.DISTRIBUTIONS:
+        row = {"world": split.name, "method": name, "customers": len(split.known.summary)}
+        for what, made in forecasts.forecast(name, split, quick=quick).items():
+            actual = split.actual[what]
+            found, each = scores(made, actual), judge(made, actual)
             row |= {f"{what}_{key}": value for key, value in found.items()}
-            if name != rivals.OURS:
-                row[f"{what}_crps_difference"] = difference(each, own[what])
-            else:
-                own[what] = each
+            row[f"{what}_total"] = total(found, actual.sum())
+            if what in own:
+                gap = paired("crps", each, own[what])
+                row[f"{what}_crps_difference"] = "{:+.4f} [{:+.4f}, {:+.4f}]".format(*gap)
+            own.setdefault(what, each)
         yield row
 
 

@@ -6,6 +6,10 @@ import numpy as np
 import pandas as pd
 
 import bayesltv as ltv
+from bayesltv.comparison.known import Known, known_at
+from bayesltv.comparison.origins import Origins
+from bayesltv.comparison.plain_log import read_plain
+from bayesltv.data.log.reading import LogReading
 
 START, END, LATER, WEEKS = "1997-01-01", "1997-09-30", "1998-06-30", 39
 """CDNOW's calendar, which the simulated logs share: 39 weeks to learn from and 39 to forecast."""
@@ -16,22 +20,18 @@ CUSTOMERS = 1500
 
 @dataclass(frozen=True)
 class Split:
-    """What was known at END and what then happened, one row per customer in the order of `summary`."""
+    """What was known at END, and what each customer then did: quantity -> shape (customer,)."""
 
     name: str
-    summary: pd.DataFrame
-    purchases: np.ndarray
-    spend: np.ndarray
+    known: Known
+    actual: dict[str, np.ndarray]
 
 
 def split(name, log):
     """Return a log cut at END."""
-    summary = ltv.summarize(log[log["date"] <= END], observation_end=END, time_unit="week")
-    later = ltv.summarize(log, observation_end=LATER, time_unit="week").set_index("customer_id")
-    later = later.loc[summary["customer_id"]]
-    purchases = later["frequency"].to_numpy() - summary["frequency"].to_numpy()
-    spend = later["value_to_date"].to_numpy() - summary["value_to_date"].to_numpy()
-    return Split(name, summary, purchases, spend)
+    end = pd.Timestamp(END)
+    plain = read_plain(log, LogReading(), Origins(customers=len(log)), until=end)
+    return Split(name, *known_at(plain, end, WEEKS * 7, time_unit="week"))
 
 
 def simulated(*, seed=1, rate=1.0, family="bg_nbd"):

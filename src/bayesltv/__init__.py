@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bayesltv.cohorts.result import Cohorts as Cohorts
     from bayesltv.comparison.backtest import Backtest as Backtest
     from bayesltv.comparison.backtest import backtest as backtest
+    from bayesltv.comparison.benchmark import benchmark as benchmark
+    from bayesltv.comparison.choose import choose as choose
     from bayesltv.comparison.compare import compare as compare
     from bayesltv.data.datasets import load_cdnow as load_cdnow
     from bayesltv.data.log.reading import LogReading as LogReading
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from bayesltv.errors import FitError as FitError
     from bayesltv.errors import SpecError as SpecError
     from bayesltv.errors import StoreError as StoreError
+    from bayesltv.evaluation.benchmark import Benchmark as Benchmark
+    from bayesltv.evaluation.choice import Choice as Choice
     from bayesltv.evaluation.comparison import Comparison as Comparison
     from bayesltv.evaluation.evaluate import evaluate as evaluate
     from bayesltv.evaluation.posterior_predictive import posterior_predictive as posterior_predictive
@@ -92,10 +96,14 @@ _HOME = {
     "BudgetSpec": "specs.decision.budget",
     "Backtest": "comparison.backtest",
     "backtest": "comparison.backtest",
+    "Benchmark": "evaluation.benchmark",
+    "benchmark": "comparison.benchmark",
     "build_model": "model.build",
     "check": "checks.run",
     "CheckReport": "checks.result",
     "CheckResult": "checks.result",
+    "choose": "comparison.choose",
+    "Choice": "evaluation.choice",
     "Cohorts": "cohorts.result",
     "CohortValue": "cohorts.asked",
     "compare": "comparison.compare",

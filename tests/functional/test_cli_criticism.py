@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import bayesltv as ltv
 from bayesltv.cli.app import app
+from bayesltv.specs.catalogue import models_folder
 from bayesltv.specs.model.covariates import Covariate
 
 
@@ -150,3 +151,61 @@ def test_evaluate_carries_covariates_and_settles_conflicts_of_groups(tmp_path):
     done = run(*command, "--group-conflict", "first", "--order-id-col", "order", "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["facts"]["customers"] == len(summary)
+
+
+# --------------------------------------------------------------------------------------- choose and benchmark
+
+QUICKLY = ("--horizon", "6 weeks", "--spec", "pooled", "--spec", "mbg_pooled")
+
+
+def test_choose_writes_a_spec_that_fit_takes(world, tmp_path):
+    out, command = tmp_path / "spec.toml", ("choose", world / "log.csv", *QUICKLY)
+    done = run(*command, "--out", out, "--report", tmp_path / "report", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["recommended"] in ("pooled", "mbg_pooled")
+    assert ltv.load_spec(out) == ltv.load_spec(told["recommended"])
+    assert told["reason"].split(";")[0] in out.read_text(encoding="utf-8").splitlines()[0]
+    names = {path.name for path in (tmp_path / "report").iterdir()}
+    assert names == {"choice.csv", "choice_cuts.csv", "choice_customers.png", "choice_totals.png"}
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "words"),
+    [
+        (("--out", "spec.json"), 14, "written as .toml"),
+        (("--out", "s.toml", "--spec", "clock_events"), 11, "events lie in a table of their own"),
+        (("--out", "s.toml", "--cut", "1997-09-29"), 10, "--log-end"),
+        (("--out", "s.toml", "--spec", "mbg_poled"), 11, "did you mean"),
+        (("--out", "s.toml", "--customers", "3"), 10, "too few"),
+    ],
+)
+def test_choose_refuses_before_anything_is_fitted(world, tmp_path, monkeypatch, more, code, words):
+    monkeypatch.chdir(tmp_path)
+    done = run("choose", world / "log.csv", *QUICKLY, *more)
+    assert done.exit_code == code, done.output
+    assert words in " ".join(done.output.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_choose_does_not_write_over_the_spec_it_reads(world, tmp_path):
+    mine = tmp_path / "mine.toml"
+    mine.write_text(models_folder().joinpath("pooled.toml").read_text("utf-8"), "utf-8")
+    done = run("choose", world / "log.csv", "--spec", mine, "--spec", "mbg_pooled", "--out", mine)
+    assert done.exit_code == 14
+    assert "read by this very command" in done.output
+
+
+def test_benchmark_sets_rivals_beside_the_models(world, tmp_path, monkeypatch):
+    from bayesltv.comparison.rivals.registry import RIVALS, Rival
+
+    monkeypatch.setitem(RIVALS, "gradient boosting", Rival(dict, "no_such_module", "benchmark"))
+    rivals = ("--rival", "gradient boosting", "--rival", "past spend")
+    command = ("benchmark", world / "log.csv", "--horizon", "8 weeks", "--spec", "pooled", *rivals)
+    done = run(*command, "--report", tmp_path / "report")
+    assert done.exit_code == 0, done.output
+    assert 'not run: gradient boosting: pip install "bayesltv[benchmark]"' in " ".join(done.stdout.split())
+    assert "past spend" in (tmp_path / "report" / "benchmark.csv").read_text(encoding="utf-8")
+    told = json.loads(run(*command, "--json").stdout)
+    assert {row["method"] for row in told["table"]} == {"pooled", "past spend"}
+    assert len(told["verdict"]) == 6

@@ -60,7 +60,7 @@ def folder(world, tmp_path_factory):
     return where
 
 
-SLOW = {"demo", "fit", "compare", "uplift"}
+SLOW = {"demo", "fit", "compare", "choose", "benchmark", "uplift"}
 
 
 @pytest.mark.parametrize(

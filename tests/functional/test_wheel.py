@@ -1,5 +1,6 @@
 """What is installed from the wheel alone, without the extras, can show what it does."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,16 +10,19 @@ from pathlib import Path
 
 import pytest
 
+import bayesltv as ltv
+
 ROOT = Path(__file__).parents[2]
 BUILD = ("pyproject.toml", "README.md", "LICENSE", "src", "models")
 
 
-@pytest.fixture
-def installed(tmp_path):
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
     """A fresh environment with the wheel and its requirements, and no `lifetimes`.
 
     The requirements are those of this environment, linked; the wheel is built and installed.
     """
+    tmp_path = tmp_path_factory.mktemp("installed")
     source, made = tmp_path / "source", tmp_path / "environment"
     source.mkdir()
     for name in BUILD:
@@ -38,14 +42,18 @@ def installed(tmp_path):
     return made
 
 
-@pytest.mark.slow
-def test_the_demo_runs_from_the_wheel_without_the_files_of_cdnow(installed, tmp_path):
+@pytest.fixture
+def run(tmp_path):
+    """Run a command in an empty folder, with nothing but what is installed."""
     surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return lambda *command: subprocess.run(
+        command, env=surroundings, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.slow
+def test_the_demo_runs_from_the_wheel_without_the_files_of_cdnow(installed, run, tmp_path):
     where = "import bayesltv; print(bayesltv.__file__)"
-
-    def run(*command):
-        return subprocess.run(command, env=surroundings, cwd=tmp_path, capture_output=True, text=True)
-
     found = run(installed / "bin" / "python", "-c", where)
     assert found.stdout.startswith(str(installed)), found.stderr
     done = run(installed / "bin" / "bayesltv", "demo", "--out", "demo")
@@ -57,3 +65,23 @@ def test_the_demo_runs_from_the_wheel_without_the_files_of_cdnow(installed, tmp_
     )
     assert "Checks: passed" in told
     assert "report.html" in {path.name for path in (tmp_path / "demo").iterdir()}
+
+
+@pytest.mark.slow
+def test_a_model_is_chosen_and_set_beside_others_from_the_wheel(installed, run, tmp_path):
+    world = {"r": 0.8, "alpha": 4.0, "a": 0.8, "b": 2.5}
+    log = ltv.simulate_log(400, seed=3, purchase=world, spend={"p": 4.0, "q": 4.0, "v": 30.0})
+    log.to_csv(tmp_path / "log.csv", index=False)
+    command = installed / "bin" / "bayesltv"
+    specs = ("--spec", "pooled", "--spec", "mbg_pooled", "--horizon", "6 weeks")
+    chosen = run(command, "choose", "log.csv", *specs, "--out", "spec.toml")
+    assert chosen.returncode == 0, chosen.stderr
+    assert "Rolling origins" in chosen.stdout
+    assert ltv.load_spec(tmp_path / "spec.toml").purchase.family in ("bg_nbd", "mbg_nbd")
+    rivals = ("--rival", "gradient boosting", "--rival", "lifetimes, MLE", "--rival", "past spend")
+    told = run(command, "benchmark", "log.csv", *specs, *rivals, "--json")
+    assert told.returncode == 0, told.stderr
+    found = json.loads(told.stdout)
+    assert found["skipped"] == {"lifetimes, MLE": 'pip install "bayesltv[lifetimes]"'}
+    methods = {row["method"] for row in found["table"]}
+    assert methods == {"pooled", "mbg_pooled", "gradient boosting", "past spend"}

@@ -5,6 +5,7 @@ import json
 import arviz as az
 import numpy as np
 import pytest
+from rich.console import Console
 
 import bayesltv as ltv
 from bayesltv.data.summary.validate import validate_summary
@@ -164,3 +165,13 @@ def test_a_backtest_looks_at_dates_before_it_fits(cdnow_log):
         ltv.backtest(cdnow_log, spec, cuts=["soon"], horizon="26 weeks")
     with pytest.raises(ltv.DataError, match="columns has no"):
         ltv.backtest(cdnow_log, spec, cuts=["1997-09-30"], horizon="26 weeks", columns={"groups": []})
+
+
+def test_names_in_brackets_are_shown_as_they_are(laplace_fit, cdnow):
+    """A terminal's markup would leave them out."""
+    few = cdnow.iloc[::20].reset_index(drop=True)
+    few.attrs = cdnow.attrs
+    mine = sealed(laplace_fit, fingerprint=validate_summary(few).attrs["fingerprint"])
+    console = Console(width=200, record=True)
+    console.print(ltv.compare(few, {"[old]": mine, "[new]": mine}))
+    assert "purchase: [old], [new] cannot be told apart" in console.export_text()

@@ -10,7 +10,7 @@ from bayesltv.cli.cohorts import cohorts
 from bayesltv.cli.command import ending
 from bayesltv.cli.fits import check, compare, fit, uplift
 from bayesltv.cli.guard import REDACTION, Guarded
-from bayesltv.cli.log import summarize
+from bayesltv.cli.log import benchmark, choose, summarize
 from bayesltv.cli.models import models
 from bayesltv.cli.pages import demo, report
 from bayesltv.cli.scores import decide, evaluate, score
@@ -27,6 +27,8 @@ COMMANDS = {
     "check": check,
     "evaluate": evaluate,
     "compare": compare,
+    "choose": choose,
+    "benchmark": benchmark,
     "score": score,
     "decide": decide,
     "cohorts": cohorts,

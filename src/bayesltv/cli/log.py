@@ -1,4 +1,4 @@
-"""The command that reads a log."""
+"""The commands that read a log."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bayesltv.cli.command import Bundle, example
-from bayesltv.cli.options import LOG, RUN, AsJson, Threads, carried, log_reading
+from bayesltv.cli.options import LOG, RUN, AsJson, Report, Threads, carried, log_reading, origins
 
 if TYPE_CHECKING:
+    from bayesltv.comparison.origins import Origins
     from bayesltv.data.log.reading import Carried, LogReading
+
+LogFile = Annotated[Path, typer.Argument(help="Transaction log: CSV or Parquet, one row per purchase.")]
 
 
 @example("bayesltv summarize log.csv --observation-end 1997-09-30 --time-unit week --out customers.parquet")
 def summarize(
-    log: Annotated[Path, typer.Argument(help="Transaction log: CSV or Parquet, one row per purchase.")],
+    log: LogFile,
     observation_end: Annotated[str, typer.Option(help="Last day observed, 2024-01-31.")],
     time_unit: Annotated[str, typer.Option(help="day, week, month or year: the unit of recency and T.")],
     out: Annotated[Path, typer.Option(help="Customer summary to write, .parquet.")],
@@ -58,3 +61,63 @@ def summarize(
     with bars.summary_bar() as advance:
         made = jobs.summarize_file(log, out, asked, progress=advance)
     show.result(made, as_json=as_json)
+
+
+@example('bayesltv benchmark log.csv --horizon "13 weeks"')
+def benchmark(
+    log: LogFile,
+    reading: Annotated["LogReading", Bundle(log_reading)],
+    origins: Annotated["Origins", Bundle(origins)],
+    specs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--spec", help="Model spec (file or shipped name); repeatable. Default: BG and MBG/NBD."
+        ),
+    ] = None,
+    rivals: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rival", help="By name, as a first run shows them; repeatable. Default: the quick ones."
+        ),
+    ] = None,
+    report: Report = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set the models beside gradient boosting, other packages and rules of thumb, on the log's last stretch.
+
+    Gradient boosting comes with pip install 'bayesltv[benchmark]'. Without it the rest is run.
+    """
+    from bayesltv import jobs
+    from bayesltv.cli.output import show
+
+    found, written = jobs.benchmark_file(
+        log, reading, origins, models=specs or (), rivals=rivals, report=report, step=show.step
+    )
+    show.result(found, as_json=as_json)
+    show.files(written)
+
+
+@example("bayesltv choose log.csv --out spec.toml")
+def choose(
+    log: LogFile,
+    out: Annotated[Path, typer.Option(help="Spec to write, .toml: `bayesltv fit --spec` takes it.")],
+    reading: Annotated["LogReading", Bundle(log_reading)],
+    origins: Annotated["Origins", Bundle(origins)],
+    specs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--spec",
+            help="Model spec (file or shipped name), the simplest first; repeatable. "
+            "Default: BG/NBD, MBG/NBD, MBG/CNBD-k where waits are regular, and the best on a clock.",
+        ),
+    ] = None,
+    report: Report = None,
+    as_json: AsJson = False,
+) -> None:
+    """Choose a purchase model by how specs forecast the log's own past, from three days of it."""
+    from bayesltv import jobs
+    from bayesltv.cli.output import show
+
+    found, written = jobs.choose_file(log, out, reading, origins, specs=specs, report=report, step=show.step)
+    show.result(found, as_json=as_json)
+    show.files(written)

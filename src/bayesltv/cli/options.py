@@ -10,6 +10,7 @@ from bayesltv.cli.guard import AS_JSON, REDACTION
 
 if TYPE_CHECKING:
     from bayesltv.base.meeting import Meeting
+    from bayesltv.comparison.origins import Origins
     from bayesltv.data.log.reading import Carried, LogReading
     from bayesltv.fitting.sampling import Sampling
     from bayesltv.redaction import Redaction
@@ -197,3 +198,31 @@ def sampling(
     asked = {"chains": chains, "draws": draws, "tune": tune, "target_accept": target_accept}
     overrides: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     return Sampling(seed, method, overrides, cores)
+
+
+def origins(
+    cuts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cut", help="Last day known; `choose` takes several. Default: by the length of the log."
+        ),
+    ] = None,
+    horizon: Annotated[
+        str | None, typer.Option(help='How far ahead: "26 weeks"; default: by the length of the log.')
+    ] = None,
+    time_unit: Annotated[
+        str, typer.Option(help="day, week, month or year: the unit of recency and T.")
+    ] = "week",
+    customers: Annotated[
+        int, typer.Option(help="At most; of a larger log so many are drawn by lot.", rich_help_panel=RUN)
+    ] = 5000,
+    acquired_from: Annotated[
+        str | None, typer.Option(help="Keep customers first seen from this day on.")
+    ] = None,
+    log_end: LogEnd = None,
+    seed: Seed = DEFAULT_SEED,
+) -> "Origins":
+    """Return from which days a log is forecast, and for whom."""
+    from bayesltv.comparison.origins import Origins
+
+    return Origins(cuts or (), horizon, time_unit, customers, acquired_from, log_end, seed)

@@ -185,7 +185,8 @@ def _one(job: _Job, cut: str) -> tuple[str, Evaluation, CheckReport]:
 
     try:
         summary = summarize(
-            job.log, observation_end=cut, time_unit=job.time_unit, groups=job.groups,
+            job.log, observation_end=cut, time_unit=job.time_unit,
+            groups=job.groups or job.spec.groups, covariates=tuple(job.spec.covariates),
             acquired_from=job.acquired_from, **job.columns,
         )  # fmt: skip
         tree = fit(summary, job.spec, seed=job.seed, method=job.method, sampler=job.sampler, progress=False)

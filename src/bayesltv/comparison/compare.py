@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import arviz as az
@@ -19,6 +18,7 @@ from bayesltv.base.placed_base import place_base
 from bayesltv.base.population import read_posterior
 from bayesltv.base.seal import require_sound
 from bayesltv.checks.loo import loo_per_customer
+from bayesltv.comparison.named import named
 from bayesltv.data.fingerprint import print_like
 from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.data.summary.cells import has_first_amounts
@@ -174,9 +174,9 @@ def _models(
     given: Mapping[str, SpecLike | xr.DataTree] | Sequence[SpecLike],
 ) -> dict[str, ModelSpec | xr.DataTree]:
     """Return specs and fits by name, read where they are files or shipped names."""
-    if not isinstance(given, Mapping):
-        given = {Path(each).stem if isinstance(each, str | Path) else each.title: each for each in given}
-    return {name: each if isinstance(each, xr.DataTree) else spec_of(each) for name, each in given.items()}
+    return {
+        name: each if isinstance(each, xr.DataTree) else spec_of(each) for name, each in named(given).items()
+    }
 
 
 def _has_spend(model: ModelSpec | xr.DataTree) -> bool:

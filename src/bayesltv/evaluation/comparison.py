@@ -59,9 +59,10 @@ class Comparison:
     def __rich__(self) -> Any:  # noqa: ANN401
         """Return the tables and the verdict for the terminal."""
         from rich.console import Group
+        from rich.text import Text
 
         shown = [rich_table(self.loo.drop(columns=["p", "diag_elpd"]), "Leave one customer out (PSIS)")]
         if self.holdout is not None:
             turned = self.holdout.set_index("model").T.reset_index(names="")
             shown.append(rich_table(turned, "Hold-out"))
-        return Group(*shown, self.verdict)
+        return Group(*shown, Text(self.verdict))

@@ -217,12 +217,11 @@ def compare_files(
 
 def _models(specs: Sequence[str]) -> "dict[str, ModelSpec | xr.DataTree]":
     """Return specs and fits by the names of their files; by the whole path where two have one name."""
+    from bayesltv.comparison.named import named
     from bayesltv.fitting.store import load
     from bayesltv.specs.catalogue import load_spec
 
-    names = [Path(each).stem if Path(each).suffix else each for each in specs]
-    twice = [name for name in names if names.count(name) > 1]
     return {
-        str(each) if name in twice else name: load(each) if Path(each).suffix == ".nc" else load_spec(each)
-        for name, each in zip(names, specs, strict=True)
+        name: load(each) if Path(each).suffix == ".nc" else load_spec(each)
+        for name, each in named(specs).items()
     }

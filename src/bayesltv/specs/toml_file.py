@@ -1,5 +1,7 @@
 """TOML tables that know where they stand, so that every error can name file and key path."""
 
+import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -161,6 +163,21 @@ def read_toml(path: str | Path) -> Table:
         raise SpecError(f"{path}: not TOML that is meant: its brackets are nested too deep") from None
     except ValueError as error:  # a TOMLDecodeError, or a number of more digits than Python reads
         raise SpecError(f"{path}: not TOML: {cut(str(error), 4 * LINE)}") from None
+
+
+def toml_text(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> str:
+    """Return plain values (text, numbers, lists of them, tables) as TOML that `read_toml` reads."""
+    plain = {key: each for key, each in values.items() if not isinstance(each, Mapping) and each is not None}
+    tables = {key: each for key, each in values.items() if isinstance(each, Mapping)}
+    lines = [f"{_quoted(key)} = {json.dumps(each, ensure_ascii=False)}" for key, each in plain.items()]
+    head = [f"[{'.'.join(map(_quoted, path))}]"] if path and (plain or not tables) else []
+    parts = ["\n".join([*head, *lines])] if head or lines else []
+    parts += [toml_text(each, (*path, key)).rstrip("\n") for key, each in tables.items()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _quoted(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
 def _longest_key(text: str) -> int:

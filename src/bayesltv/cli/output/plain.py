@@ -13,6 +13,8 @@ from bayesltv.cli.output.demo import summed_by_tier, tier_sizes
 from bayesltv.decisions.plan import Plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
+from bayesltv.evaluation.benchmark import Benchmark
+from bayesltv.evaluation.choice import Choice
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs.written import (
@@ -80,7 +82,9 @@ def _(found: CheckReport) -> Json:
 
 @plain.register(Evaluation)
 @plain.register(Comparison)
-def _(found: Evaluation | Comparison) -> Json:
+@plain.register(Benchmark)
+@plain.register(Choice)
+def _(found: Evaluation | Comparison | Benchmark | Choice) -> Json:
     return found.to_dict()
 
 

@@ -28,6 +28,8 @@ from bayesltv.cli.output.plan import (
 from bayesltv.decisions.plan import Plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
+from bayesltv.evaluation.benchmark import Benchmark
+from bayesltv.evaluation.choice import Choice
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs.written import (
@@ -130,7 +132,9 @@ def _(found: CheckReport, console: Console) -> None:
 
 @show.register(Evaluation)
 @show.register(Comparison)
-def _(found: Evaluation | Comparison, console: Console) -> None:
+@show.register(Benchmark)
+@show.register(Choice)
+def _(found: Evaluation | Comparison | Benchmark | Choice, console: Console) -> None:
     console.print(found)
 
 

@@ -4,7 +4,7 @@ from bayesltv.report.figures.calibration import plot_purchase_calibration
 from bayesltv.report.figures.checks import plot_check
 from bayesltv.report.figures.clock import plot_clock
 from bayesltv.report.figures.cohorts import plot_cohort_curves, plot_cohorts, plot_payback
-from bayesltv.report.figures.comparison import plot_comparison
+from bayesltv.report.figures.comparison import plot_choice, plot_choice_totals, plot_comparison
 from bayesltv.report.figures.criticism import (
     plot_posterior_predictive,
     plot_prior_predictive,
@@ -36,6 +36,8 @@ __all__ = [
     "plot_budget_curve",
     "plot_by_frequency",
     "plot_check",
+    "plot_choice",
+    "plot_choice_totals",
     "plot_clock",
     "plot_cohort_curves",
     "plot_cohorts",

@@ -14,6 +14,7 @@ from bayesltv.report.style import BLUE, GREY, dress, new_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from bayesltv.evaluation.choice import Choice
     from bayesltv.evaluation.comparison import Comparison
 
 
@@ -50,3 +51,63 @@ def comparison_tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
     """Return the tables of a comparison, by the name of their file."""
     holdout = {} if comparison.holdout is None else {"holdout": comparison.holdout}
     return {"loo": comparison.loo, **holdout}
+
+
+def plot_choice(choice: Choice, *, ax: Axes | None = None) -> Axes:
+    """Draw how much worse than the recommended spec each one forecast customers, with 95 % intervals.
+
+    Parameters
+    ----------
+    choice : Choice
+    ax : Axes, optional
+    """
+    table = choice.table
+    place = np.arange(len(table))[::-1]
+    scale = 100 / float(table.loc[table["spec"] == choice.recommended, "crps"].iloc[0])
+    gap = table["crps_diff"] * scale
+    ends = np.abs(np.stack([table["crps_low"] * scale - gap, table["crps_high"] * scale - gap]))
+    ax = new_axes(ax, size=(7.2, 1.6 + 0.45 * len(table)))
+    ax.axvline(0, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+    ax.errorbar(gap, place, xerr=ends, fmt="o", color=BLUE, markersize=6, elinewidth=1.8)
+    ax.set_yticks(place, list(table["spec"]))
+    ax.set_ylim(-0.6, len(table) - 0.4)
+    ax.set_xlabel(f"CRPS of customers, difference from {choice.recommended}, %")
+    reading = "Bars: 95 % over customers; to the right is worse, a bar that reaches 0 says nothing either way"
+    return dress(ax, title="Which spec forecasts customers best?", subtitle=reading, grid="x")
+
+
+def plot_choice_totals(choice: Choice, *, ax: Axes | None = None) -> Axes:
+    """Draw each spec's 90 % interval of the total at each cut, as a share of what happened.
+
+    Parameters
+    ----------
+    choice : Choice
+    ax : Axes, optional
+    """
+    specs, cuts = list(choice.table["spec"]), sorted(set(choice.cuts["cut"]))
+    ax = new_axes(ax, size=(7.2, 1.8 + 0.3 * len(specs) * len(cuts)))
+    ax.axvline(0, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+    rows = choice.cuts.set_index(["spec", "cut"])
+    keys = [(spec, cut) for spec in specs for cut in cuts]
+    for place, key in enumerate(reversed(keys)):
+        row = rows.loc[key]
+        low, mean, high = (100 * (row[name] / max(row["actual"], 1) - 1) for name in ("p05", "mean", "p95"))
+        ax.plot([low, high], [place, place], color=BLUE, linewidth=1.8)
+        ax.plot(mean, place, "o", color=BLUE, markersize=5)
+    ax.set_yticks(range(len(keys)), [f"{spec}, {cut}" for spec, cut in reversed(keys)])
+    ax.set_xlabel("total of purchases, forecast against actual, %")
+    reading = "Lines: 90 % intervals; those that reach 0 held"
+    return dress(ax, title="Whose totals hold?", subtitle=reading, grid="x")
+
+
+def choice_figures(choice: Choice) -> dict[str, Callable[[], Axes]]:
+    """Return a way to draw each picture of a choice, by the name of its file."""
+    return {
+        "choice_customers": partial(plot_choice, choice),
+        "choice_totals": partial(plot_choice_totals, choice),
+    }
+
+
+def choice_tables(choice: Choice) -> dict[str, pd.DataFrame]:
+    """Return the tables of a choice, by the name of their file."""
+    return {"choice": choice.table, "choice_cuts": choice.cuts}

@@ -1,0 +1,52 @@
+"""The specs that ``choose`` tries where none are named, the simplest first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from bayesltv.checks.timing import regular_timing
+from bayesltv.errors import SpecError
+from bayesltv.specs.catalogue import load_spec
+from bayesltv.specs.model.model_spec import ModelSpec
+from bayesltv.specs.model.settings import PURCHASE_FAMILIES
+
+REGULAR = "mbg_cnbd"
+LARGEST = 4
+"""Stages of a wait."""
+
+
+def candidates(shape: float | None) -> dict[str, ModelSpec]:
+    """Return BG/NBD, MBG/NBD and, where waits are regular, MBG/CNBD-k at the k nearest their shape."""
+    found = {"bg_nbd": load_spec("pooled"), "mbg_nbd": load_spec("mbg_pooled")}
+    k = 1 if shape is None else min(max(round(shape), 1), LARGEST)
+    if k > 1 and REGULAR in PURCHASE_FAMILIES:
+        told = found["mbg_nbd"].to_dict()
+        title = f"MBG/CNBD-{k} and Gamma-Gamma, one population"
+        regular: dict[str, Any] = {**told, "model": {"title": title}, "purchase": {"family": REGULAR, "k": k}}
+        found[f"{REGULAR}_{k}"] = ModelSpec.from_dict(regular, source="the regular candidate")
+    return found
+
+
+def on_a_clock(specs: Mapping[str, ModelSpec]) -> dict[str, ModelSpec]:
+    """Return the first spec that goes by a calendar clock, on that of the shipped `clock.toml`."""
+    clock = load_spec("clock").clock
+    for name, spec in specs.items():
+        try:
+            told = f"{spec.title}, on a shared calendar clock"
+            return {f"{name}_clock": replace(spec, clock=clock, title=told)}
+        except SpecError:  # of a family that has none
+            continue
+    return {}
+
+
+def shape_of_waits(summary: pd.DataFrame) -> float | None:
+    """Return the shape of a gamma distribution of waits, 1 being exponential; None of too few."""
+    plain = xr.DataTree()
+    plain.attrs["spec"] = json.dumps(load_spec("pooled").to_dict())  # the check compares with a fit's family
+    return regular_timing(plain, summary).value

@@ -1,0 +1,1 @@
+"""Forecasts of customers by others: gradient boosting, other packages, rules of thumb."""
