@@ -39,6 +39,7 @@ FLOORS = (
     ("evaluation",),
     ("fitting",),
     ("checks",),
+    ("experiments",),
     ("decisions",),
     ("report",),
     ("engines",),
@@ -61,6 +62,7 @@ LIGHT_FLOORS = (
     "base",
     "prediction",
     "evaluation",
+    "experiments",
     "decisions",
 )
 """Any posterior with the right names will do for these, so none of them may need a sampler or its tools."""

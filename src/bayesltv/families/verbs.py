@@ -196,3 +196,8 @@ def finite_amount(law, count, total):
 @verb
 def buyer_of_mean(law, mean):
     """Return a buyer whose amounts have this mean."""
+
+
+@verb
+def log_spent(law, count, total, spent, orders, factor, shape):
+    """Return ln p(spent in so many orders), their mean the customer's times `factor`, of an own shape."""

@@ -1,5 +1,6 @@
 """Gamma-Gamma in compiled kernels: ν ~ Gamma(q+p·n, rate v+Σz), and amounts Gamma(p, rate ν)."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,3 +82,12 @@ def _finite_amount(law, count, total):
 @way(verbs.buyer_of_mean, GammaGamma)
 def _buyer_of_mean(law, mean):
     return Buyer(law.p, law.p / mean)
+
+
+@way(verbs.log_spent, GammaGamma)
+def _log_spent(law, count, total, spent, orders, factor, shape):
+    """Of Gamma(orders · shape, rate ν shape / (p factor)), ν ~ Gamma(q + p·count, v + total)."""
+    pace, mine, q, v = shape / (law.p * factor), orders * shape, law.q + law.p * count, law.v + total
+    ahead = mine * math.log(pace) + (mine - 1.0) * math.log(spent) - math.lgamma(mine)
+    behind = math.lgamma(q + mine) - math.lgamma(q) + q * math.log(v)
+    return ahead + behind - (q + mine) * math.log(v + pace * spent)

@@ -1,0 +1,374 @@
+"""A test through the latents of a fit: what each arm did against what was to be expected of its customers.
+
+Under a factor m on the purchase rate all of a window of length W is what it would be at length mW without it.
+In a cell the control is at u = c and an arm at u = c·m: c is what both share, the season and what the fit misses.
+Each posterior draw of the fit has its own tables of the log likelihood by ln u, and draws of m made from them
+pair with it; the test tells the fit nothing (its posterior is *cut*). Orders of an arm have their own gamma shape.
+"""
+
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+from scipy.optimize import minimize_scalar
+from scipy.sparse import csr_array
+from scipy.special import logsumexp, ndtri
+
+from bayesltv.base.customers import Customers
+from bayesltv.base.placed_base import PlacedBase, Placement
+from bayesltv.base.population import Population
+from bayesltv.data.cells import number_rows
+from bayesltv.data.experiment import Assigned
+from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.experiments.likelihoods import CELL, RATE, SPEND, Part
+from bayesltv.experiments.posed import PosedUplift
+from bayesltv.kernels.block import People
+from bayesltv.kernels.window import expected_in_window, log_window_amounts, log_window_counts, mean_amounts
+from bayesltv.names import CUSTOMER_ID, OBSERVATION_END
+from bayesltv.numerics.slices import tabulated
+from bayesltv.prediction.packed import clock_of, laws_of, people_of
+from bayesltv.processors import available_processors
+from bayesltv.units import DAYS_PER, horizon_in
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+DRAWS = 32
+"""Posterior draws that have tables of their own; the others take those of the draw before them."""
+BASE = {RATE: (0.5, 0.25), SPEND: (0.25, 0.15)}
+"""Prior sd of the mean over cells of ln c, and scale of the half-normal of its sd."""
+REACH, STEP = 2.0, {RATE: 0.1, SPEND: 0.0625}
+"""Factors are looked at from e^-2 to e^2."""
+TOLD, TOLD_DRAWS = np.linspace(-REACH, REACH, 9), 8
+"""Where purchases and conversion are told, and over how many draws they are averaged: for tables of money."""
+FAR = 50.0
+"""A log likelihood ratio against the end of the grid at which test and history cannot belong together."""
+LARGE_GAP = 0.25
+"""Share of the window that may lie between the end of the histories and the assignment without a warning."""
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A test that met a fit.
+
+    Attributes
+    ----------
+    parts : dict of str to Part
+    told : dict
+        What was met, in JSON's types.
+    bought, paid : ndarray, shape (cell, point)
+        By ln u, at `TOLD`: P(bought in the window), and its expected money at usual amounts.
+    unit : float
+        Money of who converted, where amounts are all the same.
+    """
+
+    parts: dict[str, Part]
+    told: dict[str, Any]
+    bought: Floats
+    paid: Floats
+    unit: float
+
+    def money(self, posterior: xr.Dataset) -> xr.Dataset:
+        """Return the posterior with conversion, spend of who converted and outcome per customer, in money."""
+        logs = posterior["log_rate"]
+        share, paid = (_along_cells(values, logs) for values in (self.bought, self.paid))
+        outcome = paid * np.exp(posterior["log_spend"]) if "log_spend" in posterior else self.unit * share
+        return posterior.assign(conversion=share, spend_if_converted=outcome / share, outcome=outcome)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The customers of a test at its beginning, on the draws that have tables.
+
+    Attributes
+    ----------
+    placement : Placement
+    assigned : Assigned
+    shape : tuple of int
+        Cells and arms.
+    length : float
+        In the time unit.
+    """
+
+    placement: Placement
+    assigned: Assigned
+    shape: tuple[int, int]
+    length: float
+
+    @property
+    def population(self) -> Population:
+        """Return the population of the fit."""
+        return self.placement.population
+
+    @property
+    def code(self) -> Integers:
+        """Cell and arm of each customer as one number."""
+        return self.assigned.cell * self.shape[1] + self.assigned.arm
+
+    def summed(self, logs: Floats, rows: csr_array) -> Floats:
+        """Return sums over customers, shape (arm, cell, point), of what rows of histories have."""
+        return (rows @ logs).reshape(*self.shape, -1).swapaxes(0, 1)
+
+
+def calibrate(posed: PosedUplift, base: PlacedBase) -> Calibrated:
+    """Return the likelihoods of a test given the histories of its customers.
+
+    Raises
+    ------
+    CheckFailed
+        Where a check of the fit failed.
+    DataError
+        Where customers of the test are not in the base, purchases of the test's window are in its histories,
+        the fit has no spend model but the test has amounts, or what was bought is far from any history.
+    """
+    counts, window = posed.counts, _met(posed, base)
+    if counts.has_amounts and not window.population.has_spend:
+        raise DataError(
+            f"the fit has no spend model, but {counts.outcome!r} has amounts: fit a spec with [spend], or pass "
+            "an outcome of 0 and 1"
+        )
+    sets, arms = _sets(base, window.population.draws), counts.arms
+    logs = _rate_logs(window)
+    _require_near(logs, arms)
+    parts = {RATE: _part(RATE, logs, sets)}
+    if counts.has_amounts:
+        parts[SPEND] = _spend_part(window, logs, sets)
+    told = {
+        "fit_digest": str(base.fit.attrs.get("digest", "")),
+        "histories_end": base.require_end().date().isoformat(),
+        "statistic": "conversions" if window.assigned.purchases is None else "purchases",
+    }
+    return Calibrated(parts, told, *_money(window), counts.unit)
+
+
+# ------------------------------------------------------------------------------------------------------ the base
+
+
+def _met(posed: PosedUplift, base: PlacedBase) -> Window:
+    base.require_usable()
+    assigned, day, length = posed.counts.assigned, posed.assigned_on, posed.window
+    if day is None or length is None:
+        what = "assigned_on= (the day of assignment)" if day is None else 'window= ("8 weeks")'
+        raise DataError(f"with a base the test's window must be known: pass {what}")
+    unit = base.posterior.time_unit
+    _require_before(base, day, horizon_in(length, unit) * DAYS_PER[unit])
+    strange = assigned.ids[~assigned.ids.isin(base.summary[CUSTOMER_ID])]
+    if len(strange):
+        raise DataError(
+            f"{len(strange):,} of {len(assigned.ids):,} customers of the test are not in the summary ({{ids}}): "
+            f"it must hold all who were there on {day}; leave those who came later out of the test",
+            ids=strange,
+        )
+    placement = replace(base.of(list(assigned.ids)), draws=None).placed(DRAWS)
+    shape = len(posed.counts.labels), len(posed.counts.arms)
+    return Window(placement, assigned, shape, horizon_in(length, unit))
+
+
+def _require_before(base: PlacedBase, day: date, window_days: float) -> None:
+    """Refuse histories, or a fit, that hold purchases of the test: they would be counted twice."""
+    fitted = base.fit.attrs.get(OBSERVATION_END) or None
+    for what, end in (("the summary", base.require_end()), ("the fit's data", fitted)):
+        if end is not None and pd.Timestamp(end).date() > day:
+            raise DataError(
+                f"{what} end on {pd.Timestamp(end).date()}, after the arms were assigned on {day}: purchases of the "
+                f"test would count as history too. Summarize with observation_end={day}, and fit that"
+            )
+    gap = (pd.Timestamp(day) - base.require_end()).days
+    if gap > LARGE_GAP * window_days:
+        warnings.warn(
+            f"the histories end {gap:,} days before the arms were assigned: what was bought between them is "
+            "known of nobody, so that effects are less certain than they are said to be",
+            BayesltvWarning,
+            stacklevel=6,
+        )
+
+
+def _sets(base: PlacedBase, draws: NDArray[np.uint64]) -> Integers:
+    """Return the set of tables of each of the fit's draws: that of the last draw with tables of its chain."""
+    chains, length = base.posterior.chains, base.posterior.draws_per_chain
+    number = np.arange(chains * length)
+    sets: Integers = np.searchsorted(draws.astype(np.int64), number, side="right") - 1
+    return sets.reshape(chains, length)
+
+
+# ------------------------------------------------------------------------------------------------------ the rate
+
+
+def _rate_logs(window: Window) -> Floats:
+    """Return the log likelihood of purchases by ln u, shape (set, arm, cell, point)."""
+    assigned = window.assigned
+    counts = (
+        assigned.purchases if assigned.purchases is not None else -(assigned.outcome > 0).astype(np.int64)
+    )
+    people, number = _distinct(window, counts)
+    rows = csr_array(
+        (np.ones(number.size), (window.code, number)), shape=(np.prod(window.shape), len(people))
+    )
+    first = np.zeros(len(people), np.int64)
+    first[number] = counts
+    packed, clock = people_of(window.population, people, window.length), clock_of(window.population)
+    factors, purchase = np.exp(_grid(RATE)), laws_of(window.population).purchase
+
+    def of_draw(draw: int) -> Floats:
+        out = np.empty((len(people), factors.size))
+        log_window_counts(packed, first, purchase, clock, window.length, factors, draw, out)
+        return window.summed(out, rows)
+
+    return _over_draws(of_draw, window.population.draws.size)
+
+
+def _distinct(window: Window, *more: Integers) -> tuple[Customers, Integers]:
+    """Return the distinct histories, with what else tells them apart, and the one of each customer."""
+    customers = window.placement.customers
+    number, first = number_rows(customers.group, *customers.histories[:4], *customers.calendar, *more)
+    return customers.rows(first), number
+
+
+def _require_near(logs: Floats, arms: tuple[str, ...]) -> None:
+    whole = logs.sum(axis=2).mean(axis=0)
+    for arm, each in zip(arms, whole, strict=True):
+        best = int(each.argmax())
+        if best in (0, each.size - 1) and each[best] - each[each.size // 2] > FAR:
+            how = f"more than {np.exp(REACH):.0f} times" if best else f"less than a {np.exp(REACH):.0f}th of"
+            raise DataError(
+                f"arm {arm!r} bought {how} what its customers' histories let expect: are window, outcome and "
+                "summary those of this test?"
+            )
+
+
+def _part(name: str, logs: Floats, sets: Integers, **told: Floats) -> Part:
+    return Part(tabulated(-REACH, STEP[name], logs), 0.0, BASE[name], sets, told)
+
+
+# ----------------------------------------------------------------------------------------------------- the spend
+
+
+class Buyers(NamedTuple):
+    """Who bought in one arm: their histories, money, orders, what multiplies their mean order, sums by cell."""
+
+    people: People
+    spent: Floats
+    orders: Floats
+    usual: Floats
+    by_cell: csr_array
+
+    def logs(self, spend: Any, shape: float, draw: int) -> Floats:  # noqa: ANN401
+        """Return the log likelihood by ln f, shape (cell, point), under a shape of one order's amount."""
+        factors = np.exp(_grid(SPEND))
+        out = np.empty((self.spent.size, factors.size))
+        log_window_amounts(self.people, spend, self.spent, self.orders, self.usual, factors, shape, draw, out)
+        found: Floats = self.by_cell @ out
+        return found
+
+
+def _spend_part(window: Window, rate_logs: Floats, sets: Integers) -> Part:
+    """Return the likelihood of amounts by ln f, under shapes drawn for each arm and set."""
+    spend, draws = laws_of(window.population).spend, window.population.draws.size
+    arms = _buyers(window, rate_logs)
+    shapes = np.stack([_drawn_shapes(each, spend, draws) for each in arms], axis=1)
+
+    def of_draw(draw: int) -> Floats:
+        return np.stack([each.logs(spend, p, draw) for each, p in zip(arms, shapes[draw], strict=True)])
+
+    return _part(SPEND, _over_draws(of_draw, draws), sets, shape=shapes)
+
+
+def _buyers(window: Window, rate_logs: Floats) -> list[Buyers]:
+    assigned, found = window.assigned, []
+    counts = assigned.purchases
+    usual = _orders_of_buyers(window, rate_logs) if counts is None else np.ones(len(assigned.ids))
+    orders = np.ones(usual.size) if counts is None else counts.astype(np.float64)
+    for arm in range(window.shape[1]):
+        mine = np.flatnonzero((assigned.outcome > 0) & (assigned.arm == arm))
+        people = people_of(window.population, window.placement.customers.rows(mine), window.length)
+        by_cell = csr_array(
+            (np.ones(mine.size), (assigned.cell[mine], np.arange(mine.size))), (window.shape[0], mine.size)
+        )
+        found.append(Buyers(people, assigned.outcome[mine], orders[mine], usual[mine], by_cell))
+    return found
+
+
+def _drawn_shapes(buyers: Buyers, spend: Any, draws: int) -> Floats:  # noqa: ANN401
+    """Return a shape for each set: quantiles of a normal of ln p around the mode on the middle draw."""
+
+    def surprise(log_shape: float) -> float:
+        logs = buyers.logs(spend, float(np.exp(log_shape)), draws // 2)
+        return -float(logsumexp(logs, axis=1).sum())
+
+    if not buyers.spent.size:
+        return np.ones(draws)
+    mode = float(minimize_scalar(surprise, bounds=(-4.0, 7.0), method="bounded", options={"xatol": 1e-3}).x)
+    bend = (surprise(mode + 0.1) - 2 * surprise(mode) + surprise(mode - 0.1)) / 0.01
+    z = np.random.default_rng(draws).permutation(ndtri((np.arange(draws) + 0.5) / draws))
+    shapes: Floats = np.exp(mode + z / np.sqrt(max(bend, 1.0)))
+    return shapes
+
+
+def _orders_of_buyers(window: Window, rate_logs: Floats) -> Floats:
+    """Return how many orders who bought is expected to have made, at the pace that its arm shows, (customer,)."""
+    people, number = _distinct(window)
+    pace = np.exp(_grid(RATE)[rate_logs.sum(axis=2).mean(axis=0).argmax(axis=1)])
+    bought, purchases = _expected(window, people, pace, window.population.draws.size // 2)
+    ratio: Floats = (purchases / np.maximum(bought, 1e-300))[number, window.assigned.arm]
+    return ratio
+
+
+# ------------------------------------------------------------------------------------------------------ together
+
+
+def _money(window: Window) -> tuple[Floats, Floats]:
+    """Return share who buy and money at usual amounts by ln u, means over the customers of each cell."""
+    people, number = _distinct(window)
+    chosen = np.unique(np.linspace(0, window.population.draws.size - 1, TOLD_DRAWS).astype(int))
+    amounts = np.ones(number.size)
+    if window.population.has_spend:
+        amounts = np.mean([_amounts(window, draw) for draw in chosen], axis=0)
+    cell, size = window.assigned.cell, (window.shape[0], len(people))
+    many = np.maximum(np.bincount(cell, minlength=size[0]), 1)[:, None]
+    each = csr_array((np.ones(number.size), (cell, number)), shape=size)
+    worth = csr_array((amounts, (cell, number)), shape=size)
+    found = [_expected(window, people, np.exp(TOLD), draw) for draw in chosen]
+    bought = np.mean([each @ share / many for share, _ in found], axis=0)
+    paid = np.mean([worth @ purchases / many for _, purchases in found], axis=0)
+    return bought, paid
+
+
+def _expected(window: Window, people: Customers, factors: Floats, draw: int) -> tuple[Floats, Floats]:
+    population = window.population
+    bought, purchases = np.empty((len(people), factors.size)), np.empty((len(people), factors.size))
+    expected_in_window(
+        people_of(population, people, window.length), laws_of(population).purchase, clock_of(population),
+        window.length, factors, draw, bought, purchases,
+    )  # fmt: skip
+    return bought, purchases
+
+
+def _amounts(window: Window, draw: int) -> Floats:
+    customers = window.placement.customers
+    out = np.empty(len(customers))
+    people = people_of(window.population, customers, window.length)
+    mean_amounts(people, laws_of(window.population).spend, draw, out)
+    return out
+
+
+def _along_cells(values: Floats, logs: xr.DataArray) -> xr.DataArray:
+    """Return what is known by cell at `TOLD`, at logs of factors; kept within its reach."""
+    at = logs.transpose(CELL, ...).clip(-REACH, REACH)
+    found = [CubicSpline(TOLD, each)(x) for each, x in zip(values, at.values, strict=True)]
+    return at.copy(data=np.stack(found)).transpose(*logs.dims)
+
+
+def _over_draws(of_draw: Any, draws: int) -> Floats:  # noqa: ANN401
+    with ThreadPoolExecutor(available_processors()) as pool:
+        return np.stack(list(pool.map(of_draw, range(draws))))
+
+
+def _grid(name: str) -> Floats:
+    grid: Floats = np.linspace(-REACH, REACH, round(2 * REACH / STEP[name]) + 1)
+    return grid
