@@ -29,7 +29,7 @@ import numpy as np
 
 import bayesltv as ltv
 import common
-from bayesltv.decisions.allocation import allocate
+from bayesltv.allocation.allocation import allocate
 from bayesltv.families.gamma_gamma.law import Buyer
 from bayesltv.kernels import actions as kernel
 from bayesltv.kernels.actions import act_on_alive, net_of

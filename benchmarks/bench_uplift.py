@@ -104,9 +104,7 @@ def measure(seed, setting, customers, *, with_purchases=True, also_without=True)
     few.attrs = dict(summary.attrs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        plan = ltv.decide(
-            fit, few, decision, seed=seed, tests={"spring": uplift}, accept_failed=failed
-        )
+        plan = ltv.decide(fit, few, decision, seed=seed, tests={"spring": uplift}, accept_failed=failed)
     effects = plan.effects.set_index("parameter")
     drawn = ltv.effect_draws(uplift, "letter", draws=4000, seed=seed)
     row = {"failed": failed}
@@ -145,7 +143,9 @@ def summarise(setting, rows, customers, statistic):
             f"{name}_inside": float(np.mean(inside)),
             f"{name}_gate": bool(gate(sum(inside), len(rows))),
             f"{name}_off_se": float(off.mean() / (off.std(ddof=1) / np.sqrt(off.size))),
-            f"{name}_width": float(np.mean([np.log(row[f"{name}_p95"] / row[f"{name}_p05"]) for row in rows])),
+            f"{name}_width": float(
+                np.mean([np.log(row[f"{name}_p95"] / row[f"{name}_p05"]) for row in rows])
+            ),
         }
     found["sheet_width"] = SHEET[statistic] * np.sqrt(30_000 / customers)
     if "hazard_ratio" in rows[0]:

@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayesltv.errors import StoreError
 from bayesltv.names import OBSERVATION_END, PURCHASE_PARAMETERS, SPEND_PARAMETERS, TIME_UNIT
-from bayesltv.spec.frozen import digest
+from bayesltv.specs.frozen import digest
 from bayesltv.units import DAYS_PER
 
 if TYPE_CHECKING:

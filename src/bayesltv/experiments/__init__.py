@@ -1,1 +1,1 @@
-"""Randomised tests: what customers did by cell and arm, held against what was to be expected of them."""
+"""A randomised test: posed, fitted with or without histories, as effects and as a table; worth of one more."""

@@ -25,18 +25,17 @@ from bayesltv.experiments.likelihoods import (
 )
 from bayesltv.experiments.posed import PosedUplift
 from bayesltv.fitting.sampling import Sampling
+from bayesltv.machine import available_processors, versions
 from bayesltv.names import CHAIN, DRAW
 from bayesltv.numerics.random_numbers import open_stream
 from bayesltv.numerics.slices import Chain, sample_cells
-from bayesltv.processors import available_processors
-from bayesltv.provenance import versions
-from bayesltv.spec.settings import SamplerSpec
+from bayesltv.specs.model.settings import SamplerSpec
 from bayesltv.streams import stream_key
 
 Floats = NDArray[np.float64]
 SAMPLER = SamplerSpec(tune=200, draws=1500)
 """Sweeps before the first draw, and draws of each chain."""
-SETTLE, EACH = 10, 3
+SETTLE, EACH = 3, 3
 """Sweeps after a change of tables, and for each draw."""
 
 

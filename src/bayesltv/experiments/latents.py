@@ -2,8 +2,9 @@
 
 Under a factor m on the purchase rate all of a window of length W is what it would be at length mW without it.
 In a cell the control is at u = c and an arm at u = c·m: c is what both share, the season and what the fit misses.
-Each posterior draw of the fit has its own tables of the log likelihood by ln u, and draws of m made from them
-pair with it; the test tells the fit nothing (its posterior is *cut*). Orders of an arm have their own gamma shape.
+Some posterior draws of the fit have tables of the log likelihood by ln u; every draw takes those of the one whose
+level is next to its own, and draws of m made from them pair with it. The test tells the fit nothing (its posterior
+is *cut*). Orders of an arm have their own gamma shape.
 """
 
 import warnings
@@ -24,23 +25,23 @@ from scipy.special import logsumexp, ndtri
 from bayesltv.base.customers import Customers
 from bayesltv.base.placed_base import PlacedBase, Placement
 from bayesltv.base.population import Population
-from bayesltv.data.cells import number_rows
 from bayesltv.data.experiment import Assigned
+from bayesltv.data.summary.cells import number_rows
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.experiments.likelihoods import CELL, RATE, SPEND, Part
 from bayesltv.experiments.posed import PosedUplift
 from bayesltv.kernels.block import People
 from bayesltv.kernels.window import expected_in_window, log_window_amounts, log_window_counts, mean_amounts
+from bayesltv.machine import available_processors
 from bayesltv.names import CUSTOMER_ID, OBSERVATION_END
 from bayesltv.numerics.slices import tabulated
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
-from bayesltv.processors import available_processors
 from bayesltv.units import DAYS_PER, horizon_in
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-DRAWS = 32
-"""Posterior draws that have tables of their own; the others take those of the draw before them."""
+DRAWS, ASKED = 32, 100
+"""Posterior draws that have tables of their own, and customers whose expectations are the level of a draw."""
 BASE = {RATE: (0.5, 0.25), SPEND: (0.25, 0.15)}
 """Prior sd of the mean over cells of ln c, and scale of the half-normal of its sd."""
 REACH, STEP = 2.0, {RATE: 0.1, SPEND: 0.0625}
@@ -133,12 +134,11 @@ def calibrate(posed: PosedUplift, base: PlacedBase) -> Calibrated:
             f"the fit has no spend model, but {counts.outcome!r} has amounts: fit a spec with [spend], or pass "
             "an outcome of 0 and 1"
         )
-    sets, arms = _sets(base, window.population.draws), counts.arms
-    logs = _rate_logs(window)
-    _require_near(logs, arms)
-    parts = {RATE: _part(RATE, logs, sets)}
+    logs, levels = _rate_logs(window), _levels(window, base)
+    _require_near(logs, counts.arms)
+    parts = {RATE: _part(RATE, logs, levels[RATE])}
     if counts.has_amounts:
-        parts[SPEND] = _spend_part(window, logs, sets)
+        parts[SPEND] = _spend_part(window, logs, levels[SPEND])
     told = {
         "fit_digest": str(base.fit.attrs.get("digest", "")),
         "histories_end": base.require_end().date().isoformat(),
@@ -189,12 +189,31 @@ def _require_before(base: PlacedBase, day: date, window_days: float) -> None:
         )
 
 
-def _sets(base: PlacedBase, draws: NDArray[np.uint64]) -> Integers:
-    """Return the set of tables of each of the fit's draws: that of the last draw with tables of its chain."""
-    chains, length = base.posterior.chains, base.posterior.draws_per_chain
-    number = np.arange(chains * length)
-    sets: Integers = np.searchsorted(draws.astype(np.int64), number, side="right") - 1
-    return sets.reshape(chains, length)
+def _levels(window: Window, base: PlacedBase) -> dict[str, Integers]:
+    """Return the set of tables of each of the fit's draws, shape (chain, draw), for purchases and for spend.
+
+    It is that of the draw whose level, the mean expectation of some customers, is next to its own.
+    """
+    ids = window.placement.summary[CUSTOMER_ID]
+    some = np.unique(np.linspace(0, len(ids) - 1, ASKED).astype(int))
+    few = replace(base.of(list(ids.iloc[some])), draws=None).placed(None)
+    asked = replace(window, placement=few)
+    shape = base.posterior.chains, base.posterior.draws_per_chain
+    draws = range(few.population.draws.size)
+    one = np.ones(1)
+    levels = {RATE: np.array([_expected(asked, few.customers, one, draw)[1].mean() for draw in draws])}
+    if few.population.has_spend:
+        levels[SPEND] = np.array([np.median(_amounts(asked, draw)) for draw in draws])
+    return {name: _nearest(level, window.population.draws).reshape(shape) for name, level in levels.items()}
+
+
+def _nearest(levels: Floats, chosen: NDArray[np.uint64]) -> Integers:
+    """Return which of the chosen draws is nearest to each draw."""
+    own = levels[chosen.astype(np.int64)]
+    order = np.argsort(own, kind="stable")
+    middles = 0.5 * (own[order][1:] + own[order][:-1])
+    nearest: Integers = order[np.searchsorted(middles, levels)]
+    return nearest
 
 
 # ------------------------------------------------------------------------------------------------------ the rate

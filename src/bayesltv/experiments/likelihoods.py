@@ -1,4 +1,4 @@
-"""What a test says by itself, without histories: log likelihoods of conversion and of spend by cell and arm."""
+"""What a test says without histories: log likelihoods of conversion and of spend by cell and arm."""
 
 from dataclasses import dataclass, field
 
@@ -42,7 +42,7 @@ class Part:
     base : tuple of float
         Prior sd of the base's mean, scale of the half-normal of its sd over cells.
     sets : ndarray of int64, optional
-        The set of tables of each draw, shape (chain, draw); None: taken evenly.
+        The set of tables of each draw, shape (chain, draw); None: in turn.
     told : mapping of str to ndarray, shape (set, arm)
         What else each set knows of the arms.
     """
@@ -63,8 +63,7 @@ class Part:
         """Return the set of tables of each draw, shape (chain, draw)."""
         if self.sets is not None:
             return self.sets
-        within = (np.arange(draws, dtype=np.int64) * self.tables.pieces.shape[0]) // draws
-        return np.tile(within, (chains, 1))
+        return np.tile(np.arange(draws, dtype=np.int64) % self.tables.pieces.shape[0], (chains, 1))
 
 
 def parts_of(experiment: Experiment) -> dict[str, Part]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesltv import units
 from bayesltv.data.experiment import Experiment, make_experiment
-from bayesltv.data.reading import Assignment, ExperimentReading
+from bayesltv.data.log.reading import Assignment, ExperimentReading
 from bayesltv.dates import as_day
 from bayesltv.errors import DataError
 from bayesltv.experiments.balance import balance, sample_ratio
