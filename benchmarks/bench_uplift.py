@@ -99,7 +99,7 @@ def measure(seed, setting, customers, *, with_purchases=True, also_without=True)
     asked = {"cells": [], "outcome": "spend", "randomised": True, "seed": seed, "progress": False}
     more = {"base": base, "window": "8 weeks", "assigned_on": END}
     uplift = ltv.fit_uplift(test, purchases="orders" if with_purchases else None, **asked, **more)
-    decision = ltv.DecisionSpec.from_toml(DECISION) if hasattr(ltv.DecisionSpec, "from_toml") else _decision()
+    decision = _decision()
     few = summary.iloc[:200].copy()
     few.attrs = dict(summary.attrs)
     with warnings.catch_warnings():

@@ -114,7 +114,8 @@ class Window:
 
     def summed(self, logs: Floats, rows: csr_array) -> Floats:
         """Return sums over customers, shape (arm, cell, point), of what rows of histories have."""
-        return (rows @ logs).reshape(*self.shape, -1).swapaxes(0, 1)
+        sums: Floats = (rows @ logs).reshape(*self.shape, -1).swapaxes(0, 1)
+        return sums
 
 
 def calibrate(posed: PosedUplift, base: PlacedBase) -> Calibrated:

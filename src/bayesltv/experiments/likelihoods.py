@@ -78,9 +78,10 @@ def parts_of(experiment: Experiment) -> dict[str, Part]:
 
 def money(posterior: xr.Dataset, unit: float) -> xr.Dataset:
     """Return the posterior with conversion, spend of who converted and outcome per customer, in money."""
-    conversion = -np.expm1(-np.exp(posterior["log_rate"]))
-    logs = posterior["log_spend"] if "log_spend" in posterior else 0.0 * conversion
-    spend = (unit * np.exp(logs)).transpose(*conversion.dims)
+    conversion = posterior["log_rate"].copy(data=-np.expm1(-np.exp(posterior["log_rate"].values)))
+    spend = unit * xr.ones_like(conversion)
+    if "log_spend" in posterior:
+        spend = spend * np.exp(posterior["log_spend"])
     return posterior.assign(conversion=conversion, spend_if_converted=spend, outcome=conversion * spend)
 
 
@@ -110,17 +111,19 @@ def _shape_density(number: Floats, total: Floats, log_sum: Floats) -> Floats:
     n, z, logs = number[some], total[some], log_sum[some]
     p = np.exp(_LOG_SHAPES)[:, None]
     found = n * (p * np.log(p) - p * np.log(z / n) - gammaln(p) - p) + (p - 1) * logs - 0.5 * np.log(n * p)
-    return found.sum(axis=1)
+    density: Floats = found.sum(axis=1)
+    return density
 
 
 def drawn_shapes(*densities: Floats) -> Floats:
     """Return evenly spread quantiles of each arm's shape, shape (set, arm), paired anew between arms."""
-    rng, found = np.random.default_rng(SHAPES), []
-    for density in densities:
+    rng = np.random.default_rng(SHAPES)
+    shapes = np.empty((SHAPES, len(densities)))
+    for arm, density in enumerate(densities):
         below = np.cumsum(np.exp(density - density.max()))
         u = (np.arange(SHAPES) + 0.5) / SHAPES
-        found.append(np.exp(rng.permutation(np.interp(u, below / below[-1], _LOG_SHAPES))))
-    return np.stack(found, axis=1)
+        shapes[:, arm] = np.exp(rng.permutation(np.interp(u, below / below[-1], _LOG_SHAPES)))
+    return shapes
 
 
 def _grid() -> Floats:

@@ -140,7 +140,7 @@ class Stretched(NamedTuple):
 class Spread(NamedTuple):
     """The log sd of a row given its values: how many, and their squares about the mean."""
 
-    count: int
+    size: int
     squares: float
     sd: float
     spread: float
@@ -189,7 +189,7 @@ def _stretched(known, t):
 @way(log_density, Spread)
 def _spread(known, t):
     sd = known.sd * math.exp(t)
-    return t * (1.0 - known.count) - 0.5 * known.squares / sd**2 - 0.5 * (sd / known.spread) ** 2
+    return t * (1.0 - known.size) - 0.5 * known.squares / sd**2 - 0.5 * (sd / known.spread) ** 2
 
 
 @compiled
