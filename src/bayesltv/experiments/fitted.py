@@ -12,12 +12,11 @@ from bayesltv.base.placed_base import PlacedBase
 from bayesltv.base.seal import FORMAT, UPLIFT, stamped
 from bayesltv.data.experiment import Experiment
 from bayesltv.errors import SpecError
+from bayesltv.experiments.effects import HAZARD_RATIO, RATE_FACTOR
 from bayesltv.experiments.latents import calibrate
 from bayesltv.experiments.likelihoods import (
     ARM,
     CELL,
-    HAZARD_RATIO,
-    RATE_FACTOR,
     TREATED,
     Part,
     money,

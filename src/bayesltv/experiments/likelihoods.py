@@ -14,9 +14,6 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 CELL, ARM, TREATED = "cell", "arm", "treated"
 RATE, SPEND = "rate", "spend"
-HAZARD_RATIO = "hazard ratio of conversions"
-RATE_FACTOR = "factor on the purchase rate"
-"""What ``log_rate`` is a difference of: without histories, and with them."""
 EFFECT_SD = {RATE: 0.5, SPEND: 0.25}
 """Prior sd of an arm's mean effect, a log multiplier: 90 % of rates between x 0.44 and x 2.3, of spend
 between x 0.66 and x 1.5; harm is as likely as gain."""
@@ -120,7 +117,7 @@ def drawn_shapes(*densities: Floats) -> Floats:
     rng = np.random.default_rng(SHAPES)
     shapes = np.empty((SHAPES, len(densities)))
     for arm, density in enumerate(densities):
-        below = np.cumsum(np.exp(density - density.max()))
+        below: Floats = np.cumsum(np.exp(density - density.max()))
         u = (np.arange(SHAPES) + 0.5) / SHAPES
         shapes[:, arm] = np.exp(rng.permutation(np.interp(u, below / below[-1], _LOG_SHAPES)))
     return shapes
