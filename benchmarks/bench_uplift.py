@@ -1,13 +1,14 @@
 """Question: does the effect of a randomised test arrive in a plan as it was?
 
-Shops are simulated event by event: customers with a rate and a dropout coin of their own, half of them treated for
-eight weeks in which their purchases come m times as fast (and their amounts are f times as large, with another
-spread). The rest is the shipped way: ``summarize``, ``fit``, ``customer_base``, ``fit_uplift``, ``decide``. What is
-read is the plan's own table of effects.
+Shops are simulated event by event: customers with a rate and a dropout coin of their own, half of them
+treated for eight weeks in which their purchases come m times as fast (and their amounts are f times as
+large, with another spread). The rest is the shipped way: ``summarize``, ``fit``, ``customer_base``,
+``fit_uplift``, ``decide``. What is read is the plan's own table of effects.
 
 What would make it rigged: using the formulas under test in the simulation; fitting on the window; scoring the
-estimate on anything but the truth of each world; leaving out worlds whose fit failed a check (they are accepted, and
-counted); or showing the calibrated factor without the hazard ratio, which is what a test without histories says.
+estimate on anything but the truth of each world; leaving out worlds whose fit failed a check (they are
+accepted, and counted); or showing the calibrated factor without the hazard ratio, which is what a test
+without histories says.
 """
 
 import json
@@ -23,7 +24,8 @@ import common
 
 END, LENGTH, WINDOW = pd.Timestamp("2023-12-31"), 364, 56
 RATE, DROPOUT = (0.8, 48.0), (0.7, 2.3)
-"""Shape and rate (per day) of customers' purchase rates; a and b of their dropout coins, one after each purchase."""
+"""Shape and rate (per day) of customers' purchase rates; a and b of their dropout coins, one after each
+purchase."""
 AMOUNT = (4.0, 5.0, 80.0)
 """Shape of one customer's amounts; shape and rate of the customers' own rates."""
 DECISION = """
@@ -78,7 +80,7 @@ def simulate(rng, customers, *, m=1.0, season=1.0, f=1.0, spread=None):
 
 
 def table_of(log, arms, *, with_purchases):
-    """Return the test as a file would have it: what each customer spent in the window, and on how many days."""
+    """Return the test as a file would have it: what each customer spent in the window, on how many days."""
     later = log[log["date"] > END]
     by = later.groupby("customer_id")
     frame = pd.DataFrame({"customer_id": np.char.add("k", np.arange(arms.size).astype(str)), "arm": arms})
@@ -131,7 +133,7 @@ def _decision():
 
 
 def summarise(setting, rows, customers, statistic):
-    """Return one row: medians, coverage with its gate, bias in standard errors, width beside the prototype's."""
+    """Return one row: medians, coverage and its gate, bias in standard errors, width."""
     found = {"setting": ", ".join(f"{k} {v:g}" for k, v in setting.items()), "statistic": statistic}
     found |= {"worlds": len(rows), "customers": customers}
     for name, truth in (("rate", setting.get("m", 1.0)), ("spend", setting.get("f", 1.0))):
@@ -154,7 +156,7 @@ def summarise(setting, rows, customers, statistic):
 
 
 def gate(inside, worlds, level=0.9):
-    """Return whether so many of the 90 % intervals that hold the truth are not too few nor too many, at p .001."""
+    """Return whether so many intervals that hold the truth are neither too few nor too many, at p .001."""
     from scipy.stats import binomtest
 
     return binomtest(inside, worlds, level).pvalue > 0.001

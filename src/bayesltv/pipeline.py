@@ -247,8 +247,8 @@ def fit_uplift(
         Day of assignment: a table of cells scored later is refused.
     customer_id_col : str
     base : CustomerBase, optional
-        ``ltv.customer_base(fit, summary, seed=...)``: all customers of the test as they were on `assigned_on`,
-        by a fit of purchases until then. Draw d of the effects goes with draw d of its fit.
+        ``ltv.customer_base(fit, summary, seed=...)``: all customers of the test as they were on
+        `assigned_on`, by a fit of purchases until then. Draw d of the effects goes with draw d of its fit.
     window : str, optional
         How long outcomes were watched: "8 weeks". Needed with a base; ``decide`` compares it with the window
         of the action.
@@ -258,8 +258,8 @@ def fit_uplift(
     accept_failed : sequence of str
         "balance" or "sample_ratio": go on although the arms do not look assigned at random.
     sampler : mapping, optional
-        Overrides of 4 chains, 200 sweeps before the first draw ("tune"), 1,500 draws; with a base there are as
-        many chains and draws as the fit has.
+        Overrides of 4 chains, 200 sweeps before the first draw ("tune"), 1,500 draws; with a base there are
+        as many chains and draws as the fit has.
     cores : int, optional
         Chains run at once.
     progress : bool
@@ -273,8 +273,8 @@ def fit_uplift(
         (cell, arm); ``effect`` (cell, treated): outcome per customer less that of the control, in money;
         ``spend_shape`` (arm).
         ``constant_data``: customers, converted, total and square of the outcome (cell, arm). ``attrs`` hold
-        ``effect_source`` ("test" or "not randomised"), ``rate_is`` (what the rate is: see above), the tests of
-        randomisation and the sampler's checks.
+        ``effect_source`` ("test" or "not randomised"), ``rate_is`` (what the rate is: see above), the tests
+        of randomisation and the sampler's checks.
 
     Raises
     ------

@@ -5,6 +5,8 @@ import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
+from bayesltv.fitting.uplift import uplift_density
+from bayesltv.model.uplift import build_uplift_model, make_uplift_problem
 from scipy import stats
 
 import bayesltv as ltv
@@ -14,8 +16,6 @@ from bayesltv.errors import CheckFailed, DataError
 from bayesltv.experiments.effects import OTHER, cells_of
 from bayesltv.experiments.measured import effects_from_draws
 from bayesltv.experiments.table import effect_draws, uplift_table
-from bayesltv.fitting.uplift import uplift_density
-from bayesltv.model.uplift import build_uplift_model, make_uplift_problem
 from helpers import sealed
 
 ARMS = ("control", "mail", "coupon")

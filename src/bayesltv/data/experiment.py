@@ -233,8 +233,8 @@ def _checked_purchases(column: pd.Series, ids: pd.Series, outcome: Floats, name:
     ):
         if wrong.any():
             raise DataError(
-                f"purchases {name!r} {what} for {int(wrong.sum()):,} of {len(ids):,} customers ({{ids}}): count "
-                "the days with a purchase in the test's window",
+                f"purchases {name!r} {what} for {int(wrong.sum()):,} of {len(ids):,} customers ({{ids}}): "
+                "count the days with a purchase in the test's window",
                 ids=ids[wrong],
             )
     return numbers.astype(np.int64)

@@ -1,1 +1,1 @@
-"""A randomised test: posed, fitted with or without histories, as effects and as a table; worth of one more."""
+"""A randomised test: posed, fitted with histories or without, as effects and a table; worth of the next."""

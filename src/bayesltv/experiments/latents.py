@@ -1,10 +1,10 @@
 """A test through the latents of a fit: what each arm did against what was to be expected of its customers.
 
 Under a factor m on the purchase rate all of a window of length W is what it would be at length mW without it.
-In a cell the control is at u = c and an arm at u = c·m: c is what both share, the season and what the fit misses.
-Some posterior draws of the fit have tables of the log likelihood by ln u; every draw takes those of the one whose
-level is next to its own, and draws of m made from them pair with it. The test tells the fit nothing (its posterior
-is *cut*). Orders of an arm have their own gamma shape.
+In a cell the control is at u = c and an arm at u = c·m: c is what both share, the season and what the fit
+misses. Some posterior draws of the fit have tables of the log likelihood by ln u; every draw takes those of
+the one whose level is next to its own, and draws of m made from them pair with it. The test tells the fit
+nothing (its posterior is *cut*). Orders of an arm have their own gamma shape.
 """
 
 import warnings
@@ -132,8 +132,8 @@ def calibrate(posed: PosedUplift, base: PlacedBase) -> Calibrated:
     counts, window = posed.counts, _met(posed, base)
     if counts.has_amounts and not window.population.has_spend:
         raise DataError(
-            f"the fit has no spend model, but {counts.outcome!r} has amounts: fit a spec with [spend], or pass "
-            "an outcome of 0 and 1"
+            f"the fit has no spend model, but {counts.outcome!r} has amounts: fit a spec with [spend], or "
+            "pass an outcome of 0 and 1"
         )
     logs, levels = _rate_logs(window), _levels(window, base)
     _require_near(logs, counts.arms)
@@ -148,7 +148,7 @@ def calibrate(posed: PosedUplift, base: PlacedBase) -> Calibrated:
     return Calibrated(parts, told, *_money(window), counts.unit)
 
 
-# ------------------------------------------------------------------------------------------------------ the base
+# ------------------------------------------------------------------------------------------------- the base
 
 
 def _met(posed: PosedUplift, base: PlacedBase) -> Window:
@@ -162,8 +162,8 @@ def _met(posed: PosedUplift, base: PlacedBase) -> Window:
     strange = assigned.ids[~assigned.ids.isin(base.summary[CUSTOMER_ID])]
     if len(strange):
         raise DataError(
-            f"{len(strange):,} of {len(assigned.ids):,} customers of the test are not in the summary ({{ids}}): "
-            f"it must hold all who were there on {day}; leave those who came later out of the test",
+            f"{len(strange):,} of {len(assigned.ids):,} customers of the test are not in the "
+            f"summary ({{ids}}): it must hold all who were there on {day}; leave those who came later out of the test",
             ids=strange,
         )
     placement = replace(base.of(list(assigned.ids)), draws=None).placed(DRAWS)
@@ -177,8 +177,8 @@ def _require_before(base: PlacedBase, day: date, window_days: float) -> None:
     for what, end in (("the summary", base.require_end()), ("the fit's data", fitted)):
         if end is not None and pd.Timestamp(end).date() > day:
             raise DataError(
-                f"{what} end on {pd.Timestamp(end).date()}, after the arms were assigned on {day}: purchases of the "
-                f"test would count as history too. Summarize with observation_end={day}, and fit that"
+                f"{what} end on {pd.Timestamp(end).date()}, after the arms were assigned on {day}: purchases "
+                f"of the test would count as history too. Summarize with observation_end={day}, and fit that"
             )
     gap = (pd.Timestamp(day) - base.require_end()).days
     if gap > LARGE_GAP * window_days:
@@ -217,7 +217,7 @@ def _nearest(levels: Floats, chosen: NDArray[np.uint64]) -> Integers:
     return nearest
 
 
-# ------------------------------------------------------------------------------------------------------ the rate
+# ------------------------------------------------------------------------------------------------- the rate
 
 
 def _rate_logs(window: Window) -> Floats:
@@ -266,11 +266,11 @@ def _part(name: str, logs: Floats, sets: Integers, **told: Floats) -> Part:
     return Part(tabulated(-REACH, STEP[name], logs), 0.0, BASE[name], sets, told)
 
 
-# ----------------------------------------------------------------------------------------------------- the spend
+# ------------------------------------------------------------------------------------------------ the spend
 
 
 class Buyers(NamedTuple):
-    """Who bought in one arm: their histories, money, orders, what multiplies their mean order, sums by cell."""
+    """Who bought in an arm: histories, money, orders, what multiplies a mean order, sums by cell."""
 
     people: People
     spent: Floats
@@ -331,7 +331,7 @@ def _drawn_shapes(buyers: Buyers, spend: Any, draws: int) -> Floats:  # noqa: AN
 
 
 def _orders_of_buyers(window: Window, rate_logs: Floats) -> Floats:
-    """Return how many orders who bought is expected to have made, at the pace that its arm shows, (customer,)."""
+    """Return how many orders each customer makes if any, as expected at the pace of its arm."""
     people, number = _distinct(window)
     pace = np.exp(_grid(RATE)[rate_logs.sum(axis=2).mean(axis=0).argmax(axis=1)])
     bought, purchases = _expected(window, people, pace, window.population.draws.size // 2)
@@ -339,7 +339,7 @@ def _orders_of_buyers(window: Window, rate_logs: Floats) -> Floats:
     return ratio
 
 
-# ------------------------------------------------------------------------------------------------------ together
+# --------------------------------------------------------------------------------------------- money
 
 
 def _money(window: Window) -> tuple[Floats, Floats]:

@@ -117,7 +117,7 @@ def drawn_shapes(*densities: Floats) -> Floats:
     rng = np.random.default_rng(SHAPES)
     shapes = np.empty((SHAPES, len(densities)))
     for arm, density in enumerate(densities):
-        below: Floats = np.cumsum(np.exp(density - density.max()))
+        below = np.cumsum(np.exp(density - density.max()))
         u = (np.arange(SHAPES) + 0.5) / SHAPES
         shapes[:, arm] = np.exp(rng.permutation(np.interp(u, below / below[-1], _LOG_SHAPES)))
     return shapes

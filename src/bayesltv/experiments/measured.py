@@ -130,8 +130,8 @@ def _compare_windows(action: ActionSpec, watched: str) -> None:
         )
     if works * LONGER < seen:
         warnings.warn(
-            f"actions.{action.name} works for {action.window}, but its test watched {watched}: the mean effect "
-            "of the longer window is taken for the shorter one's",
+            f"actions.{action.name} works for {action.window}, but its test watched {watched}: the mean "
+            "effect of the longer window is taken for the shorter one's",
             BayesltvWarning,
             stacklevel=5,
         )

@@ -36,8 +36,8 @@ def uplift_table(uplift: xr.DataTree) -> pd.DataFrame:
         ``effect_mean``, ``effect_p05``, ``effect_p95``, ``p_positive``: the shrunk effect on the outcome per
         customer; ``rate_p50``, ``spend_p50``: posterior medians of the multipliers of rate and spend (1
         where there were no amounts to model); ``rate_is``: whether the rate is a factor on the purchase rate
-        or, without histories, a hazard ratio of conversions. Raw effects are for looking; the best of many raw effects
-        promises more than it keeps.
+        or, without histories, a hazard ratio of conversions. Raw effects are for looking; the best of many
+        raw effects promises more than it keeps.
     """
     require_sound(uplift, "the fitted test")
     posterior, data = uplift["posterior"].to_dataset(), uplift["constant_data"].to_dataset()
