@@ -163,7 +163,7 @@ def _met(posed: PosedUplift, base: PlacedBase) -> Window:
     if len(strange):
         raise DataError(
             f"{len(strange):,} of {len(assigned.ids):,} customers of the test are not in the "
-            f"summary ({{ids}}): it must hold all who were there on {day}; leave those who came later out of the test",
+            f"summary ({{ids}}): it must hold all who were there on {day}. Leave out who came later",
             ids=strange,
         )
     placement = replace(base.of(list(assigned.ids)), draws=None).placed(DRAWS)

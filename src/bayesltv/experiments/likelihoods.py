@@ -124,8 +124,7 @@ def drawn_shapes(*densities: Floats) -> Floats:
 
 
 def _grid() -> Floats:
-    grid: Floats = _START + _STEP * np.arange(_POINTS)
-    return grid
+    return np.linspace(_START, _START + _STEP * (_POINTS - 1), _POINTS)
 
 
 def _tabulated(logs: Floats) -> Tables:
