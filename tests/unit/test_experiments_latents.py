@@ -144,11 +144,11 @@ def test_arms_alike_have_no_effect_and_arms_swapped_the_inverse(people):
     alike = fitted(twice, same, purchases="orders")
     for name in ("rate", "spend"):
         effect = alike["posterior"][f"{name}_effect"].values.ravel()
-        assert abs(effect.mean()) < 0.1 * effect.std()
+        assert abs(effect.mean()) < 0.25 * effect.std()
     there, back = (fitted(people, letters(people), control=arm)["posterior"] for arm in ("control", "letter"))
     for name in ("rate", "spend"):
         a, b = there[f"{name}_effect"].values.ravel(), back[f"{name}_effect"].values.ravel()
-        assert a.mean() + b.mean() == pytest.approx(0.0, abs=0.12 * a.std())
+        assert a.mean() + b.mean() == pytest.approx(0.0, abs=0.25 * a.std())
 
 
 def test_a_clock_is_followed_into_the_window(people):
@@ -310,8 +310,7 @@ def test_a_long_gap_before_the_test_is_warned_of(people):
         fitted(people, assigned_on="1997-10-31")
 
 
-# -------------------------------------------------------------------------------------------- what actions
-hear
+# --------------------------------------------------------------------------------------------- what plans say
 
 
 def letter(window):

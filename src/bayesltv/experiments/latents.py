@@ -209,11 +209,12 @@ def _levels(window: Window, base: PlacedBase) -> dict[str, Integers]:
 
 
 def _nearest(levels: Floats, chosen: NDArray[np.uint64]) -> Integers:
-    """Return which of the chosen draws is nearest to each draw."""
+    """Return which of the chosen draws is nearest to each draw; those alike take turns."""
     own = levels[chosen.astype(np.int64)]
     order = np.argsort(own, kind="stable")
     middles = 0.5 * (own[order][1:] + own[order][:-1])
-    nearest: Integers = order[np.searchsorted(middles, levels)]
+    first, last = (np.searchsorted(middles, levels, side=side) for side in ("left", "right"))
+    nearest: Integers = order[first + np.arange(levels.size) % (last - first + 1)]
     return nearest
 
 
