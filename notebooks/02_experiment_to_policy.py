@@ -107,8 +107,8 @@ frame.groupby("arm")["spend"].agg(["size", "mean", "std", lambda spend: (spend >
 #
 # Conversion is binomial, spend of those who converted gamma with a shape of each arm's own, and the effects
 # of each arm are pooled over cells, as strongly as the data ask for. Nothing in a table can say whether arms
-# were assigned at random, so that it must be said; whether they *look* so is tested. There are no histories of
-# these customers here: the rate is a hazard ratio of conversions (`uplift.attrs["rate_is"]`).
+# were assigned at random, so that it must be said; whether they *look* so is tested. There are no histories
+# of these customers here: the rate is a hazard ratio of conversions (`uplift.attrs["rate_is"]`).
 
 
 # %%

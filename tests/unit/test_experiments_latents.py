@@ -60,7 +60,7 @@ def letters(people, *, lift=1.3, seed=7):
     """A test of these customers with made-up purchases and money; half of them get a letter."""
     rng, n = np.random.default_rng(seed), len(people)
     arm = np.where(rng.permutation(n) % 2 == 1, "letter", "control")
-    orders = rng.poisson(0.1 * (1 + people["frequency"]) * np.where(arm == "letter", lift, 1.0))
+    orders = rng.poisson(0.075 * (1 + people["frequency"]) * np.where(arm == "letter", lift, 1.0))
     spend = np.where(orders > 0, rng.gamma(4.0 * np.maximum(orders, 1), 10.0), 0.0)
     return pd.DataFrame({"customer_id": people["customer_id"], "arm": arm, "orders": orders, "spend": spend})
 
@@ -124,7 +124,7 @@ def test_the_factor_is_what_quadrature_says_of_each_customers_count(people):
             )
             logs[arm][at] += np.log(chances[count] if count < chances.size else 1e-300)
     base, effect = np.meshgrid(grid, np.linspace(-1.4, 1.4, 561), indexing="ij")
-    density = -0.5 * (base / 0.5) ** 2 - 0.5 * (effect / 0.5) ** 2 + np.interp(base, grid, logs["control"])
+    density = -0.5 * base**2 - 0.5 * (effect / 0.5) ** 2 + np.interp(base, grid, logs["control"])
     spline = __import__("scipy.interpolate", fromlist=["CubicSpline"]).CubicSpline(grid, logs["letter"])
     density += spline(np.clip(base + effect, -1.9, 1.9))
     weight = np.exp(density - density.max())
@@ -145,7 +145,10 @@ def test_arms_alike_have_no_effect_and_arms_swapped_the_inverse(people):
     for name in ("rate", "spend"):
         effect = alike["posterior"][f"{name}_effect"].values.ravel()
         assert abs(effect.mean()) < 0.25 * effect.std()
-    there, back = (fitted(people, letters(people), control=arm)["posterior"] for arm in ("control", "letter"))
+    there, back = (
+        fitted(people, letters(people), control=arm, purchases="orders")["posterior"]
+        for arm in ("control", "letter")
+    )
     for name in ("rate", "spend"):
         a, b = there[f"{name}_effect"].values.ravel(), back[f"{name}_effect"].values.ravel()
         assert a.mean() + b.mean() == pytest.approx(0.0, abs=0.25 * a.std())

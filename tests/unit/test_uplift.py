@@ -301,3 +301,26 @@ def test_cell_columns_that_are_no_list_of_names_are_refused(stated):
     drawn = xr.Dataset({"rate": (("cell", "draw"), np.ones((1, 4)))}, attrs={"cell_columns": stated})
     with pytest.raises(ltv.SpecError, match=r"cell_columns = .* must be a JSON list of columns"):
         effects_from_draws(drawn)
+
+
+# -------------------------------------------------------------------------------------------- which cells
+
+
+def test_cells_are_suggested_by_what_the_smallest_can_say():
+    scores = pd.DataFrame({"tier": ["low"] * 900 + ["high"] * 100, "stage": ["active", "lapsed"] * 500})
+    scores["p_purchase_30d"] = np.where(scores["tier"] == "high", 0.75, 0.1)
+    table = ltv.suggest_cells(scores, window="60 days").set_index("columns")
+    assert table["cells"].tolist() == [1, 2, 2, 4]
+    # P(buys in 60 days) = 1 - .25² of the high, 1 - .9² of the low, halved by arm
+    conversions = {"": (93.75 + 171.0) / 2, "tier": 93.75 / 2, "stage": (93.75 + 171.0) / 4}
+    for columns, expected in (*conversions.items(), ("tier, stage", 93.75 / 4)):
+        assert table.loc[columns, "conversions"] == pytest.approx(expected)
+        assert table.loc[columns, "sd_smallest"] == pytest.approx(np.sqrt(2 / expected))
+    assert table.index[table["suggested"]].tolist() == ["tier, stage"]
+    three = ltv.suggest_cells(scores, window="60 days", arms=3).set_index("columns")
+    assert three.index[three["suggested"]].tolist() == ["stage"]
+    assert ltv.suggest_cells(scores, window="2 days").set_index("columns")["suggested"].tolist()[0]
+    with pytest.raises(DataError, match="no column 'p_purchase_30d'"):
+        ltv.suggest_cells(scores[["tier"]], window="60 days")
+    with pytest.raises(ltv.SpecError, match="must be a list of columns"):
+        ltv.suggest_cells(scores, window="60 days", by="tier")
