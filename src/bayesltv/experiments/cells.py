@@ -5,7 +5,6 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.errors import DataError, SpecError
 from bayesltv.specs import checked
@@ -72,8 +71,9 @@ def suggest_cells(
 def _row(
     scores: pd.DataFrame, bought: NDArray[np.float64], columns: list[str], arms: int
 ) -> dict[str, object]:
-    levels = scores[columns].astype(str).agg("\x1f".join, axis=1) if columns else np.zeros(len(scores))
-    _, cell, size = np.unique(levels, return_inverse=True, return_counts=True)
+    levels = [scores[column].astype(str) for column in columns]
+    joined = levels[0].str.cat(levels[1:], sep="\x1f") if levels else pd.Series("", index=scores.index)
+    _, cell, size = np.unique(joined, return_inverse=True, return_counts=True)
     sums = np.bincount(cell, weights=bought / arms)
     least = int(sums.argmin())
     return {

@@ -43,8 +43,8 @@ Integers = NDArray[np.int64]
 DRAWS, ASKED = 32, 100
 """Posterior draws that have tables of their own, and customers whose expectations are the level of a draw."""
 BASE = {RATE: (1.0, 0.25), SPEND: (0.5, 0.15)}
-"""Prior sd of the mean over cells of ln c, and scale of the half-normal of its sd. Wide: where the level of a
-small test is far from that of the histories, a narrow one would pull the control's level and so the effect."""
+"""Prior sd of the mean over cells of ln c, and scale of the half-normal of its sd. Where the level of a small
+test is far from that of the histories, a narrow one would pull the control's level, and so the effect."""
 REACH, STEP = 2.0, {RATE: 0.1, SPEND: 0.0625}
 """Factors are looked at from e^-2 to e^2."""
 TOLD, TOLD_DRAWS = np.linspace(-REACH, REACH, 9), 8
