@@ -5,6 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bayesltv.errors import DataError, SpecError
 from bayesltv.specs import checked
@@ -71,9 +72,10 @@ def suggest_cells(
 def _row(
     scores: pd.DataFrame, bought: NDArray[np.float64], columns: list[str], arms: int
 ) -> dict[str, object]:
-    levels = [scores[column].astype(str) for column in columns]
-    joined = levels[0].str.cat(levels[1:], sep="\x1f") if levels else pd.Series("", index=scores.index)
-    _, cell, size = np.unique(joined, return_inverse=True, return_counts=True)
+    cell = np.zeros(len(scores), np.int64)
+    if columns:
+        cell = scores.groupby(columns, dropna=False, observed=True).ngroup().to_numpy(np.int64)
+    size = np.bincount(cell)
     sums = np.bincount(cell, weights=bought / arms)
     least = int(sums.argmin())
     return {
