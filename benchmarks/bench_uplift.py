@@ -1,14 +1,14 @@
 """Question: does the effect of a randomised test arrive in a plan as it was?
 
-Shops are simulated event by event: customers with a rate and a dropout coin of their own, half of them
-treated for eight weeks in which their purchases come m times as fast (and their amounts are f times as
-large, with another spread). The rest is the shipped way: ``summarize``, ``fit``, ``customer_base``,
-``fit_uplift``, ``decide``. What is read is the plan's own table of effects.
+Shops are simulated event by event: customers with a rate and a dropout coin of their own, half of them treated
+for 32 weeks in which their purchases come m times as fast (and their amounts are f times as large, with another
+spread). The rest is the shipped way: ``summarize``, ``fit``, ``customer_base``, ``fit_uplift``, ``decide``. What
+is read is the plan's own table of effects.
 
 What would make it rigged: using the formulas under test in the simulation; fitting on the window; scoring the
-estimate on anything but the truth of each world; leaving out worlds whose fit failed a check (they are
-accepted, and counted); or showing the calibrated factor without the hazard ratio, which is what a test
-without histories says.
+estimate on anything but the truth of each world; leaving out worlds whose fit failed a check (they are accepted,
+and counted); or showing the calibrated factor without the hazard ratio, which is what a test without histories
+says.
 """
 
 import json
@@ -22,20 +22,21 @@ import pandas as pd
 import bayesltv as ltv
 import common
 
-END, LENGTH, WINDOW = pd.Timestamp("2023-12-31"), 364, 56
-RATE, DROPOUT = (0.8, 48.0), (0.7, 2.3)
+END, LENGTH, WINDOW = pd.Timestamp("2023-12-31"), 1456, 224
+RATE, DROPOUT = (0.8, 192.0), (0.7, 2.3)
 """Shape and rate (per day) of customers' purchase rates; a and b of their dropout coins, one after each
-purchase."""
+purchase. As many purchases in a window of 32 weeks as a shop four times as quick has in eight: orders of one day
+are one purchase, and at this pace that is rare, so that the truth is m and not what days make of it."""
 AMOUNT = (4.0, 5.0, 80.0)
 """Shape of one customer's amounts; shape and rate of the customers' own rates."""
 DECISION = """
 [value]
-horizon = "52 weeks"
+horizon = "104 weeks"
 annual_discount_rate = 0.1
 margin = 0.3
 [actions.letter]
 kind = "contact"
-window = "8 weeks"
+window = "32 weeks"
 contact = 0.5
 test = "spring"
 """
@@ -53,7 +54,7 @@ def simulate(rng, customers, *, m=1.0, season=1.0, f=1.0, spread=None):
     lam = rng.gamma(RATE[0], 1 / RATE[1], customers)
     coin = rng.beta(*DROPOUT, customers)
     nu = rng.gamma(AMOUNT[1], 1 / AMOUNT[2], customers)
-    born = rng.integers(0, 182, customers).astype(float)
+    born = rng.integers(0, LENGTH // 2, customers).astype(float)
     treated = rng.permutation(customers) % 2 == 1
     fast = season * np.where(treated, m, 1.0)
     who, when = [np.arange(customers)], [born.copy()]
@@ -99,7 +100,7 @@ def measure(seed, setting, customers, *, with_purchases=True, also_without=True)
     base = ltv.customer_base(fit, summary, seed=seed, accept_failed=failed)
     test = table_of(log, arms, with_purchases=with_purchases)
     asked = {"cells": [], "outcome": "spend", "randomised": True, "seed": seed, "progress": False}
-    more = {"base": base, "window": "8 weeks", "assigned_on": END}
+    more = {"base": base, "window": "32 weeks", "assigned_on": END}
     uplift = ltv.fit_uplift(test, purchases="orders" if with_purchases else None, **asked, **more)
     decision = _decision()
     few = summary.iloc[:200].copy()

@@ -72,9 +72,10 @@ def suggest_cells(
 def _row(
     scores: pd.DataFrame, bought: NDArray[np.float64], columns: list[str], arms: int
 ) -> dict[str, object]:
-    cell = np.zeros(len(scores), np.int64)
+    number = pd.Series(0, index=scores.index)
     if columns:
-        cell = scores.groupby(columns, dropna=False, observed=True).ngroup().to_numpy(np.int64)
+        number = scores.groupby(columns, dropna=False, observed=True).ngroup()
+    cell = number.to_numpy()
     size = np.bincount(cell)
     sums = np.bincount(cell, weights=bought / arms)
     least = int(sums.argmin())
