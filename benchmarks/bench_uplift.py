@@ -1,14 +1,14 @@
 """Question: does the effect of a randomised test arrive in a plan as it was?
 
-Shops are simulated event by event: customers with a rate and a dropout coin of their own, half of them treated
-for 32 weeks in which their purchases come m times as fast (and their amounts are f times as large, with another
-spread). The rest is the shipped way: ``summarize``, ``fit``, ``customer_base``, ``fit_uplift``, ``decide``. What
-is read is the plan's own table of effects.
+Shops are simulated event by event: customers with a rate and a dropout coin of their own, half of them
+treated for 32 weeks in which their purchases come m times as fast (and their amounts are f times as large,
+with another spread). The rest is the shipped way: ``summarize``, ``fit``, ``customer_base``, ``fit_uplift``,
+``decide``. What is read is the plan's own table of effects.
 
-What would make it rigged: using the formulas under test in the simulation; fitting on the window; scoring the
-estimate on anything but the truth of each world; leaving out worlds whose fit failed a check (they are accepted,
-and counted); or showing the calibrated factor without the hazard ratio, which is what a test without histories
-says.
+What would make it rigged: using the formulas under test in the simulation; fitting on the window; scoring
+the estimate on anything but the truth of each world; leaving out worlds whose fit failed a check (they are
+accepted, and counted); or showing the calibrated factor without the hazard ratio, which is what a test
+without histories says.
 """
 
 import json
@@ -25,8 +25,8 @@ import common
 END, LENGTH, WINDOW = pd.Timestamp("2023-12-31"), 1456, 224
 RATE, DROPOUT = (0.8, 192.0), (0.7, 2.3)
 """Shape and rate (per day) of customers' purchase rates; a and b of their dropout coins, one after each
-purchase. As many purchases in a window of 32 weeks as a shop four times as quick has in eight: orders of one day
-are one purchase, and at this pace that is rare, so that the truth is m and not what days make of it."""
+purchase. A window of 32 weeks holds as many purchases as eight weeks of a shop four times as quick: orders of
+one day are one purchase, which at this pace is rare, so that the truth is m and not what days make of it."""
 AMOUNT = (4.0, 5.0, 80.0)
 """Shape of one customer's amounts; shape and rate of the customers' own rates."""
 DECISION = """

@@ -11,10 +11,11 @@ import bayesltv as ltv
 from bayesltv.data.log.reading import Assignment, ExperimentReading
 from bayesltv.errors import BayesltvWarning, CheckFailed, DataError, SpecError
 from bayesltv.experiments.effects import HAZARD_RATIO, RATE_FACTOR
-from bayesltv.experiments.latents import _nearest, calibrate
+from bayesltv.experiments.latents import calibrate
 from bayesltv.experiments.measured import compare_with_tests, effects_from_draws
 from bayesltv.experiments.posed import pose_uplift
 from bayesltv.experiments.table import effect_draws, uplift_table
+from bayesltv.experiments.window import nearest
 from bayesltv.families.bg_nbd.counts import purchase_probabilities
 from bayesltv.families.bg_nbd.law import BgNbd
 from bayesltv.families.gamma_gamma.law import GammaGamma
@@ -251,9 +252,9 @@ def test_cells_lean_on_each_other_through_the_latents(shop):
     np.testing.assert_array_equal(np.exp(found.reshape(-1, 2).T), drawn["rate"].values[:2])
 
 
-def test_each_draw_takes_the_tables_of_the_draw_whose_level_is_nearest():
+def test_each_draw_takes_the_tables_of_the_draw_whose_level_isnearest():
     levels = np.array([0.0, 1.0, 2.0, 3.0, 2.9, 0.6])
-    assert _nearest(levels, np.array([3, 0, 1], np.uint64)).tolist() == [1, 2, 2, 0, 0, 2]
+    assert nearest(levels, np.array([3, 0, 1], np.uint64)).tolist() == [1, 2, 2, 0, 0, 2]
 
 
 # -------------------------------------------------------------------------------------------- what is refused

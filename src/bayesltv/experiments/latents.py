@@ -7,14 +7,10 @@ the one whose level is next to its own, and draws of m made from them pair with 
 nothing (its posterior is *cut*). Orders of an arm have their own gamma shape.
 """
 
-import warnings
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
@@ -22,26 +18,26 @@ from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_array
 from scipy.special import logsumexp, ndtri
 
-from bayesltv.base.customers import Customers
-from bayesltv.base.placed_base import PlacedBase, Placement
-from bayesltv.base.population import Population
-from bayesltv.data.experiment import Assigned
-from bayesltv.data.summary.cells import number_rows
-from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.base.placed_base import PlacedBase
+from bayesltv.errors import DataError
 from bayesltv.experiments.likelihoods import CELL, RATE, SPEND, Part
 from bayesltv.experiments.posed import PosedUplift
+from bayesltv.experiments.window import (
+    Window,
+    distinct,
+    expected,
+    levels_of,
+    mean_orders,
+    meet,
+    over_draws,
+)
 from bayesltv.kernels.block import People
-from bayesltv.kernels.window import expected_in_window, log_window_amounts, log_window_counts, mean_amounts
-from bayesltv.machine import available_processors
-from bayesltv.names import CUSTOMER_ID, OBSERVATION_END
+from bayesltv.kernels.window import log_window_amounts, log_window_counts
 from bayesltv.numerics.slices import tabulated
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
-from bayesltv.units import DAYS_PER, horizon_in
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-DRAWS, ASKED = 32, 100
-"""Posterior draws that have tables of their own, and customers whose expectations are the level of a draw."""
 BASE = {RATE: (1.0, 0.25), SPEND: (0.5, 0.15)}
 """Prior sd of the mean over cells of ln c, and scale of the half-normal of its sd. Where the level of a small
 test is far from that of the histories, a narrow one would pull the control's level, and so the effect."""
@@ -51,8 +47,6 @@ TOLD, TOLD_DRAWS = np.linspace(-REACH, REACH, 9), 8
 """Where purchases and conversion are told, and over how many draws they are averaged: for tables of money."""
 FAR = 50.0
 """A log likelihood ratio against the end of the grid at which test and history cannot belong together."""
-LARGE_GAP = 0.25
-"""Share of the window that may lie between the end of the histories and the assignment without a warning."""
 
 
 @dataclass(frozen=True)
@@ -84,41 +78,6 @@ class Calibrated:
         return posterior.assign(conversion=share, spend_if_converted=outcome / share, outcome=outcome)
 
 
-@dataclass(frozen=True)
-class Window:
-    """The customers of a test at its beginning, on the draws that have tables.
-
-    Attributes
-    ----------
-    placement : Placement
-    assigned : Assigned
-    shape : tuple of int
-        Cells and arms.
-    length : float
-        In the time unit.
-    """
-
-    placement: Placement
-    assigned: Assigned
-    shape: tuple[int, int]
-    length: float
-
-    @property
-    def population(self) -> Population:
-        """Return the population of the fit."""
-        return self.placement.population
-
-    @property
-    def code(self) -> Integers:
-        """Cell and arm of each customer as one number."""
-        return self.assigned.cell * self.shape[1] + self.assigned.arm
-
-    def summed(self, logs: Floats, rows: csr_array) -> Floats:
-        """Return sums over customers, shape (arm, cell, point), of what rows of histories have."""
-        sums: Floats = (rows @ logs).reshape(*self.shape, -1).swapaxes(0, 1)
-        return sums
-
-
 def calibrate(posed: PosedUplift, base: PlacedBase) -> Calibrated:
     """Return the likelihoods of a test given the histories of its customers.
 
@@ -130,13 +89,13 @@ def calibrate(posed: PosedUplift, base: PlacedBase) -> Calibrated:
         Where customers of the test are not in the base, purchases of the test's window are in its histories,
         the fit has no spend model but the test has amounts, or what was bought is far from any history.
     """
-    counts, window = posed.counts, _met(posed, base)
+    counts, window = posed.counts, meet(posed, base)
     if counts.has_amounts and not window.population.has_spend:
         raise DataError(
             f"the fit has no spend model, but {counts.outcome!r} has amounts: fit a spec with [spend], or "
             "pass an outcome of 0 and 1"
         )
-    logs, levels = _rate_logs(window), _levels(window, base)
+    logs, levels = _rate_logs(window), levels_of(window, base)
     _require_near(logs, counts.arms)
     parts = {RATE: _part(RATE, logs, levels[RATE])}
     if counts.has_amounts:
@@ -149,76 +108,6 @@ def calibrate(posed: PosedUplift, base: PlacedBase) -> Calibrated:
     return Calibrated(parts, told, *_money(window), counts.unit)
 
 
-# ------------------------------------------------------------------------------------------------- the base
-
-
-def _met(posed: PosedUplift, base: PlacedBase) -> Window:
-    base.require_usable()
-    assigned, day, length = posed.counts.assigned, posed.assigned_on, posed.window
-    if day is None or length is None:
-        what = "assigned_on= (the day of assignment)" if day is None else 'window= ("8 weeks")'
-        raise DataError(f"with a base the test's window must be known: pass {what}")
-    unit = base.posterior.time_unit
-    _require_before(base, day, horizon_in(length, unit) * DAYS_PER[unit])
-    strange = assigned.ids[~assigned.ids.isin(base.summary[CUSTOMER_ID])]
-    if len(strange):
-        raise DataError(
-            f"{len(strange):,} of {len(assigned.ids):,} customers of the test are not in the "
-            f"summary ({{ids}}): it must hold all who were there on {day}. Leave out who came later",
-            ids=strange,
-        )
-    placement = replace(base.of(list(assigned.ids)), draws=None).placed(DRAWS)
-    shape = len(posed.counts.labels), len(posed.counts.arms)
-    return Window(placement, assigned, shape, horizon_in(length, unit))
-
-
-def _require_before(base: PlacedBase, day: date, window_days: float) -> None:
-    """Refuse histories, or a fit, that hold purchases of the test: they would be counted twice."""
-    fitted = base.fit.attrs.get(OBSERVATION_END) or None
-    for what, end in (("the summary", base.require_end()), ("the fit's data", fitted)):
-        if end is not None and pd.Timestamp(end).date() > day:
-            raise DataError(
-                f"{what} end on {pd.Timestamp(end).date()}, after the arms were assigned on {day}: purchases "
-                f"of the test would count as history too. Summarize with observation_end={day}, and fit that"
-            )
-    gap = (pd.Timestamp(day) - base.require_end()).days
-    if gap > LARGE_GAP * window_days:
-        warnings.warn(
-            f"the histories end {gap:,} days before the arms were assigned: what was bought between them is "
-            "known of nobody, so that effects are less certain than they are said to be",
-            BayesltvWarning,
-            stacklevel=6,
-        )
-
-
-def _levels(window: Window, base: PlacedBase) -> dict[str, Integers]:
-    """Return the set of tables of each of the fit's draws, shape (chain, draw), for purchases and for spend.
-
-    It is that of the draw whose level, the mean expectation of some customers, is next to its own.
-    """
-    ids = window.placement.summary[CUSTOMER_ID]
-    some = np.unique(np.linspace(0, len(ids) - 1, ASKED).astype(int))
-    few = replace(base.of(list(ids.iloc[some])), draws=None).placed(None)
-    asked = replace(window, placement=few)
-    shape = base.posterior.chains, base.posterior.draws_per_chain
-    draws = range(few.population.draws.size)
-    one = np.ones(1)
-    levels = {RATE: np.array([_expected(asked, few.customers, one, draw)[1].mean() for draw in draws])}
-    if few.population.has_spend:
-        levels[SPEND] = np.array([np.median(_amounts(asked, draw)) for draw in draws])
-    return {name: _nearest(level, window.population.draws).reshape(shape) for name, level in levels.items()}
-
-
-def _nearest(levels: Floats, chosen: NDArray[np.uint64]) -> Integers:
-    """Return which of the chosen draws is nearest to each draw; those alike take turns."""
-    own = levels[chosen.astype(np.int64)]
-    order = np.argsort(own, kind="stable")
-    middles = 0.5 * (own[order][1:] + own[order][:-1])
-    first, last = (np.searchsorted(middles, levels, side=side) for side in ("left", "right"))
-    nearest: Integers = order[first + np.arange(levels.size) % (last - first + 1)]
-    return nearest
-
-
 # ------------------------------------------------------------------------------------------------- the rate
 
 
@@ -228,7 +117,7 @@ def _rate_logs(window: Window) -> Floats:
     counts = (
         assigned.purchases if assigned.purchases is not None else -(assigned.outcome > 0).astype(np.int64)
     )
-    people, number = _distinct(window, counts)
+    people, number = distinct(window, counts)
     rows = csr_array(
         (np.ones(number.size), (window.code, number)), shape=(np.prod(window.shape), len(people))
     )
@@ -242,14 +131,7 @@ def _rate_logs(window: Window) -> Floats:
         log_window_counts(packed, first, purchase, clock, window.length, factors, draw, out)
         return window.summed(out, rows)
 
-    return _over_draws(of_draw, window.population.draws.size)
-
-
-def _distinct(window: Window, *more: Integers) -> tuple[Customers, Integers]:
-    """Return the distinct histories, with what else tells them apart, and the one of each customer."""
-    customers = window.placement.customers
-    number, first = number_rows(customers.group, *customers.histories[:4], *customers.calendar, *more)
-    return customers.rows(first), number
+    return over_draws(of_draw, window.population.draws.size)
 
 
 def _require_near(logs: Floats, arms: tuple[str, ...]) -> None:
@@ -298,7 +180,7 @@ def _spend_part(window: Window, rate_logs: Floats, sets: Integers) -> Part:
     def of_draw(draw: int) -> Floats:
         return np.stack([each.logs(spend, p, draw) for each, p in zip(arms, shapes[draw], strict=True)])
 
-    return _part(SPEND, _over_draws(of_draw, draws), sets, shape=shapes)
+    return _part(SPEND, over_draws(of_draw, draws), sets, shape=shapes)
 
 
 def _buyers(window: Window, rate_logs: Floats) -> list[Buyers]:
@@ -334,9 +216,9 @@ def _drawn_shapes(buyers: Buyers, spend: Any, draws: int) -> Floats:  # noqa: AN
 
 def _orders_of_buyers(window: Window, rate_logs: Floats) -> Floats:
     """Return how many orders each customer makes if any, as expected at the pace of its arm."""
-    people, number = _distinct(window)
+    people, number = distinct(window)
     pace = np.exp(_grid(RATE)[rate_logs.sum(axis=2).mean(axis=0).argmax(axis=1)])
-    bought, purchases = _expected(window, people, pace, window.population.draws.size // 2)
+    bought, purchases = expected(window, people, pace, window.population.draws.size // 2)
     ratio: Floats = (purchases / np.maximum(bought, 1e-300))[number, window.assigned.arm]
     return ratio
 
@@ -346,37 +228,19 @@ def _orders_of_buyers(window: Window, rate_logs: Floats) -> Floats:
 
 def _money(window: Window) -> tuple[Floats, Floats]:
     """Return share who buy and money at usual amounts by ln u, means over the customers of each cell."""
-    people, number = _distinct(window)
+    people, number = distinct(window)
     chosen = np.unique(np.linspace(0, window.population.draws.size - 1, TOLD_DRAWS).astype(int))
     amounts = np.ones(number.size)
     if window.population.has_spend:
-        amounts = np.mean([_amounts(window, draw) for draw in chosen], axis=0)
+        amounts = np.mean([mean_orders(window, draw) for draw in chosen], axis=0)
     cell, size = window.assigned.cell, (window.shape[0], len(people))
     many = np.maximum(np.bincount(cell, minlength=size[0]), 1)[:, None]
     each = csr_array((np.ones(number.size), (cell, number)), shape=size)
     worth = csr_array((amounts, (cell, number)), shape=size)
-    found = [_expected(window, people, np.exp(TOLD), draw) for draw in chosen]
+    found = [expected(window, people, np.exp(TOLD), draw) for draw in chosen]
     bought = np.mean([each @ share / many for share, _ in found], axis=0)
     paid = np.mean([worth @ purchases / many for _, purchases in found], axis=0)
     return bought, paid
-
-
-def _expected(window: Window, people: Customers, factors: Floats, draw: int) -> tuple[Floats, Floats]:
-    population = window.population
-    bought, purchases = np.empty((len(people), factors.size)), np.empty((len(people), factors.size))
-    expected_in_window(
-        people_of(population, people, window.length), laws_of(population).purchase, clock_of(population),
-        window.length, factors, draw, bought, purchases,
-    )  # fmt: skip
-    return bought, purchases
-
-
-def _amounts(window: Window, draw: int) -> Floats:
-    customers = window.placement.customers
-    out = np.empty(len(customers))
-    people = people_of(window.population, customers, window.length)
-    mean_amounts(people, laws_of(window.population).spend, draw, out)
-    return out
 
 
 def _along_cells(values: Floats, logs: xr.DataArray) -> xr.DataArray:
@@ -384,11 +248,6 @@ def _along_cells(values: Floats, logs: xr.DataArray) -> xr.DataArray:
     at = logs.transpose(CELL, ...).clip(-REACH, REACH)
     found = [CubicSpline(TOLD, each)(x) for each, x in zip(values, at.values, strict=True)]
     return at.copy(data=np.stack(found)).transpose(*logs.dims)
-
-
-def _over_draws(of_draw: Any, draws: int) -> Floats:  # noqa: ANN401
-    with ThreadPoolExecutor(available_processors()) as pool:
-        return np.stack(list(pool.map(of_draw, range(draws))))
 
 
 def _grid(name: str) -> Floats:

@@ -103,16 +103,21 @@ def _looks_randomised(
             f"{p:.1e}): customers were lost or assigned otherwise. Pass the true plan as shares=, find the "
             f'loss, or accept it by name: accept_failed=["{RATIO}"]'
         )
-    worst = table.nsmallest(1, "p") if len(table) else table
-    if refuse and len(worst) and float(worst["p"].iloc[0]) < P_MIN / len(table) and BALANCE not in accepted:
-        raise DataError(
-            f"the arms differ in {worst['column'].iloc[0]!r} (chi-square {worst['chi2'].iloc[0]:.1f}, p "
-            f"{worst['p'].iloc[0]:.1e}): the assignment was not random, or the cells were measured after it. "
-            f'Use cells known before, or accept it by name: accept_failed=["{BALANCE}"]'
-        )
+    if refuse and len(table) and BALANCE not in accepted:
+        _refuse_unlike(*table.nsmallest(1, "p").iloc[0], allowed=P_MIN / len(table))
     return {
         "shares": planned,
         RATIO: {"chi2": chi2, "p": p},
         BALANCE: table.to_dict("records"),
         "accepted_failed": list(accepted),
     }
+
+
+def _refuse_unlike(column: str, chi2: float, _: int, p: float, *, allowed: float) -> None:
+    """Refuse arms that differ in a column by more than chance does."""
+    if p < allowed:
+        raise DataError(
+            f"the arms differ in {column!r} (chi-square {chi2:.1f}, p {p:.1e}): the assignment was "
+            "not random, or the cells were measured after it. Use cells known before, or accept it by name: "
+            f'accept_failed=["{BALANCE}"]'
+        )

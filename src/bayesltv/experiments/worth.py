@@ -60,8 +60,7 @@ class TestPlan:
     window_weeks : float
         How long the outcome is watched.
     watch_weeks : float, optional
-        Where a test is nearly blind: how long returns would have to be watched instead; NaN: longer than the
-        horizon.
+        Where a test is nearly blind: how long to watch returns instead; NaN: longer than the horizon.
     """
 
     __test__ = False  # no test of pytest's
