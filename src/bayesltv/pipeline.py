@@ -306,5 +306,5 @@ def fit_uplift_as(
     from bayesltv.experiments.fitted import sample_uplift
     from bayesltv.experiments.posed import pose_uplift
 
-    tree = sample_uplift(pose_uplift(experiment, reading, assignment), sampling, base)
-    return with_checks(tree, report_of([each(tree, None) for each in SAMPLER_CHECKS]))
+    tree, run = sample_uplift(pose_uplift(experiment, reading, assignment), sampling, base)
+    return with_checks(tree, report_of([each(run, None) for each in SAMPLER_CHECKS]))

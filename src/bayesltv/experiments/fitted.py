@@ -36,10 +36,16 @@ SAMPLER = SamplerSpec(tune=200, draws=1500)
 """Sweeps before the first draw, and draws of each chain."""
 SETTLE, EACH = 3, 3
 """Sweeps after a change of tables, and for each draw."""
+ENOUGH = 4000
+"""Draws that R-hat looks at, at least: of 500 independent ones it is often above 1.01."""
 
 
-def sample_uplift(posed: PosedUplift, sampling: Sampling, base: PlacedBase | None = None) -> xr.DataTree:
-    """Return the posterior of a test's effects, not yet checked.
+def sample_uplift(
+    posed: PosedUplift, sampling: Sampling, base: PlacedBase | None = None
+) -> tuple[xr.DataTree, xr.DataTree]:
+    """Return the posterior of a test's effects, and the run that its checks look at.
+
+    A fit may have few draws, of which R-hat would say little: the run has several for each that is kept.
 
     Raises
     ------
@@ -52,7 +58,9 @@ def sample_uplift(posed: PosedUplift, sampling: Sampling, base: PlacedBase | Non
     calibrated = None if base is None else calibrate(posed, base)
     parts = parts_of(counts) if calibrated is None else calibrated.parts
     drawn = [_drawn(name, part, counts, run, sampling) for name, part in parts.items()]
-    posterior = xr.merge(drawn).transpose(CHAIN, DRAW, ...)
+    whole = xr.merge(drawn).transpose(CHAIN, DRAW, ...)
+    posterior = whole.isel({DRAW: slice(run.repeats - 1, None, run.repeats)})
+    posterior = posterior.assign_coords({DRAW: range(run.draws)})
     paid = money(posterior, counts.unit) if calibrated is None else calibrated.money(posterior)
     outcome = paid["outcome"]
     treated = outcome.isel({ARM: slice(1, None)}).rename({ARM: TREATED})
@@ -72,15 +80,22 @@ def sample_uplift(posed: PosedUplift, sampling: Sampling, base: PlacedBase | Non
         "customers": int(counts.customers.sum()),
         "versions": json.dumps(versions()),
     }
-    return stamped(tree)
+    watched = xr.DataTree.from_dict({"posterior": whole})
+    watched.attrs = tree.attrs
+    return stamped(tree), watched
 
 
 class Run(NamedTuple):
-    """How long the sampler runs: chains, sweeps before the first draw, draws of each chain."""
+    """How long the sampler runs: chains, sweeps before the first draw, draws kept of each chain."""
 
     chains: int
     tune: int
     draws: int
+
+    @property
+    def repeats(self) -> int:
+        """How many draws the run has for each that is kept."""
+        return -(-ENOUGH // (self.chains * self.draws))
 
 
 def _run_of(sampling: Sampling, base: PlacedBase | None) -> Run:
@@ -97,7 +112,8 @@ def _run_of(sampling: Sampling, base: PlacedBase | None) -> Run:
 def _drawn(name: str, part: Part, counts: Experiment, run: Run, sampling: Sampling) -> xr.Dataset:
     """Return the draws of a part: log multipliers by cell and arm, their means over cells and sds."""
     rows, cells = len(counts.arms), len(counts.labels)
-    shape, sets = (run.chains, run.draws), part.sets_of(run.chains, run.draws)
+    sets = np.repeat(part.sets_of(run.chains, run.draws), run.repeats, axis=1)
+    shape = sets.shape
     chain = Chain(np.empty((*shape, rows, cells)), np.empty((*shape, rows)), np.empty((*shape, rows)))
     key = np.frombuffer(stream_key(sampling.seed, "uplift", name)[:8], np.uint64)[0]
     priors = part.priors(name, rows - 1)
