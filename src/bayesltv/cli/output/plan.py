@@ -213,9 +213,9 @@ def budget_lines(plan: Plan) -> list[str]:
     budget = "no budget" if told["budget"] is None else f"a budget of {money(told['budget'], currency)}"
     price = told["shadow_price"]
     more = (
-        f"another {money(1, currency)} would bring {money(price, currency, decimals=2)}"
+        f"another {money(1, currency)} would return {money(1 + price, currency, decimals=2)}"
         if price > 0
-        else "more would bring nothing"
+        else "more would not return itself"
     )
     lines = [f"{budget}, of which {money(told['cost_mean'], currency)} is spent; {more}"]
     counts = plan.customers["assignment"].value_counts()

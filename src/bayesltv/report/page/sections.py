@@ -72,7 +72,7 @@ _HEADS = {
     "p05": "5 %",
     "p95": "95 %",
     "p_pays": "pays with",
-    "p_loss": "loses with",
+    "p_loss": "P(loss), given your assumptions",
     "p_plan_better": "plan is better with",
     "effect_source": "from",
     "break_even": "pays from",
@@ -467,8 +467,8 @@ def _notes_of_plan(told: Mapping[str, Any], currency: object) -> tuple[str, ...]
             "the effects can be learnt."
         )
     if told.get("shadow_price"):
-        more = money(told["shadow_price"], currency, decimals=2)
-        notes.append(f"Another {money(1, currency)} would bring {more}.")
+        more = money(1 + told["shadow_price"], currency, decimals=2)
+        notes.append(f"Another {money(1, currency)} would return {more}.")
     return tuple(notes)
 
 
