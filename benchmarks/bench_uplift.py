@@ -169,7 +169,7 @@ def main():
     parser.add_argument("--customers", type=int, default=30_000, help="of each world, half of them treated")
     parser.add_argument("--conversions", action="store_true", help="read conversions alone")
     asked = parser.parse_args()
-    worlds, customers = (4, 6_000) if asked.quick else (asked.worlds, asked.customers)
+    worlds, customers = (2, 3_000) if asked.quick else (asked.worlds, asked.customers)
     statistic = "conversions" if asked.conversions else "purchases"
     rows = []
     for setting in SETTINGS:
