@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from bayesltv.base.customers import Customers
+from bayesltv.base.gate import require_passed
 from bayesltv.base.placed_base import PlacedBase, Placement
 from bayesltv.base.population import Population
 from bayesltv.data.experiment import Assigned
@@ -70,7 +71,7 @@ class Window:
 
 def meet(posed: PosedUplift, base: PlacedBase) -> Window:
     """Return the customers of a test where they stand in a base; see ``latents.calibrate``."""
-    base.require_usable()
+    require_passed(base.fit, base.accept_failed)
     assigned, day, length = posed.counts.assigned, posed.assigned_on, posed.window
     if day is None or length is None:
         what = "assigned_on= (the day of assignment)" if day is None else 'window= ("8 weeks")'

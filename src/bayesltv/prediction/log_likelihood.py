@@ -126,7 +126,7 @@ def _values(population: Population, units: Units, chosen: slice) -> Floats:
     group = units.group[chosen]
     data = [column[chosen, None] for column in units.data]
     if units.form == "purchase":
-        if population.clock is not None:
+        if isinstance(population.clock, Clock):
             return _clocked_values(population, population.clock, units, chosen)
         return population.family.formula("log_likelihood")(*data, *population.purchase[:, group])
     spend = population.spend[:, group]
@@ -147,7 +147,7 @@ def total_log_likelihood(population: Population, parts: Iterable[Units]) -> Floa
 def _purchase_units(population: Population, checked: pd.DataFrame, codes: Codes) -> Units:
     """Return distinct histories; under a clock those that also bought in the same segments."""
     clock = population.clock
-    if clock is None:
+    if not isinstance(clock, Clock):
         cells = purchase_cells(checked, codes)
         k = np.asarray(population.family.coins(cells.frequency), dtype=np.float64)
         data = (cells.frequency.astype(np.float64), k, cells.recency, cells.T)
