@@ -178,6 +178,7 @@ def main():
         began, found = time.process_time(), []
         for seed in range(worlds):
             found.append(measure(seed, setting, customers, with_purchases=not asked.conversions))
+            print(json.dumps({"seed": seed, **setting, **found[-1]}), file=sys.stderr, flush=True)
         rows.append(summarise(setting, found, customers, statistic))
         rows[-1]["cpu_seconds"] = time.process_time() - began
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
