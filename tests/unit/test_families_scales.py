@@ -70,7 +70,7 @@ def test_effects_add_on_the_link_of_their_scale(scale):
 
 
 def test_every_scale_has_a_link():
-    assert set(SCALES) == {*names.PURCHASE_SCALES, *names.SPEND_SCALES}
+    assert set(SCALES) == {*names.PURCHASE_SCALES, *names.SPEND_SCALES, names.SPEND_FIRST}
 
 
 def test_a_shift_in_the_rate_scales_alpha_alone():

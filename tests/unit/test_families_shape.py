@@ -72,7 +72,7 @@ from bayesltv.kernels.futures import Filled, draw_futures
 
 draws, edges = int(sys.argv[2]), np.array([0.0, 30.0, 60.0])
 keys = [np.array([key], np.uint64) for key in (7, 8, 9)]
-histories, places = np.array([[3.0, 3, 20, 30, 3, 60]]).T, np.array([[0.0, 0.7, 1.1, 1.9]]).T
+histories, places = np.array([[3.0, 3, 20, 30, 3, 60, 0]]).T, np.array([[0.0, 0.7, 1.1, 1.9]]).T
 people = People(histories, np.zeros(1, np.int32), places)
 spend = SPEND["gamma_gamma"].laws(np.ones((3, 1, draws)))
 clocks = [STILL, Running(np.zeros(1, np.int64), np.tile(edges, (1, draws, 1)), edges)]
@@ -137,13 +137,13 @@ def test_a_second_process_compiles_nothing(walked):
     assert walked[2][2:] == walked[1][2:]
 
 
-EVERY = [*registry.PURCHASE.values(), *registry.SPEND.values()]
+EVERY = [*registry.PURCHASE.values(), *registry.SPEND.values(), *registry.SPEND_WITH_FIRST.values()]
 
 
-@pytest.mark.parametrize("family", EVERY, ids=[family.name for family in EVERY])
+@pytest.mark.parametrize("family", EVERY, ids=[family.title for family in EVERY])
 def test_a_card_and_its_law_speak_of_the_same_parameters(family):
     laws = family.laws(np.ones((len(family.parameters), 2, 3)))
-    assert laws._fields == family.parameters
+    assert laws._fields[: len(family.parameters)] == family.parameters
     assert type(laws) in verbs.at.ways
     assert verbs.draws_of(laws) == 3
     assert len(family.scales) == len(family.parameters)
@@ -154,8 +154,8 @@ def test_a_card_and_its_law_speak_of_the_same_parameters(family):
 def test_every_verb_of_purchases_has_a_way(family):
     law = type(family.laws(np.ones((len(family.parameters), 1, 1))))
     of_spend_or_life = {
-        "next_purchase", "is_modelled", "draw_buyer", "nobody", "draw_amount", "spend_rate_of",
-        "usual_amount", "expected_amount", "finite_amount", "buyer_of_mean",
+        "next_purchase", "is_modelled", "draw_buyer", "level_of_first", "nobody", "draw_amount",
+        "spend_rate_of", "usual_amount", "expected_amount", "finite_amount", "buyer_of_mean",
     }  # fmt: skip
     declared = {name: each for name, each in vars(verbs).items() if hasattr(each, "ways")}
     assert of_spend_or_life < declared.keys()

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from bayesltv.errors import StoreError
-from bayesltv.names import OBSERVATION_END, PURCHASE_PARAMETERS, SPEND_PARAMETERS, TIME_UNIT
+from bayesltv.names import DELTA, OBSERVATION_END, PURCHASE_PARAMETERS, SPEND_PARAMETERS, TIME_UNIT
 from bayesltv.specs.frozen import digest
 from bayesltv.units import DAYS_PER
 
@@ -178,7 +178,11 @@ def _require_spec(fit: xr.DataTree, spec: object, title: str) -> None:
 
 
 def _parameters(spec: Mapping[str, Any]) -> tuple[str, ...]:
-    return PURCHASE_PARAMETERS + (SPEND_PARAMETERS if spec.get("spend") is not None else ())
+    spend = spec.get("spend")
+    if spend is None:
+        return PURCHASE_PARAMETERS
+    first = (DELTA,) if isinstance(spend, dict) and spend.get("first_amounts") else ()
+    return PURCHASE_PARAMETERS + SPEND_PARAMETERS + first
 
 
 def _require_possible(fit: xr.DataTree, positive: tuple[str, ...], title: str) -> None:

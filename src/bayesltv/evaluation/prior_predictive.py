@@ -145,7 +145,7 @@ def prior_predictive(
     prior = draw_prior(resolved, groups, draws=draws, rng=generator(seed, "prior predictive"))
     with_spend = resolved.spend is not None
     bought = registry.PURCHASE[resolved.purchase.family]
-    spent = GAMMA_GAMMA if resolved.spend is None else registry.SPEND[resolved.spend.family]
+    spent = GAMMA_GAMMA if resolved.spend is None else resolved.spend.card
     population = Population(
         bought,
         np.stack([_by_group(prior[name]) for name in bought.parameters]),
@@ -200,7 +200,7 @@ def _by_group(array: Any) -> Floats:  # noqa: ANN401
 
 
 def _newcomers(codes: NDArray[np.int32], year: float) -> Customers:
-    histories = np.zeros((6, codes.size))
+    histories = np.zeros((7, codes.size))
     histories[3] = year
     ids = np.array([f"newcomer {k}" for k in range(codes.size)], dtype=np.object_)
     return Customers(ids, histories, np.ascontiguousarray(codes, dtype=np.int32))

@@ -5,12 +5,16 @@ from typing import Any
 
 from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
 from bayesltv.families.family import LOG, Family, Scale
-from bayesltv.families.gamma_gamma import GAMMA_GAMMA
+from bayesltv.families.gamma_gamma import GAMMA_GAMMA, WITH_FIRST
 
 PURCHASE: Mapping[str, Family] = {family.name: family for family in (BG_NBD, MBG_NBD)}
 SPEND: Mapping[str, Family] = {family.name: family for family in (GAMMA_GAMMA,)}
+SPEND_WITH_FIRST: Mapping[str, Family] = {family.name: family for family in (WITH_FIRST,)}
+"""The same families where first amounts are used."""
 SCALES: Mapping[str, Scale] = {
-    scale.name: scale for family in (*PURCHASE.values(), *SPEND.values()) for scale in family.scales
+    scale.name: scale
+    for family in (*PURCHASE.values(), *SPEND.values(), *SPEND_WITH_FIRST.values())
+    for scale in family.scales
 }
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from bayesltv.families.verbs import at, draw_buyer, is_modelled, spend_rate_of
 from bayesltv.families.verbs import draw_latents as drawn
+from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import history_at, stand
 from bayesltv.numerics.compile import compiled
 
@@ -28,6 +29,5 @@ def draw_latents(streams, people, laws, clock, alive, rate, dropout, spend_rate)
             law, history = at(purchase, g, d), history_at(customer, d)
             alive[i, d], rate[i, d], dropout[i, d] = drawn(law, history, state, key, draws[d])
             if is_modelled(spend):
-                count, total = people.histories[4, i], people.histories[5, i]
-                buyer = draw_buyer(at(spend, g, d), count, total, state, key, draws[d])
+                buyer = draw_buyer(at(spend, g, d), spent_of(people, i), state, key, draws[d])
                 spend_rate[i, d] = spend_rate_of(buyer)

@@ -29,6 +29,7 @@ from bayesltv.names import (
     PURCHASE_RATE,
     PURCHASE_SHAPE,
     SPEND_BETWEEN,
+    SPEND_FIRST,
     SPEND_TYPICAL,
     SPEND_WITHIN,
     effect_name,
@@ -47,6 +48,7 @@ ERROR_PER_REPEATER = {
     SPEND_TYPICAL: 0.5,
     SPEND_WITHIN: 1.0,
     SPEND_BETWEEN: 4.4,
+    SPEND_FIRST: 0.35,
 }
 """Posterior variance of each scale on its link, times the number of repeaters; from the CDNOW sample."""
 OFFSET = "_offset_"

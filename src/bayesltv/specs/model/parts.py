@@ -14,13 +14,14 @@ from bayesltv.specs.toml_file import Table
 
 ALL_GROUPS = "all"
 """Groups of a spec that takes whatever group columns the customer summary has."""
-_ALL_SCALES = names.PURCHASE_SCALES + names.SPEND_SCALES
+_EVERY_SPEND = (*names.SPEND_SCALES, names.SPEND_FIRST)
 _TAKEN = {
     *names.DIMS,
     *names.SUMMARY_COLUMNS,
     *names.PURCHASE_PARAMETERS,
     *names.SPEND_PARAMETERS,
-    *_ALL_SCALES,
+    *names.PURCHASE_SCALES,
+    *_EVERY_SPEND,
     names.CLOCK,
     names.CLOCK_BLOCK,
     names.CLOCK_HARMONIC,
@@ -30,16 +31,17 @@ _TAKEN = {
 
 def scales_of(spend: SpendSpec | None) -> tuple[str, ...]:
     """Return the scales of a model with or without spend, in the fixed order."""
-    return names.PURCHASE_SCALES if spend is None else _ALL_SCALES
+    return names.PURCHASE_SCALES if spend is None else names.PURCHASE_SCALES + spend.card.scale_names
 
 
-def checked_groups(groups: object) -> tuple[str, ...] | str:
+def checked_groups(groups: object, reserved: tuple[str, ...] = ()) -> tuple[str, ...] | str:
     """Return the group columns, or "all".
 
     Raises
     ------
     SpecError
-        Where they are no list of distinct names, or a name is taken or cannot stand in a netCDF file.
+        Where they are no list of distinct names, or a name is taken, of those `reserved` too, or cannot stand
+        in a netCDF file.
     """
     if isinstance(groups, str):
         if groups == ALL_GROUPS:
@@ -49,7 +51,7 @@ def checked_groups(groups: object) -> tuple[str, ...] | str:
         )
     columns = column_names("groups", groups)
     for column in columns:
-        if column in _TAKEN or "/" in column:
+        if column in _TAKEN or column in reserved or "/" in column:
             why = (
                 "netCDF takes no slash"
                 if "/" in column
@@ -62,8 +64,12 @@ def checked_groups(groups: object) -> tuple[str, ...] | str:
 def check_scales(section: str, stated: Iterable[str], spend: SpendSpec | None) -> None:
     """Refuse a scale that does not exist, or is one of spend where there is no spend."""
     for scale in stated:
-        if scale in names.SPEND_SCALES and spend is None:
+        if scale in _EVERY_SPEND and spend is None:
             raise SpecError(f"{section}.{scale}: the spec has no spend: add a [spend] section or drop this")
+        if scale == names.SPEND_FIRST and spend is not None and not spend.first_amounts:
+            raise SpecError(
+                f"{section}.{scale}: first_amounts is false in [spend]: make it true or drop this"
+            )
         if scale not in scales_of(spend):
             raise SpecError(f"{section}.{scale}: unknown scale; {checked.nearest(scale, scales_of(spend))}")
 
