@@ -19,7 +19,7 @@ from bayesltv.experiments.window import nearest
 from bayesltv.families.bg_nbd.counts import purchase_probabilities
 from bayesltv.families.bg_nbd.law import BgNbd
 from bayesltv.families.gamma_gamma.law import GammaGamma
-from bayesltv.families.verbs import log_spent
+from bayesltv.families.verbs import Spent, log_spent
 from bayesltv.kernels.block import People
 from bayesltv.kernels.calendar import STILL
 from bayesltv.kernels.window import expected_in_window, log_window_counts
@@ -94,7 +94,7 @@ def test_a_factor_on_the_rate_is_a_longer_horizon(horizon, factor):
 
 @pytest.mark.parametrize(("orders", "factor", "shape"), [(1.0, 1.0, 6.25), (1.0, 1.1, 2.0), (3.0, 0.8, 4.0)])
 def test_money_is_a_gamma_mixture_by_quadrature(orders, factor, shape):
-    law = GammaGamma(6.25, 3.74, 15.44)
+    law = GammaGamma(6.25, 3.74, 15.44, 1.0)
     rate = stats.gamma(3.74 + 6.25 * 2, scale=1 / (15.44 + 44.7))
 
     def given(nu):
@@ -102,7 +102,9 @@ def test_money_is_a_gamma_mixture_by_quadrature(orders, factor, shape):
         return rate.pdf(nu) * stats.gamma.pdf(30.0, orders * shape, scale=mean / shape)
 
     density = integrate.quad(given, 0, 2.0, epsabs=1e-12)[0]
-    assert log_spent(law, 2.0, 44.7, 30.0, orders, factor, shape) == pytest.approx(np.log(density), rel=1e-7)
+    assert log_spent(law, Spent(2.0, 44.7, 0.0), 30.0, orders, factor, shape) == pytest.approx(
+        np.log(density), rel=1e-7
+    )
 
 
 def test_the_factor_is_what_quadrature_says_of_each_customers_count(people):

@@ -224,5 +224,5 @@ def buyer_of_mean(law, mean):
 
 
 @verb
-def log_spent(law, count, total, spent, orders, factor, shape):
-    """Return ln p(spent in so many orders), their mean the customer's times `factor`, of an own shape."""
+def log_spent(law, before, spent, orders, factor, shape):
+    """Return ln p(spent in so many orders | spent before), their mean times `factor`, of an own shape."""

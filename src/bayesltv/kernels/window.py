@@ -16,6 +16,7 @@ from bayesltv.families.verbs import (
     log_spent,
     p_bought,
 )
+from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import ahead_of, history_at, stand
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.quadrature import work_space
@@ -89,10 +90,10 @@ def log_window_amounts(people, spend, spent, orders, usual, factors, shape, draw
     out : ndarray of float64, shape (customer, factor)
     """
     for i in range(spent.size):
-        law, count, total = at(spend, people.group[i], draw), people.histories[4, i], people.histories[5, i]
+        law, before = at(spend, people.group[i], draw), spent_of(people, i)
         for j in range(factors.size):
             factor = factors[j] * usual[i]
-            out[i, j] = log_spent(law, count, total, spent[i], orders[i], factor, shape)
+            out[i, j] = log_spent(law, before, spent[i], orders[i], factor, shape)
 
 
 @compiled
@@ -100,4 +101,4 @@ def mean_amounts(people, spend, draw, out):
     """Fill the mean of an order, shape (customer,); a large number where it is infinite."""
     for i in range(out.size):
         law = at(spend, people.group[i], draw)
-        out[i] = finite_amount(law, people.histories[4, i], people.histories[5, i])
+        out[i] = finite_amount(law, spent_of(people, i))

@@ -114,9 +114,10 @@ def _buyer_of_mean(law, mean):
 
 
 @way(verbs.log_spent, GammaGamma)
-def _log_spent(law, count, total, spent, orders, factor, shape):
-    """Of Gamma(orders · shape, rate ν shape / (p factor)), ν ~ Gamma(q + p·count, v + total)."""
-    pace, mine, q, v = shape / (law.p * factor), orders * shape, law.q + law.p * count, law.v + total
+def _log_spent(law, before, spent, orders, factor, shape):
+    """Of Gamma(orders · shape, rate ν shape / (p factor)), ν as what was spent before leaves it."""
+    q, v = _given(law, before)
+    pace, mine = shape / (law.p * factor), orders * shape
     ahead = mine * math.log(pace) + (mine - 1.0) * math.log(spent) - math.lgamma(mine)
     behind = math.lgamma(q + mine) - math.lgamma(q) + q * math.log(v)
     return ahead + behind - (q + mine) * math.log(v + pace * spent)

@@ -133,7 +133,7 @@ def plot_returns(plan: Plan, *, by: str = "tier", ax: Axes | None = None) -> Axe
         name for name in table["action"].unique() if table.loc[table["action"] == name, "eligible"].any()
     ]
     wide = wide[actions]
-    ax = new_axes(ax, size=(2.4 + 1.35 * len(actions), 1.6 + 0.7 * len(wide)))
+    ax = new_axes(ax, size=(max(6.4, 2.4 + 1.35 * len(actions)), 1.6 + 0.7 * len(wide)))
     reach = max(1.0, float(np.nanquantile(np.abs(wide.to_numpy()), 0.8)) if wide.notna().any().any() else 1.0)
     ax.imshow(wide.to_numpy(float), cmap="RdBu", vmin=-reach, vmax=reach, aspect="auto")
     for row in table[table["action"].isin(actions)].to_dict("records"):
