@@ -34,7 +34,7 @@ import bayesltv as ltv
 from bayesltv.experiments.policy import policy_value
 
 # %% [markdown]
-# Sampler settings that differ from those shipped (4 chains, 1,000 steps of tuning, 1,500 draws).
+# Sampler settings that differ from those shipped (4 chains, 200 sweeps of tuning, 1,500 draws).
 
 # %%
 SAMPLER = {}
@@ -105,9 +105,10 @@ frame.groupby("arm")["spend"].agg(["size", "mean", "std", lambda spend: (spend >
 # %% [markdown]
 # ## 2. The effects
 #
-# Conversion is binomial, spend of those who converted log-normal, and the effects of each arm are pooled over
-# cells, as strongly as the data ask for. Nothing in a table can say whether arms were assigned at random, so
-# that it must be said; whether they *look* so is tested.
+# Conversion is binomial, spend of those who converted gamma with a shape of each arm's own, and the effects
+# of each arm are pooled over cells, as strongly as the data ask for. Nothing in a table can say whether arms
+# were assigned at random, so that it must be said; whether they *look* so is tested. There are no histories
+# of these customers here: the rate is a hazard ratio of conversions (`uplift.attrs["rate_is"]`).
 
 
 # %%

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from bayesltv.evaluation.posterior_predictive import posterior_predictive as posterior_predictive
     from bayesltv.evaluation.prior_predictive import prior_predictive as prior_predictive
     from bayesltv.evaluation.result import Evaluation as Evaluation
+    from bayesltv.experiments.cells import suggest_cells as suggest_cells
     from bayesltv.experiments.effects import Effects as Effects
     from bayesltv.experiments.policy import policy_value as policy_value
     from bayesltv.experiments.table import effect_draws as effect_draws
@@ -152,6 +153,7 @@ _HOME = {
     "SpendSpec": "specs.model.settings",
     "Split": "data.log.split",
     "split": "data.log.split",
+    "suggest_cells": "experiments.cells",
     "summarize": "data.log.summarize",
     "effect_draws": "experiments.table",
     "Tier": "specs.decision.tiers",

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from bayesltv.base.placed_base import PlacedBase
 from bayesltv.data.arguments import require_summary
 from bayesltv.data.log.reading import Assignment, ExperimentReading
 from bayesltv.dates import Date
@@ -207,15 +208,21 @@ def fit_uplift(
     after: Sequence[str] = (),
     assigned_on: Date | None = None,
     customer_id_col: str = CUSTOMER_ID,
+    base: PlacedBase | None = None,
+    window: str | None = None,
+    purchases: str | None = None,
     accept_failed: Sequence[str] = (),
     sampler: Mapping[str, Any] | None = None,
     cores: int | None = None,
-    progress: bool = True,
+    progress: bool = True,  # noqa: ARG001
 ) -> xr.DataTree:
     """Return what the arms of a randomised test do, by cell: draws that partial pooling has shrunk.
 
-    A hurdle model on counts by cell and arm: conversion is binomial, spend of those who converted log-normal,
-    and the effects of each arm are pooled over cells. See ``model.uplift.build_uplift_model``.
+    With a base, the factor on the purchase rate comes from what each arm bought against what the histories of
+    its customers let expect (``experiments.latents``). Without one it is the hazard ratio of conversions,
+    which is nearer to 1: customers of a cell differ in their rates, and some have left. Effects of each arm
+    are pooled over cells and may be harmful. Amounts have their own gamma shape in each arm, and ``spend`` is
+    a ratio of means. A test says nothing of dropout, nor of what comes after its window.
 
     Parameters
     ----------
@@ -244,10 +251,20 @@ def fit_uplift(
     assigned_on : date, optional
         Day of assignment: a table of cells scored later is refused.
     customer_id_col : str
+    base : CustomerBase, optional
+        ``ltv.customer_base(fit, summary, seed=...)``: all customers of the test as they were on
+        `assigned_on`, by a fit of purchases until then. Draw d of the effects goes with draw d of its fit.
+    window : str, optional
+        How long outcomes were watched: "8 weeks". Needed with a base; ``decide`` compares it with the window
+        of the action.
+    purchases : str, optional
+        Column with the days on which a customer bought in the window: intervals of the rate are about a third
+        narrower than from conversions. With a base.
     accept_failed : sequence of str
         "balance" or "sample_ratio": go on although the arms do not look assigned at random.
     sampler : mapping, optional
-        Overrides of 4 chains, 1,000 steps of tuning, 1,500 draws, target_accept 0.95.
+        Overrides of 4 chains, 200 sweeps before the first draw ("tune"), 1,500 draws; with a base there are
+        as many chains and draws as the fit has.
     cores : int, optional
         Chains run at once.
     progress : bool
@@ -258,33 +275,41 @@ def fit_uplift(
         ``posterior``, dims (chain, draw, ...): ``rate_effect``, ``spend_effect`` (treated): means over cells
         of the log multipliers of the purchase rate in the window and of spend; ``rate_effect_sd``,
         ``spend_effect_sd``; ``log_rate``, ``log_spend``, ``conversion``, ``spend_if_converted``, ``outcome``
-        (cell, arm); ``effect`` (cell, treated): outcome per customer less that of the control, in money.
+        (cell, arm); ``effect`` (cell, treated): outcome per customer less that of the control, in money;
+        ``spend_shape`` (arm).
         ``constant_data``: customers, converted, total and square of the outcome (cell, arm). ``attrs`` hold
-        ``effect_source`` ("test" or "not randomised"), the tests of randomisation and the sampler's checks.
+        ``effect_source`` ("test" or "not randomised"), ``rate_is`` (what the rate is: see above), the tests
+        of randomisation and the sampler's checks.
 
     Raises
     ------
     DataError
         Where `randomised` is not stated, an arm is empty, ids are not the same, cells were measured after the
-        assignment, the outcome is missing or negative, or the arms do not look assigned at random.
-    FitError
-        Where sampling cannot be done.
+        assignment, the outcome is missing or negative, or the arms do not look assigned at random; where the
+        base lacks customers of the test, or its summary or fit holds purchases after `assigned_on`.
+    CheckFailed
+        Where a check of the base's fit failed.
     """
-    reading = ExperimentReading(outcome, cells, arm, control, arms, after, assigned_on, customer_id_col)
-    assignment = Assignment(randomised, shares, accept_failed)
-    return fit_uplift_as(
-        experiment, reading, assignment, Sampling(seed, "nuts", sampler or {}, cores, progress)
+    reading = ExperimentReading(
+        outcome, cells, arm, control, arms, after, assigned_on, customer_id_col, window, purchases
     )
+    assignment = Assignment(randomised, shares, accept_failed)
+    return fit_uplift_as(experiment, reading, assignment, Sampling(seed, "nuts", sampler or {}, cores), base)
 
 
 def fit_uplift_as(
-    experiment: pd.DataFrame, reading: ExperimentReading, assignment: Assignment, sampling: Sampling
+    experiment: pd.DataFrame,
+    reading: ExperimentReading,
+    assignment: Assignment,
+    sampling: Sampling,
+    base: PlacedBase | None = None,
 ) -> xr.DataTree:
     """Return the checked effects of a test: pose, sample, check; see `fit_uplift`."""
     from bayesltv.checks.result import report_of
     from bayesltv.checks.run import with_checks
     from bayesltv.checks.sampler import SAMPLER_CHECKS
-    from bayesltv.fitting.uplift import pose_uplift, sample_uplift
+    from bayesltv.experiments.fitted import sample_uplift
+    from bayesltv.experiments.posed import pose_uplift
 
-    tree = sample_uplift(pose_uplift(experiment, reading, assignment), sampling)
-    return with_checks(tree, report_of([each(tree, None) for each in SAMPLER_CHECKS]))
+    tree, run = sample_uplift(pose_uplift(experiment, reading, assignment), sampling, base)
+    return with_checks(tree, report_of([each(run, None) for each in SAMPLER_CHECKS]))

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from bayesltv.cli.app import app
 from bayesltv.specs.decision.stages import STAGES
 
-QUICK = ("--chains", 4, "--tune", 800, "--draws", 800, "--cores", 2)
+QUICK = ("--chains", 4, "--draws", 800, "--cores", 2)
 DECISION = """
 [value]
 horizon = "12 months"
@@ -102,6 +102,80 @@ def test_a_plan_takes_its_effects_from_the_test(world, folder, fitted, tmp_path)
     letters = export.groupby("stage")["recommended_action"].agg(lambda names: (names == "letter").mean())
     assert letters["active"] > 0.2
     assert letters["active"] > letters.drop("active").max()
+
+
+@pytest.fixture(scope="module")
+def with_histories(world, tmp_path_factory):
+    """A test of the world's customers in the eight weeks after their summary ends; letters bring orders."""
+    where, rng = tmp_path_factory.mktemp("histories"), np.random.default_rng(2)
+    people = pd.read_parquet(world / "summary.parquet")
+    frame = pd.DataFrame({"customer_id": people["customer_id"]})
+    frame["arm"] = np.where(rng.permutation(len(frame)) % 2 == 1, "letter", "control")
+    frame["orders"] = rng.poisson(0.25 * np.where(frame["arm"] == "letter", 1.6, 1.0))
+    frame["spend"] = np.where(frame["orders"] > 0, rng.gamma(4.0 * frame["orders"].clip(1), 8.0).round(2), 0)
+    frame.to_csv(where / "test.csv", index=False)
+    return where, str(people.attrs["observation_end"])
+
+
+def ask(world, where, end, *changed):
+    return (
+        "uplift", where / "test.csv", "--outcome", "spend", "--randomised", "--fit", world / "fit.nc",
+        "--summary", world / "summary.parquet", "--purchases", "orders", "--window", "8 weeks",
+        "--assigned-on", end, "--out", where / "spring.nc", *changed,
+    )  # fmt: skip
+
+
+def test_a_test_with_histories_gives_a_factor_that_the_plan_names(world, with_histories, tmp_path):
+    where, end = with_histories
+    done = run(*ask(world, where, end))
+    assert done.exit_code == 0, done.output
+    assert "the rate is a factor on the purchase rate" in " ".join(done.stdout.split())
+    (tmp_path / "mine.toml").write_text(DECISION.split("[actions.coupon]")[0])
+    decide = ("decide", world / "fit.nc", world / "summary.parquet", "--decision", tmp_path / "mine.toml")
+    done = run(*decide, "--test", f"spring={where / 'spring.nc'}", "--out", tmp_path / "plan", "--draws", 80)
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.stdout.split())
+    assert (
+        "letter: a test measured rate (factor on the purchase rate within 8 weeks), spend (ratio of" in said
+    )
+    assert "dropout, rate_after are assumed" in said
+    told = pd.read_csv(tmp_path / "plan" / "effects.csv", encoding="utf-8-sig").set_index("parameter")
+    assert told.loc["rate", "measured_as"] == "factor on the purchase rate within 8 weeks"
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "says"),
+    [
+        (("--assigned-on", "1997-01-31"), 10, "after the arms were assigned on 1997-01-31"),
+        (("--fit", "failed.nc"), 13, "failed 1 of"),
+        (("--window", "a while"), 11, "a while"),
+        (("--purchases", "orderz"), 10, "did you mean 'orders'"),
+    ],
+)
+def test_histories_that_are_not_of_the_test_have_one_clear_error(world, with_histories, changed, code, says):
+    where, end = with_histories
+    option, value = changed
+    done = run(*ask(world, where, end, option, world / value if option == "--fit" else value))
+    assert done.exit_code == code, done.output
+    assert says in done.stderr
+
+
+def test_a_fit_without_its_summary_is_refused(world, folder, tmp_path):
+    out = tmp_path / "out.nc"
+    done = run(
+        "uplift",
+        folder / "test.csv",
+        "--outcome",
+        "spend",
+        "--randomised",
+        "--fit",
+        world / "fit.nc",
+        "--out",
+        out,
+    )
+    assert done.exit_code == 2
+    assert "go together" in done.stderr
+    assert not out.exists()
 
 
 def test_a_test_that_no_action_names_is_refused(world, folder, fitted, tmp_path):

@@ -192,6 +192,9 @@ def test_what_the_plan_brings_is_one_figure_in_table_pictures_and_page(demo, ter
     cost = money(demo.plan.attrs["cost_mean"], "USD")
     assert any(text.get_text().startswith(f"plan: {net} for {cost}") for text in curve.texts)
     assert f"of which {cost} is spent" in terminal
+    price = demo.plan.attrs["shadow_price"]  # what a unit of money brings net of itself
+    returned = f"another $1 would return {money(1 + price, 'USD', decimals=2)}"
+    assert (returned if price > 0 else "more would not return itself") in terminal
     plt.close(waterfall.figure)
     plt.close(curve.figure)
 

@@ -551,6 +551,7 @@ def test_what_is_wrong_is_said_before_anything_is_evaluated(fit, summary):
             replace(LETTER, eligible="p_alife > 0.5"),
             "there is no score column 'p_alife'; did you mean \"p_alive\"?",
         ),
+        (replace(LETTER, eligible='tier == "high"'), "no score column 'tier'; it comes with [tiers]: add"),
         (replace(LETTER, eligible="frequency > 999"), "none of 120 customers is eligible"),
         (replace(LETTER, eligible="frequency > 'one'"), "frequency is a number"),
     ]

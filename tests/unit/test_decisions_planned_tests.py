@@ -10,8 +10,16 @@ import bayesltv as ltv
 from bayesltv.base.customers import make_customers
 from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.decisions.offer.actions import Offered, make_action_model
-from bayesltv.decisions.planned_tests import net_by_effect, plan_tests, plans_table
+from bayesltv.decisions.planned_tests import (
+    LATENTS,
+    nested_net,
+    plan_tests,
+    plans_table,
+    shown_within,
+)
 from bayesltv.experiments.effects import Effects
+from bayesltv.kernels.latents import draw_latents
+from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 from bayesltv.prediction.terms import make_terms
 from bayesltv.report.planned_tests import plans_for_terminal, plot_test_value
 from bayesltv.specs.decision.acquisition import AcquisitionSpec
@@ -54,29 +62,101 @@ def offered():
     return model, whole
 
 
-def test_net_value_by_effect_is_that_of_the_effect_held_fixed_over_all_latents(offered):
+def test_net_value_by_effect_is_that_of_the_effect_held_fixed_over_the_latents(offered):
     model, whole = offered
-    nested = net_by_effect(model, whole)
-    for at in (0, 17, 79):
-        fixed = replace(model, effects=np.repeat(model.effects[:, :, [at]], DRAWS, axis=2))
-        np.testing.assert_allclose(nested[:, :, at], fixed.draw(whole)[0].mean(axis=2), rtol=1e-10)
+    effects = model.effects[0][:, :20]
+    nested = nested_net(model, whole, effects)
+    latents = model.thinned(LATENTS)
+    draws = latents.population.draws.size
+    assert nested.shape == (SIZE, 20, draws)
+    for at in (0, 17):
+        fixed = replace(latents, effects=np.repeat(effects[None, :, [at]], draws, axis=2))
+        np.testing.assert_allclose(nested[:, at], fixed.draw(whole)[0][:, 0], rtol=1e-10)
+
+
+def test_what_a_window_shows_is_the_money_it_adds_in_closed_form(offered):
+    # m λ n_W − λ n₀_W with D(W, λp) = (1 − e^{−λpW}) / λp, at each customer's latents
+    model, whole = offered
+    effects = model.effects[0][:, :4]
+    shown = shown_within(model, whole, effects, 6.0)
+    latents = model.thinned(LATENTS)
+    population, people = latents.population, whole.customers
+    arrays = [np.empty((SIZE, population.draws.size)) for _ in range(4)]
+    arrays[0] = np.empty(arrays[0].shape, np.bool_)
+    streams = streams_of(population, people, seed=model.seed)
+    draw_latents(
+        streams, people_of(population, people, 6.0), laws_of(population), clock_of(population), *arrays
+    )
+    alive, lam, p, nu = arrays
+    for at, m in enumerate(effects[0, :, 0]):
+        bought = [-np.expm1(-rate * p * 6.0) / p for rate in (m * lam, lam)]
+        money = alive * POINT["p"] / nu * (bought[0] - bought[1])
+        assert shown[at] == pytest.approx(money.mean(), rel=1e-9)
 
 
 def test_a_plan_speaks_of_all_who_are_eligible(offered):
     model, whole = offered
-    plan = plan_tests(model, whole, time_unit="week", customers_per_week=10.0, draws=DRAWS)["letter"]
-    effect = net_by_effect(model, whole)[:, 0].mean(axis=0) - 30.0 / SIZE
+    plan = plan_tests(model, whole, time_unit="week", customers_per_week=10.0)["letter"]
+    effect = nested_net(model, whole, model.effects[0]).mean(axis=(0, 2)) - 30.0 / SIZE
     assert plan.effect_mean == pytest.approx(effect.mean())
     assert plan.effect_sd == pytest.approx(effect.std())
     assert plan.customers == SIZE
-    assert 0 <= plan.evppi <= plan.evpi
+    assert plan.curve["evsi"].max() <= plan.evppi_window <= plan.evppi <= plan.evpi
     few = Offered(whole.customers, np.arange(SIZE)[:, None] < 1, whole.cell, whole.assigned)
-    assert plan_tests(model, few, time_unit="week", draws=5) == {}
+    assert plan_tests(model, few, time_unit="week") == {}
+
+
+def planned(offered, kind="membership", *, window="6 weeks", **effects):
+    """The plan of one action's test for 6,000 customers like these."""
+    model, whole = offered
+    rng = np.random.default_rng(3)
+    costs = {"running": 0.2} if kind == "membership" else {"contact": 0.2}
+    action = ActionSpec(
+        name="tried", kind=kind, window=window, effects=dict.fromkeys(effects, PRIOR), **costs
+    )  # fmt: skip
+    drawn = {name: np.exp(mean + sd * rng.standard_normal(400)) for name, (mean, sd) in effects.items()}
+    population = hyperparameters_of(read_posterior(point_fit(POINT, draws=400))).as_population()
+    model = make_action_model(population, model.terms, [action], [Effects(drawn)], time_unit="week", seed=9)
+    many = np.tile(np.arange(SIZE), 100)
+    crowd = Offered(
+        whole.customers.rows(many), np.ones((many.size, 1), bool), np.zeros((1, many.size), np.int32),
+        np.zeros((0, many.size), np.int32),
+    )  # fmt: skip
+    return model, crowd
+
+
+PRIOR = ltv.PriorSpec.elicited(mass=0.9, between=(0.5, 1.5))
+
+
+def test_a_test_of_an_action_on_dropout_is_nearly_blind_and_says_so(offered):
+    model, crowd = planned(offered, dropout=(-0.2, 0.3))
+    blind = plan_tests(model, crowd, time_unit="week")["tried"]
+    assert blind.is_blind
+    assert blind.share_seen < 0.5
+    assert f"Nearly blind: 6 weeks show {blind.share_seen:.0%}" in blind.advice
+    assert "accept the assumption" in blind.advice
+    if not np.isnan(blind.watch_weeks):
+        assert f"watch returns over {blind.watch_weeks:,.0f} weeks instead" in blind.advice
+    # that the rate is left exactly as it is would lend the window eyes: all of EVPPI at endless size
+    sure = plan_tests(model, crowd, time_unit="week", rate_sd=0.0)["tried"]
+    assert sure.evppi_window == pytest.approx(sure.evppi, rel=0.02)
+    assert blind.evppi_window < 0.85 * blind.evppi
+    model, crowd = planned(offered, "contact", rate=(0.05, 0.2))
+    seen = plan_tests(model, crowd, time_unit="week")["tried"]
+    assert not seen.is_blind
+    assert "blind" not in seen.advice
+
+
+def test_where_the_window_is_the_horizon_it_shows_all_of_a_rate(offered):
+    model, crowd = planned(offered, "contact", window="52 weeks", rate=(0.02, 0.2))
+    plan = plan_tests(model, crowd, time_unit="week")["tried"]
+    assert plan.evppi_window == pytest.approx(plan.evppi, rel=0.01)
+    assert plan.evppi <= plan.evpi
 
 
 def test_plans_are_told_in_tables_and_a_figure(offered):
     model, whole = offered
-    plans = plan_tests(model, whole, time_unit="week", draws=20)
+    plans = plan_tests(model, whole, time_unit="week")
     assert plans_table(plans).loc[0, "action"] == "letter"
     assert plans_for_terminal(plans, currency="USD").row_count == 1
     axes = plot_test_value(plans["letter"], currency="USD")

@@ -8,7 +8,15 @@ from scipy import stats
 
 from bayesltv.errors import SpecError
 from bayesltv.experiments import worth
-from bayesltv.experiments.worth import evsi, net_benefit, plan_test, value_of_information
+from bayesltv.experiments.sight import make_sight
+from bayesltv.experiments.worth import (
+    Traffic,
+    evsi,
+    net_benefit,
+    plan_sighted_test,
+    plan_test,
+    value_of_information,
+)
 
 CASES = [(0.5, 1.0, 12.0, 300), (-0.4, 0.8, 9.0, 150), (0.0, 0.3, 4.5, 2000), (1.0, 0.8, 10.0, 200)]
 
@@ -135,3 +143,63 @@ def test_an_impossible_plan_is_refused(changed, says):
     with pytest.raises(SpecError) as caught:
         plan_test(**(asked | changed))
     assert says in str(caught.value)
+
+
+# ---------------------------------------------------------------------------------- what a window shows of it
+
+
+SLOPE, HIDDEN = {"all of it": (0.6, 0.0), "part of it": (0.25, 0.5)}, -0.1
+
+
+def sights(kind, rng, draws):
+    """What the window shows of effects, and what they bring by the first and by chance; all normal."""
+    slope, sd = SLOPE[kind]
+    shown = 0.3 + 1.2 * rng.standard_normal(draws)
+    return shown, HIDDEN + slope * shown + sd * rng.standard_normal(draws)
+
+
+@pytest.mark.parametrize("kind", list(SLOPE))
+@pytest.mark.parametrize("n", [300, 5_000])
+def test_evsi_of_a_window_is_that_of_the_whole_decision_played(kind, n):
+    # an effect is drawn, two arms are watched, the effect is believed by the textbook's normal updating, the
+    # action is taken where it should bring something, and what it truly brings is counted
+    rng, outcome_sd = np.random.default_rng(n), 12.0
+    shown, brings = sights(kind, rng, 400_000)
+    seen = shown + outcome_sd * math.sqrt(2 / n) * rng.standard_normal(shown.size)
+    share = 1.2**2 / (1.2**2 + 2 * outcome_sd**2 / n)
+    believed = HIDDEN + SLOPE[kind][0] * (0.3 + share * (seen - 0.3))
+    gained = np.where(believed > 0, brings, 0.0).mean() - max(0.0, HIDDEN + SLOPE[kind][0] * 0.3)
+    sight = make_sight(*sights(kind, np.random.default_rng(1), 20_000))
+    assert float(sight.evsi(float(n), outcome_sd)) == pytest.approx(gained, rel=0.05)
+
+
+def test_values_of_information_are_in_order_and_reach_the_windows():
+    rng = np.random.default_rng(8)
+    for kind in ("all of it", "part of it"):
+        shown, brings = sights(kind, rng, 400)
+        sight = make_sight(shown, brings)
+        values = sight.evsi(np.geomspace(1, 1e12, 40), 12.0)
+        evppi = np.maximum(brings, 0).mean() - max(0.0, brings.mean())
+        assert (np.diff(values) > -1e-4 * evppi).all()
+        assert values[0] >= 0
+        assert values[-1] == pytest.approx(sight.ceiling, rel=1e-3)
+        assert sight.ceiling <= evppi
+        share = sight.ceiling / evppi
+        assert share > 0.98 if kind == "all of it" else share < 0.7
+
+
+def test_a_window_that_shows_nothing_is_worth_nothing():
+    brings = np.random.default_rng(2).standard_normal(200)
+    sight = make_sight(np.zeros(200), brings)
+    assert sight.ceiling == pytest.approx(0.0, abs=1e-12)
+    assert float(sight.evsi(1e9, 5.0)) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_of_a_normal_effect_that_the_window_shows_the_size_is_that_of_the_closed_form():
+    effect = stats.norm.ppf((np.arange(4000) + 0.5) / 4000, 0.1, 0.5)
+    traffic = Traffic(60_000, 200.0)
+    found = plan_sighted_test(effect, effect, outcome_sd=9.0, traffic=traffic)
+    closed = plan_test(effect_mean=0.1, effect_sd=0.5, outcome_sd=9.0, customers=60_000, cost=200.0)
+    assert found.net_benefit == pytest.approx(closed.net_benefit, rel=0.02)
+    assert found.n_per_arm == pytest.approx(closed.n_per_arm, rel=0.1)
+    assert not found.is_blind

@@ -2,20 +2,19 @@
 
 import numpy as np
 import pandas as pd
-import pymc as pm
 import pytest
 import xarray as xr
 from scipy import stats
+from scipy.interpolate import PPoly
 
 import bayesltv as ltv
 from bayesltv.data.experiment import make_experiment
 from bayesltv.data.log.reading import ExperimentReading
 from bayesltv.errors import CheckFailed, DataError
 from bayesltv.experiments.effects import OTHER, cells_of
+from bayesltv.experiments.likelihoods import parts_of
 from bayesltv.experiments.measured import effects_from_draws
 from bayesltv.experiments.table import effect_draws, uplift_table
-from bayesltv.fitting.uplift import uplift_density
-from bayesltv.model.uplift import build_uplift_model, make_uplift_problem
 from helpers import sealed
 
 ARMS = ("control", "mail", "coupon")
@@ -58,117 +57,57 @@ def uplift(once):
     return once("uplift", made)
 
 
-# ------------------------------------------------------------------------------------------------ the density
+# -------------------------------------------------------------------------------------------- the likelihoods
 
 
-@pytest.mark.parametrize(("cells", "outcome"), [(3, "spend"), (1, "spend"), (3, "visit")])
-def test_the_density_made_by_hand_is_that_of_the_pymc_model(cells, outcome):
-    frame, _ = simulated(cells, 40, seed=3)
-    frame = frame.assign(visit=(frame["spend"] > 0).astype(int))
-    reading = ExperimentReading(outcome, ["cell"] if cells > 1 else [])
-    experiment, _ = make_experiment(frame, reading)
-    density = uplift_density(make_uplift_problem(experiment))
-    model = build_uplift_model(experiment)
-    values = model.continuous_value_vars
-    names = list(density.expand(density.start))
-    outputs = [model.logp(), *model.replace_rvs_by_values([model[name] for name in names])]
-    initial = model.initial_point(0)
-    joined, point = pm.pytensorf.join_nonshared_inputs(
-        point=initial, inputs=values, outputs=outputs, make_inputs_shared=False
-    )
-    check = pm.pytensorf.compile([point], joined, mode="FAST_COMPILE")
-    at, place = {}, 0
-    for value in values:
-        at[value.name] = slice(place, place + initial[value.name].size)
-        place += initial[value.name].size
-    order = np.concatenate([np.arange(place)[at[name]] for name in _layout(values)])
-    rng, found = np.random.default_rng(8), []
-    for _ in range(3):
-        x = density.start + 0.3 * rng.standard_normal(density.size)
-        theirs = np.empty(place)
-        theirs[order] = x
-        logp, *named = check(theirs)
-        for name, mine in density.expand(x).items():
-            np.testing.assert_allclose(mine, named[names.index(name)], rtol=1e-10, atol=1e-12)
-        value, gradient = density(x)
-        found.append(value - float(logp))
-        steps = 1e-6 * np.eye(density.size)
-        slopes = [(density(x + step)[0] - density(x - step)[0]) / 2e-6 for step in steps]
-        np.testing.assert_allclose(gradient, slopes, rtol=1e-5, atol=1e-4)
-    np.testing.assert_allclose(found, found[0], rtol=0, atol=1e-7)  # equal up to a constant
+def read_at(tables, values):
+    """Log likelihoods of a table, (set, arm, cell), at one value, relative to those at 0."""
+    row, cell = np.indices(tables.pieces.shape[1:3])
+    spline = lambda x: PPoly(  # noqa: E731
+        np.moveaxis(tables.pieces[0, ..., ::-1], (-1, -2), (0, 1)),
+        tables.start + tables.step * np.arange(tables.pieces.shape[3] + 1),
+    )(x)[row, cell]
+    return spline(values) - spline(0.0)
 
 
-PIECES = (
-    "base",
-    "base_offset_mean",
-    "effect",
-    "effect_offset_mean",
-    "base_sd_log__",
-    "base_offset_cell",
-    "effect_sd_log__",
-    "effect_offset_cell",
-)
-
-
-def _layout(values):
-    """Names of the model's values in the order of the density's point."""
-    names = [value.name for value in values]
-    wanted = [f"{part}_{piece}" for part in ("rate", "spend") for piece in PIECES] + ["spend_sigma_log__"]
-    return [name for name in wanted if name in names]
-
-
-def _natural(density, point):
-    """ln sds, means, cells' bases and effects and ln σ of a point, in one vector."""
-    found = density.expand(point)
-    pieces = []
-    for part in ("rate", "spend"):
-        logs = found[f"log_{part}"]
-        pieces += [np.log(found[f"{part}_base_sd"]), np.log(found[f"{part}_effect_sd"])]
-        pieces += [found[f"{part}_base"], found[f"{part}_effect"], logs[:, 0], logs[:, 1:] - logs[:, :1]]
-    return np.concatenate([np.ravel(piece) for piece in [*pieces, np.log(found["spend_sigma"])]])
-
-
-def _centred_log_density(experiment, found):
-    """The model as its docstring states it, by scipy; ln sds and ln σ have their Jacobian."""
-    n, k, amounts, at_mean, around = make_uplift_problem(experiment).counts
-    hazard, sigma = np.exp(found["log_rate"]), found["spend_sigma"]
-    value = stats.binom.logpmf(k, n, 1 - np.exp(-hazard)).sum()
-    value += stats.halfnorm.logpdf(sigma, scale=2.0) + np.log(sigma) - (amounts * np.log(sigma)).sum()
-    value -= ((around + amounts * (at_mean - found["log_spend"]) ** 2) / (2 * sigma**2)).sum()
-    share = k.sum() / n.sum()
-    for part, centre, wide, spread in (
-        ("rate", np.log(-np.log(1 - share)), 0.5, 0.25),
-        ("spend", 0.0, 0.25, 0.15),
-    ):
-        logs, base, effect = found[f"log_{part}"], found[f"{part}_base"], found[f"{part}_effect"]
-        base_sd, effect_sd = found[f"{part}_base_sd"], found[f"{part}_effect_sd"]
-        value += stats.norm.logpdf(base, centre, 1.0) + stats.norm.logpdf(effect, 0.0, wide).sum()
-        value += stats.halfnorm.logpdf(base_sd, scale=1.0) + np.log(base_sd)
-        value += (stats.halfnorm.logpdf(effect_sd, scale=spread) + np.log(effect_sd)).sum()
-        value += stats.norm.logpdf(logs[:, 0], base, base_sd).sum()
-        value += stats.norm.logpdf(logs[:, 1:] - logs[:, :1], effect, effect_sd).sum()
-    return value
-
-
-@pytest.mark.parametrize("per_arm", [4, 400])
-def test_the_samplers_coordinates_leave_the_model_as_it_is(per_arm):
-    # densities of the same draws in two sets of coordinates differ by the determinant of the map between them
-    frame, _ = simulated(3, per_arm, seed=3)
+def test_tables_of_conversion_and_spend_are_binomial_and_gamma_likelihoods():
+    frame, _ = simulated(3, 40, seed=3)
     experiment, _ = make_experiment(frame, ExperimentReading("spend", ["cell"]))
-    density = uplift_density(make_uplift_problem(experiment))
-    rng, found = np.random.default_rng(4), []
-    for _ in range(6):
-        x = density.start + rng.standard_normal(density.size)
-        steps = 1e-6 * np.eye(density.size)
-        slopes = [(_natural(density, x + step) - _natural(density, x - step)) / 2e-6 for step in steps]
-        log_det = np.linalg.slogdet(np.array(slopes))[1]
-        found.append(density(x)[0] - log_det - _centred_log_density(experiment, density.expand(x)))
-    np.testing.assert_allclose(found, found[0], rtol=0, atol=1e-4)
+    parts = parts_of(experiment)
+    n, k = experiment.customers.T, experiment.converted.T
+    share = k.sum() / n.sum()
+    for x in (-1.3, 0.4, 2.0):
+        hazard = -np.log(1 - share) * np.exp([x, 0.0])
+        told = [stats.binom.logpmf(k, n, 1 - np.exp(-each)) for each in hazard]
+        np.testing.assert_allclose(read_at(parts["rate"].tables, x), told[0] - told[1], rtol=1e-6, atol=1e-6)
+    frame["unit"] = frame["spend"] / frame.loc[frame["spend"] > 0, "spend"].mean()
+    shapes = parts["spend"].told["shape"][0]
+    for x in (-0.5, 0.3):
+        for arm, shape in zip(experiment.arms, shapes, strict=True):
+            for cell in range(3):
+                mine = frame[(frame["arm"] == arm) & (frame["cell"] == f"c{cell:02d}") & (frame["spend"] > 0)]
+                told = [
+                    stats.gamma.logpdf(mine["unit"], shape, scale=np.exp(at) / shape).sum() for at in (x, 0.0)
+                ]
+                found = read_at(parts["spend"].tables, x)[experiment.arms.index(arm), cell]
+                assert found == pytest.approx(told[0] - told[1], rel=1e-6, abs=1e-6)
+
+
+def test_spend_is_the_ratio_of_means_whatever_the_spread_of_the_arms():
+    # a common log-normal sigma takes the wider arm's larger mean for a smaller one
+    rng, n = np.random.default_rng(6), 4000
+    frame = pd.DataFrame({"customer_id": np.arange(2 * n).astype(str), "arm": ["control"] * n + ["mail"] * n})
+    frame["spend"] = np.concatenate([rng.gamma(4.0, 10 / 4.0, n), rng.gamma(2.0, 11 / 2.0, n)])
+    tree = ltv.fit_uplift(frame, cells=[], outcome="spend", randomised=True, seed=1)
+    spend = np.exp(tree["posterior"]["spend_effect"].values.ravel())
+    assert spend.mean() == pytest.approx(1.1, abs=3.5 * spend.std())
+    assert spend.std() == pytest.approx(1.1 * np.sqrt((1 / 4 + 1 / 2) / n), rel=0.1)
+    shapes = tree["posterior"]["spend_shape"].mean(("chain", "draw")).values
+    np.testing.assert_allclose(shapes, [4.0, 2.0], rtol=0.1)
 
 
 @pytest.mark.parametrize(("cells", "per_arm"), [(2, 500), (8, 300)])
-def test_cells_that_hardly_differ_are_sampled_without_divergences(cells, per_arm):
-    # coordinates centred by a fixed share left 50 to 250 divergences here
+def test_cells_that_hardly_differ_pass_the_checks(cells, per_arm):
     rng = np.random.default_rng(cells)
     frame = pd.DataFrame({"cell": np.repeat(np.arange(cells), 2 * per_arm).astype(str)})
     frame["arm"] = np.tile(["control", "mail"], cells * per_arm)
@@ -176,7 +115,6 @@ def test_cells_that_hardly_differ_are_sampled_without_divergences(cells, per_arm
     frame["spend"] = np.where(bought, rng.lognormal(3.0, 0.7, len(frame)), 0.0)
     frame.insert(0, "customer_id", np.arange(len(frame)).astype(str))
     tree = ltv.fit_uplift(frame, cells=["cell"], outcome="spend", randomised=True, seed=1, progress=False)
-    assert int(tree["sample_stats"]["diverging"].sum()) == 0
     assert '"fail"' not in tree.attrs["checks"]
 
 
@@ -363,3 +301,26 @@ def test_cell_columns_that_are_no_list_of_names_are_refused(stated):
     drawn = xr.Dataset({"rate": (("cell", "draw"), np.ones((1, 4)))}, attrs={"cell_columns": stated})
     with pytest.raises(ltv.SpecError, match=r"cell_columns = .* must be a JSON list of columns"):
         effects_from_draws(drawn)
+
+
+# -------------------------------------------------------------------------------------------- which cells
+
+
+def test_cells_are_suggested_by_what_the_smallest_can_say():
+    scores = pd.DataFrame({"tier": ["low"] * 900 + ["high"] * 100, "stage": ["active", "lapsed"] * 500})
+    scores["p_purchase_30d"] = np.where(scores["tier"] == "high", 0.75, 0.1)
+    table = ltv.suggest_cells(scores, window="60 days").set_index("columns")
+    assert table["cells"].tolist() == [1, 2, 2, 4]
+    # P(buys in 60 days) = 1 - .25² of the high, 1 - .9² of the low, halved by arm
+    conversions = {"": (93.75 + 171.0) / 2, "tier": 93.75 / 2, "stage": (93.75 + 171.0) / 4}
+    for columns, expected in (*conversions.items(), ("tier, stage", 93.75 / 4)):
+        assert table.loc[columns, "conversions"] == pytest.approx(expected)
+        assert table.loc[columns, "sd_smallest"] == pytest.approx(np.sqrt(2 / expected))
+    assert table.index[table["suggested"]].tolist() == ["tier, stage"]
+    three = ltv.suggest_cells(scores, window="60 days", arms=3).set_index("columns")
+    assert three.index[three["suggested"]].tolist() == ["stage"]
+    assert ltv.suggest_cells(scores, window="2 days").set_index("columns")["suggested"].tolist()[0]
+    with pytest.raises(DataError, match="no column 'p_purchase_30d'"):
+        ltv.suggest_cells(scores[["tier"]], window="60 days")
+    with pytest.raises(ltv.SpecError, match="must be a list of columns"):
+        ltv.suggest_cells(scores, window="60 days", by="tier")

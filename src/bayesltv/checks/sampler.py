@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.base.population import read_posterior
+from bayesltv.base.seal import is_uplift
 from bayesltv.checks.result import CheckResult
 from bayesltv.specs.model.settings import GateSpec
 
@@ -175,7 +176,14 @@ def _level(figures: xr.DataArray, value: float) -> str:
 
 
 def _posterior(fit: xr.DataTree) -> xr.Dataset:
-    return fit["posterior"].to_dataset()
+    """Return the draws; of a test on a fit of one chain its halves as chains, since R-hat compares some."""
+    posterior = fit["posterior"].to_dataset()
+    half = posterior.sizes["draw"] // 2
+    if not is_uplift(fit) or posterior.sizes["chain"] > 1:
+        return posterior
+    kept = posterior.transpose("chain", "draw", ...).isel(draw=slice(2 * half)).drop_vars(["chain", "draw"])
+    halves = {name: (each.dims, each.values.reshape(2, half, *each.shape[2:])) for name, each in kept.items()}
+    return xr.Dataset(halves, coords=kept.coords)
 
 
 def _stats(fit: xr.DataTree) -> xr.Dataset:

@@ -139,14 +139,30 @@ def experiment_reading(
     customer_id_col: Annotated[
         str, typer.Option(help="Column of customer ids.", rich_help_panel=TEST)
     ] = "customer_id",
+    assigned_on: Annotated[
+        str | None, typer.Option(help="Day on which the arms were assigned.", rich_help_panel=TEST)
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(help='How long outcomes were watched: "8 weeks".', rich_help_panel=TEST),
+    ] = None,
+    purchases: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column of days with a purchase in the window; with --fit.",
+            rich_help_panel=TEST,
+        ),
+    ] = None,
 ) -> "ExperimentReading":
     """Return how the table of a test is read."""
     from bayesltv.data.log.reading import ExperimentReading
 
     columns = [name.strip() for name in cells.split(",") if name.strip()]
     return ExperimentReading(
-        outcome, columns, arm, control, after=after or (), customer_id_col=customer_id_col
-    )
+        outcome, columns, arm, control, after=after or (), assigned_on=assigned_on,
+        customer_id_col=customer_id_col, window=window, purchases=purchases,
+    )  # fmt: skip
 
 
 def assignment(
@@ -178,8 +194,7 @@ def assignment(
 _OF_TESTS = {
     "chains": "Chains; default 4.",
     "draws": "Draws per chain; default 1,500.",
-    "tune": "Tuning steps; default 1,000.",
-    "target_accept": "Acceptance rate; default 0.95.",
+    "tune": "Sweeps before the first draw; default 200.",
 }
 
 
@@ -193,7 +208,15 @@ def uplift(
     assigned: Annotated[
         "Assignment", Bundle(assignment, help={"accept_failed": "balance or sample_ratio; repeatable."})
     ],
-    sampled: Annotated["Sampling", Bundle(sampling, without=("method",), help=_OF_TESTS)],
+    sampled: Annotated["Sampling", Bundle(sampling, without=("method", "target_accept"), help=_OF_TESTS)],
+    fit: Annotated[
+        Path | None,
+        typer.Option(help="Fit of purchases before the test: makes the rate a factor.", rich_help_panel=TEST),
+    ] = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option(help="Its customers as they were when assigned; with --fit.", rich_help_panel=TEST),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit the effects of a randomised test by cell, for the actions of `bayesltv decide`."""
@@ -201,7 +224,10 @@ def uplift(
     from bayesltv.cli.output import show
 
     show.step(f"sampling the test's effects, with seed {sampled.seed}")
-    fitted = jobs.uplift_file(experiment, out, reading, assigned, sampled)
+    if (fit is None) != (summary is None):
+        raise typer.BadParameter("--fit and --summary go together", param_hint="--fit")
+    before = None if fit is None or summary is None else (fit, summary)
+    fitted = jobs.uplift_file(experiment, out, reading, assigned, sampled, before)
     show.result(fitted, as_json=as_json)
     _refuse_failed(fitted.report, f"kept as {fitted.path} to be looked at; `bayesltv decide` will refuse it")
 

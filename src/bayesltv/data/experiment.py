@@ -1,8 +1,7 @@
 """A randomised test: who got which arm, what came of it, and counts by cell and arm."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,26 @@ Floats = NDArray[np.float64]
 MAX_CELLS = 1000
 _NO_ID = "give every customer an id"
 Cells = Sequence[str] | pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """The customers of a test, one entry each.
+
+    Attributes
+    ----------
+    ids : Series of str
+    cell, arm : ndarray of int64
+    outcome : ndarray of float64
+    purchases : ndarray of int64, optional
+        How often each bought in the window, where the table says.
+    """
+
+    ids: pd.Series
+    cell: NDArray[np.int64]
+    arm: NDArray[np.int64]
+    outcome: Floats
+    purchases: NDArray[np.int64] | None
 
 
 @dataclass(frozen=True)
@@ -39,6 +58,7 @@ class Experiment:
         Sum of the outcome and of its squares.
     outcome : str
         Column.
+    assigned : Assigned
     """
 
     groups: Groups
@@ -50,6 +70,7 @@ class Experiment:
     total: Floats
     square: Floats
     outcome: str
+    assigned: Assigned
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -63,8 +84,8 @@ class Experiment:
 
     @property
     def unit(self) -> float:
-        """Geometric mean of the outcomes above 0: what spend is relative to, so that currency drops out."""
-        return float(np.exp((self.log_mean * self.converted).sum() / self.converted.sum()))
+        """Mean of the outcomes above 0: what spend is relative to, so that currency drops out."""
+        return float(self.total.sum() / self.converted.sum())
 
 
 def make_experiment(frame: pd.DataFrame, reading: ExperimentReading) -> tuple[Experiment, pd.DataFrame]:
@@ -74,8 +95,9 @@ def make_experiment(frame: pd.DataFrame, reading: ExperimentReading) -> tuple[Ex
     """
     arm, outcome, customer_id_col = reading.arm, reading.outcome, reading.customer_id_col
     rows, columns = _with_cells(frame, reading.cells, customer_id_col, reading.assigned_on)
-    _require_columns(rows, [customer_id_col, arm, outcome, *columns])
-    _refuse_after_treatment(columns, {arm, outcome, *reading.after}, customer_id_col)
+    counted = [] if reading.purchases is None else [reading.purchases]
+    _require_columns(rows, [customer_id_col, arm, outcome, *counted, *columns])
+    _refuse_after_treatment(columns, {arm, outcome, *counted, *reading.after}, customer_id_col)
     ids = id_texts(rows[customer_id_col], customer_id_col, cure=_NO_ID)
     _refuse_duplicates(ids)
     values = _checked_outcome(rows[outcome], ids, outcome)
@@ -83,8 +105,9 @@ def make_experiment(frame: pd.DataFrame, reading: ExperimentReading) -> tuple[Ex
         _refuse_missing(rows[column], ids, column)
     names, codes = _arms(rows[arm].astype(str), reading.control, reading.arms, arm)
     groups = _groups(rows, columns)
-    cell = codes_of(rows, columns, groups.combinations)
-    experiment = _counted(groups, names, cell, codes, values, outcome)
+    cell = codes_of(rows, columns, groups.combinations).astype(np.int64)
+    purchases = None if not counted else _checked_purchases(rows[counted[0]], ids, values, counted[0])
+    experiment = _counted(groups, names, Assigned(ids, cell, codes, values, purchases), outcome)
     told = rows[list(columns)].astype(str)
     told[CUSTOMER_ID], told["arm"] = ids, np.array(names)[codes]
     return experiment, told.reset_index(drop=True)
@@ -202,6 +225,21 @@ def _checked_outcome(column: pd.Series, ids: pd.Series, name: str) -> Floats:
     return values
 
 
+def _checked_purchases(column: pd.Series, ids: pd.Series, outcome: Floats, name: str) -> NDArray[np.int64]:
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    for wrong, what in (
+        (~((numbers >= 0) & (numbers == np.rint(numbers))), "is no whole number, 0 or more,"),
+        ((outcome > 0) & (numbers == 0), "is 0 beside an outcome above 0"),
+    ):
+        if wrong.any():
+            raise DataError(
+                f"purchases {name!r} {what} for {int(wrong.sum()):,} of {len(ids):,} customers ({{ids}}): "
+                "count the days with a purchase in the test's window",
+                ids=ids[wrong],
+            )
+    return numbers.astype(np.int64)
+
+
 def _arms(
     column: pd.Series, control: Hashable | None, arms: Sequence[Hashable] | None, name: str
 ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
@@ -242,16 +280,9 @@ def _groups(rows: pd.DataFrame, columns: tuple[str, ...]) -> Groups:
     return Groups(columns, tuple(sorted(map(tuple, found.to_numpy().tolist()))))
 
 
-def _counted(
-    groups: Groups,
-    arms: tuple[str, ...],
-    cell: NDArray[Any],
-    arm: NDArray[np.int64],
-    values: Floats,
-    outcome: str,
-) -> Experiment:
-    shape = (len(groups.combinations), len(arms))
-    code = cell.astype(np.int64) * shape[1] + arm
+def _counted(groups: Groups, arms: tuple[str, ...], assigned: Assigned, outcome: str) -> Experiment:
+    shape, values = (len(groups.combinations), len(arms)), assigned.outcome
+    code = assigned.cell * shape[1] + assigned.arm
 
     def added(weights: Floats) -> Floats:
         sums = np.bincount(code, weights=weights, minlength=shape[0] * shape[1])
@@ -272,54 +303,5 @@ def _counted(
         total=added(values).reshape(shape),
         square=added(values**2).reshape(shape),
         outcome=outcome,
+        assigned=assigned,
     )
-
-
-def balance(told: pd.DataFrame, arms: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
-    """Return, for each cell column, the chi-square test that its levels are spread alike over the arms.
-
-    Parameters
-    ----------
-    told : DataFrame
-        From `make_experiment`.
-    arms, columns : sequence of str
-
-    Returns
-    -------
-    DataFrame
-        column, chi2, df, p; none for a column with one level.
-    """
-    rows = []
-    for column in columns:
-        counts = pd.crosstab(told[column], told["arm"])[list(arms)].to_numpy(np.float64)
-        if len(counts) > 1:
-            rows.append((column, *_chi_square(counts, counts.sum(1)[:, None] * counts.sum(0) / counts.sum())))
-    return pd.DataFrame(rows, columns=["column", "chi2", "df", "p"])
-
-
-def sample_ratio(
-    experiment: Experiment, shares: Mapping[Any, float] | None
-) -> tuple[dict[str, float], float, float]:
-    """Return the planned share of each arm, chi-square and p of the customers that were counted.
-
-    Raises
-    ------
-    DataError
-        Where shares name other arms than those of the experiment, or are not positive.
-    """
-    arms = experiment.arms
-    planned = {str(arm): float(share) for arm, share in (shares or dict.fromkeys(arms, 1.0)).items()}
-    if set(planned) != set(arms) or not all(np.isfinite(s) and s > 0 for s in planned.values()):
-        raise DataError(f"shares={planned} must give each of the arms {', '.join(arms)} a share above 0")
-    weights = np.array([planned[arm] for arm in arms])
-    counts = experiment.customers.sum(axis=0)
-    chi2, _, p = _chi_square(counts, counts.sum() * weights / weights.sum(), df=len(arms) - 1)
-    return dict(zip(arms, (weights / weights.sum()).tolist(), strict=True)), chi2, p
-
-
-def _chi_square(counts: Floats, expected: Floats, df: int | None = None) -> tuple[float, int, float]:
-    from scipy.stats import chi2 as distribution
-
-    statistic = float(((counts - expected) ** 2 / expected).sum())
-    freedom = (counts.shape[0] - 1) * (counts.shape[1] - 1) if df is None else df
-    return statistic, freedom, float(distribution.sf(statistic, freedom))

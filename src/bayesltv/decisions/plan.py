@@ -34,6 +34,8 @@ AT_RISK = (
     "recommended_action", "assignment", "reason", "runner_up",
 )  # fmt: skip
 """Columns of the list of who is slipping away."""
+UNTESTED = ("dropout", "rate_after")
+"""What no test of some weeks shows: listed as assumed where an action was tested."""
 PLAN = "plan"
 """Name of the plan among the policies."""
 
@@ -211,7 +213,9 @@ def effect_table(model: ActionModel, offered: Offered, effects: Sequence[Effects
     """Return what is known of each effect, and at which value of the main one the action just pays."""
     rows = []
     for at, (action, each) in enumerate(zip(model.actions, effects, strict=True)):
-        for name, values in each.values.items():
+        unknown = UNTESTED if "test" in each.source.values() else ()
+        none = {name: np.ones(1) for name in unknown if name not in each.values}
+        for name, values in {**each.values, **none}.items():
             low, high = np.quantile(values, [0.05, 0.95])
             is_main = name == action.main_effect and len(offered) > 0
             even = break_even(model, offered, at) if is_main else np.nan
@@ -222,7 +226,8 @@ def effect_table(model: ActionModel, offered: Offered, effects: Sequence[Effects
                     "mean": float(values.mean()),
                     "p05": float(low),
                     "p95": float(high),
-                    "effect_source": each.source[name],
+                    "effect_source": each.source.get(name, "assumed"),
+                    "measured_as": each.measured.get(name, "no effect" if name in none else "a belief"),
                     "break_even": even,
                     "break_even_elasticity": elasticity(even, action.price),
                 }

@@ -6,20 +6,33 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
+from bayesltv.base.customers import walk
 from bayesltv.decisions.offer.actions import ActionModel, Offered
-from bayesltv.experiments.worth import TestPlan, plan_test, value_of_information
+from bayesltv.experiments.sight import make_sight
+from bayesltv.experiments.worth import TestPlan, Traffic, plan_sighted_test
+from bayesltv.kernels.actions import CAP, CONTACT, DEPTH, MARGIN, PER_REDEMPTION, RATE, RUNNING
 from bayesltv.prediction.draws import simulate_futures
+from bayesltv.prediction.terms import Terms
+from bayesltv.specs.decision.actions import ActionSpec
+from bayesltv.streams import generator
 from bayesltv.units import convert
 
 Floats = NDArray[np.float64]
 _COLUMNS = (
-    "action", "effect_mean", "effect_sd", "outcome_sd", "customers", "n_per_arm", "weeks", "net_benefit",
-    "evppi", "evpi", "test_and_roll", "advice",
+    "effect_mean", "effect_sd", "outcome_sd", "customers", "n_per_arm", "weeks", "net_benefit",
+    "evppi_window", "evppi", "evpi", "share_seen", "window_weeks", "watch_weeks", "test_and_roll", "advice",
 )  # fmt: skip
-DRAWS, CUSTOMERS = 100, 300
-"""Draws of effects (and as many of latents for each) and customers that stand for all: 9 million evaluations
-of an action take seconds, and the averages over customers are good to a few per cent."""
+EFFECTS, LATENTS, CUSTOMERS = 250, 40, 300
+"""Draws of effects, each met with so many draws of the latents of so many customers: 3 million evaluations
+of an action take a second, and averages over customers are good to a few per cent."""
+RATE_SD = 0.1
+"""Sd of the log factor on the rate of an action on dropout that states none: that such an action leaves the
+rate exactly as it is would lend a test eyes that it has not, since then the window's small difference gives
+dropout away."""
+_BLOCK = 50
+_LONGER, _ENOUGH = (2.0, 4.0, 8.0, 16.0), 0.7
 
 
 def plan_tests(
@@ -29,15 +42,15 @@ def plan_tests(
     time_unit: str,
     cost: float = 0.0,
     customers_per_week: float | None = None,
-    draws: int = DRAWS,
-    customers: int = CUSTOMERS,
+    rate_sd: float = RATE_SD,
 ) -> dict[str, TestPlan]:
     """Return, for each action, how large a test of it against nothing should be, or that it should not be.
 
-    What is decided after the test is whether all who are eligible get the action. The effect is net value
-    per eligible customer, a share of the fixed cost taken off; its prior comes from draws of the action's
-    effects, after averaging over the customers and their latents (effects and latents are independent a
-    priori). The outcome that the test compares is realised value within the action's window.
+    What is decided after the test is whether all who are eligible get the action. Each draw of the effects
+    brings net value per eligible customer over the horizon (a share of the fixed cost taken off), and would
+    show a difference of what is spent within the action's window; both are averaged over customers and
+    latents. The test is worth what the second tells of the first: 0 ≤ EVSI ≤ EVPPI of the window ≤ EVPPI ≤
+    EVPI.
 
     Parameters
     ----------
@@ -50,72 +63,108 @@ def plan_tests(
         Fixed cost of a test.
     customers_per_week : float, optional
         How many can be enrolled in a week, both arms together.
-    draws, customers : int
-        How many stand for all: evenly spaced draws, and evenly spaced eligible customers of each action.
+    rate_sd : float
+        Sd of the log factor on the rate of an action on dropout that states none.
 
     Returns
     -------
     dict of str to TestPlan
         By action, in the file's order; an action that fewer than two customers are eligible for is left out.
     """
-    thin = model.thinned(draws)
     plans = {}
     for at, action in enumerate(model.actions):
         eligible = np.flatnonzero(offered.eligible[:, at])
         if eligible.size < 2:
             continue
-        some = _chosen(offered, eligible, customers, at)
-        alone = thin.only(at)
-        by_effect = net_by_effect(alone, some)[:, 0] - action.fixed / eligible.size
-        joint = alone.draw(some)[0][:, 0] - action.fixed / eligible.size
-        effect = by_effect.mean(axis=0)
-        window = convert(float(alone.offers[0, 0]), time_unit, "week")
-        plans[action.name] = plan_test(
-            effect_mean=float(effect.mean()),
-            effect_sd=float(effect.std()),
-            outcome_sd=_outcome_sd(alone, some),
-            customers=int(eligible.size),
-            cost=cost,
-            customers_per_week=customers_per_week,
-            window_weeks=window,
-            evpi=eligible.size / len(some) * value_of_information(_against_nothing(joint)),
-        )
+        some, alone = _chosen(offered, eligible, CUSTOMERS, at), model.only(at)
+        effects = _with_rate(action, _evenly(alone.effects[0], EFFECTS), rate_sd, model.seed)
+        net = nested_net(alone, some, effects) - action.fixed / eligible.size
+        brings, window = net.mean(axis=(0, 2)), float(alone.offers[0, 0])
+        traffic = Traffic(int(eligible.size), cost, customers_per_week, convert(window, time_unit, "week"))
+        evpi = eligible.size * (float(np.maximum(net, 0.0).mean()) - max(0.0, float(brings.mean())))
+        plan = plan_sighted_test(
+            shown_within(alone, some, effects, window), brings, outcome_sd=_outcome_sd(model, some, window),
+            traffic=traffic, evpi=evpi,
+        )  # fmt: skip
+        if plan.is_blind:
+            watch = _watch(alone, some, effects, plan, brings)
+            plan = replace(plan, watch_weeks=convert(watch, time_unit, "week"))
+        plans[action.name] = plan
     return plans
 
 
-def net_by_effect(model: ActionModel, offered: Offered) -> Floats:
-    """Return net value given the effects, averaged over latents, shape (customer, action, effect draw).
+def nested_net(model: ActionModel, offered: Offered, effects: Floats) -> Floats:
+    """Return net value of one action, shape (customer, effect, latent): every effect meets the same latents.
 
-    Every draw of the effects meets every draw of the customers' latents once.
+    Parameters
+    ----------
+    model : ActionModel
+        Of one action.
+    offered : Offered
+    effects : ndarray, shape (cell, effect, parameter)
     """
-    draws = model.population.draws.size
-    total = np.zeros((len(offered), len(model.actions), draws))
-    for shift in range(draws):
-        turned = replace(model, effects=np.ascontiguousarray(np.roll(model.effects, shift, axis=2)))
-        total += np.roll(turned.draw(offered)[0], -shift, axis=2)
-    return total / draws
+    latents, number = model.thinned(LATENTS), effects.shape[1]
+    draws = latents.population.draws.size
+    many = replace(
+        latents,
+        actions=model.actions * number,
+        offers=np.repeat(model.offers, number, axis=0),
+        effects=np.ascontiguousarray(np.repeat(effects.swapaxes(0, 1)[:, :, None], draws, axis=2)),
+    )
+    everyone = Offered(
+        offered.customers, np.ones((len(offered), number), bool), np.repeat(offered.cell, number, axis=0),
+        offered.assigned,
+    )  # fmt: skip
+    return np.concatenate(list(walk(everyone, lambda part: many.draw(part)[0], block=_BLOCK, threads=None)))
+
+
+def shown_within(model: ActionModel, offered: Offered, effects: Floats, watched: float) -> Floats:
+    """Return the mean difference of what a customer spends in a time between endless arms, by effect."""
+    offers, plain = model.offers.copy(), effects.copy()
+    offers[:, [DEPTH, PER_REDEMPTION, CONTACT, RUNNING]], offers[:, CAP] = 0.0, np.inf
+    plain[..., MARGIN] = 1.0
+    revenue = replace(model, offers=offers, terms=Terms(watched, 0.0, 1.0))
+    shown: Floats = nested_net(revenue, offered, plain).mean(axis=(0, 2))
+    return shown
 
 
 def plans_table(plans: Mapping[str, TestPlan]) -> pd.DataFrame:
     """Return one row per action: the belief, the size, what the test is worth, and what to do."""
     rows = [
-        {
-            "action": name,
-            "effect_mean": plan.effect_mean,
-            "effect_sd": plan.effect_sd,
-            "outcome_sd": plan.outcome_sd,
-            "customers": plan.customers,
-            "n_per_arm": plan.n_per_arm,
-            "weeks": np.nan if plan.weeks is None else plan.weeks,
-            "net_benefit": plan.net_benefit,
-            "evppi": plan.evppi,
-            "evpi": np.nan if plan.evpi is None else plan.evpi,
-            "test_and_roll": plan.test_and_roll,
-            "advice": plan.advice,
-        }
-        for name, plan in plans.items()
+        {"action": name} | {each: getattr(plan, each) for each in _COLUMNS} for name, plan in plans.items()
     ]
-    return pd.DataFrame(rows, columns=list(_COLUMNS))
+    table = pd.DataFrame(rows, columns=["action", *_COLUMNS])
+    maybe = ["weeks", "evppi_window", "evpi", "share_seen", "watch_weeks"]
+    return table.astype(dict.fromkeys(maybe, np.float64))
+
+
+def _watch(model: ActionModel, some: Offered, effects: Floats, plan: TestPlan, brings: Floats) -> float:
+    """Return a longer time to watch that shows most of what the action does; NaN for none."""
+    window, horizon = float(model.offers[0, 0]), model.terms.horizon
+    size = float(plan.n_per_arm or max(1, plan.customers // 20))
+    for watched in [window * each for each in _LONGER if window * each < horizon] + [horizon]:
+        sight = make_sight(shown_within(model, some, effects, watched), brings)
+        seen = plan.customers * float(sight.evsi(size, _outcome_sd(model, some, watched)))
+        if seen >= _ENOUGH * plan.evppi:
+            return watched
+    return float("nan")
+
+
+def _with_rate(action: ActionSpec, effects: Floats, rate_sd: float, seed: int) -> Floats:
+    """Return effects with an uncertain factor on the rate, where an action on dropout states none."""
+    if "dropout" not in action.effects or "rate" in action.effects or action.test is not None:
+        return effects
+    number = effects.shape[1]
+    order = generator(seed, "planned rate", action.name).permutation(number)
+    found = effects.copy()
+    found[..., RATE] = np.exp(rate_sd * ndtri((order + 0.5) / number))
+    return found
+
+
+def _evenly(effects: Floats, size: int) -> Floats:
+    """Return about so many draws of effects, evenly spread, shape (cell, effect, parameter)."""
+    kept = np.unique(np.linspace(0, effects.shape[1] - 1, min(size, effects.shape[1])).astype(np.int64))
+    return effects[:, kept]
 
 
 def _chosen(offered: Offered, eligible: NDArray[np.int64], size: int, action: int) -> Offered:
@@ -128,12 +177,8 @@ def _chosen(offered: Offered, eligible: NDArray[np.int64], size: int, action: in
     )
 
 
-def _against_nothing(net: Floats) -> Floats:
-    return np.stack([np.zeros_like(net), net], axis=1)
-
-
-def _outcome_sd(model: ActionModel, offered: Offered) -> float:
-    """Return the sd of a random customer's realised value within the action's window, in money."""
-    terms = replace(model.terms, horizon=float(model.offers[0, 0]))
-    value = simulate_futures(model.population, offered.customers, terms, seed=model.seed).value
-    return float(max(value.std(), 1e-9))
+def _outcome_sd(model: ActionModel, offered: Offered, watched: float) -> float:
+    """Return the sd of what a customer spends in a time about what the history lets expect, in money."""
+    terms = Terms(watched, 0.0, 1.0)
+    spent = simulate_futures(model.population, offered.customers, terms, seed=model.seed).value
+    return float(max(np.sqrt(spent.var(axis=1).mean()), 1e-9))

@@ -1,1 +1,1 @@
-"""A randomised test: what it measured, as effects and as a table, and what one more would be worth."""
+"""A randomised test: posed, fitted with histories or without, as effects and a table; worth of the next."""

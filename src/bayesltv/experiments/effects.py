@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -23,6 +23,8 @@ NEUTRAL = {**dict.fromkeys(EFFECTS, 1.0), "reactivation": 0.0}
 """Value of a parameter that is not stated: no effect; every order in the window redeems."""
 OTHER = "(other)"
 """Cell of a test for customers whose own cell was not in it."""
+HAZARD_RATIO, RATE_FACTOR = "hazard ratio of conversions", "factor on the purchase rate"
+"""What a test's rate is: without the histories of its customers, and with them."""
 HARMLESS = 0.01
 """A prior that gives harm less than this rules it out for practical purposes."""
 
@@ -41,12 +43,15 @@ class Effects:
         Labels of the cells of the test that differ; empty: one effect for all.
     cell_columns : tuple of str
         Score columns whose values, joined by " | ", are a customer's cell.
+    measured : mapping of str to str
+        What a test measured as each parameter, and how long it watched.
     """
 
     values: Mapping[str, Floats]
     source: Mapping[str, Source] = field(default_factory=dict)
     cells: tuple[str, ...] = ()
     cell_columns: tuple[str, ...] = ()
+    measured: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, draws in self.values.items():
@@ -62,13 +67,13 @@ class Effects:
     def taken(self, draws: NDArray[np.uint64]) -> "Effects":
         """Return the effects at some posterior draws, by number."""
         values = {name: each[draws.astype(np.int64)] for name, each in self.values.items()}
-        return Effects(values, self.source, self.cells, self.cell_columns)
+        return replace(self, values=values)
 
     def replaced(self, name: str, value: float) -> "Effects":
         """Return the effects with one parameter fixed at a number in all draws."""
         draws = next(iter(self.values.values())).shape[0]
         values = {**self.values, name: np.full(draws, float(value))}
-        return Effects(values, {**self.source, name: "assumed"}, self.cells, self.cell_columns)
+        return replace(self, values=values, source={**self.source, name: "assumed"})
 
     def stacked(self, draws: int) -> Floats:
         """Return what kernels take, shape (cell, draw, parameter), neutral where nothing is said."""
@@ -158,8 +163,7 @@ def effects_of(
                     f"but {draws:,} of the posterior: one draw of an effect goes with one of the customers"
                 )
             values = {**assumed.values, **tested.values}
-            source = {**assumed.source, **tested.source}
-            assumed = Effects(values, source, tested.cells, tested.cell_columns)
+            assumed = replace(tested, values=values, source={**assumed.source, **tested.source})
         found.append(assumed)
     return found
 

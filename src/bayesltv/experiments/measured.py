@@ -1,20 +1,26 @@
 """Effects that a test has measured, from its draws as ``experiments.table.effect_draws`` gives them."""
 
 import json
+import math
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesltv.errors import SpecError, shown
-from bayesltv.experiments.effects import Effects, Source
+from bayesltv.errors import BayesltvWarning, SpecError, shown
+from bayesltv.experiments.effects import HAZARD_RATIO, Effects, Source
 from bayesltv.experiments.table import effect_draws, uplift_table
 from bayesltv.names import DRAW
 from bayesltv.specs.decision.actions import ActionSpec
+from bayesltv.units import horizon_in
 
 PARAMETERS = ("rate", "spend")
 """What a test of some weeks identifies: purchases and spend in its window; all else stays assumed."""
+RATIO_OF_MEANS = "ratio of mean amounts"
+LONGER = 1.1
+"""An action's window may be so much longer than its test's: 2 months are 8.7 weeks."""
 
 
 def effects_from_draws(drawn: xr.Dataset) -> Effects:
@@ -40,10 +46,14 @@ def effects_from_draws(drawn: xr.Dataset) -> Effects:
         for name in known
     }
     source: Source = "test" if drawn.attrs.get("effect_source", "test") == "test" else "assumed"
+    within = f" within {drawn.attrs['window']}" if drawn.attrs.get("window") else ""
+    names = {"rate": drawn.attrs.get("rate_is", "rate"), "spend": RATIO_OF_MEANS}
+    measured = {name: f"{names[name]}{within}" for name in known}
     if not columns:  # one effect for all
-        return Effects({name: each[:, 0] for name, each in values.items()}, dict.fromkeys(known, source))
+        values = {name: each[:, 0] for name, each in values.items()}
+        return Effects(values, dict.fromkeys(known, source), measured=measured)
     cells = tuple(str(cell) for cell in drawn["cell"].values)
-    return Effects(values, dict.fromkeys(known, source), cells, columns)
+    return Effects(values, dict.fromkeys(known, source), cells, columns, measured)
 
 
 def _cell_columns(drawn: xr.Dataset) -> tuple[str, ...]:
@@ -81,6 +91,50 @@ def effects_of_tests(
         for action in actions
         if action.test is not None and action.test in tests
     }
+
+
+def compare_with_tests(actions: Sequence[ActionSpec], given: Mapping[str, Effects | xr.Dataset]) -> None:
+    """Compare actions with the draws of the tests behind them: how long they work, what the rate is.
+
+    Raises
+    ------
+    SpecError
+        Where an action works for longer than its test watched.
+    """
+    told = {name: each.attrs for name, each in given.items() if isinstance(each, xr.Dataset)}
+    for action in actions:
+        if action.name in told:
+            _compare_windows(action, told[action.name].get("window", ""))
+    small = [name for name, each in told.items() if each.get("rate_is") == HAZARD_RATIO]
+    if small:
+        warnings.warn(
+            f"the rate of {', '.join(small)} is a {HAZARD_RATIO}. As a factor on the purchase rate it is too "
+            "near to 1: customers of a cell differ in their rates, and some have left. Fit the test with the "
+            "customers as they were before it: fit_uplift(..., base=...), bayesltv uplift --fit --summary",
+            BayesltvWarning,
+            stacklevel=4,
+        )
+
+
+def _compare_windows(action: ActionSpec, watched: str) -> None:
+    """Refuse an action that works for longer than its test watched; warn of one that works for less."""
+    if not watched:
+        return
+    seen = horizon_in(watched, "day")
+    works = math.inf if action.window is None else horizon_in(action.window, "day")
+    if works > LONGER * seen:
+        stated = "to the horizon" if action.window is None else f"for {action.window}"
+        raise SpecError(
+            f"actions.{action.name} works {stated}, but its test watched {watched}: nothing was measured of "
+            f'what follows. State window = "{watched}", and effects.rate_after for what you assume of later'
+        )
+    if works * LONGER < seen:
+        warnings.warn(
+            f"actions.{action.name} works for {action.window}, but its test watched {watched}: the mean "
+            "effect of the longer window is taken for the shorter one's",
+            BayesltvWarning,
+            stacklevel=5,
+        )
 
 
 def uplift_of_tests(tests: Mapping[str, xr.DataTree]) -> pd.DataFrame | None:

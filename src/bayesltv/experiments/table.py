@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from bayesltv.base.gate import require_passed
 from bayesltv.base.seal import require_sound
 from bayesltv.errors import DataError, StoreError
-from bayesltv.experiments.effects import OTHER
+from bayesltv.experiments.effects import HAZARD_RATIO, OTHER
 from bayesltv.names import CHAIN, DRAW
 from bayesltv.streams import generator
 
@@ -34,8 +35,9 @@ def uplift_table(uplift: xr.DataTree) -> pd.DataFrame:
         weighted by their customers);
         ``effect_mean``, ``effect_p05``, ``effect_p95``, ``p_positive``: the shrunk effect on the outcome per
         customer; ``rate_p50``, ``spend_p50``: posterior medians of the multipliers of rate and spend (1
-        where there were no amounts to model). Raw effects are for looking; the best of many raw effects
-        promises more than it keeps.
+        where there were no amounts to model); ``rate_is``: whether the rate is a factor on the purchase rate
+        or, without histories, a hazard ratio of conversions. Raw effects are for looking; the best of many
+        raw effects promises more than it keeps.
     """
     require_sound(uplift, "the fitted test")
     posterior, data = uplift["posterior"].to_dataset(), uplift["constant_data"].to_dataset()
@@ -70,6 +72,7 @@ def uplift_table(uplift: xr.DataTree) -> pd.DataFrame:
         ],
     )  # fmt: skip
     table = table.astype({"customers": np.int64, "control_customers": np.int64})
+    table = table.assign(rate_is=uplift.attrs.get("rate_is", HAZARD_RATIO))
     return table.sort_values("cell", key=lambda cell: cell == "all", kind="stable", ignore_index=True)
 
 
@@ -78,10 +81,10 @@ def effect_draws(
 ) -> xr.Dataset:
     """Return what a test says of an arm, as ``decide(..., effects={"letter": effect_draws(...)})`` takes it.
 
-    A short test shows the change of conversion in its window: with conversion 1 − exp(−e^η), the difference
-    of η between arms is the log of the multiplier of a purchase rate that customers of a cell share, here
-    ``rate``. Customers of a cell who differ in their rates make it a little too small (Jensen): the smaller
-    the share of them that converts, the less. A test says nothing of dropout or of what comes after it.
+    Fitted with a base, ``rate`` is the factor on the purchase rate of each customer. Fitted without one it is
+    a hazard ratio of conversions, the factor on a rate that customers of a cell would share: they differ, and
+    some have left, so that it is nearer to 1 than the factor. A test says nothing of dropout or of what comes
+    after its window.
 
     Parameters
     ----------
@@ -90,9 +93,9 @@ def effect_draws(
     arm : str
         A treated arm.
     draws : int
-        As many as the whole posterior of the purchase model has; those of the test are taken evenly over its
-        chains, and again from the first where more are asked for. The two are independent a posteriori, so
-        that draw d of one may go with draw d of the other.
+        As many as the whole posterior of the purchase model has. Fitted with a base, draw d goes with draw d
+        of its fit. Draws of a test without one are taken evenly over its chains, and again from the first
+        where more are asked for: it is independent of the purchase model a posteriori.
     seed : int
         For customers of a cell that was not in the test: their effects are drawn from the spread over cells.
     accept_failed : sequence of str
@@ -103,7 +106,7 @@ def effect_draws(
     xarray.Dataset
         ``rate`` and, where amounts were modelled, ``spend``: multipliers (1: no effect), dims (cell, draw);
         the last cell is "(other)".
-        ``attrs``: effect_source, cell columns (JSON list), arm.
+        ``attrs``: effect_source, cell columns (JSON list), arm, rate_is, window ("" where none was stated).
 
     Raises
     ------
@@ -126,22 +129,25 @@ def effect_draws(
             ("cell", DRAW),
             np.exp(np.vstack([known, _elsewhere(posterior, name, at, rng)[chosen]])),
         )
-    cells = _cells_of(uplift)
+    told = _told(uplift)
     return xr.Dataset(
         variables,
         coords={"cell": [*(str(cell) for cell in posterior["cell"].values), OTHER]},
         attrs={
             "effect_source": uplift.attrs["effect_source"],
-            "cell_columns": json.dumps(cells),
+            "cell_columns": json.dumps(told["cells"]),
             "arm": arm,
+            "rate_is": uplift.attrs.get("rate_is", HAZARD_RATIO),
+            "window": told.get("window") or "",
         },
     )
 
 
-def _cells_of(uplift: xr.DataTree) -> list[str]:
-    """Return the columns that make the cells of a test."""
+def _told(uplift: xr.DataTree) -> dict[str, Any]:
+    """Return what is told of a test: the columns that make its cells, its window."""
     try:
-        return [str(column) for column in json.loads(uplift.attrs["experiment"])["cells"]]
+        told: dict[str, Any] = json.loads(uplift.attrs["experiment"])
+        return told | {"cells": [str(column) for column in told["cells"]]}
     except (ValueError, TypeError, KeyError, RecursionError):
         raise StoreError(
             "the fit of the test is damaged: its attribute experiment names no cells. Fit the test again"

@@ -1,11 +1,14 @@
 """Is a test worth it: the value of information about an action's effect, by size of the test.
 
-One arm against control, n customers in each; the effect, money per customer of having the action rather than
-not, is N(m₀, s₀²) before the test, and the outcome of a single customer has standard deviation s.
+One arm against control, n customers in each, and an outcome of sd s of a single customer. What the action
+brings over the horizon is not what a window shows: either both are one number, N(m₀, s₀²) before the test,
+or draws say of each effect what it brings and what the window would show of it.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +16,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bayesltv.errors import SpecError
+from bayesltv.experiments.sight import make_sight
 from bayesltv.specs import checked
 
 Floats = NDArray[np.float64]
-_GRID = 400
+_GRID, _NEAR = 120, 40
+BLIND = 0.5
+"""Share of EVPPI below which a test is called nearly blind."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +53,14 @@ class TestPlan:
         Fixed cost of testing.
     curve : DataFrame
         n_per_arm, evsi (over all customers), net_benefit.
+    evppi_window : float, optional
+        Value of all that a window of any number of customers shows: between EVSI and EVPPI.
+    share_seen : float, optional
+        EVSI at the planned size (without one: at a twentieth of all) as a share of EVPPI.
+    window_weeks : float
+        How long the outcome is watched.
+    watch_weeks : float, optional
+        Where a test is nearly blind: how long to watch returns instead; NaN: longer than the horizon.
     """
 
     __test__ = False  # no test of pytest's
@@ -63,6 +77,15 @@ class TestPlan:
     test_and_roll: int
     cost: float
     curve: pd.DataFrame
+    evppi_window: float | None = None
+    share_seen: float | None = None
+    window_weeks: float = 0.0
+    watch_weeks: float | None = None
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the window shows little of what the action does."""
+        return self.share_seen is not None and self.share_seen < BLIND
 
     @property
     def is_worthwhile(self) -> bool:
@@ -77,7 +100,7 @@ class TestPlan:
     @property
     def advice(self) -> str:
         """What to do, in a sentence."""
-        decided = self.without
+        decided = f"{self.without}{self._sight}"
         if not self.is_worthwhile:
             return (
                 f"do not test: knowing the effect exactly would be worth {self.evppi:,.0f}, and no size of "
@@ -87,6 +110,17 @@ class TestPlan:
         return (
             f"test {self.n_per_arm:,} customers in each arm{waiting}: worth {self.net_benefit:,.0f} net "
             f"of its cost, of at most {self.evppi:,.0f}; without a test: {decided}"
+        )
+
+    @property
+    def _sight(self) -> str:
+        """What is to be said of a test that is nearly blind."""
+        if not self.is_blind or self.watch_weeks is None:
+            return ""
+        instead = f"watch returns over {self.watch_weeks:,.0f} weeks instead, or "
+        return (
+            f". Nearly blind: {self.window_weeks:,.0f} weeks show {self.share_seen:.0%} of what knowing the "
+            f"effect is worth; {instead if self.watch_weeks == self.watch_weeks else ''}accept the assumption"
         )
 
 
@@ -134,10 +168,12 @@ def net_benefit(
     (N − 2n)(EVSI + max(0, m₀)) + n m₀ − N max(0, m₀) − cost: those in the test are treated as the test says,
     half of them, and the rest as the better arm. Without a test everybody is treated where m₀ > 0.
     """
-    size = np.asarray(n, dtype=np.float64)
-    now = max(0.0, effect_mean)
-    after = (customers - 2 * size) * (evsi(size, effect_mean, effect_sd, outcome_sd) + now)
-    benefit: Floats = after + size * effect_mean - customers * now - cost
+    return _benefit(n, evsi(n, effect_mean, effect_sd, outcome_sd), customers, effect_mean, cost)
+
+
+def _benefit(n: float | Floats, evsi: Floats, customers: float, effect_mean: float, cost: float) -> Floats:
+    size, now = np.asarray(n, dtype=np.float64), max(0.0, effect_mean)
+    benefit: Floats = (customers - 2 * size) * (evsi + now) + size * effect_mean - customers * now - cost
     return benefit
 
 
@@ -208,37 +244,93 @@ def plan_test(
     if customers_per_week is not None:
         checked.number("customers_per_week", customers_per_week, above=0.0)
     belief = (effect_mean, effect_sd, outcome_sd)
-    sizes = np.unique(np.rint(np.geomspace(1, customers // 2, _GRID)))
-    benefits = net_benefit(sizes, customers, *belief, cost=cost)
-    best = int(np.argmax(benefits))
-    near = np.arange(sizes[max(best - 1, 0)], sizes[min(best + 1, sizes.size - 1)] + 1)
-    exact = net_benefit(near, customers, *belief, cost=cost)
-    size, worth = int(near[np.argmax(exact)]), float(exact.max())
-    if worth <= 0.0 or effect_sd == 0.0:
-        size, worth = 0, 0.0
-    weeks = 2 * size / customers_per_week + window_weeks if customers_per_week and size else None
-    curve = pd.DataFrame(
-        {
-            "n_per_arm": sizes.astype(np.int64),
-            "evsi": customers * evsi(sizes, *belief),
-            "net_benefit": benefits,
-        }
-    )
+    traffic = Traffic(customers, cost, customers_per_week, window_weeks)
+    plan = _best(lambda n: evsi(n, *belief), effect_mean, traffic)
     arm_sd = effect_sd / math.sqrt(2)
     return TestPlan(
         effect_mean=effect_mean,
         effect_sd=effect_sd,
         outcome_sd=outcome_sd,
-        customers=customers,
-        n_per_arm=size,
-        net_benefit=worth,
         evppi=float(customers * evsi(np.inf, *belief)),
         evpi=evpi,
-        weeks=weeks,
         test_and_roll=round(test_and_roll(customers, outcome_sd, arm_sd)) if arm_sd > 0 else 0,
-        cost=cost,
-        curve=curve,
+        **plan,
     )
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Whom a test is for, its fixed cost, how many a week can be enrolled, and how long they are watched."""
+
+    customers: int
+    cost: float = 0.0
+    customers_per_week: float | None = None
+    window_weeks: float = 0.0
+
+
+def plan_sighted_test(
+    shown: Floats, brings: Floats, *, outcome_sd: float, traffic: Traffic, evpi: float | None = None
+) -> TestPlan:
+    """Return how large a test should be of an action whose window does not show all that it does.
+
+    Parameters
+    ----------
+    shown, brings : ndarray, shape (draw,)
+        Of each draw of the effects, per customer, averaged over customers and their latents: the difference
+        of the outcome between arms in the window, and net value over the horizon.
+    outcome_sd : float
+        Standard deviation of a customer's outcome in the window given the history.
+    traffic : Traffic
+    evpi : float, optional
+        Over all customers, to be printed beside.
+    """
+    sight, mean = make_sight(shown, brings), float(brings.mean())
+    plan = _best(lambda n: sight.evsi(n, outcome_sd), mean, traffic)
+    number, arm_sd = traffic.customers, float(shown.std()) / math.sqrt(2)
+    evppi = number * (float(np.maximum(brings, 0.0).mean()) - max(0.0, mean))
+    asked = plan["n_per_arm"] or max(1, number // 20)
+    seen = number * float(sight.evsi(float(asked), outcome_sd))
+    return TestPlan(
+        effect_mean=mean,
+        effect_sd=float(brings.std()),
+        outcome_sd=outcome_sd,
+        evppi=evppi,
+        evpi=evpi,
+        test_and_roll=round(test_and_roll(number, outcome_sd, arm_sd)) if arm_sd > 0 else 0,
+        evppi_window=number * sight.ceiling,
+        share_seen=seen / evppi if evppi > 0 else None,
+        **plan,
+    )
+
+
+def _best(worth: Callable[[Floats], Floats], effect_mean: float, traffic: Traffic) -> dict[str, Any]:
+    """Return the size of the highest net benefit, and the curve; no test where none is positive."""
+    customers, cost = traffic.customers, traffic.cost
+    sizes = np.unique(np.rint(np.geomspace(1, customers // 2, _GRID)))
+    values = worth(sizes)
+    benefits = _benefit(sizes, values, customers, effect_mean, cost)
+    best = int(np.argmax(benefits))
+    low, high = sizes[max(best - 1, 0)], sizes[min(best + 1, sizes.size - 1)]
+    while high - low > _NEAR:
+        near = np.unique(np.rint(np.linspace(low, high, _NEAR)))
+        exact = _benefit(near, worth(near), customers, effect_mean, cost)
+        at = int(np.argmax(exact))
+        low, high = near[max(at - 1, 0)], near[min(at + 1, near.size - 1)]
+    near = np.arange(low, high + 1)
+    exact = _benefit(near, worth(near), customers, effect_mean, cost)
+    size, gained = int(near[np.argmax(exact)]), float(exact.max())
+    if gained <= 0.0 or not values.any():
+        size, gained = 0, 0.0
+    weeks = None
+    if traffic.customers_per_week and size:
+        weeks = 2 * size / traffic.customers_per_week + traffic.window_weeks
+    curve = pd.DataFrame(
+        {"n_per_arm": sizes.astype(np.int64), "evsi": customers * values, "net_benefit": benefits}
+    )
+    return {
+        "customers": customers, "cost": cost, "n_per_arm": size, "net_benefit": gained, "weeks": weeks,
+        "window_weeks": traffic.window_weeks, "curve": curve,
+    }  # fmt: skip
 
 
 def value_of_information(net: Floats) -> float:

@@ -221,3 +221,8 @@ def finite_amount(law, spent):
 @verb
 def buyer_of_mean(law, mean):
     """Return a buyer whose amounts have this mean."""
+
+
+@verb
+def log_spent(law, before, spent, orders, factor, shape):
+    """Return ln p(spent in so many orders | spent before), their mean times `factor`, of an own shape."""

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from bayesltv.base.meeting import Meeting
 from bayesltv.data.log.reading import Assignment, ExperimentReading
 from bayesltv.fitting.sampling import Sampling
-from bayesltv.jobs.paths import prepare, save_checked
+from bayesltv.jobs.paths import place_files, prepare, save_checked
 from bayesltv.jobs.written import FitFile, UpliftFile
 from bayesltv.names import GROUPS
 
@@ -65,6 +66,7 @@ def uplift_file(
     reading: ExperimentReading,
     assignment: Assignment,
     sampling: Sampling,
+    before: tuple[str | Path, str | Path] | None = None,
 ) -> UpliftFile:
     """Fit the effects of a test and write them, for actions that name the test.
 
@@ -76,10 +78,12 @@ def uplift_file(
         netCDF; as in `fit_file`.
     reading, assignment, sampling
         What ``fit_uplift`` is asked.
+    before : tuple of path, optional
+        A fit, and the summary of the test's customers as they were when the arms were assigned.
 
     Raises
     ------
-    DataError, FitError, StoreError
+    CheckFailed, DataError, FitError, SpecError, StoreError
         Then nothing is written.
     """
     from bayesltv.checks.run import stored_report
@@ -88,9 +92,10 @@ def uplift_file(
     from bayesltv.fitting.store import require_netcdf
     from bayesltv.pipeline import fit_uplift_as
 
-    prepare(require_netcdf(out), inputs=[experiment])
+    prepare(require_netcdf(out), inputs=[experiment, *(before or ())])
+    base = None if before is None else place_files(*before, Meeting(sampling.seed)).base
     rows = read_experiment(experiment, outcome=reading.outcome, customer_id_col=reading.customer_id_col)
-    tree = fit_uplift_as(rows, reading, assignment, sampling)
+    tree = fit_uplift_as(rows, reading, assignment, sampling, base)
     report, told = stored_report(tree), tree.attrs
     path, effects = save_checked(tree, out, report), uplift_table(tree)
     source = str(told["effect_source"])

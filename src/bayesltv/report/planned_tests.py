@@ -73,6 +73,7 @@ def plans_for_terminal(plans: Mapping[str, TestPlan], *, currency: object = None
         "weeks",
         "net benefit",
         "ceiling (EVPPI)",
+        "window shows",
         "Test & Roll",
         "what to do",
     ):
@@ -84,10 +85,19 @@ def plans_for_terminal(plans: Mapping[str, TestPlan], *, currency: object = None
             "–" if plan.weeks is None else f"{plan.weeks:,.1f}",
             money(plan.net_benefit, currency),
             money(plan.evppi, currency),
+            "–" if plan.share_seen is None else f"{100 * plan.share_seen:.0f} %",
             f"{plan.test_and_roll:,}",
-            "test" if plan.is_worthwhile else f"no test: {plan.without}",
+            ("test" if plan.is_worthwhile else f"no test: {plan.without}") + _blind(plan),
         )
     return table
+
+
+def _blind(plan: TestPlan) -> str:
+    """Return what to do instead where the window of a test shows little."""
+    if not plan.is_blind or plan.watch_weeks is None:
+        return ""
+    longer = "" if np.isnan(plan.watch_weeks) else f"watch returns over {plan.watch_weeks:,.0f} weeks, or "
+    return f"; nearly blind: {longer}accept the assumption"
 
 
 def _label_point(x: Any, y: Any, share: float) -> tuple[float, float]:  # noqa: ANN401

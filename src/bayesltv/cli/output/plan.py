@@ -8,6 +8,7 @@ from rich.table import Table
 
 from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.decisions.plan import Plan
+from bayesltv.experiments.effects import RATE_FACTOR
 from bayesltv.report.style import money
 
 POLICIES_SHOWN = 8
@@ -172,7 +173,9 @@ def refresh_line(refresh: Refresh) -> str:
 def uplift_shown(table: pd.DataFrame, *, title: str) -> Table:
     """Return effects by cell and arm, raw and shrunk."""
     shown = Table(title=title, title_justify="left")
-    heads = ("cell", "arm", "customers", "control", "raw effect", "shrunk effect", "90 %", "P(> 0)", "rate ×")
+    kinds = table["rate_is"].unique()
+    rate = "rate ×" if list(kinds) == [RATE_FACTOR] else "hazard ratio"
+    heads = ("cell", "arm", "customers", "control", "raw effect", "shrunk effect", "90 %", "P(> 0)", rate)
     for head in heads:
         shown.add_column(head, justify="left" if head in ("cell", "arm") else "right")
     for row in table.to_dict("records"):
@@ -223,9 +226,9 @@ def budget_lines(plan: Plan) -> list[str]:
     budget = "no budget" if told["budget"] is None else f"a budget of {money(told['budget'], currency)}"
     price = told["shadow_price"]
     more = (
-        f"another {money(1, currency)} would bring {money(price, currency, decimals=2)}"
+        f"another {money(1, currency)} would return {money(1 + price, currency, decimals=2)}"
         if price > 0
-        else "more would bring nothing"
+        else "more would not return itself"
     )
     lines = [f"{budget}, of which {money(told['cost_mean'], currency)} is spent; {more}"]
     counts = plan.customers["assignment"].value_counts()
@@ -241,4 +244,16 @@ def budget_lines(plan: Plan) -> list[str]:
     ]
     if assumed:
         lines.append("effects are assumed, not measured: " + "; ".join(assumed))
+    return [*lines, *tested_lines(plan)]
+
+
+def tested_lines(plan: Plan) -> list[str]:
+    """Return what tests measured of each action, and what is assumed of it all the same."""
+    lines = []
+    for action, rows in plan.effects.groupby("action", sort=False):
+        tested = rows[rows["effect_source"] == "test"]
+        if len(tested):
+            known = ", ".join(f"{name} ({how})" for name, how in tested[["parameter", "measured_as"]].values)
+            others = rows.loc[rows["effect_source"] != "test", "parameter"]
+            lines.append(f"{action}: a test measured {known}; {', '.join(others)} are assumed")
     return lines

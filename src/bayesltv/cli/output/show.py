@@ -119,7 +119,7 @@ def _(found: FitFile, console: Console) -> None:
 def _(found: UpliftFile, console: Console) -> None:
     console.print(found.report)
     source = "as randomised" if found.effect_source == "test" else "NOT randomised: differences, not effects"
-    title = f"Effect on the outcome per customer ({source})"
+    title = f"Effect on the outcome per customer ({source}); the rate is a {found.effects['rate_is'].iloc[0]}"
     console.print(uplift_shown(found.effects, title=title))
     _line(console, f"{found.customers:,} customers, seed {found.seed}")
     _line(console, f"written: {found.path}")

@@ -101,6 +101,8 @@ class ExperimentReading:
     after: Sequence[str] = ()
     assigned_on: Date | None = None
     customer_id_col: str = CUSTOMER_ID
+    window: str | None = None
+    purchases: str | None = None
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,10 @@ def fulfils(condition: Condition | None, table: pd.DataFrame) -> Flags:
         return np.ones(len(table), dtype=np.bool_)
     for column in columns_of(condition):
         if column not in table:
-            near = checked.nearest(column, [str(name) for name in table.columns])
-            raise SpecError(f"there is no score column {shown(column)}; {near}")
+            cure = checked.nearest(column, [str(name) for name in table.columns])
+            if column == "tier" or column.startswith("p_tier_"):
+                cure = "it comes with [tiers]: add that section to the decision, with a table for each tier"
+            raise SpecError(f"there is no score column {shown(column)}; {cure}")
     return _holds(condition, table)
 
 

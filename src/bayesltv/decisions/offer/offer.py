@@ -20,7 +20,7 @@ from bayesltv.decisions.offer.actions import (
 )
 from bayesltv.decisions.offer.eligibility import eligible_customers
 from bayesltv.experiments.effects import Effects, cells_of, effects_of, warn_of_harmless
-from bayesltv.experiments.measured import all_effects, effects_of_tests
+from bayesltv.experiments.measured import all_effects, compare_with_tests, effects_of_tests
 from bayesltv.prediction.terms import terms_of
 from bayesltv.prediction.totals import step_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec
@@ -115,7 +115,9 @@ def make_offer(
     """
     _, population, people = placed
     total = base.posterior.chains * base.posterior.draws_per_chain
-    given = all_effects({**effects_of_tests(decision.actions, tests, total, seed=base.seed), **effects})
+    stated = {**effects_of_tests(decision.actions, tests, total, seed=base.seed), **effects}
+    compare_with_tests(decision.actions, stated)
+    given = all_effects(stated)
     known = effects_of(decision.actions, given, total, base.seed)
     known = [each.taken(population.draws) for each in known]
     warn_of_harmless(decision.actions, given)

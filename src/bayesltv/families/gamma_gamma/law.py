@@ -4,6 +4,7 @@ With n repeat amounts of the sum S and a first amount z₀ (h = 1; h = 0 where t
 Gamma(q + p(n+h), rate v + S + z₀/δ).
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,3 +111,13 @@ def _finite_amount(law, spent):
 @way(verbs.buyer_of_mean, GammaGamma)
 def _buyer_of_mean(law, mean):
     return Buyer(law.p, law.p / mean)
+
+
+@way(verbs.log_spent, GammaGamma)
+def _log_spent(law, before, spent, orders, factor, shape):
+    """Of Gamma(orders · shape, rate ν shape / (p factor)), ν as what was spent before leaves it."""
+    q, v = _given(law, before)
+    pace, mine = shape / (law.p * factor), orders * shape
+    ahead = mine * math.log(pace) + (mine - 1.0) * math.log(spent) - math.lgamma(mine)
+    behind = math.lgamma(q + mine) - math.lgamma(q) + q * math.log(v)
+    return ahead + behind - (q + mine) * math.log(v + pace * spent)

@@ -133,7 +133,7 @@ def plot_returns(plan: Plan, *, by: str = "tier", ax: Axes | None = None) -> Axe
         name for name in table["action"].unique() if table.loc[table["action"] == name, "eligible"].any()
     ]
     wide = wide[actions]
-    ax = new_axes(ax, size=(2.4 + 1.35 * len(actions), 1.6 + 0.7 * len(wide)))
+    ax = new_axes(ax, size=(max(6.4, 2.4 + 1.35 * len(actions)), 1.6 + 0.7 * len(wide)))
     reach = max(1.0, float(np.nanquantile(np.abs(wide.to_numpy()), 0.8)) if wide.notna().any().any() else 1.0)
     ax.imshow(wide.to_numpy(float), cmap="RdBu", vmin=-reach, vmax=reach, aspect="auto")
     for row in table[table["action"].isin(actions)].to_dict("records"):
@@ -167,10 +167,10 @@ def plot_budget_curve(plan: Plan, *, ax: Axes | None = None) -> Axes:
     ax = new_axes(ax, size=(7.2, 4.2))
     ax.plot(curve["cost"], curve["net"], color=BLUE, linewidth=2)
     ax.plot(told["allocation_cost"], told["allocation_net"], marker="o", markersize=8, color=VERMILLION)
-    price = told["shadow_price"]
-    words = f"another {money(1, _currency(plan))} would bring {money(price, _currency(plan), decimals=2)}"
+    price, unit = told["shadow_price"], money(1, _currency(plan))
+    words = f"another {unit} would return {money(1 + price, _currency(plan), decimals=2)}"
     if price == 0:
-        words = "more money would bring nothing"
+        words = "more money would not return itself"
     right = told["allocation_cost"] < 0.6 * max(float(curve["cost"].max()), 1e-9)
     ax.annotate(
         f"plan: {money(told['allocation_net'], _currency(plan))} for "

@@ -160,6 +160,6 @@ def _notes_of_plan(told: Mapping[str, Any], currency: object) -> tuple[str, ...]
             "the effects can be learnt."
         )
     if told.get("shadow_price"):
-        more = money(told["shadow_price"], currency, decimals=2)
-        notes.append(f"Another {money(1, currency)} would bring {more}.")
+        more = money(1 + told["shadow_price"], currency, decimals=2)
+        notes.append(f"Another {money(1, currency)} would return {more}.")
     return tuple(notes)

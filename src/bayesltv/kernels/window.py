@@ -1,0 +1,104 @@
+"""What customers do in a window whose time passes faster or slower for them: likelihoods and expectations.
+
+A factor on the purchase rate in a window is operational time (Lewis & Shedler 1979): all that is true of a
+horizon H without it is true of `factor` × H with it, so that the laws of a family serve as they are.
+"""
+
+import math
+
+from bayesltv.families.verbs import (
+    at,
+    count_probability,
+    expected,
+    finite_amount,
+    given_alive,
+    inverse_p_alive,
+    log_spent,
+    p_bought,
+)
+from bayesltv.kernels.block import spent_of
+from bayesltv.kernels.calendar import ahead_of, history_at, stand
+from bayesltv.numerics.compile import compiled
+from bayesltv.numerics.quadrature import work_space
+
+_SMALLEST = 1e-300
+
+
+@compiled
+def log_window_counts(people, counts, purchase, clock, horizon, factors, draw, out):
+    """Fill the log probability of what each customer or cell bought in the horizon, at each factor.
+
+    Parameters
+    ----------
+    people : People
+    counts : ndarray of int64, shape (customer,)
+        Purchases; negative where all that is known is that there were some.
+    purchase : law of a family by (group, draw)
+    clock : Still or Running
+    horizon : float
+        In the time unit; with a running clock the places say it.
+    factors : ndarray of float64, shape (factor,)
+    draw : int
+        The posterior draw.
+    out : ndarray of float64, shape (customer, factor)
+    """
+    for i in range(counts.size):
+        customer, law = stand(clock, people, i), at(purchase, people.group[i], draw)
+        history, ahead = history_at(customer, draw), ahead_of(customer, draw, horizon)
+        alive, future = 1.0 / inverse_p_alive(law, history), given_alive(law, history)
+        for j in range(factors.size):
+            time = factors[j] * ahead
+            if counts[i] < 0:
+                chance = alive * p_bought(future, time)
+            else:
+                chance = count_probability(future, counts[i], time, alive)
+            out[i, j] = math.log(max(chance, _SMALLEST))
+
+
+@compiled
+def expected_in_window(people, purchase, clock, horizon, factors, draw, bought, purchases):
+    """Fill P(bought) and the expected number of purchases, both of shape (customer, factor).
+
+    Parameters are those of `log_window_counts`.
+    """
+    work = work_space()
+    for i in range(people.group.size):
+        customer, law = stand(clock, people, i), at(purchase, people.group[i], draw)
+        history, ahead = history_at(customer, draw), ahead_of(customer, draw, horizon)
+        alive, future = 1.0 / inverse_p_alive(law, history), given_alive(law, history)
+        for j in range(factors.size):
+            bought[i, j] = alive * p_bought(future, factors[j] * ahead)
+            purchases[i, j] = alive * expected(future, factors[j] * ahead, 0.0, work)[0]
+
+
+@compiled
+def log_window_amounts(people, spend, spent, orders, usual, factors, shape, draw, out):
+    """Fill the log density of what customers spent, where the mean of an order is multiplied by a factor.
+
+    Parameters
+    ----------
+    people : People
+    spend : law of a family by (group, draw)
+    spent, orders : ndarray of float64, shape (customer,)
+        Money, and of how many orders.
+    usual : ndarray of float64, shape (customer,)
+        What the mean is multiplied by beside the factor.
+    factors : ndarray of float64, shape (factor,)
+    shape : float
+        Of one order's amount.
+    draw : int
+    out : ndarray of float64, shape (customer, factor)
+    """
+    for i in range(spent.size):
+        law, before = at(spend, people.group[i], draw), spent_of(people, i)
+        for j in range(factors.size):
+            factor = factors[j] * usual[i]
+            out[i, j] = log_spent(law, before, spent[i], orders[i], factor, shape)
+
+
+@compiled
+def mean_amounts(people, spend, draw, out):
+    """Fill the mean of an order, shape (customer,); a large number where it is infinite."""
+    for i in range(out.size):
+        law = at(spend, people.group[i], draw)
+        out[i] = finite_amount(law, spent_of(people, i))
