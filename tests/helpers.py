@@ -31,11 +31,16 @@ def sealed(tree: xr.DataTree, **attributes: object) -> xr.DataTree:
 
 
 def point_fit(
-    parameters: dict[str, float], *, draws: int, family: str = "bg_nbd", time_unit: str = "week"
+    parameters: dict[str, float],
+    *,
+    draws: int,
+    family: str = "bg_nbd",
+    k: int | None = None,
+    time_unit: str = "week",
 ) -> xr.DataTree:
     """A fit whose posterior is a single point, repeated: for what holds given the parameters."""
     with_spend = "p" in parameters
-    spec = ltv.ModelSpec(purchase=ltv.PurchaseSpec(family), spend=ltv.SpendSpec() if with_spend else None)
+    spec = ltv.ModelSpec(purchase=ltv.PurchaseSpec(family, k), spend=ltv.SpendSpec() if with_spend else None)
     spec = spec.resolved(time_unit=time_unit, spend_unit=1.0 if with_spend else None)
     posterior = xr.Dataset(
         {name: (("chain", "draw"), np.full((1, draws), value)) for name, value in parameters.items()},

@@ -12,6 +12,7 @@ what they round away stays far below what a few hundred replications can see.
 import json
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ import bayesltv as ltv
 from bayesltv.base.customers import LATENTS, make_customers
 from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.data.groups import Groups, codes_of
-from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
+from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
 from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.fitting.density import make_density
@@ -239,8 +240,9 @@ def log_likelihoods(dataset, world, summary):
         parameters = np.stack([stacked(dataset, name) for name in names], axis=1)
         return np.array([kernel(np.ascontiguousarray(each), *data)[0] for each in parameters])
 
+    purchase = partial(purchase_value_and_gradient, FAMILIES[world.family].kind)
     return {
-        "log_likelihood_purchases": at_each_draw(purchase_value_and_gradient, PURCHASE_PARAMETERS, purchases),
+        "log_likelihood_purchases": at_each_draw(purchase, PURCHASE_PARAMETERS, purchases),
         "log_likelihood_amounts": at_each_draw(spend_value_and_gradient, SPEND_PARAMETERS, amounts),
     }
 

@@ -10,7 +10,8 @@ import numpy as np
 import xarray as xr
 
 from bayesltv.errors import StoreError
-from bayesltv.names import OBSERVATION_END, PURCHASE_PARAMETERS, SPEND_PARAMETERS, TIME_UNIT
+from bayesltv.families.registry import PURCHASE, SPEND
+from bayesltv.names import OBSERVATION_END, TIME_UNIT
 from bayesltv.spec.frozen import digest
 from bayesltv.units import DAYS_PER
 
@@ -178,7 +179,13 @@ def _require_spec(fit: xr.DataTree, spec: object, title: str) -> None:
 
 
 def _parameters(spec: Mapping[str, Any]) -> tuple[str, ...]:
-    return PURCHASE_PARAMETERS + (SPEND_PARAMETERS if spec.get("spend") is not None else ())
+    """Return the parameters of the spec's families; whoever reads the spec says what is wrong with it."""
+    found: tuple[str, ...] = ()
+    for section, families in (("purchase", PURCHASE), ("spend", SPEND)):
+        stated = spec.get(section)
+        family = families.get(str(stated.get("family"))) if isinstance(stated, dict) else None
+        found += () if family is None else family.parameters
+    return found
 
 
 def _require_possible(fit: xr.DataTree, positive: tuple[str, ...], title: str) -> None:

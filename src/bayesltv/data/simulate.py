@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,12 +13,15 @@ from numpy.typing import NDArray
 from bayesltv import names
 from bayesltv.dates import Date, require_day
 from bayesltv.errors import DataError
+from bayesltv.families.bg_cnbd import MOST_STAGES
+from bayesltv.families.family import Family
+from bayesltv.families.registry import PURCHASE
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, time_unit_of
 
 Floats = NDArray[np.float64]
 Parameters = Mapping[str, float] | Mapping[str, Mapping[str, float]]
-FAMILIES = ("bg_nbd", "mbg_nbd")
+FAMILIES = tuple(PURCHASE)
 SIZE = "n"
 _PURCHASE, _SPEND = names.PURCHASE_PARAMETERS, names.SPEND_PARAMETERS
 
@@ -53,7 +55,8 @@ def simulate_world(
     seed: int,
     purchase: Parameters | None = None,
     spend: Parameters | None = None,
-    family: Literal["bg_nbd", "mbg_nbd"] = "bg_nbd",
+    family: str = "bg_nbd",
+    k: int | None = None,
     start: Date = "1997-01-01",
     observation_end: Date = "1997-09-30",
     acquisition_days: int = 84,
@@ -86,7 +89,11 @@ def simulate_world(
         r, alpha (a rate, in `time_unit`), a, b; or group -> such a mapping; what the design has goes first.
     spend : mapping, optional
         p, q, v (a rate, in currency); or group -> such a mapping. Without any the log has no amounts.
-    family : {"bg_nbd", "mbg_nbd"}
+    family : str
+        "bg_nbd", "mbg_nbd", or "bg_cnbd" and "mbg_cnbd", whose waits are gamma.
+    k : int, optional
+        Shape of the waits of "bg_cnbd" and "mbg_cnbd", default 2; alpha is then a rate of stages, k of which
+        are a purchase.
     start, observation_end : date
         First day of acquisition, last day of the log.
     acquisition_days : int
@@ -115,11 +122,12 @@ def simulate_world(
     """
     if family not in FAMILIES:
         raise DataError(f"family={family!r} is unknown: use {' or '.join(FAMILIES)}")
+    card = PURCHASE[family] if k is None else _with_k(PURCHASE[family], k)
     design = _design(customers, purchase, spend, group_col)
     unit = DAYS_PER[time_unit_of(time_unit)]
     first_day, last_day = _calendar(start, observation_end, acquisition_days)
-    truth = _draw_customers(design, seed, first_day, last_day, acquisition_days, unit)
-    rows, after, truth = _draw_purchases(truth, family, seed)
+    truth = _draw_customers(design, seed, first_day, last_day, acquisition_days, unit, card)
+    rows, after, truth = _draw_purchases(truth, card, seed)
     log = _log(truth, rows, after, unit)
     if "nu" in truth:
         log["amount"] = _draw_amounts(truth, log["place"].to_numpy(), seed, round_to)
@@ -135,7 +143,8 @@ def simulate_log(
     seed: int,
     purchase: Parameters | None = None,
     spend: Parameters | None = None,
-    family: Literal["bg_nbd", "mbg_nbd"] = "bg_nbd",
+    family: str = "bg_nbd",
+    k: int | None = None,
     start: Date = "1997-01-01",
     observation_end: Date = "1997-09-30",
     acquisition_days: int = 84,
@@ -158,6 +167,7 @@ def simulate_log(
         purchase=purchase,
         spend=spend,
         family=family,
+        k=k,
         start=start,
         observation_end=observation_end,
         acquisition_days=acquisition_days,
@@ -240,8 +250,24 @@ def _calendar(start: Date, observation_end: Date, acquisition_days: int) -> tupl
     return (first - epoch).days, (last - epoch).days
 
 
+def _with_k(card: Family, k: int) -> Family:
+    if not card.is_regular or k not in range(1, MOST_STAGES + 1):
+        raise DataError(f"k={k!r} must be 1 to {MOST_STAGES}, of bg_cnbd or mbg_cnbd, not {card.name}")
+    return card.of(k)
+
+
+def _stages(card: Family) -> int:
+    return card.settings[0] if card.is_regular else 1
+
+
 def _draw_customers(
-    design: pd.DataFrame, seed: int, first_day: int, last_day: int, acquisition_days: int, unit: float
+    design: pd.DataFrame,
+    seed: int,
+    first_day: int,
+    last_day: int,
+    acquisition_days: int,
+    unit: float,
+    card: Family,
 ) -> pd.DataFrame:
     """Draw the latents of each customer; the group's own parameters are carried along as <name>_of_group."""
     parameters = {c: f"{c}_of_group" for c in design.columns if c in _PURCHASE + _SPEND}
@@ -256,7 +282,7 @@ def _draw_customers(
     people["first_purchase"] = pd.to_datetime(first, unit="D").astype("datetime64[us]")
     people["first_day"] = first
     people["T"] = (last_day - first) / unit
-    people["lam"] = rates.gamma(hyper["r"]) / hyper["alpha"]
+    people["lam"] = rates.gamma(hyper["r"]) / hyper["alpha"] / _stages(card)
     people["p"] = rates.beta(hyper["a"], hyper["b"])
     if "q" in hyper:
         people["nu"] = generator(seed, "simulate", "spend").gamma(hyper["q"]) / hyper["v"]
@@ -264,22 +290,23 @@ def _draw_customers(
 
 
 def _draw_purchases(
-    people: pd.DataFrame, family: str, seed: int
+    people: pd.DataFrame, card: Family, seed: int
 ) -> tuple[NDArray[np.intp], Floats, pd.DataFrame]:
     """Rows of the buyers and times of all repeat purchases, and the customers with what became of them."""
     rng = generator(seed, "simulate", "purchases")
     lam, p, end = (people[c].to_numpy() for c in ("lam", "p", "T"))
     count = len(people)
     now, dropout, purchases = np.zeros(count), np.full(count, np.nan), np.zeros(count, dtype=np.int64)
-    active = np.arange(count)
-    if family == "mbg_nbd":
+    active, stages = np.arange(count), _stages(card)
+    if card.first_coins:
         gone = rng.random(count) < p
         dropout[gone] = 0.0
         active = active[~gone]
     rows, times = [], []
     while active.size:
         with np.errstate(divide="ignore", over="ignore"):  # a rate of 0 never buys again
-            now[active] += rng.standard_exponential(active.size) / lam[active]
+            waits = rng.standard_exponential((stages, active.size)).sum(axis=0) / stages
+            now[active] += waits / lam[active]
         active = active[now[active] <= end[active]]
         rows.append(active)
         times.append(now[active])

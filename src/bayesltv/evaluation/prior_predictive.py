@@ -144,7 +144,7 @@ def prior_predictive(
     unit, resolved, groups, codes = _resolved(declared, summary, time_unit)
     prior = draw_prior(resolved, groups, draws=draws, rng=generator(seed, "prior predictive"))
     with_spend = resolved.spend is not None
-    bought = registry.PURCHASE[resolved.purchase.family]
+    bought = resolved.purchase.card
     spent = GAMMA_GAMMA if resolved.spend is None else registry.SPEND[resolved.spend.family]
     population = Population(
         bought,

@@ -3,15 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bayesltv.families.bg_cnbd import BG_CNBD, MBG_CNBD
 from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
 from bayesltv.families.family import LOG, Family, Scale
 from bayesltv.families.gamma_gamma import GAMMA_GAMMA
 
-PURCHASE: Mapping[str, Family] = {family.name: family for family in (BG_NBD, MBG_NBD)}
+PURCHASE: Mapping[str, Family] = {family.name: family for family in (BG_NBD, MBG_NBD, BG_CNBD, MBG_CNBD)}
 SPEND: Mapping[str, Family] = {family.name: family for family in (GAMMA_GAMMA,)}
 SCALES: Mapping[str, Scale] = {
     scale.name: scale for family in (*PURCHASE.values(), *SPEND.values()) for scale in family.scales
 }
+
+PARAMETERS = tuple(
+    dict.fromkeys(name for each in (*PURCHASE.values(), *SPEND.values()) for name in each.parameters)
+)
 
 
 def shifted(scale: str, intercept: Any, factor: Any) -> Any:  # noqa: ANN401

@@ -13,7 +13,6 @@ from bayesltv.names import (
     CUSTOMER_ID,
     FREQUENCY,
     MONETARY_VALUE,
-    PURCHASE_PARAMETERS,
     RECENCY,
     SPEND_COUNT,
     SPEND_PARAMETERS,
@@ -48,7 +47,7 @@ def to_pymc_marketing(
     Raises
     ------
     SpecError
-        Where the fit has groups, which pymc-marketing has not.
+        Where the fit has groups or a family that pymc-marketing has not.
     DataError
         Where the summary does not fit the fit.
 
@@ -67,12 +66,15 @@ def to_pymc_marketing(
             "hand back a fit of a pooled spec"
         )
     customers = match_summary(posterior, summary, time_unit=time_unit)
-    draws = posterior.dataset[list(PURCHASE_PARAMETERS)]
+    family = posterior.purchase_family
+    models = {"bg_nbd": clv.BetaGeoModel, "mbg_nbd": clv.ModifiedBetaGeoModel}
+    if family.name not in models:
+        raise SpecError(f"pymc-marketing has no {family.title}: hand back a fit of {' or '.join(models)}")
+    draws = posterior.dataset[list(family.parameters)]
     mean = draws["a"] / (draws["a"] + draws["b"])
     draws = draws.assign(phi_dropout=mean, kappa_dropout=draws["a"] + draws["b"])
-    families = {"bg_nbd": clv.BetaGeoModel, "mbg_nbd": clv.ModifiedBetaGeoModel}
     histories = customers[[CUSTOMER_ID, FREQUENCY, RECENCY, T]].copy()
-    purchase = _lent(families[posterior.spec.purchase.family](), histories, draws, fit)
+    purchase = _lent(models[family.name](), histories, draws, fit)
     if posterior.spec.spend is None or MONETARY_VALUE not in customers:
         return purchase, None
     draws = posterior.dataset[list(SPEND_PARAMETERS)]

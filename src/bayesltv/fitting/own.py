@@ -12,7 +12,7 @@ from bayesltv.fitting.fit import completed
 from bayesltv.fitting.sample import SAMPLE_STATS
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.pooling import OFFSET
-from bayesltv.names import CHAIN, DRAW, PURCHASE_PARAMETERS, SPEND_PARAMETERS
+from bayesltv.names import CHAIN, DRAW, SPEND_PARAMETERS
 from bayesltv.spec.model_spec import ModelSpec
 
 METHOD = "own"
@@ -54,7 +54,7 @@ def adopt_own(
 def _posterior(given: xr.Dataset, problem: Problem) -> xr.Dataset:
     """Return the variables that are kept of a posterior, each with the dims that the model gives it."""
     model, spec = model_of(problem), problem.spec
-    parameters = PURCHASE_PARAMETERS + (() if spec.spend is None else SPEND_PARAMETERS)
+    parameters = spec.purchase.card.parameters + (() if spec.spend is None else SPEND_PARAMETERS)
     every = [str(each.name) for each in (*model.free_RVs, *model.deterministics)]
     every = [name for name in every if OFFSET not in name]
     needs_all = bool(spec.groups or spec.covariates) or spec.clock is not None

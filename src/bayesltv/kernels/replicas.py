@@ -14,13 +14,16 @@ from bayesltv.families.verbs import (
     at,
     draw_amount,
     draw_buyer,
+    draw_gap,
     draw_latents,
+    draw_leaving,
+    draw_span,
     is_modelled,
     nobody,
 )
 from bayesltv.kernels.calendar import history_at, passed_until, stand
 from bayesltv.numerics.compile import compiled
-from bayesltv.numerics.random_numbers import exponential, open_stream, uniform
+from bayesltv.numerics.random_numbers import open_stream
 
 
 class Replicated(NamedTuple):
@@ -68,13 +71,14 @@ def draw_replicas(streams, people, laws, clock, observed, days, replicated):
         for d in range(draws.size):
             frequency[i, d], recency[i, d], total[i, d], log_total[i, d] = 0, 0.0, 0.0, 0.0
             law, history = at(purchase, g, d), history_at(customer, d)
-            is_alive, rate, coin = draw_latents(law, history, latents, key, draws[d])
+            is_alive, found = draw_latents(law, history, latents, key, draws[d])
             if not is_alive:
                 continue
             open_stream(events, streams.events[i], draws[d])
-            time = exponential(events) / rate
+            ends = draw_span(found, events)
+            time = draw_gap(found, True, events)
             passed = passed_until(customer, d, time) * days
-            if passed > last:
+            if passed > last or time >= ends:
                 continue
             buyer = nobody(spend)
             if with_spend:
@@ -90,8 +94,10 @@ def draw_replicas(streams, people, laws, clock, observed, days, replicated):
                         total[i, d] += z
                         log_total[i, d] += math.log(z)
                 before = day
-                if uniform(events) < coin:
+                if draw_leaving(found, events):
                     break
-                time += exponential(events) / rate
+                time += draw_gap(found, False, events)
+                if time >= ends:
+                    break
                 passed = passed_until(customer, d, time) * days
             recency[i, d] = before / days

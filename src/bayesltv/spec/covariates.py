@@ -7,6 +7,7 @@ from typing import Any, Literal
 from bayesltv import names
 from bayesltv.data.design import Coding
 from bayesltv.errors import SpecError
+from bayesltv.families.registry import SCALES
 from bayesltv.spec import checked
 from bayesltv.spec.frozen import Plain
 from bayesltv.spec.pooling import column_names
@@ -113,7 +114,7 @@ def checked_covariates(value: object, groups: object, scales: tuple[str, ...]) -
     """
     checked.instance("covariates", value, Mapping)
     assert isinstance(value, Mapping)
-    taken = {*names.DIMS, *names.SUMMARY_COLUMNS, *names.PURCHASE_SCALES, *names.SPEND_SCALES}
+    taken = {*names.DIMS, *names.SUMMARY_COLUMNS, *SCALES}
     for column, covariate in value.items():
         checked.instance(f"covariates.{column}", covariate, Covariate)
         if column in taken or (not isinstance(groups, str) and column in tuple(groups)):  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from typing import Any
 
 from bayesltv import names
 from bayesltv.errors import SpecError
-from bayesltv.families.registry import PURCHASE, SPEND
+from bayesltv.families.registry import SPEND
 from bayesltv.spec import checked, defaults, parts
 from bayesltv.spec.clock import ClockSpec
 from bayesltv.spec.covariates import Covariate, checked_covariates, without
@@ -91,7 +91,7 @@ class ModelSpec:
     @property
     def scales(self) -> tuple[str, ...]:
         """Return the scales the model has, in the fixed order; those of spend only where spend is in it."""
-        return parts.scales_of(self.spend)
+        return parts.scales_of(self.purchase, self.spend)
 
     @property
     def is_open(self) -> bool:
@@ -129,12 +129,13 @@ class ModelSpec:
 
     def without_spend(self) -> "ModelSpec":
         """Return the spec of the purchases alone, for a log that has no amounts."""
+        kept = self.purchase.card.scale_names
         return replace(
             self,
             spend=None,
-            priors=_only(self.priors, names.PURCHASE_SCALES),
-            pooling=_only(self.pooling, names.PURCHASE_SCALES),
-            covariates=without(self.covariates, names.PURCHASE_SCALES),
+            priors=_only(self.priors, kept),
+            pooling=_only(self.pooling, kept),
+            covariates=without(self.covariates, kept),
             spend_unit=None,
         )
 
@@ -165,7 +166,8 @@ class ModelSpec:
         spec = self.with_groups(groups) if self.is_open and groups is not None else self
         spec._named_groups()
         priors = dict(spec.priors)
-        priors[names.PURCHASE_RATE] = priors[names.PURCHASE_RATE].in_unit(time_unit)
+        timed = [scale.name for scale in spec.purchase.card.scales if scale.per is not None]
+        priors |= {name: priors[name].in_unit(time_unit) for name in timed}
         if spec.spend is None:
             return replace(spec, priors=priors, time_unit=time_unit)
         if spend_unit is None:
@@ -186,7 +188,7 @@ class ModelSpec:
         }
         units = {"time_unit": self.time_unit, "spend_unit": self.spend_unit}
         model.update({key: value for key, value in units.items() if value is not None})
-        stated: dict[str, Plain] = {"model": model, "purchase": asdict(self.purchase)}
+        stated: dict[str, Plain] = {"model": model, "purchase": dict(self.purchase.to_dict())}
         if self.spend is not None:
             stated["spend"] = asdict(self.spend)
         stated["priors"] = {scale: dict(prior.to_dict()) for scale, prior in self.priors.items()}
@@ -223,16 +225,17 @@ class ModelSpec:
         """
         sections = {name: Table({}, table.source, (name,), table.is_file) for name in SECTIONS}
         sections.update(table.tables(SECTIONS))
+        purchase = sections["purchase"].record(PurchaseSpec)
         spend = sections["spend"].record(SpendSpec) if "spend" in table else None
-        priors = parts.read_priors(sections["priors"], parts.scales_of(spend))
+        scales = parts.scales_of(purchase, spend)
+        priors = parts.read_priors(sections["priors"], scales)
         stated: dict[str, Any] = {
             **_read_model(sections["model"]),
-            "purchase": sections["purchase"].record(PurchaseSpec),
+            "purchase": purchase,
             "spend": spend,
             "priors": priors,
             "pooling": {
-                scale: Pooling.read(inner)
-                for scale, inner in sections["pooling"].tables(parts.scales_of(spend)).items()
+                scale: Pooling.read(inner) for scale, inner in sections["pooling"].tables(scales).items()
             },
             "covariates": {
                 column: Covariate.read(inner)
@@ -257,14 +260,15 @@ class ModelSpec:
         if self.clock is not None:
             checked.instance("clock", self.clock, ClockSpec)
             parts.check_clock_column(self.clock.by, self.groups)
+            parts.check_clock_family(self.purchase)
         checked.instance("sampler", self.sampler, SamplerSpec)
         checked.instance("gates", self.gates, GateSpec)
 
     def _all_priors(self) -> FrozenMapping[PriorSpec]:
-        default = defaults.priors_of(PURCHASE[self.purchase.family])
+        default = defaults.priors_of(self.purchase.card)
         if self.spend is not None:
             default |= defaults.priors_of(SPEND[self.spend.family])
-        parts.check_scales("priors", self.priors, self.spend)
+        parts.check_scales("priors", self.priors, self.purchase, self.spend)
         return FrozenMapping(
             {
                 scale: parts.checked_prior(scale, self.priors.get(scale, default[scale]))
@@ -273,7 +277,7 @@ class ModelSpec:
         )
 
     def _all_pooling(self) -> FrozenMapping[Pooling]:
-        parts.check_scales("pooling", self.pooling, self.spend)
+        parts.check_scales("pooling", self.pooling, self.purchase, self.spend)
         if not self.groups:
             if self.pooling:
                 raise SpecError(

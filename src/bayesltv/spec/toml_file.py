@@ -122,7 +122,7 @@ class Table:
             return cls(**values)
 
     def _of_type(self, key: str, hint: object) -> Any:  # noqa: ANN401
-        if hint is int:
+        if hint in (int, int | None):
             return self.get(key, int, "a whole number")
         if hint in (float, float | None):
             return self.number(key)

@@ -10,6 +10,7 @@ SCALES = (
     Scale(
         names.SPEND_TYPICAL,
         LOG,
+        error=0.5,
         between=(0.2, 5.0),
         is_pooled=True,
         why="relative to the geometric mean of the amounts; skewness within and between customers can move "
@@ -18,12 +19,14 @@ SCALES = (
     Scale(
         names.SPEND_WITHIN,
         LOG,
+        error=1.0,
         between=(0.5, 50.0),
         why="one customer's amounts vary by 1/sqrt(p): between 141 % and 14 % of their mean",
     ),
     Scale(
         names.SPEND_BETWEEN,
         LOG,
+        error=4.4,
         between=(0.5, 50.0),
         why="customers' means vary by about 1/sqrt(q): 14 % at 50; a power-law tail, without a mean "
         "at q <= 1",
