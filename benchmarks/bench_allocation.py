@@ -46,8 +46,8 @@ def one(case):
 
 def problem(customers, *, seed=1):
     """Return an allocation to be found: everything binds but one capacity."""
-    from bayesltv.decisions.allocation import Problem
-    from bayesltv.decisions.limits import Limit
+    from bayesltv.allocation.allocation import Problem
+    from bayesltv.allocation.limits import Limit
 
     rng = np.random.default_rng(seed)
     worth = rng.lognormal(1, 1, customers)
@@ -82,7 +82,7 @@ def plain(customers):
 
 def held_out(customers):
     """Withhold a tenth of what is recommended; the bound is that of those who are not held out."""
-    from bayesltv.decisions.hold_out import expected_problem, recommend
+    from bayesltv.allocation.hold_out import expected_problem, recommend
 
     asked = problem(customers)
     withheld = np.random.default_rng(2).random(customers) < 0.1
@@ -101,8 +101,8 @@ def held_out(customers):
 
 def risky(customers):
     """Balance mean and tail, half and half, where all customers share each action's effect."""
-    from bayesltv.decisions.risk import make_cells
-    from bayesltv.decisions.tail import TailView, balanced
+    from bayesltv.allocation.cvar import make_cells
+    from bayesltv.decisions.portfolio_cvar import TailView, balanced
 
     asked = problem(customers)
     cell = make_cells(asked.net, asked.cost, asked.eligible)
@@ -126,7 +126,7 @@ def whole(customers):
     """Decide: from a summary and a posterior to a plan."""
     import bayesltv as ltv
     import worlds
-    from bayesltv.data.store import read_summary
+    from bayesltv.data.summary.store import read_summary
 
     CACHE.mkdir(exist_ok=True)
     summary = read_summary(worlds.write_summary(customers, CACHE / f"summary-{customers}.parquet"))

@@ -74,14 +74,14 @@ def gradient_of(summary, clock):
     import numpy as np
 
     import worlds
-    from bayesltv.data.cells import make_cells
-    from bayesltv.data.validate import validate_summary
+    from bayesltv.data.summary.cells import make_cells
+    from bayesltv.data.summary.validate import validate_summary
     from bayesltv.families.bg_nbd import BG_NBD
     from bayesltv.families.cells import purchase_value_and_gradient
     from bayesltv.kernels.clock import clocked_value_and_gradient
     from bayesltv.model.clock import repeat_counts
     from bayesltv.model.likelihood import clocked_purchase_data, purchase_data
-    from bayesltv.spec.timeline import make_timeline
+    from bayesltv.specs.model.timeline import make_timeline
 
     checked = validate_summary(summary)
     cells = make_cells(checked, [], with_spend=False, with_days=clock is not None)
@@ -116,7 +116,7 @@ def fits(summary, draws):
     import bayesltv as ltv
     import worlds
     from bayesltv.base.seal import stamped
-    from bayesltv.spec.frozen import digest
+    from bayesltv.specs.frozen import digest
 
     plain = worlds.posterior(draws, time_unit="week")
     first = summary["first_purchase"].min()

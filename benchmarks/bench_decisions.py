@@ -29,7 +29,7 @@ import numpy as np
 
 import bayesltv as ltv
 import common
-from bayesltv.decisions.allocation import allocate
+from bayesltv.allocation.allocation import allocate
 from bayesltv.families.bg_nbd.law import Latents
 from bayesltv.families.gamma_gamma.law import Buyer
 from bayesltv.kernels import actions as kernel

@@ -48,9 +48,9 @@ def likelihood(path):
     import numpy as np
 
     import worlds
-    from bayesltv.data.cells import make_cells
-    from bayesltv.data.store import read_summary
-    from bayesltv.data.validate import validate_summary
+    from bayesltv.data.summary.cells import make_cells
+    from bayesltv.data.summary.store import read_summary
+    from bayesltv.data.summary.validate import validate_summary
     from bayesltv.families.bg_nbd import BG_NBD
     from bayesltv.families.cells import purchase_value_and_gradient
     from bayesltv.model.likelihood import purchase_data

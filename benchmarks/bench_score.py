@@ -70,7 +70,7 @@ def make_summary(path, customers):
 def ours(path, fit):
     """Score a summary on disk into Parquet."""
     import bayesltv as ltv
-    from bayesltv.data.store import summary_batches, write_summary
+    from bayesltv.data.summary.store import summary_batches, write_summary
 
     value = ltv.ValueSpec(horizon="12 months", annual_discount_rate=0.10, margin=0.30)
     bands = ltv.Tier("low"), ltv.Tier("medium", at_least=5.0), ltv.Tier("high", at_least=30.0)
@@ -89,7 +89,7 @@ def ours(path, fit):
 def peer(what, path, fit):
     """Ask pymc-marketing for expectations, from the same draws and for the same customers."""
     import bayesltv as ltv
-    from bayesltv.data.store import read_summary
+    from bayesltv.data.summary.store import read_summary
 
     summary = read_summary(path)
     purchase, spend = ltv.to_pymc_marketing(fit, summary)

@@ -95,7 +95,7 @@ def of_bayesltv(path, *, repeat_days, memory_limit=None):
 def of_command(path):
     import pyarrow.parquet as pq
 
-    from bayesltv.data.reading import Summarizing
+    from bayesltv.data.log.reading import Summarizing
     from bayesltv.jobs import summarize_file
 
     out = path.with_suffix(".summary.parquet")

@@ -11,7 +11,7 @@ import numpy as np
 
 import bayesltv as ltv
 from bayesltv.prediction.tracking import actual_counts, summarise_track, track
-from bayesltv.report.clock import plot_clock
+from bayesltv.report.figures.clock import plot_clock
 from bayesltv.report.style import BLACK, BLUE, GREY, ORANGE, date_axis, dress, legend, new_axes, save_figure
 
 END, LATER, HORIZON = "1997-09-30", "1998-06-30", "39 weeks"

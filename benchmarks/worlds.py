@@ -24,7 +24,7 @@ UNCHECKED = json.dumps([{"name": name, **_NOTHING} for name in SAMPLER_CHECKS])
 
 def write_summary(customers, path, *, time_unit="day"):
     """Write the summary of simulated customers, where it is not there yet; return its path."""
-    from bayesltv.data.store import write_summary as write
+    from bayesltv.data.summary.store import write_summary as write
 
     path = Path(path)
     if not path.exists():

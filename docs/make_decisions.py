@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 import bayesltv as ltv
-from bayesltv.data.store import read_summary
-from bayesltv.report.plan import plan_figures
+from bayesltv.data.summary.store import read_summary
+from bayesltv.report.figures.plan import plan_figures
 from bayesltv.report.planned_tests import plot_test_value
 from bayesltv.report.style import save_figure
 

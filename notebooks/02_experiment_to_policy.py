@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 
 import bayesltv as ltv
-from bayesltv.decisions.policy import policy_value
+from bayesltv.experiments.policy import policy_value
 
 # %% [markdown]
 # Sampler settings that differ from those shipped (4 chains, 1,000 steps of tuning, 1,500 draws).

@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 import bayesltv as ltv
-from bayesltv.provenance import processor, versions
+from bayesltv.machine import processor, versions
 
 DATA = Path(__file__).parent / "data"
 STORED, SPECS, GOLDEN = DATA / "layout_1", DATA / "specs", DATA / "golden"

@@ -7,7 +7,7 @@ import xarray as xr
 
 import bayesltv as ltv
 from bayesltv.base.seal import FORMAT, SAMPLER_CHECKS, stamped
-from bayesltv.spec.frozen import digest
+from bayesltv.specs.frozen import digest
 
 _NOTHING = {"value": None, "threshold": None, "summary": "made by hand", "advice": ""}
 UNCHECKED = [{"name": name, "status": "not applicable", **_NOTHING} for name in SAMPLER_CHECKS]
@@ -85,7 +85,7 @@ def clock_fit(
 
 def covariate_fit(parameters: dict[str, float], *, draws: int) -> xr.DataTree:
     """A fit with covariates age and channel, whose coefficients on the purchase rate go by the draw."""
-    from bayesltv.spec.covariates import Covariate
+    from bayesltv.specs.model.covariates import Covariate
 
     tree = point_fit(parameters, draws=draws)
     spec = json.loads(tree.attrs["spec"])

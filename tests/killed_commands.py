@@ -25,7 +25,7 @@ from pathlib import Path
 import bayesltv as ltv
 from bayesltv import files
 from bayesltv.cli.app import app
-from bayesltv.report.stored import read_plan, read_scores
+from bayesltv.report.files.stored import read_plan, read_scores
 from killed_runs import die, forked
 
 AT_RANDOM = {"summarize": 6, "fit": 4, "score": 5, "score parts": 5, "decide": 5, "report": 4}

@@ -17,7 +17,7 @@ import bayesltv as ltv
 from bayesltv import files
 from bayesltv.engines import folder as parts
 from bayesltv.engines.local import score_to
-from bayesltv.report import export
+from bayesltv.report.files import export
 
 ROWS, DRAWS = 60, 40
 

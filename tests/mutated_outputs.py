@@ -10,8 +10,8 @@ import bayesltv as ltv
 from bayesltv import jobs
 from bayesltv.base.meeting import Meeting
 from bayesltv.jobs.asked import PlanAsked
-from bayesltv.report.crm import read_export
-from bayesltv.report.stored import read_plan, read_scores
+from bayesltv.report.files.crm import read_export
+from bayesltv.report.files.stored import read_plan, read_scores
 from mutations import Span, Target, as_bytes, make_fit
 
 ROWS, DRAWS = 70, 40

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 import bayesltv as ltv
-from bayesltv.data.store import read_summary, summary_batches, write_summary
+from bayesltv.data.summary.store import read_summary, summary_batches, write_summary
 
 SECONDS = 60
 """A mutation that takes longer hangs."""

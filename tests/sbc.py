@@ -22,7 +22,7 @@ from scipy.special import logit
 import bayesltv as ltv
 from bayesltv.base.customers import LATENTS, make_customers
 from bayesltv.base.population import hyperparameters_of, read_posterior
-from bayesltv.data.groups import Groups, codes_of
+from bayesltv.data.summary.groups import Groups, codes_of
 from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
 from bayesltv.families.registry import PURCHASE as FAMILIES

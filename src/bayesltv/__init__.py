@@ -17,22 +17,17 @@ if TYPE_CHECKING:
     from bayesltv.comparison.backtest import Backtest as Backtest
     from bayesltv.comparison.backtest import backtest as backtest
     from bayesltv.comparison.compare import compare as compare
-    from bayesltv.data.adopt import as_summary as as_summary
     from bayesltv.data.datasets import load_cdnow as load_cdnow
+    from bayesltv.data.log.split import Split as Split
+    from bayesltv.data.log.split import split as split
+    from bayesltv.data.log.summarize import summarize as summarize
     from bayesltv.data.simulate import simulate_log as simulate_log
     from bayesltv.data.simulate import simulate_world as simulate_world
-    from bayesltv.data.split import Split as Split
-    from bayesltv.data.split import split as split
-    from bayesltv.data.summary import summarize as summarize
+    from bayesltv.data.summary.as_summary import as_summary as as_summary
+    from bayesltv.decisions.customers.refresh import Refresh as Refresh
+    from bayesltv.decisions.customers.refresh import compare_refresh as compare_refresh
     from bayesltv.decisions.decide import decide as decide
-    from bayesltv.decisions.effects import Effects as Effects
-    from bayesltv.decisions.experiments import plan_test as plan_test
     from bayesltv.decisions.plan import Plan as Plan
-    from bayesltv.decisions.policy import policy_value as policy_value
-    from bayesltv.decisions.refresh import Refresh as Refresh
-    from bayesltv.decisions.refresh import compare_refresh as compare_refresh
-    from bayesltv.decisions.uplift import effect_draws as effect_draws
-    from bayesltv.decisions.uplift import uplift_table as uplift_table
     from bayesltv.engines import spark as spark
     from bayesltv.engines.local import ScoreFolder as ScoreFolder
     from bayesltv.engines.local import score_to as score_to
@@ -49,9 +44,14 @@ if TYPE_CHECKING:
     from bayesltv.evaluation.posterior_predictive import posterior_predictive as posterior_predictive
     from bayesltv.evaluation.prior_predictive import prior_predictive as prior_predictive
     from bayesltv.evaluation.result import Evaluation as Evaluation
-    from bayesltv.fitting.lend import to_pymc_marketing as to_pymc_marketing
+    from bayesltv.experiments.effects import Effects as Effects
+    from bayesltv.experiments.policy import policy_value as policy_value
+    from bayesltv.experiments.table import effect_draws as effect_draws
+    from bayesltv.experiments.table import uplift_table as uplift_table
+    from bayesltv.experiments.worth import plan_test as plan_test
     from bayesltv.fitting.store import load as load
     from bayesltv.fitting.store import save as save
+    from bayesltv.fitting.to_pymc_marketing import to_pymc_marketing as to_pymc_marketing
     from bayesltv.model.build import build_model as build_model
     from bayesltv.pipeline import as_fit as as_fit
     from bayesltv.pipeline import fit as fit
@@ -59,34 +59,34 @@ if TYPE_CHECKING:
     from bayesltv.pipeline import from_pymc_marketing as from_pymc_marketing
     from bayesltv.prediction.clock_path import trace_clock as trace_clock
     from bayesltv.prediction.draws import predict as predict
-    from bayesltv.prediction.score import ScoreTable as ScoreTable
-    from bayesltv.prediction.score import score as score
+    from bayesltv.prediction.scores.score import ScoreTable as ScoreTable
+    from bayesltv.prediction.scores.score import score as score
     from bayesltv.questions import CustomerBase as CustomerBase
     from bayesltv.questions import customer_base as customer_base
-    from bayesltv.report.html import write_report as write_report
-    from bayesltv.spec.actions import ActionSpec as ActionSpec
-    from bayesltv.spec.budget import BudgetSpec as BudgetSpec
-    from bayesltv.spec.budget import LimitSpec as LimitSpec
-    from bayesltv.spec.catalogue import load_decision as load_decision
-    from bayesltv.spec.catalogue import load_spec as load_spec
-    from bayesltv.spec.clock import ClockSpec as ClockSpec
-    from bayesltv.spec.decision_spec import DecisionSpec as DecisionSpec
-    from bayesltv.spec.decision_spec import ValueSpec as ValueSpec
-    from bayesltv.spec.model_spec import ModelSpec as ModelSpec
-    from bayesltv.spec.pooling import Pooling as Pooling
-    from bayesltv.spec.prior import PriorSpec as PriorSpec
-    from bayesltv.spec.settings import GateSpec as GateSpec
-    from bayesltv.spec.settings import PurchaseSpec as PurchaseSpec
-    from bayesltv.spec.settings import SamplerSpec as SamplerSpec
-    from bayesltv.spec.settings import SpendSpec as SpendSpec
-    from bayesltv.spec.tiers import Tier as Tier
-    from bayesltv.spec.tiers import TierSpec as TierSpec
+    from bayesltv.report.page.html import write_report as write_report
+    from bayesltv.specs.catalogue import load_decision as load_decision
+    from bayesltv.specs.catalogue import load_spec as load_spec
+    from bayesltv.specs.decision.actions import ActionSpec as ActionSpec
+    from bayesltv.specs.decision.budget import BudgetSpec as BudgetSpec
+    from bayesltv.specs.decision.budget import LimitSpec as LimitSpec
+    from bayesltv.specs.decision.decision_spec import DecisionSpec as DecisionSpec
+    from bayesltv.specs.decision.decision_spec import ValueSpec as ValueSpec
+    from bayesltv.specs.decision.tiers import Tier as Tier
+    from bayesltv.specs.decision.tiers import TierSpec as TierSpec
+    from bayesltv.specs.model.clock import ClockSpec as ClockSpec
+    from bayesltv.specs.model.model_spec import ModelSpec as ModelSpec
+    from bayesltv.specs.model.pooling import Pooling as Pooling
+    from bayesltv.specs.model.settings import GateSpec as GateSpec
+    from bayesltv.specs.model.settings import PurchaseSpec as PurchaseSpec
+    from bayesltv.specs.model.settings import SamplerSpec as SamplerSpec
+    from bayesltv.specs.model.settings import SpendSpec as SpendSpec
+    from bayesltv.specs.prior import PriorSpec as PriorSpec
 
 _HOME = {
-    "ActionSpec": "spec.actions",
+    "ActionSpec": "specs.decision.actions",
     "as_fit": "pipeline",
-    "as_summary": "data.adopt",
-    "BudgetSpec": "spec.budget",
+    "as_summary": "data.summary.as_summary",
+    "BudgetSpec": "specs.decision.budget",
     "Backtest": "comparison.backtest",
     "backtest": "comparison.backtest",
     "build_model": "model.build",
@@ -94,59 +94,59 @@ _HOME = {
     "CheckReport": "checks.result",
     "CheckResult": "checks.result",
     "compare": "comparison.compare",
-    "compare_refresh": "decisions.refresh",
+    "compare_refresh": "decisions.customers.refresh",
     "Comparison": "evaluation.comparison",
     "customer_base": "questions",
     "CustomerBase": "questions",
     "decide": "decisions.decide",
-    "ClockSpec": "spec.clock",
-    "DecisionSpec": "spec.decision_spec",
-    "Effects": "decisions.effects",
+    "ClockSpec": "specs.model.clock",
+    "DecisionSpec": "specs.decision.decision_spec",
+    "Effects": "experiments.effects",
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.result",
     "fit": "pipeline",
     "fit_uplift": "pipeline",
     "from_pymc_marketing": "pipeline",
-    "GateSpec": "spec.settings",
-    "LimitSpec": "spec.budget",
+    "GateSpec": "specs.model.settings",
+    "LimitSpec": "specs.decision.budget",
     "load": "fitting.store",
     "load_cdnow": "data.datasets",
-    "load_decision": "spec.catalogue",
-    "load_spec": "spec.catalogue",
+    "load_decision": "specs.catalogue",
+    "load_spec": "specs.catalogue",
     "log_likelihood": "checks.loo",
     "loo": "checks.loo",
-    "ModelSpec": "spec.model_spec",
+    "ModelSpec": "specs.model.model_spec",
     "Plan": "decisions.plan",
-    "policy_value": "decisions.policy",
-    "Pooling": "spec.pooling",
+    "policy_value": "experiments.policy",
+    "Pooling": "specs.model.pooling",
     "posterior_predictive": "evaluation.posterior_predictive",
-    "plan_test": "decisions.experiments",
+    "plan_test": "experiments.worth",
     "predict": "prediction.draws",
     "prior_predictive": "evaluation.prior_predictive",
-    "PriorSpec": "spec.prior",
+    "PriorSpec": "specs.prior",
     "psense": "checks.psense",
-    "PurchaseSpec": "spec.settings",
-    "Refresh": "decisions.refresh",
-    "SamplerSpec": "spec.settings",
+    "PurchaseSpec": "specs.model.settings",
+    "Refresh": "decisions.customers.refresh",
+    "SamplerSpec": "specs.model.settings",
     "save": "fitting.store",
-    "score": "prediction.score",
+    "score": "prediction.scores.score",
     "score_to": "engines.local",
     "ScoreFolder": "engines.local",
-    "ScoreTable": "prediction.score",
+    "ScoreTable": "prediction.scores.score",
     "simulate_log": "data.simulate",
     "simulate_world": "data.simulate",
-    "SpendSpec": "spec.settings",
-    "Split": "data.split",
-    "split": "data.split",
-    "summarize": "data.summary",
-    "effect_draws": "decisions.uplift",
-    "Tier": "spec.tiers",
-    "TierSpec": "spec.tiers",
+    "SpendSpec": "specs.model.settings",
+    "Split": "data.log.split",
+    "split": "data.log.split",
+    "summarize": "data.log.summarize",
+    "effect_draws": "experiments.table",
+    "Tier": "specs.decision.tiers",
+    "TierSpec": "specs.decision.tiers",
     "trace_clock": "prediction.clock_path",
-    "to_pymc_marketing": "fitting.lend",
-    "uplift_table": "decisions.uplift",
-    "ValueSpec": "spec.decision_spec",
-    "write_report": "report.html",
+    "to_pymc_marketing": "fitting.to_pymc_marketing",
+    "uplift_table": "experiments.table",
+    "ValueSpec": "specs.decision.decision_spec",
+    "write_report": "report.page.html",
     "with_checks": "checks.run",
     **dict.fromkeys(
         (

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
     from bayesltv.decisions.plan import Plan
     from bayesltv.evaluation.result import Evaluation
-    from bayesltv.prediction.score import ScoreTable
-    from bayesltv.spec.decision_spec import DecisionSpec
+    from bayesltv.prediction.scores.score import ScoreTable
+    from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 OBSERVED_UNTIL, KNOWN_UNTIL, HORIZON = "1997-09-30", "1998-06-30", "39 weeks"
 """The horizon is the time between the two days."""
@@ -98,18 +98,18 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     CheckFailed
         Where the fit did.
     """
-    from bayesltv.data.store import file_digest, write_summary
-    from bayesltv.data.summary import summarize
+    from bayesltv.data.log.summarize import summarize
+    from bayesltv.data.summary.store import file_digest, write_summary
     from bayesltv.decisions.decide import decide
     from bayesltv.evaluation.evaluate import evaluate
     from bayesltv.fitting.store import save
     from bayesltv.pipeline import fit
-    from bayesltv.prediction.score import score
-    from bayesltv.report.crm import write_plan
-    from bayesltv.report.export import score_files, write_scores, write_table
-    from bayesltv.report.html import judge, write_report
-    from bayesltv.report.manifest import provenance_of
-    from bayesltv.spec.catalogue import load_decision, load_spec
+    from bayesltv.prediction.scores.score import score
+    from bayesltv.report.files.crm import write_plan
+    from bayesltv.report.files.export import score_files, write_scores, write_table
+    from bayesltv.report.files.manifest import provenance_of
+    from bayesltv.report.page.html import judge, write_report
+    from bayesltv.specs.catalogue import load_decision, load_spec
 
     folder = make_folder(out)
     summary_path, fit_path, csv_path = (folder / name for name in ("summary.parquet", "fit.nc", "scores.csv"))
@@ -173,7 +173,7 @@ def draw_figures(
 ) -> list[Path]:
     """Draw everything there is a figure for, and return where the pictures are."""
     from bayesltv.report import figures as draw
-    from bayesltv.report.plan import plan_figures
+    from bayesltv.report.figures.plan import plan_figures
 
     track, actual = evaluation.tracking, evaluation.tracking_actual
     assert track is not None

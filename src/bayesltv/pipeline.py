@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from bayesltv.data.reading import Assignment, ExperimentReading
+from bayesltv.data.log.reading import Assignment, ExperimentReading
 from bayesltv.dates import Date
 from bayesltv.fitting.sampling import Method, Sampling
 from bayesltv.names import CUSTOMER_ID
-from bayesltv.spec.catalogue import SpecLike, spec_of
+from bayesltv.specs.catalogue import SpecLike, spec_of
 
 
 def fit(
@@ -125,7 +125,7 @@ def as_fit(
     >>> fit = as_fit(tree, summary, spec)  # doctest: +SKIP
     """
     from bayesltv.checks.run import check, with_checks
-    from bayesltv.fitting.own import adopt_own
+    from bayesltv.fitting.from_draws import adopt_own
 
     declared = spec_of(spec)
     made = adopt_own(tree, summary, declared, seed=seed, time_unit=time_unit, observation_end=observation_end)
@@ -180,7 +180,7 @@ def from_pymc_marketing(
     >>> fit = from_pymc_marketing(model, spend, time_unit="week")  # doctest: +SKIP
     """
     from bayesltv.checks.run import check, with_checks
-    from bayesltv.fitting.adopt import adopt
+    from bayesltv.fitting.from_pymc_marketing import adopt
 
     tree = adopt(
         purchase_model, spend_model, time_unit=time_unit, observation_end=observation_end, currency=currency

@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
-from bayesltv.data.reading import LaterLog, LogReading
+from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.dates import Date
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE
-from bayesltv.prediction.scoring import DRAWS
-from bayesltv.spec.catalogue import DecisionLike, decision_of
+from bayesltv.prediction.scores.scoring import DRAWS
+from bayesltv.specs.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
-    from bayesltv.data.refunds import Refunds
-    from bayesltv.decisions.effects import Effects
+    from bayesltv.data.log.refunds import Refunds
     from bayesltv.decisions.plan import Plan
     from bayesltv.evaluation.posterior_predictive import PosteriorPredictive
     from bayesltv.evaluation.result import Evaluation
-    from bayesltv.prediction.score import ScoreTable
+    from bayesltv.experiments.effects import Effects
+    from bayesltv.prediction.scores.score import ScoreTable
 
 
 def customer_base(
@@ -134,7 +134,7 @@ class CustomerBase(PlacedBase):
         progress: Callable[[int], None] | None = None,
     ) -> "ScoreTable":
         """Return one row per customer, and totals per draw beside it; see ``score``."""
-        from bayesltv.prediction.score import score_base
+        from bayesltv.prediction.scores.score import score_base
 
         return score_base(
             self, decision_of(decision), draws=draws, thresholds=thresholds, threads=threads, block=block,
@@ -159,7 +159,7 @@ class CustomerBase(PlacedBase):
     ) -> "Plan":
         """Return who gets which action, and what that should bring; see ``decide``."""
         from bayesltv.decisions.decide import PlanRequest, decide_base
-        from bayesltv.decisions.offer import Walking
+        from bayesltv.decisions.offer.offer import Walking
 
         asked = PlanRequest(
             draws, effects or {}, tests or {}, current, previous, plan_test, test_cost, customers_per_week

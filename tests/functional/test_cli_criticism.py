@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import bayesltv as ltv
 from bayesltv.cli.app import app
-from bayesltv.spec.covariates import Covariate
+from bayesltv.specs.model.covariates import Covariate
 
 
 def run(*arguments):

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import bayesltv as ltv
 from bayesltv.cli.app import app
-from bayesltv.cli.plain import plain
+from bayesltv.cli.output.plain import plain
 from bayesltv.demo import Demo, Shop
 
 DECISION = """
@@ -212,7 +212,7 @@ def test_a_failed_write_leaves_the_earlier_plan(world, tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bayesltv.report.crm.save_figure", full)
+    monkeypatch.setattr("bayesltv.report.files.crm.save_figure", full)
     done = decide(world, tmp_path, DECISION.replace("amount = 30.0", "amount = 20.0"))
     assert done.exit_code == 14
     assert "No space left" in done.stderr

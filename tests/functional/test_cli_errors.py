@@ -527,7 +527,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(
     def work(*_: object, **__: object) -> None:
         raise AssertionError("the work has begun")
 
-    monkeypatch.setattr("bayesltv.data.store.write_summary_of", work)
+    monkeypatch.setattr("bayesltv.data.summary.store.write_summary_of", work)
     monkeypatch.setattr("bayesltv.pipeline.fit_as", work)
     monkeypatch.setattr("bayesltv.questions.CustomerBase.score", work)
     before = names_in(tmp_path)
@@ -560,7 +560,7 @@ def test_an_output_whose_ending_promises_something_else_is_refused_before_any_wo
         raise AssertionError("the work has begun")
 
     monkeypatch.setattr("bayesltv.fitting.store.load", work)
-    monkeypatch.setattr("bayesltv.data.store.read_summary", work)
+    monkeypatch.setattr("bayesltv.data.summary.store.read_summary", work)
     fit, summary = world / "fit.nc", world / "summary.parquet"
     log = (world / "log.csv", "--horizon", "9 weeks")
     for line, name, says in (

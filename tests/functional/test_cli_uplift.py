@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bayesltv.cli.app import app
-from bayesltv.spec.stages import STAGES
+from bayesltv.specs.decision.stages import STAGES
 
 QUICK = ("--chains", 4, "--tune", 800, "--draws", 800, "--cores", 2)
 DECISION = """

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 import bayesltv as ltv
-from bayesltv.cli import show
+from bayesltv.cli.output import show
 from bayesltv.data import datasets
 from bayesltv.demo import HORIZON, KNOWN_UNTIL, OBSERVED_UNTIL, open_shop, run_demo
 from bayesltv.report import figures as draw

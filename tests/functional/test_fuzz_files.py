@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 import bayesltv as ltv
 from bayesltv.cli.app import app
-from bayesltv.spec.catalogue import load_any, models_folder
+from bayesltv.specs.catalogue import load_any, models_folder
 from mutants import Mutant, json_text, mutants, places, textual
 
 SECONDS = 60.0

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 import bayesltv as ltv
-from bayesltv.spec.catalogue import models_folder
+from bayesltv.specs.catalogue import models_folder
 
 LOG_FIRST = r"this is a log: summarize it first, summary = ltv\.summarize\(log, observation_end="
 DISCOUNT = {"horizon": "39 weeks", "annual_discount_rate": 0.1, "margin": 0.3}
@@ -87,7 +87,7 @@ def test_a_comparison_and_a_backtest_read_names_before_anything_is_fitted(few, s
 def test_a_comparison_of_names_is_one_of_their_specs(few):
     sampler = {"chains": 2, "tune": 100, "draws": 100}
     found = ltv.compare(few, ["pooled", "mbg_pooled"], sampler=sampler, progress=False)
-    assert set(found.table["model"]) == {"pooled", "mbg_pooled"}
+    assert set(found.loo["model"]) == {"pooled", "mbg_pooled"}
 
 
 def test_what_is_neither_name_nor_spec_is_told(small_fit, few):

@@ -17,9 +17,9 @@ import pytest
 import bayesltv as ltv
 import killed_runs
 from bayesltv.data.fingerprint import fingerprint
-from bayesltv.data.store import summary_batches, write_summary
+from bayesltv.data.summary.store import summary_batches, write_summary
 from bayesltv.engines import folder as parts
-from bayesltv.report import export
+from bayesltv.report.files import export
 from helpers import point_fit, sealed
 from killed_runs import DRAWS, ROWS
 

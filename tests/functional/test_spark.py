@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
-from bayesltv.prediction import thresholds
+from bayesltv.prediction.scores import thresholds
 from helpers import clock_fit, covariate_fit, point_fit, sealed
 
 HAS_JAVA = shutil.which("java") is not None or "JAVA_HOME" in os.environ

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 import bayesltv as ltv
 from bayesltv.cli.app import app
 from bayesltv.engines import local
-from bayesltv.prediction import score as scoring
-from bayesltv.report.crm import read_columns, read_export
-from bayesltv.report.stored import read_plan, read_scores
+from bayesltv.prediction.scores import score as scoring
+from bayesltv.report.files.crm import read_columns, read_export
+from bayesltv.report.files.stored import read_plan, read_scores
 
 
 def run(*arguments):
@@ -412,7 +412,7 @@ def test_a_folder_of_the_first_layout_is_read_and_not_added_to(first_layout):
 
 
 def test_a_manifest_of_a_later_layout_is_refused_with_the_cure(mine):
-    from bayesltv.report.sealed import read_sealed, sealed
+    from bayesltv.report.files.sealed import read_sealed, sealed
 
     path = mine / "plan" / "plan.manifest.json"
     told = read_sealed(path, cure="")

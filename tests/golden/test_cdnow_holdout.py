@@ -11,7 +11,7 @@ import pytest
 import bayesltv as ltv
 from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilities
-from bayesltv.spec.catalogue import load_decision
+from bayesltv.specs.catalogue import load_decision
 from helpers import point_fit
 
 ML = {

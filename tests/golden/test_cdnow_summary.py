@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bayesltv.data.datasets import load_cdnow
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.summarize import summarize
 
 CALIBRATION_END = "1997-09-30"
 

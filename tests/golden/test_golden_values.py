@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from bayesltv.provenance import processor, versions
+from bayesltv.machine import processor, versions
 from golden_values import CASES, GOLDEN
 
 SAME_MACHINE = json.loads((GOLDEN / "made_by.json").read_text())

@@ -7,9 +7,9 @@ simulation, quadrature or a second implementation before they were copied here. 
 import numpy as np
 import pytest
 
-from bayesltv.data.cells import make_cells
 from bayesltv.data.datasets import load_cdnow
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.summarize import summarize
+from bayesltv.data.summary.cells import make_cells
 from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
 from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilities, purchase_survival

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
-from bayesltv.data.store import read_summary
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.data.summary.store import read_summary
+from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 FOLDER = Path(__file__).parents[1] / "data" / "layout_1"
 EXPECTED = Path(__file__).with_name("layout_1.json")

@@ -17,7 +17,7 @@ from bayesltv.families.bg_nbd.expectations import expected_over_horizon
 from bayesltv.families.bg_nbd.formulas import log_likelihood, p_alive
 from bayesltv.families.gamma_gamma import GAMMA_GAMMA
 from bayesltv.numerics.quadrature import work_space
-from bayesltv.spec.defaults import priors_of
+from bayesltv.specs.model.defaults import priors_of
 from helpers import point_fit
 
 POINT = {"r": 0.25, "alpha": 4.5, "a": 0.8, "b": 2.4, "p": 4.0, "q": 4.0, "v": 30.0}

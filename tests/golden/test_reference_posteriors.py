@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import bayesltv as ltv
-from bayesltv.spec.catalogue import list_specs
+from bayesltv.specs.catalogue import list_specs
 from make_references import LONG, SEED, summarise_posterior
 
 FOLDER = Path(__file__).parents[2] / "models" / "reference"

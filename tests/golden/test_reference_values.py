@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bayesltv.data.datasets import load_cdnow
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.summarize import summarize
 from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
 from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.families.bg_nbd.counts import purchase_probabilities, purchase_survival

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayesltv.data.fingerprint import fingerprint
-from bayesltv.data.summary import summarize
-from bayesltv.data.validate import validate_summary
+from bayesltv.data.log.summarize import summarize
+from bayesltv.data.summary.validate import validate_summary
 from bayesltv.errors import DataError
 
 START = dt.date(2024, 1, 1)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 
-from bayesltv.data.cells import make_cells
+from bayesltv.data.summary.cells import make_cells
 from bayesltv.families.bg_nbd import BG_NBD
 from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilities

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
-from bayesltv.spec.covariates import Covariate
+from bayesltv.specs.model.covariates import Covariate
 
 FOLDER = os.environ.get("BAYESLTV_APPAREL", "")
 COVARIATES = ("gender_female", "channel_offline")

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from bayesltv.checks.result import CheckResult, report_of
-from bayesltv.cli import bars
+from bayesltv.cli.output import bars
 
 
 @pytest.fixture

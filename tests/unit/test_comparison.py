@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bayesltv as ltv
-from bayesltv.data.validate import validate_summary
+from bayesltv.data.summary.validate import validate_summary
 from bayesltv.report import figures as draw
 from helpers import sealed
 

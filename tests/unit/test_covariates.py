@@ -11,10 +11,10 @@ from scipy import stats
 import bayesltv as ltv
 from bayesltv.base.covariates import with_covariates
 from bayesltv.base.population import hyperparameters_of, read_posterior
-from bayesltv.data.cells import make_cells
-from bayesltv.data.design import Coding, design_of
+from bayesltv.data.summary.cells import make_cells
+from bayesltv.data.summary.design import Coding, design_of
 from bayesltv.fitting.density import make_density
-from bayesltv.spec.covariates import Covariate
+from bayesltv.specs.model.covariates import Covariate
 
 AGE = Covariate(kind="numeric", round_to=1.0, on=("purchase_rate", "spend_typical"))
 CHANNEL = Covariate(kind="categorical", reference="web", on=("purchase_rate", "dropout_mean"))

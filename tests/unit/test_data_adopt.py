@@ -5,10 +5,10 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from bayesltv.data.adopt import as_summary
 from bayesltv.data.datasets import load_cdnow
 from bayesltv.data.fingerprint import fingerprint
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.summarize import summarize
+from bayesltv.data.summary.as_summary import as_summary
 from bayesltv.errors import DataError
 
 # as lifetimes returns it: floats, the id as index, 0 where there is no mean

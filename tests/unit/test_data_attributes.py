@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.summarize import summarize
 from bayesltv.errors import DataError
 
 

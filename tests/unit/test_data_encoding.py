@@ -6,10 +6,10 @@ import lzma
 
 import pytest
 
-from bayesltv.data.store import read_summary
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.summarize import summarize
+from bayesltv.data.summary.store import read_summary
 from bayesltv.errors import DataError
-from bayesltv.report.crm import read_export
+from bayesltv.report.files.crm import read_export
 
 CHINESE = ["张三", "李四", "王小明", "陈美丽", "上海市"]
 JAPANESE = ["たなか", "すずき", "カタカナ", "さとう"]

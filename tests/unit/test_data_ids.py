@@ -7,19 +7,19 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from bayesltv.data.adopt import as_summary
 from bayesltv.data.csv_table import read_csv_table, with_numbers
 from bayesltv.data.experiment_file import read_experiment
-from bayesltv.data.split import split
-from bayesltv.data.store import file_digest, read_summary
-from bayesltv.data.summary import summarize
-from bayesltv.data.validate import validate_summary
+from bayesltv.data.log.split import split
+from bayesltv.data.log.summarize import summarize
+from bayesltv.data.summary.as_summary import as_summary
+from bayesltv.data.summary.store import file_digest, read_summary
+from bayesltv.data.summary.validate import validate_summary
 from bayesltv.errors import BayesltvWarning, DataError, StoreError
 from bayesltv.held import held
-from bayesltv.report.crm import MANIFEST, read_columns, read_export
-from bayesltv.report.export import safe_for_spreadsheets, unescaped, write_table
-from bayesltv.report.sealed import sealed
-from bayesltv.report.stored import _shown, _shown_of_csv
+from bayesltv.report.files.crm import MANIFEST, read_columns, read_export
+from bayesltv.report.files.export import safe_for_spreadsheets, unescaped, write_table
+from bayesltv.report.files.sealed import sealed
+from bayesltv.report.files.stored import _shown, _shown_of_csv
 
 END = "2024-06-30"
 LOOK_MISSING = [

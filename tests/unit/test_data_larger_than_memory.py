@@ -11,8 +11,8 @@ import pytest
 from bayesltv import jobs
 from bayesltv.data import sql
 from bayesltv.data.fingerprint import fingerprint
-from bayesltv.data.reading import Carried, Summarizing
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.reading import Carried, Summarizing
+from bayesltv.data.log.summarize import summarize
 from bayesltv.errors import DataError, StoreError
 
 ROWS = 2_000_000
@@ -120,10 +120,10 @@ def test_amounts_too_large_for_64_bits_add_up_exactly():
 
 
 def test_where_batches_end_changes_nothing(cdnow_log, monkeypatch):
-    from bayesltv.data import walk_log
+    from bayesltv.data.log import scan
 
     whole = summarize(cdnow_log, groups=["cohort"])
-    monkeypatch.setattr(walk_log, "_BATCH", 101)
+    monkeypatch.setattr(scan, "_BATCH", 101)
     small = summarize(cdnow_log, groups=["cohort"], threads=3)
     plain = whole.columns.drop("repeat_days")
     pd.testing.assert_frame_equal(small[plain], whole[plain], check_exact=True)

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
-from bayesltv.data.odd_days import PLACEHOLDERS, odd_days
+from bayesltv.data.log.odd_days import PLACEHOLDERS, odd_days
+from bayesltv.data.log.split import purchase_days
+from bayesltv.data.log.summarize import summarize
 from bayesltv.data.simulate import simulate_log
-from bayesltv.data.split import purchase_days
-from bayesltv.data.summary import summarize
 from bayesltv.errors import DataError
 
 END = "2024-06-30"

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bayesltv.data.split import split
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.split import split
+from bayesltv.data.log.summarize import summarize
 from bayesltv.errors import BayesltvWarning, DataError, StoreError
 
 pytestmark = pytest.mark.filterwarnings("ignore:none of .* customers repeats")

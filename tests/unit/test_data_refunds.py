@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.summarize import summarize
 from bayesltv.errors import BayesltvWarning, DataError
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
-from bayesltv.data.validate import validate_summary
+from bayesltv.data.summary.validate import validate_summary
 
 LOG = pd.DataFrame(
     {

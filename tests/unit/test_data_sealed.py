@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import bayesltv as ltv
-from bayesltv.data.content import Content
-from bayesltv.data.reading import Carried, Summarizing
-from bayesltv.data.request import make_request
-from bayesltv.data.sealed import SEAL
-from bayesltv.data.store import read_summary, summary_batches, write_summary, write_summary_of
+from bayesltv.data.log.reading import Carried, Summarizing
+from bayesltv.data.log.request import make_request
+from bayesltv.data.summary.content import Content
+from bayesltv.data.summary.sealed import SEAL
+from bayesltv.data.summary.store import read_summary, summary_batches, write_summary, write_summary_of
 from helpers import point_fit
 
 POINT = {"r": 0.9, "alpha": 5.0, "a": 0.8, "b": 2.5, "p": 6.0, "q": 4.0, "v": 15.0}

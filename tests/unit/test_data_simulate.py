@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import integrate, stats
 
+from bayesltv.data.log.summarize import summarize
 from bayesltv.data.simulate import simulate_log, simulate_world
-from bayesltv.data.summary import summarize
 from bayesltv.errors import DataError
 
 PURCHASE = {"r": 0.25, "alpha": 4.5, "a": 0.8, "b": 2.4}

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
-from bayesltv.data.split import purchase_days
+from bayesltv.data.log.split import purchase_days
 
 STAMPS = [
     "2024-01-01 08:00",

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.summarize import summarize
 from bayesltv.errors import DataError
 
 END = "2024-06-30"

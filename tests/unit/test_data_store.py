@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from bayesltv.data.fingerprint import fingerprint
-from bayesltv.data.store import read_summary, require_parquet, write_summary
-from bayesltv.data.summary import summarize
-from bayesltv.data.validate import validate_summary
+from bayesltv.data.log.summarize import summarize
+from bayesltv.data.summary.store import read_summary, require_parquet, write_summary
+from bayesltv.data.summary.validate import validate_summary
 from bayesltv.errors import DataError, StoreError
 
 

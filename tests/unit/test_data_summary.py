@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.summarize import summarize
 from bayesltv.errors import DataError
 from bayesltv.names import SUMMARY_COLUMNS
 
@@ -139,6 +139,6 @@ def test_groups_as_text_are_refused_since_they_would_be_letters():
 
 
 def test_importing_the_summary_loads_no_engine():
-    code = "import sys; import bayesltv.data.summary; "
+    code = "import sys; import bayesltv.data.log.summarize; "
     code += "assert not {'duckdb', 'narwhals', 'pymc'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.summarize import summarize
 from bayesltv.errors import DataError, StoreError
 
 ROWS = {

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesltv.data.summary import summarize
-from bayesltv.data.validate import (
+from bayesltv.data.log.summarize import summarize
+from bayesltv.data.summary.validate import (
     fingerprint,
     resolve_observation_end,
     resolve_time_unit,

@@ -8,14 +8,14 @@ import pytest
 
 import bayesltv as ltv
 from bayesltv.data.experiment import make_experiment
-from bayesltv.data.reading import ExperimentReading, LaterLog
-from bayesltv.data.split import split
-from bayesltv.data.validate import validate_summary
+from bayesltv.data.log.reading import ExperimentReading, LaterLog
+from bayesltv.data.log.split import split
+from bayesltv.data.summary.validate import validate_summary
 from bayesltv.dates import as_day, day_column, require_day, stamps_of_text
-from bayesltv.decisions.refresh import warn_of_campaigns
+from bayesltv.decisions.customers.refresh import warn_of_campaigns
 from bayesltv.errors import DataError, SpecError
 from bayesltv.evaluation.holdout import require_holdout
-from bayesltv.spec.events import day_number
+from bayesltv.specs.model.events import day_number
 
 DAY = dt.date(1997, 9, 3)
 LOG = pd.DataFrame({"customer_id": ["a", "a"], "date": ["1997-01-05", "1997-02-05"], "amount": [5.0, 6.0]})

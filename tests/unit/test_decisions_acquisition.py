@@ -10,7 +10,7 @@ from bayesltv.decisions.acquisition import acquisition, infinite_groups, next_un
 from bayesltv.errors import DataError, SpecError
 from bayesltv.families.bg_nbd import BG_NBD
 from bayesltv.prediction.terms import make_terms
-from bayesltv.spec.acquisition import AcquisitionSpec
+from bayesltv.specs.decision.acquisition import AcquisitionSpec
 from helpers import point_fit
 
 POINT = {"r": 0.6, "alpha": 6.0, "a": 0.8, "b": 2.4, "p": 6.25, "q": 3.74, "v": 15.44}

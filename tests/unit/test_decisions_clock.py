@@ -15,13 +15,13 @@ from bayesltv.base.new_groups import place
 from bayesltv.base.placed_base import match_summary
 from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.decisions.acquisition import acquisition
-from bayesltv.decisions.stages import stage_block, stage_limits
+from bayesltv.decisions.customers.stages import stage_block, stage_limits
 from bayesltv.families.bg_nbd.law import Latents
 from bayesltv.kernels.stretches import live, passed_within, time_after
 from bayesltv.prediction.expected import expect
 from bayesltv.prediction.terms import terms_of
-from bayesltv.spec.acquisition import AcquisitionSpec
-from bayesltv.spec.stages import STAGES
+from bayesltv.specs.decision.acquisition import AcquisitionSpec
+from bayesltv.specs.decision.stages import STAGES
 from plain_kernels import draw_latents
 
 POINT = {"r": 0.5, "alpha": 5.0, "a": 0.8, "b": 2.5, "p": 3.6, "q": 4.5, "v": 34.0}

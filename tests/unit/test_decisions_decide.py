@@ -9,17 +9,17 @@ import pytest
 import xarray as xr
 
 import bayesltv as ltv
-from bayesltv.cli.plan import actions_table
-from bayesltv.decisions import risk
-from bayesltv.decisions.effects import Effects, assumed_effects
-from bayesltv.decisions.eligibility import fulfils
-from bayesltv.decisions.pnl import PARTS
-from bayesltv.decisions.risk import balance_risk, make_cells, objective, portfolio_net
+from bayesltv.allocation import cvar
+from bayesltv.allocation.cvar import balance_risk, make_cells, objective, portfolio_net
+from bayesltv.cli.output.plan import actions_table
+from bayesltv.decisions.offer.eligibility import fulfils
+from bayesltv.decisions.offer.pnl import PARTS
 from bayesltv.errors import BayesltvWarning, DataError, SpecError
-from bayesltv.report.crm import CRM_TYPES, crm_table, write_plan
-from bayesltv.report.plan import plot_waterfall
-from bayesltv.spec.acquisition import AcquisitionSpec
-from bayesltv.spec.expression import parse
+from bayesltv.experiments.effects import Effects, assumed_effects
+from bayesltv.report.figures.plan import plot_waterfall
+from bayesltv.report.files.crm import CRM_TYPES, crm_table, write_plan
+from bayesltv.specs.decision.acquisition import AcquisitionSpec
+from bayesltv.specs.decision.expression import parse
 from helpers import point_fit, sealed
 
 THETA = {"r": 0.6, "alpha": 5.0, "a": 0.9, "b": 2.0, "p": 6.0, "q": 4.0, "v": 90.0}
@@ -367,7 +367,7 @@ def test_the_balance_of_mean_and_tail_is_the_linear_programs():
 
 
 def ltv_allocation(assigned, value):
-    from bayesltv.decisions.allocation import Allocation
+    from bayesltv.allocation.allocation import Allocation
 
     return Allocation(assigned, value, 0.0, value, 0.0)
 
@@ -385,8 +385,8 @@ def test_many_customers_become_cells_of_alike_ones():
 
 def test_a_small_capacity_is_used_where_customers_share_cells(fit, summary, monkeypatch):
     """Cells of 12 customers and room for 7: customers are counted, not cells."""
-    monkeypatch.setattr(risk, "EACH_CUSTOMER", 50)
-    monkeypatch.setattr(risk, "CELLS", 10)
+    monkeypatch.setattr(cvar, "EACH_CUSTOMER", 50)
+    monkeypatch.setattr(cvar, "CELLS", 10)
     actions = (replace(LETTER, eligible="", capacity=7), replace(COUPON, fixed=0.0))
     known = {name: Effects({"rate": np.linspace(1.3, 2.6, DRAWS)}) for name in ("letter", "coupon")}
     for share in (0.0, 0.2):
@@ -414,8 +414,8 @@ def test_weight_on_the_tail_buys_a_better_tail_where_customers_share_cells_and_f
 
     neutral, _ = tail(0.0)
     single, _ = tail(0.9)
-    monkeypatch.setattr(risk, "EACH_CUSTOMER", 50)
-    monkeypatch.setattr(risk, "CELLS", 10)
+    monkeypatch.setattr(cvar, "EACH_CUSTOMER", 50)
+    monkeypatch.setattr(cvar, "CELLS", 10)
     shared, told = tail(0.9)
     assert told.attrs["allocation_method"] == "mean-CVaR"
     assert 2 <= count(told.customers, "safe") <= 3

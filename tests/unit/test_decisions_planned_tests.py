@@ -9,13 +9,13 @@ import pytest
 import bayesltv as ltv
 from bayesltv.base.customers import make_customers
 from bayesltv.base.population import hyperparameters_of, read_posterior
-from bayesltv.decisions.actions import Offered, make_action_model
-from bayesltv.decisions.effects import Effects
+from bayesltv.decisions.offer.actions import Offered, make_action_model
 from bayesltv.decisions.planned_tests import net_by_effect, plan_tests, plans_table
+from bayesltv.experiments.effects import Effects
 from bayesltv.prediction.terms import make_terms
 from bayesltv.report.planned_tests import plans_for_terminal, plot_test_value
-from bayesltv.spec.acquisition import AcquisitionSpec
-from bayesltv.spec.actions import ActionSpec
+from bayesltv.specs.decision.acquisition import AcquisitionSpec
+from bayesltv.specs.decision.actions import ActionSpec
 from helpers import point_fit
 
 POINT = {"r": 0.6, "alpha": 6.0, "a": 0.8, "b": 2.4, "p": 6.25, "q": 3.74, "v": 15.44}

@@ -8,10 +8,10 @@ import xarray as xr
 import bayesltv as ltv
 from bayesltv.base.customers import make_customers
 from bayesltv.base.population import hyperparameters_of, read_posterior
-from bayesltv.decisions.portfolio_value import portfolio_table, simple_reckonings
-from bayesltv.decisions.stages import stage_block, stage_limits
+from bayesltv.decisions.customers.portfolio_value import portfolio_table, simple_reckonings
+from bayesltv.decisions.customers.stages import stage_block, stage_limits
 from bayesltv.prediction.terms import terms_of
-from bayesltv.spec.stages import STAGES, StageSpec
+from bayesltv.specs.decision.stages import STAGES, StageSpec
 from helpers import point_fit
 
 THETA = {"r": 0.6, "alpha": 5.0, "a": 0.9, "b": 2.0, "p": 6.0, "q": 4.0, "v": 90.0}

@@ -10,10 +10,10 @@ from scipy import special, stats
 import bayesltv as ltv
 from bayesltv.base.customers import make_customers
 from bayesltv.base.population import hyperparameters_of, read_posterior
-from bayesltv.decisions.stages import stage_block, stage_limits, warn_of_immortals
+from bayesltv.decisions.customers.stages import stage_block, stage_limits, warn_of_immortals
 from bayesltv.errors import BayesltvWarning, SpecError
 from bayesltv.prediction.terms import make_terms
-from bayesltv.spec.stages import STAGES, StageSpec
+from bayesltv.specs.decision.stages import STAGES, StageSpec
 from helpers import point_fit
 
 POINT = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426, "p": 6.25, "q": 3.74, "v": 15.44}

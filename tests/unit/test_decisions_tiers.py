@@ -4,11 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesltv.decisions.refresh import compare_refresh
-from bayesltv.decisions.tiers import previous_codes, refreshed_labels, tier_columns, with_tier_columns
+from bayesltv.decisions.customers.refresh import compare_refresh
+from bayesltv.decisions.customers.tiers import (
+    previous_codes,
+    refreshed_labels,
+    tier_columns,
+    with_tier_columns,
+)
 from bayesltv.errors import DataError, SpecError
-from bayesltv.prediction.tiers import tier_labels, tier_probabilities
-from bayesltv.spec.tiers import Tier, TierSpec
+from bayesltv.prediction.scores.tiers import tier_labels, tier_probabilities
+from bayesltv.specs.decision.tiers import Tier, TierSpec
 
 BANDS = (Tier("low"), Tier("medium", at_least=5.0), Tier("high", at_least=30.0))
 TIERS = TierSpec(BANDS)

@@ -10,7 +10,7 @@ import bayesltv as ltv
 from bayesltv.evaluation.rules import LEVELS
 from bayesltv.families.bg_nbd.counts import purchase_probabilities, purchase_probability
 from bayesltv.report import figures as draw
-from bayesltv.spec.tiers import Tier, TierSpec
+from bayesltv.specs.decision.tiers import Tier, TierSpec
 from helpers import point_fit
 
 ML = {

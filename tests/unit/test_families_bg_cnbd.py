@@ -9,7 +9,7 @@ import pytest
 from scipy import linalg, stats
 
 import bayesltv as ltv
-from bayesltv.data.cells import make_cells
+from bayesltv.data.summary.cells import make_cells
 from bayesltv.families import registry, verbs
 from bayesltv.families.bg_cnbd import formulas
 from bayesltv.families.bg_cnbd.latents import Latents

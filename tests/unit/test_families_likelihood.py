@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from bayesltv.data.cells import make_cells
+from bayesltv.data.summary.cells import make_cells
 from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
 from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.families.cells import purchase_value_and_gradient

@@ -8,12 +8,12 @@ import pytest
 from scipy import stats
 
 import bayesltv as ltv
-from bayesltv.fitting.arrow import LEAST, MANY, arrow_of
-from bayesltv.fitting.blocks import Pool
-from bayesltv.fitting.conditional import WholeNormals
+from bayesltv.fitting.laplace.arrow import LEAST, MANY, arrow_of
+from bayesltv.fitting.laplace.blocks import Pool
+from bayesltv.fitting.laplace.conditional import WholeNormals
 from bayesltv.model.pooling import zero_sum_basis
-from bayesltv.spec.prior import PriorSpec
-from bayesltv.spec.settings import SamplerSpec
+from bayesltv.specs.model.settings import SamplerSpec
+from bayesltv.specs.prior import PriorSpec
 
 LEVELS, FREE, SCALES = MANY + 5, 2, 2
 REST = np.arange(10, 10 + FREE + SCALES * (LEVELS - 1))  # sds stand elsewhere in the point

@@ -14,8 +14,8 @@ from pytensor.graph.traversal import graph_inputs
 from scipy import stats
 
 import bayesltv as ltv
-from bayesltv.data.cells import make_cells
-from bayesltv.data.groups import Groups
+from bayesltv.data.summary.cells import make_cells
+from bayesltv.data.summary.groups import Groups
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.sample import sample_nuts
 from bayesltv.model.build import make_problem, model_of

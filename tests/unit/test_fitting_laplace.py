@@ -12,17 +12,17 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import bayesltv as ltv
-from bayesltv.data.validate import validate_summary
-from bayesltv.fitting.blocks import Block, Pool, independent_blocks
-from bayesltv.fitting.conditional import expand, log_marginal, make_proposal
+from bayesltv.data.summary.validate import validate_summary
 from bayesltv.fitting.density import make_density
-from bayesltv.fitting.kernel_proposal import kernels_around
-from bayesltv.fitting.laplace import heights, sample_block, weigh
-from bayesltv.fitting.ridges import ridges
+from bayesltv.fitting.laplace.blocks import Block, Pool, independent_blocks
+from bayesltv.fitting.laplace.conditional import expand, log_marginal, make_proposal
+from bayesltv.fitting.laplace.kernel_proposal import kernels_around
+from bayesltv.fitting.laplace.posterior import heights, sample_block, weigh
+from bayesltv.fitting.laplace.ridges import ridges
 from bayesltv.fitting.sample import sample_nuts
 from bayesltv.model.build import make_problem, model_of
-from bayesltv.spec.prior import PriorSpec
-from bayesltv.spec.settings import SamplerSpec
+from bayesltv.specs.model.settings import SamplerSpec
+from bayesltv.specs.prior import PriorSpec
 
 ERROR = 0.3
 SEEN = np.array([0.9, 1.4, 0.2, 1.1, 0.5, 1.6])

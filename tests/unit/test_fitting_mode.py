@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
-from bayesltv.fitting.blocks import independent_blocks
 from bayesltv.fitting.density import make_density
+from bayesltv.fitting.laplace.blocks import independent_blocks
 from bayesltv.fitting.mode import find_mode
 from bayesltv.model.build import make_problem, model_of
-from bayesltv.spec.settings import SamplerSpec
+from bayesltv.specs.model.settings import SamplerSpec
 
 
 @dataclass(frozen=True)

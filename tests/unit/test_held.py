@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
-from bayesltv.data.store import held_summary, read_summary, summary_batches
+from bayesltv.data.summary.store import held_summary, read_summary, summary_batches
 from bayesltv.errors import StoreError
 from bayesltv.held import held, watch
 
@@ -89,7 +89,7 @@ def test_every_pass_over_a_summary_sees_the_same_one(tmp_path, kind):
 
 
 def test_a_log_that_changes_while_it_is_summarized_ends_the_run(tmp_path, monkeypatch):
-    from bayesltv.data import transactions
+    from bayesltv.data.log import transactions
 
     log = tmp_path / "log.csv"
     log.write_text("customer_id,date,amount\n1,2024-01-01,5\n")

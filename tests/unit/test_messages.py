@@ -7,8 +7,8 @@ import pytest
 from bayesltv import SpecError
 from bayesltv.cli.guard import option_hint
 from bayesltv.errors import LINE, LONGEST, REDACTED, DataError, cut, name_ids, shown
-from bayesltv.spec import checked
-from bayesltv.spec.expression import DEEPEST, parse
+from bayesltv.specs import checked
+from bayesltv.specs.decision.expression import DEEPEST, parse
 from bayesltv.units import horizon_in
 
 SECONDS = 5.0

@@ -11,7 +11,7 @@ import bayesltv as ltv
 from bayesltv.fitting.density import make_density
 from bayesltv.model.build import make_problem, model_of
 from bayesltv.model.prior_draws import draw_prior
-from bayesltv.spec.events import Events, Occurrence, day_number
+from bayesltv.specs.model.events import Events, Occurrence, day_number
 
 OWN = {"season_sd": ltv.PriorSpec("HalfNormal", {"sigma": 0.1}, why="mine")}
 SALE = Events(

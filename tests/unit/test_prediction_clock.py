@@ -15,7 +15,7 @@ from bayesltv.kernels.calendar import day_of, time_at
 from bayesltv.prediction.clock_path import clock_path
 from bayesltv.prediction.expected import expect, probability_of
 from bayesltv.prediction.tracking import track
-from bayesltv.spec.events import Events, Occurrence, day_number
+from bayesltv.specs.model.events import Events, Occurrence, day_number
 
 PURCHASE = {"r": 0.5, "alpha": 5.0, "a": 0.8, "b": 2.5}
 SPEND = {"p": 3.6, "q": 4.5, "v": 34.0}
@@ -347,12 +347,12 @@ def test_the_prior_predictive_says_that_it_does_not_follow_a_clock():
 
 
 def test_the_log_likelihood_adds_up_to_the_kernels(some):
-    from bayesltv.data.cells import make_cells
+    from bayesltv.data.summary.cells import make_cells
     from bayesltv.families.bg_nbd import BG_NBD
     from bayesltv.kernels.clock import clocked_value_and_gradient
     from bayesltv.model.clock import repeat_counts
     from bayesltv.model.likelihood import clocked_purchase_data
-    from bayesltv.spec.timeline import make_timeline
+    from bayesltv.specs.model.timeline import make_timeline
 
     fit = shaken(4)
     found = ltv.log_likelihood(fit, some)["purchase"]

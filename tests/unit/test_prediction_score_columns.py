@@ -8,7 +8,7 @@ import pytest
 
 import bayesltv as ltv
 from bayesltv.kernels.closed_forms import COLUMNS
-from bayesltv.prediction.score_columns import (
+from bayesltv.prediction.scores.score_columns import (
     SCORE_COLUMNS,
     documented,
     in_order,
@@ -17,8 +17,8 @@ from bayesltv.prediction.score_columns import (
     score_column,
     tiers_among,
 )
-from bayesltv.prediction.scoring import QUANTILES
-from bayesltv.report.crm import CRM_TYPES
+from bayesltv.prediction.scores.scoring import QUANTILES
+from bayesltv.report.files.crm import CRM_TYPES
 from helpers import point_fit, sealed
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

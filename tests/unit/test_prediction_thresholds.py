@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
-from bayesltv.prediction import thresholds
-from bayesltv.prediction.engine import Threads
-from bayesltv.prediction.scoring import make_scoring
+from bayesltv.prediction.scores import thresholds
+from bayesltv.prediction.scores.engine import Threads
+from bayesltv.prediction.scores.scoring import make_scoring
 from helpers import point_fit
 
 DRAWS = 60

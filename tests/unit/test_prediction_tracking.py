@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
-from bayesltv.data.split import purchase_days
+from bayesltv.data.log.split import purchase_days
 from bayesltv.prediction.tracking import actual_counts, summarise_track, track
 from helpers import point_fit
 

@@ -8,7 +8,13 @@ import pytest
 import xarray as xr
 
 from bayesltv.errors import StoreError
-from bayesltv.report.export import flat_totals, safe_for_spreadsheets, score_files, write_scores, write_table
+from bayesltv.report.files.export import (
+    flat_totals,
+    safe_for_spreadsheets,
+    score_files,
+    write_scores,
+    write_table,
+)
 
 
 def totals() -> xr.Dataset:

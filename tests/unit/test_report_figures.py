@@ -10,12 +10,12 @@ import xarray as xr
 
 import bayesltv as ltv
 from bayesltv.base.group_scales import group_scales
-from bayesltv.data.split import purchase_days
+from bayesltv.data.log.split import purchase_days
 from bayesltv.errors import StoreError
-from bayesltv.prediction.calibration import purchase_calibration
+from bayesltv.evaluation.calibration import purchase_calibration
 from bayesltv.prediction.tracking import actual_counts, track
 from bayesltv.report import figures as draw
-from bayesltv.report.posterior import MOST_GROUPS, chosen_groups
+from bayesltv.report.figures.posterior import MOST_GROUPS, chosen_groups
 from bayesltv.report.style import money, new_figure, save_figure
 from helpers import point_fit, sealed
 

@@ -13,10 +13,10 @@ import xarray as xr
 import bayesltv as ltv
 from bayesltv.checks.result import CheckResult, report_of
 from bayesltv.redaction import Redaction
-from bayesltv.report import html, sections
-from bayesltv.report.export import score_files, write_scores
-from bayesltv.report.page import Picture, grid_of
-from bayesltv.report.stored import read_scores
+from bayesltv.report.files.export import score_files, write_scores
+from bayesltv.report.files.stored import read_scores
+from bayesltv.report.page import html, sections
+from bayesltv.report.page.parts import Picture, grid_of
 from helpers import point_fit, sealed
 
 PARAMETERS = {"r": 0.24, "alpha": 4.4, "a": 0.79, "b": 2.4, "p": 3.6, "q": 4.5, "v": 34.0}

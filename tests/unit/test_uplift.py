@@ -9,11 +9,11 @@ from scipy import stats
 
 import bayesltv as ltv
 from bayesltv.data.experiment import make_experiment
-from bayesltv.data.reading import ExperimentReading
-from bayesltv.decisions.effects import OTHER, cells_of
-from bayesltv.decisions.tested import effects_from_draws
-from bayesltv.decisions.uplift import effect_draws, uplift_table
+from bayesltv.data.log.reading import ExperimentReading
 from bayesltv.errors import CheckFailed, DataError
+from bayesltv.experiments.effects import OTHER, cells_of
+from bayesltv.experiments.measured import effects_from_draws
+from bayesltv.experiments.table import effect_draws, uplift_table
 from bayesltv.fitting.uplift import uplift_density
 from bayesltv.model.uplift import build_uplift_model, make_uplift_problem
 from helpers import sealed

@@ -24,9 +24,9 @@ from bayesltv.names import (
     factor_name,
     sd_name,
 )
-from bayesltv.spec.clock import ClockSpec
-from bayesltv.spec.events import iso
-from bayesltv.spec.timeline import Timeline, make_timeline
+from bayesltv.specs.model.clock import ClockSpec
+from bayesltv.specs.model.events import iso
+from bayesltv.specs.model.timeline import Timeline, make_timeline
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, DAYS_PER_YEAR
 

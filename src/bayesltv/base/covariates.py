@@ -7,9 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.base.population import Population, Posterior
-from bayesltv.data.cells import number_rows
-from bayesltv.data.design import design_of, features_of
-from bayesltv.data.groups import Codes
+from bayesltv.data.summary.cells import number_rows
+from bayesltv.data.summary.design import design_of, features_of
+from bayesltv.data.summary.groups import Codes
 from bayesltv.errors import DataError
 from bayesltv.families.family import Family
 from bayesltv.families.registry import shifted

@@ -5,7 +5,7 @@ from typing import Any
 
 from bayesltv.errors import SpecError
 from bayesltv.names import CURRENCY
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 
 def require_one_currency(

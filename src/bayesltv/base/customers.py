@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.data.cells import spend_rows
-from bayesltv.data.days import history_days
-from bayesltv.data.groups import Codes
+from bayesltv.data.summary.cells import spend_rows
+from bayesltv.data.summary.days import history_days
+from bayesltv.data.summary.groups import Codes
 from bayesltv.families.family import Family
+from bayesltv.machine import available_processors
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, RECENCY, T
-from bayesltv.processors import available_processors
 from bayesltv.streams import customer_keys
 
 Floats = NDArray[np.float64]

@@ -11,7 +11,7 @@ from bayesltv.base.clock import make_clock
 from bayesltv.base.covariates import with_covariates
 from bayesltv.base.meeting import UnknownGroups
 from bayesltv.base.population import Hyperparameters, Population, Posterior
-from bayesltv.data.groups import Codes, check_group_columns, codes_of
+from bayesltv.data.summary.groups import Codes, check_group_columns, codes_of
 from bayesltv.errors import DataError, shown
 from bayesltv.families.registry import shifted
 from bayesltv.names import (

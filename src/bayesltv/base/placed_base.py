@@ -20,7 +20,12 @@ from bayesltv.base.population import (
     read_posterior,
 )
 from bayesltv.data.ids import plain_text
-from bayesltv.data.validate import canonical, resolve_observation_end, resolve_time_unit, validate_summary
+from bayesltv.data.summary.validate import (
+    canonical,
+    resolve_observation_end,
+    resolve_time_unit,
+    validate_summary,
+)
 from bayesltv.dates import Date
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, TIME_UNIT

@@ -25,7 +25,7 @@ from bayesltv.names import (
     TIME_UNIT,
     level_name,
 )
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.model.model_spec import ModelSpec
 
 Floats = NDArray[np.float64]
 

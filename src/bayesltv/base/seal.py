@@ -12,7 +12,7 @@ import xarray as xr
 from bayesltv.errors import StoreError
 from bayesltv.families.registry import PURCHASE, SPEND
 from bayesltv.names import OBSERVATION_END, TIME_UNIT
-from bayesltv.spec.frozen import digest
+from bayesltv.specs.frozen import digest
 from bayesltv.units import DAYS_PER
 
 if TYPE_CHECKING:

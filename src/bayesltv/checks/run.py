@@ -12,7 +12,7 @@ from bayesltv.checks.result import Check, CheckReport, CheckResult, FunctionChec
 from bayesltv.checks.sampler import SAMPLER_CHECKS
 from bayesltv.checks.timing import timing_checks
 from bayesltv.data.arguments import require_fit, require_summary
-from bayesltv.data.validate import resolve_observation_end, resolve_time_unit
+from bayesltv.data.summary.validate import resolve_observation_end, resolve_time_unit
 from bayesltv.errors import DataError
 from bayesltv.names import OBSERVATION_END, TIME_UNIT
 

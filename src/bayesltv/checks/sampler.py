@@ -13,7 +13,7 @@ import xarray as xr
 
 from bayesltv.base.population import read_posterior
 from bayesltv.checks.result import CheckResult
-from bayesltv.spec.settings import GateSpec
+from bayesltv.specs.model.settings import GateSpec
 
 _MORE = "Sample longer (sampler={'draws': ...}), or simplify the pooling"
 

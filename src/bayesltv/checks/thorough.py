@@ -11,7 +11,7 @@ from bayesltv.base.population import read_posterior
 from bayesltv.checks.loo import loo
 from bayesltv.checks.psense import CONFLICT, SENSITIVE, psense
 from bayesltv.checks.result import CheckResult
-from bayesltv.data.validate import resolve_observation_end
+from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.evaluation.posterior_predictive import FREQUENCY as BY_FREQUENCY
 from bayesltv.evaluation.posterior_predictive import RECENCY, REPEAT, posterior_predictive
 from bayesltv.names import FIRST_PURCHASE, PERIOD_END, REPEAT_DAYS

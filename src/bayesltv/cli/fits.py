@@ -22,7 +22,7 @@ from bayesltv.cli.options import (
 
 if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
-    from bayesltv.data.reading import Assignment, ExperimentReading, LogReading
+    from bayesltv.data.log.reading import Assignment, ExperimentReading, LogReading
     from bayesltv.fitting.sampling import Sampling
 
 CHECK_FAILED = 13
@@ -45,7 +45,7 @@ def fit(
 ) -> None:
     """Sample the posterior of a model, check it, and save it."""
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli.output import show
 
     show.step(f"sampling, with seed {sampled.seed}")
     fitted = jobs.fit_file(
@@ -73,7 +73,7 @@ def check(
 ) -> None:
     """Check that a fit can be trusted."""
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli.output import show
 
     found, written = jobs.check_file(
         fit, summary, thorough=thorough, report=report, time_unit=time_unit, observation_end=observation_end
@@ -101,8 +101,8 @@ def compare(
 ) -> None:
     """Compare model specs on the same customers: leave-one-out, and a hold-out where there is a log."""
     from bayesltv import jobs
-    from bayesltv.cli import show
-    from bayesltv.data.reading import LaterLog
+    from bayesltv.cli.output import show
+    from bayesltv.data.log.reading import LaterLog
 
     found, written = jobs.compare_files(
         summary, specs, sampled, later=LaterLog(log, reading, log_end), horizon=horizon,
@@ -135,7 +135,7 @@ def experiment_reading(
     ] = "customer_id",
 ) -> "ExperimentReading":
     """Return how the table of a test is read."""
-    from bayesltv.data.reading import ExperimentReading
+    from bayesltv.data.log.reading import ExperimentReading
 
     columns = [name.strip() for name in cells.split(",") if name.strip()]
     return ExperimentReading(
@@ -164,7 +164,7 @@ def assignment(
     accept_failed: AcceptFailed = None,
 ) -> "Assignment":
     """Return how customers came to the arms of a test."""
-    from bayesltv.data.reading import Assignment
+    from bayesltv.data.log.reading import Assignment
 
     return Assignment(randomised, _named_shares(shares or []), accept_failed or ())
 
@@ -192,7 +192,7 @@ def uplift(
 ) -> None:
     """Fit the effects of a randomised test by cell, for the actions of `bayesltv decide`."""
     from bayesltv import jobs
-    from bayesltv.cli import show
+    from bayesltv.cli.output import show
 
     show.step(f"sampling the test's effects, with seed {sampled.seed}")
     fitted = jobs.uplift_file(experiment, out, reading, assigned, sampled)
@@ -202,7 +202,7 @@ def uplift(
 
 def _refuse_failed(report: "CheckReport", what_now: str) -> None:
     """End the command with its own exit code where checks failed."""
-    from bayesltv.cli import show
+    from bayesltv.cli.output import show
 
     if not report.passed:
         show.refusal(report, what_now)

@@ -9,7 +9,7 @@ from bayesltv.cli.command import Bundle, example
 from bayesltv.cli.options import LOG, RUN, AsJson, Threads, carried, log_reading
 
 if TYPE_CHECKING:
-    from bayesltv.data.reading import Carried, LogReading
+    from bayesltv.data.log.reading import Carried, LogReading
 
 
 @example("bayesltv summarize log.csv --observation-end 1997-09-30 --time-unit week --out customers.parquet")
@@ -42,8 +42,8 @@ def summarize(
 ) -> None:
     """Turn a transaction log into a customer summary."""
     from bayesltv import jobs
-    from bayesltv.cli import bars, show
-    from bayesltv.data.reading import Summarizing
+    from bayesltv.cli.output import bars, show
+    from bayesltv.data.log.reading import Summarizing
 
     asked = Summarizing(
         reading, beside, observation_end, time_unit, acquired_from, late, currency, repeat_days,

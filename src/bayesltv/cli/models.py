@@ -11,8 +11,8 @@ from bayesltv.cli.options import AsJson
 @example("bayesltv models list")
 def list_all(as_json: AsJson = False) -> None:
     """List the model specs and decision files that are shipped."""
-    from bayesltv.cli import show
-    from bayesltv.spec.catalogue import list_specs
+    from bayesltv.cli.output import show
+    from bayesltv.specs.catalogue import list_specs
 
     show.result(list_specs(), as_json=as_json)
 
@@ -22,8 +22,8 @@ def show_one(
     name: Annotated[str, typer.Argument(help="A shipped name, or a file.")], as_json: AsJson = False
 ) -> None:
     """Show a spec or decision as it is read, with nothing left to a default."""
-    from bayesltv.cli import show
-    from bayesltv.spec.catalogue import load_any
+    from bayesltv.cli.output import show
+    from bayesltv.specs.catalogue import load_any
 
     show.result(load_any(name), as_json=as_json)
 
@@ -33,8 +33,8 @@ def check_one(
     file: Annotated[str, typer.Argument(help="A spec or decision file.")], as_json: AsJson = False
 ) -> None:
     """Say whether a spec or decision file is right."""
-    from bayesltv.cli import show
-    from bayesltv.spec.catalogue import load_any
+    from bayesltv.cli.output import show
+    from bayesltv.specs.catalogue import load_any
 
     show.verdict(load_any(file), file, as_json=as_json)
 

@@ -10,7 +10,7 @@ from bayesltv.cli.guard import AS_JSON, REDACTION
 
 if TYPE_CHECKING:
     from bayesltv.base.meeting import Meeting
-    from bayesltv.data.reading import Carried, LogReading
+    from bayesltv.data.log.reading import Carried, LogReading
     from bayesltv.fitting.sampling import Sampling
     from bayesltv.redaction import Redaction
 
@@ -129,7 +129,7 @@ def log_reading(
     ] = None,
 ) -> "LogReading":
     """Return how a log is read."""
-    from bayesltv.data.reading import LogReading
+    from bayesltv.data.log.reading import LogReading
 
     amounts = None if no_amounts else monetary_value_col
     return LogReading(customer_id_col, datetime_col, amounts, refunds, timezone, datetime_format)
@@ -153,7 +153,7 @@ def carried(
     ] = "error",
 ) -> "Carried":
     """Return what the rows of a log say beside purchases."""
-    from bayesltv.data.reading import Carried
+    from bayesltv.data.log.reading import Carried
 
     return Carried(order_id_col, groups or (), covariates or (), group_conflict)
 

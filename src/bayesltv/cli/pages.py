@@ -18,7 +18,7 @@ from bayesltv.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from bayesltv.data.reading import LogReading
+    from bayesltv.data.log.reading import LogReading
 
 
 @example("bayesltv demo --out bayesltv-demo")
@@ -31,7 +31,7 @@ def demo(
 
     The purchases come with pip install 'bayesltv[lifetimes]'. Without them the shop is a simulated one.
     """
-    from bayesltv.cli import show
+    from bayesltv.cli.output import show
     from bayesltv.demo import run_demo
 
     show.result(run_demo(out, seed=seed, say=show.step), as_json=as_json)
@@ -61,8 +61,8 @@ def report(
 ) -> None:
     """Write all that is known about a fit into one HTML file."""
     from bayesltv import jobs
-    from bayesltv.cli import show
-    from bayesltv.data.reading import LaterLog
+    from bayesltv.cli.output import show
+    from bayesltv.data.log.reading import LaterLog
     from bayesltv.jobs.asked import Made
 
     written = jobs.report_file(

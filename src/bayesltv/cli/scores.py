@@ -23,7 +23,7 @@ from bayesltv.cli.options import (
 
 if TYPE_CHECKING:
     from bayesltv.base.meeting import Meeting
-    from bayesltv.data.reading import Carried, LogReading
+    from bayesltv.data.log.reading import Carried, LogReading
     from bayesltv.jobs.asked import PlanAsked
 
 TESTS = "Tests of actions"
@@ -47,7 +47,7 @@ def score(
 ) -> None:
     """Score every customer: value, tier probabilities, next purchase."""
     from bayesltv import jobs
-    from bayesltv.cli import bars, show
+    from bayesltv.cli.output import bars, show
 
     with bars.scoring_bar() as told:
         scored = jobs.score_file(
@@ -111,7 +111,7 @@ def decide(
 ) -> None:
     """Decide who gets which action, and what it should cost and bring."""
     from bayesltv import jobs
-    from bayesltv.cli import bars, show
+    from bayesltv.cli.output import bars, show
 
     with bars.scoring_bar() as told:
         decided = jobs.decide_file(
@@ -160,8 +160,8 @@ def evaluate(
 ) -> None:
     """Hold forecasts against what happened: scores, coverage, totals, ranking."""
     from bayesltv import jobs
-    from bayesltv.cli import show
-    from bayesltv.data.reading import LaterLog
+    from bayesltv.cli.output import show
+    from bayesltv.data.log.reading import LaterLog
 
     found, written = jobs.evaluate_file(
         fit, LaterLog(log, reading, log_end), replace(met, draws=draws), horizon=horizon, summary=summary,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.spec.prior import PriorSpec
+from bayesltv.specs.prior import PriorSpec
 
 Floats = NDArray[np.float64]
 Values = Mapping[str, Any]

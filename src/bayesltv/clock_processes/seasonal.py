@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bayesltv.clock_processes.process import Blocks, Values
 from bayesltv.names import CLOCK_SEASON_SD
-from bayesltv.spec.prior import PriorSpec
+from bayesltv.specs.prior import PriorSpec
 from bayesltv.units import DAYS_PER_YEAR
 
 Floats = NDArray[np.float64]

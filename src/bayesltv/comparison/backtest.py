@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from bayesltv.data.reading import LaterLog, LogReading
-from bayesltv.data.summary import summarize
+from bayesltv.data.log.reading import LaterLog, LogReading
+from bayesltv.data.log.summarize import summarize
 from bayesltv.dates import Date, require_day
 from bayesltv.errors import BayesltvError, DataError, EngineError
 from bayesltv.evaluation.evaluate import evaluate
@@ -22,8 +22,8 @@ from bayesltv.evaluation.holdout import require_holdout
 from bayesltv.evaluation.result import ALL, Evaluation, records, rich_table
 from bayesltv.evaluation.rules import interval_score
 from bayesltv.pipeline import fit
-from bayesltv.spec.catalogue import SpecLike, spec_of
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.catalogue import SpecLike, spec_of
+from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.units import time_unit_of
 
 LEVEL = 0.9

@@ -19,8 +19,8 @@ from bayesltv.base.placed_base import place_base
 from bayesltv.base.population import read_posterior
 from bayesltv.base.seal import require_sound
 from bayesltv.checks.loo import loo_per_customer
-from bayesltv.data.reading import LaterLog, LogReading
-from bayesltv.data.validate import resolve_observation_end, resolve_time_unit, validate_summary
+from bayesltv.data.log.reading import LaterLog, LogReading
+from bayesltv.data.summary.validate import resolve_observation_end, resolve_time_unit, validate_summary
 from bayesltv.dates import Date
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.evaluation.comparison import Comparison
@@ -30,8 +30,8 @@ from bayesltv.evaluation.result import Evaluation
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.names import FINGERPRINT
 from bayesltv.pipeline import fit_as
-from bayesltv.spec.catalogue import SpecLike, spec_of
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.catalogue import SpecLike, spec_of
+from bayesltv.specs.model.model_spec import ModelSpec
 
 CLEAR, SMALL = 2.0, 4.0
 """A difference is clear from two standard errors on, and from 4 (Sivula, Magnusson & Vehtari 2025)."""

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.data.groups import Groups, codes_of
 from bayesltv.data.ids import id_texts
-from bayesltv.data.reading import ExperimentReading
+from bayesltv.data.log.reading import ExperimentReading
+from bayesltv.data.summary.groups import Groups, codes_of
 from bayesltv.dates import Date, as_day
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID

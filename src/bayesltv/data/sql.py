@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayesltv.errors import DataError, StoreError
-from bayesltv.processors import available_processors
+from bayesltv.machine import available_processors
 from bayesltv.unfinished import unfinished_folder
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from bayesltv.names import DRAW, GROUP
 from bayesltv.prediction.expected import expect
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.terms import Terms
-from bayesltv.spec.acquisition import AcquisitionSpec
+from bayesltv.specs.decision.acquisition import AcquisitionSpec
 
 Floats = NDArray[np.float64]
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.decisions.actions import ActionModel, Offered
-from bayesltv.decisions.allocation import NOBODY, Allocation
+from bayesltv.allocation.allocation import NOBODY, Allocation
+from bayesltv.decisions.offer.actions import ActionModel, Offered
 from bayesltv.errors import DataError, shown
 from bayesltv.kernels.actions import Offers, evaluate_at_means
 from bayesltv.prediction.packed import at_means, clock_of, laws_of, people_of
-from bayesltv.spec import checked
-from bayesltv.spec.actions import NO_ACTION
+from bayesltv.specs import checked
+from bayesltv.specs.decision.actions import NO_ACTION
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

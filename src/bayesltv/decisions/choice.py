@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.decisions.actions import ActionModel, Offered, Options
-from bayesltv.decisions.allocation import NOBODY, Allocation, Problem
-from bayesltv.decisions.budget_curve import budget_curve
-from bayesltv.decisions.eligibility import fulfils
-from bayesltv.decisions.hold_out import HOLD_OUT, draw_coins, expected_problem, recommend
-from bayesltv.decisions.limits import Limit
-from bayesltv.decisions.tail import balanced, look_at_draws
+from bayesltv.allocation.allocation import NOBODY, Allocation, Problem
+from bayesltv.allocation.budget_curve import budget_curve
+from bayesltv.allocation.hold_out import HOLD_OUT, draw_coins, expected_problem, recommend
+from bayesltv.allocation.limits import Limit
+from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
+from bayesltv.decisions.offer.eligibility import fulfils
+from bayesltv.decisions.portfolio_cvar import balanced, look_at_draws
 from bayesltv.errors import SpecError
-from bayesltv.spec.actions import ActionSpec
-from bayesltv.spec.budget import BudgetSpec
+from bayesltv.specs.decision.actions import ActionSpec
+from bayesltv.specs.decision.budget import BudgetSpec
 
 Flags = NDArray[np.bool_]
 Codes = NDArray[np.int32]

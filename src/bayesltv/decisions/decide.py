@@ -12,25 +12,25 @@ from bayesltv.base.placed_base import PlacedBase, Placement, place_base
 from bayesltv.decisions.acquisition import acquisition, next_unit_of_money, warn_of_infinite_spend
 from bayesltv.decisions.baselines import current_codes
 from bayesltv.decisions.choice import limit_names
-from bayesltv.decisions.described import Described, describe
-from bayesltv.decisions.effects import Effects
-from bayesltv.decisions.offer import Offer, Walking, make_offer
+from bayesltv.decisions.customers.described import Described, describe
+from bayesltv.decisions.customers.portfolio_value import portfolio_table, simple_ltv_table
+from bayesltv.decisions.customers.refresh import Refresh
+from bayesltv.decisions.customers.segments import segment_table
+from bayesltv.decisions.offer.offer import Offer, Walking, make_offer
+from bayesltv.decisions.offer.roi import option_table
 from bayesltv.decisions.plan import PLAN, Plan, curve_table, customer_table, effect_table
 from bayesltv.decisions.planned_tests import plan_tests, plans_table
 from bayesltv.decisions.policies import Policies, make_policies
 from bayesltv.decisions.portfolio import action_table, policy_draws, policy_table
-from bayesltv.decisions.portfolio_value import portfolio_table, simple_ltv_table
-from bayesltv.decisions.refresh import Refresh
-from bayesltv.decisions.roi import option_table
-from bayesltv.decisions.segments import segment_table
-from bayesltv.decisions.tested import uplift_of_tests
 from bayesltv.errors import SpecError
-from bayesltv.prediction.score import ScoreTable, score_base
-from bayesltv.prediction.scoring import DRAWS
+from bayesltv.experiments.effects import Effects
+from bayesltv.experiments.measured import uplift_of_tests
+from bayesltv.prediction.scores.score import ScoreTable, score_base
+from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.prediction.terms import terms_of
-from bayesltv.spec.budget import BudgetSpec
-from bayesltv.spec.catalogue import DecisionLike, decision_of
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.specs.catalogue import DecisionLike, decision_of
+from bayesltv.specs.decision.budget import BudgetSpec
+from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 
 def decide(
@@ -74,7 +74,7 @@ def decide(
         Posterior draws, spread evenly over chains; None for all.
     effects : mapping of str to Effects or Dataset, optional
         Action -> draws of its effects, one per draw of the whole posterior, in place of its priors: made by
-        hand, or a test's (``bayesltv.decisions.uplift.effect_draws``).
+        hand, or a test's (``bayesltv.experiments.table.effect_draws``).
     tests : mapping of str to DataTree, optional
         Name of a test -> what ``fit_uplift`` returned, for the actions that name it.
     current : mapping of str to str, optional

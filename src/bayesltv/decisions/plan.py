@@ -9,15 +9,15 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.decisions.actions import ActionModel, Offered, Options
-from bayesltv.decisions.allocation import Allocation
+from bayesltv.allocation.allocation import Allocation
 from bayesltv.decisions.choice import HOLD_OUT, Choice
-from bayesltv.decisions.effects import Effects
-from bayesltv.decisions.experiments import TestPlan
-from bayesltv.decisions.refresh import Refresh
-from bayesltv.decisions.roi import break_even, elasticity
-from bayesltv.spec.actions import NO_ACTION, ActionSpec
-from bayesltv.spec.budget import BudgetSpec
+from bayesltv.decisions.customers.refresh import Refresh
+from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
+from bayesltv.decisions.offer.roi import break_even, elasticity
+from bayesltv.experiments.effects import Effects
+from bayesltv.experiments.worth import TestPlan
+from bayesltv.specs.decision.actions import NO_ACTION, ActionSpec
+from bayesltv.specs.decision.budget import BudgetSpec
 
 Floats = NDArray[np.float64]
 CURVE_POINTS = 400

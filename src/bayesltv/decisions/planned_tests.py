@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.decisions.actions import ActionModel, Offered
-from bayesltv.decisions.experiments import TestPlan, plan_test, value_of_information
+from bayesltv.decisions.offer.actions import ActionModel, Offered
+from bayesltv.experiments.worth import TestPlan, plan_test, value_of_information
 from bayesltv.prediction.draws import simulate_futures
 from bayesltv.units import convert
 

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.decisions.allocation import Allocation, allocate
+from bayesltv.allocation.allocation import Allocation, allocate
 from bayesltv.decisions.baselines import Setting, compare_with, values_at_means
-from bayesltv.decisions.chance import choose_within, share_of_losses
+from bayesltv.decisions.chance_constraint import choose_within, share_of_losses
 from bayesltv.decisions.choice import Choice, choose, limits_of
-from bayesltv.decisions.offer import Offer
+from bayesltv.decisions.offer.offer import Offer
 from bayesltv.decisions.plan import PLAN
 from bayesltv.names import LTV_WITH_REFERRAL
-from bayesltv.spec.budget import BudgetSpec
+from bayesltv.specs.decision.budget import BudgetSpec
 from bayesltv.streams import generator
 
 Codes = NDArray[np.int32]

@@ -7,7 +7,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.decisions.pnl import PARTS, net_value, pnl_row, pnl_table
+from bayesltv.allocation.cvar import cvar
+from bayesltv.decisions.offer.pnl import PARTS, net_value, pnl_row, pnl_table
 from bayesltv.names import CUSTOMER_ID, DRAW
 
 Floats = NDArray[np.float64]
@@ -114,9 +115,3 @@ def policy_table(draws: xr.Dataset, plan: str, *, tail: float) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def cvar(net: Floats, tail: float) -> float:
-    """Return the mean of the worst `tail` of the draws (at least one)."""
-    worst = max(1, round(tail * net.size))
-    return float(np.sort(net)[:worst].mean())

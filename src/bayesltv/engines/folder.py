@@ -22,16 +22,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesltv.data.store import file_digest
+from bayesltv.data.summary.store import file_digest
 from bayesltv.errors import StoreError
 from bayesltv.files import make_folder, replacing, require_folder_name, sync_folder
 from bayesltv.held import held
 from bayesltv.prediction.totals import Totals
-from bayesltv.report.export import write_table
-from bayesltv.report.sealed import FORMAT, read_sealed, sealed
-from bayesltv.report.verified import FOLDER_MANIFEST as MANIFEST
-from bayesltv.report.verified import FOLDER_TOTALS as TOTALS
-from bayesltv.report.verified import RUN, SUCCESS
+from bayesltv.report.files.export import write_table
+from bayesltv.report.files.sealed import FORMAT, read_sealed, sealed
+from bayesltv.report.files.verified import FOLDER_MANIFEST as MANIFEST
+from bayesltv.report.files.verified import FOLDER_TOTALS as TOTALS
+from bayesltv.report.files.verified import RUN, SUCCESS
 
 RECORDS, LOCK = "_records", "_lock"
 

@@ -11,22 +11,22 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.base.meeting import UnknownGroups
-from bayesltv.data.store import held_summary, summary_attributes
+from bayesltv.data.summary.store import held_summary, summary_attributes
 from bayesltv.engines import folder as files
 from bayesltv.engines.summary_file import FileJob, SummaryFile, look_through
+from bayesltv.machine import processor, versions
 from bayesltv.names import OBSERVATION_END
-from bayesltv.prediction.prepare import (
+from bayesltv.prediction.scores.prepare import (
     Request,
     count_infinite_means,
     prepare,
     warn_of_infinite_means,
 )
-from bayesltv.prediction.scoring import DRAWS, Scored, Scoring, score_rows
+from bayesltv.prediction.scores.scoring import DRAWS, Scored, Scoring, score_rows
 from bayesltv.prediction.totals import MEANS, Totals, labelled, merged
-from bayesltv.provenance import processor, versions
-from bayesltv.report.manifest import digest_of, told_of_fit
-from bayesltv.report.sealed import FORMAT
-from bayesltv.spec.catalogue import DecisionLike, decision_of
+from bayesltv.report.files.manifest import digest_of, told_of_fit
+from bayesltv.report.files.sealed import FORMAT
+from bayesltv.specs.catalogue import DecisionLike, decision_of
 
 ROWS_PER_PART = 100_000
 FOUND = "found"

@@ -14,12 +14,12 @@ from bayesltv import names
 from bayesltv.base.placed_base import match_summary
 from bayesltv.base.population import Posterior
 from bayesltv.data.frames import require_columns
-from bayesltv.data.validate import resolve_observation_end
-from bayesltv.engines.parcel import packed, packed_sample, unpacked_tallies
+from bayesltv.data.summary.validate import resolve_observation_end
+from bayesltv.engines.serialize import packed, packed_sample, unpacked_tallies
 from bayesltv.engines.spark_session import explained, mapped
 from bayesltv.errors import DataError
-from bayesltv.prediction.scoring import Scoring
-from bayesltv.prediction.thresholds import Sample, Tally
+from bayesltv.prediction.scores.scoring import Scoring
+from bayesltv.prediction.scores.thresholds import Sample, Tally
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

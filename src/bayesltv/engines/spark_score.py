@@ -16,10 +16,10 @@ from bayesltv.base.meeting import UnknownGroups
 from bayesltv.engines.spark_engine import Partitions, attributes_of, chosen_columns, last_day, nobody_of
 from bayesltv.engines.spark_session import explained, require_spark_frame, require_workers
 from bayesltv.engines.spark_worker import as_arrow, totals_rows
-from bayesltv.prediction.prepare import Request, prepare
-from bayesltv.prediction.scoring import DRAWS, Scored, score_rows
+from bayesltv.prediction.scores.prepare import Request, prepare
+from bayesltv.prediction.scores.scoring import DRAWS, Scored, score_rows
 from bayesltv.prediction.totals import QUANTITIES, Totals, labelled
-from bayesltv.spec.catalogue import DecisionLike, decision_of
+from bayesltv.specs.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -11,14 +11,14 @@ import numpy as np
 import pyarrow as pa
 
 from bayesltv import names
-from bayesltv.data.attributes import GroupConflict
 from bayesltv.data.frames import require_columns
-from bayesltv.data.histories import Histories, summary_rows
-from bayesltv.data.odd_days import may_be_odd, odd_days, odd_message, warn_late_end
-from bayesltv.data.reading import Carried, Late, LogReading, Summarizing
-from bayesltv.data.refunds import Refunds, netted_rows
-from bayesltv.data.request import Request, make_request
-from bayesltv.data.transactions import SMALL_AMOUNT, moved_message
+from bayesltv.data.log.attributes import GroupConflict
+from bayesltv.data.log.histories import Histories, summary_rows
+from bayesltv.data.log.odd_days import may_be_odd, odd_days, odd_message, warn_late_end
+from bayesltv.data.log.reading import Carried, Late, LogReading, Summarizing
+from bayesltv.data.log.refunds import Refunds, netted_rows
+from bayesltv.data.log.request import Request, make_request
+from bayesltv.data.log.transactions import SMALL_AMOUNT, moved_message
 from bayesltv.dates import Date
 from bayesltv.engines.spark_engine import METADATA, TEXT_TYPES
 from bayesltv.engines.spark_session import mapped, require_spark_frame, require_workers

@@ -16,11 +16,11 @@ import pyarrow as pa
 
 from bayesltv import names
 from bayesltv.base.placed_base import Placement, match_summary
-from bayesltv.data.histories import Histories, summary_rows, walk_histories
-from bayesltv.engines.parcel import packed_tallies, unpacked, unpacked_sample
-from bayesltv.prediction.engine import Threads
-from bayesltv.prediction.scoring import Scored, Scoring, score_rows
-from bayesltv.prediction.thresholds import add_tallies
+from bayesltv.data.log.histories import Histories, summary_rows, walk_histories
+from bayesltv.engines.serialize import packed_tallies, unpacked, unpacked_sample
+from bayesltv.prediction.scores.engine import Threads
+from bayesltv.prediction.scores.scoring import Scored, Scoring, score_rows
+from bayesltv.prediction.scores.thresholds import add_tallies
 
 if TYPE_CHECKING:
     Batches = Iterator[pa.RecordBatch]

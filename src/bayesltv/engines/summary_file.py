@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from bayesltv.base.placed_base import Placement, match_known, match_summary
 from bayesltv.data.fingerprint import added
-from bayesltv.data.store import require_own_print, summary_attributes, summary_batches
-from bayesltv.data.validate import resolve_observation_end
+from bayesltv.data.summary.store import require_own_print, summary_attributes, summary_batches
+from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.errors import DataError
 from bayesltv.held import Held
 from bayesltv.names import CUSTOMER_ID, FINGERPRINT, OBSERVATION_END
-from bayesltv.prediction.engine import Threads
-from bayesltv.prediction.prepare import Prepared
-from bayesltv.prediction.scoring import Scoring
+from bayesltv.prediction.scores.engine import Threads
+from bayesltv.prediction.scores.prepare import Prepared
+from bayesltv.prediction.scores.scoring import Scoring
 
 
 @dataclass(frozen=True)

@@ -12,26 +12,26 @@ import xarray as xr
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, Placement, place_base
 from bayesltv.base.population import Population
-from bayesltv.data.reading import LaterLog, LogReading
-from bayesltv.data.refunds import Refunds
-from bayesltv.data.split import PurchaseDays, purchase_days
+from bayesltv.data.log.reading import LaterLog, LogReading
+from bayesltv.data.log.refunds import Refunds
+from bayesltv.data.log.split import PurchaseDays, purchase_days
 from bayesltv.dates import Date
 from bayesltv.errors import DataError, SpecError
 from bayesltv.evaluation import tables
 from bayesltv.evaluation.holdout import Holdout, observe, worded
-from bayesltv.evaluation.judge import Columns, Judge, Outcomes, judge_all, make_judge, uniforms
 from bayesltv.evaluation.result import ALL, Evaluation
 from bayesltv.evaluation.rules import randomised_pit
+from bayesltv.evaluation.score_forecast import Columns, Judge, Outcomes, judge_all, make_judge, uniforms
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE, FIRST_PURCHASE, FREQUENCY, REPEAT_DAYS
-from bayesltv.prediction.engine import Threads
-from bayesltv.prediction.scoring import make_scoring
+from bayesltv.prediction.scores.engine import Threads
+from bayesltv.prediction.scores.scoring import make_scoring
+from bayesltv.prediction.scores.thresholds import find_thresholds, thresholds_among
+from bayesltv.prediction.scores.tiers import tier_probabilities
 from bayesltv.prediction.terms import Terms, make_terms, terms_of
-from bayesltv.prediction.thresholds import find_thresholds, thresholds_among
-from bayesltv.prediction.tiers import tier_probabilities
 from bayesltv.prediction.totals import Totals
 from bayesltv.prediction.tracking import actual_counts, track_base
-from bayesltv.spec.catalogue import DecisionLike, decision_of
-from bayesltv.spec.decision_spec import DecisionSpec
+from bayesltv.specs.catalogue import DecisionLike, decision_of
+from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 CRPS = "fair: E|X − y| − E|X − X'|/2 over pairs of different draws"
 

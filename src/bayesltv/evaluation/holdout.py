@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.data.day_lists import day_lists
-from bayesltv.data.reading import LaterLog
-from bayesltv.data.split import PurchaseDays, purchase_days
+from bayesltv.data.log.reading import LaterLog
+from bayesltv.data.log.split import PurchaseDays, purchase_days
 from bayesltv.dates import as_day
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, FIRST_PURCHASE, OBSERVATION_END, REPEAT_DAYS

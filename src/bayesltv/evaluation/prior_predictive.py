@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from bayesltv.base.clock import refuse_clock
 from bayesltv.base.customers import Customers
 from bayesltv.base.population import Population
-from bayesltv.data.cells import spend_rows
-from bayesltv.data.groups import make_groups
-from bayesltv.data.validate import resolve_time_unit, validate_summary
+from bayesltv.data.summary.cells import spend_rows
+from bayesltv.data.summary.groups import make_groups
+from bayesltv.data.summary.validate import resolve_time_unit, validate_summary
 from bayesltv.evaluation.replicas import simulate_replicas
 from bayesltv.evaluation.result import records, rich_table
 from bayesltv.families import registry
@@ -30,8 +30,8 @@ from bayesltv.names import (
     MONETARY_VALUE,
     T,
 )
-from bayesltv.spec.catalogue import SpecLike, spec_of
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.catalogue import SpecLike, spec_of
+from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, units_per_year
 

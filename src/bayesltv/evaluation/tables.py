@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from bayesltv.evaluation import rules
-from bayesltv.evaluation.judge import BINS
+from bayesltv.evaluation.calibration import purchase_calibration
 from bayesltv.evaluation.ranking import lift_by_tenth, normalised_gini, spearman
 from bayesltv.evaluation.result import ALL
+from bayesltv.evaluation.score_forecast import BINS
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, MONETARY_VALUE, RECENCY, VALUE_TO_DATE, T
-from bayesltv.prediction.calibration import purchase_calibration
-from bayesltv.prediction.score_columns import label_of, tier_column
+from bayesltv.prediction.scores.score_columns import label_of, tier_column
 from bayesltv.prediction.totals import Totals
 
 Floats = NDArray[np.float64]

@@ -11,13 +11,14 @@ import xarray as xr
 from scipy import stats
 
 from bayesltv.base.seal import FORMAT, stamped
-from bayesltv.data.cells import equal_amounts
-from bayesltv.data.validate import resolve_observation_end
+from bayesltv.data.summary.cells import equal_amounts
+from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.fitting.density import make_density
-from bayesltv.fitting.laplace import sample_laplace
+from bayesltv.fitting.laplace.posterior import sample_laplace
 from bayesltv.fitting.sample import sample_nuts
 from bayesltv.fitting.sampling import Sampling
+from bayesltv.machine import versions
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.clock_prior import clock_priors
 from bayesltv.model.coefficients import acting
@@ -35,11 +36,10 @@ from bayesltv.names import (
     sd_name,
     seen_name,
 )
-from bayesltv.provenance import versions
-from bayesltv.spec.events import Events
-from bayesltv.spec.model_spec import ModelSpec
-from bayesltv.spec.settings import SamplerSpec
-from bayesltv.spec.timeline import Timeline
+from bayesltv.specs.model.events import Events
+from bayesltv.specs.model.model_spec import ModelSpec
+from bayesltv.specs.model.settings import SamplerSpec
+from bayesltv.specs.model.timeline import Timeline
 from bayesltv.streams import generator, stream_key
 
 PRIOR_DRAWS = 1000

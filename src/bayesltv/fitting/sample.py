@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from bayesltv.errors import FitError
 from bayesltv.fitting.mode import LogDensity, find_mode
+from bayesltv.machine import available_processors
 from bayesltv.model.pooling import OFFSET
-from bayesltv.processors import available_processors
-from bayesltv.spec.settings import SamplerSpec
+from bayesltv.specs.model.settings import SamplerSpec
 
 Floats = NDArray[np.float64]
 JITTER = 0.5

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from bayesltv.base.seal import FORMAT, UPLIFT, stamped
 from bayesltv.data.experiment import Experiment, balance, make_experiment, sample_ratio
-from bayesltv.data.reading import Assignment, ExperimentReading
+from bayesltv.data.log.reading import Assignment, ExperimentReading
 from bayesltv.dates import as_day
 from bayesltv.errors import DataError
 from bayesltv.fitting.sample import sample_nuts
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.kernels.hurdle import expand_part, hurdle_density, part_size
+from bayesltv.machine import versions
 from bayesltv.model.uplift import (
     ARM,
     BASE_SD,
@@ -33,8 +34,7 @@ from bayesltv.model.uplift import (
     build_uplift_model,
     make_uplift_problem,
 )
-from bayesltv.provenance import versions
-from bayesltv.spec.settings import SamplerSpec
+from bayesltv.specs.model.settings import SamplerSpec
 from bayesltv.streams import stream_key
 
 Floats = NDArray[np.float64]

@@ -45,10 +45,10 @@ def decide_file(
     CheckFailed, DataError, SpecError, StoreError
         Then nothing is written, and what an earlier run wrote is left in place.
     """
-    from bayesltv.report.crm import write_plan
-    from bayesltv.report.manifest import provenance_of
-    from bayesltv.report.plan import plan_figures
-    from bayesltv.spec.catalogue import load_decision
+    from bayesltv.report.figures.plan import plan_figures
+    from bayesltv.report.files.crm import write_plan
+    from bayesltv.report.files.manifest import provenance_of
+    from bayesltv.specs.catalogue import load_decision
 
     declared = load_decision(decision)
     require_folder(require_folder_name(out, what="a plan's files"))
@@ -72,7 +72,7 @@ def decide_file(
 
 def _read_beside(asked: PlanAsked) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what is read beside fit and summary: as keywords of ``decide``, and as manifests tell it."""
-    from bayesltv.report.crm import read_columns, read_export
+    from bayesltv.report.files.crm import read_columns, read_export
 
     found: dict[str, Any] = {}
     origins: dict[str, Any] = {}

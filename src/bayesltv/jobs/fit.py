@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bayesltv.data.reading import Assignment, ExperimentReading
+from bayesltv.data.log.reading import Assignment, ExperimentReading
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.jobs.paths import prepare, save_checked
 from bayesltv.jobs.written import FitFile, UpliftFile
@@ -40,11 +40,11 @@ def fit_file(
         Then nothing is written.
     """
     from bayesltv.checks.run import stored_report
-    from bayesltv.data.store import read_summary
-    from bayesltv.data.validate import validate_summary
+    from bayesltv.data.summary.store import read_summary
+    from bayesltv.data.summary.validate import validate_summary
     from bayesltv.fitting.store import require_netcdf
     from bayesltv.pipeline import fit_as
-    from bayesltv.spec.catalogue import load_spec
+    from bayesltv.specs.catalogue import load_spec
 
     prepare(require_netcdf(out), inputs=[summary])
     declared = load_spec(spec)
@@ -82,7 +82,7 @@ def uplift_file(
     """
     from bayesltv.checks.run import stored_report
     from bayesltv.data.experiment_file import read_experiment
-    from bayesltv.decisions.uplift import uplift_table
+    from bayesltv.experiments.table import uplift_table
     from bayesltv.fitting.store import require_netcdf
     from bayesltv.pipeline import fit_uplift_as
 

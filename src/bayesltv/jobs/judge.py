@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayesltv.base.meeting import Meeting
-from bayesltv.data.reading import Carried, LaterLog
+from bayesltv.data.log.reading import Carried, LaterLog
 from bayesltv.dates import Date
 from bayesltv.errors import DataError
 from bayesltv.fitting.sampling import Sampling
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
     from bayesltv.evaluation.comparison import Comparison
     from bayesltv.evaluation.result import Evaluation
-    from bayesltv.spec.model_spec import ModelSpec
+    from bayesltv.specs.model.model_spec import ModelSpec
 
 NOTHING = Carried()
 
@@ -55,10 +55,10 @@ def check_file(
         Where a file cannot be used.
     """
     from bayesltv.checks.run import check
-    from bayesltv.data.validate import validate_summary
+    from bayesltv.data.summary.validate import validate_summary
     from bayesltv.fitting.store import load
-    from bayesltv.report.criticism import check_figures, check_tables
-    from bayesltv.report.folder import write_folder
+    from bayesltv.report.figures.criticism import check_figures, check_tables
+    from bayesltv.report.files.folder import write_folder
 
     require_report(report)
     tree = load(fit)
@@ -121,9 +121,9 @@ def evaluate_file(
     """
     from bayesltv.fitting.store import load
     from bayesltv.questions import CustomerBase
-    from bayesltv.report.evaluation import evaluation_figures, evaluation_tables
-    from bayesltv.report.folder import write_folder
-    from bayesltv.spec.catalogue import load_decision
+    from bayesltv.report.figures.evaluation import evaluation_figures, evaluation_tables
+    from bayesltv.report.files.folder import write_folder
+    from bayesltv.specs.catalogue import load_decision
 
     require_report(report)
     watched = watch(later.log)
@@ -152,7 +152,7 @@ def _summarized(
 ) -> "pd.DataFrame":
     """Return the customers of a log as they were when the fit's observation ended, or on another day."""
     from bayesltv.base.population import read_posterior
-    from bayesltv.data.summary import summarize
+    from bayesltv.data.log.summarize import summarize
 
     posterior = read_posterior(tree)
     end = observation_end or tree.attrs[OBSERVATION_END] or None
@@ -202,10 +202,10 @@ def compare_files(
         Then nothing is written.
     """
     from bayesltv.comparison.compare import compare_as
-    from bayesltv.data.store import read_summary
-    from bayesltv.data.validate import validate_summary
-    from bayesltv.report.comparison import comparison_figures, comparison_tables
-    from bayesltv.report.folder import write_folder
+    from bayesltv.data.summary.store import read_summary
+    from bayesltv.data.summary.validate import validate_summary
+    from bayesltv.report.figures.comparison import comparison_figures, comparison_tables
+    from bayesltv.report.files.folder import write_folder
 
     require_report(report)
     models = _models(specs)
@@ -221,7 +221,7 @@ def compare_files(
 def _models(specs: Sequence[str]) -> "dict[str, ModelSpec | xr.DataTree]":
     """Return specs and fits by the names of their files; by the whole path where two have one name."""
     from bayesltv.fitting.store import load
-    from bayesltv.spec.catalogue import load_spec
+    from bayesltv.specs.catalogue import load_spec
 
     names = [Path(each).stem if Path(each).suffix else each for each in specs]
     twice = [name for name in names if names.count(name) > 1]

@@ -36,7 +36,7 @@ def load_held(path: str | Path) -> "tuple[xr.DataTree, str]":
     StoreError
         Where it cannot be read, or another has taken its place meanwhile.
     """
-    from bayesltv.data.store import file_digest
+    from bayesltv.data.summary.store import file_digest
     from bayesltv.fitting.store import load
 
     before = file_digest(path) if Path(path).is_file() else ""
@@ -57,9 +57,9 @@ def customers_of(
 
     A Parquet file says so itself: one that does not has lost it, and with it what would show a damage.
     """
-    from bayesltv.data.sources import PARQUET_SUFFIXES
-    from bayesltv.data.store import read_summary
-    from bayesltv.data.validate import resolve_observation_end, resolve_time_unit
+    from bayesltv.data.log.sources import PARQUET_SUFFIXES
+    from bayesltv.data.summary.store import read_summary
+    from bayesltv.data.summary.validate import resolve_observation_end, resolve_time_unit
 
     frame = read_summary(path)
     if not str(path).lower().endswith(PARQUET_SUFFIXES):
@@ -100,7 +100,7 @@ def place_files(fit: str | Path, summary: str | Path, meeting: "Meeting") -> Pla
         Where fit or summary cannot be used, or do not go together.
     """
     from bayesltv.base.gate import require_passed
-    from bayesltv.data.store import held_summary, read_summary
+    from bayesltv.data.summary.store import held_summary, read_summary
     from bayesltv.questions import CustomerBase
 
     tree, fit_sha256 = load_held(fit)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayesltv.base.meeting import Meeting
-from bayesltv.data.reading import LaterLog
+from bayesltv.data.log.reading import LaterLog
 from bayesltv.errors import DataError
 from bayesltv.held import watch
 from bayesltv.jobs.asked import Made
@@ -58,10 +58,10 @@ def report_file(
         Then nothing is written, and an earlier report is left in place.
     """
     from bayesltv.checks.run import check
-    from bayesltv.data.validate import validate_summary
+    from bayesltv.data.summary.validate import validate_summary
     from bayesltv.fitting.store import load
-    from bayesltv.report.html import judge, require_html, write_report
-    from bayesltv.report.stored import read_plan, read_scores
+    from bayesltv.report.files.stored import read_plan, read_scores
+    from bayesltv.report.page.html import judge, require_html, write_report
 
     given = [path for path in (made.summary, made.scores, later.log) if path is not None]
     prepare(require_html(out), inputs=[fit, *given])

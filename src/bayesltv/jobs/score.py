@@ -47,7 +47,7 @@ def score_file(
     CheckFailed, DataError, SpecError, StoreError
         Then nothing is written, and what an earlier run wrote is left in place.
     """
-    from bayesltv.report.export import is_folder
+    from bayesltv.report.files.export import is_folder
 
     if is_folder(out):
         return _score_parts(fit, summary, decision, out, meeting, threads=threads, listeners=listeners)
@@ -69,7 +69,7 @@ def _score_parts(
     """Score into a folder, part by part."""
     from bayesltv.engines.local import score_to
     from bayesltv.fitting.store import load
-    from bayesltv.spec.catalogue import load_decision
+    from bayesltv.specs.catalogue import load_decision
 
     return score_to(
         load(fit),
@@ -94,9 +94,9 @@ def _score_table(
     listeners: Listeners,
 ) -> ScoreFile:
     """Score into a table, with totals and a manifest beside it."""
-    from bayesltv.report.export import score_files, write_scores
-    from bayesltv.report.manifest import provenance_of
-    from bayesltv.spec.catalogue import load_decision
+    from bayesltv.report.files.export import score_files, write_scores
+    from bayesltv.report.files.manifest import provenance_of
+    from bayesltv.specs.catalogue import load_decision
 
     files = score_files(out)
     prepare(*files.all, inputs=[fit, summary, decision])

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from bayesltv.data.reading import Summarizing
+from bayesltv.data.log.reading import Summarizing
 from bayesltv.jobs.paths import prepare
 from bayesltv.jobs.written import SummaryFile
 from bayesltv.names import FINGERPRINT, GROUPS, OBSERVATION_END, SET_ASIDE, TIME_UNIT
@@ -30,8 +30,8 @@ def summarize_file(
     DataError, StoreError
         Then nothing is written.
     """
-    from bayesltv.data.request import make_request
-    from bayesltv.data.store import require_parquet, write_summary_of
+    from bayesltv.data.log.request import make_request
+    from bayesltv.data.summary.store import require_parquet, write_summary_of
 
     prepare(require_parquet(out), inputs=[log])
     customers, repeaters, attributes = write_summary_of(log, make_request(asked), out, progress=progress)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from bayesltv.checks.result import CheckReport
     from bayesltv.decisions.plan import Plan
-    from bayesltv.prediction.score import ScoreTable
+    from bayesltv.prediction.scores.score import ScoreTable
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesltv.data.cells import Cells, make_cells
-from bayesltv.data.days import median_wait
-from bayesltv.data.design import design_of
-from bayesltv.data.validate import resolve_time_unit, validate_summary
+from bayesltv.data.summary.cells import Cells, make_cells
+from bayesltv.data.summary.days import median_wait
+from bayesltv.data.summary.design import design_of
+from bayesltv.data.summary.validate import resolve_time_unit, validate_summary
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.families.family import Family
 from bayesltv.families.registry import SPEND
@@ -37,10 +37,10 @@ from bayesltv.names import (
     GROUPS,
     PURCHASE_RATE,
 )
-from bayesltv.spec.catalogue import SpecLike, spec_of
-from bayesltv.spec.clock import ClockSpec
-from bayesltv.spec.model_spec import ModelSpec
-from bayesltv.spec.timeline import Timeline, make_timeline
+from bayesltv.specs.catalogue import SpecLike, spec_of
+from bayesltv.specs.model.clock import ClockSpec
+from bayesltv.specs.model.model_spec import ModelSpec
+from bayesltv.specs.model.timeline import Timeline, make_timeline
 from bayesltv.units import DAYS_PER
 
 SHORT_WAIT = 10.0

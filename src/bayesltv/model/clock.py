@@ -22,8 +22,8 @@ from scipy.optimize import minimize
 from bayesltv.clock_processes import ar1
 from bayesltv.clock_processes.process import Blocks, ClockProcess
 from bayesltv.clock_processes.registry import PROCESSES
-from bayesltv.data.cells import Cells
-from bayesltv.data.groups import Groups
+from bayesltv.data.summary.cells import Cells
+from bayesltv.data.summary.groups import Groups
 from bayesltv.families.family import Family
 from bayesltv.kernels.clock import clocked_value_and_gradient
 from bayesltv.model.clock_prior import blocks_of, clock_priors
@@ -40,8 +40,8 @@ from bayesltv.names import (
     factor_name,
     sd_name,
 )
-from bayesltv.spec.clock import ClockSpec
-from bayesltv.spec.timeline import Timeline
+from bayesltv.specs.model.clock import ClockSpec
+from bayesltv.specs.model.timeline import Timeline
 
 Tensor = Any
 Floats = NDArray[np.float64]

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from bayesltv.clock_processes import ar1, seasonal
 from bayesltv.clock_processes.process import Blocks
 from bayesltv.clock_processes.registry import PROCESSES
-from bayesltv.data.groups import Groups
+from bayesltv.data.summary.groups import Groups
 from bayesltv.names import (
     CHAIN,
     CLOCK,
@@ -20,9 +20,9 @@ from bayesltv.names import (
     factor_name,
     sd_name,
 )
-from bayesltv.spec.clock import ClockSpec
-from bayesltv.spec.prior import PriorSpec
-from bayesltv.spec.timeline import Timeline
+from bayesltv.specs.model.clock import ClockSpec
+from bayesltv.specs.model.timeline import Timeline
+from bayesltv.specs.prior import PriorSpec
 
 Floats = NDArray[np.float64]
 

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.data.design import features_of
+from bayesltv.data.summary.design import features_of
 from bayesltv.names import covariate_dim
-from bayesltv.spec.model_spec import ModelSpec
+from bayesltv.specs.model.model_spec import ModelSpec
 
 Floats = NDArray[np.float64]
 

@@ -13,13 +13,13 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
-from bayesltv.data.cells import PurchaseCells, SpendRows, number_rows
+from bayesltv.data.summary.cells import PurchaseCells, SpendRows, number_rows
 from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.families.family import Family
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
 from bayesltv.kernels.clock import clocked_value_and_gradient
 from bayesltv.model.kernel_version import kernel_version
-from bayesltv.spec.timeline import Timeline
+from bayesltv.specs.model.timeline import Timeline
 
 Tensor = Any
 Arrays = dict[str, NDArray[Any]]

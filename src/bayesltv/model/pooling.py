@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from pymc.distributions import transforms
 from pytensor import shared
 
-from bayesltv.data.cells import Cells
+from bayesltv.data.summary.cells import Cells
 from bayesltv.families.registry import SCALES, shifted
 from bayesltv.names import (
     effect_name,
     sd_name,
 )
-from bayesltv.spec.model_spec import ModelSpec
-from bayesltv.spec.prior import PriorSpec
+from bayesltv.specs.model.model_spec import ModelSpec
+from bayesltv.specs.prior import PriorSpec
 
 Tensor = Any
 Floats = NDArray[np.float64]

@@ -7,7 +7,7 @@ from bayesltv.base.clock import Clock, make_clock
 from bayesltv.base.population import read_posterior
 from bayesltv.errors import SpecError
 from bayesltv.names import CHAIN, CLOCK, CLOCK_BLOCK, DRAW, OBSERVATION_END
-from bayesltv.spec.events import iso
+from bayesltv.specs.model.events import iso
 from bayesltv.units import convert, horizon_in
 
 

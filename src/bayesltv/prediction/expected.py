@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers
 from bayesltv.base.population import Population
-from bayesltv.data.cells import number_rows
+from bayesltv.data.summary.cells import number_rows
 from bayesltv.kernels.closed_forms import COLUMNS, Forms, closed_forms
 from bayesltv.kernels.purchase_counts import mean_purchase_probabilities
 from bayesltv.prediction.packed import clock_of, laws_of, people_of

@@ -13,9 +13,9 @@ from bayesltv.base.customers import make_customers
 from bayesltv.base.meeting import Meeting
 from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.base.population import Population
-from bayesltv.data.cells import SpendRows, number_rows, purchase_cells, spend_rows
-from bayesltv.data.days import history_days, log_waits, repeats_of
-from bayesltv.data.groups import Codes, check_group_columns, codes_of
+from bayesltv.data.summary.cells import SpendRows, number_rows, purchase_cells, spend_rows
+from bayesltv.data.summary.days import history_days, log_waits, repeats_of
+from bayesltv.data.summary.groups import Codes, check_group_columns, codes_of
 from bayesltv.errors import DataError
 from bayesltv.names import CHAIN, CUSTOMER_ID, DRAW, REPEAT_DAYS
 from bayesltv.prediction.draws import GIGABYTES_ALLOWED

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from bayesltv.errors import SpecError, shown
-from bayesltv.spec.decision_spec import ValueSpec
+from bayesltv.specs.decision.decision_spec import ValueSpec
 from bayesltv.units import discount_per, horizon_in
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.data.groups import labels_of
+from bayesltv.data.summary.groups import labels_of
 from bayesltv.names import DRAW, GROUP
 from bayesltv.numerics.reductions import add_customers
 

@@ -15,8 +15,8 @@ from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.base.population import Population
 from bayesltv.data.day_lists import day_lists
-from bayesltv.data.split import PurchaseDays
-from bayesltv.data.validate import resolve_observation_end
+from bayesltv.data.log.split import PurchaseDays
+from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.errors import DataError
 from bayesltv.kernels.tracking import Bins, count_in_bins
 from bayesltv.names import (
@@ -173,8 +173,8 @@ def actual_counts(
     customers : iterable, optional
         Ids that were tracked, where they are not all that came by then.
     amounts : PurchaseDays, optional
-        The same purchases with their amounts, from ``data.split.purchase_days``: a summary does not say what
-        was spent on which day.
+        The same purchases with their amounts, from ``data.log.split.purchase_days``: a summary does not say
+        what was spent on which day.
 
     Returns
     -------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesltv.decisions.experiments import TestPlan
+from bayesltv.experiments.worth import TestPlan
 from bayesltv.report.style import BLACK, BLUE, GREY, ORANGE, dress, money, money_axis, new_axes
 
 if TYPE_CHECKING:

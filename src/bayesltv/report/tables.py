@@ -20,7 +20,7 @@ from bayesltv.names import (
     SET_ASIDE,
     TIME_UNIT,
 )
-from bayesltv.prediction.score_columns import label_of, tier_column
+from bayesltv.prediction.scores.score_columns import label_of, tier_column
 from bayesltv.prediction.totals import summarise_totals
 from bayesltv.report.style import money, value_label
 
@@ -135,7 +135,7 @@ def _table(title: str, *heads: str) -> Table:
 
 
 def _shown(scores: pd.DataFrame, customers: Sequence[object] | None, rows: int) -> pd.DataFrame:
-    from bayesltv.report.tiers import rows_of
+    from bayesltv.report.figures.tiers import rows_of
 
     if customers is not None:
         return rows_of(scores, customers)

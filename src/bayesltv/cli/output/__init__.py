@@ -1,0 +1,1 @@
+"""What a command found, shown: in a terminal, as JSON, while it runs."""

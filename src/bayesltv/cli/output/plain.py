@@ -1,0 +1,185 @@
+"""What a command found, in JSON's types for a script."""
+
+import json
+import math
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesltv.checks.result import CheckReport
+from bayesltv.cli.output.demo import summed_by_tier, tier_sizes
+from bayesltv.decisions.plan import Plan
+from bayesltv.demo import Demo
+from bayesltv.engines.local import ScoreFolder
+from bayesltv.evaluation.comparison import Comparison
+from bayesltv.evaluation.result import Evaluation
+from bayesltv.jobs.written import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile, UpliftFile
+from bayesltv.prediction.scores.score import ScoreTable
+from bayesltv.specs.catalogue import Shipped
+from bayesltv.specs.decision.decision_spec import DecisionSpec
+from bayesltv.specs.model.model_spec import ModelSpec
+
+Json = dict[str, Any]
+HELD_OUT = ("mean", "p05", "p95", "actual")
+
+
+@singledispatch
+def plain(found: object) -> Json:
+    """Return what a command found in JSON's types."""
+    raise TypeError(f"nothing writes {type(found).__name__} as JSON")
+
+
+@plain.register
+def _(found: SummaryFile) -> Json:
+    return {
+        "path": str(found.path),
+        "customers": found.customers,
+        "repeaters": found.repeaters,
+        **found.attributes,
+    }
+
+
+@plain.register
+def _(found: FitFile) -> Json:
+    return {
+        "path": str(found.path),
+        "customers": found.customers,
+        "seed": found.seed,
+        "spec_hash": found.spec_hash,
+        **_checks(found.report),
+    }
+
+
+@plain.register
+def _(found: UpliftFile) -> Json:
+    return {
+        "path": str(found.path),
+        "customers": found.customers,
+        "seed": found.seed,
+        "effect_source": found.effect_source,
+        "effects": _rows(found.effects),
+        **_checks(found.report),
+    }
+
+
+@plain.register
+def _(found: CheckReport) -> Json:
+    return _checks(found)
+
+
+@plain.register(Evaluation)
+@plain.register(Comparison)
+def _(found: Evaluation | Comparison) -> Json:
+    return found.to_dict()
+
+
+@plain.register
+def _(found: ReportFile) -> Json:
+    redacted = {} if found.redacted_ids is None else {"redacted_ids": dict(found.redacted_ids)}
+    return {"path": str(found.path), "bytes": found.size, **redacted, **_checks(found.report)}
+
+
+@plain.register
+def _(found: ScoreFile) -> Json:
+    return {
+        "path": str(found.path),
+        "totals_path": str(found.totals),
+        "manifest_path": str(found.manifest),
+        "customers": len(found.scores),
+        **_plain_scores(found.scores),
+    }
+
+
+@plain.register
+def _(found: ScoreFolder) -> Json:
+    return {
+        "path": str(found.path),
+        "parts": found.parts,
+        "kept": found.kept,
+        "customers": found.customers,
+        **_plain_scores(found),
+    }
+
+
+def _plain_scores(scores: ScoreTable | ScoreFolder) -> Json:
+    whole = summed_by_tier(scores).iloc[-1]
+    middle = {
+        str(name): float(draws.sum(("group", "tier")).median()) for name, draws in scores.totals.items()
+    }
+    return {
+        "tiers": tier_sizes(scores),
+        "totals": {
+            name: {**{part: _finite(whole[f"{name}_{part}"]) for part in ("mean", "p05", "p95")}, "p50": p50}
+            for name, p50 in middle.items()
+            if name != "customers"
+        },
+        **{str(name): _finite(value) for name, value in scores.attrs.items() if name != "thresholds"},
+    }
+
+
+@plain.register
+def _(found: PlanFolder) -> Json:
+    return {
+        "folder": str(found.folder),
+        "files": [str(path) for path in found.files],
+        **_plain_plan(found.plan),
+    }
+
+
+def _plain_plan(plan: Plan) -> Json:
+    """Return the tables of a plan but those as long as there are customers, and what it says of itself."""
+    told = {name: table for name, table in plan.tables.items() if name not in ("budget_curve", "movers")}
+    return {
+        "customers": len(plan.customers),
+        "assignment": {str(k): int(n) for k, n in plan.customers["assignment"].value_counts().items()},
+        **{name: _rows(table) for name, table in told.items()},
+        **{str(name): _finite(value) for name, value in plan.attrs.items() if name != "thresholds"},
+    }
+
+
+@plain.register
+def _(found: Demo) -> Json:
+    return {
+        "folder": str(found.folder),
+        "files": [str(path) for path in found.files],
+        "customers": len(found.summary),
+        **_checks(found.report),
+        "tiers": {str(k): int(n) for k, n in found.scores["tier"].value_counts().items()},
+        "shop": found.shop.name,
+        "holdout": {
+            quantity: {part: float(found.evaluation.total(quantity)[part]) for part in HELD_OUT}
+            for quantity in found.evaluation.quantities
+        },
+        "plan": _plain_plan(found.plan),
+    }
+
+
+@plain.register(tuple)
+def _(found: tuple[Any, ...]) -> Json:
+    shipped: tuple[Shipped, ...] = found
+    rows = [{"name": s.name, "kind": s.kind, "title": s.title, "path": str(s.path)} for s in shipped]
+    return {"specs": rows}
+
+
+@plain.register(ModelSpec)
+@plain.register(DecisionSpec)
+def _(found: ModelSpec | DecisionSpec) -> Json:
+    return found.to_dict()
+
+
+def _rows(table: pd.DataFrame) -> list[Json]:
+    return [{str(k): _finite(v) for k, v in row.items()} for row in table.to_dict("records")]
+
+
+def _checks(report: CheckReport) -> dict[str, Any]:
+    return {"passed": report.passed, "checks": json.loads(report.to_json())}
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {str(name): _finite(each) for name, each in value.items()}
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,230 @@
+"""A plan as tables for a terminal."""
+
+import math
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+
+from bayesltv.decisions.customers.refresh import Refresh
+from bayesltv.decisions.plan import Plan
+from bayesltv.report.style import money
+
+POLICIES_SHOWN = 8
+NEXT_UNITS_SHOWN = 5
+
+
+def actions_table(plan: Plan) -> Table:
+    """Return the profit and loss of each action that somebody gets, and in all."""
+    told, currency = plan.attrs, plan.attrs["currency"]
+    title = f"What the plan brings ({told['value_basis']}) within {told['horizon']}, discounted"
+    table = Table(title=title, title_justify="left")
+    heads = (
+        "action",
+        "customers",
+        f"more {told['value_basis']}",
+        "discount",
+        "of it subsidy",
+        "other cost",
+        "net",
+        "90 % interval",
+        "pays",
+    )
+    for head in heads:
+        table.add_column(head, justify="left" if head == "action" else "right")
+    rows = plan.actions[(plan.actions["customers"] > 0) | (plan.actions["action"] == "total")]
+    for row in rows.to_dict("records"):
+        if row["action"] == "total":
+            table.add_section()
+        discount = row["incremental_discount"] + row["subsidy"]
+        other = row["contact_cost"] + row["running_cost"] + row["service_cost"] + row["fixed_cost"]
+        amounts = [
+            money(x, currency)
+            for x in (row["incremental_margin"], discount, row["subsidy"], other, row["net"])
+        ]
+        interval = f"{money(row['net_p05'], currency)} to {money(row['net_p95'], currency)}"
+        table.add_row(
+            str(row["action"]),
+            f"{int(row['customers']):,}",
+            *amounts,
+            interval,
+            f"{100 * row['p_pays']:.0f} %",
+        )
+    return table
+
+
+def policies_table(plan: Plan) -> Table:
+    """Return the plan beside the best of what it is compared with."""
+    currency = plan.attrs["currency"]
+    title = f"The plan beside what else could be done ({plan.attrs['value_basis']})"
+    table = Table(title=title, title_justify="left")
+    for head in ("policy", "customers", "cost", "net", "90 % interval", "behind the plan", "plan is better"):
+        table.add_column(head, justify="left" if head == "policy" else "right")
+    others = plan.policies.iloc[1:].sort_values("net", ascending=False, kind="stable")
+    must = others["policy"].isin(("none", "current"))
+    shown = others[must | (others["net"].rank(ascending=False, method="first") <= POLICIES_SHOWN)]
+    for row in [*plan.policies.iloc[:1].to_dict("records"), *shown.to_dict("records")]:
+        is_plan = row["policy"] == plan.policies["policy"].iloc[0]
+        table.add_row(
+            str(row["policy"]).replace("_", " "),
+            f"{int(row['customers']):,}",
+            money(row["cost"], currency),
+            money(row["net"], currency),
+            f"{money(row['net_p05'], currency)} to {money(row['net_p95'], currency)}",
+            "" if is_plan else money(row["behind_plan"], currency),
+            "" if is_plan else f"{100 * row['p_plan_better']:.0f} %",
+            style="bold" if is_plan else None,
+        )
+    return table
+
+
+def segments_table(plan: Plan) -> Table:
+    """Return key figures by tier, from high to low, and stage; places where nobody is are left out.
+
+    Beside the customers of a label stands how many of the tier are in the stage, with 90 %.
+    """
+    told, currency = plan.attrs, plan.attrs["currency"]
+    title = f"Who they are: tier by stage, value ({told['value_basis']}) within {told['horizon']}"
+    table = Table(title=title, title_justify="left")
+    heads = (
+        "tier", "stage", "customers", "in stage", "buy again", "alive", "repeated", "order", "value", "each",
+    )  # fmt: skip
+    for head in heads:
+        table.add_column(head, justify="left" if head in ("tier", "stage") else "right")
+    has_stages = plan.segments["stage"].nunique() > 1
+    names = [str(name) for name in dict.fromkeys(plan.segments["tier"])]
+    for tier in (*reversed(names[:-1]), names[-1]):
+        mine = plan.segments[(plan.segments["tier"] == tier) & (plan.segments["customers"] > 0)]
+        for row in mine.to_dict("records"):
+            is_sum = row["stage"] == "all" and has_stages
+            known = not math.isnan(row["in_stage_p05"])
+            interval = f"{row['in_stage_p05']:,.0f}–{row['in_stage_p95']:,.0f}" if known else ""
+            shares = [_share(row[name]) for name in ("retention", "alive", "repurchase")]
+            table.add_row(
+                tier, str(row["stage"]).replace("_", " "), f"{int(row['customers']):,}", interval, *shares,
+                *(money(row[name], currency) for name in ("average_order", "value")),
+                money(row["value_per_customer"], currency, decimals=2), style="bold" if is_sum else None,
+            )  # fmt: skip
+        table.add_section()
+    return table
+
+
+def portfolio_lines(plan: Plan) -> list[str]:
+    """Return what all customers brought and should bring, and what simpler reckonings say."""
+    whole, currency = plan.portfolio.iloc[-1], plan.attrs["currency"]
+    future = f"{money(whole['value_latent'], currency)} ({_range(whole, 'value', currency)} at 90 %)"
+    lines = [
+        f"value of {whole['scope']} within {plan.attrs['horizon']}: {future}; so far "
+        f"{money(whole['past_value'], currency)} ({whole['value_basis']})"
+    ]
+    simple = plan.simple_ltv[plan.simple_ltv["group"] == "all"]
+    said = [
+        f"{row['method'].replace('_', ' ')} {money(row['total'], currency)}"
+        for row in simple.to_dict("records")[1:]
+    ]
+    return [*lines, "simpler reckonings would say: " + ", ".join(said)] if said else lines
+
+
+def acquisition_table(plan: Plan) -> Table:
+    """Return what a new customer of each group is worth, against its cost."""
+    told, currency = plan.attrs, plan.attrs["currency"]
+    assert plan.acquisition is not None
+    title = f"New customers: value ({told['value_basis']}) within {told['horizon']}, first purchase included"
+    table = Table(title=title, title_justify="left")
+    heads = ("group", "worth", "90 %", "costs", "ratio", "90 %", "> target", "pays back", "at most")
+    for head in heads:
+        table.add_column(head, justify="left" if head == "group" else "right")
+    for row in plan.acquisition.to_dict("records"):
+        table.add_row(
+            str(row["group"]),
+            money(row["ltv_new"], currency, decimals=2),
+            _range(row, "ltv_new", currency),
+            money(row["cac"], currency, decimals=2),
+            _number(row["ratio"]),
+            f"{_number(row['ratio_p05'])} to {_number(row['ratio_p95'])}",
+            _share(row["p_ratio_above_target"]),
+            _share(row["p_pays_back"]),
+            money(row["max_cac"], currency, decimals=2),
+        )
+    return table
+
+
+def next_unit_line(plan: Plan) -> str:
+    """Return where one more unit of money does most."""
+    assert plan.next_unit is not None
+    currency = plan.attrs["currency"]
+    uses = [
+        f"{row['use']} {money(row['next_unit'], currency, decimals=2)}"
+        for row in plan.next_unit.head(NEXT_UNITS_SHOWN).to_dict("records")
+    ]
+    return f"one more {money(1, currency)} brings, net of itself: " + ", ".join(uses)
+
+
+def refresh_line(refresh: Refresh) -> str:
+    """Return what changed since the earlier export."""
+    return (
+        f"since the earlier export {len(refresh.movers):,} customers moved to another tier, "
+        f"{100 * refresh.stayed:.0f} % stayed; stability index {refresh.stability_index:.3f} "
+        "(below 0.1 stable, above 0.25 a shift)"
+    )
+
+
+def uplift_shown(table: pd.DataFrame, *, title: str) -> Table:
+    """Return effects by cell and arm, raw and shrunk."""
+    shown = Table(title=title, title_justify="left")
+    heads = ("cell", "arm", "customers", "control", "raw effect", "shrunk effect", "90 %", "P(> 0)", "rate ×")
+    for head in heads:
+        shown.add_column(head, justify="left" if head in ("cell", "arm") else "right")
+    for row in table.to_dict("records"):
+        raw = "" if math.isnan(row["effect_raw"]) else f"{row['effect_raw']:.3g} ± {row['effect_raw_se']:.2g}"
+        shown.add_row(
+            str(row["cell"]),
+            str(row["arm"]),
+            f"{row['customers']:,}",
+            f"{row['control_customers']:,}",
+            raw,
+            f"{row['effect_mean']:.3g}",
+            f"{row['effect_p05']:.3g} to {row['effect_p95']:.3g}",
+            _share(row["p_positive"]),
+            _number(row["rate_p50"]),
+        )
+    return shown
+
+
+def _share(value: float) -> str:
+    return "–" if math.isnan(value) else f"{100 * value:.0f} %"
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:,.2f}"
+
+
+def _range(row: Any, name: str, currency: object = None) -> str:  # noqa: ANN401
+    low, high = (money(row[f"{name}_{part}"], currency) for part in ("p05", "p95"))
+    return f"{low} to {high}"
+
+
+def budget_lines(plan: Plan) -> list[str]:
+    """Return what is to be said of budget, hold-out and where the effects come from."""
+    told, currency = plan.attrs, plan.attrs["currency"]
+    budget = "no budget" if told["budget"] is None else f"a budget of {money(told['budget'], currency)}"
+    price = told["shadow_price"]
+    more = (
+        f"another {money(1, currency)} would bring {money(price, currency, decimals=2)}"
+        if price > 0
+        else "more would bring nothing"
+    )
+    lines = [f"{budget}, of which {money(told['cost_mean'], currency)} is spent; {more}"]
+    counts = plan.customers["assignment"].value_counts()
+    if counts.get("hold_out", 0):
+        lines.append(
+            f"{counts['hold_out']:,} customers are held out at random, so that the effects can be learnt"
+        )
+    assumed = [
+        f"{row['action']} pays from {row['parameter']} {row['break_even']:.3g} on, assumed {row['mean']:.3g}"
+        for row in plan.effects.to_dict("records")
+        if not math.isnan(row["break_even"]) and row["effect_source"] == "assumed"
+    ]
+    if assumed:
+        lines.append("effects are assumed, not measured: " + "; ".join(assumed))
+    return lines

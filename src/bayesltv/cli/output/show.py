@@ -1,0 +1,219 @@
+"""What a command found, for a person in a terminal."""
+
+import json
+from collections.abc import Sequence
+from functools import singledispatch
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bayesltv.checks.result import CheckReport
+from bayesltv.cli.output.demo import has_tiers, summed_by_tier, tell_demo, tiers_table
+from bayesltv.cli.output.plain import plain
+from bayesltv.cli.output.plan import (
+    acquisition_table,
+    actions_table,
+    budget_lines,
+    next_unit_line,
+    policies_table,
+    portfolio_lines,
+    refresh_line,
+    segments_table,
+    uplift_shown,
+)
+from bayesltv.decisions.plan import Plan
+from bayesltv.demo import Demo
+from bayesltv.engines.local import ScoreFolder
+from bayesltv.evaluation.comparison import Comparison
+from bayesltv.evaluation.result import Evaluation
+from bayesltv.jobs.written import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile, UpliftFile
+from bayesltv.prediction.scores.score import ScoreTable
+from bayesltv.report.planned_tests import plans_for_terminal
+from bayesltv.report.style import money
+from bayesltv.specs.decision.decision_spec import DecisionSpec
+from bayesltv.specs.model.model_spec import ModelSpec
+
+WIDTH = 110
+"""Of tables where there is no terminal to ask."""
+
+
+def result(found: object, *, as_json: bool) -> None:
+    """Show what a command found on stdout."""
+    if as_json:
+        typer.echo(json.dumps(plain(found), allow_nan=False))
+    else:
+        show(found, _console())
+
+
+def step(text: str) -> None:
+    """Say on stderr what is done next."""
+    typer.echo(f"{text} ...", err=True)
+
+
+def files(written: Sequence[Path]) -> None:
+    """Say on stderr which files a report consists of."""
+    for folder in dict.fromkeys(path.parent for path in written):
+        count = sum(path.parent == folder for path in written)
+        typer.echo(f"written: {count} files in {folder}", err=True)
+
+
+def refusal(report: CheckReport, what_now: str) -> None:
+    """Say on stderr which checks failed, and what that means."""
+    names = ", ".join(each.name for each in report.failed)
+    number = f"{len(report.failed)} of {len(report.results)} checks failed"
+    typer.echo(f"error: {number} ({names}): {what_now}", err=True)
+
+
+def verdict(spec: ModelSpec | DecisionSpec, file: str, *, as_json: bool) -> None:
+    """Say that a spec file is right: where it is not, an error has said so."""
+    kind = "decision" if isinstance(spec, DecisionSpec) else "model"
+    if as_json:
+        typer.echo(
+            json.dumps({"file": file, "kind": kind, "title": spec.title, "hash": spec.hash(), "passed": True})
+        )
+    else:
+        _console().print(f"{file}: a sound {kind} file", markup=False, highlight=False)
+
+
+@singledispatch
+def show(found: object, console: Console) -> None:
+    """Print what a command found."""
+    raise TypeError(f"nothing shows {type(found).__name__} on {console}")
+
+
+@show.register
+def _(found: SummaryFile, console: Console) -> None:
+    told = found.attributes
+    groups = f", groups: {', '.join(told['groups'])}" if told["groups"] else ""
+    _line(console, f"{found.customers:,} customers, {found.repeaters:,} of them with repeat purchases")
+    _line(console, f"observed until {told['observation_end']}, time in {told['time_unit']}s{groups}")
+    for reason, count in told["set_aside"].items():
+        _line(console, f"set aside: {count:,} {reason.replace('_', ' ')}")
+    _line(console, f"written: {found.path}")
+
+
+@show.register
+def _(found: FitFile, console: Console) -> None:
+    console.print(found.report)
+    _line(console, f"{found.customers:,} customers, seed {found.seed}, spec {found.spec_hash[:12]}")
+    _line(console, f"written: {found.path}")
+
+
+@show.register
+def _(found: UpliftFile, console: Console) -> None:
+    console.print(found.report)
+    source = "as randomised" if found.effect_source == "test" else "NOT randomised: differences, not effects"
+    title = f"Effect on the outcome per customer ({source})"
+    console.print(uplift_shown(found.effects, title=title))
+    _line(console, f"{found.customers:,} customers, seed {found.seed}")
+    _line(console, f"written: {found.path}")
+
+
+@show.register
+def _(found: CheckReport, console: Console) -> None:
+    console.print(found)
+
+
+@show.register(Evaluation)
+@show.register(Comparison)
+def _(found: Evaluation | Comparison, console: Console) -> None:
+    console.print(found)
+
+
+@show.register
+def _(found: ScoreFile, console: Console) -> None:
+    _show_scores(found.scores, len(found.scores), console)
+    for path in (found.path, found.totals, found.manifest):
+        _line(console, f"written: {path}")
+
+
+@show.register
+def _(found: ScoreFolder, console: Console) -> None:
+    _show_scores(found, found.customers, console)
+    kept = f", {found.kept} of them by an earlier run" if found.kept else ""
+    _line(console, f"written: {found.parts} parts in {found.path}{kept}")
+
+
+@show.register
+def _(found: ReportFile, console: Console) -> None:
+    console.print(found.report)
+    _line(console, f"written: {found.path} ({found.size / 1e6:.1f} MB, opens in any browser)")
+
+
+def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Console) -> None:
+    summed, horizon = summed_by_tier(scores), scores.attrs["horizon"]
+    if has_tiers(scores):
+        console.print(tiers_table(summed, horizon=horizon, currency=scores.attrs["currency"]))
+    for name in ("purchases", "spend", "value"):
+        if name in scores.totals:
+            mean, low, high = (money(summed[f"{name}_{part}"].iloc[-1]) for part in ("mean", "p05", "p95"))
+            unit = f" {scores.attrs['currency'] or ''}".rstrip() if name != "purchases" else ""
+            _line(console, f"{name} within {horizon}: {mean}{unit} in all (90 %: {low} to {high})")
+    accepted = scores.attrs["accepted_failed_checks"]
+    if accepted:
+        _line(console, f"failed checks that were accepted: {', '.join(accepted)}")
+    _line(
+        console,
+        f"{customers:,} customers, seed {scores.attrs['seed']}, {scores.attrs['draws']:,} posterior draws",
+    )
+
+
+@show.register
+def _(found: PlanFolder, console: Console) -> None:
+    show_plan(found.plan, console)
+    for path in found.files:
+        _line(console, f"written: {path}")
+
+
+def show_plan(plan: Plan, console: Console) -> None:
+    """Print the tables of a plan and what is to be said of them."""
+    console.print(segments_table(plan))
+    console.print(actions_table(plan))
+    console.print(policies_table(plan))
+    if plan.uplift is not None:
+        console.print(uplift_shown(plan.uplift, title="What the tests measured, money per customer"))
+    if plan.tests:
+        console.print(plans_for_terminal(plan.tests, currency=plan.attrs["currency"]))
+    if plan.acquisition is not None:
+        console.print(acquisition_table(plan))
+    lines = [*portfolio_lines(plan), *budget_lines(plan)]
+    if plan.next_unit is not None:
+        lines.append(next_unit_line(plan))
+    if plan.refresh is not None:
+        lines.append(refresh_line(plan.refresh))
+    for line in lines:
+        _line(console, line)
+
+
+@show.register
+def _(found: Demo, console: Console) -> None:
+    tell_demo(found, console)
+
+
+@show.register(tuple)
+def _(found: tuple[Any, ...], console: Console) -> None:
+    table = Table("name", "kind", "title", title="Shipped specs", title_justify="left")
+    for each in found:
+        table.add_row(each.name, each.kind, each.title)
+    console.print(table)
+
+
+@show.register(ModelSpec)
+@show.register(DecisionSpec)
+def _(found: ModelSpec | DecisionSpec, console: Console) -> None:
+    from rich.pretty import Pretty
+
+    console.print(Pretty(found.to_dict(), expand_all=True))
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
+
+
+def _line(console: Console, text: str) -> None:
+    """Print a line as it is: names and paths are no markup."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

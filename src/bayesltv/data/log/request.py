@@ -1,0 +1,94 @@
+"""What is asked of a log: which columns, which days, and the rules for what is ambiguous."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bayesltv import names
+from bayesltv.data.log.attributes import GroupConflict
+from bayesltv.data.log.reading import Late, Summarizing
+from bayesltv.data.log.refunds import Refunds
+from bayesltv.data.log.transactions import Columns
+from bayesltv.dates import as_day
+from bayesltv.errors import DataError
+from bayesltv.units import time_unit_of
+
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments of `summarize`, checked."""
+
+    columns: Columns
+    time_unit: str
+    observation_end: dt.date | None
+    acquired_from: dt.date | None
+    group_conflict: GroupConflict
+    refunds: Refunds
+    timezone: str | None
+    late: Late
+    currency: str | None
+    datetime_format: str | None
+    repeat_days: bool
+    memory_limit: str | None
+    threads: int | None
+
+    @property
+    def has_amounts(self) -> bool:
+        """Whether the log has amounts."""
+        return self.columns.amount is not None
+
+
+def make_request(asked: Summarizing) -> Request:
+    """Return what `summarize` is asked, checked.
+
+    Raises
+    ------
+    DataError
+        Where one of them cannot be.
+    """
+    if asked.late not in ("cut", "error"):
+        raise DataError(f'late={asked.late!r} is unknown: use "cut" or "error"')
+    reading, carried = asked.reading, asked.carried
+    columns = Columns(
+        customer_id=reading.customer_id_col,
+        date=reading.datetime_col,
+        amount=reading.monetary_value_col,
+        order_id=carried.order_id_col,
+        groups=_names(carried.groups, "groups"),
+        covariates=_names(carried.covariates, "covariates"),
+    )
+    _refuse_reserved(columns)
+    return Request(
+        columns=columns,
+        time_unit=time_unit_of(asked.time_unit),
+        observation_end=as_day(asked.observation_end, "observation_end"),
+        acquired_from=as_day(asked.acquired_from, "acquired_from"),
+        group_conflict=carried.group_conflict,
+        refunds=reading.refunds,
+        timezone=reading.timezone,
+        late=asked.late,
+        currency=asked.currency,
+        datetime_format=reading.datetime_format,
+        repeat_days=asked.repeat_days,
+        memory_limit=asked.memory_limit,
+        threads=asked.threads,
+    )
+
+
+def _names(columns: Sequence[str], argument: str) -> tuple[str, ...]:
+    if isinstance(columns, str):
+        raise DataError(f'{argument}={columns!r} is text: give a list of columns, {argument}=["{columns}"]')
+    return tuple(dict.fromkeys(columns))
+
+
+def _refuse_reserved(columns: Columns) -> None:
+    carried = (*columns.groups, *columns.covariates)
+    reserved = [c for c in carried if c in names.SUMMARY_COLUMNS or carried.count(c) > 1]
+    if reserved:
+        raise DataError(
+            f"column {reserved[0]!r} cannot be carried over: the summary has a column of that name already, "
+            "or it is "
+            "named as group and covariate: rename it in the log"
+        )

@@ -1,0 +1,1 @@
+"""Who the customers are: tiers, stages, segments, what changed, what they are worth."""

@@ -1,0 +1,258 @@
+"""Is a test worth it: the value of information about an action's effect, by size of the test.
+
+One arm against control, n customers in each; the effect, money per customer of having the action rather than
+not, is N(m₀, s₀²) before the test, and the outcome of a single customer has standard deviation s.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from bayesltv.errors import SpecError
+from bayesltv.specs import checked
+
+Floats = NDArray[np.float64]
+_GRID = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestPlan:
+    """What a test would be worth, and how large it should be.
+
+    Attributes
+    ----------
+    effect_mean, effect_sd : float
+        m₀ and s₀: belief about the net effect per customer, in money.
+    outcome_sd : float
+        s: standard deviation of one customer's outcome, in money.
+    customers : int
+        N: everybody whom the action is for.
+    n_per_arm : int
+        Size with the highest expected net benefit; 0: do not test.
+    net_benefit : float
+        ENBS at that size, in money: what deciding after the test is worth more than deciding now.
+    evppi : float
+        Value of knowing the effect exactly, over all customers: no test can be worth more.
+    evpi : float, optional
+        Value of knowing everything, each customer's future included: not a ceiling that a test can come near.
+    weeks : float, optional
+        To enrol both arms at the given traffic and wait for the window to pass.
+    test_and_roll : int
+        n of Feit & Berman (2019) for two arms alike a priori, with sd of an arm's mean s₀/√2.
+    cost : float
+        Fixed cost of testing.
+    curve : DataFrame
+        n_per_arm, evsi (over all customers), net_benefit.
+    """
+
+    __test__ = False  # no test of pytest's
+
+    effect_mean: float
+    effect_sd: float
+    outcome_sd: float
+    customers: int
+    n_per_arm: int
+    net_benefit: float
+    evppi: float
+    evpi: float | None
+    weeks: float | None
+    test_and_roll: int
+    cost: float
+    curve: pd.DataFrame
+
+    @property
+    def is_worthwhile(self) -> bool:
+        """Whether to test."""
+        return self.n_per_arm > 0
+
+    @property
+    def without(self) -> str:
+        """What to do without a test."""
+        return "treat everybody" if self.effect_mean > 0 else "leave the action out"
+
+    @property
+    def advice(self) -> str:
+        """What to do, in a sentence."""
+        decided = self.without
+        if not self.is_worthwhile:
+            return (
+                f"do not test: knowing the effect exactly would be worth {self.evppi:,.0f}, and no size of "
+                f"test gains more than it costs ({self.cost:,.0f}); {decided}"
+            )
+        waiting = "" if self.weeks is None else f", {self.weeks:,.1f} weeks"
+        return (
+            f"test {self.n_per_arm:,} customers in each arm{waiting}: worth {self.net_benefit:,.0f} net "
+            f"of its cost, of at most {self.evppi:,.0f}; without a test: {decided}"
+        )
+
+
+def evsi(n: float | Floats, effect_mean: float, effect_sd: float, outcome_sd: float) -> Floats:
+    """Return the expected value of sample information per customer who is decided on afterwards.
+
+    The posterior mean of the effect is a priori N(m₀, u²), u = s₀²/√(s₀² + 2s²/n), and the action is taken
+    where it is positive: m₀Φ(m₀/u) + uφ(m₀/u) − max(0, m₀) (Raiffa & Schlaifer 1961).
+
+    Parameters
+    ----------
+    n : float or ndarray
+        Customers per arm; infinity gives the value of knowing the effect (EVPPI).
+    effect_mean, effect_sd, outcome_sd : float
+        m₀, s₀ and s, in money per customer.
+
+    Returns
+    -------
+    ndarray, shape of `n`
+        Money per customer.
+    """
+    size = np.asarray(n, dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        spread = effect_sd**2 + 2 * outcome_sd**2 / size
+    u = np.where(np.isfinite(spread), effect_sd**2 / np.sqrt(spread), 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(u > 0, effect_mean / u, np.inf)
+    density = np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
+    # |m₀|Φ(−|m₀|/u) is what is lost by being wrong, without the cancellation of m₀Φ(m₀/u) − max(0, m₀)
+    gained: Floats = np.where(u > 0, u * density - abs(effect_mean) * ndtr(-np.abs(z)), 0.0)
+    return np.maximum(gained, 0.0)
+
+
+def net_benefit(
+    n: float | Floats,
+    customers: float,
+    effect_mean: float,
+    effect_sd: float,
+    outcome_sd: float,
+    *,
+    cost: float = 0.0,
+) -> Floats:
+    """Return the expected net benefit of sampling (ENBS) of a test with n customers per arm, in money.
+
+    (N − 2n)(EVSI + max(0, m₀)) + n m₀ − N max(0, m₀) − cost: those in the test are treated as the test says,
+    half of them, and the rest as the better arm. Without a test everybody is treated where m₀ > 0.
+    """
+    size = np.asarray(n, dtype=np.float64)
+    now = max(0.0, effect_mean)
+    after = (customers - 2 * size) * (evsi(size, effect_mean, effect_sd, outcome_sd) + now)
+    benefit: Floats = after + size * effect_mean - customers * now - cost
+    return benefit
+
+
+def test_and_roll(customers: float, outcome_sd: float, arm_sd: float) -> float:
+    """Return the profit-maximising customers per arm of a test of two arms that are alike a priori.
+
+    n = √(N/4 (s/σ)² + (¾(s/σ)²)²) − ¾(s/σ)² (Feit & Berman 2019, eq. 10).
+
+    Parameters
+    ----------
+    customers : float
+        N, those in the test included.
+    outcome_sd : float
+        s, of a single customer's outcome.
+    arm_sd : float
+        σ, of the mean outcome of an arm before the test. The difference of two such arms has sd √2 σ.
+    """
+    ratio = (outcome_sd / arm_sd) ** 2
+    return math.sqrt(customers / 4 * ratio + (0.75 * ratio) ** 2) - 0.75 * ratio
+
+
+def plan_test(
+    *,
+    effect_mean: float,
+    effect_sd: float,
+    outcome_sd: float,
+    customers: int,
+    cost: float = 0.0,
+    customers_per_week: float | None = None,
+    window_weeks: float = 0.0,
+    evpi: float | None = None,
+) -> TestPlan:
+    """Return how large a test of one action should be, and whether it is worth it.
+
+    Parameters
+    ----------
+    effect_mean, effect_sd : float
+        Belief about the net effect of the action per customer, money over the horizon of value: the mean and
+        sd over draws of the action's *effects*, after averaging over the customers' latents.
+    outcome_sd : float
+        Standard deviation of a single customer's outcome as the test measures it, in the same money.
+    customers : int
+        Everybody whom the action is for, those in the test included.
+    cost : float
+        Fixed cost of the test: people, delay.
+    customers_per_week : float, optional
+        How many can be enrolled in a week, both arms together.
+    window_weeks : float
+        How long the outcome of a customer is watched.
+    evpi : float, optional
+        From `value_of_information`, to be printed beside.
+
+    Returns
+    -------
+    TestPlan
+
+    Raises
+    ------
+    SpecError
+        Where a number is impossible.
+    """
+    checked.number("effect_mean", effect_mean)
+    checked.number("effect_sd", effect_sd, at_least=0.0)
+    checked.number("outcome_sd", outcome_sd, above=0.0)
+    checked.count("customers", customers, at_least=2)
+    checked.number("cost", cost, at_least=0.0)
+    checked.number("window_weeks", window_weeks, at_least=0.0)
+    if customers_per_week is not None:
+        checked.number("customers_per_week", customers_per_week, above=0.0)
+    belief = (effect_mean, effect_sd, outcome_sd)
+    sizes = np.unique(np.rint(np.geomspace(1, customers // 2, _GRID)))
+    benefits = net_benefit(sizes, customers, *belief, cost=cost)
+    best = int(np.argmax(benefits))
+    near = np.arange(sizes[max(best - 1, 0)], sizes[min(best + 1, sizes.size - 1)] + 1)
+    exact = net_benefit(near, customers, *belief, cost=cost)
+    size, worth = int(near[np.argmax(exact)]), float(exact.max())
+    if worth <= 0.0 or effect_sd == 0.0:
+        size, worth = 0, 0.0
+    weeks = 2 * size / customers_per_week + window_weeks if customers_per_week and size else None
+    curve = pd.DataFrame(
+        {
+            "n_per_arm": sizes.astype(np.int64),
+            "evsi": customers * evsi(sizes, *belief),
+            "net_benefit": benefits,
+        }
+    )
+    arm_sd = effect_sd / math.sqrt(2)
+    return TestPlan(
+        effect_mean=effect_mean,
+        effect_sd=effect_sd,
+        outcome_sd=outcome_sd,
+        customers=customers,
+        n_per_arm=size,
+        net_benefit=worth,
+        evppi=float(customers * evsi(np.inf, *belief)),
+        evpi=evpi,
+        weeks=weeks,
+        test_and_roll=round(test_and_roll(customers, outcome_sd, arm_sd)) if arm_sd > 0 else 0,
+        cost=cost,
+        curve=curve,
+    )
+
+
+def value_of_information(net: Floats) -> float:
+    """Return E[max over acts] − max over acts of E, summed over units, in the money of `net`.
+
+    With draws of everything (effects and latents of customers) this is EVPI. With draws of the effects alone,
+    `net` being averaged over latents for each, it is the EVPPI of the effects: what tests can teach. Effects
+    and latents are a priori independent, so that the average may be taken over any draws of latents.
+
+    Parameters
+    ----------
+    net : ndarray, shape (unit, act, draw)
+        Net value of each act, nothing (0) among them, by unit that is decided on its own: a customer or cell.
+    """
+    if net.ndim != 3:
+        raise SpecError(f"net has {net.ndim} dimensions: it must be (unit, act, draw)")
+    return float((net.max(axis=1).mean(axis=1) - net.mean(axis=2).max(axis=1)).sum())

@@ -1,0 +1,1 @@
+"""Score tables: one flat row per customer, tiers with it, and thresholds that others set."""

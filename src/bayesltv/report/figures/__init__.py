@@ -1,0 +1,61 @@
+"""All figures of the toolkit in one place to import from."""
+
+from bayesltv.report.figures.calibration import plot_purchase_calibration
+from bayesltv.report.figures.clock import plot_clock
+from bayesltv.report.figures.comparison import plot_comparison
+from bayesltv.report.figures.criticism import (
+    plot_check,
+    plot_posterior_predictive,
+    plot_prior_predictive,
+    plot_psense,
+)
+from bayesltv.report.figures.customers import plot_ltv_intervals, spread_of_customers
+from bayesltv.report.figures.evaluation import (
+    plot_by_frequency,
+    plot_coverage,
+    plot_lift,
+    plot_pit,
+    plot_reliability,
+)
+from bayesltv.report.figures.plan import (
+    plot_budget_curve,
+    plot_customers,
+    plot_policies,
+    plot_roi,
+    plot_waterfall,
+)
+from bayesltv.report.figures.posterior import plot_posterior, plot_posterior_by_group
+from bayesltv.report.figures.sampler import plot_sampler
+from bayesltv.report.figures.tiers import plot_tier_probabilities, plot_tiers
+from bayesltv.report.figures.tracking import plot_tracking_cumulative, plot_tracking_weekly
+from bayesltv.report.style import save_figure
+
+__all__ = [
+    "plot_budget_curve",
+    "plot_by_frequency",
+    "plot_check",
+    "plot_clock",
+    "plot_comparison",
+    "plot_coverage",
+    "plot_customers",
+    "plot_lift",
+    "plot_ltv_intervals",
+    "plot_pit",
+    "plot_policies",
+    "plot_posterior",
+    "plot_posterior_by_group",
+    "plot_posterior_predictive",
+    "plot_prior_predictive",
+    "plot_psense",
+    "plot_purchase_calibration",
+    "plot_reliability",
+    "plot_roi",
+    "plot_sampler",
+    "plot_tier_probabilities",
+    "plot_tiers",
+    "plot_tracking_cumulative",
+    "plot_tracking_weekly",
+    "plot_waterfall",
+    "save_figure",
+    "spread_of_customers",
+]

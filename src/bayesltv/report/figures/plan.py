@@ -1,0 +1,227 @@
+"""Figures of a plan: where its money goes, what it returns, how much to spend, what else could be done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesltv.allocation.hold_out import HOLD_OUT
+from bayesltv.decisions.offer.pnl import net_value, spending
+from bayesltv.decisions.plan import PLAN, Plan
+from bayesltv.report.planned_tests import plot_test_value
+from bayesltv.report.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    VERMILLION,
+    dress,
+    money,
+    money_axis,
+    new_axes,
+    percent_axis,
+)
+from bayesltv.specs.decision.actions import NO_ACTION
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ACTION_COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, "#CC79A7", "#56B4E9", "#8A6D00", "#5B4B8A")
+_STEPS = (
+    ("incremental_margin", "incremental\nmargin"),
+    ("incremental_discount", "discount on\nnew sales"),
+    ("subsidy", "subsidy"),
+    ("contact_cost", "contact"),
+    ("running_cost", "running"),
+    ("service_cost", "service"),
+    ("fixed_cost", "fixed"),
+)
+
+
+def plot_waterfall(plan: Plan, *, ax: Axes | None = None) -> Axes:
+    """Draw how the plan's incremental margin becomes its net value, with the net value's 90 % interval.
+
+    On a revenue basis it says revenue.
+    """
+    total, basis = plan.actions.iloc[-1], _basis(plan)
+    steps = [
+        (label.replace("margin", basis), total[name] if at == 0 else -total[name])
+        for at, (name, label) in enumerate(_STEPS)
+        if at == 0 or abs(total[name]) > 0
+    ]
+    ax = new_axes(ax, size=(8.4, 4.4))
+    at, level, reach = 0, 0.0, max(abs(total["incremental_margin"]), 1e-9)
+    for at, (_, change) in enumerate(steps):
+        colour = BLUE if change >= 0 else VERMILLION
+        ax.bar(at, change, bottom=level, color=colour, width=0.62)
+        level += change
+        ax.plot([at - 0.31, at + 1.31], [level, level], color=GREY, linewidth=0.8)
+        top = max(level, level - change) + 0.02 * reach
+        ax.text(at, top, money(change, _currency(plan)), ha="center", va="bottom", fontsize=9, color=BLACK)
+    end = at + 1
+    ax.bar(end, level, color=GREEN, width=0.62)
+    low, high = total["net_p05"], total["net_p95"]
+    ax.errorbar(end, level, yerr=[[level - low], [high - level]], color=BLACK, capsize=4, linewidth=1.4)
+    ax.text(
+        end + 0.1, level, f" {money(level, _currency(plan))}", ha="left", va="bottom", fontsize=9, color=BLACK
+    )
+    ax.set_xticks(range(end + 1), [*(label for label, _ in steps), "net"])
+    ax.axhline(0, color=BLACK, linewidth=0.8)
+    money_axis(ax.yaxis, _currency(plan))
+    ax.set_ylabel(f"within {plan.attrs['horizon']}, discounted")
+    reading = "Subsidy: discount on purchases that would have been made anyway. On net: its 90 % interval"
+    return dress(ax, title=f"From incremental {basis} to net value", subtitle=reading)
+
+
+def plot_roi(plan: Plan, *, ax: Axes | None = None) -> Axes:
+    """Draw the posterior of each action's return: net value per unit of money spent on those who get it."""
+    mine = plan.draws.sel(policy=PLAN)
+    shown = []
+    for name in [str(each) for each in plan.draws["action"].values]:
+        of = mine.sel(action=name)
+        cost = spending(of["pnl"].values, axis=0) + float(of["fixed_cost"])
+        if int(of["customers"]) and (cost > 0).all():
+            shown.append((name, (net_value(of["pnl"].values, axis=0) - float(of["fixed_cost"])) / cost))
+    ax = new_axes(ax, size=(7.6, 1.9 + 0.62 * max(1, len(shown))))
+    for at, (_, draws) in enumerate(reversed(shown)):
+        low, quarter, middle, three, high = np.quantile(draws, [0.05, 0.25, 0.5, 0.75, 0.95])
+        ax.hlines(at, low, high, color=BLUE, linewidth=5, alpha=0.3)
+        ax.hlines(at, quarter, three, color=BLUE, linewidth=5, alpha=0.7)
+        ax.plot(middle, at, marker="|", markersize=12, markeredgewidth=2.4, color=BLACK)
+        ax.annotate(
+            f"pays: {100 * (draws > 0).mean():.0f} %",
+            (high, at),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            color=GREY,
+        )
+    ax.axvline(0, color=VERMILLION, linewidth=1.2)
+    ax.set_yticks(range(len(shown)), [name.replace("_", " ") for name, _ in reversed(shown)])
+    ax.set_ylim(-0.6, max(0.6, len(shown) - 0.4))
+    ax.margins(x=0.2)
+    ax.set_xlabel(f"net value ({_basis(plan)}) per unit of money spent")
+    reading = "Median, 50 % and 90 % interval of the portfolio's return; left of the line the action loses"
+    return dress(ax, title="Return on what each action costs", subtitle=reading, grid="x")
+
+
+def plot_budget_curve(plan: Plan, *, ax: Axes | None = None) -> Axes:
+    """Draw expected net value against money spent, the plan's place on it and the shadow price."""
+    curve, told = plan.budget_curve, plan.attrs
+    ax = new_axes(ax, size=(7.2, 4.2))
+    ax.plot(curve["cost"], curve["net"], color=BLUE, linewidth=2)
+    ax.plot(told["allocation_cost"], told["allocation_net"], marker="o", markersize=8, color=VERMILLION)
+    price = told["shadow_price"]
+    words = f"another {money(1, _currency(plan))} would bring {money(price, _currency(plan), decimals=2)}"
+    if price == 0:
+        words = "more money would bring nothing"
+    right = told["allocation_cost"] < 0.6 * max(float(curve["cost"].max()), 1e-9)
+    ax.annotate(
+        f"plan: {money(told['allocation_net'], _currency(plan))} for "
+        f"{money(told['allocation_cost'], _currency(plan))}\n{words}",
+        (told["allocation_cost"], told["allocation_net"]),
+        xytext=(12 if right else -12, -30),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        va="top",
+        fontsize=9,
+        color=BLACK,
+        parse_math=False,
+    )
+    ax.axhline(0, color=GREY, linewidth=0.8)
+    for axis in (ax.xaxis, ax.yaxis):
+        money_axis(axis, _currency(plan))
+    ax.set_xlabel("money spent, in expectation")
+    ax.set_ylabel(f"expected net value ({_basis(plan)})")
+    reading = "The best allocation of each amount of money; its slope is the shadow price"
+    start = float(curve["cost"].min())
+    if start > 0:
+        reading = (
+            f"The best use of each amount of money, once {money(start, _currency(plan))} of fixed costs are "
+            "spent;\nits slope is the shadow price"
+        )
+    return dress(ax, title="What does more budget bring?", subtitle=reading)
+
+
+def plot_policies(plan: Plan, *, ax: Axes | None = None) -> Axes:
+    """Draw the claimed net value of the plan and of what it is compared with, with 90 % intervals."""
+    table = plan.policies.sort_values("net", kind="stable").reset_index(drop=True)
+    ax = new_axes(ax, size=(7.8, 1.6 + 0.34 * len(table)))
+    colours = [VERMILLION if name == PLAN else BLUE for name in table["policy"]]
+    ax.hlines(range(len(table)), table["net_p05"], table["net_p95"], color=colours, linewidth=5, alpha=0.35)
+    ax.scatter(table["net"], range(len(table)), color=colours, s=26, zorder=3)
+    ax.axvline(0, color=GREY, linewidth=0.8)
+    ax.set_yticks(range(len(table)), [str(name).replace("_", " ") for name in table["policy"]])
+    ax.set_ylim(-0.6, len(table) - 0.4)
+    money_axis(ax.xaxis, _currency(plan))
+    ax.set_xlabel(f"net value ({_basis(plan)}) within {plan.attrs['horizon']}, 90 % interval")
+    reading = "All at the same budget and on the same draws; nothing costs nothing and brings nothing"
+    return dress(ax, title="The plan beside what else could be done", subtitle=reading, grid="x")
+
+
+def plot_customers(plan: Plan, *, ax: Axes | None = None) -> Axes:
+    """Draw customers on the plane of P(alive) and expected value, coloured by what is done.
+
+    Who is held out from a recommended action stands apart: each action has the customers of its row in
+    ``plan.actions``.
+    """
+    table = plan.customers
+    ax = new_axes(ax, size=(7.8, 4.8))
+    value = table["ltv_mean"].to_numpy(float)
+    floor = max(float(np.nanquantile(value[value > 0], 0.01)), 1e-3) if (value > 0).any() else 1e-3
+    names = [str(each) for each in plan.draws["action"].values]
+    ways: dict[str, dict[str, Any]] = {NO_ACTION: {"s": 9, "color": "#BDBDBD"}}
+    for at, name in enumerate(names):
+        colour = ACTION_COLOURS[at % len(ACTION_COLOURS)]
+        ways[name] = {"s": 14, "color": colour, "edgecolor": "white", "linewidth": 0.3}
+    ways[HOLD_OUT] = {"s": 16, "facecolor": "white", "edgecolor": BLACK, "linewidth": 0.9}
+    counts = {name: int((table["assignment"] == name).sum()) for name in ways}
+    for name, way in ways.items():
+        mine = (table["assignment"] == name).to_numpy()
+        if mine.any() or name == NO_ACTION:
+            label = f"{name.replace('_', ' ')} ({counts[name]:,})"
+            ax.scatter(table["p_alive"][mine], np.maximum(value[mine], floor), label=label, **way)
+    ax.set_yscale("log")
+    money_axis(ax.yaxis, _currency(plan))
+    percent_axis(ax.xaxis)
+    ax.set_xlabel("probability of still being a customer")
+    ax.set_ylabel(f"expected value ({_basis(plan)}), {plan.attrs['horizon']}")
+    ax.legend(
+        title="what is done",
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        frameon=False,
+        fontsize=9,
+        title_fontsize=9,
+    )
+    treated = sum(counts[name] for name in names)
+    reading = f"{treated:,} customers get an action"
+    if counts[HOLD_OUT]:
+        reading += f"; {counts[HOLD_OUT]:,} more should, and are held out at random"
+    return dress(ax, title="Who gets what", subtitle=reading, grid="both")
+
+
+def plan_figures(plan: Plan) -> dict[str, Axes]:
+    """Return every figure of a plan by name."""
+    return {
+        "plan_waterfall": plot_waterfall(plan),
+        "plan_roi": plot_roi(plan),
+        "plan_budget_curve": plot_budget_curve(plan),
+        "plan_policies": plot_policies(plan),
+        "plan_customers": plot_customers(plan),
+        **{
+            f"test_value_{name}": plot_test_value(test, currency=_currency(plan), name=name)
+            for name, test in plan.tests.items()
+        },
+    }
+
+
+def _basis(plan: Plan) -> str:
+    return str(plan.attrs.get("value_basis") or "margin")
+
+
+def _currency(plan: Plan) -> object:
+    return plan.attrs.get("currency")

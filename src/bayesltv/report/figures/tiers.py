@@ -1,0 +1,142 @@
+"""P(tier): how sure the tier labels are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayesltv.errors import DataError
+from bayesltv.names import CUSTOMER_ID
+from bayesltv.prediction.scores.score_columns import tier_column, tiers_among
+from bayesltv.report.style import contrast, dress, new_axes, percent_axis, shades, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_ROOM_FOR_TEXT = 0.055
+
+
+def plot_tiers(scores: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw, for the customers of each label, the share expected to end up in each tier.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Score table with tiers.
+    ax : Axes, optional
+
+    Raises
+    ------
+    DataError
+        Where the table has no tiers.
+    """
+    names = tier_names(scores)
+    labelled = scores["tier"].astype(str)
+    shown = [name for name in reversed(names) if (labelled == name).any()]
+    columns = [tier_column(name) for name in names]
+    shares = np.array([scores.loc[labelled == name, columns].mean().to_numpy() for name in shown])
+    counts = [int((labelled == name).sum()) for name in shown]
+    rows = [f"labelled {name}\n{n:,} customers" for name, n in zip(shown, counts, strict=True)]
+    ax = new_axes(ax, size=(7.6, 1.6 + 0.72 * len(rows)))
+    _stack(shares, rows, names, ax)
+    ax.set_xlabel("share of customers expected to end up in each tier")
+    reading = "A label is a decision; the bar is what the customers who got it will turn out to be"
+    return dress(ax, title="How sure are the tiers?", subtitle=reading, grid="x")
+
+
+def plot_tier_probabilities(
+    scores: pd.DataFrame, customers: Sequence[object], *, ax: Axes | None = None
+) -> Axes:
+    """Draw P(tier) of chosen customers, the first at the top.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Score table with tiers.
+    customers : sequence
+        Ids.
+    ax : Axes, optional
+
+    Raises
+    ------
+    DataError
+        Where the table has no tiers, or not these customers.
+    """
+    names = tier_names(scores)
+    chosen = rows_of(scores, customers)
+    shares = chosen[[tier_column(name) for name in names]].to_numpy(dtype=np.float64)
+    ax = new_axes(ax, size=(7.6, 1.6 + 0.34 * len(chosen)))
+    _stack(shares, shortened(chosen[CUSTOMER_ID].astype(str).tolist()), names, ax)
+    ax.set_xlabel("probability")
+    ax.set_ylabel("customer")
+    return dress(
+        ax,
+        title="Tier probabilities",
+        subtitle="How likely each customer is to end up in each tier",
+        grid="x",
+    )
+
+
+def tier_names(scores: pd.DataFrame) -> list[str]:
+    """Return the tiers of a score table, low to high.
+
+    Raises
+    ------
+    DataError
+        Where it has none.
+    """
+    names = tiers_among(scores.columns)
+    if not names:
+        raise DataError("the score table has no tiers: add [tiers] to the decision file and score again")
+    return names
+
+
+def rows_of(scores: pd.DataFrame, customers: Sequence[object]) -> pd.DataFrame:
+    """Return the rows of these ids in this order, as a plain DataFrame.
+
+    Raises
+    ------
+    DataError
+        Where ids are not in the table.
+    """
+    wanted = [str(customer) for customer in customers]
+    at = pd.Index(scores[CUSTOMER_ID].astype("str")).get_indexer(pd.Index(wanted, dtype="str"))
+    absent = [customer for customer, place in zip(wanted, at, strict=True) if place < 0]
+    if absent or not wanted:
+        raise DataError(
+            f"{len(absent):,} of {len(wanted):,} customers to draw are not in the score table ({{ids}})",
+            ids=absent,
+        )
+    return pd.DataFrame(scores).iloc[at].reset_index(drop=True)
+
+
+def _stack(shares: NDArray[np.float64], rows: Sequence[str], names: Sequence[str], ax: Axes) -> None:
+    """Draw one bar of shares per row, the first row at the top."""
+    place = np.arange(len(rows))[::-1]
+    left = np.zeros(len(rows))
+    for k, (name, colour) in enumerate(zip(names, shades(len(names)), strict=True)):
+        share = shares[:, k]
+        ax.barh(
+            place, share, left=left, height=0.68, color=colour, edgecolor="white", linewidth=1.2, label=name
+        )
+        for y, x, width in zip(place, left, share, strict=True):
+            if width >= _ROOM_FOR_TEXT:
+                words = f"{100 * width:.0f} %"
+                ax.text(x + width / 2, y, words, ha="center", va="center", fontsize=9, color=contrast(colour))
+        left = left + share
+    ax.set_yticks(place, rows)
+    ax.set_ylim(-0.6, len(rows) - 0.4)
+    ax.set_xlim(0, 1)
+    percent_axis(ax.xaxis)
+    ax.legend(
+        title="ends up in",
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        frameon=False,
+        fontsize=9,
+        title_fontsize=9,
+    )

@@ -1,0 +1,1 @@
+"""What is written for others and read back: scores, plans, manifests, pictures."""

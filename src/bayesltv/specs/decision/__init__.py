@@ -1,0 +1,1 @@
+"""Decision files: value, tiers, stages, actions, budget, acquisition."""

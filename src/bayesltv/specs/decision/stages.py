@@ -1,0 +1,67 @@
+"""Stages of a customer's life: when somebody counts as new, overdue or at risk."""
+
+from dataclasses import asdict, dataclass
+
+from bayesltv import units
+from bayesltv.specs import checked
+from bayesltv.specs.frozen import Plain
+from bayesltv.specs.toml_file import Table
+
+STAGES = ("new", "lapsed", "at_risk", "active")
+"""In the order of precedence: the first that holds is the stage."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSpec:
+    """Limits between new, lapsed, at risk and active.
+
+    Attributes
+    ----------
+    new_within : str
+        Duration: a customer whose first purchase is no longer ago and who has not come back is new.
+    overdue_quantile : float
+        q in (0, 1): silent for longer than the q-quantile of the customer's own gaps, −ln(1 − q)/λ, is at
+        risk.
+    warning_within : str
+        Duration h that the early warnings look ahead: dropout within h, no purchase within h, and the value
+        that would be lost by dropping out within h.
+    dropout_limit : float
+        In (0, 1]: a customer more likely than this to drop out within h is at risk; 1 for none.
+
+    Raises
+    ------
+    SpecError
+        Where a value is impossible.
+
+    Examples
+    --------
+    >>> StageSpec(new_within="6 weeks").limits_in("week")
+    (6.0, 13.044642857142858)
+    """
+
+    new_within: str = "60 days"
+    overdue_quantile: float = 0.95
+    warning_within: str = "3 months"
+    dropout_limit: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("new_within", "warning_within"):
+            checked.text(name, getattr(self, name))
+            units.horizon_in(getattr(self, name), "day")
+        quantile = checked.number("overdue_quantile", self.overdue_quantile, above=0.0, below=1.0)
+        object.__setattr__(self, "overdue_quantile", quantile)
+        limit = checked.number("dropout_limit", self.dropout_limit, above=0.0, at_most=1.0)
+        object.__setattr__(self, "dropout_limit", limit)
+
+    def limits_in(self, time_unit: str) -> tuple[float, float]:
+        """Return `new_within` and `warning_within` in `time_unit`."""
+        return units.horizon_in(self.new_within, time_unit), units.horizon_in(self.warning_within, time_unit)
+
+    def to_dict(self) -> dict[str, Plain]:
+        """Return the section as a decision file would state it."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, table: Table) -> "StageSpec":
+        """Return the stages that a table states, defaults for the rest."""
+        return table.record(cls)

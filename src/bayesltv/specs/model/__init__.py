@@ -1,0 +1,1 @@
+"""Model specs: families, priors, pooling, covariates, clock, sampler and gates."""
