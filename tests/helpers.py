@@ -7,8 +7,11 @@ import xarray as xr
 
 import bayesltv as ltv
 from bayesltv.base.seal import FORMAT, SAMPLER_CHECKS, stamped
+from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
 from bayesltv.specs.frozen import digest
 
+COIN_FAMILIES = {family.name: family for family in (BG_NBD, MBG_NBD)}
+"""Families whose formulas are those of BG/NBD."""
 _NOTHING = {"value": None, "threshold": None, "summary": "made by hand", "advice": ""}
 UNCHECKED = [{"name": name, "status": "not applicable", **_NOTHING} for name in SAMPLER_CHECKS]
 """Results of the checks of a fit that no sampler has made."""

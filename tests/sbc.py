@@ -20,23 +20,23 @@ import xarray as xr
 from scipy.special import logit
 
 import bayesltv as ltv
-from bayesltv.base.customers import LATENTS, make_customers
+from bayesltv.base.customers import make_customers
 from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.data.summary.groups import Groups, codes_of
 from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
-from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.sample import sample_nuts
+from bayesltv.kernels.latents import draw_latents
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.likelihood import purchase_data, spend_data
 from bayesltv.model.prior_draws import draw_prior
 from bayesltv.names import PURCHASE_PARAMETERS, SPEND_PARAMETERS, level_name
 from bayesltv.prediction.draws import simulate_futures
+from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 from bayesltv.prediction.terms import make_terms
 from bayesltv.streams import generator
 from helpers import sealed
-from plain_kernels import draw_latents
 from uniformity import p_uniform, ranked
 
 START, END, LATER = "1960-01-01", "1998-12-31", "2018-12-31"
@@ -65,11 +65,12 @@ class World:
 
     family: str
     sizes: tuple[int, ...] = (300,)
+    k: int | None = None
 
     @property
     def name(self):
         """A word for files and figures."""
-        return f"{self.family}_{'pooled' if len(self.sizes) == 1 else 'grouped'}"
+        return f"{self.family}{self.k or ''}_{'pooled' if len(self.sizes) == 1 else 'grouped'}"
 
     @property
     def groups(self):
@@ -82,12 +83,16 @@ class World:
     def spec(self):
         """The resolved spec: spend priors speak of money, whatever the data."""
         spec = ltv.ModelSpec(
-            groups=self.groups.columns, purchase=ltv.PurchaseSpec(self.family), priors=PRIORS
+            groups=self.groups.columns, purchase=ltv.PurchaseSpec(self.family, self.k), priors=PRIORS
         )
         return spec.resolved(time_unit="year", spend_unit=1.0)
 
 
-WORLDS = tuple(World(family, sizes) for family in ("bg_nbd", "mbg_nbd") for sizes in ((300,), (60, 100, 200)))
+POOLED, GROUPED = (300,), (60, 100, 200)
+WORLDS = (
+    *(World(family, sizes) for family in ("bg_nbd", "mbg_nbd") for sizes in (POOLED, GROUPED)),
+    *(World("mbg_cnbd", sizes, k) for sizes, k in ((POOLED, 2), (POOLED, 3), (GROUPED, 2))),
+)
 
 
 @dataclass(frozen=True)
@@ -126,15 +131,16 @@ def simulate(world, truth, seed):
         design[name] = np.ravel(truth[name].values)
     if world.groups.columns:
         design[COLUMN] = world.groups.labels
-    return simulate_people(design, world.family, groups=world.groups.columns, seed=seed)
+    return simulate_people(design, world.family, k=world.k, groups=world.groups.columns, seed=seed)
 
 
-def simulate_people(design, family, *, seed, groups=()):
+def simulate_people(design, family, *, seed, k=None, groups=()):
     """Return a summary at END and, in its order, what is hidden and what comes in YEARS_AHEAD."""
     made = ltv.simulate_world(
         design,
         seed=seed,
         family=family,
+        k=k,
         start=START,
         observation_end=LATER,
         acquisition_days=ARRIVALS,
@@ -169,7 +175,7 @@ def fit_to(world, summary, seed):
 
 def _data(world, cells):
     parts = (
-        purchase_data(cells.purchase, FAMILIES[world.family]),
+        purchase_data(cells.purchase, world.spec.purchase.card),
         spend_data(cells.spend, len(cells.groups.combinations)),
     )
     return tuple(
@@ -208,8 +214,8 @@ def drawn_latents(fit, summary, seed):
     alive = np.empty(shape, np.bool_)
     rate, dropout, spend_rate = np.empty(shape), np.empty(shape), np.empty(shape)
     draw_latents(
-        people.keys(seed, LATENTS), population.draws, people.histories, people.group,
-        population.purchase, population.spend, alive, rate, dropout, spend_rate,
+        streams_of(population, people, seed=seed), people_of(population, people, YEARS_AHEAD),
+        laws_of(population), clock_of(population), alive, rate, dropout, spend_rate,
     )  # fmt: skip
     terms = make_terms("year", horizon=YEARS_AHEAD, annual_discount_rate=0.0, margin=1.0)
     future = simulate_futures(population, people, terms, seed=seed)
@@ -240,7 +246,7 @@ def log_likelihoods(dataset, world, summary):
         parameters = np.stack([stacked(dataset, name) for name in names], axis=1)
         return np.array([kernel(np.ascontiguousarray(each), *data)[0] for each in parameters])
 
-    purchase = partial(purchase_value_and_gradient, FAMILIES[world.family].kind)
+    purchase = partial(purchase_value_and_gradient, world.spec.purchase.card.kind)
     return {
         "log_likelihood_purchases": at_each_draw(purchase, PURCHASE_PARAMETERS, purchases),
         "log_likelihood_amounts": at_each_draw(spend_value_and_gradient, SPEND_PARAMETERS, amounts),

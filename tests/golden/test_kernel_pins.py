@@ -17,9 +17,9 @@ from bayesltv.families.bg_nbd.expectations import expected_over_horizon
 from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.families.gamma_gamma import formulas as gamma_gamma
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
-from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.model.likelihood import purchase_data, spend_data
 from bayesltv.numerics.quadrature import work_space
+from helpers import COIN_FAMILIES as FAMILIES
 
 PUBLISHED = (0.243, 4.414, 0.793, 2.426)
 SPEND_PUBLISHED = (6.25, 3.74, 15.44)

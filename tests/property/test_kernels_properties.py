@@ -14,10 +14,10 @@ from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilitie
 from bayesltv.families.bg_nbd.expectations import expected_over_horizon
 from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.families.gamma_gamma import formulas as gamma_gamma
-from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.model.likelihood import purchase_data
 from bayesltv.numerics.quadrature import work_space
 from bayesltv.streams import customer_keys
+from helpers import COIN_FAMILIES as FAMILIES
 from plain_kernels import draw_futures
 
 OFTEN = settings(max_examples=80, deadline=None)

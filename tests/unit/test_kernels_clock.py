@@ -10,13 +10,13 @@ from bayesltv.data.summary.cells import make_cells
 from bayesltv.families.bg_nbd import BG_NBD
 from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.families.cells import purchase_value_and_gradient
-from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.kernels.clock import clocked_value_and_gradient
 from bayesltv.model.clock import clocks_of_rows, repeat_counts
 from bayesltv.model.likelihood import clocked_purchase_data, purchase_data
 from bayesltv.numerics.whitening import innovations_of, pull_back
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.specs.model.timeline import make_timeline
+from helpers import COIN_FAMILIES as FAMILIES
 
 FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 START, END = 9862, 10134
