@@ -15,7 +15,7 @@ from bayesltv.dates import Date, require_day
 from bayesltv.errors import DataError
 from bayesltv.families.bg_cnbd import MOST_STAGES
 from bayesltv.families.family import Family
-from bayesltv.families.registry import PURCHASE
+from bayesltv.families.registry import PARAMETERS, PURCHASE
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, time_unit_of
 
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 Parameters = Mapping[str, float] | Mapping[str, Mapping[str, float]]
 FAMILIES = tuple(PURCHASE)
 SIZE = "n"
-_PURCHASE, _SPEND = names.PURCHASE_PARAMETERS, names.SPEND_PARAMETERS
+_SPEND = names.SPEND_PARAMETERS
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class World:
         date.
     customers : DataFrame
         One row per customer: customer_id, group columns, first_purchase (date), T (in the time unit), lam
-        (purchases per time unit while alive), p (probability of dropping out after a purchase), nu (rate of
+        (purchases per time unit while alive), p (probability of dropping out after a purchase; Pareto/NBD: mu,
+        the hazard of leaving), nu (rate of
         the spend gamma), purchases (repeat purchases in continuous time, before those of one day merge),
         alive_at_end, dropout_after (time from first purchase to dropout; missing where alive).
     design : DataFrame
@@ -86,11 +87,11 @@ def simulate_world(
     seed : int
         Purchases, spend and acquisition are separate streams: leaving spend out moves no purchase.
     purchase : mapping, optional
-        r, alpha (a rate, in `time_unit`), a, b; or group -> such a mapping; what the design has goes first.
+        r, alpha (a rate, in `time_unit`), a, b (Pareto/NBD: s, beta); or group -> such a mapping; what the design has goes first.
     spend : mapping, optional
         p, q, v (a rate, in currency); or group -> such a mapping. Without any the log has no amounts.
     family : str
-        "bg_nbd", "mbg_nbd", or "bg_cnbd" and "mbg_cnbd", whose waits are gamma.
+        "bg_nbd", "mbg_nbd", "bg_cnbd" and "mbg_cnbd", whose waits are gamma, or "pareto_nbd".
     k : int, optional
         Shape of the waits of "bg_cnbd" and "mbg_cnbd", default 2; alpha is then a rate of stages, k of which
         are a purchase.
@@ -123,7 +124,7 @@ def simulate_world(
     if family not in FAMILIES:
         raise DataError(f"family={family!r} is unknown: use {' or '.join(FAMILIES)}")
     card = PURCHASE[family] if k is None else _with_k(PURCHASE[family], k)
-    design = _design(customers, purchase, spend, group_col)
+    design = _design(customers, purchase, spend, group_col, card.parameters)
     unit = DAYS_PER[time_unit_of(time_unit)]
     first_day, last_day = _calendar(start, observation_end, acquisition_days)
     truth = _draw_customers(design, seed, first_day, last_day, acquisition_days, unit, card)
@@ -182,6 +183,7 @@ def _design(
     purchase: Parameters | None,
     spend: Parameters | None,
     group_col: str,
+    wanted: tuple[str, ...],
 ) -> pd.DataFrame:
     """One row per group with its size and all its parameters."""
     if isinstance(customers, pd.DataFrame):
@@ -193,7 +195,7 @@ def _design(
     if SIZE not in design or not (design[SIZE] >= 0).all() or design[SIZE].sum() < 1:
         raise DataError(f'a design needs a column "{SIZE}" of customer counts, at least one customer in all')
     wants_spend = spend is not None or any(name in design for name in _SPEND)
-    design = _filled(design, purchase, _PURCHASE, "purchase", group_col)
+    design = _filled(design, purchase, wanted, "purchase", group_col)
     return _filled(design, spend, _SPEND, "spend", group_col) if wants_spend else design
 
 
@@ -231,11 +233,11 @@ def _values(design: pd.DataFrame, given: Parameters, name: str, argument: str, g
 
 
 def _group_columns(design: pd.DataFrame) -> list[str]:
-    return [c for c in design.columns if c != SIZE and c not in _PURCHASE + _SPEND]
+    return [c for c in design.columns if c != SIZE and c not in PARAMETERS]
 
 
 def _hyper(design: pd.DataFrame) -> list[str]:
-    return [f"{c}_of_group" for c in design.columns if c in _PURCHASE + _SPEND]
+    return [f"{c}_of_group" for c in design.columns if c in PARAMETERS]
 
 
 def _calendar(start: Date, observation_end: Date, acquisition_days: int) -> tuple[int, int]:
@@ -270,7 +272,7 @@ def _draw_customers(
     card: Family,
 ) -> pd.DataFrame:
     """Draw the latents of each customer; the group's own parameters are carried along as <name>_of_group."""
-    parameters = {c: f"{c}_of_group" for c in design.columns if c in _PURCHASE + _SPEND}
+    parameters = {c: f"{c}_of_group" for c in design.columns if c in PARAMETERS}
     people = design.rename(columns=parameters).loc[np.repeat(design.index, design[SIZE])].drop(columns=SIZE)
     people = people.reset_index(drop=True)
     count = len(people)
@@ -283,7 +285,10 @@ def _draw_customers(
     people["first_day"] = first
     people["T"] = (last_day - first) / unit
     people["lam"] = rates.gamma(hyper["r"]) / hyper["alpha"] / _stages(card)
-    people["p"] = rates.beta(hyper["a"], hyper["b"])
+    if card.has_coins:
+        people["p"] = rates.beta(hyper["a"], hyper["b"])
+    else:
+        people["mu"] = rates.gamma(hyper["s"]) / hyper["beta"]
     if "q" in hyper:
         people["nu"] = generator(seed, "simulate", "spend").gamma(hyper["q"]) / hyper["v"]
     return people
@@ -294,10 +299,17 @@ def _draw_purchases(
 ) -> tuple[NDArray[np.intp], Floats, pd.DataFrame]:
     """Rows of the buyers and times of all repeat purchases, and the customers with what became of them."""
     rng = generator(seed, "simulate", "purchases")
-    lam, p, end = (people[c].to_numpy() for c in ("lam", "p", "T"))
+    lam, end = people["lam"].to_numpy(), people["T"].to_numpy()
     count = len(people)
     now, dropout, purchases = np.zeros(count), np.full(count, np.nan), np.zeros(count, dtype=np.int64)
     active, stages = np.arange(count), _stages(card)
+    p, life = np.zeros(count), np.full(count, np.inf)
+    if card.has_coins:
+        p = people["p"].to_numpy()
+    else:
+        with np.errstate(divide="ignore", over="ignore"):  # a hazard of 0 never ends a life
+            life = rng.standard_exponential(count) / people["mu"].to_numpy()
+        dropout[life <= end] = life[life <= end]
     if card.first_coins:
         gone = rng.random(count) < p
         dropout[gone] = 0.0
@@ -307,7 +319,7 @@ def _draw_purchases(
         with np.errstate(divide="ignore", over="ignore"):  # a rate of 0 never buys again
             waits = rng.standard_exponential((stages, active.size)).sum(axis=0) / stages
             now[active] += waits / lam[active]
-        active = active[now[active] <= end[active]]
+        active = active[now[active] <= np.minimum(end, life)[active]]
         rows.append(active)
         times.append(now[active])
         purchases[active] += 1
@@ -327,7 +339,11 @@ def _log(people: pd.DataFrame, rows: NDArray[np.intp], after: Floats, unit: floa
     later = np.concatenate([np.zeros(len(people)), np.maximum(np.ceil(after * unit - 1e-9), 1.0)])
     day = people["first_day"].to_numpy()[place] + later.astype(np.int64)
     date = pd.Series(pd.to_datetime(day, unit="D")).astype("datetime64[us]")
-    carried = people.drop(columns=["first_purchase", "T", "lam", "p"]).iloc[place].reset_index(drop=True)
+    carried = (
+        people.drop(columns=["first_purchase", "T", "lam", "p", "mu"], errors="ignore")
+        .iloc[place]
+        .reset_index(drop=True)
+    )
     return carried.assign(date=date, place=place)
 
 

@@ -80,6 +80,8 @@ class Family:
         last.
     needs_every_cell : bool
         Whether histories without a coin say more than their distinct frequencies and times.
+    has_coins : bool
+        Whether a coin after purchases ends a life.
     has_clock : bool
         Whether it can go by a calendar that customers share.
     is_regular : bool
@@ -99,6 +101,7 @@ class Family:
     first_coins: int = 0
     settings: tuple[int, ...] = ()
     needs_every_cell: bool = False
+    has_coins: bool = True
     has_clock: bool = True
     is_regular: bool = False
 

@@ -7,8 +7,11 @@ from bayesltv.families.bg_cnbd import BG_CNBD, MBG_CNBD
 from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
 from bayesltv.families.family import LOG, Family, Scale
 from bayesltv.families.gamma_gamma import GAMMA_GAMMA
+from bayesltv.families.pareto_nbd import PARETO_NBD
 
-PURCHASE: Mapping[str, Family] = {family.name: family for family in (BG_NBD, MBG_NBD, BG_CNBD, MBG_CNBD)}
+PURCHASE: Mapping[str, Family] = {
+    family.name: family for family in (BG_NBD, MBG_NBD, BG_CNBD, MBG_CNBD, PARETO_NBD)
+}
 SPEND: Mapping[str, Family] = {family.name: family for family in (GAMMA_GAMMA,)}
 SCALES: Mapping[str, Scale] = {
     scale.name: scale for family in (*PURCHASE.values(), *SPEND.values()) for scale in family.scales

@@ -73,6 +73,11 @@ def first_wait(law, history, u):
 
 
 @verb
+def draw_life(law, history, coins, key, draw):
+    """Return how long who is alive lives if no purchase ends it: from the dropout branch, or infinity."""
+
+
+@verb
 def begin_life(law, history, wait, latents, coins, key, draw):
     """Return the life of who buys after `wait`."""
 

@@ -42,7 +42,7 @@ def to_pymc_marketing(
     Returns
     -------
     tuple
-        BetaGeoModel or ModifiedBetaGeoModel, and GammaGammaModel or None.
+        BetaGeoModel, ModifiedBetaGeoModel or ParetoNBDModel, and GammaGammaModel or None.
 
     Raises
     ------
@@ -67,12 +67,15 @@ def to_pymc_marketing(
         )
     customers = match_summary(posterior, summary, time_unit=time_unit)
     family = posterior.purchase_family
-    models = {"bg_nbd": clv.BetaGeoModel, "mbg_nbd": clv.ModifiedBetaGeoModel}
+    models = {
+        "bg_nbd": clv.BetaGeoModel, "mbg_nbd": clv.ModifiedBetaGeoModel, "pareto_nbd": clv.ParetoNBDModel,
+    }  # fmt: skip
     if family.name not in models:
         raise SpecError(f"pymc-marketing has no {family.title}: hand back a fit of {' or '.join(models)}")
     draws = posterior.dataset[list(family.parameters)]
-    mean = draws["a"] / (draws["a"] + draws["b"])
-    draws = draws.assign(phi_dropout=mean, kappa_dropout=draws["a"] + draws["b"])
+    if "a" in draws:
+        total = draws["a"] + draws["b"]
+        draws = draws.assign(phi_dropout=draws["a"] / total, kappa_dropout=total)
     histories = customers[[CUSTOMER_ID, FREQUENCY, RECENCY, T]].copy()
     purchase = _lent(models[family.name](), histories, draws, fit)
     if posterior.spec.spend is None or MONETARY_VALUE not in customers:

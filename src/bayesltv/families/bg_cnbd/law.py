@@ -115,6 +115,11 @@ def _first_wait(law, history, u):
     return wait_past(u, shape, law.alpha + history.T, since, law.stages)
 
 
+@way(verbs.draw_life, BgCnbd)
+def _draw_life(law, history, coins, key, draw):
+    return math.inf
+
+
 @way(verbs.begin_life, BgCnbd)
 def _begin_life(law, history, wait, latents, coins, key, draw):
     open_branch(coins, key, draw, DROPOUT_BRANCH)

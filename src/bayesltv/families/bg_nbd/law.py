@@ -125,6 +125,11 @@ def _first_wait(law, history, u):
     return wait_of(u, law.r + history.x, law.alpha + history.T)
 
 
+@way(verbs.draw_life, BgNbd)
+def _draw_life(law, history, coins, key, draw):
+    return math.inf
+
+
 @way(verbs.begin_life, BgNbd)
 def _begin_life(law, history, wait, latents, coins, key, draw):
     open_branch(coins, key, draw, DROPOUT_BRANCH)
