@@ -37,10 +37,10 @@ class World:
         date.
     customers : DataFrame
         One row per customer: customer_id, group columns, first_purchase (date), T (in the time unit), lam
-        (purchases per time unit while alive), p (probability of dropping out after a purchase; Pareto/NBD: mu,
-        the hazard of leaving), nu (rate of
-        the spend gamma), purchases (repeat purchases in continuous time, before those of one day merge),
-        alive_at_end, dropout_after (time from first purchase to dropout; missing where alive).
+        (purchases per time unit while alive), p (probability of dropping out after a purchase; in Pareto/NBD
+        mu, the hazard of leaving), nu (rate of the spend gamma), purchases (repeat purchases in continuous
+        time, before those of one day merge), alive_at_end, dropout_after (time from first purchase to
+        dropout; missing where alive).
     design : DataFrame
         One row per group: group columns, n, and the parameters used.
     """
@@ -87,7 +87,8 @@ def simulate_world(
     seed : int
         Purchases, spend and acquisition are separate streams: leaving spend out moves no purchase.
     purchase : mapping, optional
-        r, alpha (a rate, in `time_unit`), a, b (Pareto/NBD: s, beta); or group -> such a mapping; what the design has goes first.
+        r, alpha (a rate, in `time_unit`), a, b (Pareto/NBD: s, beta); or group -> such a mapping; what the
+        design has goes first.
     spend : mapping, optional
         p, q, v (a rate, in currency); or group -> such a mapping. Without any the log has no amounts.
     family : str
@@ -127,7 +128,7 @@ def simulate_world(
     design = _design(customers, purchase, spend, group_col, card.parameters)
     unit = DAYS_PER[time_unit_of(time_unit)]
     first_day, last_day = _calendar(start, observation_end, acquisition_days)
-    truth = _draw_customers(design, seed, first_day, last_day, acquisition_days, unit, card)
+    truth = _draw_customers(design, seed, (first_day, last_day, acquisition_days), unit, card)
     rows, after, truth = _draw_purchases(truth, card, seed)
     log = _log(truth, rows, after, unit)
     if "nu" in truth:
@@ -258,20 +259,14 @@ def _with_k(card: Family, k: int) -> Family:
     return card.of(k)
 
 
-def _stages(card: Family) -> int:
-    return card.settings[0] if card.is_regular else 1
-
-
 def _draw_customers(
-    design: pd.DataFrame,
-    seed: int,
-    first_day: int,
-    last_day: int,
-    acquisition_days: int,
-    unit: float,
-    card: Family,
+    design: pd.DataFrame, seed: int, span: tuple[int, int, int], unit: float, card: Family
 ) -> pd.DataFrame:
-    """Draw the latents of each customer; the group's own parameters are carried along as <name>_of_group."""
+    """Draw the latents of each customer; the group's own parameters are carried along as <name>_of_group.
+
+    `span` is the first and last day, since 1970-01-01, and the days over which customers arrive.
+    """
+    first_day, last_day, acquisition_days = span
     parameters = {c: f"{c}_of_group" for c in design.columns if c in PARAMETERS}
     people = design.rename(columns=parameters).loc[np.repeat(design.index, design[SIZE])].drop(columns=SIZE)
     people = people.reset_index(drop=True)
@@ -284,7 +279,7 @@ def _draw_customers(
     people["first_purchase"] = pd.to_datetime(first, unit="D").astype("datetime64[us]")
     people["first_day"] = first
     people["T"] = (last_day - first) / unit
-    people["lam"] = rates.gamma(hyper["r"]) / hyper["alpha"] / _stages(card)
+    people["lam"] = rates.gamma(hyper["r"]) / hyper["alpha"] / card.stages
     if card.has_coins:
         people["p"] = rates.beta(hyper["a"], hyper["b"])
     else:
@@ -302,7 +297,7 @@ def _draw_purchases(
     lam, end = people["lam"].to_numpy(), people["T"].to_numpy()
     count = len(people)
     now, dropout, purchases = np.zeros(count), np.full(count, np.nan), np.zeros(count, dtype=np.int64)
-    active, stages = np.arange(count), _stages(card)
+    active, stages = np.arange(count), card.stages
     p, life = np.zeros(count), np.full(count, np.inf)
     if card.has_coins:
         p = people["p"].to_numpy()
@@ -339,11 +334,8 @@ def _log(people: pd.DataFrame, rows: NDArray[np.intp], after: Floats, unit: floa
     later = np.concatenate([np.zeros(len(people)), np.maximum(np.ceil(after * unit - 1e-9), 1.0)])
     day = people["first_day"].to_numpy()[place] + later.astype(np.int64)
     date = pd.Series(pd.to_datetime(day, unit="D")).astype("datetime64[us]")
-    carried = (
-        people.drop(columns=["first_purchase", "T", "lam", "p", "mu"], errors="ignore")
-        .iloc[place]
-        .reset_index(drop=True)
-    )
+    hidden = ["first_purchase", "T", "lam", "p", "mu"]
+    carried = people.drop(columns=hidden, errors="ignore").iloc[place].reset_index(drop=True)
     return carried.assign(date=date, place=place)
 
 

@@ -110,6 +110,11 @@ class Family:
         return replace(self, settings=settings, title=self.title[:-1] + "".join(map(str, settings)))
 
     @property
+    def stages(self) -> int:
+        """Shape of a wait, 1 where waits are exponential."""
+        return self.settings[0] if self.is_regular else 1
+
+    @property
     def kind(self) -> Any:  # noqa: ANN401
         """A law that says which family this is, with zeros for parameters."""
         return self._law(*(0.0 for _ in self.parameters), *self.settings)

@@ -19,7 +19,6 @@ from bayesltv.names import (
     CURRENCY,
     CUSTOMER_ID,
     DRAW,
-    DROPOUT_HAZARD,
     DROPOUT_MEAN,
     FINGERPRINT,
     FIRST_PURCHASE,
@@ -28,15 +27,14 @@ from bayesltv.names import (
     GROUPS,
     MONETARY_VALUE,
     OBSERVATION_END,
-    PURCHASE_RATE,
     SET_ASIDE,
     SPEND_TYPICAL,
     TIME_UNIT,
 )
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.redaction import Redaction
+from bayesltv.report.figures import posterior as forest
 from bayesltv.report.figures.criticism import check_figures
-from bayesltv.report.figures.posterior import MOST_GROUPS, chosen_groups, group_labels, plot_posterior
 from bayesltv.report.files.stored import StoredPlan
 from bayesltv.report.page.parts import Grid, Section, facts_of, grid_of, interval, picture_of, png_picture
 from bayesltv.report.style import money, value_label
@@ -161,17 +159,19 @@ def verdict(report: CheckReport) -> Section:
 
 def learnt(fit: xr.DataTree) -> Section:
     """Return the posterior in customers' terms."""
-    pictures = [picture_of("posterior", plot_posterior(fit))]
+    pictures = [picture_of("posterior", forest.plot_posterior(fit))]
     if json.loads(fit.attrs["spec"]).get("clock"):
         from bayesltv.prediction.clock_path import trace_clock
         from bayesltv.report.figures.clock import plot_clock
 
         pictures.append(picture_of("clock", plot_clock(trace_clock(fit, seed=1))))
     whole = group_scales(fit)
-    scales = chosen_groups(whole, None)
+    scales = forest.chosen_groups(whole, None)
     notes = []
-    if GROUP in whole.dims and whole.sizes[GROUP] > MOST_GROUPS:
-        notes.append(f"Shown: the {MOST_GROUPS} groups with most customers, of {whole.sizes[GROUP]:,}.")
+    if GROUP in whole.dims and whole.sizes[GROUP] > forest.MOST_GROUPS:
+        notes.append(
+            f"Shown: the {forest.MOST_GROUPS} groups with most customers, of {whole.sizes[GROUP]:,}."
+        )
     return Section(
         "posterior",
         "What the model learnt",
@@ -319,28 +319,27 @@ def planned(plan: Plan | StoredPlan) -> Section:
 def _priors(spec: Mapping[str, Any]) -> Grid:
     rows = []
     for scale, prior in spec.get("priors", {}).items():
-        numbers = {name: value for name, value in prior.items() if name not in ("family", "why", "per")}
-        inside = ", ".join(f"{name} {written(value)}" for name, value in numbers.items())
+        numbers = [name for name in prior if name not in ("family", "why", "per")]
+        inside = ", ".join(f"{name} {written(prior[name])}" for name in numbers)
         per = f" per {prior['per']}" if "per" in prior else ""
         rows.append((scale.replace("_", " "), f"{prior['family']}({inside}){per}", prior["why"]))
     return grid_of(pd.DataFrame(rows, columns=["scale", "prior", "why"]), "Priors, as they were declared")
 
 
 def _in_customers_terms(scales: xr.Dataset, currency: object) -> Grid:
-    unit = scales.attrs[TIME_UNIT]
-    columns: dict[str, Any] = {"group": [label.split("  (n")[0] for label in group_labels(scales)]}
+    columns: dict[str, Any] = {"group": [label.split("  (n")[0] for label in forest.group_labels(scales)]}
     if CUSTOMERS in scales.coords:
         columns["customers"] = [f"{count:,}" for count in scales[CUSTOMERS].values]
     ways = {
-        PURCHASE_RATE: (f"purchases per {unit} while active", lambda value: f"{value:.3g}"),
-        DROPOUT_MEAN: ("chance of leaving after a purchase", lambda value: f"{100 * value:.3g} %"),
-        DROPOUT_HAZARD: (f"hazard of leaving per {unit}, of new customers", lambda value: f"{value:.3g}"),
-        SPEND_TYPICAL: ("typical spend per purchase", lambda value: money(value, currency, decimals=2)),
+        DROPOUT_MEAN: lambda value: f"{100 * value:.3g} %",
+        SPEND_TYPICAL: lambda value: money(value, currency, decimals=2),
     }
-    for scale, (head, write) in ways.items():
+    for scale in forest.TITLES:
+        write = ways.get(scale, lambda value: f"{value:.3g}")
         if scale in scales:
             draws = scales[scale] if GROUP in scales[scale].dims else scales[scale].expand_dims(GROUP)
             edges = draws.quantile([0.5, 0.05, 0.95], (CHAIN, DRAW)).transpose(GROUP, "quantile").values
+            head = forest.axis_label(scale, scales.attrs[TIME_UNIT])
             columns[head] = [interval(row, write) for row in edges.tolist()]
     return grid_of(pd.DataFrame(columns), "In customers' terms", formats=dict.fromkeys([*columns][1:], str))
 
