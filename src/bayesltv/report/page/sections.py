@@ -334,13 +334,12 @@ def _in_customers_terms(scales: xr.Dataset, currency: object) -> Grid:
         DROPOUT_MEAN: lambda value: f"{100 * value:.3g} %",
         SPEND_TYPICAL: lambda value: money(value, currency, decimals=2),
     }
-    for scale in forest.TITLES:
+    for scale in [each for each in forest.TITLES if each in scales]:
+        draws = scales[scale] if GROUP in scales[scale].dims else scales[scale].expand_dims(GROUP)
+        edges = draws.quantile([0.5, 0.05, 0.95], (CHAIN, DRAW)).transpose(GROUP, "quantile").values
         write = ways.get(scale, lambda value: f"{value:.3g}")
-        if scale in scales:
-            draws = scales[scale] if GROUP in scales[scale].dims else scales[scale].expand_dims(GROUP)
-            edges = draws.quantile([0.5, 0.05, 0.95], (CHAIN, DRAW)).transpose(GROUP, "quantile").values
-            head = forest.axis_label(scale, scales.attrs[TIME_UNIT])
-            columns[head] = [interval(row, write) for row in edges.tolist()]
+        head = forest.axis_label(scale, scales.attrs[TIME_UNIT])
+        columns[head] = [interval(row, write) for row in edges.tolist()]
     return grid_of(pd.DataFrame(columns), "In customers' terms", formats=dict.fromkeys([*columns][1:], str))
 
 
