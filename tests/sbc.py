@@ -25,13 +25,14 @@ from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.data.summary.groups import Groups, codes_of
 from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
+from bayesltv.families.registry import PARAMETERS
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.sample import sample_nuts
 from bayesltv.kernels.latents import draw_latents
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.likelihood import purchase_data, spend_data
 from bayesltv.model.prior_draws import draw_prior
-from bayesltv.names import PURCHASE_PARAMETERS, SPEND_PARAMETERS, level_name
+from bayesltv.names import SPEND_PARAMETERS, level_name
 from bayesltv.prediction.draws import simulate_futures
 from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 from bayesltv.prediction.terms import make_terms
@@ -52,6 +53,8 @@ PRIORS = {
     "purchase_shape": ltv.PriorSpec.elicited(mass=0.9, between=(0.4, 2.5)),
     "dropout_mean": ltv.PriorSpec.elicited(mass=0.9, between=(0.05, 0.4), family="LogitNormal"),
     "dropout_concentration": ltv.PriorSpec.elicited(mass=0.9, between=(1.0, 10.0)),
+    "dropout_hazard": ltv.PriorSpec.elicited(mass=0.9, between=(0.01, 0.2), per="year"),
+    "lifetime_shape": ltv.PriorSpec.elicited(mass=0.9, between=(0.5, 4.0)),
     "spend_typical": ltv.PriorSpec.elicited(mass=0.9, between=(10.0, 100.0)),
     "spend_within": ltv.PriorSpec.elicited(mass=0.9, between=(1.0, 6.0)),
     "spend_between": ltv.PriorSpec.elicited(mass=0.9, between=(2.0, 10.0)),
@@ -82,9 +85,8 @@ class World:
     @property
     def spec(self):
         """The resolved spec: spend priors speak of money, whatever the data."""
-        spec = ltv.ModelSpec(
-            groups=self.groups.columns, purchase=ltv.PurchaseSpec(self.family, self.k), priors=PRIORS
-        )
+        spec = ltv.ModelSpec(groups=self.groups.columns, purchase=ltv.PurchaseSpec(self.family, self.k))
+        spec = replace(spec, priors={scale: PRIORS[scale] for scale in spec.scales})
         return spec.resolved(time_unit="year", spend_unit=1.0)
 
 
@@ -92,6 +94,7 @@ POOLED, GROUPED = (300,), (60, 100, 200)
 WORLDS = (
     *(World(family, sizes) for family in ("bg_nbd", "mbg_nbd") for sizes in (POOLED, GROUPED)),
     *(World("mbg_cnbd", sizes, k) for sizes, k in ((POOLED, 2), (POOLED, 3), (GROUPED, 2))),
+    *(World("pareto_nbd", sizes) for sizes in (POOLED, GROUPED)),
 )
 
 
@@ -127,7 +130,7 @@ def replicate(world, seed):
 def simulate(world, truth, seed):
     """Return the summary at END of a log from these parameters, and the hidden truth of its customers."""
     design = pd.DataFrame({"n": world.sizes})
-    for name in (*PURCHASE_PARAMETERS, *SPEND_PARAMETERS):
+    for name in (*world.spec.purchase.card.parameters, *SPEND_PARAMETERS):
         design[name] = np.ravel(truth[name].values)
     if world.groups.columns:
         design[COLUMN] = world.groups.labels
@@ -200,7 +203,8 @@ class Latents:
 
 def true_latents(people):
     """Return what the simulator knows."""
-    columns = ("alive", "lam", "p", "nu", "purchases_later", "spend_later")
+    leaving = "p" if "p" in people else "mu"
+    columns = ("alive", "lam", leaving, "nu", "purchases_later", "spend_later")
     return Latents(*(people[name].to_numpy()[:, None] for name in columns))
 
 
@@ -231,7 +235,7 @@ def stacked(dataset, name):
 def hyperparameters(dataset):
     """Return every scale, effect and pooling sd, each of shape (draw,)."""
     found = {}
-    for name in set(dataset.data_vars) - {*PURCHASE_PARAMETERS, *SPEND_PARAMETERS}:
+    for name in set(dataset.data_vars) - set(PARAMETERS):
         values = stacked(dataset, name)
         labels = [name] if values.shape[1] == 1 else [f"{name}[{i}]" for i in range(values.shape[1])]
         found |= dict(zip(labels, values.T, strict=True))
@@ -248,7 +252,7 @@ def log_likelihoods(dataset, world, summary):
 
     purchase = partial(purchase_value_and_gradient, world.spec.purchase.card.kind)
     return {
-        "log_likelihood_purchases": at_each_draw(purchase, PURCHASE_PARAMETERS, purchases),
+        "log_likelihood_purchases": at_each_draw(purchase, world.spec.purchase.card.parameters, purchases),
         "log_likelihood_amounts": at_each_draw(spend_value_and_gradient, SPEND_PARAMETERS, amounts),
     }
 
@@ -269,7 +273,10 @@ def quantities(dataset, latents, world, summary):
     for who, row in chosen_customers(summary).items():
         found |= {f"{name}_{who}": getattr(latents, name)[row] for name in Latents.__dataclass_fields__}
     logs = {f"mean_log_{name}": np.log(getattr(latents, name)) for name in ("rate", "spend_rate")}
-    logs["mean_logit_dropout"] = logit(np.clip(latents.dropout, 1e-12, 1 - 1e-12))
+    if world.family == "pareto_nbd":
+        logs["mean_log_hazard"] = np.log(latents.dropout)
+    else:
+        logs["mean_logit_dropout"] = logit(np.clip(latents.dropout, 1e-12, 1 - 1e-12))
     found |= {name: values.mean(axis=0) for name, values in logs.items()}
     totals = ("alive", "purchases", "spend")
     return found | {f"total_{name}": getattr(latents, name).sum(axis=0) for name in totals}
@@ -313,7 +320,7 @@ def shuffled_parameters(fit, _latents, summary, seed):
     """Give each parameter its draws in an order of its own."""
     rng = generator(seed, "shuffle")
     dataset = fit["posterior"].to_dataset().copy(deep=True)
-    for name in (*PURCHASE_PARAMETERS, *SPEND_PARAMETERS):
+    for name in [each for each in PARAMETERS if each in dataset]:
         values = dataset[name].values
         flat = values.reshape(-1, *values.shape[2:])
         dataset[name] = dataset[name].copy(data=rng.permutation(flat).reshape(values.shape))

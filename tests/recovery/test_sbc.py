@@ -100,7 +100,7 @@ def test_a_planted_error_is_found_with_fewer_replications(ranks, error):
 def test_the_worlds_to_calibrate_are_pooled_and_grouped_in_all_families():
     assert {world.name for world in sbc.WORLDS} == {
         f"{family}_{shape}"
-        for family in ("bg_nbd", "mbg_nbd", "mbg_cnbd2")
+        for family in ("bg_nbd", "mbg_nbd", "mbg_cnbd2", "pareto_nbd")
         for shape in ("pooled", "grouped")
     } | {"mbg_cnbd3_pooled"}
     assert all(sum(world.sizes) >= 300 for world in sbc.WORLDS)

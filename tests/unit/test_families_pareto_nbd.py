@@ -27,6 +27,7 @@ from bayesltv.kernels.latents import draw_latents
 from bayesltv.model.likelihood import purchase_data
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.quadrature import work_space
+from bayesltv.specs.model.covariates import Covariate
 from helpers import point_fit
 
 P, H, T, DISCOUNT = (0.553, 10.578, 0.606, 11.669), 39.0, 38.86, math.log(1.1) / 52
@@ -305,12 +306,12 @@ def test_a_spec_has_the_family_s_own_scales():
 
 
 def test_covariates_move_the_hazard_unless_told_otherwise():
-    age = ltv.Covariate(kind="numeric")
+    age = Covariate(kind="numeric")
     spec = ltv.ModelSpec(purchase=ltv.PurchaseSpec("pareto_nbd"), covariates={"age": age})
     assert spec.covariates["age"].on == ("purchase_rate", "dropout_hazard", "spend_typical")
     assert ltv.ModelSpec(covariates={"age": age}).covariates["age"].on[1] == "dropout_mean"
     with pytest.raises(ltv.SpecError, match="no such scale"):
-        ltv.ModelSpec(covariates={"age": ltv.Covariate(kind="numeric", on=("dropout_hazard",))})
+        ltv.ModelSpec(covariates={"age": Covariate(kind="numeric", on=("dropout_hazard",))})
 
 
 def test_a_simulated_world_is_that_of_the_parameters():

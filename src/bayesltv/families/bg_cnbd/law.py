@@ -205,7 +205,7 @@ def _wait_and_slopes(law, time):
     """Return P, e and d ln(P·e)/d ln time: P·e is time × the density (w+time)^{k−1} (α'+time)^{−R−k}."""
     past, until = law.since + time, law.rate + time
     tail = math.exp(log_silent(time, law.shape, law.rate, law.since, law.stages))
-    steep = hazard(past / until, law.shape, law.stages) * time / until
+    steep = hazard(law.shape, past / until, law.stages) * time / until
     further = 1.0 + time * ((law.stages - 1.0) / past - (law.shape + law.stages) / until)
     return tail, steep, further
 

@@ -14,7 +14,7 @@ from bayesltv.numerics.compile import compiled, inlined
 from bayesltv.numerics.random_numbers import uniform
 from bayesltv.numerics.special import discounted_time
 
-_STEPS, _EXACT = 60, 1e-13
+_STEPS, _LAST_STEP = 60, 1e-5
 _LEAST_STAYING = 1e-9
 """Of 1 − p in the modes, whose sums cancel below."""
 _SMALL = 1e-4
@@ -50,30 +50,41 @@ def log_silent(time, shape, rate, since, stages):
 
 
 @inlined
-def hazard(u, shape, stages):
-    """Return −d ln P(no purchase) / d ln(α' + time), u = (w + time)/(α' + time)."""
+def hazard_top(shape, u, stages):
+    """Return (R)_k u^{k−1} / (k−1)!."""
     top = shape
     for j in range(1, stages):
         top *= (shape + j) * u / j
-    return top / stage_sum(shape, u, stages)
+    return top
+
+
+@inlined
+def hazard(shape, u, stages):
+    """Return −d ln P(no purchase) / d ln(α' + time), u = (w + time)/(α' + time)."""
+    return hazard_top(shape, u, stages) / stage_sum(shape, u, stages)
 
 
 @compiled
 def wait_past(u, shape, rate, since, stages):
     """Return the wait whose tail probability is u.
 
-    In y = ln(1 + wait/α') the logarithm of the tail is concave, so that Newton's steps from where it is
-    surely below ln u come down to the root without passing it.
+    In y = ln(1 + wait/α') the logarithm of the tail is concave, and its derivatives follow from its hazard:
+    Halley's steps from where it is surely below ln u. An error of the last step's size is cubed by it.
     """
     if stages == 1:
         return wait_of(u, shape, rate)
     target = math.log(u) + math.log(stage_sum(shape, since / rate, stages))
-    y, open_part = (math.log(stage_sum(shape, 1.0, stages)) - target) / shape, (rate - since) / rate
+    y, left = (math.log(stage_sum(shape, 1.0, stages)) - target) / shape, (rate - since) / rate
     for _ in range(_STEPS):
-        v = 1.0 - open_part * math.exp(-y)
-        step = (math.log(stage_sum(shape, v, stages)) - shape * y - target) / hazard(v, shape, stages)
-        y += step
-        if not abs(step) > _EXACT * y:
+        open_part = left * math.exp(-y)
+        v = 1.0 - open_part
+        total = stage_sum(shape, v, stages)
+        short = math.log(total) - shape * y - target
+        steep = hazard_top(shape, v, stages) / total
+        bend = (stages - 1.0) * open_part / v - shape + steep
+        step = 2.0 * short / (2.0 * steep + short * bend)
+        y = max(y + step, 0.25 * y)
+        if not abs(step) > _LAST_STEP * y:
             break
     return rate * math.expm1(max(y, 0.0))
 

@@ -23,7 +23,8 @@ class PurchaseSpec:
     ----------
     family : str
         "bg_nbd" (Fader, Hardie & Lee 2005: dropout only after a repeat purchase) or "mbg_nbd" (after any
-        purchase, the first included); "bg_cnbd" and "mbg_cnbd" where customers buy regularly.
+        purchase, the first included); "bg_cnbd" and "mbg_cnbd" where customers buy regularly; "pareto_nbd"
+        (dropout at any time).
     k : int, optional
         Shape of the gamma waits of "bg_cnbd" and "mbg_cnbd", 1 to 4; default 2, and none for other families.
         Compare k by a hold-out, never by likelihood: logs that are kept by the day look regular.
