@@ -9,6 +9,8 @@ import pytest
 from scipy import linalg, stats
 
 import bayesltv as ltv
+from bayesltv.base.meeting import Meeting
+from bayesltv.base.placed_base import place_base
 from bayesltv.data.summary.cells import make_cells
 from bayesltv.families import registry, verbs
 from bayesltv.families.bg_cnbd import formulas
@@ -22,9 +24,11 @@ from bayesltv.kernels.block import Laws, People, Streams
 from bayesltv.kernels.calendar import STILL
 from bayesltv.kernels.futures import Filled, draw_futures
 from bayesltv.kernels.latents import draw_latents
+from bayesltv.kernels.tracking import Bins, count_in_bins
 from bayesltv.model.likelihood import purchase_data
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.quadrature import work_space
+from bayesltv.prediction.expected import expect
 from helpers import point_fit
 
 P, H, T, DISCOUNT = (0.8, 3.0, 0.79, 2.43), 39.0, 38.86, math.log(1.1) / 52
@@ -295,6 +299,17 @@ def test_futures_are_those_of_the_closed_forms(family, stages, x, t_x):
         assert (bought == y).mean() == pytest.approx(chance, abs=4.5 * 0.5 / math.sqrt(alive.size))
 
 
+def test_weeks_add_up_to_the_futures():
+    draws = 500
+    streams, people, laws = block_of(MBG.of(3), 7, 29.43, draws)
+    counts = np.zeros((draws, 6), np.int64)
+    count_in_bins(
+        streams, people, laws, STILL, Bins(np.zeros(1), H, 7.0, 2.0**-30, counts, np.zeros_like(counts))
+    )
+    assert counts.sum(axis=1).tolist() == list(futures_of(MBG.of(3), 7, 29.43, H, draws=draws)[1])
+    assert counts.sum() > 100
+
+
 def test_a_longer_horizon_only_lengthens_the_path():
     known = MBG.of(3)
     short, long = (np.array(futures_of(known, 2, 30.43, horizon)[1]) for horizon in (10.0, 60.0))
@@ -459,6 +474,31 @@ def test_a_world_with_no_such_k_is_refused(family, k):
     with pytest.raises(ltv.DataError, match="k="):
         ltv.simulate_world(10, seed=1, purchase=dict(zip(("r", "alpha", "a", "b"), P, strict=True)),
                            family=family, k=k)  # fmt: skip
+
+
+def test_scores_of_a_customer_are_mixed_over_stages():
+    values = dict(zip(("r", "alpha", "a", "b"), P, strict=True))
+    summary = pd.DataFrame(
+        {"customer_id": ["a", "b"], "frequency": [7, 7], "recency": [29.43, 36.0], "T": [T, T]}
+    )
+    summary.attrs["time_unit"] = "week"
+    fit = point_fit(values, draws=2, family="mbg_cnbd", k=3)
+    _, population, people = place_base(fit, summary, Meeting(0)).placed(None)
+    found = expect(population, people, horizon=H, discount=DISCOUNT, days_per_unit=7.0)
+    for row, t_x in enumerate((29.43, 36.0)):
+        law, history = law_of(3), history_of(MBG, 7, t_x)
+        share, future = 1 / verbs.inverse_p_alive(law, history), verbs.given_alive(law, history)
+        bought, expected, discounted, lived = given_alive(law, history, H, DISCOUNT, work_space())
+        cell = found.cell[row]
+        means = found.forms.means[:, cell]
+        assert means[[0, 3, 4]] == pytest.approx([share, share * bought, share * expected], rel=1e-12)
+        assert found.forms.discounted[cell] == pytest.approx([share * discounted] * 2, rel=1e-12)
+        assert found.forms.time_alive[cell] == pytest.approx([share * lived] * 2, rel=1e-12)
+        soon = 1 - verbs.wait_and_slopes(future, 30 / 7)[0]
+        assert means[1] == pytest.approx(share * soon, rel=1e-12)
+        if share > 0.5:
+            wait = found.forms.waits[cell] / 7
+            assert share * (1 - verbs.wait_and_slopes(future, wait)[0]) == pytest.approx(0.5, abs=1e-9)
 
 
 def test_short_waits_are_warned_of_and_long_ones_are_not(recwarn):

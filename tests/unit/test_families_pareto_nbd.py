@@ -9,6 +9,8 @@ import pytest
 from scipy import integrate, special, stats
 
 import bayesltv as ltv
+from bayesltv.base.meeting import Meeting
+from bayesltv.base.placed_base import place_base
 from bayesltv.data.summary.cells import make_cells
 from bayesltv.families import registry, verbs
 from bayesltv.families.cells import Cells, purchase_value_and_gradient
@@ -24,9 +26,11 @@ from bayesltv.kernels.block import Laws, People, Streams
 from bayesltv.kernels.calendar import STILL
 from bayesltv.kernels.futures import Filled, draw_futures
 from bayesltv.kernels.latents import draw_latents
+from bayesltv.kernels.tracking import Bins, count_in_bins
 from bayesltv.model.likelihood import purchase_data
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.quadrature import work_space
+from bayesltv.prediction.expected import expect
 from bayesltv.specs.model.covariates import Covariate
 from helpers import point_fit
 
@@ -243,6 +247,17 @@ def test_futures_are_those_of_the_closed_forms(x, t_x, discount):
         assert (bought == y).mean() == pytest.approx(chance, abs=4.5 * 0.5 / math.sqrt(bought.size))
 
 
+def test_weeks_add_up_to_the_futures():
+    draws = 500
+    streams, people, laws = block_of(7, 29.43, draws)
+    counts = np.zeros((draws, 6), np.int64)
+    count_in_bins(
+        streams, people, laws, STILL, Bins(np.zeros(1), H, 7.0, 2.0**-30, counts, np.zeros_like(counts))
+    )
+    assert counts.sum(axis=1).tolist() == list(futures_of(7, 29.43, H, draws=draws)[1])
+    assert counts.sum() > 100
+
+
 def test_a_longer_horizon_only_lengthens_the_path():
     short, long = (futures_of(2, 30.43, horizon, draws=2000)[1] for horizon in (10.0, 60.0))
     assert (short <= long).all()
@@ -335,10 +350,6 @@ def test_median_waits_are_missing_where_customers_more_likely_leave_first():
     )
     summary.attrs["time_unit"] = "week"
     fit = point_fit(values, draws=3, family="pareto_nbd")
-    from bayesltv.base.meeting import Meeting
-    from bayesltv.base.placed_base import place_base
-    from bayesltv.prediction.expected import expect
-
     _, population, people = place_base(fit, summary, Meeting(0)).placed(None)
     found = expect(population, people, horizon=H, discount=0.0, days_per_unit=7.0)
     waits = found.forms.waits[found.cell]

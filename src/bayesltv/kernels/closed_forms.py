@@ -53,10 +53,11 @@ def _fill_given_alive(customer, purchase, group, terms, given, futures, scratch)
     for d in range(draws_of(purchase)):
         soon, later = soon_of(customer, d, month, quarter)
         for stage in range(stages_of(purchase)):
-            law, filled = at(futures, stage, d), given[:, stage, d]
-            filled[0], filled[1] = p_bought(law, soon), p_bought(law, later)
-            filled[2] = p_bought(law, ahead_of(customer, d, horizon))
-            filled[3], filled[4], filled[5] = expect(customer, d, law, terms, nodes, scratch)
+            law = at(futures, stage, d)
+            given[0, stage, d], given[1, stage, d] = p_bought(law, soon), p_bought(law, later)
+            given[2, stage, d] = p_bought(law, ahead_of(customer, d, horizon))
+            bought, discounted, lived = expect(customer, d, law, terms, nodes, scratch)
+            given[3, stage, d], given[4, stage, d], given[5, stage, d] = bought, discounted, lived
 
 
 @compiled
@@ -91,18 +92,18 @@ def closed_forms(people, purchase, clock, terms, forms):
             alive[d] = share
             sums[0] += share
             for row in range(4):
-                sums[row + 1] += share * _over_stages(shares, given[row, :, d])
-            forms.discounted[i, d] = share * _over_stages(shares, given[4, :, d])
-            forms.time_alive[i, d] = share * _over_stages(shares, given[5, :, d])
+                sums[row + 1] += share * _over_stages(shares, given, row, d)
+            forms.discounted[i, d] = share * _over_stages(shares, given, 4, d)
+            forms.time_alive[i, d] = share * _over_stages(shares, given, 5, d)
         forms.means[:, i] = sums / n_draws
         forms.waits[i] = median_wait(customer, futures, alive, terms[4])
 
 
 @inlined
-def _over_stages(shares, values):
-    total = shares[0] * values[0]
+def _over_stages(shares, given, row, draw):
+    total = shares[0] * given[row, 0, draw]
     for stage in range(1, shares.size):
-        total += shares[stage] * values[stage]
+        total += shares[stage] * given[row, stage, draw]
     return total
 
 

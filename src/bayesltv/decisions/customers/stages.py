@@ -103,7 +103,7 @@ def stage_block(
 
 
 def warn_of_immortals(population: Population, customers: Customers, new_within: float = 0.0) -> None:
-    """Warn where one-time buyers cannot lapse: without a first coin P(alive) = 1, however long they are silent.
+    """Warn where one-time buyers cannot lapse: without a first coin P(alive) = 1 for however long.
 
     Parameters
     ----------
