@@ -306,7 +306,7 @@ def test_pooling_tables_name_columns_and_their_own_scale(written):
         ),
         (
             "[priors.purchase_shape]\nwhy='w'\nper='week'\nmass=0.9\nbetween=[1,2]\n",
-            "only purchase_rate has a time unit",
+            "purchase_shape has no time unit",
         ),
         (
             "[priors.purchase_rate]\nwhy='w'\nmass=0.9\nbetween=[1,2]\n",

@@ -84,8 +84,7 @@ def checked_prior(scale: str, value: object) -> PriorSpec:
             f"priors.{scale}: {scale} {lies}, {prior.family} is not: use {', '.join(of_support(support))}"
         )
     if prior.per is not None and SCALES[scale].per is None:
-        timed = ", ".join(name for name, each in SCALES.items() if each.per is not None)
-        raise SpecError(f"priors.{scale}: only {timed} has a time unit: leave per out")
+        raise SpecError(f"priors.{scale}: {scale} has no time unit: leave per out")
     return prior
 
 
