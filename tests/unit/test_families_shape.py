@@ -50,6 +50,11 @@ def _first_wait(law, history, u):
     return (law.alpha + history.T) * math.expm1(-math.log(u) / (law.r + history.x))
 
 
+@way(verbs.draw_life, Faithful)
+def _draw_life(law, history, coins, key, draw):
+    return math.inf
+
+
 @way(verbs.begin_life, Faithful)
 def _begin_life(law, history, wait, latents, coins, key, draw):
     return Life(gamma(latents, law.r + history.x + 1.0) / (law.alpha + history.T + wait))
