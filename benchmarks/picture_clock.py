@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 import bayesltv as ltv
-from bayesltv.prediction.tracking import actual_counts, summarise_track, track
+from bayesltv.prediction.actual import actual_counts
+from bayesltv.prediction.tracking import summarise_track, track
 from bayesltv.report.figures.clock import plot_clock
 from bayesltv.report.style import BLACK, BLUE, GREY, ORANGE, date_axis, dress, legend, new_axes, save_figure
 

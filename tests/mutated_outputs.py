@@ -9,7 +9,7 @@ import pandas as pd
 import bayesltv as ltv
 from bayesltv import jobs
 from bayesltv.base.meeting import Meeting
-from bayesltv.jobs.asked import PlanAsked
+from bayesltv.jobs.asked import PlanAsked, Run
 from bayesltv.report.files.crm import read_export
 from bayesltv.report.files.stored import read_plan, read_scores
 from mutations import Span, Target, as_bytes, make_fit
@@ -24,9 +24,9 @@ def make_outputs(folder: Path) -> None:
     accepted = [each.name for each in ltv.check(ltv.load(folder / "fit.nc")).failed]
     meeting = Meeting(1, DRAWS, accept_failed=accepted)
     start = (folder / "fit.nc", folder / "summary.parquet", "retention")
-    jobs.score_file(*start, folder / "scores.parquet", meeting, threads=1)
+    jobs.score_file(*start, folder / "scores.parquet", meeting, Run(threads=1))
     score_parts(folder, folder / "parts")
-    jobs.decide_file(*start, folder / "plan", meeting, PlanAsked(), threads=1)
+    jobs.decide_file(*start, folder / "plan", meeting, PlanAsked(), Run(threads=1))
 
 
 def score_parts(folder: Path, out: Path) -> None:

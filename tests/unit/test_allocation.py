@@ -12,6 +12,7 @@ from bayesltv.allocation.budget_curve import budget_curve
 from bayesltv.allocation.hold_out import expected_problem, recommend
 from bayesltv.allocation.limits import Limit
 from bayesltv.errors import SpecError
+from bayesltv.numerics.knapsack import Choices
 
 
 def problem(customers, actions=3, seed=1):
@@ -135,8 +136,8 @@ def test_the_gap_at_twenty_thousand_customers_is_below_one_in_ten_thousand():
 def test_the_shadow_price_is_the_slope_of_the_curve():
     net, cost, eligible = problem(5_000, actions=4)
     at = 400.0
-    found = by_hull(net, cost, eligible, at)
-    more = by_hull(net, cost, eligible, at + 5.0)
+    found = by_hull(Choices(net, cost, eligible), at)
+    more = by_hull(Choices(net, cost, eligible), at + 5.0)
     assert (more.bound - found.bound) / 5.0 == pytest.approx(found.shadow_price, rel=0.02)
     spent, earned = found.curve
     assert np.all(np.diff(spent) >= 0)
@@ -164,7 +165,7 @@ def test_order_of_customers_does_not_matter():
 def test_who_cannot_have_the_first_step_gets_no_later_one():
     """5 for the first option, 1 more for the second: with 4 to spend the customer gets neither."""
     net, cost = np.array([[10.0, 11.0], [1.0, 0.0]]), np.array([[5.0, 6.0], [2.0, 9.0]])
-    found = by_hull(net, cost, np.ones((2, 2), dtype=bool), 4.0)
+    found = by_hull(Choices(net, cost, np.ones((2, 2), dtype=bool)), 4.0)
     assert found.assigned.tolist() == [-1, 0]
     assert (found.net, found.cost) == (1.0, 2.0)
     assert found.bound == pytest.approx(8.0)
@@ -179,7 +180,7 @@ def everything(net, cost, budget, fixed):
     for kept in product([False, True], repeat=net.shape[1]):
         due = np.asarray(fixed)[list(kept)].sum()
         if due <= budget:
-            found = by_hull(net, cost, np.broadcast_to(kept, net.shape), budget - due)
+            found = by_hull(Choices(net, cost, np.broadcast_to(kept, net.shape)), budget - due)
             best, bound = max(best, found.net - due), max(bound, found.bound - due)
     return best, bound
 

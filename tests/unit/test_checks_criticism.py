@@ -20,7 +20,7 @@ from bayesltv.checks.thorough import (
 )
 from bayesltv.checks.timing import first_purchase_effect, pairs_of_waits, regular_timing
 from bayesltv.report import figures as draw
-from bayesltv.report.figures.criticism import check_figures
+from bayesltv.report.figures.checks import check_figures
 from bayesltv.report.style import new_axes
 from helpers import point_fit, sealed
 

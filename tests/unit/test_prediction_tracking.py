@@ -6,7 +6,8 @@ import pytest
 
 import bayesltv as ltv
 from bayesltv.data.log.split import purchase_days
-from bayesltv.prediction.tracking import actual_counts, summarise_track, track
+from bayesltv.prediction.actual import actual_counts
+from bayesltv.prediction.tracking import summarise_track, track
 from helpers import point_fit
 
 CDNOW = {"r": 0.2425945, "alpha": 4.413602, "a": 0.792922, "b": 2.425907}

@@ -13,7 +13,8 @@ from bayesltv.base.group_scales import group_scales
 from bayesltv.data.log.split import purchase_days
 from bayesltv.errors import StoreError
 from bayesltv.evaluation.calibration import purchase_calibration
-from bayesltv.prediction.tracking import actual_counts, track
+from bayesltv.prediction.actual import actual_counts
+from bayesltv.prediction.tracking import track
 from bayesltv.report import figures as draw
 from bayesltv.report.figures.posterior import MOST_GROUPS, chosen_groups
 from bayesltv.report.style import money, new_figure, save_figure

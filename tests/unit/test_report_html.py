@@ -15,7 +15,7 @@ from bayesltv.checks.result import CheckResult, report_of
 from bayesltv.redaction import Redaction
 from bayesltv.report.files.export import score_files, write_scores
 from bayesltv.report.files.stored import read_scores
-from bayesltv.report.page import html, sections
+from bayesltv.report.page import about_scores, html
 from bayesltv.report.page.parts import Picture, grid_of
 from helpers import point_fit, sealed
 
@@ -166,10 +166,10 @@ def test_tables_show_no_customer_and_ids_in_the_picture_can_be_hashed(page, scor
         drawn[name] = figure
         return Picture(name, "", "")
 
-    monkeypatch.setattr(sections, "picture_of", keep)
+    monkeypatch.setattr(about_scores, "picture_of", keep)
     shown = {}
     for redaction in (None, Redaction(b"a key for this test", repeats=True)):
-        sections.scored(scores, redaction=redaction)
+        about_scores.scored(scores, redaction=redaction)
         shown[redaction is not None] = [
             text.get_text().split("  (")[0] for text in drawn["ltv_intervals"].get_yticklabels()
         ]

@@ -11,7 +11,7 @@ from bayesltv.allocation.lagrangian import relax_dual, solve_dual
 from bayesltv.allocation.limits import Found, Limit, stack_limits
 from bayesltv.allocation.milp import relax_program, solve_program
 from bayesltv.errors import SpecError
-from bayesltv.numerics.knapsack import hull_steps, take_steps
+from bayesltv.numerics.knapsack import Choices, hull_steps, take_steps
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -167,9 +167,9 @@ class Problem:
         return min([int(able.sum()), *caps])
 
     @property
-    def plain(self) -> tuple[Floats, Floats, Flags, float]:
-        """Return net value, cost, who is eligible, and the budget."""
-        return self.net, self.cost, self.eligible, self.money
+    def plain(self) -> tuple[Choices, float]:
+        """Return what customers can choose among, and the budget."""
+        return Choices(self.net, self.cost, self.eligible), self.money
 
     def relaxed(self) -> Found:
         """Return the linear relaxation: its bound, prices, and who gets what of it; fixed costs left out.
@@ -276,23 +276,22 @@ def allocate(
     return Problem(net, cost, eligible, budget, costs, tuple(limits)).solve()
 
 
-def by_hull(net: Floats, cost: Floats, eligible: Flags, budget: float) -> Allocation:
+def by_hull(choices: Choices, budget: float) -> Allocation:
     """Return the allocation under a budget alone, and the whole curve of net value against money.
 
     The bound is that of the linear relaxation: what is found is worth less by no more than one step.
     """
-    size = net.size
+    size = choices.net.size
     who, what = np.empty(size, np.int32), np.empty(size, np.int32)
     more, dearer = np.empty(size), np.empty(size)
-    net, cost = np.ascontiguousarray(net), np.ascontiguousarray(cost)
-    count = hull_steps(net, cost, eligible, who, what, more, dearer)
+    count = hull_steps(choices.contiguous(), who, what, more, dearer)
     customer, action, gain, price = who[:count], what[:count], more[:count], dearer[:count]
     with np.errstate(divide="ignore"):
         efficiency = gain / price
     order = np.argsort(-efficiency, kind="stable")
     spent, earned = np.cumsum(price[order]), np.cumsum(gain[order])
     curve = np.vstack([np.append(0.0, spent), np.append(0.0, earned)])
-    assigned = np.empty(net.shape[0], np.int32)
+    assigned = np.empty(choices.net.shape[0], np.int32)
     money, value = take_steps(order, customer, action, gain, price, budget, assigned)
     if count == 0 or spent[-1] <= budget:
         return Allocation(assigned, value, money, value, 0.0, curve=curve)

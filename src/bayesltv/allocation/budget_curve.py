@@ -81,9 +81,7 @@ def _ladder(offered: Problem, money: float) -> Floats:
     else:
         rungs = np.append(np.linspace(1, 0, RUNGS) ** 2 * top, own)
         asked = np.unique(asked)
-        worth = worth_by_budget(
-            offered.net, offered.cost, offered.eligible, rungs, stack_limits(offered.limits), asked
-        )
+        worth = worth_by_budget(offered.plain[0], rungs, stack_limits(offered.limits), asked)
     kept = np.isfinite(worth)
     return np.stack([asked[kept], worth[kept]])
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import NOBODY, Allocation, Problem
 from bayesltv.allocation.limits import Limit, Rows, stack_limits, unreachable
-from bayesltv.numerics.knapsack import offer_in_turn
+from bayesltv.numerics.knapsack import Room, offer_in_turn
 from bayesltv.streams import customer_keys
 
 Floats = NDArray[np.float64]
@@ -119,12 +119,10 @@ class _Turns:
             np.ascontiguousarray(customers, dtype=np.int64),
             np.ascontiguousarray(options, dtype=np.int64),
             self.cost,
-            self.rows.counted,
             self.withheld,
             self.money,
-            self.room,
-            -1 if stop_at is None else stop_at,
-            wanted,
+            Room(self.rows.counted, self.room),
+            (-1 if stop_at is None else stop_at, wanted),
             self.recommended,
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesltv.allocation.limits import Found, Rows, unreachable
-from bayesltv.numerics.knapsack import best_options, fill_greedily, improve
+from bayesltv.numerics.knapsack import Choices, Room, best_options, fill_greedily, improve
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -25,7 +25,7 @@ UNMET = 0.99
 """An "at least" whose price comes so near its ceiling is not met."""
 
 
-def solve_dual(net: Floats, cost: Floats, eligible: Flags, budget: float, rows: Rows) -> Found:
+def solve_dual(choices: Choices, budget: float, rows: Rows) -> Found:
     """Return an allocation that respects budget and limits, with the least upper bound found.
 
     Raises
@@ -33,39 +33,35 @@ def solve_dual(net: Floats, cost: Floats, eligible: Flags, budget: float, rows: 
     SpecError
         Where no allocation was found that meets the limits.
     """
-    net, cost = np.ascontiguousarray(net), np.ascontiguousarray(cost)
-    prices, bound = _best_prices(net, cost, eligible, budget, rows)
-    assigned = _filled(net, cost, eligible, budget, rows, prices)
+    choices = choices.contiguous()
+    prices, bound = _best_prices(choices, budget, rows)
+    assigned = _filled(choices, budget, rows, prices)
     broken = rows.shortfall(assigned)
     if broken.any():
         raise unreachable(rows, broken)
     return Found(assigned, bound, float(prices[0]), tuple(float(each) for each in prices[1:]))
 
 
-def relax_dual(net: Floats, cost: Floats, eligible: Flags, budget: float, rows: Rows) -> Found:
+def relax_dual(choices: Choices, budget: float, rows: Rows) -> Found:
     """Return the least upper bound found, its prices, and what everybody would like at them."""
-    net, cost = np.ascontiguousarray(net), np.ascontiguousarray(cost)
-    prices, bound = _best_prices(net, cost, eligible, budget, rows)
-    best, margin = np.empty(net.shape[0], np.int32), np.empty(net.shape[0])
-    counts = np.empty(rows.bound.size, np.int64)
-    best_options(net, cost, eligible, prices[0], rows.counted, rows.sign * prices[1:], best, margin, counts)
+    choices = choices.contiguous()
+    prices, bound = _best_prices(choices, budget, rows)
+    best, _, _, _ = _best_options(choices, rows, prices)
     return Found(best, bound, float(prices[0]), tuple(float(each) for each in prices[1:]))
 
 
-def worth_by_budget(
-    net: Floats, cost: Floats, eligible: Flags, budgets: Floats, rows: Rows, asked: Floats
-) -> Floats:
+def worth_by_budget(choices: Choices, budgets: Floats, rows: Rows, asked: Floats) -> Floats:
     """Return the relaxation's value at each amount of money asked for, shape (amount,).
 
     Prices are sought at some budgets, one after the other, and each price tried on the way bounds the value
     of every amount of money: the least of these bounds is returned, exact at the budgets and close between
     them. It is -inf below the least budget at which each "at least" can be met.
     """
-    net, cost = np.ascontiguousarray(net), np.ascontiguousarray(cost)
+    choices = choices.contiguous()
     cuts, least = Cuts(), np.inf
-    top = price_ceilings(net, cost, eligible, rows, has_budget=True)
+    top = price_ceilings(choices, rows, has_budget=True)
     for budget in budgets:
-        prices, _ = _best_prices(net, cost, eligible, float(budget), rows, cuts=cuts, close=ROUGH)
+        prices, _ = _best_prices(choices, float(budget), rows, cuts=cuts, close=ROUGH)
         if not (prices[1:] >= UNMET * top[1:])[rows.sign < 0].any():
             least = min(least, float(budget))
     prices, values = np.array(cuts.prices), np.array(cuts.values)
@@ -104,9 +100,7 @@ class Cuts:
 
 
 def _best_prices(
-    net: Floats,
-    cost: Floats,
-    eligible: Flags,
+    choices: Choices,
     budget: float,
     rows: Rows,
     *,
@@ -116,14 +110,14 @@ def _best_prices(
     """Return prices (money first, then one per row) near the minimum of the dual, and its value."""
     has_budget = np.isfinite(budget)
     ends = np.append(budget if has_budget else 0.0, rows.bound)
-    top = price_ceilings(net, cost, eligible, rows, has_budget=has_budget)
+    top = price_ceilings(choices, rows, has_budget=has_budget)
     at, best_at, best, radius = np.zeros(top.size), np.zeros(top.size), np.inf, top / 4
     cuts = Cuts() if cuts is None else cuts
     if cuts.values:
         first = cuts.lowest(ends, np.zeros(top.size), top)
         at = at if first is None else first[0]
     for _ in range(ROUNDS):
-        value, usage = _dual(net, cost, eligible, rows, at)
+        _, _, value, usage = _best_options(choices, rows, at)
         cuts.add(at, value, np.where(top > 0, usage, ends))
         height = value + float(at @ ends)
         if height < best:
@@ -143,17 +137,20 @@ def _best_prices(
     return best_at, best
 
 
-def _dual(net: Floats, cost: Floats, eligible: Flags, rows: Rows, at: Floats) -> tuple[float, Floats]:
-    """Return Σ_i max(...) at some prices, and how much of each constraint its maximisers use."""
-    best, margin = np.empty(net.shape[0], np.int32), np.empty(net.shape[0])
+def _best_options(
+    choices: Choices, rows: Rows, at: Floats
+) -> tuple[NDArray[np.int32], Floats, float, Floats]:
+    """Return what is best at some prices, by how much, Σ_i max(...), and what is used of each constraint."""
+    customers = len(choices.net)
+    best, margin = np.empty(customers, np.int32), np.empty(customers)
     counts = np.empty(rows.bound.size, np.int64)
-    signed = rows.sign * at[1:]
-    value, spent = best_options(net, cost, eligible, at[0], rows.counted, signed, best, margin, counts)
-    return value, np.append(spent, rows.sign * counts)
+    value, spent = best_options(choices, at[0], rows.counted, rows.sign * at[1:], best, margin, counts)
+    return best, margin, value, np.append(spent, rows.sign * counts)
 
 
-def price_ceilings(net: Floats, cost: Floats, eligible: Flags, rows: Rows, *, has_budget: bool) -> Floats:
+def price_ceilings(choices: Choices, rows: Rows, *, has_budget: bool) -> Floats:
     """Return prices above which nobody would buy anything any more."""
+    net, cost, eligible = choices
     with np.errstate(divide="ignore", invalid="ignore"):
         efficiency = np.where(eligible & (net > 0) & (cost > 0), net / cost, 0.0)
     steepest = float(efficiency.max(initial=0.0)) if has_budget else 0.0
@@ -162,13 +159,11 @@ def price_ceilings(net: Floats, cost: Floats, eligible: Flags, rows: Rows, *, ha
     return np.append(steepest, np.full(rows.bound.size, 2 * span))
 
 
-def _filled(
-    net: Floats, cost: Floats, eligible: Flags, budget: float, rows: Rows, prices: Floats
-) -> NDArray[np.int32]:
+def _filled(choices: Choices, budget: float, rows: Rows, prices: Floats) -> NDArray[np.int32]:
     """Return an allocation near the prices' own one that respects everything it can."""
-    best, margin = np.empty(net.shape[0], np.int32), np.empty(net.shape[0])
-    signed, counts = rows.sign * prices[1:], np.empty(rows.bound.size, np.int64)
-    best_options(net, cost, eligible, prices[0], rows.counted, signed, best, margin, counts)
+    net, cost, _ = choices
+    best, margin, _, _ = _best_options(choices, rows, prices)
+    signed = rows.sign * prices[1:]
     room = np.where(rows.sign > 0, rows.bound, np.iinfo(np.int64).max // 2).astype(np.int64)
     reduced = net - prices[0] * cost - np.tensordot(signed, rows.counted, axes=1)
 
@@ -177,10 +172,9 @@ def _filled(
         later = margin.copy()
         later[first] = np.inf
         order, assigned = np.argsort(-later, kind="stable"), np.empty(net.shape[0], np.int32)
-        fill_greedily(
-            order, net, cost, eligible, prices[0], rows.counted, signed, budget, room.copy(), assigned
-        )
-        completed(net, cost, eligible, budget, rows, assigned, money_price=float(prices[0]))
+        left = Room(rows.counted, room.copy())
+        fill_greedily(order, choices, prices[0], signed, budget, left, assigned)
+        completed(choices, budget, rows, assigned, money_price=float(prices[0]))
         return assigned
 
     chosen = filled(np.empty(0, np.int64))
@@ -196,45 +190,31 @@ def _filled(
 
 
 def completed(
-    net: Floats,
-    cost: Floats,
-    eligible: Flags,
-    budget: float,
-    rows: Rows,
-    assigned: NDArray[np.int32],
-    *,
-    money_price: float = 0.0,
+    choices: Choices, budget: float, rows: Rows, assigned: NDArray[np.int32], *, money_price: float = 0.0
 ) -> None:
     """Move customers in `assigned` until each "at least" is met, and use what money and room are left."""
+    net, cost, eligible = choices
     treated = np.flatnonzero(assigned >= 0)
     is_most = rows.sign > 0
-    ceilings = np.ascontiguousarray(rows.counted[is_most])
-    room = rows.bound[is_most].astype(np.int64)
-    room -= ceilings[:, treated, assigned[treated]].sum(axis=1)
+    room = Room(np.ascontiguousarray(rows.counted[is_most]), rows.bound[is_most].astype(np.int64))
+    room.left[:] -= room.limits[:, treated, assigned[treated]].sum(axis=1)
+    valued = choices._replace(net=net - money_price * cost)
     left = float(budget - cost[treated, assigned[treated]].sum())
     for row in np.flatnonzero(~is_most):
-        worth = net - money_price * cost
-        left = _floor_met(worth, cost, eligible, rows, int(row), ceilings, left, room, assigned)
+        left = _floor_met(valued, rows, int(row), left, room, assigned)
     now = np.maximum(assigned, 0)
     everybody = np.arange(len(assigned))
     for counted in rows.counted[~is_most]:  # who is counted in an "at least" stays in it
         needed = (assigned >= 0) & counted[everybody, now]
         eligible = eligible & (counted | ~needed[:, None])
-    _improved(net, cost, eligible, ceilings, left, room, assigned)
+    _improved(choices._replace(eligible=eligible), left, room, assigned)
 
 
 def _floor_met(
-    worth: Floats,
-    cost: Floats,
-    eligible: Flags,
-    rows: Rows,
-    row: int,
-    ceilings: Flags,
-    left: float,
-    room: NDArray[np.int64],
-    assigned: NDArray[np.int32],
+    choices: Choices, rows: Rows, row: int, left: float, room: Room, assigned: NDArray[np.int32]
 ) -> float:
     """Move the customers whom it costs least until one "at least" is met, as far as money and room go."""
+    worth, cost, eligible = choices
     counted, everybody = rows.counted[row], np.arange(len(assigned))
     is_in = (assigned >= 0) & counted[everybody, np.maximum(assigned, 0)]
     missing = int(-rows.bound[row]) - int(is_in.sum())
@@ -245,10 +225,10 @@ def _floor_met(
         if missing <= 0 or not np.isfinite(loss[i]):
             break
         more = cost[i, option[i]] - (cost[i, assigned[i]] if assigned[i] >= 0 else 0.0)
-        freed = ceilings[:, i, assigned[i]] if assigned[i] >= 0 else np.zeros(room.size, bool)
-        after = room + freed - ceilings[:, i, option[i]].astype(np.int64)
+        freed = room.limits[:, i, assigned[i]] if assigned[i] >= 0 else np.zeros(room.left.size, bool)
+        after = room.left + freed - room.limits[:, i, option[i]].astype(np.int64)
         if more <= left and np.all(after >= 0):
-            room[:] = after
+            room.left[:] = after
             left, missing = left - more, missing - 1
             assigned[i] = option[i]
     return left
@@ -259,20 +239,13 @@ def _worth_of(worth: Floats, assigned: NDArray[np.int32]) -> Floats:
     return np.where(assigned >= 0, worth[rows, np.maximum(assigned, 0)], 0.0)
 
 
-def _improved(
-    net: Floats,
-    cost: Floats,
-    eligible: Flags,
-    ceilings: Flags,
-    left: float,
-    room: NDArray[np.int64],
-    assigned: NDArray[np.int32],
-) -> None:
+def _improved(choices: Choices, left: float, room: Room, assigned: NDArray[np.int32]) -> None:
     """Use what money and room are left, the most efficient moves first."""
+    net, cost, eligible = choices
     gain = np.where(eligible, net, -np.inf) - _worth_of(net, assigned)[:, None]
     more = cost - _worth_of(cost, assigned)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         efficiency = np.where(gain > 0, gain / np.maximum(more, 1e-300), -np.inf)
     customer, option = np.nonzero(gain > 0)
     order = np.argsort(-efficiency[customer, option], kind="stable")
-    improve(customer[order], option[order], net, cost, ceilings, left, room, assigned)
+    improve(customer[order], option[order], choices, left, room, assigned)

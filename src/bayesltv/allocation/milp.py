@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bayesltv.allocation.lagrangian import completed
 from bayesltv.allocation.limits import Found, Rows, unreachable
+from bayesltv.numerics.knapsack import Choices
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -31,7 +32,7 @@ class _Program:
     sides: int
 
 
-def solve_program(net: Floats, cost: Floats, eligible: Flags, budget: float, rows: Rows) -> Found:
+def solve_program(choices: Choices, budget: float, rows: Rows) -> Found:
     """Return the best allocation under budget and limits, with its bound and the relaxation's prices.
 
     Raises
@@ -39,21 +40,21 @@ def solve_program(net: Floats, cost: Floats, eligible: Flags, budget: float, row
     SpecError
         Where the limits cannot be met.
     """
-    program = _program(net, cost, eligible, budget, rows)
-    relaxed, bound, prices = _relaxed(program, rows, net.shape[0])
+    program = _program(choices, budget, rows)
+    relaxed, bound, prices = _relaxed(program, rows, len(choices.net))
     exact = _branch_and_bound(program)
     taken, bound = (relaxed, bound) if exact is None else exact
-    assigned = np.full(net.shape[0], -1, np.int32)
+    assigned = np.full(len(choices.net), -1, np.int32)
     whole = taken >= WHOLE
     assigned[program.customer[whole]] = program.action[whole]
-    completed(net, cost, eligible, budget, rows, assigned)
+    completed(choices, budget, rows, assigned)
     broken = rows.shortfall(assigned)
     if broken.any():
         raise unreachable(rows, broken)
     return Found(assigned, bound, *_split(prices, budget, rows))
 
 
-def relax_program(net: Floats, cost: Floats, eligible: Flags, budget: float, rows: Rows) -> Found:
+def relax_program(choices: Choices, budget: float, rows: Rows) -> Found:
     """Return the linear relaxation: its bound, prices, and for each customer the most of what it gets.
 
     Raises
@@ -61,8 +62,9 @@ def relax_program(net: Floats, cost: Floats, eligible: Flags, budget: float, row
     SpecError
         Where the limits cannot be met.
     """
-    program = _program(net, cost, eligible, budget, rows)
-    taken, bound, prices = _relaxed(program, rows, net.shape[0])
+    net = choices.net
+    program = _program(choices, budget, rows)
+    taken, bound, prices = _relaxed(program, rows, len(net))
     parts = np.zeros(net.shape)
     parts[program.customer, program.action] = taken
     most = np.argmax(parts, axis=1).astype(np.int32) if net.size else np.empty(0, np.int32)
@@ -92,9 +94,10 @@ def _split(prices: Floats, budget: float, rows: Rows) -> tuple[float, tuple[floa
     return money, tuple(float(each) for each in prices[-rows.bound.size :])
 
 
-def _program(net: Floats, cost: Floats, eligible: Flags, budget: float, rows: Rows) -> _Program:
+def _program(choices: Choices, budget: float, rows: Rows) -> _Program:
     from scipy.sparse import csr_array, vstack
 
+    net, cost, eligible = choices
     # what does not pay is only ever taken to meet an "at least"
     useful = eligible & ((net > 0) | rows.counted[rows.sign < 0].any(axis=0))
     customer, action = np.nonzero(useful)

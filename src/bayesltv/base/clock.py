@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.base.customers import Customers
 from bayesltv.clock_processes import ar1
 from bayesltv.clock_processes.process import Blocks, ClockProcess
 from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.errors import DataError, SpecError
+from bayesltv.kernels.calendar import STILL, Running, Still
 from bayesltv.names import (
     CHAIN,
     CLOCK,
@@ -26,6 +28,7 @@ from bayesltv.names import (
 )
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.specs.model.events import iso
+from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.specs.model.timeline import Timeline, make_timeline
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, DAYS_PER_YEAR
@@ -34,6 +37,37 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 YEARS_AHEAD = 10
 """How far past the fit's end every draw is continued; later the last block's pace goes on."""
+
+
+@dataclass(frozen=True)
+class StillClock:
+    """Time itself, for fits without a clock: the same for all groups and draws. It does what `Clock` does."""
+
+    needs_days: ClassVar[bool] = False
+
+    def taken(self, draws: NDArray[Any]) -> "StillClock":  # noqa: ARG002
+        """Return the clock of some of the draws."""
+        return self
+
+    def for_rows(self, group: NDArray[Any]) -> "StillClock":  # noqa: ARG002
+        """Return the clock for rows of these groups."""
+        return self
+
+    def at_means(self) -> "StillClock":
+        """Return the clock of one draw, the mean of all."""
+        return self
+
+    def for_kernels(self) -> Still:
+        """Return the clock as kernels take it."""
+        return STILL
+
+    def places_of(self, customers: Customers, horizon: float | Floats, *further: float) -> Floats:  # noqa: ARG002
+        """Return where customers' days stand: nowhere, shape (0, customer)."""
+        return np.zeros((0, len(customers)))
+
+    def days_of_newcomers(self, count: int, today: float | None) -> Floats:  # noqa: ARG002
+        """Return the days of customers who come today: none, shape (3, 0)."""
+        return np.zeros((3, 0))
 
 
 @dataclass(frozen=True)
@@ -58,6 +92,7 @@ class Clock:
     of_group: Integers
     days_per_unit: float
     known_until: int
+    needs_days: ClassVar[bool] = True
 
     def taken(self, draws: NDArray[Any]) -> "Clock":
         """Return the clock of some of the draws."""
@@ -66,6 +101,18 @@ class Clock:
     def for_rows(self, group: NDArray[Any]) -> "Clock":
         """Return the clock for rows of these groups."""
         return replace(self, of_group=self.of_group[group])
+
+    def at_means(self) -> "Clock":
+        """Return the clock of one draw, the mean of all."""
+        return replace(self, times=self.times.mean(axis=1, keepdims=True))
+
+    def for_kernels(self) -> Running:
+        """Return the clock as kernels take it."""
+        return Running(self.of_group, self.times, self.edges / self.days_per_unit)
+
+    def days_of_newcomers(self, count: int, today: float | None) -> Floats:
+        """Return the days of customers who come today, or as the fit ends, shape (3, customer)."""
+        return np.full((3, count), self.timeline.end if today is None else today, np.float64)
 
     @property
     def edges(self) -> Floats:
@@ -103,6 +150,34 @@ class Clock:
                 "fit it to a summary that holds them, or leave them out"
             )
         return self.timeline.place(days)
+
+    def places_of(self, customers: Customers, horizon: float | Floats, *further: float) -> Floats:
+        """Return where each customer's days stand on the clock's timeline.
+
+        Parameters
+        ----------
+        customers : Customers
+            With days.
+        horizon : float or ndarray, shape (customer,)
+            In the time unit.
+        *further : float
+            More days after the end of observation that are asked for.
+
+        Returns
+        -------
+        ndarray of float64, shape (4 + further, customer)
+            First purchase, last purchase, end of observation, end of the horizon, the others.
+
+        Raises
+        ------
+        DataError
+            Where a first purchase lies before the clock begins, or the horizon ends past what it knows.
+        """
+        first, last, end = customers.days
+        until = end + horizon * self.days_per_unit
+        if until.size:
+            self.require(float(until.max()))
+        return self.places(np.stack([first, last, end, until, *(end + days for days in further)]))
 
     def require(self, last: float) -> None:
         """Refuse a horizon that ends past what the clock knows.
@@ -177,15 +252,15 @@ def make_clock(
     return Clock(timeline, times, of_group, days_per_unit, known)
 
 
-def refuse_clock(clock: object, what: str) -> None:
-    """Refuse a fit or spec with a clock where it is not followed.
+def refuse_clock(spec: ModelSpec, what: str) -> None:
+    """Refuse a spec with a clock where it is not followed.
 
     Raises
     ------
     SpecError
         Naming `what` cannot follow it.
     """
-    if clock is not None:
+    if spec.has_clock:
         raise SpecError(f"{what} does not follow a calendar clock: use a spec without [clock] for it")
 
 

@@ -50,7 +50,7 @@ def with_covariates(
     kept = population.draws.astype(np.int64)
     factors = _factors(posterior, features_of(codings), values, kept)
     stacked = _moved(population.family, population.purchase[:, group], factors)
-    clock = None if population.clock is None else population.clock.for_rows(group)
+    clock = population.clock.for_rows(group)
     moved = replace(population, purchase=stacked, group_of_row=group.astype(np.int32), clock=clock)
     if population.has_spend:
         spend = _moved(population.spend_family, population.spend[:, group], factors)

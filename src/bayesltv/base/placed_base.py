@@ -9,7 +9,6 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.base.customers import Customers, make_customers
-from bayesltv.base.gate import require_passed, require_recent
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.new_groups import place
 from bayesltv.base.population import (
@@ -135,18 +134,6 @@ class PlacedBase:
             raise DataError("the summary does not say when observation ended: pass observation_end=")
         return self.end
 
-    def require_usable(self) -> list[str]:
-        """Return the failed checks that were accepted.
-
-        Raises
-        ------
-        CheckFailed
-            Where the fit failed another one, or its data are too old.
-        """
-        accepted = require_passed(self.fit, self.accept_failed)
-        require_recent(self.fit, self.end, self.max_fit_age_days)
-        return accepted
-
 
 def place_base(fit: xr.DataTree, summary: pd.DataFrame, meeting: Meeting) -> PlacedBase:
     """Return a fit placed onto a summary; see ``bayesltv.customer_base``.
@@ -187,7 +174,7 @@ def place_customers(
     population, codes = place(posterior, hyperparameters, checked, unknown_groups=unknown_groups, seed=seed)
     customers = make_customers(
         checked, codes, population.family, with_spend=population.has_spend,
-        with_days=population.clock is not None,
+        with_days=population.clock.needs_days,
     )  # fmt: skip
     return Placement(checked, population, customers)
 

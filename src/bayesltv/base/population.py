@@ -1,14 +1,14 @@
 """What kernels see of a posterior: arrays of parameters by group and draw."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesltv.base.clock import Clock
+from bayesltv.base.clock import Clock, StillClock
 from bayesltv.base.seal import is_uplift, require_sound
 from bayesltv.data.arguments import require_fit
 from bayesltv.errors import DataError, StoreError
@@ -175,14 +175,14 @@ class Population(Hyperparameters):
     group_of_row : ndarray of int32, shape (row,), optional
         With covariates the second axis of `purchase` and `spend` holds rows of equal group and covariates,
         and this says the group of each; None where rows are the groups.
-    clock : Clock, optional
-        Operational time, where the fit has a clock.
+    clock : Clock or StillClock
+        Operational time.
 
     Others are those of `Hyperparameters`.
     """
 
     group_of_row: NDArray[np.int32] | None = None
-    clock: Clock | None = None
+    clock: Clock | StillClock = field(default_factory=StillClock)
 
     def groups(self, rows: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the group of customers who stand in these rows: what totals are summed by."""
@@ -206,14 +206,14 @@ def read_posterior(fit: xr.DataTree) -> Posterior:
     spec = ModelSpec.from_dict(json.loads(fit.attrs["spec"]), source="the fit's stored spec")
     dataset = fit["posterior"].to_dataset()
     columns = tuple(spec.groups)
-    with_constants = bool(columns) or spec.clock is not None
+    with_constants = bool(columns) or spec.has_clock
     constant = fit["constant_data"].to_dataset() if with_constants else xr.Dataset()
     levels = [[str(level) for level in constant[level_name(column)].values] for column in columns]
     combinations = tuple(zip(*levels, strict=True)) if columns else ((),)
     if columns and len(combinations) != dataset.sizes[GROUP]:
         raise StoreError(f"the fit has {dataset.sizes[GROUP]} groups but levels of {len(combinations)}")
     calendar = None
-    if spec.clock is not None:
+    if spec.has_clock:
         calendar = int(constant[CLOCK_START]), int(constant[CLOCK_END])
     return Posterior(dataset, spec, combinations, str(fit.attrs[TIME_UNIT]), calendar)
 

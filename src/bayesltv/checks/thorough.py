@@ -15,7 +15,8 @@ from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.evaluation.posterior_predictive import FREQUENCY as BY_FREQUENCY
 from bayesltv.evaluation.posterior_predictive import RECENCY, REPEAT, posterior_predictive
 from bayesltv.names import FIRST_PURCHASE, PERIOD_END, REPEAT_DAYS
-from bayesltv.prediction.tracking import actual_counts, track
+from bayesltv.prediction.actual import actual_counts
+from bayesltv.prediction.tracking import track
 
 Floats = NDArray[np.float64]
 DRAWS, SEED = 400, 1

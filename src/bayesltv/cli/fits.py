@@ -105,7 +105,7 @@ def compare(
     from bayesltv.data.log.reading import LaterLog
 
     found, written = jobs.compare_files(
-        summary, specs, sampled, later=LaterLog(log, reading, log_end), horizon=horizon,
+        summary, specs, sampled, later=LaterLog(log, reading, log_end, horizon),
         time_unit=time_unit, observation_end=observation_end, report=report, step=show.step,
     )  # fmt: skip
     show.result(found, as_json=as_json)

@@ -63,10 +63,10 @@ def report(
     from bayesltv import jobs
     from bayesltv.cli.output import show
     from bayesltv.data.log.reading import LaterLog
-    from bayesltv.jobs.asked import Made
+    from bayesltv.jobs.asked import Made, Run
 
     written = jobs.report_file(
-        fit, out, Made(summary, scores, plan), seed=seed, later=LaterLog(log, reading, log_end),
-        horizon=horizon, thorough=thorough, redaction=hidden, threads=threads,
+        fit, out, Made(summary, scores, plan), seed=seed, thorough=thorough,
+        later=LaterLog(log, reading, log_end, horizon), run=Run(threads, hidden),
     )  # fmt: skip
     show.result(written, as_json=as_json)

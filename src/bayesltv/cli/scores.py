@@ -48,11 +48,10 @@ def score(
     """Score every customer: value, tier probabilities, next purchase."""
     from bayesltv import jobs
     from bayesltv.cli.output import bars, show
+    from bayesltv.jobs.asked import Run
 
     with bars.scoring_bar() as told:
-        scored = jobs.score_file(
-            fit, summary, decision, out, met, threads=threads, redaction=hidden, listeners=told
-        )
+        scored = jobs.score_file(fit, summary, decision, out, met, Run(threads, hidden, told))
     show.result(scored, as_json=as_json)
 
 
@@ -112,11 +111,10 @@ def decide(
     """Decide who gets which action, and what it should cost and bring."""
     from bayesltv import jobs
     from bayesltv.cli.output import bars, show
+    from bayesltv.jobs.asked import Run
 
     with bars.scoring_bar() as told:
-        decided = jobs.decide_file(
-            fit, summary, decision, out, met, asked, threads=threads, redaction=hidden, listeners=told
-        )
+        decided = jobs.decide_file(fit, summary, decision, out, met, asked, Run(threads, hidden, told))
     show.result(decided, as_json=as_json)
 
 
@@ -164,7 +162,7 @@ def evaluate(
     from bayesltv.data.log.reading import LaterLog
 
     found, written = jobs.evaluate_file(
-        fit, LaterLog(log, reading, log_end), replace(met, draws=draws), horizon=horizon, summary=summary,
+        fit, LaterLog(log, reading, log_end, horizon), replace(met, draws=draws), summary=summary,
         decision=decision, carried=beside, threads=threads, report=report,
     )  # fmt: skip
     show.result(found, as_json=as_json)

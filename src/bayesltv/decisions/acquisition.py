@@ -170,9 +170,7 @@ def _newcomers(population: Population, today: float | None) -> Customers:
     groups = len(population.labels)
     histories = np.zeros((6, groups))
     histories[1] = population.family.coins(0)
-    days = np.zeros((3, 0))
-    if population.clock is not None:
-        days = np.full((3, groups), population.clock.timeline.end if today is None else today, np.float64)
+    days = population.clock.days_of_newcomers(groups, today)
     ids = np.array(population.labels, dtype=object)
     return Customers(ids, histories, np.arange(groups, dtype=np.int32), days)
 

@@ -23,13 +23,14 @@ from bayesltv.evaluation.result import ALL, Evaluation
 from bayesltv.evaluation.rules import randomised_pit
 from bayesltv.evaluation.score_forecast import Columns, Judge, Outcomes, judge_all, make_judge, uniforms
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE, FIRST_PURCHASE, FREQUENCY, REPEAT_DAYS
+from bayesltv.prediction.actual import actual_counts
 from bayesltv.prediction.scores.engine import Threads
 from bayesltv.prediction.scores.scoring import make_scoring
 from bayesltv.prediction.scores.thresholds import find_thresholds, thresholds_among
 from bayesltv.prediction.scores.tiers import tier_probabilities
 from bayesltv.prediction.terms import Terms, make_terms, terms_of
 from bayesltv.prediction.totals import Totals
-from bayesltv.prediction.tracking import actual_counts, track_base
+from bayesltv.prediction.tracking import track_base
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 
@@ -157,13 +158,13 @@ def evaluate_base(
     found, totals = judge_all(judge, placed.customers, threads=threads, block=block)
     judged = _customers(placed, found, base.seed)
     tiers = _add_actual_tiers(judged, judge, held, unit)
-    tracked, counted = None, None
+    weeks: tuple[xr.Dataset | None, xr.Dataset | None] = (None, None)
     if tracking and {REPEAT_DAYS, FIRST_PURCHASE} <= set(base.summary.columns):
         tracked = track_base(base, horizon=terms.horizon, draws=draws, threads=threads)
         amounts = _amounts_of(later, base.summary, held, end) if judge.judges_spend else None
-        counted = actual_counts(tracked, held.as_later(base.summary), amounts=amounts)
+        weeks = tracked, actual_counts(tracked, held.as_later(base.summary), amounts=amounts)
     return _evaluation(
-        judged, totals, tracked, counted, labels=placed.population.labels, tiers=tiers,
+        judged, totals, weeks, labels=placed.population.labels, tiers=tiers,
         quantities=("purchases", "spend") if judge.judges_spend else ("purchases",),
         checked=base.summary, facts=_facts(base, placed.population, held, horizon, judged),
     )  # fmt: skip
@@ -204,8 +205,7 @@ def _amounts_of(later: LaterLog, summary: pd.DataFrame, held: Holdout, end: pd.T
 def _evaluation(
     judged: pd.DataFrame,
     totals: Totals,
-    tracked: xr.Dataset | None,
-    counted: xr.Dataset | None,
+    weeks: tuple[xr.Dataset | None, xr.Dataset | None],
     *,
     labels: tuple[str, ...],
     tiers: tuple[str, ...],
@@ -225,8 +225,8 @@ def _evaluation(
         ranking=tables.ranking_table(judged, checked, quantities),
         lift=tables.lift_table(judged, quantities),
         customers=judged,
-        tracking=tracked,
-        tracking_actual=counted,
+        tracking=weeks[0],
+        tracking_actual=weeks[1],
         facts=facts,
     )
 

@@ -140,7 +140,7 @@ def prior_predictive(
     ('repeat share, 1 year', True)
     """
     declared = spec_of(spec)
-    refuse_clock(declared.clock, "the prior predictive check")
+    refuse_clock(declared, "the prior predictive check")
     unit, resolved, groups, codes = _resolved(declared, summary, time_unit)
     prior = draw_prior(resolved, groups, draws=draws, rng=generator(seed, "prior predictive"))
     with_spend = resolved.spend is not None

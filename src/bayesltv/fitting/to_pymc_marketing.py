@@ -59,7 +59,7 @@ def to_pymc_marketing(
     from pymc_marketing import clv
 
     posterior = read_posterior(fit)
-    refuse_clock(posterior.spec.clock, "pymc-marketing")
+    refuse_clock(posterior.spec, "pymc-marketing")
     if posterior.columns:
         raise SpecError(
             f"the fit has groups ({', '.join(posterior.columns)}) and pymc-marketing has none: "

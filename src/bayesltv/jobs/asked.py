@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bayesltv.redaction import Redaction
+
 
 def _unheard(_count: int) -> None:
     """Tell nobody."""
@@ -30,6 +32,27 @@ class Listeners:
 
 
 NOBODY = Listeners()
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a job is run.
+
+    Attributes
+    ----------
+    threads : int, optional
+        Changes speed, never a number.
+    redaction : Redaction, optional
+        Of the run's messages: a manifest says whether their hashes come again. Tables themselves have ids.
+    listeners : Listeners
+    """
+
+    threads: int | None = None
+    redaction: Redaction | None = None
+    listeners: Listeners = NOBODY
+
+
+ALONE = Run()
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from typing import Any
 
 from bayesltv.base.meeting import Meeting
 from bayesltv.files import require_folder, require_folder_name
-from bayesltv.jobs.asked import NOBODY, Listeners, PlanAsked
+from bayesltv.jobs.asked import ALONE, PlanAsked, Run
 from bayesltv.jobs.paths import load_held, place_files
 from bayesltv.jobs.written import PlanFolder
-from bayesltv.redaction import Redaction
 
 
 def decide_file(
@@ -18,10 +17,7 @@ def decide_file(
     out: str | Path,
     meeting: Meeting,
     asked: PlanAsked,
-    *,
-    threads: int | None = None,
-    redaction: Redaction | None = None,
-    listeners: Listeners = NOBODY,
+    run: Run = ALONE,
 ) -> PlanFolder:
     """Decide who gets which action and write export, tables, figures and manifest into a folder.
 
@@ -34,11 +30,7 @@ def decide_file(
         Folder; made where it is not there.
     meeting : Meeting
     asked : PlanAsked
-    threads : int, optional
-        Changes speed, never a number.
-    redaction : Redaction, optional
-        Of the run's messages: the manifest says whether their hashes come again. The plan itself has ids.
-    listeners : Listeners
+    run : Run
 
     Raises
     ------
@@ -55,17 +47,18 @@ def decide_file(
     placed = place_files(fit, summary, meeting)
     base = placed.base
     beside, origins = _read_beside(asked)
-    listeners.started(len(base))
+    run.listeners.started(len(base))
     plan = base.decide(
         declared, plan_test=asked.plan_test, test_cost=asked.test_cost,
-        customers_per_week=asked.customers_per_week, threads=threads, progress=listeners.progress, **beside,
+        customers_per_week=asked.customers_per_week, threads=run.threads, progress=run.listeners.progress,
+        **beside,
     )  # fmt: skip
     origin = provenance_of(
         base.fit, base.summary, declared, plan, fit_sha256=placed.fit_sha256,
         unknown_groups=base.unknown_groups, read={"summary": placed.summary, **origins},
     )  # fmt: skip
-    if redaction is not None:
-        origin["redacted_ids"] = redaction.described()
+    if run.redaction is not None:
+        origin["redacted_ids"] = run.redaction.described()
     files = write_plan(plan, out, provenance=origin, figures=plan_figures(plan))
     return PlanFolder(files.folder, files.all, plan)
 

@@ -57,7 +57,7 @@ def check_file(
     from bayesltv.checks.run import check
     from bayesltv.data.summary.validate import validate_summary
     from bayesltv.fitting.store import load
-    from bayesltv.report.figures.criticism import check_figures, check_tables
+    from bayesltv.report.figures.checks import check_figures, check_tables
     from bayesltv.report.files.folder import write_folder
 
     require_report(report)
@@ -79,7 +79,6 @@ def evaluate_file(
     later: LaterLog,
     meeting: Meeting,
     *,
-    horizon: str,
     summary: str | Path | None = None,
     decision: str | Path | None = None,
     carried: Carried = NOTHING,
@@ -92,11 +91,10 @@ def evaluate_file(
     ----------
     fit : path
     later : LaterLog
-        Its log is a path.
+        Its log is a path; with a horizon.
     meeting : Meeting
         Its ``observation_end`` is where forecasts start; default the summary's own end of observation, or
         the fit's.
-    horizon : str
     summary : path, optional
         The customers to forecast; default: the log's, as they were at the end of observation.
     decision : path, optional
@@ -126,6 +124,8 @@ def evaluate_file(
     from bayesltv.specs.catalogue import load_decision
 
     require_report(report)
+    if later.horizon is None:
+        raise DataError("forecasts are held against a log over a horizon: pass horizon=")
     watched = watch(later.log)
     tree = load(fit)
     declared = None if decision is None else load_decision(decision)
@@ -137,7 +137,7 @@ def evaluate_file(
         )
     base = CustomerBase.met(tree, customers, replace(meeting, time_unit=None, observation_end=None))
     found = base.evaluate(
-        later.log, horizon=horizon, decision=declared, log_end=later.log_end, threads=threads,
+        later.log, horizon=later.horizon, decision=declared, log_end=later.log_end, threads=threads,
         **later.reading.keywords,
     )  # fmt: skip
     watched.require_unchanged()
@@ -171,7 +171,6 @@ def compare_files(
     sampling: Sampling,
     *,
     later: LaterLog,
-    horizon: str | None = None,
     time_unit: str | None = None,
     observation_end: str | None = None,
     report: str | Path | None = None,
@@ -186,9 +185,7 @@ def compare_files(
         Spec files, names of shipped specs, or fits (.nc).
     sampling : Sampling
     later : LaterLog
-        Its log is a path, or None for no hold-out.
-    horizon : str, optional
-        Of the hold-out.
+        Its log is a path, with a horizon, or None for no hold-out.
     time_unit, observation_end : str, optional
         For a summary that does not say.
     report : path, optional
@@ -211,7 +208,7 @@ def compare_files(
     models = _models(specs)
     customers = validate_summary(read_summary(summary), time_unit=time_unit, observation_end=observation_end)
     watched = watch(later.log)
-    found = compare_as(customers, models, sampling, later=later, horizon=horizon, step=step)
+    found = compare_as(customers, models, sampling, later=later, horizon=later.horizon, step=step)
     watched.require_unchanged()
     if report is None:
         return found, []

@@ -7,11 +7,10 @@ from bayesltv.base.meeting import Meeting
 from bayesltv.data.log.reading import LaterLog
 from bayesltv.errors import DataError
 from bayesltv.held import watch
-from bayesltv.jobs.asked import Made
+from bayesltv.jobs.asked import ALONE, Made, Run
 from bayesltv.jobs.judge import evaluate_file
 from bayesltv.jobs.paths import customers_of, prepare
 from bayesltv.jobs.written import ReportFile
-from bayesltv.redaction import Redaction
 
 if TYPE_CHECKING:
     from bayesltv.evaluation.result import Evaluation
@@ -26,10 +25,8 @@ def report_file(
     *,
     seed: int,
     later: LaterLog = NO_LOG,
-    horizon: str | None = None,
     thorough: bool = False,
-    redaction: Redaction | None = None,
-    threads: int | None = None,
+    run: Run = ALONE,
 ) -> ReportFile:
     """Write one HTML file about a fit and what was made with it.
 
@@ -43,14 +40,10 @@ def report_file(
         Of the forecasts that are held against the log.
     later : LaterLog
         Its log is a path to what reaches the end of the horizon; None for none.
-    horizon : str, optional
-        Of the forecasts that are held against the log.
     thorough : bool
         Also make the checks that take a moment.
-    redaction : Redaction, optional
-        Show its hashes in place of customer ids.
-    threads : int, optional
-        Changes speed, never a number.
+    run : Run
+        With a redaction its hashes are shown in place of customer ids.
 
     Raises
     ------
@@ -65,37 +58,36 @@ def report_file(
 
     given = [path for path in (made.summary, made.scores, later.log) if path is not None]
     prepare(require_html(out), inputs=[fit, *given])
-    _require_whole(made, later, horizon, thorough=thorough)
+    _require_whole(made, later, thorough=thorough)
     watched = watch(fit, made.summary)  # the hold-out reads them once more
     tree = load(fit)
     customers = None if made.summary is None else validate_summary(customers_of(tree, made.summary))
     scores = None if made.scores is None else read_scores(made.scores, tree)
     plan = None if made.plan is None else read_plan(made.plan, tree)
-    found = _evaluated(fit, made, later, horizon, seed=seed, threads=threads)
+    found = _evaluated(fit, made, later, seed=seed, threads=run.threads)
     watched.require_unchanged()
     judged = check(tree, customers, thorough=True) if thorough else judge(tree, customers)
     path = write_report(
         tree, out, summary=customers, checks=judged, scores=scores, evaluation=found, plan=plan,
-        redact_ids=redaction or False,
+        redact_ids=run.redaction or False,
     )  # fmt: skip
-    return ReportFile(path, judged, path.stat().st_size, None if redaction is None else redaction.described())
+    redacted = None if run.redaction is None else run.redaction.described()
+    return ReportFile(path, judged, path.stat().st_size, redacted)
 
 
-def _require_whole(made: Made, later: LaterLog, horizon: str | None, *, thorough: bool) -> None:
+def _require_whole(made: Made, later: LaterLog, *, thorough: bool) -> None:
     """Raise where half of what belongs together was given."""
-    if (later.log is None) != (horizon is None):
+    if (later.log is None) != (later.horizon is None):
         raise DataError("forecasts are held against a log over a horizon: pass both log= and horizon=")
     if thorough and made.summary is None:
         raise DataError("thorough checks make customers anew beside the real ones: pass summary=")
 
 
 def _evaluated(
-    fit: str | Path, made: Made, later: LaterLog, horizon: str | None, *, seed: int, threads: int | None
+    fit: str | Path, made: Made, later: LaterLog, *, seed: int, threads: int | None
 ) -> "Evaluation | None":
     """Return how the forecasts compare with the log, where there is one."""
-    if later.log is None or horizon is None:
+    if later.log is None:
         return None
-    found, _ = evaluate_file(
-        fit, later, Meeting(seed), horizon=horizon, summary=made.summary, threads=threads
-    )
+    found, _ = evaluate_file(fit, later, Meeting(seed), summary=made.summary, threads=threads)
     return found

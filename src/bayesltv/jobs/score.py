@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayesltv.base.meeting import Meeting
-from bayesltv.jobs.asked import NOBODY, Listeners
+from bayesltv.jobs.asked import ALONE, Run
 from bayesltv.jobs.paths import place_files, prepare
 from bayesltv.jobs.written import ScoreFile
-from bayesltv.redaction import Redaction
 
 if TYPE_CHECKING:
     from bayesltv.engines.local import ScoreFolder
@@ -19,10 +18,7 @@ def score_file(
     decision: str | Path,
     out: str | Path,
     meeting: Meeting,
-    *,
-    threads: int | None = None,
-    redaction: Redaction | None = None,
-    listeners: Listeners = NOBODY,
+    run: Run = ALONE,
 ) -> "ScoreFile | ScoreFolder":
     """Score the customers of a summary and write table, totals and manifest.
 
@@ -35,12 +31,7 @@ def score_file(
         .parquet or .csv; or a folder, with a name that has no ending: then the summary is read and the table
         written in parts, and a run that was stopped goes on where it was.
     meeting : Meeting
-    threads : int, optional
-        Changes speed, never a number.
-    redaction : Redaction, optional
-        Of the run's messages: the manifest of a table says whether their hashes come again. The table itself
-        has ids.
-    listeners : Listeners
+    run : Run
 
     Raises
     ------
@@ -49,22 +40,12 @@ def score_file(
     """
     from bayesltv.report.files.export import is_folder
 
-    if is_folder(out):
-        return _score_parts(fit, summary, decision, out, meeting, threads=threads, listeners=listeners)
-    return _score_table(
-        fit, summary, decision, out, meeting, threads=threads, redaction=redaction, listeners=listeners
-    )
+    score = _score_parts if is_folder(out) else _score_table
+    return score(fit, summary, decision, out, meeting, run)
 
 
 def _score_parts(
-    fit: str | Path,
-    summary: str | Path,
-    decision: str | Path,
-    out: str | Path,
-    meeting: Meeting,
-    *,
-    threads: int | None,
-    listeners: Listeners,
+    fit: str | Path, summary: str | Path, decision: str | Path, out: str | Path, meeting: Meeting, run: Run
 ) -> "ScoreFolder":
     """Score into a folder, part by part."""
     from bayesltv.engines.local import score_to
@@ -72,26 +53,13 @@ def _score_parts(
     from bayesltv.specs.catalogue import load_decision
 
     return score_to(
-        load(fit),
-        summary,
-        load_decision(decision),
-        out=out,
-        threads=threads,
-        **vars(meeting),
-        **vars(listeners),
-    )
+        load(fit), summary, load_decision(decision), out=out, threads=run.threads, **vars(meeting),
+        **vars(run.listeners),
+    )  # fmt: skip
 
 
 def _score_table(
-    fit: str | Path,
-    summary: str | Path,
-    decision: str | Path,
-    out: str | Path,
-    meeting: Meeting,
-    *,
-    threads: int | None,
-    redaction: Redaction | None,
-    listeners: Listeners,
+    fit: str | Path, summary: str | Path, decision: str | Path, out: str | Path, meeting: Meeting, run: Run
 ) -> ScoreFile:
     """Score into a table, with totals and a manifest beside it."""
     from bayesltv.report.files.export import score_files, write_scores
@@ -103,13 +71,13 @@ def _score_table(
     declared = load_decision(decision)
     placed = place_files(fit, summary, meeting)
     base = placed.base
-    listeners.started(len(base))
-    table = base.score(declared, threads=threads, progress=listeners.progress)
+    run.listeners.started(len(base))
+    table = base.score(declared, threads=run.threads, progress=run.listeners.progress)
     origin = provenance_of(
         base.fit, base.summary, declared, table, fit_sha256=placed.fit_sha256,
         unknown_groups=base.unknown_groups, read={"summary": placed.summary},
     )  # fmt: skip
-    if redaction is not None:
-        origin["redacted_ids"] = redaction.described()
+    if run.redaction is not None:
+        origin["redacted_ids"] = run.redaction.described()
     write_scores(table, table.totals, files, provenance=origin)
     return ScoreFile(*files.all, table)

@@ -5,26 +5,62 @@ customer's upper hull from (0, 0) the steps have falling efficiency Δnet/Δcost
 taken in the order of efficiency until the budget is used up.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from bayesltv.numerics.compile import compiled
 
 
+class Choices(NamedTuple):
+    """What customers can choose among, each of shape (customer, action).
+
+    Attributes
+    ----------
+    net, cost : ndarray of float64
+        Costs are not negative.
+    eligible : ndarray of bool
+    """
+
+    net: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    eligible: NDArray[np.bool_]
+
+    def contiguous(self) -> "Choices":
+        """Return the choices in memory as compiled functions are made for."""
+        return self._replace(net=np.ascontiguousarray(self.net), cost=np.ascontiguousarray(self.cost))
+
+
+class Room(NamedTuple):
+    """What limits still allow.
+
+    Attributes
+    ----------
+    limits : ndarray of bool, shape (limit, customer, action)
+        What each limit counts.
+    left : ndarray of int64, shape (limit,)
+        How many more each allows; used up by those who are given something.
+    """
+
+    limits: NDArray[np.bool_]
+    left: NDArray[np.int64]
+
+
 @compiled
-def hull_steps(net, cost, eligible, customer, action, gain, price):
+def hull_steps(choices, customer, action, gain, price):
     """Fill the steps of all customers' upper hulls and return how many there are.
 
     Parameters
     ----------
-    net, cost : ndarray of float64, shape (customer, action)
-        Costs are not negative.
-    eligible : ndarray of bool, shape (customer, action)
+    choices : Choices
     customer, action : ndarray of int32, shape (customer × action,)
         Filled: who moves, and to which action.
     gain, price : ndarray of float64, shape (customer × action,)
         Filled: more net value and more cost than before the step; both rise from step to step, and gain/price
         falls.
     """
+    net, cost, eligible = choices
     count, n_actions = 0, net.shape[1]
     for i in range(net.shape[0]):
         value, spent, free = 0.0, 0.0, -1
@@ -92,13 +128,12 @@ def _worth(net, cost, money_price, limits, prices, i, a):
 
 
 @compiled
-def best_options(net, cost, eligible, money_price, limits, prices, best, margin, counts):
+def best_options(choices, money_price, limits, prices, best, margin, counts):
     """Fill each customer's best option at given prices; return what they are worth after them, and cost.
 
     Parameters
     ----------
-    net, cost : ndarray of float64, shape (customer, action)
-    eligible : ndarray of bool, shape (customer, action)
+    choices : Choices
     money_price : float
         Of a unit of the budget.
     limits : ndarray of bool, shape (limit, customer, action)
@@ -112,6 +147,7 @@ def best_options(net, cost, eligible, money_price, limits, prices, best, margin,
     counts : ndarray of int64, shape (limit,)
         Filled: what each limit counts.
     """
+    net, cost, eligible = choices
     value, spent = 0.0, 0.0
     counts[:] = 0
     for i in range(net.shape[0]):
@@ -133,39 +169,38 @@ def best_options(net, cost, eligible, money_price, limits, prices, best, margin,
 
 
 @compiled
-def fill_greedily(order, net, cost, eligible, money_price, limits, prices, budget, room, assigned):
+def fill_greedily(order, choices, money_price, prices, budget, room, assigned):
     """Give each customer in turn the best option at given prices that there is room for; return what is left.
 
     Parameters
     ----------
     order : ndarray of int64, shape (customer,)
-    net, cost, eligible, money_price, limits, prices
+    choices, money_price, prices
         As in `best_options`.
     budget : float
-    room : ndarray of int64, shape (limit,)
-        Most that each limit allows; used up here.
+    room : Room
     assigned : ndarray of int32, shape (customer,)
         Filled: the action, or -1.
     """
+    net, cost, eligible = choices
     assigned[:] = -1
     for at in range(order.size):
         i = order[at]
         choice, most = -1, 0.0
         for a in range(net.shape[1]):
             if eligible[i, a] and cost[i, a] <= budget:
-                worth = _worth(net, cost, money_price, limits, prices, i, a)
-                if worth > most and _fits(limits, room, i, a):
+                worth = _worth(net, cost, money_price, room.limits, prices, i, a)
+                if worth > most and _fits(room, i, a):
                     choice, most = a, worth
         if choice >= 0:
             assigned[i] = choice
             budget -= cost[i, choice]
-            for r in range(room.size):
-                room[r] -= limits[r, i, choice]
+            _take(room, i, choice, 1)
     return budget
 
 
 @compiled
-def improve(order, option, net, cost, limits, budget, room, assigned):
+def improve(order, option, choices, budget, room, assigned):
     """Move customers to better options while there is room and money; return what is left.
 
     Parameters
@@ -174,9 +209,10 @@ def improve(order, option, net, cost, limits, budget, room, assigned):
         Customers, the most efficient move first.
     option : ndarray of int64, shape (candidate,)
         Where each would move.
-    net, cost, limits, budget, room, assigned
+    choices, budget, room, assigned
         As in `fill_greedily`; `room` and `assigned` are changed.
     """
+    net, cost = choices.net, choices.cost
     for at in range(order.size):
         i, a = order[at], option[at]
         now = assigned[i]
@@ -184,28 +220,32 @@ def improve(order, option, net, cost, limits, budget, room, assigned):
         if more > budget or net[i, a] <= (net[i, now] if now >= 0 else 0.0):
             continue
         if now >= 0:
-            for r in range(room.size):
-                room[r] += limits[r, i, now]
-        if _fits(limits, room, i, a):
+            _take(room, i, now, -1)
+        if _fits(room, i, a):
             assigned[i] = a
             budget -= more
             now = a
         if now >= 0:
-            for r in range(room.size):
-                room[r] -= limits[r, i, now]
+            _take(room, i, now, 1)
     return budget
 
 
 @compiled
-def _fits(limits, room, i, a):
+def _fits(room, i, a):
     fits = True
-    for r in range(room.size):
-        fits &= room[r] > 0 or not limits[r, i, a]
+    for r in range(room.left.size):
+        fits &= room.left[r] > 0 or not room.limits[r, i, a]
     return fits
 
 
 @compiled
-def offer_in_turn(customer, option, cost, limits, withheld, budget, room, row, wanted, recommended):
+def _take(room, i, a, times):
+    for r in range(room.left.size):
+        room.left[r] -= times * room.limits[r, i, a]
+
+
+@compiled
+def offer_in_turn(customer, option, cost, withheld, budget, room, until, recommended):
     """Recommend options in turn while there is money and room, and return what money is left.
 
     Who gets a recommendation is decided before it is looked at whether it is withheld; who is treated uses
@@ -215,26 +255,24 @@ def offer_in_turn(customer, option, cost, limits, withheld, budget, room, row, w
     ----------
     customer, option : ndarray of int64, shape (turn,)
     cost : ndarray of float64, shape (customer, action)
-    limits : ndarray of bool, shape (limit, customer, action)
     withheld : ndarray of bool, shape (customer,)
     budget : float
-    room : ndarray of int64, shape (limit,)
-        Most that each limit allows; used up here.
-    row, wanted : int
-        The turns end when limit `row` counts so many more of the treated; -1 for no end.
+    room : Room
+    until : tuple of int
+        (row, wanted): the turns end when limit `row` counts so many more of the treated; row -1 for no end.
     recommended : ndarray of int32, shape (customer,)
         The action, or -1: changed where it is -1.
     """
+    row, wanted = until
     for at in range(customer.size):
         if row >= 0 and wanted <= 0:
             break
         i, a = customer[at], option[at]
-        if recommended[i] < 0 and cost[i, a] <= budget and _fits(limits, room, i, a):
+        if recommended[i] < 0 and cost[i, a] <= budget and _fits(room, i, a):
             recommended[i] = a
             if not withheld[i]:
                 budget -= cost[i, a]
-                for r in range(room.size):
-                    room[r] -= limits[r, i, a]
+                _take(room, i, a, 1)
                 if row >= 0:
-                    wanted -= limits[row, i, a]
+                    wanted -= room.limits[row, i, a]
     return budget

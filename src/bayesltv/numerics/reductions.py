@@ -4,7 +4,10 @@ One customer at a time and in the order of draws, so that neither blocks nor thr
 draws of value are exactly zero: only the others are gathered and searched.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from bayesltv.numerics.compile import compiled
 
@@ -137,8 +140,26 @@ def add_customers(purchases, spend, value, group, tier, step, sums, customers):
             sums[2, g, k, d] += np.int64(np.rint(value[i, d] / step))
 
 
+class Sums(NamedTuple):
+    """Weights around a bracket, each of shape (draw,).
+
+    Attributes
+    ----------
+    above, at_high, at_low, total : ndarray of int64
+        Above the bracket, at its ends (at the low one alone where they are one), and of all.
+    squares : ndarray of float64
+        Of all, squared.
+    """
+
+    above: NDArray[np.int64]
+    at_high: NDArray[np.int64]
+    at_low: NDArray[np.int64]
+    total: NDArray[np.int64]
+    squares: NDArray[np.float64]
+
+
 @compiled
-def gather_between(value, low, high, step, above, at_high, at_low, total, squares, found, found_in):
+def gather_between(value, low, high, step, sums, found, found_in):
     """Weigh draws of value against a bracket per draw, and gather those strictly inside it.
 
     Parameters
@@ -147,10 +168,8 @@ def gather_between(value, low, high, step, above, at_high, at_low, total, square
     low, high : ndarray of float64, shape (draw,)
     step : float
         A draw weighs 1 where it is 0, else its positive value in whole steps.
-    above, at_high, at_low, total : ndarray of int64, shape (draw,)
-        Weights above the bracket, at its ends (at `low` alone where they are one), and of all: added to here.
-    squares : ndarray of float64, shape (draw,)
-        Squared weights: added to here.
+    sums : Sums
+        Added to here.
     found : ndarray of float64
         Filled with the values inside; as long as `value` has elements.
     found_in : ndarray of int32
@@ -161,6 +180,7 @@ def gather_between(value, low, high, step, above, at_high, at_low, total, square
     int
         How many are inside.
     """
+    above, at_high, at_low, total, squares = sums
     size = 0
     for i in range(value.shape[0]):
         for d in range(value.shape[1]):

@@ -137,7 +137,7 @@ def _values(population: Population, units: Units, chosen: slice) -> Floats:
     group = units.group[chosen]
     data = [column[chosen, None] for column in units.data]
     if units.form == "purchase":
-        if population.clock is not None:
+        if isinstance(population.clock, Clock):
             return _clocked_values(population, population.clock, units, chosen)
         values = population.family.formula("log_likelihood")(*data, *population.purchase[:, group])
         return values if units.fixed is None else values + units.fixed[chosen, None]
@@ -179,7 +179,7 @@ def _purchase_units(
         )
         data = tuple(people.histories[:4, at])
         return Units("purchase", count, codes[at].astype(np.int32), data, "purchase", unit, fixed=fixed)
-    if clock is None:
+    if not isinstance(clock, Clock):
         cells = purchase_cells(checked, codes)
         k = np.asarray(population.family.coins(cells.frequency), dtype=np.float64)
         data = (cells.frequency.astype(np.float64), k, cells.recency, cells.T)

@@ -5,11 +5,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.base.clock import Clock
 from bayesltv.base.customers import AMOUNTS, EVENTS, LATENTS, Customers
 from bayesltv.base.population import Population
 from bayesltv.kernels.block import Laws, People, Streams
-from bayesltv.kernels.calendar import STILL, Running, Still
+from bayesltv.kernels.calendar import Running, Still
 
 Floats = NDArray[np.float64]
 
@@ -29,24 +28,18 @@ def laws_of(population: Population) -> Laws:
 
 def clock_of(population: Population) -> Still | Running:
     """Return the clock of a population, or the one that stands still."""
-    clock = population.clock
-    if clock is None:
-        return STILL
-    return Running(clock.of_group, clock.times, clock.edges / clock.days_per_unit)
+    return population.clock.for_kernels()
 
 
 def at_means(population: Population) -> Population:
     """Return a population of one draw, in which means take the place of all draws."""
-    clock = population.clock
-    if clock is not None:
-        clock = replace(clock, times=clock.times.mean(axis=1, keepdims=True))
     return replace(
         population,
         purchase=population.purchase.mean(axis=2, keepdims=True),
         spend=population.spend.mean(axis=2, keepdims=True),
         draws=population.draws[:1],
         chains=1,
-        clock=clock,
+        clock=population.clock.at_means(),
     )
 
 
@@ -70,38 +63,5 @@ def people_of(
     DataError
         Where the clock begins later than a customer, or does not know the horizon.
     """
-    if population.clock is None:
-        places = np.zeros((0, len(customers)))
-    else:
-        places = np.ascontiguousarray(places_of(population.clock, customers, horizon, *further))
-    return People(np.ascontiguousarray(customers.histories), customers.group, places)
-
-
-def places_of(clock: Clock, customers: Customers, horizon: float | Floats, *further: float) -> Floats:
-    """Return where each customer's days stand on the clock's timeline.
-
-    Parameters
-    ----------
-    clock : Clock
-    customers : Customers
-        With days.
-    horizon : float or ndarray, shape (customer,)
-        In the time unit.
-    *further : float
-        More days after the end of observation that are asked for.
-
-    Returns
-    -------
-    ndarray of float64, shape (4 + further, customer)
-        First purchase, last purchase, end of observation, end of the horizon, the others.
-
-    Raises
-    ------
-    DataError
-        Where a first purchase lies before the clock begins, or the horizon ends past what it knows.
-    """
-    first, last, end = customers.days
-    until = end + horizon * clock.days_per_unit
-    if until.size:
-        clock.require(float(until.max()))
-    return clock.places(np.stack([first, last, end, until, *(end + days for days in further)]))
+    places = population.clock.places_of(customers, horizon, *further)
+    return People(np.ascontiguousarray(customers.histories), customers.group, np.ascontiguousarray(places))

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from hashlib import sha256
+from typing import Any
 
 type Plain = str | int | float | bool | list["Plain"] | dict[str, "Plain"] | None
 """What JSON can hold."""
@@ -36,6 +38,18 @@ class FrozenMapping[V](Mapping[str, V]):
 
     def __repr__(self) -> str:
         return repr(self._items)
+
+
+def put(record: object, **values: object) -> None:
+    """Set fields of a frozen dataclass that is being made."""
+    for name, value in values.items():
+        object.__setattr__(record, name, value)
+
+
+def stated(record: Any, *, but: tuple[str, ...] = ()) -> dict[str, Plain]:  # noqa: ANN401
+    """Return the fields of a dataclass that are not None, as a spec file would state them."""
+    found = {field.name: getattr(record, field.name) for field in fields(record) if field.name not in but}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def canonical_json(values: Mapping[str, Plain]) -> str:

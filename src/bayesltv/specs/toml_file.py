@@ -108,20 +108,25 @@ class Table:
         self.only(keys)
         return {key: self.table(key) for key in self.values}
 
-    def record[R](self, cls: type[R]) -> R:
-        """Return the dataclass `cls` of plain fields that this table states, defaults for the rest."""
+    def record[R](self, cls: type[R], **read: object) -> R:
+        """Return the dataclass `cls` that this table states, defaults for the rest.
+
+        Fields are texts, numbers or flags, but for those in `read`, which have been read already.
+        """
         described: Any = cls
         hints = get_type_hints(cls)
         self.only(field.name for field in fields(described))
         values = {
             field.name: self._of_type(field.name, hints[field.name])
             for field in fields(described)
-            if field.name in self.values or field.default is MISSING
+            if field.name not in read and (field.name in self.values or field.default is MISSING)
         }
         with self.located():
-            return cls(**values)
+            return cls(**values, **read)
 
     def _of_type(self, key: str, hint: object) -> Any:  # noqa: ANN401
+        if hint is bool:
+            return self.get(key, bool, "true or false")
         if hint in (int, int | None):
             return self.get(key, int, "a whole number")
         if hint in (float, float | None):

@@ -52,11 +52,14 @@ class LaterLog:
     reading : LogReading
     log_end : date, optional
         Last day that it covers, where that is later than its last row.
+    horizon : str, optional
+        How far the forecasts go that are held against it.
     """
 
     log: Any
     reading: LogReading = LogReading()
     log_end: Date | None = None
+    horizon: str | None = None
 
 
 @dataclass(frozen=True)

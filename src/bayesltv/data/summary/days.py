@@ -7,7 +7,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.data.day_lists import day_lists
-from bayesltv.data.summary.groups import Codes
 from bayesltv.errors import DataError
 from bayesltv.names import (
     CUSTOMER_ID,
@@ -150,13 +149,6 @@ def _waits(summary: pd.DataFrame) -> tuple[Integers, Integers]:
     day, customer = repeats.day[order], repeats.customer[order]
     is_first = np.append(True, customer[1:] != customer[:-1])[: day.size]
     return day - np.where(is_first, days.first[customer], np.roll(day, 1)), customer
-
-
-def count_days(repeats: Repeats, codes: Codes) -> tuple[Integers, Integers, Integers]:
-    """Return the distinct (day, group) of repeat purchases, and how many fall on each."""
-    key = np.stack([repeats.day, codes[repeats.customer].astype(np.int64)])
-    distinct, count = np.unique(key, axis=1, return_counts=True)
-    return distinct[0], distinct[1], count.astype(np.int64)
 
 
 def _whole_days(summary: pd.DataFrame, name: str, unit: float) -> Integers:

@@ -44,11 +44,6 @@ class Groups:
         at, place = self.columns.index(column), {level: i for i, level in enumerate(self.levels(column))}
         return np.array([place[levels[at]] for levels in self.combinations], dtype=np.int64)
 
-    @property
-    def n_levels(self) -> dict[str, int]:
-        """Number of levels of each column."""
-        return {column: len(self.levels(column)) for column in self.columns}
-
 
 def make_groups(summary: pd.DataFrame, columns: Sequence[str]) -> tuple[Groups, Codes]:
     """Return the groups that `summary` holds and each customer's code among them.

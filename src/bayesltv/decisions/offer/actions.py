@@ -136,7 +136,7 @@ class ActionModel:
             spend=np.ascontiguousarray(self.population.spend[:, :, kept]),
             draws=self.population.draws[kept],
             chains=1,
-            clock=None if self.population.clock is None else self.population.clock.taken(kept),
+            clock=self.population.clock.taken(kept),
         )
         return replace(self, population=population, effects=np.ascontiguousarray(self.effects[:, :, kept]))
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.placed_base import Placement
 from bayesltv.errors import SpecError
-from bayesltv.numerics.reductions import gather_between
+from bayesltv.numerics.reductions import Sums, gather_between
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.scores.scoring import Scorer, Scoring, in_order_of_history
 from bayesltv.specs.decision.tiers import SHARE, TierSpec
@@ -29,7 +29,7 @@ from bayesltv.specs.decision.tiers import SHARE, TierSpec
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 FIRST_SAMPLE, GROWTH = 4_000, 10
-COUNTS = ("above", "at_high", "at_low", "total", "squares")
+COUNTS = Sums._fields
 """What a tally adds up, draw by draw."""
 _SAFELY = 5.0
 """Half width of a bracket in standard errors of the sample's cut."""
@@ -65,10 +65,8 @@ class Tally:
         """Return the tally of a block: draws of value, shape (customer, draw)."""
         tally = Tally.around(self.low, self.high, self.step)
         found, found_in = np.empty(value.size), np.empty(value.size, np.int32)
-        size = gather_between(
-            value, self.low, self.high, self.step, tally.above, tally.at_high, tally.at_low, tally.total,
-            tally.squares, found, found_in,
-        )  # fmt: skip
+        sums = Sums(*(getattr(tally, name) for name in COUNTS))
+        size = gather_between(value, self.low, self.high, self.step, sums, found, found_in)
         tally.values.append(found[:size].copy())
         tally.draws.append(found_in[:size].copy())
         return tally

@@ -1,10 +1,10 @@
 """All figures of the toolkit in one place to import from."""
 
 from bayesltv.report.figures.calibration import plot_purchase_calibration
+from bayesltv.report.figures.checks import plot_check
 from bayesltv.report.figures.clock import plot_clock
 from bayesltv.report.figures.comparison import plot_comparison
 from bayesltv.report.figures.criticism import (
-    plot_check,
     plot_posterior_predictive,
     plot_prior_predictive,
     plot_psense,

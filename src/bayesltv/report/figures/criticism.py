@@ -1,22 +1,17 @@
-"""Model criticism as pictures: checks, replicated customers, priors in customers' terms, sensitivity."""
+"""Model criticism as pictures: replicated customers, priors in customers' terms, sensitivity."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
-from bayesltv.checks.assumptions import CONFLICT_TAIL
 from bayesltv.checks.psense import SENSITIVE
-from bayesltv.checks.result import CheckReport, CheckResult
 from bayesltv.errors import DataError
 from bayesltv.evaluation.posterior_predictive import PosteriorPredictive
 from bayesltv.evaluation.prior_predictive import PriorPredictive
-from bayesltv.report.figures.sampler import sampler_pictures
 from bayesltv.report.style import (
     BLACK,
     BLUE,
@@ -24,7 +19,6 @@ from bayesltv.report.style import (
     GREY,
     ORANGE,
     VERMILLION,
-    date_axis,
     dress,
     legend,
     new_axes,
@@ -35,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Picture = Callable[[], "Axes | Figure"]
-_SUBJECTS = {
+SUBJECTS = {
     "frequency": ("How many customers come back how often", "repeat purchases", "customers"),
     "recency given frequency": ("When they were last seen", "repeat purchases", "mean of recency / T"),
     "repeat share": ("How many come back, by group", "group", "share with a repeat purchase"),
@@ -60,10 +54,10 @@ def plot_posterior_predictive(
         Where the model has no such statistic.
     """
     table = found.table[found.table["statistic"] == statistic]
-    if table.empty or statistic not in _SUBJECTS:
-        known = ", ".join(name for name in _SUBJECTS if (found.table["statistic"] == name).any())
+    if table.empty or statistic not in SUBJECTS:
+        known = ", ".join(name for name in SUBJECTS if (found.table["statistic"] == name).any())
         raise DataError(f"statistic {statistic!r} cannot be drawn: use {known}")
-    title, across, up = _SUBJECTS[statistic]
+    title, across, up = SUBJECTS[statistic]
     place = np.arange(len(table))
     ax = new_axes(ax, size=(7.2, 4.2))
     _draw_replicas(table, place, ax)
@@ -150,56 +144,6 @@ def plot_psense(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return dress(ax, title="Who decides, prior or data?", subtitle=reading, grid="x")
 
 
-def plot_check(result: CheckResult, *, ax: Axes | None = None) -> Axes:
-    """Draw what a check's figure was made from.
-
-    Parameters
-    ----------
-    result : CheckResult
-        From ``check``: spend_independence, first_purchase_effect, regular_timing, prior_conflict,
-        common_shocks, prior_sensitivity, influential_customers, or one of your own with a ``plot``;
-        replicated_customers has ``plot_posterior_predictive``, checks of the sampler ``plot_sampler``.
-    ax : Axes, optional
-
-    Raises
-    ------
-    DataError
-        Where the check has no picture.
-    """
-    plot = _plot_of(result)
-    if plot is None:
-        raise DataError(f"check {result.name!r} has no picture: those with one are {', '.join(_PLOTS)}")
-    return plot(result, ax)
-
-
-def check_figures(report: CheckReport, fit: xr.DataTree | None = None) -> dict[str, Picture]:
-    """Return a way to draw the picture of each check that has one, by the name of its file.
-
-    Parameters
-    ----------
-    report : CheckReport
-    fit : DataTree, optional
-        The fit that was checked: pictures of the sampler need it.
-    """
-    found: dict[str, Picture] = {} if fit is None else dict(sampler_pictures(fit))
-    for result in report.results:
-        if _plot_of(result) is not None:
-            found[result.name] = partial(plot_check, result)
-        if result.name == "replicated_customers" and result.table is not None:
-            replicas = PosteriorPredictive(result.table, dict(result.facts))
-            for statistic in _SUBJECTS:
-                if (result.table["statistic"] == statistic).sum() > 1:
-                    name = "replicas_" + statistic.replace(" ", "_")
-                    found[name] = partial(plot_posterior_predictive, replicas, statistic=statistic)
-    return found
-
-
-def check_tables(report: CheckReport) -> dict[str, pd.DataFrame]:
-    """Return the table of all checks, and each check's own, by the name of their file."""
-    own = {result.name: result.table for result in report.results if result.table is not None}
-    return {"checks": report.table, **own}
-
-
 def _draw_replicas(table: pd.DataFrame, place: np.ndarray[tuple[int], np.dtype[np.int64]], ax: Axes) -> None:
     ax.vlines(
         place, table["p05"], table["p95"], color=BLUE, alpha=0.35, linewidth=11, label="90 % of replicas"
@@ -209,143 +153,3 @@ def _draw_replicas(table: pd.DataFrame, place: np.ndarray[tuple[int], np.dtype[n
         place, table["observed"], color="white", edgecolor=BLACK, linewidth=1.3, marker="D", s=38, zorder=3,
         label="observed",
     )  # fmt: skip
-
-
-def _plot_timing(result: CheckResult, ax: Axes | None) -> Axes:
-    assert result.table is not None
-    ax = new_axes(ax, size=(7.2, 4.0))
-    ax.bar(result.table["share_from"] + 0.05, result.table["pairs"], width=0.088, color=BLUE, alpha=0.5)
-    ax.axhline(result.table["expected"].iloc[0], color=BLACK, linewidth=1.2, linestyle=(0, (4, 3)))
-    ax.set_xlabel("share of two successive waits that the first one takes")
-    ax.set_ylabel("pairs of waits")
-    reading = (
-        f"Dashed: exponential waits. Heaped in the middle: regular; at the ends: bursts. {_said(result)}"
-    )
-    return dress(ax, title="Do customers buy regularly?", subtitle=reading)
-
-
-def _plot_shocks(result: CheckResult, ax: Axes | None) -> Axes:
-    assert result.table is not None
-    weeks, residual = result.table["period_end"].to_numpy(), result.table["residual"].to_numpy()
-    ax = new_axes(ax, size=(8.0, 4.0))
-    ax.axhspan(-2, 2, color=BLUE, alpha=0.15, linewidth=0)
-    ax.axhline(0, color=GREY, linewidth=1)
-    ax.vlines(weeks, 0, residual, color=BLUE, linewidth=1.4)
-    ax.plot(weeks, residual, color=BLACK, marker="o", markersize=4, linestyle="none")
-    date_axis(ax.xaxis)
-    ax.set_xlabel("last day of each week")
-    ax.set_ylabel("residual, predictive standard deviations")
-    reading = f"Independent customers stay in the band 19 weeks of 20. {_said(result)}"
-    return dress(ax, title="Does something move all customers together?", subtitle=reading)
-
-
-def _plot_sensitivity(result: CheckResult, ax: Axes | None) -> Axes:
-    assert result.table is not None
-    return plot_psense(result.table, ax=ax)
-
-
-def _plot_spend(result: CheckResult, ax: Axes | None) -> Axes:
-    assert result.table is not None
-    table = result.table
-    place = np.arange(len(table))
-    ax = new_axes(ax, size=(7.2, 4.2))
-    ax.vlines(place, table["p25"], table["p75"], color=BLUE, alpha=0.35, linewidth=11, label="half of them")
-    ax.vlines(place, table["p50_low"], table["p50_high"], color=BLUE, linewidth=2.4, label="median ± 2 se")
-    ax.scatter(place, table["p50"], color="white", edgecolor=BLUE, s=30, zorder=3, label="median")
-    customers = [f"{often}\n({n:,})" for often, n in zip(table["frequency"], table["customers"], strict=True)]
-    ax.set_xticks(place, customers)
-    ax.set_yscale("log")
-    ax.set_ylim(top=1.7 * float(table["p75"].max()))  # room for the legend
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    ax.yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
-    ax.set_xlabel("repeat purchases (customers)")
-    ax.set_ylabel("mean spend of a customer, logarithmic")
-    legend(ax, location="upper right")
-    reading = f"Level medians: unrelated, as the model takes it. Spearman {result.value:+.2f}"
-    return dress(ax, title="Do frequent buyers spend differently?", subtitle=reading)
-
-
-def _plot_first(result: CheckResult, ax: Axes | None) -> Axes:
-    """Draw each figure over what it is where the first is like the others."""
-    assert result.table is not None
-    table = result.table
-    place = np.arange(len(table))[::-1]
-    ax = new_axes(ax, size=(7.2, 1.7 + 0.7 * len(table)))
-    ratio, error = table["value"] / table["alike"], table["standard_error"] / table["alike"]
-    low, high = table["alike_from"] / table["alike"], table["alike_to"] / table["alike"]
-    ax.barh(place, high - low, left=low, height=0.5, color=FAINT, label="does little harm")
-    ax.axvline(1, color=GREY, linewidth=1)
-    ax.errorbar(ratio, place, xerr=2 * error, fmt="o", color=BLUE, capsize=3, label="found, ± 2 se")
-    ax.set_yticks(place, list(table["figure"]))
-    ax.set_ylim(-1.1, len(table) - 0.4)
-    ax.set_xlabel("over what it is if the first is like the others")
-    legend(ax, location="lower right")
-    reading = "Left of 1: the second purchase comes sooner, the first amount is smaller"
-    return dress(ax, title="Is the first purchase like the others?", subtitle=reading, grid="x")
-
-
-def _plot_conflict(result: CheckResult, ax: Axes | None) -> Axes:
-    assert result.table is not None
-    table = result.table
-    place = np.arange(len(table))[::-1]
-    ax = new_axes(ax, size=(7.2, 1.7 + 0.45 * len(table)))
-    least = 1e-4  # what a logit axis can show
-    low, middle, high = (table[f"prior_below_{end}"].clip(least, 1 - least) for end in ("p05", "p50", "p95"))
-    for tail in ((least / 2, CONFLICT_TAIL), (1 - CONFLICT_TAIL, 1 - least / 2)):
-        ax.axvspan(*tail, color=VERMILLION, alpha=0.15, linewidth=0)
-    ax.hlines(place, low, high, color=BLUE, linewidth=2.4)
-    ax.scatter(middle, place, color="white", edgecolor=BLUE, s=34, zorder=3)
-    ax.set_xscale("logit")
-    ax.set_xlim(least / 2, 1 - least / 2)
-    ticks = [0.0001, 0.005, 0.05, 0.5, 0.95, 0.995, 0.9999]
-    ax.set_xticks(ticks, [f"{100 * tick:g} %" for tick in ticks])
-    ax.set_xticks([], minor=True)
-    ax.set_yticks(place, list(table["scale"]))
-    ax.set_ylim(-0.6, len(table) - 0.4)
-    ax.set_xlabel("quantile of the prior")
-    reading = "Median and 90 % of each posterior, in its own prior; a median in the red is a conflict"
-    return dress(ax, title="Where posteriors lie in their priors", subtitle=reading, grid="x")
-
-
-def _plot_influence(result: CheckResult, ax: Axes | None) -> Axes:
-    assert result.table is not None
-    shapes, limit = result.facts["shapes"], result.table.set_index("part")["good_k"]
-    ax = new_axes(ax, size=(7.2, 4.2))
-    ends = min(0.0, float(shapes["khat"].min())), max(float(limit.max()) + 0.1, float(shapes["khat"].max()))
-    bins = np.linspace(*ends, 41).tolist()
-    for (part, rows), colour in zip(shapes.groupby("part", sort=False), (BLUE, ORANGE), strict=False):
-        ax.hist(
-            rows["khat"], bins=bins, weights=rows["customers"], histtype="step", color=colour,
-            linewidth=1.6, label=f"{part}: {result.table.set_index('part')['share'][part]:.2%} beyond",
-        )  # fmt: skip
-    ax.axvline(float(limit.min()), color=BLACK, linewidth=1.2, linestyle=(0, (4, 3)))
-    ax.set_yscale("log")
-    ax.set_ylim(0.7, 15 * ax.get_ylim()[1])  # room for the legend
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    ax.set_xlabel("k-hat: how far a customer alone moves the posterior")
-    ax.set_ylabel("customers, logarithmic")
-    legend(ax, location="upper left")
-    reading = f"Beyond the dashed line ({limit.min():.2f}) leaving a customer out cannot be approximated"
-    return dress(ax, title="Do single customers decide?", subtitle=reading)
-
-
-def _plot_of(result: CheckResult) -> Callable[[CheckResult, Axes | None], Axes] | None:
-    """Return what draws a result: its own plot, or the toolkit's for a check of its name with a table."""
-    if result.plot is not None:
-        return result.plot
-    return None if result.table is None else _PLOTS.get(result.name)
-
-
-def _said(result: CheckResult) -> str:
-    return f"Figure {result.value:.2f}" if result.value is not None else ""
-
-
-_PLOTS: dict[str, Callable[[CheckResult, Axes | None], Axes]] = {
-    "spend_independence": _plot_spend,
-    "first_purchase_effect": _plot_first,
-    "regular_timing": _plot_timing,
-    "prior_conflict": _plot_conflict,
-    "common_shocks": _plot_shocks,
-    "prior_sensitivity": _plot_sensitivity,
-    "influential_customers": _plot_influence,
-}

@@ -15,7 +15,10 @@ from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.redaction import Redaction, redaction_of
 from bayesltv.report.files.stored import groups_of
-from bayesltv.report.page import sections
+from bayesltv.report.page.about_data import data
+from bayesltv.report.page.about_fit import learnt, origin, verdict
+from bayesltv.report.page.about_plan import planned
+from bayesltv.report.page.about_scores import held_out, scored
 from bayesltv.report.page.parts import Headline, Section, interval
 from bayesltv.report.style import money
 
@@ -78,16 +81,16 @@ def write_report(
     require_html(path)
     redaction = redaction_of() if redact_ids is True else redact_ids or None
     found = checks if checks is not None else judge(fit, summary)
-    parts = [sections.verdict(found), sections.learnt(fit)]
+    parts = [verdict(found), learnt(fit)]
     if summary is not None:
-        parts.append(sections.data(summary, found))
+        parts.append(data(summary, found))
     if scores is not None:
-        parts.append(sections.scored(scores, groups=groups_of(fit), redaction=redaction))
+        parts.append(scored(scores, groups=groups_of(fit), redaction=redaction))
     if evaluation is not None:
-        parts.append(sections.held_out(evaluation))
+        parts.append(held_out(evaluation))
     if plan is not None:
-        parts.append(sections.planned(plan))
-    parts.append(sections.origin(fit, redaction))
+        parts.append(planned(plan))
+    parts.append(origin(fit, redaction))
     text = render(title, parts, headlines=headlines(fit, scores, evaluation, plan), checks=found)
     with replacing(path) as (part,):
         part.write_text(text, encoding="utf-8")

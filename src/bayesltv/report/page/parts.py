@@ -173,3 +173,8 @@ def _cell(value: object, write: Callable[[Any], str] | None) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return write(value) if write is not None else written(value)
+
+
+def count(number: object) -> str | None:
+    """Return a whole number as text, where there is one."""
+    return None if number is None else f"{int(number):,}"  # type: ignore[call-overload]

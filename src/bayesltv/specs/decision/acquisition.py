@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 from bayesltv.errors import SpecError, shown
 from bayesltv.specs import checked
-from bayesltv.specs.frozen import FrozenMapping, Plain
+from bayesltv.specs.frozen import FrozenMapping, Plain, put
 from bayesltv.specs.toml_file import Table
-
-_KEYS = ("cac", "target_ratio", "next_costs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +47,11 @@ class AcquisitionSpec:
                 checked.text("cac", label): checked.money(f"cac.{label}", value, above=0.0)
                 for label, value in self.cac.items()
             }
-            object.__setattr__(self, "cac", FrozenMapping(by_group))
+            put(self, cac=FrozenMapping(by_group))
         else:
-            object.__setattr__(self, "cac", checked.money("cac", self.cac, above=0.0))
-        ratio = checked.money("target_ratio", self.target_ratio, above=0.0)
-        object.__setattr__(self, "target_ratio", ratio)
-        object.__setattr__(self, "next_costs", checked.money("next_costs", self.next_costs, at_least=1.0))
+            put(self, cac=checked.money("cac", self.cac, above=0.0))
+        put(self, target_ratio=checked.money("target_ratio", self.target_ratio, above=0.0))
+        put(self, next_costs=checked.money("next_costs", self.next_costs, at_least=1.0))
 
     def cac_of(self, label: str) -> float | None:
         """Return what a new customer of a group costs; None where the file does not say."""
@@ -84,12 +81,10 @@ class AcquisitionSpec:
     @classmethod
     def read(cls, table: Table) -> "AcquisitionSpec":
         """Return the costs that a table states: ``cac = 12.0``, or a table ``[acquisition.cac]`` by group."""
-        table.only(_KEYS)
+        table.only(("cac", "target_ratio", "next_costs"))
         if isinstance(table.values.get("cac"), Mapping):
             by_group = table.table("cac")
             cac: float | dict[str, float] = {label: by_group.number(label) for label in by_group.values}
         else:
             cac = table.number("cac")
-        others = {name: table.number(name) for name in _KEYS[1:] if name in table}
-        with table.located():
-            return cls(cac=cac, **others)
+        return table.record(cls, cac=cac)

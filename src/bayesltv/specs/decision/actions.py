@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from bayesltv import units
 from bayesltv.errors import SpecError, shown
@@ -12,7 +11,7 @@ from bayesltv.specs import checked
 from bayesltv.specs.decision.action_kind import KINDS
 from bayesltv.specs.decision.expression import Condition, parse
 from bayesltv.specs.family import Support, of_support
-from bayesltv.specs.frozen import FrozenMapping, Plain
+from bayesltv.specs.frozen import FrozenMapping, Plain, put, stated
 from bayesltv.specs.prior import PriorSpec
 from bayesltv.specs.toml_file import Table
 
@@ -126,7 +125,7 @@ class ActionSpec:
                 f"a letter first, and not {' or '.join(_OWN)}; use label for display"
             )
         checked.known("kind", self.kind, KINDS)
-        object.__setattr__(self, "label", checked.text("label", self.label or self.name))
+        put(self, label=checked.text("label", self.label or self.name))
         for name in ("window", "after_window"):
             if getattr(self, name) is not None:
                 units.horizon_in(checked.text(name, getattr(self, name)), "day")
@@ -134,7 +133,7 @@ class ActionSpec:
         if self.capacity is not None:
             checked.count("capacity", self.capacity, at_least=1)
         self._set_numbers()
-        object.__setattr__(self, "effects", _checked_effects(self.effects))
+        put(self, effects=_checked_effects(self.effects))
         for name in ("test", "arm"):
             if getattr(self, name) is not None:
                 checked.text(name, getattr(self, name))
@@ -175,25 +174,18 @@ class ActionSpec:
 
     def to_dict(self) -> dict[str, Plain]:
         """Return the action as a decision file would state it under its name."""
-        stated: dict[str, Plain] = {
-            key: getattr(self, key)
-            for key in _KEYS
-            if key not in ("effects",) and getattr(self, key) is not None
-        }
-        return {**stated, "effects": {name: prior.to_dict() for name, prior in self.effects.items()}}
+        effects: dict[str, Plain] = {name: prior.to_dict() for name, prior in self.effects.items()}
+        return {**stated(self, but=("name", "effects")), "effects": effects}
 
     @classmethod
     def read(cls, table: Table, name: str) -> "ActionSpec":
         """Return the action that a table states."""
         table.only(_KEYS)
-        values = {key: _READ.get(key, Table.number)(table, key) for key in _KEYS if key in table}
-        if "effects" in table:
-            inner = table.table("effects").tables(tuple(EFFECTS))
-            values["effects"] = {key: PriorSpec.read(each, EFFECTS[key]) for key, each in inner.items()}
-        if "kind" not in values:
+        inner = table.table("effects").tables(tuple(EFFECTS))
+        effects = {key: PriorSpec.read(each, EFFECTS[key]) for key, each in inner.items()}
+        if "kind" not in table:
             raise table.fail("missing: state what kind of action this is", "kind")
-        with table.located():
-            return cls(name=name, **values)
+        return table.record(cls, name=name, effects=effects)
 
     def _set_numbers(self) -> None:
         bounds: dict[str, dict[str, float]] = {
@@ -205,10 +197,10 @@ class ActionSpec:
             "price": {"above": 0.0, "at_most": MOST_FACTOR},
         }
         for name, bound in bounds.items():
-            object.__setattr__(self, name, checked.number(name, getattr(self, name), **bound))
+            put(self, **{name: checked.number(name, getattr(self, name), **bound)})
         if self.cap is not None:
-            object.__setattr__(self, "cap", checked.money("cap", self.cap, above=0.0))
-        object.__setattr__(self, "running_per", checked.unit("running_per", self.running_per))
+            put(self, cap=checked.money("cap", self.cap, above=0.0))
+        put(self, running_per=checked.unit("running_per", self.running_per))
         for name in ("single_use", "loss_leader"):
             checked.instance(name, getattr(self, name), bool)
 
@@ -280,30 +272,4 @@ def _upper_end(prior: PriorSpec) -> float:
         return math.inf
 
 
-def _read_text(table: Table, key: str) -> str:
-    return table.text(key)
-
-
-def _read_count(table: Table, key: str) -> int:
-    value: int = table.get(key, int, "a whole number")
-    return value
-
-
-def _read_flag(table: Table, key: str) -> bool:
-    value: bool = table.get(key, bool, "true or false")
-    return value
-
-
-def _skip(table: Table, key: str) -> Mapping[str, PriorSpec]:  # noqa: ARG001
-    return {}
-
-
-_READ: dict[str, Any] = {
-    **dict.fromkeys(
-        ("kind", "label", "window", "after_window", "eligible", "running_per", "test", "arm"), _read_text
-    ),
-    **dict.fromkeys(("single_use", "loss_leader"), _read_flag),
-    "capacity": _read_count,
-    "effects": _skip,
-}
 _KEYS = tuple(name for name in ActionSpec.__dataclass_fields__ if name != "name")

@@ -1,15 +1,12 @@
 """The budget: how much may be spent, on whom at least and at most, how much risk, and who is held out."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from bayesltv.errors import SpecError
 from bayesltv.specs import checked
 from bayesltv.specs.decision.expression import Condition, parse
-from bayesltv.specs.frozen import Plain
+from bayesltv.specs.frozen import Plain, put, stated
 from bayesltv.specs.toml_file import Table
-
-_KEYS = ("amount", "currency", "hold_out", "risk_weight", "tail", "max_p_loss", "limits")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,24 +53,12 @@ class LimitSpec:
 
     def to_dict(self) -> dict[str, Plain]:
         """Return the limit as a decision file would state it."""
-        stated: dict[str, Plain] = {
-            "where": self.where,
-            "action": self.action,
-            "at_least": self.at_least,
-            "at_most": self.at_most,
-        }
-        return {key: value for key, value in stated.items() if value is not None}
+        return stated(self)
 
     @classmethod
     def read(cls, table: Table) -> "LimitSpec":
         """Return the limit that a table states."""
-        table.only(("where", "action", "at_least", "at_most"))
-        stated: dict[str, Any] = {key: table.text(key) for key in ("where", "action") if key in table}
-        for key in ("at_least", "at_most"):
-            if key in table:
-                stated[key] = table.get(key, int, "a whole number")
-        with table.located():
-            return cls(**stated)
+        return table.record(cls)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +104,7 @@ class BudgetSpec:
                 raise SpecError(
                     f"amount = {amount:g} buys nothing: state a positive budget, or leave amount out for none"
                 )
-            object.__setattr__(self, "amount", amount)
+            put(self, amount=amount)
         if self.currency is not None:
             checked.text("currency", self.currency)
         for name, bounds in (
@@ -127,31 +112,21 @@ class BudgetSpec:
             ("risk_weight", {"at_least": 0.0, "at_most": 1.0}),
             ("tail", {"above": 0.0, "below": 1.0}),
         ):
-            object.__setattr__(self, name, checked.number(name, getattr(self, name), **bounds))
+            put(self, **{name: checked.number(name, getattr(self, name), **bounds)})
         if self.max_p_loss is not None:
-            highest = checked.number("max_p_loss", self.max_p_loss, above=0.0, below=1.0)
-            object.__setattr__(self, "max_p_loss", highest)
-        object.__setattr__(self, "limits", tuple(self.limits))
+            put(self, max_p_loss=checked.number("max_p_loss", self.max_p_loss, above=0.0, below=1.0))
+        put(self, limits=tuple(self.limits))
         for i, limit in enumerate(self.limits):
             checked.instance(f"limits[{i}]", limit, LimitSpec)
 
     def to_dict(self) -> dict[str, Plain]:
         """Return the section as a decision file would state it."""
-        stated: dict[str, Plain] = {
-            key: getattr(self, key) for key in _KEYS[:-1] if getattr(self, key) is not None
-        }
-        return {**stated, "limits": [limit.to_dict() for limit in self.limits]} if self.limits else stated
+        limits: list[Plain] = [limit.to_dict() for limit in self.limits]
+        return {**stated(self, but=("limits",)), **({"limits": limits} if limits else {})}
 
     @classmethod
     def read(cls, table: Table) -> "BudgetSpec":
         """Return the budget that a table states."""
-        table.only(_KEYS)
-        numbers = {
-            key: table.number(key)
-            for key in ("amount", "hold_out", "risk_weight", "tail", "max_p_loss")
-            if key in table
-        }
-        currency = table.text("currency") if "currency" in table else None
         rows = table.get("limits", list, "a list of tables, [[budget.limits]]") if "limits" in table else []
         if not all(isinstance(row, dict) for row in rows):
             raise table.fail("must be a list of tables, [[budget.limits]]", "limits")
@@ -159,5 +134,4 @@ class BudgetSpec:
             LimitSpec.read(Table(row, table.source, (*table.path, f"limits[{i}]"), table.is_file))
             for i, row in enumerate(rows)
         )
-        with table.located():
-            return cls(currency=currency, limits=limits, **numbers)
+        return table.record(cls, limits=limits)

@@ -1,7 +1,7 @@
 """The decision file: what a customer's value means, into which tiers it falls, and what can be done."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from bayesltv import units
@@ -12,7 +12,7 @@ from bayesltv.specs.decision.actions import ActionSpec, read_actions
 from bayesltv.specs.decision.budget import BudgetSpec
 from bayesltv.specs.decision.stages import StageSpec
 from bayesltv.specs.decision.tiers import TierSpec
-from bayesltv.specs.frozen import Plain, digest
+from bayesltv.specs.frozen import Plain, digest, put, stated
 from bayesltv.specs.toml_file import Table
 
 SECTIONS = ("decision", "value", "tiers", "stages", "actions", "budget", "acquisition")
@@ -57,14 +57,13 @@ class ValueSpec:
         checked.text("horizon", self.horizon)
         units.horizon_in(self.horizon, "day")
         rate = checked.number("annual_discount_rate", self.annual_discount_rate, above=-1.0)
-        object.__setattr__(self, "annual_discount_rate", rate)
+        put(self, annual_discount_rate=rate)
         checked.known("basis", self.basis, BASES)
-        object.__setattr__(self, "margin", self._checked_margin())
+        put(self, margin=self._checked_margin())
         if self.currency is not None:
             checked.text("currency", self.currency)
-        cost = checked.money("service_cost", self.service_cost, at_least=0.0)
-        object.__setattr__(self, "service_cost", cost)
-        object.__setattr__(self, "service_cost_per", checked.unit("service_cost_per", self.service_cost_per))
+        put(self, service_cost=checked.money("service_cost", self.service_cost, at_least=0.0))
+        put(self, service_cost_per=checked.unit("service_cost_per", self.service_cost_per))
 
     @property
     def margin_share(self) -> float:
@@ -81,7 +80,7 @@ class ValueSpec:
 
     def to_dict(self) -> dict[str, Plain]:
         """Return the section as a decision file would state it."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+        return stated(self)
 
     def _checked_margin(self) -> float | None:
         if self.basis == "revenue":
@@ -145,7 +144,7 @@ class DecisionSpec:
         for name, cls in _OPTIONAL.items():
             if getattr(self, name) is not None:
                 checked.instance(name, getattr(self, name), cls)
-        object.__setattr__(self, "actions", tuple(self.actions))
+        put(self, actions=tuple(self.actions))
         for i, action in enumerate(self.actions):
             checked.instance(f"actions[{i}]", action, ActionSpec)
         checked.instance("title", self.title, str)
@@ -154,13 +153,13 @@ class DecisionSpec:
 
     def to_dict(self) -> dict[str, Plain]:
         """Return the decision as plain JSON types, laid out like a decision file, defaults written out."""
-        stated: dict[str, Plain] = {"decision": {"title": self.title}, "value": self.value.to_dict()}
+        told: dict[str, Plain] = {"decision": {"title": self.title}, "value": self.value.to_dict()}
         for name in _OPTIONAL:
             if getattr(self, name) is not None:
-                stated[name] = getattr(self, name).to_dict()
+                told[name] = getattr(self, name).to_dict()
         if self.actions:
-            stated["actions"] = {action.name: action.to_dict() for action in self.actions}
-        return stated
+            told["actions"] = {action.name: action.to_dict() for action in self.actions}
+        return told
 
     def hash(self) -> str:
         """Return the SHA-256 of the canonical JSON of `to_dict`, 64 hexadecimal digits."""

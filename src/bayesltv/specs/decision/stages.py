@@ -1,10 +1,10 @@
 """Stages of a customer's life: when somebody counts as new, overdue or at risk."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from bayesltv import units
 from bayesltv.specs import checked
-from bayesltv.specs.frozen import Plain
+from bayesltv.specs.frozen import Plain, put, stated
 from bayesltv.specs.toml_file import Table
 
 STAGES = ("new", "lapsed", "at_risk", "active")
@@ -48,10 +48,11 @@ class StageSpec:
         for name in ("new_within", "warning_within"):
             checked.text(name, getattr(self, name))
             units.horizon_in(getattr(self, name), "day")
-        quantile = checked.number("overdue_quantile", self.overdue_quantile, above=0.0, below=1.0)
-        object.__setattr__(self, "overdue_quantile", quantile)
-        limit = checked.number("dropout_limit", self.dropout_limit, above=0.0, at_most=1.0)
-        object.__setattr__(self, "dropout_limit", limit)
+        put(
+            self,
+            overdue_quantile=checked.number("overdue_quantile", self.overdue_quantile, above=0.0, below=1.0),
+            dropout_limit=checked.number("dropout_limit", self.dropout_limit, above=0.0, at_most=1.0),
+        )
 
     def limits_in(self, time_unit: str) -> tuple[float, float]:
         """Return `new_within` and `warning_within` in `time_unit`."""
@@ -59,7 +60,7 @@ class StageSpec:
 
     def to_dict(self) -> dict[str, Plain]:
         """Return the section as a decision file would state it."""
-        return asdict(self)
+        return stated(self)
 
     @classmethod
     def read(cls, table: Table) -> "StageSpec":

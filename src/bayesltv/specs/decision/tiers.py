@@ -8,7 +8,7 @@ from typing import Any
 
 from bayesltv.errors import SpecError, shown
 from bayesltv.specs import checked
-from bayesltv.specs.frozen import Plain
+from bayesltv.specs.frozen import Plain, put, stated
 from bayesltv.specs.toml_file import Table
 
 ABSOLUTE, RELATIVE, SHARE = "absolute", "relative", "share"
@@ -47,17 +47,15 @@ class Tier:
                 f"a tier cannot be called {shown(self.name)}: lower-case letters, digits and underscores, "
                 f"a letter first, and not {' or '.join(_OWN_KEYS)}; use label for display"
             )
-        object.__setattr__(self, "label", checked.text(f"{self.name}.label", self.label or self.name))
+        put(self, label=checked.text(f"{self.name}.label", self.label or self.name))
         if self.at_least is not None:
-            object.__setattr__(self, "at_least", checked.money(f"{self.name}.at_least", self.at_least))
+            put(self, at_least=checked.money(f"{self.name}.at_least", self.at_least))
         if self.top is not None:
-            top = checked.number(f"{self.name}.top", self.top, above=0.0, below=1.0)
-            object.__setattr__(self, "top", top)
+            put(self, top=checked.number(f"{self.name}.top", self.top, above=0.0, below=1.0))
 
     def to_dict(self) -> dict[str, Plain]:
         """Return the tier as a decision file would state it under its name."""
-        floor = {"at_least": self.at_least, "top": self.top}
-        return {"label": self.label, **{key: value for key, value in floor.items() if value is not None}}
+        return stated(self, but=("name",))
 
 
 @dataclass(frozen=True)
@@ -97,14 +95,12 @@ class TierSpec:
 
     def __post_init__(self) -> None:
         checked.known("kind", self.kind, KINDS)
-        object.__setattr__(self, "tiers", tuple(self.tiers))
+        put(self, tiers=tuple(self.tiers))
         for i, tier in enumerate(self.tiers):
             checked.instance(f"tiers[{i}]", tier, Tier)
         _check_order(self.tiers, self.kind)
-        cost = _checked_cost(self.cost, self.names) if self.cost else _distance(len(self.tiers))
-        object.__setattr__(self, "cost", cost)
-        switching = checked.money("switching_cost", self.switching_cost, at_least=0.0)
-        object.__setattr__(self, "switching_cost", switching)
+        put(self, cost=_checked_cost(self.cost, self.names) if self.cost else _distance(len(self.tiers)))
+        put(self, switching_cost=checked.money("switching_cost", self.switching_cost, at_least=0.0))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -163,11 +159,7 @@ class TierSpec:
 def _read_tier(table: Table, name: str) -> Tier:
     band = table.table(name)
     band.only(("label", "at_least", "top"))
-    label = band.text("label", default="")
-    at_least = band.number("at_least") if "at_least" in band else None
-    top = band.number("top") if "top" in band else None
-    with band.located():
-        return Tier(name, label, at_least, top)
+    return band.record(Tier, name=name)
 
 
 def _floor(tier: Tier) -> float:

@@ -90,6 +90,11 @@ class ModelSpec:
             object.__setattr__(self, "spend_unit", checked.number("spend_unit", self.spend_unit, above=0.0))
 
     @property
+    def has_clock(self) -> bool:
+        """Whether all customers share a calendar clock."""
+        return self.clock is not None
+
+    @property
     def scales(self) -> tuple[str, ...]:
         """Return the scales the model has, in the fixed order; those of spend only where spend is in it."""
         return parts.scales_of(self.purchase, self.spend)

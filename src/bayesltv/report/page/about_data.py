@@ -1,0 +1,81 @@
+"""The section of a report about its data, and about the customers that the model makes of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bayesltv.data.log.log_warnings import midlife_peak
+from bayesltv.names import (
+    CURRENCY,
+    FINGERPRINT,
+    FIRST_PURCHASE,
+    FREQUENCY,
+    MONETARY_VALUE,
+    OBSERVATION_END,
+    SET_ASIDE,
+)
+from bayesltv.report.figures.checks import check_figures
+from bayesltv.report.page.parts import Grid, Section, count, facts_of, picture_of
+from bayesltv.report.style import money
+
+if TYPE_CHECKING:
+    from bayesltv.checks.result import CheckReport
+
+
+def data(summary: pd.DataFrame, report: CheckReport) -> Section:
+    """Return the customers who were fitted beside those that the model makes, and what is odd about them."""
+    pictures = tuple(picture_of(name, draw()) for name, draw in check_figures(report).items())
+    lead = "What went in, what was set aside, and what is odd about it."
+    if any(each.name.startswith("replicas_") for each in pictures):
+        lead += (
+            " Beside the real customers: how such customers look when the model makes them anew. White "
+            "diamonds should lie within the bars."
+        )
+    notes = tuple(_oddities(summary)) or ("Nothing odd was found in the summary.",)
+    return Section(
+        "data", "The data, and the model's own customers", lead, notes, (_facts(summary),), pictures
+    )
+
+
+def _facts(summary: pd.DataFrame) -> Grid:
+    repeaters = int((summary[FREQUENCY] > 0).sum())
+    facts: dict[str, object] = {
+        "customers": count(len(summary)),
+        "of them repeat buyers": f"{repeaters:,} ({repeaters / max(len(summary), 1):.0%})",
+        "repeat purchases": count(int(summary[FREQUENCY].sum())),
+        "observed until": summary.attrs.get(OBSERVATION_END),
+        "fingerprint": summary.attrs.get(FINGERPRINT),
+    }
+    if FIRST_PURCHASE in summary and len(summary):
+        first = summary[FIRST_PURCHASE]
+        facts["first purchases"] = f"{first.min().date()} to {first.max().date()}"
+    if repeaters and MONETARY_VALUE in summary:
+        facts["mean repeat spend"] = money(
+            summary[MONETARY_VALUE].mean(), summary.attrs.get(CURRENCY), decimals=2
+        )
+    for reason, rows in (summary.attrs.get(SET_ASIDE) or {}).items():
+        facts[f"set aside: {str(reason).replace('_', ' ')}"] = count(rows)
+    return facts_of(facts, "Customer summary")
+
+
+def _oddities(summary: pd.DataFrame) -> list[str]:
+    """Return what is odd about a summary, in sentences without ids."""
+    found = []
+    if len(summary) and not (summary[FREQUENCY] > 0).any():
+        found.append("Nobody repeats: purchase rate and dropout are known from the priors and silence alone.")
+    if FIRST_PURCHASE in summary and len(summary):
+        days = summary[FIRST_PURCHASE].to_numpy("datetime64[D]").astype(np.int64)
+        peak = midlife_peak(days)
+        if peak is not None:
+            block, first, typical = peak
+            found.append(
+                f"The log seems to start in the middle of its customers' lives: its first {block} days hold "
+                f"{first:,} first purchases, a typical {block} days after that {typical:,.0f}."
+            )
+    aside = sum((summary.attrs.get(SET_ASIDE) or {}).values())
+    if aside:
+        found.append(f"{aside:,} rows of the log were set aside; the table says why.")
+    return found

@@ -1,0 +1,180 @@
+"""The sections of a report about its fit: where it comes from, whether to trust it, what it learnt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import xarray as xr
+
+from bayesltv.base.group_scales import CUSTOMERS, group_scales
+from bayesltv.evaluation.result import written
+from bayesltv.names import (
+    CHAIN,
+    CURRENCY,
+    DRAW,
+    DROPOUT_HAZARD,
+    DROPOUT_MEAN,
+    FINGERPRINT,
+    GROUP,
+    GROUPS,
+    OBSERVATION_END,
+    PURCHASE_RATE,
+    SPEND_TYPICAL,
+    TIME_UNIT,
+)
+from bayesltv.redaction import Redaction
+from bayesltv.report.figures.posterior import MOST_GROUPS, chosen_groups, group_labels, plot_posterior
+from bayesltv.report.page.parts import Grid, Section, count, facts_of, grid_of, interval, picture_of
+from bayesltv.report.style import money
+
+if TYPE_CHECKING:
+    from bayesltv.checks.result import CheckReport
+
+
+def origin(fit: xr.DataTree, redaction: Redaction | None = None) -> Section:
+    """Return where the fit comes from: data, spec, priors, seed, versions."""
+    told = fit.attrs
+    spec = json.loads(told["spec"])
+    sampler = ", ".join(
+        f"{name.replace('_', ' ')} {value}" for name, value in json.loads(told.get("sampler", "{}")).items()
+    )
+    facts = {
+        "model": spec.get("model", {}).get("title"),
+        "purchases": spec.get("purchase", {}).get("family"),
+        "spend": spec.get("spend", {}).get("family"),
+        "groups": ", ".join(spec.get("model", {}).get(GROUPS, [])),
+        "customers": count(told.get("customers")),
+        "of them repeat buyers with amounts": count(told.get("repeaters")),
+        "observed until": told.get(OBSERVATION_END),
+        "time unit": told.get(TIME_UNIT),
+        "currency": told.get(CURRENCY),
+        "method": told.get("method"),
+        "sampler": sampler,
+        "seed": count(told.get("seed")),
+        "hash of the spec": told.get("spec_hash"),
+        "fingerprint of the data": told.get(FINGERPRINT),
+        "versions": ", ".join(f"{k} {v}" for k, v in json.loads(told.get("versions", "{}")).items()),
+    }
+    if redaction is not None:
+        facts["customer ids"] = (
+            f"shown as hashes of {redaction.described()['hash_bits']} bits; {redaction.described()['note']}"
+        )
+    return Section(
+        "origin",
+        "Where this comes from",
+        "All that is needed to make it again: the same data, spec, seed and versions give the same numbers.",
+        grids=(facts_of(facts, "Provenance"), _priors(spec)),
+    )
+
+
+def verdict(report: CheckReport) -> Section:
+    """Return what the checks say; the pictures of those that have one stand with the data."""
+    rows = [
+        {
+            "check": each.name,
+            "status": each.status,
+            "value": each.value,
+            "threshold": each.threshold,
+            "what was found": f"{each.summary}. {each.advice}." if each.advice else each.summary,
+        }
+        for each in report.results
+    ]
+    grid = grid_of(
+        pd.DataFrame(rows),
+        "Checks",
+        status=[each.status for each in report.results],
+        formats={"value": written, "threshold": written},
+    )
+    if report.failed:
+        names = ", ".join(each.name for each in report.failed)
+        note = f"Failed: {names}. Scores and decisions from this fit must not be used as they are."
+    elif report.warnings:
+        names = ", ".join(each.name for each in report.warnings)
+        note = f"No check stands in the way of scoring; {names} should be kept in mind."
+    else:
+        note = "No check stands in the way of scoring, and none warns."
+    lead = "Did the sampler find the posterior, and do the model's assumptions suit the data?"
+    return Section("checks", "Can the fit be trusted?", lead, (note,), (grid,))
+
+
+def learnt(fit: xr.DataTree) -> Section:
+    """Return the posterior in customers' terms."""
+    pictures = [picture_of("posterior", plot_posterior(fit))]
+    if json.loads(fit.attrs["spec"]).get("clock"):
+        from bayesltv.prediction.clock_path import trace_clock
+        from bayesltv.report.figures.clock import plot_clock
+
+        pictures.append(picture_of("clock", plot_clock(trace_clock(fit, seed=1))))
+    whole = group_scales(fit)
+    scales = chosen_groups(whole, None)
+    notes = []
+    if GROUP in whole.dims and whole.sizes[GROUP] > MOST_GROUPS:
+        notes.append(f"Shown: the {MOST_GROUPS} groups with most customers, of {whole.sizes[GROUP]:,}.")
+    return Section(
+        "posterior",
+        "What the model learnt",
+        "How often customers buy, how easily they leave and what a purchase is worth: medians, and in "
+        "brackets the interval that holds 90 % of the posterior.",
+        tuple(notes),
+        (_in_customers_terms(scales, fit.attrs.get(CURRENCY)), _population(fit)),
+        tuple(pictures),
+    )
+
+
+def _priors(spec: Mapping[str, Any]) -> Grid:
+    rows = []
+    for scale, prior in spec.get("priors", {}).items():
+        numbers = {name: value for name, value in prior.items() if name not in ("family", "why", "per")}
+        inside = ", ".join(f"{name} {written(value)}" for name, value in numbers.items())
+        per = f" per {prior['per']}" if "per" in prior else ""
+        rows.append((scale.replace("_", " "), f"{prior['family']}({inside}){per}", prior["why"]))
+    return grid_of(pd.DataFrame(rows, columns=["scale", "prior", "why"]), "Priors, as they were declared")
+
+
+def _in_customers_terms(scales: xr.Dataset, currency: object) -> Grid:
+    unit = scales.attrs[TIME_UNIT]
+    columns: dict[str, Any] = {"group": [label.split("  (n")[0] for label in group_labels(scales)]}
+    if CUSTOMERS in scales.coords:
+        columns["customers"] = [f"{count:,}" for count in scales[CUSTOMERS].values]
+    ways = {
+        PURCHASE_RATE: (f"purchases per {unit} while active", lambda value: f"{value:.3g}"),
+        DROPOUT_MEAN: ("chance of leaving after a purchase", lambda value: f"{100 * value:.3g} %"),
+        DROPOUT_HAZARD: (f"hazard of leaving per {unit}, of new customers", lambda value: f"{value:.3g}"),
+        SPEND_TYPICAL: ("typical spend per purchase", lambda value: money(value, currency, decimals=2)),
+    }
+    for scale, (head, write) in ways.items():
+        if scale in scales:
+            draws = scales[scale] if GROUP in scales[scale].dims else scales[scale].expand_dims(GROUP)
+            edges = draws.quantile([0.5, 0.05, 0.95], (CHAIN, DRAW)).transpose(GROUP, "quantile").values
+            columns[head] = [interval(row, write) for row in edges.tolist()]
+    return grid_of(pd.DataFrame(columns), "In customers' terms", formats=dict.fromkeys([*columns][1:], str))
+
+
+def _population(fit: xr.DataTree) -> Grid:
+    """Return every parameter that is one number per draw, with what says how well it is known."""
+    import arviz as az
+
+    posterior = fit["posterior"].to_dataset()
+    numbers = posterior[[name for name in posterior.data_vars if set(posterior[name].dims) == {CHAIN, DRAW}]]
+    caption = "Parameters of the whole population, for statisticians"
+    if not numbers.data_vars:
+        return grid_of(pd.DataFrame(), caption)
+    edges = numbers.quantile([0.05, 0.95], (CHAIN, DRAW))
+    size = az.ess(numbers)
+    rhat = az.rhat(numbers) if numbers.sizes[CHAIN] > 1 else None
+    rows = [
+        {
+            "parameter": str(name),
+            "mean": float(numbers[name].mean()),
+            "sd": float(numbers[name].std(ddof=1)),
+            "5 %": float(edges[name][0]),
+            "95 %": float(edges[name][1]),
+            "effective draws": f"{float(size[name]):,.0f}",
+            "R-hat": None if rhat is None else f"{float(rhat[name]):.3f}",
+        }
+        for name in numbers.data_vars
+    ]
+    return grid_of(pd.DataFrame(rows), caption, formats={"effective draws": str, "R-hat": str})

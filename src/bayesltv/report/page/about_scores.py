@@ -1,0 +1,114 @@
+"""The sections of a report about scores, and about forecasts that have been overtaken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bayesltv.evaluation.result import ALL
+from bayesltv.names import (
+    CURRENCY,
+    CUSTOMER_ID,
+    GROUP,
+)
+from bayesltv.prediction.totals import summarise_totals, sums_of_means
+from bayesltv.redaction import Redaction
+from bayesltv.report.page.parts import Grid, Section, count, facts_of, grid_of, interval, picture_of
+from bayesltv.report.style import money, value_label
+
+if TYPE_CHECKING:
+    from bayesltv.evaluation.result import Evaluation
+    from bayesltv.prediction.scores.score import ScoreTable
+
+
+def scored(scores: ScoreTable, *, groups: Sequence[str] = (), redaction: Redaction | None = None) -> Section:
+    """Return tiers, totals and single customers of a score table."""
+    from bayesltv.prediction.scores.score_columns import tiers_among
+    from bayesltv.report.figures.customers import plot_ltv_intervals, spread_of_customers
+    from bayesltv.report.figures.tiers import plot_tiers, rows_of
+
+    told = scores.attrs
+    currency, totals = told.get(CURRENCY), scores.totals
+    has_tiers = bool(tiers_among(scores.columns))
+    by = ["tier"] if has_tiers else []
+    by += ["group"] if totals.sizes[GROUP] > 1 else []
+    grids = [_totals(scores, each, groups, currency) for each in by or ["tier"]]
+    pictures = [picture_of("tiers", plot_tiers(scores))] if has_tiers else []
+    if "ltv_p95" in scores and len(scores):
+        chosen = rows_of(scores, spread_of_customers(scores))
+        if redaction is not None:
+            chosen[CUSTOMER_ID] = [redaction.hashed(each) for each in chosen[CUSTOMER_ID].astype(str)]
+        chosen.attrs = dict(told)
+        pictures.append(picture_of("ltv_intervals", plot_ltv_intervals(chosen, chosen[CUSTOMER_ID].tolist())))
+    facts = {
+        "value is": value_label(told),
+        "customers": count(len(scores)),
+        "as of": told.get("as_of_date"),
+        "posterior draws": count(told.get("draws")),
+        "seed": count(told.get("seed")),
+        "failed checks that were accepted": ", ".join(told.get("accepted_failed_checks") or []),
+    }
+    return Section(
+        "scores",
+        "What customers are worth",
+        "Sums over customers are taken within each posterior draw, so that intervals of totals are right; "
+        "a single customer's interval also holds that customer's own luck.",
+        (),
+        (facts_of(facts, "Scores"), *grids),
+        tuple(pictures),
+    )
+
+
+def held_out(evaluation: Evaluation) -> Section:
+    """Return a forecast against what happened."""
+    from bayesltv.report.figures.evaluation import evaluation_figures
+
+    facts = evaluation.facts
+    overall = evaluation.scores[evaluation.scores["group"] == ALL].drop(columns=["group", "customers"])
+    single = overall.set_index("quantity").rename(columns=lambda name: name.replace("_", " ")).T
+    coverage = evaluation.coverage[evaluation.coverage["group"] == ALL].drop(columns="group")
+    totals = evaluation.totals[["quantity", "group", "actual", "mean", "p05", "p95", "inside_90"]]
+    overall_totals = totals[totals["group"] == ALL].drop(columns="group")
+    by_group = totals[totals["group"] != ALL]
+    left = facts["new_customers_left_out"]
+    newcomers = f"; {left:,} new customers are left out" if left else ""
+    note = f"{facts['customers']:,} customers, {facts['after']} to {facts['until']}{newcomers}."
+    return Section(
+        "holdout",
+        "Forecasts against what happened",
+        "A time that the fit has not seen: calibrated forecasts are right as often as they say they are.",
+        (note,),
+        (
+            _whole_numbers(overall_totals, "Totals, with 90 % intervals"),
+            grid_of(coverage, "Share of customers inside intervals: predictive, and of the expectation"),
+            grid_of(single.reset_index(names="score"), "Scores of single forecasts"),
+            grid_of(evaluation.events, "Events"),
+            grid_of(evaluation.ranking, "Ranking"),
+            _whole_numbers(by_group, "Totals by group, with 90 % intervals"),
+        ),
+        tuple(picture_of(name, draw()) for name, draw in evaluation_figures(evaluation).items()),
+    )
+
+
+def _totals(scores: ScoreTable, by: str, groups: Sequence[str], currency: object) -> Grid:
+    means = sums_of_means([scores], by=by, columns=groups)
+    summed = summarise_totals(scores.totals, by=by, means=means)
+    columns: dict[str, Any] = {by: summed[by], "customers": [count(n) for n in summed["customers"]]}
+    for name in ("purchases", "spend", "value"):
+        if f"{name}_mean" in summed:
+            amounts = summed[[f"{name}_{part}" for part in ("mean", "p05", "p95")]].to_numpy().tolist()
+            write = partial(money, currency=None if name == "purchases" else currency)
+            columns[name] = [interval(row, write) for row in amounts]
+    table = pd.DataFrame(columns)
+    status = ["total" if label == "total" else "" for label in table[by]]
+    caption = f"Totals over the horizon by {by}: means, which add up, and in brackets 90 % intervals"
+    return grid_of(table, caption, formats=dict.fromkeys([*columns][1:], str), status=status)
+
+
+def _whole_numbers(table: pd.DataFrame, caption: str) -> Grid:
+    write = dict.fromkeys(("actual", "mean", "p05", "p95"), lambda total: f"{total:,.0f}")
+    heads = {"mean": "forecast", "p05": "5 %", "p95": "95 %", "inside_90": "inside"}
+    return grid_of(table, caption, heads=heads, formats=write)
