@@ -29,13 +29,12 @@ BANDS = (0.5, 0.9)
 MOST_GROUPS = 40
 """A forest shows at most this many groups unless they are chosen: the largest ones."""
 READING = "dot: median · thick line: 50 % · thin line: 90 % of the posterior"
-TITLES = {
+_TITLES = {
     PURCHASE_RATE: "How often they buy",
     DROPOUT_MEAN: "How easily they leave",
     DROPOUT_HAZARD: "How easily they leave",
     SPEND_TYPICAL: "What a purchase is worth",
 }
-"""Scales that are drawn, in this order, as far as a fit has them."""
 
 
 def plot_posterior_by_group(
@@ -70,12 +69,12 @@ def plot_posterior_by_group(
         Where the fit has no such scale or group.
     """
     scales = chosen_groups(group_scales(fit), groups)
-    if scale not in TITLES or scale not in scales:
-        known = ", ".join(name for name in TITLES if name in scales)
+    if scale not in _TITLES or scale not in scales:
+        known = ", ".join(name for name in _TITLES if name in scales)
         raise DataError(f"scale {scale!r} cannot be drawn for this fit: use {known}")
     ax = new_axes(ax, size=(6.4, _height(scales)))
     _draw_scale(scales, scale, currency or fit.attrs.get(CURRENCY), ax)
-    return dress(ax, title=TITLES[scale], subtitle=READING, grid="x")
+    return dress(ax, title=_TITLES[scale], subtitle=READING, grid="x")
 
 
 def plot_posterior(
@@ -97,12 +96,12 @@ def plot_posterior(
         Where the fit has no such group.
     """
     scales = chosen_groups(group_scales(fit), groups)
-    drawn = [scale for scale in TITLES if scale in scales]
+    drawn = [scale for scale in _TITLES if scale in scales]
     figure = new_figure((1.2 + 3.4 * len(drawn), _height(scales)))
     panels = np.atleast_1d(figure.subplots(1, len(drawn), sharey=True))
     for at, (scale, ax) in enumerate(zip(drawn, panels, strict=True)):
         _draw_scale(scales, scale, currency or fit.attrs.get(CURRENCY), ax)
-        dress(ax, title=TITLES[scale], grid="x")
+        dress(ax, title=_TITLES[scale], grid="x")
         ax.tick_params(axis="y", length=0, labelleft=at == 0)
     figure.supxlabel(READING, fontsize=9, color=GREY)
     return figure
@@ -140,7 +139,7 @@ def _draw_scale(scales: xr.Dataset, scale: str, currency: object, ax: Axes) -> N
     ax.set_yticks(range(len(labels))[::-1], labels)
     ax.set_ylim(-0.7, len(labels) - 0.3)
     ax.locator_params(axis="x", nbins=5)
-    ax.set_xlabel(axis_label(scale, scales.attrs[TIME_UNIT]))
+    ax.set_xlabel(_axis_label(scale, scales.attrs[TIME_UNIT]))
     if scale == DROPOUT_MEAN:
         percent_axis(ax.xaxis)
     if scale == SPEND_TYPICAL:
@@ -178,8 +177,7 @@ def _forest(scale: xr.Dataset, ax: Axes) -> None:
     )
 
 
-def axis_label(scale: str, time_unit: str) -> str:
-    """Return a scale in customers' terms."""
+def _axis_label(scale: str, time_unit: str) -> str:
     return {
         PURCHASE_RATE: f"purchases per {time_unit} while active",
         DROPOUT_MEAN: "chance of leaving after a purchase",
