@@ -20,14 +20,8 @@ SIMULATORS = ("data.simulate", "data.datasets")
 
 LONG_LISTS: set[str] = set()
 """Functions with more than ten parameters, outside `cli`, the public names and methods with theirs."""
-CLOCK_FILES = {
-    "fitting.fit",
-    "fitting.from_draws",
-    "model.build",
-    "model.prior_draws",
-    "specs.model.model_spec",
-}
-"""Files that ask whether there is a clock."""
+CLOCK_FILES = {"specs.model.model_spec"}
+"""Files that ask whether a spec has a clock; a population without one has a clock that stands still."""
 LARGE_ROOMS: dict[str, int] = {}
 """Folders with more than sixteen files, and how many they have."""
 LONG_FILES: dict[str, int] = {}

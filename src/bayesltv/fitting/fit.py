@@ -217,8 +217,7 @@ def log_prior(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     priors = {scale: spec.priors[scale] for scale in spec.scales}
     for scale in spec.scales:
         priors |= {sd_name(scale, column): spec.pooling[scale].scale for column in spec.pooled_columns(scale)}
-    if spec.clock is not None:
-        priors |= clock_priors(spec.clock)
+    priors |= clock_priors(spec.clock) if spec.clock else {}
     densities = {
         name: posterior[name].copy(data=prior.frozen().logpdf(posterior[name].values))
         for name, prior in priors.items()
@@ -259,9 +258,9 @@ def _calendar(timeline: Timeline, problem: Problem) -> dict[str, Any]:
         CLOCK_END: timeline.end,
         **{f"{name}_day": ("cell", getattr(days, name)) for name in ("first", "last", "end")},
     }
-    clock = problem.spec.clock
-    if clock is not None and clock.events is not None:
-        variables |= {seen_name(event): times for event, times in events_seen(clock.events, timeline).items()}
+    events = timeline.clock.events
+    if events is not None:
+        variables |= {seen_name(event): times for event, times in events_seen(events, timeline).items()}
     return variables
 
 
@@ -276,10 +275,10 @@ def events_seen(events: Events, timeline: Timeline) -> dict[str, int]:
 
 def warn_of_rare_events(problem: Problem) -> None:
     """Warn of events that the calendar holds once or never: what is said of them leans on their priors."""
-    clock, timeline = problem.spec.clock, problem.timeline
-    if clock is None or clock.events is None or timeline is None:
+    timeline = problem.timeline
+    if timeline is None or timeline.clock.events is None:
         return
-    seen = events_seen(clock.events, timeline)
+    seen = events_seen(timeline.clock.events, timeline)
     rare = [f"{event} ({'once' if times else 'never'})" for event, times in seen.items() if times < 2]
     if rare:
         warnings.warn(

@@ -57,7 +57,7 @@ def _posterior(given: xr.Dataset, problem: Problem) -> xr.Dataset:
     parameters = spec.purchase.card.parameters + (() if spec.spend is None else SPEND_PARAMETERS)
     every = [str(each.name) for each in (*model.free_RVs, *model.deterministics)]
     every = [name for name in every if OFFSET not in name]
-    needs_all = bool(spec.groups or spec.covariates) or spec.clock is not None
+    needs_all = bool(spec.groups or spec.covariates) or spec.has_clock
     missing = [name for name in (every if needs_all else parameters) if name not in given]
     if missing:
         raise FitError(

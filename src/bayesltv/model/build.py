@@ -100,7 +100,7 @@ def make_problem(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | Non
         checked,
         columns,
         with_spend=spec.spend is not None,
-        with_days=spec.clock is not None,
+        with_days=spec.has_clock,
         design=design,
     )
     if codings:
@@ -125,7 +125,7 @@ def make_problem(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | Non
         named = named.without_spend()
     spend_unit = None if cells.spend is None else cells.spend.unit
     resolved = named.resolved(time_unit=unit, spend_unit=spend_unit)
-    timeline = None if resolved.clock is None else _timeline(resolved.clock, cells)
+    timeline = _timeline(resolved.clock, cells) if resolved.clock else None
     return Problem(cells, resolved, timeline, checked.attrs[FINGERPRINT])
 
 
@@ -169,8 +169,8 @@ def model_of(problem: Problem) -> pm.Model:
     cells, spec = problem.cells, problem.spec
     groups = cells.groups
     coords = group_coords(groups) | covariate_coords(spec)
-    if spec.clock is not None and problem.timeline is not None:
-        coords |= clock_coords(spec.clock, problem.timeline)
+    if problem.timeline is not None:
+        coords |= clock_coords(problem.timeline.clock, problem.timeline)
     with pm.Model(coords=coords or None) as model:
         family = spec.purchase.card
         purchase = _parameters(family, spec, cells)
@@ -186,10 +186,10 @@ def model_of(problem: Problem) -> pm.Model:
 def _purchase_likelihood(problem: Problem, parameters: Any) -> Any:  # noqa: ANN401
     cells, spec, timeline = problem.cells, problem.spec, problem.timeline
     family = spec.purchase.card
-    if spec.clock is None or timeline is None:
+    if timeline is None:
         data = _shared("purchase", purchase_data(cells.purchase, family))
         return PurchaseLikelihood(family)(parameters, *data)[0]
-    clocks = clocks_of_rows(spec.clock, cells)
+    clocks = clocks_of_rows(timeline.clock, cells)
     arrays = clocked_purchase_data(
         cells.purchase,
         family,
@@ -199,7 +199,7 @@ def _purchase_likelihood(problem: Problem, parameters: Any) -> Any:  # noqa: ANN
         DAYS_PER[str(spec.time_unit)],
     )
     rate = pm.modelcontext(None)[PURCHASE_RATE]
-    s = clock_variable(spec.clock, cells, timeline, rate, see(family, arrays, timeline))
+    s = clock_variable(timeline.clock, cells, timeline, rate, see(family, arrays, timeline))
     packed = pt.concatenate([parameters.ravel(), s.ravel()])[None]
     return ClockedPurchaseLikelihood(family)(packed, *_shared("purchase", arrays))[0]
 

@@ -67,9 +67,9 @@ def draw_prior(
         by_group = ((CHAIN, DRAW, GROUP), value[None])
         variables[name] = by_group if groups.columns else ((CHAIN, DRAW), value[None, :, 0])
     coords = group_coords(groups) | covariate_coords(spec)
-    if spec.clock is not None and timeline is not None:
-        variables |= draw_clock(spec.clock, groups, timeline, draws=draws, rng=rng)
-        coords |= clock_coords(spec.clock, timeline)
+    if timeline is not None:
+        variables |= draw_clock(timeline.clock, groups, timeline, draws=draws, rng=rng)
+        coords |= clock_coords(timeline.clock, timeline)
     return xr.Dataset(variables, coords=coords | {CHAIN: [0], DRAW: np.arange(draws)})
 
 

@@ -18,6 +18,8 @@ class Timeline:
 
     Attributes
     ----------
+    clock : ClockSpec
+        Whose they are.
     edges : ndarray of int64, shape (segment + 1,)
         Days since 1970-01-01: segment j holds the days after edge j, up to and with edge j + 1.
     block : ndarray of int64, shape (segment,)
@@ -32,6 +34,7 @@ class Timeline:
         Days per block.
     """
 
+    clock: ClockSpec
     edges: Integers
     block: Integers
     events: Floats
@@ -96,7 +99,7 @@ def make_timeline(clock: ClockSpec, *, start: int, end: int, until: int | None =
     edges = edges[(edges >= start) & (edges <= last)].astype(np.int64)
     middle = edges[1:]
     block = blocks - 1 + -(-(middle - end) // width)
-    return Timeline(edges, block, _values(clock.events, edges), blocks, end, width)
+    return Timeline(clock, edges, block, _values(clock.events, edges), blocks, end, width)
 
 
 def _cuts(events: Events | None) -> Integers:
