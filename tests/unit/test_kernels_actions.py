@@ -236,8 +236,9 @@ def evaluate(ids, seed=3):
         people(customers, group),
         laws(PURCHASE, SPEND),
         STILL,
-        (HORIZON, 0.002, MARGIN, 0.01),
-        kernel.Offers(effects, offers, np.zeros((len(kinds), len(ids)), np.int32)),
+        kernel.Offers(
+            effects, offers, np.zeros((len(kinds), len(ids)), np.int32), (HORIZON, 0.002, MARGIN, 0.01)
+        ),
     )
     eligible = np.ones(shape, bool)
     eligible[[name == "c4" for name in ids], 1] = False

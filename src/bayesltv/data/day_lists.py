@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Integers = NDArray[np.int64]
+_FIRST = dt.date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,11 @@ def day_lists_of_arrow(column: pa.ChunkedArray) -> DayLists:
 
     days = pc.list_flatten(column).to_numpy().astype(np.int64)
     return DayLists(days, pc.list_value_length(column).to_numpy().astype(np.int64))
+
+
+def day_number(day: dt.date) -> int:
+    """Return the days from 1970-01-01 to a day, or to the day of a time stamp."""
+    return day.toordinal() - _FIRST
 
 
 def day_numbers(dates: pd.Series[Any]) -> NDArray[np.float64]:

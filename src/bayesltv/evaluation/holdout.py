@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.data.day_lists import day_lists
+from bayesltv.data.day_lists import day_lists, day_number
 from bayesltv.data.log.reading import LaterLog
 from bayesltv.data.log.split import PurchaseDays, purchase_days
 from bayesltv.dates import as_day
@@ -54,7 +54,7 @@ class Holdout:
     def discounted_spend(self, discount: float, time_unit: str) -> Floats:
         """Return each customer's spend at `discount` per time unit, at the middle of the purchase's day."""
         assert self.days.amount is not None
-        passed = (self.days.day - _number_of(self.after) - 0.5) / DAYS_PER[time_unit]
+        passed = (self.days.day - day_number(self.after) - 0.5) / DAYS_PER[time_unit]
         worth = self.days.amount * np.exp(-discount * passed)
         return _summed(worth, self.row, self.purchases.size)
 
@@ -177,7 +177,3 @@ def _require_reached(
 
 def _summed(amounts: Floats, row: NDArray[np.int64], size: int) -> Floats:
     return np.bincount(row, weights=amounts, minlength=size).astype(np.float64)
-
-
-def _number_of(day: pd.Timestamp) -> int:
-    return int(day.to_datetime64().astype("datetime64[D]").astype(np.int64))

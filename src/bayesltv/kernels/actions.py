@@ -57,11 +57,14 @@ class Offers(NamedTuple):
     offers : ndarray of float64, shape (action, 10)
     cell : ndarray of int32, shape (action, customer)
         Cell of the test that the action's effects come from; 0 without one.
+    terms : tuple of float
+        Horizon H, continuous discount rate δ, margin, service cost per unit of time alive.
     """
 
     effects: NDArray[np.float64]
     offers: NDArray[np.float64]
     cell: NDArray[np.int32]
+    terms: tuple[float, float, float, float]
 
 
 @compiled
@@ -198,7 +201,7 @@ def _act(state, road, found, effect, offer, terms, parts):
 
 
 @compiled
-def evaluate_actions(streams, people, laws, clock, terms, offers, eligible, net, means):
+def evaluate_actions(streams, people, laws, clock, offers, eligible, net, means):
     """Fill the net value of each eligible action by draw, and the means of its parts over draws.
 
     Parameters
@@ -208,8 +211,6 @@ def evaluate_actions(streams, people, laws, clock, terms, offers, eligible, net,
     people : People
     laws : Laws
     clock : Still or Running
-    terms : tuple of float
-        Horizon H, continuous discount rate δ, margin, service cost per unit of time alive.
     offers : Offers
     eligible : ndarray of bool, shape (customer, action)
     net : ndarray of float64, shape (customer, action, draw)
@@ -218,7 +219,7 @@ def evaluate_actions(streams, people, laws, clock, terms, offers, eligible, net,
         Filled here; 0 where not eligible.
     """
     state, redeeming, parts = np.empty(4, np.uint64), np.empty(4, np.uint64), np.zeros(PARTS)
-    effects, terms_of, cell = offers
+    effects, terms_of, cell, terms = offers
     n_actions, n_draws = terms_of.shape[0], streams.draws.size
     net[:] = 0.0
     means[:] = 0.0
@@ -242,7 +243,7 @@ def evaluate_actions(streams, people, laws, clock, terms, offers, eligible, net,
 
 
 @compiled
-def add_up_policies(streams, people, laws, clock, terms, offers, assigned, step, sums):
+def add_up_policies(streams, people, laws, clock, offers, assigned, step, sums):
     """Add a block's profit and loss to the totals of several policies, draw by draw.
 
     The latents are drawn again from the same streams, so that nothing of size customers × actions × draws is
@@ -250,7 +251,7 @@ def add_up_policies(streams, people, laws, clock, terms, offers, assigned, step,
 
     Parameters
     ----------
-    streams, people, laws, clock, terms, offers
+    streams, people, laws, clock, offers
         As in `evaluate_actions`.
     assigned : ndarray of int32, shape (policy, customer)
         Number of the action; negative: none.
@@ -260,7 +261,7 @@ def add_up_policies(streams, people, laws, clock, terms, offers, assigned, step,
         Added to: exact, whatever the order.
     """
     state, redeeming, parts = np.empty(4, np.uint64), np.empty(4, np.uint64), np.zeros(PARTS)
-    effects, terms_of, cell = offers
+    effects, terms_of, cell, terms = offers
     n_policies, n_actions = assigned.shape[0], terms_of.shape[0]
     wanted, steps = np.zeros(n_actions, np.bool_), np.zeros((n_actions, PARTS), np.int64)
     for i in range(people.group.size):
@@ -288,18 +289,18 @@ def add_up_policies(streams, people, laws, clock, terms, offers, assigned, step,
 
 
 @compiled
-def evaluate_at_means(people, laws, clock, terms, offers, eligible, net, cost):
+def evaluate_at_means(people, laws, clock, offers, eligible, net, cost):
     """Fill what actions seem worth where means take the place of all that is uncertain.
 
     Parameters
     ----------
-    people, laws, clock, terms, offers, eligible
+    people, laws, clock, offers, eligible
         As in `evaluate_actions`, with one draw, of means; caps are left out.
     net, cost : ndarray of float64, shape (customer, action)
         Filled here; 0 where not eligible.
     """
     state, alive_parts, lapsed_parts = np.zeros(4, np.uint64), np.zeros(PARTS), np.zeros(PARTS)
-    effects, terms_of, cell = offers
+    effects, terms_of, cell, terms = offers
     for i in range(people.group.size):
         customer, g = stand(clock, people, i), people.group[i]
         road, spend = road_of(customer, 0), at(laws.spend, g, 0)

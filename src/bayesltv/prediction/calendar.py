@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.data.day_lists import day_number
 from bayesltv.errors import SpecError, shown
 from bayesltv.names import OBSERVATION_END, PERIOD_END
 from bayesltv.units import horizon_in
@@ -42,7 +43,7 @@ class Calendar:
 
     def bin_of(self, days: Integers) -> Integers:
         """Return the bin of whole days since 1970-01-01; negative or past the last where there is none."""
-        return self.before - 1 + -(-(days - _number_of(self.end)) // self.width)
+        return self.before - 1 + -(-(days - day_number(self.end)) // self.width)
 
     def coords(self) -> dict[str, Any]:
         """Return the coordinates of the bins: last day, days covered, whether they lie past `end`."""
@@ -82,10 +83,6 @@ def days_of(text: str) -> int:
             f'bin={shown(text)} is {days:g} days, not a whole number: use "day", "week" or "4 weeks"'
         )
     return round(days)
-
-
-def _number_of(day: pd.Timestamp) -> int:
-    return int(day.to_datetime64().astype("datetime64[D]").astype(np.int64))
 
 
 def calendar_of(track: xr.Dataset) -> Calendar:

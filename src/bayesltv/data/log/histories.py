@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesltv import names
+from bayesltv.data.day_lists import day_number
 from bayesltv.data.fingerprint import mixed
 from bayesltv.units import DAYS_PER
 
@@ -77,7 +78,7 @@ class Histories:
         """Return the customers whose first purchase is on or after a day; what was counted stays."""
         import pyarrow as pa
 
-        kept = self.first_day >= _number_of(first)
+        kept = self.first_day >= day_number(first)
         if kept.all():
             return self
         names_ = ("frequency", "positive", "first_day", "last_day", "total", "repeat_sum", "log_sum")
@@ -148,7 +149,7 @@ def summary_rows(
         names.CUSTOMER_ID: some.ids,
         names.FREQUENCY: some.frequency,
         names.RECENCY: (some.last_day - some.first_day) / days,
-        names.T: (_number_of(end) - some.first_day) / days,
+        names.T: (day_number(end) - some.first_day) / days,
     }
     if has_amounts:
         nothing = some.repeat_sum == 0
@@ -280,7 +281,3 @@ def _copies(table: pa.Table, new_day: NDArray[np.bool_]) -> int:
 
 def _stamps(days: Integers) -> NDArray[np.datetime64]:
     return days.astype("datetime64[D]").astype("datetime64[us]")
-
-
-def _number_of(day: dt.date) -> int:
-    return (day - dt.date(1970, 1, 1)).days

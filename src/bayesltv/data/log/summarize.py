@@ -67,7 +67,7 @@ def summarize(
     group_conflict : {"error", "first", "last"}
         What to do where a customer has two values.
     refunds : {"net", "drop", "error"}
-        What to do with negative amounts: see `bayesltv.data.log.refunds.make_days`.
+        What to do with negative amounts: see `bayesltv.data.log.refunds.make_purchases`.
     timezone : str, optional
         IANA name; needed where stamps carry a time zone, and refused where they do not.
     acquired_from : date, optional

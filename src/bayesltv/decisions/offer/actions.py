@@ -107,9 +107,7 @@ class ActionModel:
 
     def evaluate(self, offered: Offered) -> Options:
         """Return what each action would bring each customer of a block."""
-        shape = (len(offered), len(self.actions))
-        net, parts = np.empty((*shape, self.population.draws.size)), np.empty((*shape, len(PARTS)))
-        evaluate_actions(*self._common(offered), offered.eligible, net, parts)
+        net, parts = self.draw(offered)
         return Options(net.mean(axis=2), (net > 0).mean(axis=2), np.quantile(net, QUANTILES, axis=2), parts)
 
     def add_up(self, offered: Offered, step: float) -> NDArray[np.int64]:
@@ -160,8 +158,7 @@ class ActionModel:
             people_of(population, customers, self.terms.horizon),
             laws_of(population),
             clock_of(population),
-            self.terms.as_tuple(),
-            Offers(self.effects, self.offers, offered.cell),
+            Offers(self.effects, self.offers, offered.cell, self.terms.as_tuple()),
         )
 
 
