@@ -140,6 +140,11 @@ def expected(law, horizon, discount, work):
 
 
 @verb
+def fill_expected(laws, draw, horizon, discount, work, given):
+    """Fill what `expected` returns, (3, stage, draw), for each stage of the futures at a draw."""
+
+
+@verb
 def lay_nodes(laws, steps, edges, end, until, discount, laid):
     """Lay nodes of quadrature over the calendar of a horizon for all draws at once; return their number."""
 

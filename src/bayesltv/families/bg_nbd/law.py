@@ -206,6 +206,12 @@ def _expected(law, horizon, discount, work):
     return expected_over_span(0.0, horizon, discount, law.r, law.alpha, law.a, law.b, work)
 
 
+@way(verbs.fill_expected, BgNbd)
+def _fill_expected(laws, draw, horizon, discount, work, given):
+    found = verbs.expected(verbs.at(laws, 0, draw), horizon, discount, work)
+    given[0, 0, draw], given[1, 0, draw], given[2, 0, draw] = found
+
+
 @way(verbs.lay_nodes, BgNbd)
 def _lay_nodes(laws, steps, edges, end, until, discount, laid):
     shape, leaves = laws.r.max(), (laws.a / (laws.a + laws.b)).max()

@@ -149,6 +149,12 @@ def _expected(law, horizon, discount, work):
     return rate * plain, rate * lived, lived
 
 
+@way(verbs.fill_expected, ParetoNbd)
+def _fill_expected(laws, draw, horizon, discount, work, given):
+    found = verbs.expected(verbs.at(laws, 0, draw), horizon, discount, work)
+    given[0, 0, draw], given[1, 0, draw], given[2, 0, draw] = found
+
+
 @way(verbs.lay_nodes, ParetoNbd)
 def _lay_nodes(laws, steps, edges, end, until, discount, laid):
     return 0  # no clock
