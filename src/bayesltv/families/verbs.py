@@ -141,7 +141,7 @@ def expected(law, horizon, discount, work):
 
 @verb
 def fill_expected(laws, draw, horizon, discount, work, given):
-    """Fill what `expected` returns, (3, stage, draw), for each stage of the futures at a draw."""
+    """Fill rows 3 to 5 of (row, stage, draw) with what `expected` returns, for each stage at a draw."""
 
 
 @verb

@@ -56,7 +56,7 @@ def _fill_given_alive(customer, purchase, group, terms, given, futures, scratch)
             law = at(futures, stage, d)
             given[0, stage, d], given[1, stage, d] = p_bought(law, soon), p_bought(law, later)
             given[2, stage, d] = p_bought(law, ahead_of(customer, d, horizon))
-        expect(customer, d, futures, terms, nodes, scratch, given[3:])
+        expect(customer, d, futures, terms, nodes, scratch, given)
 
 
 @compiled

@@ -31,7 +31,7 @@ def lay(customer, futures, discount, scratch):
 
 @verb
 def expect(customer, draw, futures, terms, nodes, scratch, given):
-    """Fill purchases, discounted purchases and discounted time alive in the horizon, (3, stage, draw).
+    """Fill purchases, discounted purchases and discounted time alive in the horizon: rows 3 to 5.
 
     `terms` begins with the horizon and the rate of discount.
     """
@@ -121,7 +121,7 @@ def _expect_on_clock(customer, draw, futures, terms, nodes, scratch, given):
     table, law = customer.times[draw], at(futures, 0, draw)
     now = time_at(table, customer.end)
     found = expected_at_nodes(law, nodes, scratch[1], table, customer.edges, now, scratch[2])
-    given[0, 0, draw], given[1, 0, draw], given[2, 0, draw] = found
+    given[3, 0, draw], given[4, 0, draw], given[5, 0, draw] = found
 
 
 @compiled

@@ -225,7 +225,7 @@ def _expected(law, horizon, discount, work):
 
 @way(verbs.fill_expected, Ahead)
 def _fill_expected(laws, draw, horizon, discount, work, given):
-    expected_by_stage(horizon, discount, verbs.at(laws, 0, draw), work, given[:, :, draw])
+    expected_by_stage(horizon, discount, verbs.at(laws, 0, draw), work, given[3:, :, draw])
 
 
 @way(verbs.lay_nodes, Ahead)

@@ -209,7 +209,7 @@ def _expected(law, horizon, discount, work):
 @way(verbs.fill_expected, BgNbd)
 def _fill_expected(laws, draw, horizon, discount, work, given):
     found = verbs.expected(verbs.at(laws, 0, draw), horizon, discount, work)
-    given[0, 0, draw], given[1, 0, draw], given[2, 0, draw] = found
+    given[3, 0, draw], given[4, 0, draw], given[5, 0, draw] = found
 
 
 @way(verbs.lay_nodes, BgNbd)
