@@ -63,20 +63,23 @@ summary.attrs
 # %% [markdown]
 # ## 2. The model
 #
-# While active, customer $i$ buys at random times at a rate $\lambda_i$ of their own, and after each repeat
-# purchase leaves for good with a probability $p_i$ of their own; nobody tells us when that has happened. Over
-# customers
+# While active, customer $i$ buys at random times at a rate $\lambda_i$ of their own, and after each purchase,
+# the first one included, leaves for good with a probability $p_i$ of their own; nobody tells us when that has
+# happened. Over customers
 #
 # $$\lambda_i \sim \mathrm{Gamma}(r, \text{rate } \alpha), \qquad p_i \sim \mathrm{Beta}(a, b)$$
 #
-# (BG/NBD, Fader, Hardie & Lee 2005). Amounts are $z_{ij} \sim \mathrm{Gamma}(p, \nu_i)$ with $\nu_i \sim
+# (MBG/NBD, Batislam, Denizel & Filiztekin 2007; `ltv.fit(summary, seed=1)` takes it by itself, since in many
+# logs customers leave after the first purchase, which BG/NBD does not let them).
+#
+# Amounts are $z_{ij} \sim \mathrm{Gamma}(p, \nu_i)$ with $\nu_i \sim
 # \mathrm{Gamma}(q, \text{rate } v)$ (Gamma-Gamma). Priors are not put on these seven numbers, which nobody
 # has an opinion about, but on what they mean: the mean purchase rate $r/\alpha$, the mean chance of leaving
 # $a/(a+b)$, the typical amount $p v/q$, and how alike customers are in each. They stand in a file, each with
 # its reason:
 
 # %%
-spec = ltv.load_spec("pooled")
+spec = ltv.load_spec("mbg_pooled")
 for scale, prior in spec.priors.items():
     print(f"{scale:<22} {prior.why}")
 
@@ -233,10 +236,10 @@ together = ahead.sum("customer_id")
 # %% [markdown]
 # ## Where next
 #
-# - `groups=["cohort"]` in `summarize` and `ltv.load_spec("by_group")` in `fit`: cohorts, channels or regions
+# - `groups=["cohort"]` in `summarize`, and `fit` takes `mbg_by_group`: cohorts, channels or regions
 #   get levels of their own and borrow strength from one another; `az.plot_forest(fit,
 #   var_names=["purchase_rate_effect_cohort"])`.
-# - `ltv.load_spec("mbg_pooled")`: here everyone who bought once is active for certain, since BG/NBD lets
-#   customers leave only after a repeat purchase. MBG/NBD lets them leave at once.
+# - `ltv.load_spec("pooled")`: BG/NBD lets customers leave only after a repeat purchase, so that everyone who
+#   bought once is active for certain. The check `one_time_buyers` warns where they come back less than that.
 # - `ltv.loo(fit, summary)` to compare the two.
-# - Copy `models/pooled.toml`, change a prior, and load it by its path.
+# - Copy `models/mbg_pooled.toml`, change a prior, and load it by its path.

@@ -110,6 +110,17 @@ def name_ids(ids: Iterable[object], limit: int = IDS_NAMED) -> str:
     return f"{'id' if len(texts) == 1 else 'ids'} {named}"
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """Return a number with the words that follow it.
+
+    Examples
+    --------
+    >>> counted(1, "day has", "days have"), counted(2000, "day has", "days have")
+    ('1 day has', '2,000 days have')
+    """
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def shown(value: object) -> str:
     """Return a value as a message shows it: on one line, and not more than a line of it.
 

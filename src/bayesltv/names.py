@@ -52,6 +52,8 @@ DRAW = "draw"
 GROUP = "group"
 DIMS = (CHAIN, DRAW, GROUP, CUSTOMER_ID)
 GROUP_SEPARATOR = " | "
+COMMON_SHOCKS = "common_shocks"
+"""The check whether something moves all customers together; what it said stands beside totals."""
 PERIOD_END = "period_end"
 """Dim of counts over the calendar: the last day of each period."""
 

@@ -6,16 +6,17 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from bayesltv.data.arguments import require_summary
 from bayesltv.data.log.reading import Assignment, ExperimentReading
 from bayesltv.dates import Date
 from bayesltv.fitting.sampling import Method, Sampling
-from bayesltv.names import CUSTOMER_ID
-from bayesltv.specs.catalogue import SpecLike, spec_of
+from bayesltv.names import CUSTOMER_ID, GROUPS
+from bayesltv.specs.catalogue import SpecLike, default_spec, spec_of
 
 
 def fit(
     summary: pd.DataFrame,
-    spec: SpecLike,
+    spec: SpecLike | None = None,
     *,
     seed: int,
     method: Method = "nuts",
@@ -31,8 +32,10 @@ def fit(
     ----------
     summary : DataFrame
         Customer summary from ``summarize`` or ``as_summary``.
-    spec : ModelSpec, str or Path
-        From ``load_spec`` or made in Python; a file, or the name of a shipped one: "pooled".
+    spec : ModelSpec, str or Path, optional
+        From ``load_spec`` or made in Python; a file, or the name of a shipped one: "pooled". By default
+        "mbg_pooled", or "mbg_by_group" where the summary has groups: MBG/NBD lets customers leave after the
+        first purchase, which many do, and BG/NBD does not.
     seed : int
         The same seed, data, spec and versions give the same draws.
     method : "nuts" or "laplace"
@@ -65,7 +68,7 @@ def fit(
 
 def fit_as(
     summary: pd.DataFrame,
-    spec: SpecLike,
+    spec: SpecLike | None,
     sampling: Sampling,
     *,
     time_unit: str | None = None,
@@ -75,7 +78,9 @@ def fit_as(
     from bayesltv.checks.run import check, with_checks
     from bayesltv.fitting.fit import pose, sample
 
-    problem = pose(summary, spec_of(spec), time_unit=time_unit)
+    require_summary(summary)
+    declared = spec_of(default_spec(summary.attrs.get(GROUPS, ())) if spec is None else spec)
+    problem = pose(summary, declared, time_unit=time_unit)
     tree = sample(problem, summary, sampling, observation_end=observation_end)
     return with_checks(tree, check(tree, summary))
 

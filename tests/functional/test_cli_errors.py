@@ -654,7 +654,7 @@ def test_ids_can_be_kept_out_of_warnings(tmp_path):
     assert "secret0" in summarize(log).stderr
     place = ("--observation-end", "2024-03-31", "--time-unit", "week", "--out", tmp_path / "s.parquet")
     result = run("--redact-ids", "summarize", log, *place)
-    assert "warning: 1 purchase days have an extreme amount" in result.stderr
+    assert "warning: 1 purchase day has an extreme amount" in result.stderr
     assert "secret" not in result.output
 
 

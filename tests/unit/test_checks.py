@@ -181,5 +181,5 @@ def test_the_report_prints_status_and_advice():
     console = Console(record=True, width=200)
     console.print(ltv.check(noisy_fit(shift=3.0)))
     text = console.export_text()
-    assert "3 of 13 failed" in text
+    assert "3 of 16 failed" in text
     assert "tune longer" in text

@@ -57,20 +57,20 @@ def test_order_ids_are_looked_at_where_there_are_no_amounts(cdnow):
     assert warned(numbered, order_id_col="order", monetary_value_col=None) == []
     numbered.loc[:3, "order"] = 0
     (message,) = warned(numbered, order_id_col="order", monetary_value_col=None)
-    assert message.startswith("1 order ids appear on more than one day or with more than one customer (id 0)")
+    assert message.startswith("1 order id appears on more than one day or with more than one customer (id 0)")
 
 
 def test_an_order_id_of_two_customers_or_two_days_is_warned_of(cdnow):
     numbered = cdnow.assign(order=np.arange(len(cdnow)))
     numbered.loc[:3, "order"] = 0  # one customer, four days
     (message,) = warned(numbered, order_id_col="order")
-    assert message.startswith("1 order ids appear on more than one day or with more than one customer (id 0)")
+    assert message.startswith("1 order id appears on more than one day or with more than one customer (id 0)")
 
 
 def test_an_amount_in_cents_among_dollars_is_extreme(cdnow):
     wrong = cdnow.assign(amount=cdnow["amount"].where(cdnow.index != 5, cdnow["amount"] * 10_000))
     (message,) = warned(wrong)
-    assert "1 purchase days have an extreme amount" in message
+    assert "1 purchase day has an extreme amount" in message
     assert "(id 00021)" in message
 
 

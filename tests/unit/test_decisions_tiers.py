@@ -110,7 +110,7 @@ def test_old_labels_find_their_customers_whatever_the_order():
     ("previous", "says"),
     [
         (pd.DataFrame({"customer_id": ["a"]}), "lack the column tier"),
-        (pd.DataFrame({"customer_id": ["a", "a"], "tier": "low"}), r"1 customers stand twice .* \(id a\)"),
+        (pd.DataFrame({"customer_id": ["a", "a"], "tier": "low"}), r"1 customer stands twice .* \(id a\)"),
         ({"a": "gold"}, r"1 of 1 previous tiers are none of low, medium, high, like 'gold' \(id a\)"),
     ],
 )
@@ -182,7 +182,7 @@ def test_the_stability_index_is_nought_for_the_same_shares_and_known_for_others(
     ("old", "new", "says"),
     [
         (OLD.drop(columns="ltv_mean"), NEW, "lacks ltv_mean"),
-        (pd.concat([OLD, OLD.head(1)]), NEW, r"1 customers stand twice .* \(id a\)"),
+        (pd.concat([OLD, OLD.head(1)]), NEW, r"1 customer stands twice .* \(id a\)"),
         (OLD, NEW.replace("medium", "gold"), r"3 customers have a tier that is none of low, medium, high"),
         (OLD, NEW.assign(customer_id=list("uvwxyz")), "share no customer"),
     ],

@@ -142,7 +142,7 @@ def test_the_page_says_the_figures_of_the_results(page, fit, scores):
         "1.004",
         "0.4321",
         "warn",
-        "checks passed, 1 with a warning",
+        "checks passed, 1 with a warning, totals not looked at",
         fit.attrs["spec_hash"],
         "f1",
         "2,357",

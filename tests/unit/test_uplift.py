@@ -306,7 +306,7 @@ def changed(column, value, rows):
         (changed("spend", "much", [7]), {}, "must be numbers"),
         (SMALL.assign(spend=0.0), {}, "is 0 for everybody"),
         (changed("tier", None, [5]), {}, r"'tier' is missing for 1 of 400 customers \(id 5\)"),
-        (changed("customer_id", "0", [9]), {}, r"1 customers stand in several rows \(id 0\)"),
+        (changed("customer_id", "0", [9]), {}, r"1 customer stands in several rows \(id 0\)"),
         (SMALL.iloc[:0], {}, "has no rows"),
         (SMALL, {"shares": {"control": 1, "male": 1}}, "must give each of the arms control, mail a share"),
         (LOST, {}, "sample ratio mismatch: control 100, mail 200"),
@@ -333,7 +333,7 @@ def test_an_experiment_that_cannot_be_used_gets_one_clear_error(frame, arguments
             r"1 of 401 customers with a cell are not in the experiment \(id z\)",
         ),
         (SMALL[["customer_id", "spend"]], "column 'spend' stands both in"),
-        (REPEATED[["customer_id", "tier"]], r"1 customers stand in several rows \(id 0\)"),
+        (REPEATED[["customer_id", "tier"]], r"1 customer stands in several rows \(id 0\)"),
     ],
 )  # fmt: skip
 def test_cells_in_a_table_of_their_own_must_have_the_same_ids(cells, says):

@@ -13,7 +13,7 @@ from bayesltv.base.customers import Customers
 from bayesltv.clock_processes import ar1
 from bayesltv.clock_processes.process import Blocks, ClockProcess
 from bayesltv.clock_processes.registry import PROCESSES
-from bayesltv.errors import DataError, SpecError
+from bayesltv.errors import DataError, SpecError, counted
 from bayesltv.kernels.calendar import STILL, Running, Still
 from bayesltv.names import (
     CHAIN,
@@ -146,8 +146,8 @@ class Clock:
         early = int((days < start).sum()) if days.size else 0
         if early:
             raise DataError(
-                f"{early:,} customers were acquired before {iso(int(start))}, where the fit's clock begins: "
-                "fit it to a summary that holds them, or leave them out"
+                f"{counted(early, 'customer was', 'customers were')} acquired before {iso(int(start))}, "
+                "where the fit's clock begins: fit it to a summary that holds them, or leave them out"
             )
         return self.timeline.place(days)
 

@@ -9,7 +9,7 @@ import xarray as xr
 from bayesltv.base.seal import CHECKS, require_sound
 from bayesltv.data.arguments import require_fit
 from bayesltv.errors import CheckFailed
-from bayesltv.names import OBSERVATION_END
+from bayesltv.names import COMMON_SHOCKS, OBSERVATION_END
 
 
 def require_passed(fit: xr.DataTree, accept_failed: Sequence[str] = ()) -> list[str]:
@@ -44,6 +44,15 @@ def require_passed(fit: xr.DataTree, accept_failed: Sequence[str] = ()) -> list[
             f"Refit, or accept it by name: accept_failed={refused!r}"
         )
     return failed
+
+
+NOT_LOOKED = "could not look: the fit was made before this check"
+
+
+def told_of_totals(fit: xr.DataTree) -> str:
+    """Return what the check of common shocks says: whether intervals of this fit's totals are too narrow."""
+    results = {result["name"]: result for result in json.loads(fit.attrs.get(CHECKS, "[]"))}
+    return str(results[COMMON_SHOCKS]["summary"]) if COMMON_SHOCKS in results else NOT_LOOKED
 
 
 def require_recent(fit: xr.DataTree, end: pd.Timestamp | None, max_fit_age_days: float | None) -> None:

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import pandas as pd
 import xarray as xr
 
+from bayesltv.names import COMMON_SHOCKS
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Status = Literal["pass", "warn", "fail", "not applicable"]
+_TOTALS: dict[Status, str] = {"warn": "totals too sure", "not applicable": "totals not looked at"}
+"""What is said of totals wherever a fit is said to have passed, by what the check of common shocks found."""
 _UNSTORED = ("table", "facts", "plot")
 _COLOURS: dict[Status, str] = {"pass": "green", "warn": "yellow", "fail": "bold red", "not applicable": "dim"}
 
@@ -116,10 +120,12 @@ class CheckReport:
 
     @property
     def verdict(self) -> str:
-        """In words: "passed", "passed, 1 with a warning", "2 of 14 failed"."""
+        """In words: "passed", "passed, 1 with a warning, totals too sure", "2 of 14 failed"."""
         if self.failed:
             return f"{len(self.failed)} of {len(self.results)} failed"
-        return f"passed, {len(self.warnings)} with a warning" if self.warnings else "passed"
+        warned = [f"{len(self.warnings)} with a warning"] if self.warnings else []
+        looked = [_TOTALS.get(each.status) for each in self.results if each.name == COMMON_SHOCKS]
+        return ", ".join(["passed", *warned, *(word for word in looked if word)])
 
     @property
     def table(self) -> pd.DataFrame:

@@ -2,24 +2,29 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial, update_wrapper
 
 import pandas as pd
 import xarray as xr
 
-from bayesltv.base.seal import CHECKS, DIGEST, require_sound, stamped
+from bayesltv.base.gate import NOT_LOOKED
+from bayesltv.base.seal import CHECKS, DIGEST, is_uplift, require_sound, stamped
 from bayesltv.checks.assumptions import ASSUMPTION_CHECKS
+from bayesltv.checks.course import follow
+from bayesltv.checks.one_time import one_time_buyers
 from bayesltv.checks.result import Check, CheckReport, CheckResult, FunctionCheck, report_of
 from bayesltv.checks.sampler import SAMPLER_CHECKS
+from bayesltv.checks.shocks import calendar_and_tenure, common_shocks
 from bayesltv.checks.timing import timing_checks
 from bayesltv.data.arguments import require_fit, require_summary
 from bayesltv.data.summary.validate import resolve_observation_end, resolve_time_unit
 from bayesltv.errors import DataError
-from bayesltv.names import OBSERVATION_END, TIME_UNIT
+from bayesltv.names import COMMON_SHOCKS, OBSERVATION_END, TIME_UNIT
 
 CHECKS_OF_A_FIT: tuple[Check, ...] = tuple(
-    FunctionCheck(each) for each in (*SAMPLER_CHECKS, *ASSUMPTION_CHECKS)
+    FunctionCheck(each) for each in (*SAMPLER_CHECKS, *ASSUMPTION_CHECKS, calendar_and_tenure)
 )
-"""Made of every fit, and the checks of timing; quick, whatever the number of customers."""
+"""Made of every fit, with the checks of timing and of the customers' course."""
 
 
 def check(
@@ -39,8 +44,8 @@ def check(
     summary : DataFrame, optional
         The summary it was fitted to; checks of the data's assumptions need it.
     thorough : bool
-        Also look for shocks common to all customers, make replicated customers, scale priors by powers and
-        leave customers out: seconds to minutes.
+        Also make replicated customers, by week for common shocks too, scale priors by powers and leave
+        customers out: seconds to minutes.
     more : sequence of Check
         Checks of your own.
     time_unit, observation_end : str, optional
@@ -60,12 +65,22 @@ def check(
     if summary is not None:
         require_summary(summary)
         summary = _told(fit, summary, time_unit, observation_end)
-    checks = [*CHECKS_OF_A_FIT, *timing_checks(summary)]
+    checks = [*CHECKS_OF_A_FIT, *timing_checks(summary), *course_checks(fit, summary)]
     if thorough:
         from bayesltv.checks.thorough import THOROUGH_CHECKS
 
         checks += [FunctionCheck(each) for each in THOROUGH_CHECKS]
-    return report_of([each.run(fit, summary) for each in (*checks, *more)])
+    own = {each.name: each for each in checks}  # a thorough one takes the place of the plain one
+    return report_of([each.run(fit, summary) for each in (*own.values(), *more)])
+
+
+def course_checks(fit: xr.DataTree, summary: pd.DataFrame | None) -> tuple[Check, ...]:
+    """Return the checks of what customers do after the first purchase; they are placed once."""
+    course = follow(fit, summary)
+    return tuple(
+        FunctionCheck(update_wrapper(partial(each, course=course), each))
+        for each in (one_time_buyers, common_shocks)
+    )
 
 
 def _told(
@@ -118,7 +133,7 @@ def with_checks(fit: xr.DataTree, report: CheckReport) -> xr.DataTree:
 
 
 def stored_report(fit: xr.DataTree) -> CheckReport:
-    """Return the results of the checks that a fit carries.
+    """Return the results of the checks that a fit carries; of an older fit, that shocks were not looked for.
 
     Raises
     ------
@@ -128,4 +143,7 @@ def stored_report(fit: xr.DataTree) -> CheckReport:
         Where it carries none.
     """
     require_sound(fit)
-    return report_of([CheckResult(**result) for result in json.loads(fit.attrs[CHECKS])])
+    results = [CheckResult(**result) for result in json.loads(fit.attrs[CHECKS])]
+    if not is_uplift(fit) and all(each.name != COMMON_SHOCKS for each in results):
+        results.append(CheckResult(COMMON_SHOCKS, "not applicable", None, None, NOT_LOOKED))
+    return report_of(results)

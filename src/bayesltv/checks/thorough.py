@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.base.population import read_posterior
+from bayesltv.checks import shocks
 from bayesltv.checks.loo import loo
 from bayesltv.checks.psense import CONFLICT, SENSITIVE, psense
 from bayesltv.checks.result import CheckResult
 from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.evaluation.posterior_predictive import FREQUENCY as BY_FREQUENCY
 from bayesltv.evaluation.posterior_predictive import RECENCY, REPEAT, posterior_predictive
-from bayesltv.names import FIRST_PURCHASE, PERIOD_END, REPEAT_DAYS
+from bayesltv.names import OBSERVATION_END, PERIOD_END
 from bayesltv.prediction.actual import actual_counts
 from bayesltv.prediction.tracking import track
 
@@ -22,8 +25,6 @@ Floats = NDArray[np.float64]
 DRAWS, SEED = 400, 1
 MOST_CUSTOMERS = 20_000
 """Customers, evenly picked, among whom shocks are looked for: what moves all moves them."""
-LEAST_EXPECTED = 5.0
-"""Expected purchases of a week below which it is left out."""
 RARE = 0.005
 """Share of replicas with as large a figure, below which it is none of chance."""
 FAR = 4.5
@@ -35,64 +36,38 @@ OUTLIERS = 0.01
 
 
 def common_shocks(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
-    """Warn where weekly totals vary more than independent customers can make them.
+    """Warn where weekly totals vary more than independent customers can make them, replicas beside.
 
-    Weeks are first scaled to the total of all weeks, so that only their ups and downs count. The figure is
-    the mean squared residual in standard deviations of replicated weeks, about 1 for independent customers;
-    it is held against the same figure of each replica.
+    What `shocks.common_shocks` says, and the mean squared residual in standard deviations of replicated
+    weeks, held against the same figure of each replica. Either may warn.
     """
-    name = "common_shocks"
-    if summary is None or not {REPEAT_DAYS, FIRST_PURCHASE} <= set(summary.columns):
-        return CheckResult(name, "not applicable", None, None, "needs a summary with repeat_days")
+    plain = shocks.common_shocks(fit, summary)
+    if summary is None or plain.table is None:
+        return plain
     end = resolve_observation_end(summary)
-    if end is None:
-        return CheckResult(
-            name, "not applicable", None, None, "the end of observation is not known: pass observation_end="
-        )
+    assert end is not None  # else there are no weeks
     some = summary.iloc[:: max(1, len(summary) // MOST_CUSTOMERS)].reset_index(drop=True)
-    some.attrs = dict(summary.attrs)
-    unit = read_posterior(fit).time_unit
+    some.attrs = {**summary.attrs, OBSERVATION_END: end.date().isoformat()}
     counts = track(
-        fit, some, seed=SEED, draws=DRAWS, unknown_groups="population", time_unit=unit,
-        observation_end=end.date().isoformat(),
+        fit, some, seed=SEED, draws=DRAWS, unknown_groups="population",
+        time_unit=read_posterior(fit).time_unit, observation_end=end.date().isoformat(),
     )  # fmt: skip
-    some.attrs["observation_end"] = end.date().isoformat()
     drawn = counts["purchases"].transpose("draw", PERIOD_END).values.astype(float)
     real = actual_counts(counts, some)["purchases"].values
-    enough = drawn.mean(axis=0) >= LEAST_EXPECTED
-    if enough.sum() < 8:
-        return CheckResult(
-            name, "not applicable", None, None, f"only {int(enough.sum())} weeks with purchases"
-        )
+    enough = drawn.mean(axis=0) >= shocks.LEAST_EXPECTED
+    if enough.sum() < shocks.LEAST_WEEKS:
+        return plain
     residual, replicated = _residuals(real[enough], drawn[:, enough])
-    figure = float((residual**2).mean())
-    rare = float(((replicated**2).mean(axis=1) >= figure).mean())
+    figure, others = float((residual**2).mean()), (replicated**2).mean(axis=1)
     lagged = float((residual[1:] * residual[:-1]).sum() / (residual**2).sum())
-    shocked = rare < RARE
-    advice = (
-        "Seasons or campaigns move all customers together: try [clock], a calendar in the spec, and take "
-        "intervals of totals without it for too narrow"
+    limit = float(np.quantile(others, 1 - RARE))
+    said = (
+        f"{plain.summary}; by replicas {figure:.2f} times, 99.5 % of them within {limit:.2f} "
+        f"(autocorrelation {lagged:+.2f})"
     )
-    weeks = counts[PERIOD_END].values[enough]
-    table = pd.DataFrame(
-        {
-            "period_end": weeks,
-            "actual": real[enough],
-            "predicted": drawn[:, enough].mean(axis=0),
-            "residual": residual,
-        }
-    )
-    limit = float(np.quantile((replicated**2).mean(axis=1), 1 - RARE))
-    return CheckResult(
-        name,
-        "warn" if shocked else "pass",
-        figure,
-        limit,
-        f"weekly totals vary {figure:.2f} times as much as those of independent customers (autocorrelation "
-        f"{lagged:+.2f}, {len(weeks)} weeks)",
-        advice if shocked else "",
-        table=table,
-    )
+    if plain.status == "warn" or (others >= figure).mean() >= RARE:
+        return replace(plain, summary=said)
+    return replace(plain, status="warn", summary=f"{said}: {shocks.too_sure(fit)}", advice=shocks.ADVICE)
 
 
 def replicated_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:

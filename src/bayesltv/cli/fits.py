@@ -29,12 +29,18 @@ CHECK_FAILED = 13
 TEST = "The test"
 
 
-@example("bayesltv fit summary.parquet --spec pooled --out fit.nc")
+@example("bayesltv fit summary.parquet --out fit.nc")
 def fit(
     summary: ThisSummary,
-    spec: Annotated[str, typer.Option(help="Model spec: a file, or a name of `bayesltv models list`.")],
     out: Annotated[Path, typer.Option(help="Fit to write, netCDF.")],
     sampled: Annotated["Sampling", Bundle(sampling)],
+    spec: Annotated[
+        str | None,
+        typer.Option(
+            help="Model spec: a file, or a name of `bayesltv models list`; default mbg_pooled, or "
+            "mbg_by_group where the summary has groups."
+        ),
+    ] = None,
     groups: Annotated[
         list[str] | None,
         typer.Option("--group", help="Group column, where the summary has none.", rich_help_panel=SUMMARY),
@@ -64,7 +70,7 @@ def check(
     ] = None,
     thorough: Annotated[
         bool,
-        typer.Option("--thorough", help="Also common shocks, replicated customers, priors, outliers."),
+        typer.Option("--thorough", help="Also replicated customers and weeks, priors, outliers."),
     ] = False,
     report: Report = None,
     time_unit: TimeUnit = None,

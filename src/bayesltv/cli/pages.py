@@ -53,7 +53,7 @@ def report(
     plan: Annotated[Path | None, typer.Option(metavar="DIR", help="What `bayesltv decide` wrote.")] = None,
     thorough: Annotated[
         bool,
-        typer.Option("--thorough", help="Also common shocks, priors, outliers among the checks."),
+        typer.Option("--thorough", help="Also replicated weeks, priors, outliers among the checks."),
     ] = False,
     threads: Threads = None,
     seed: Seed = DEFAULT_SEED,

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from bayesltv.checks.result import CheckReport
 from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.data.log.summarize import summarize
 from bayesltv.dates import Date, require_day
@@ -21,6 +22,7 @@ from bayesltv.evaluation.evaluate import evaluate
 from bayesltv.evaluation.holdout import require_holdout
 from bayesltv.evaluation.result import ALL, Evaluation, records, rich_table
 from bayesltv.evaluation.rules import interval_score
+from bayesltv.names import COMMON_SHOCKS
 from bayesltv.pipeline import fit
 from bayesltv.specs.catalogue import SpecLike, spec_of
 from bayesltv.specs.model.model_spec import ModelSpec
@@ -38,7 +40,8 @@ class Backtest:
     table : DataFrame
         One row per cut and quantity: ``customers``, scores and coverage of customers; ``actual``, ``mean``,
         ``p05``, ``p95`` of the total, ``inside_90``, ``relative_error`` (mean / actual − 1),
-        ``interval_score`` (of the total at 90 %, per customer) and ``passed`` (the fit's checks).
+        ``interval_score`` (of the total at 90 %, per customer), ``passed`` (the fit's checks) and
+        ``common_shocks``, what the check of that name says: "warn" where totals are too sure.
     evaluations : mapping
         Cut (ISO date) -> Evaluation.
     """
@@ -148,13 +151,13 @@ def _backtest(job: _Job, days: Sequence[dt.date], *, workers: int, progress: boo
         LaterLog(job.log, LogReading(**job.columns), job.log_end), after=pd.Timestamp(days[-1]),
         horizon=job.horizon, time_unit=time_unit_of(job.time_unit),
     )  # fmt: skip
-    found: dict[str, tuple[Evaluation, bool]] = {}
+    found: dict[str, tuple[Evaluation, CheckReport]] = {}
     with _bar(len(days), shown=progress) as advance:
-        for cut, evaluation, passed in _run(job, [day.isoformat() for day in days], workers):
-            found[cut] = evaluation, passed
+        for cut, evaluation, report in _run(job, [day.isoformat() for day in days], workers):
+            found[cut] = evaluation, report
             advance()
     ordered = {day.isoformat(): found[day.isoformat()] for day in days}
-    rows = [row for cut, (each, passed) in ordered.items() for row in _rows(cut, each, passed)]
+    rows = [row for cut, (each, report) in ordered.items() for row in _rows(cut, each, report)]
     return Backtest(pd.DataFrame(rows), {cut: each for cut, (each, _) in ordered.items()})
 
 
@@ -176,8 +179,8 @@ class _Job:
     log_end: Date | None
 
 
-def _one(job: _Job, cut: str) -> tuple[str, Evaluation, bool]:
-    """Return the evaluation of one cut, and whether its fit passed its checks."""
+def _one(job: _Job, cut: str) -> tuple[str, Evaluation, CheckReport]:
+    """Return the evaluation of one cut, and what the checks of its fit say."""
     from bayesltv.checks.run import stored_report
 
     try:
@@ -192,7 +195,7 @@ def _one(job: _Job, cut: str) -> tuple[str, Evaluation, bool]:
         )  # fmt: skip
     except BayesltvError as error:
         raise type(error)(f"cut {cut}: {error.template}", ids=error.ids, quoted=error.quoted) from None
-    return cut, evaluation, stored_report(tree).passed
+    return cut, evaluation, stored_report(tree)
 
 
 def _run(job: _Job, cuts: Sequence[str], workers: int) -> Any:  # noqa: ANN401
@@ -237,7 +240,7 @@ def _bar(cuts: int, *, shown: bool) -> Any:  # noqa: ANN401
     return bar()
 
 
-def _rows(cut: str, found: Evaluation, passed: bool) -> list[dict[str, Any]]:
+def _rows(cut: str, found: Evaluation, report: CheckReport) -> list[dict[str, Any]]:
     coverage = found.coverage.set_index(["quantity", "group", "level"])["predictive"]
     rows = []
     for quantity in found.quantities:
@@ -260,7 +263,8 @@ def _rows(cut: str, found: Evaluation, passed: bool) -> list[dict[str, Any]]:
                 "inside_90": bool(total["inside_90"]),
                 "relative_error": float(total["mean"]) / actual - 1 if actual else float("nan"),
                 "interval_score": interval_score(low, high, actual, LEVEL) / customers,
-                "passed": passed,
+                "passed": report.passed,
+                COMMON_SHOCKS: report[COMMON_SHOCKS].status,
             }
         )
     return rows

@@ -12,7 +12,7 @@ from bayesltv.data.ids import id_texts
 from bayesltv.data.log.reading import ExperimentReading
 from bayesltv.data.summary.groups import Groups, codes_of
 from bayesltv.dates import Date, as_day
-from bayesltv.errors import DataError
+from bayesltv.errors import DataError, counted
 from bayesltv.names import CUSTOMER_ID
 
 Floats = NDArray[np.float64]
@@ -165,8 +165,8 @@ def _refuse_duplicates(ids: pd.Series) -> None:
     twice = ids[ids.duplicated()].unique()
     if len(twice):
         raise DataError(
-            f"{len(twice):,} customers stand in several rows ({{ids}}): one row per customer, with the "
-            "outcome added up; a customer in two arms belongs to neither",
+            f"{counted(len(twice), 'customer stands', 'customers stand')} in several rows ({{ids}}): one row "
+            "per customer, with the outcome added up; a customer in two arms belongs to neither",
             ids=twice,
         )
 
@@ -220,7 +220,10 @@ def _arms(
     strange = [each for each in seen if each not in wanted]
     if strange:
         count = int(column.isin(strange).sum())
-        raise DataError(f"{count:,} customers have arm {strange[0]!r}, which is not among arms={wanted}")
+        raise DataError(
+            f"{counted(count, 'customer has', 'customers have')} arm {strange[0]!r}, which is not among "
+            f"arms={wanted}"
+        )
     names = (first, *[each for each in wanted if each != first])
     if len(names) < 2:
         raise DataError(f"everybody is in arm {first!r}: the other arm is empty")

@@ -15,14 +15,15 @@ from bayesltv.data.summary.store import held_summary, summary_attributes
 from bayesltv.engines import folder as files
 from bayesltv.engines.summary_file import FileJob, SummaryFile, look_through
 from bayesltv.machine import processor, versions
-from bayesltv.names import OBSERVATION_END
+from bayesltv.names import COMMON_SHOCKS, OBSERVATION_END
 from bayesltv.prediction.scores.prepare import (
+    Prepared,
     Request,
     count_infinite_means,
     prepare,
     warn_of_infinite_means,
 )
-from bayesltv.prediction.scores.scoring import DRAWS, Scored, Scoring, score_rows
+from bayesltv.prediction.scores.scoring import DRAWS, Scored, score_rows
 from bayesltv.prediction.totals import MEANS, Totals, labelled, merged
 from bayesltv.report.files.manifest import digest_of, told_of_fit
 from bayesltv.report.files.sealed import FORMAT
@@ -140,9 +141,11 @@ def score_to(
             end = None if found[OBSERVATION_END] is None else pd.Timestamp(found[OBSERVATION_END])
             attrs = job.prepared.attributes(end)
             records, kept = _parts(folder, job, end, attrs, progress)
-            totals = _totals(records, job.scoring)
+            totals = _totals(records, job.prepared)
             opened.require_unchanged()
-            files.finish(folder, {**wanted, FOUND: found}, records, totals)
+            files.finish(
+                folder, {**wanted, COMMON_SHOCKS: job.prepared.totals, FOUND: found}, records, totals
+            )
     warn_of_infinite_means(sum(record.infinite_means for record in records), found["customers"])
     return ScoreFolder(folder, found["customers"], len(records), kept, totals, attrs)
 
@@ -225,7 +228,8 @@ def _written_part(folder: Path, number: int, scored: Scored, attrs: dict[str, An
     return files.write_part(folder, number, scored.table, record)
 
 
-def _totals(records: Sequence[files.Record], scoring: Scoring) -> xr.Dataset:
-    fitted = scoring.hyperparameters.labels or ("",)
+def _totals(records: Sequence[files.Record], prepared: Prepared) -> xr.Dataset:
+    drawn = prepared.scoring.hyperparameters
+    fitted = drawn.labels or ("",)
     groups, whole = merged([(record.groups, record.totals) for record in records], fitted=fitted)
-    return labelled(whole, groups, records[0].tiers, with_money=scoring.hyperparameters.has_spend)
+    return labelled(whole, groups, records[0].tiers, with_money=drawn.has_spend, told=prepared.totals)

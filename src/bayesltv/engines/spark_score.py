@@ -118,7 +118,8 @@ def totals(
     groups = list(job.empty.groups)
     groups += sorted(set(rows[names.GROUP]) - set(groups))
     with_money = job.engine.scoring.hyperparameters.has_spend
-    return labelled(_added(rows, groups, job), groups, job.empty.tiers, with_money=with_money)
+    added = _added(rows, groups, job)
+    return labelled(added, groups, job.empty.tiers, with_money=with_money, told=job.told)
 
 
 def thresholds(
@@ -163,6 +164,7 @@ class _Job:
 
     engine: Partitions
     empty: Scored
+    told: str
 
 
 def _prepared(
@@ -186,7 +188,8 @@ def _prepared(
     if prepared.lacks_thresholds:
         prepared = prepared.found_by(engine, customers=len(engine))
     engine = replace(engine, scoring=prepared.scoring)
-    return _Job(engine, score_rows(engine.scoring, placed, observation_end=end, threads=1))
+    empty = score_rows(engine.scoring, placed, observation_end=end, threads=1)
+    return _Job(engine, empty, prepared.totals)
 
 
 def _added(rows: pd.DataFrame, groups: Sequence[str], job: _Job) -> Totals:

@@ -7,11 +7,12 @@ from bayesltv.data.log.reading import Assignment, ExperimentReading
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.jobs.paths import prepare, save_checked
 from bayesltv.jobs.written import FitFile, UpliftFile
+from bayesltv.names import GROUPS
 
 
 def fit_file(
     summary: str | Path,
-    spec: str | Path,
+    spec: str | Path | None,
     out: str | Path,
     sampling: Sampling,
     *,
@@ -24,8 +25,8 @@ def fit_file(
     Parameters
     ----------
     summary : path
-    spec : path
-        A spec file, or the name of a shipped one.
+    spec : path, optional
+        A spec file, or the name of a shipped one; None for MBG/NBD, by the summary's groups.
     out : path
         netCDF. A fit that failed does not replace one that passed: it becomes NAME.failed.nc beside it.
     sampling : Sampling
@@ -44,17 +45,18 @@ def fit_file(
     from bayesltv.data.summary.validate import validate_summary
     from bayesltv.fitting.store import require_netcdf
     from bayesltv.pipeline import fit_as
-    from bayesltv.specs.catalogue import load_spec
+    from bayesltv.specs.catalogue import default_spec, load_spec
 
     prepare(require_netcdf(out), inputs=[summary])
-    declared = load_spec(spec)
+    declared = None if spec is None else load_spec(spec)
     customers = validate_summary(
         read_summary(summary), time_unit=time_unit, observation_end=observation_end, groups=groups
     )
-    tree = fit_as(customers, declared, sampling)
+    chosen = load_spec(default_spec(customers.attrs.get(GROUPS, ()))) if declared is None else declared
+    tree = fit_as(customers, chosen, sampling)
     report = stored_report(tree)
     path = save_checked(tree, out, report)
-    return FitFile(path, report, len(customers), sampling.seed, str(tree.attrs["spec_hash"]))
+    return FitFile(path, report, len(customers), sampling.seed, str(tree.attrs["spec_hash"]), chosen.title)
 
 
 def uplift_file(

@@ -42,7 +42,8 @@ class FitFile:
     report : CheckReport
     customers : int
     seed : int
-    spec_hash : str
+    spec_hash, spec : str
+        Hash and title of the spec.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class FitFile:
     customers: int
     seed: int
     spec_hash: str
+    spec: str
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from bayesltv.families.verbs import (
     expected_at_nodes,
     fill_expected,
     lay_nodes,
+    newborn,
+    p_bought,
     usual_wait,
     wait_and_slopes,
 )
@@ -169,3 +171,24 @@ def _median_wait_on_clock(customer, futures, alive, farthest):
             break
         place = moved
     return time_at(edges, place) - customer.today if place <= customer.century else np.nan
+
+
+@compiled
+def expect_newborns(law, coins, times, out):
+    """Fill the purchases expected within each time of who has just made the first one, shape (group, time).
+
+    The law is that of the first draw; times are in operational time.
+    """
+    work = work_space()
+    for g in range(out.shape[0]):
+        alive, future = newborn(at(law, g, 0), coins)
+        for j in range(times.size):
+            out[g, j] = alive * expected(future, times[j], 0.0, work)[0] if times[j] > 0.0 else 0.0
+
+
+@compiled
+def silence_of_newborns(law, coins, group, times, out):
+    """Fill P(no purchase within a time of the first one) of each customer, shape (customer,)."""
+    for i in range(out.size):
+        alive, future = newborn(at(law, group[i], 0), coins)
+        out[i] = 1.0 - alive * p_bought(future, times[i])

@@ -35,6 +35,7 @@ from bayesltv.names import (
     FINGERPRINT,
     GROUP,
     GROUPS,
+    MONETARY_VALUE,
     PURCHASE_RATE,
 )
 from bayesltv.specs.catalogue import SpecLike, spec_of
@@ -117,11 +118,12 @@ def make_problem(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | Non
         )
     named = spec.with_groups(columns).with_groups(cells.groups.columns)
     if spec.spend is not None and cells.spend is None:
-        warnings.warn(
-            "no customer has positive repeat spend: the spend part is left out of the model",
-            BayesltvWarning,
-            stacklevel=3,
-        )
+        if MONETARY_VALUE in checked:  # without the column nobody has asked for money
+            warnings.warn(
+                "no customer has positive repeat spend: the spend part is left out of the model",
+                BayesltvWarning,
+                stacklevel=3,
+            )
         named = named.without_spend()
     spend_unit = None if cells.spend is None else cells.spend.unit
     resolved = named.resolved(time_unit=unit, spend_unit=spend_unit)

@@ -36,7 +36,7 @@ def at_means(population: Population) -> Population:
     return replace(
         population,
         purchase=population.purchase.mean(axis=2, keepdims=True),
-        spend=population.spend.mean(axis=2, keepdims=True),
+        spend=population.spend.mean(axis=2, keepdims=True) if population.has_spend else population.spend,
         draws=population.draws[:1],
         chains=1,
         clock=population.clock.at_means(),

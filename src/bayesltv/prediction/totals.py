@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.data.summary.groups import labels_of
-from bayesltv.names import DRAW, GROUP
+from bayesltv.names import COMMON_SHOCKS, DRAW, GROUP
 from bayesltv.numerics.reductions import add_customers
 
 Integers = NDArray[np.int64]
@@ -96,14 +96,17 @@ def merged(
     return groups, Totals(sums, customers, first.step)
 
 
-def labelled(totals: Totals, groups: Sequence[str], tiers: Sequence[str], *, with_money: bool) -> xr.Dataset:
+def labelled(
+    totals: Totals, groups: Sequence[str], tiers: Sequence[str], *, with_money: bool, told: str
+) -> xr.Dataset:
     """Return the totals by group, tier and draw as a dataset; sums over group and tier are sums of the table.
 
     Returns
     -------
     xarray.Dataset
         ``purchases``, ``spend``, ``value`` with dims (group, tier, draw), ``customers`` with dims (group,
-        tier); tier is the customers' label, not the tier of the draw.
+        tier); tier is the customers' label, not the tier of the draw. The attribute ``common_shocks`` says
+        whether totals are too sure, in the words of the fit's check (`told`).
     """
     dims = (GROUP, "tier", DRAW)
     variables: dict[str, tuple[tuple[str, ...], NDArray[np.generic]]] = {"purchases": (dims, totals.sums[0])}
@@ -111,7 +114,9 @@ def labelled(totals: Totals, groups: Sequence[str], tiers: Sequence[str], *, wit
         variables["spend"] = (dims, totals.sums[1] * totals.step)
         variables["value"] = (dims, totals.sums[2] * totals.step)
     variables["customers"] = ((GROUP, "tier"), totals.customers)
-    return xr.Dataset(variables, coords={GROUP: list(groups), "tier": list(tiers)})
+    return xr.Dataset(
+        variables, coords={GROUP: list(groups), "tier": list(tiers)}, attrs={COMMON_SHOCKS: told}
+    )
 
 
 def summarise_totals(

@@ -1,7 +1,7 @@
 """Where spec files are: a path, or the name of one that is shipped in models/."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -96,6 +96,14 @@ def spec_of(value: SpecLike) -> ModelSpec:
     if isinstance(value, str | Path):
         return load_spec(value)
     raise _misplaced(value, "spec", "ModelSpec", "pooled")
+
+
+def default_spec(groups: Sequence[str]) -> str:
+    """Return the shipped spec that suits any log: MBG/NBD, by group where the summary has groups.
+
+    Under BG/NBD nobody leaves after the first purchase: where many do, forecasts of them are too high.
+    """
+    return "mbg_by_group" if groups else "mbg_pooled"
 
 
 def decision_of(value: DecisionLike) -> DecisionSpec:

@@ -17,7 +17,7 @@ from bayesltv.cli.output.plan import (
 from bayesltv.demo import HORIZON, Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.result import ALL, Evaluation
-from bayesltv.names import CUSTOMER_ID, FREQUENCY
+from bayesltv.names import COMMON_SHOCKS, CUSTOMER_ID, FREQUENCY
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.prediction.scores.score_columns import tier_column
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
@@ -171,6 +171,7 @@ def _tell_value(demo: Demo, console: Console) -> None:
     told = demo.scores.attrs
     summed = summed_by_tier(demo.scores)
     console.print(tiers_table(summed, horizon=told["horizon"], currency=told["currency"]))
+    _say(console, f"Totals: {told[COMMON_SHOCKS]}.")
     _say(console, "Expected values add up, from customers to tiers to all; the ends of intervals do not.")
     _say(console, "The customer in the middle of each tier. A point estimate would give you the mean alone:")
     console.print(_examples(demo))

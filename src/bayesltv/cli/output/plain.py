@@ -48,6 +48,7 @@ def _(found: FitFile) -> Json:
         "customers": found.customers,
         "seed": found.seed,
         "spec_hash": found.spec_hash,
+        "spec": found.spec,
         **_checks(found.report),
     }
 
@@ -174,7 +175,7 @@ def _rows(table: pd.DataFrame) -> list[Json]:
 
 
 def _checks(report: CheckReport) -> dict[str, Any]:
-    return {"passed": report.passed, "checks": json.loads(report.to_json())}
+    return {"passed": report.passed, "verdict": report.verdict, "checks": json.loads(report.to_json())}
 
 
 def _finite(value: object) -> object:

@@ -30,6 +30,7 @@ from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs.written import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile, UpliftFile
+from bayesltv.names import COMMON_SHOCKS
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.report.style import money
@@ -98,7 +99,8 @@ def _(found: SummaryFile, console: Console) -> None:
 @show.register
 def _(found: FitFile, console: Console) -> None:
     console.print(found.report)
-    _line(console, f"{found.customers:,} customers, seed {found.seed}, spec {found.spec_hash[:12]}")
+    _line(console, f"spec {found.spec_hash[:12]}: {found.spec}")
+    _line(console, f"{found.customers:,} customers, seed {found.seed}")
     _line(console, f"written: {found.path}")
 
 
@@ -152,6 +154,7 @@ def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Cons
             mean, low, high = (money(summed[f"{name}_{part}"].iloc[-1]) for part in ("mean", "p05", "p95"))
             unit = f" {scores.attrs['currency'] or ''}".rstrip() if name != "purchases" else ""
             _line(console, f"{name} within {horizon}: {mean}{unit} in all (90 %: {low} to {high})")
+    _line(console, f"totals: {scores.attrs[COMMON_SHOCKS]}")
     accepted = scores.attrs["accepted_failed_checks"]
     if accepted:
         _line(console, f"failed checks that were accepted: {', '.join(accepted)}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesltv.data import sql
 from bayesltv.data.log.histories import BINS, Histories, size_of_bin
-from bayesltv.errors import warn
+from bayesltv.errors import counted, warn
 
 if TYPE_CHECKING:
     import duckdb
@@ -182,8 +182,8 @@ def _warn_repeated_orders(connection: duckdb.DuckDBPyConnection, rows: str, wind
     if count:
         some = sql.column(connection, f"SELECT * FROM ({repeated}) ORDER BY 1 LIMIT 6")
         warn(
-            f"{count:,} order ids appear on more than one day or with more than one customer "
-            "({ids}); each day counts as a purchase of its own",
+            f"{counted(count, 'order id appears', 'order ids appear')} on more than one day or with more "
+            "than one customer ({ids}); each day counts as a purchase of its own",
             ids=some,
         )
 
@@ -206,10 +206,11 @@ def _warn_extremes(connection: duckdb.DuckDBPyConnection, tally: Tally, days: st
         f"FROM ({found})",
     )
     if count:
+        days_with = counted(count, "purchase day has", "purchase days have")
         warn(
-            f"{count:,} purchase days have an extreme amount, beyond {low:,.4g} to {high:,.4g} around the "
-            f"median {median:,.3g}; they go from {float(least):,.2f} to {float(most):,.2f} ({{ids}}): are "
-            "unit and decimal point right?",
+            f"{days_with} an extreme amount, beyond {low:,.4g} "
+            f"to {high:,.4g} around the median {median:,.3g}, from {float(least):,.2f} to {float(most):,.2f} "
+            "({ids}): are unit and decimal point right?",
             ids=ids,
         )
 

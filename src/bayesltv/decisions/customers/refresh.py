@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.dates import day_column
-from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.errors import BayesltvWarning, DataError, counted
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
 from bayesltv.specs.decision.actions import NO_ACTION
 from bayesltv.specs.decision.tiers import TierSpec
@@ -142,11 +142,14 @@ def _by_customer(table: pd.DataFrame, tiers: TierSpec) -> pd.DataFrame:
         raise DataError(f"a table to compare lacks {', '.join(absent)}: pass two score tables")
     twice = table[CUSTOMER_ID][table[CUSTOMER_ID].duplicated()].unique()
     if len(twice):
-        raise DataError(f"{len(twice):,} customers stand twice in a score table ({{ids}})", ids=twice)
+        raise DataError(
+            f"{counted(len(twice), 'customer stands', 'customers stand')} twice in a score table ({{ids}})",
+            ids=twice,
+        )
     strange = ~table["tier"].isin(tiers.names)
     if strange.any():
         raise DataError(
-            f"{int(strange.sum()):,} customers have a tier that is none of "
+            f"{counted(int(strange.sum()), 'customer has', 'customers have')} a tier that is none of "
             f"{', '.join(tiers.names)} ({{ids}})",
             ids=table.loc[strange, CUSTOMER_ID],
         )

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.errors import DataError, SpecError
+from bayesltv.errors import DataError, SpecError, counted
 from bayesltv.names import CUSTOMER_ID
 from bayesltv.prediction.scores.score_columns import tier_column
 from bayesltv.prediction.scores.tiers import tier_labels
@@ -129,7 +129,11 @@ def previous_codes(
         old = pd.Series({str(key): tier for key, tier in previous.items()}, dtype=object)
     twice = old.index[old.index.duplicated()].unique()
     if len(twice):
-        raise DataError(f"{len(twice):,} customers stand twice among the previous tiers ({{ids}})", ids=twice)
+        raise DataError(
+            f"{counted(len(twice), 'customer stands', 'customers stand')} twice among the previous tiers "
+            "({ids})",
+            ids=twice,
+        )
     code = {name: at for at, name in enumerate(tiers.names)}
     strange = ~(old.isin(list(code)) | old.isna())
     if strange.any():

@@ -11,10 +11,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.base.currency import require_one_currency
-from bayesltv.base.gate import require_passed, require_recent
+from bayesltv.base.gate import require_passed, require_recent, told_of_totals
 from bayesltv.base.meeting import UnknownGroups
 from bayesltv.base.population import Posterior
 from bayesltv.errors import BayesltvWarning
+from bayesltv.names import COMMON_SHOCKS
 from bayesltv.prediction.scores.scoring import DRAWS, Scoring, make_scoring
 from bayesltv.prediction.scores.thresholds import Engine, find_thresholds
 from bayesltv.specs.decision.decision_spec import DecisionSpec
@@ -55,11 +56,14 @@ class Prepared:
         Of the fit.
     currency : str, optional
         That of decision, fit and summary.
+    totals : str
+        What the check of common shocks says of the fit's totals.
     """
 
     scoring: Scoring
     spec_hash: str | None
     currency: str | None
+    totals: str
 
     @property
     def lacks_thresholds(self) -> bool:
@@ -89,6 +93,7 @@ class Prepared:
             "seed": int(scoring.seed),
             "draws": int(scoring.hyperparameters.draws.size),
             "accepted_failed_checks": list(scoring.accepted_failed),
+            COMMON_SHOCKS: self.totals,
         }
         if scoring.is_relative and scoring.thresholds is not None:
             told["thresholds"] = scoring.thresholds.tolist()
@@ -139,7 +144,7 @@ def prepare(
         posterior=posterior,
     )
     _warn_of_missing_money(scoring)
-    return Prepared(scoring, fit.attrs.get("spec_hash"), currency)
+    return Prepared(scoring, fit.attrs.get("spec_hash"), currency, told_of_totals(fit))
 
 
 def warn_of_infinite_means(missing: int, customers: int) -> None:

@@ -126,6 +126,8 @@ def score_base(
     table = ScoreTable(scored.table)
     warn_of_infinite_means(count_infinite_means(table), len(table))
     with_money = prepared.scoring.hyperparameters.has_spend
-    table.totals = labelled(scored.totals, scored.groups, scored.tiers, with_money=with_money)
+    table.totals = labelled(
+        scored.totals, scored.groups, scored.tiers, with_money=with_money, told=prepared.totals
+    )
     table.attrs |= prepared.attributes(base.end)
     return table

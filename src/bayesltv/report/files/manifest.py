@@ -10,13 +10,13 @@ import xarray as xr
 
 from bayesltv.decisions.plan import Plan
 from bayesltv.machine import processor, versions
-from bayesltv.names import FINGERPRINT, OBSERVATION_END, TIME_UNIT
+from bayesltv.names import COMMON_SHOCKS, FINGERPRINT, OBSERVATION_END, TIME_UNIT
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 _OF_FIT = ("spec_hash", "seed", "customers", TIME_UNIT, OBSERVATION_END, FINGERPRINT)
 _OF_SUMMARY = (TIME_UNIT, OBSERVATION_END, FINGERPRINT)
-_OF_SCORES = ("decision_hash", "as_of_date", "seed", "draws", "accepted_failed_checks")
+_OF_SCORES = ("decision_hash", "as_of_date", "seed", "draws", "accepted_failed_checks", COMMON_SHOCKS)
 
 
 def provenance_of(

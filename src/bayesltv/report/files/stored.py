@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
+from bayesltv.base.gate import told_of_totals
 from bayesltv.data.csv_table import read_csv_table, with_numbers
 from bayesltv.decisions.plan import ALWAYS, SOMETIMES
 from bayesltv.errors import DataError, StoreError
 from bayesltv.held import Held
-from bayesltv.names import CURRENCY, FINGERPRINT, GROUP, GROUPS, TIME_UNIT
+from bayesltv.names import COMMON_SHOCKS, CURRENCY, FINGERPRINT, GROUP, GROUPS, TIME_UNIT
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.prediction.scores.score_columns import SCORE_COLUMNS, score_column, tiers_among
 from bayesltv.prediction.totals import QUANTITIES
@@ -95,6 +96,7 @@ def read_scores(path: str | Path, fit: xr.DataTree) -> ScoreTable:
         "seed": told["seed"],
         "draws": told["draws"],
         "accepted_failed_checks": told.get("accepted_failed_checks", []),
+        COMMON_SHOCKS: told_of_totals(fit),
     }
     return table
 

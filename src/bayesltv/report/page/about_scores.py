@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayesltv.evaluation.result import ALL
 from bayesltv.names import (
+    COMMON_SHOCKS,
     CURRENCY,
     CUSTOMER_ID,
     GROUP,
@@ -49,6 +50,7 @@ def scored(scores: ScoreTable, *, groups: Sequence[str] = (), redaction: Redacti
         "as of": told.get("as_of_date"),
         "posterior draws": count(told.get("draws")),
         "seed": count(told.get("seed")),
+        "totals": told.get(COMMON_SHOCKS),
         "failed checks that were accepted": ", ".join(told.get("accepted_failed_checks") or []),
     }
     return Section(

@@ -100,6 +100,11 @@ class ModelSpec:
         return parts.scales_of(self.purchase, self.spend)
 
     @property
+    def block_days(self) -> int:
+        """Return the days of a block of the clock; 0 without one."""
+        return 0 if self.clock is None else self.clock.block_days
+
+    @property
     def is_open(self) -> bool:
         """Say whether the groups are still "all", so that a summary must name them."""
         return self.groups == parts.ALL_GROUPS
