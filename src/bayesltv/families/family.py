@@ -107,7 +107,8 @@ class Family:
 
     def of(self, *settings: int) -> "Family":
         """Return the family with these settings; the title, "MBG/CNBD-k", tells them."""
-        return replace(self, settings=settings, title=self.title[:-1] + "".join(map(str, settings)))
+        title = self.title.removesuffix("k") + "".join(map(str, settings))
+        return replace(self, settings=settings, title=title)
 
     @property
     def stages(self) -> int:

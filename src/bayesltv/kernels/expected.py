@@ -6,6 +6,7 @@ import numpy as np
 
 from bayesltv.families.verbs import (
     at,
+    expected,
     expected_at_nodes,
     fill_expected,
     lay_nodes,
