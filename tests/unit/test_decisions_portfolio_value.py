@@ -78,8 +78,9 @@ def test_how_many_are_in_a_stage_is_counted_draw_by_draw(fit, summary, plan):
 
 
 def test_key_figures_are_means_over_those_who_have_the_label(plan):
-    some = plan.customers[(plan.customers["tier"] == "low") & (plan.customers["stage"] == "active")]
-    row = plan.segments.set_index(["tier", "stage"]).loc[("low", "active")]
+    some = plan.customers[(plan.customers["tier"] == "low") & (plan.customers["stage"] == "at_risk")]
+    assert len(some)
+    row = plan.segments.set_index(["tier", "stage"]).loc[("low", "at_risk")]
     assert row["retention"] == pytest.approx(some["p_purchase_horizon"].mean())
     assert row["repurchase"] == pytest.approx((some["frequency"] >= 1).mean())
     assert row["active"] == pytest.approx(some["p_stage_active"].mean())

@@ -179,3 +179,18 @@ def test_one_time_buyers_who_cannot_lapse_are_named():
 def test_a_warning_beyond_the_horizon_is_refused():
     with pytest.raises(SpecError, match="lies beyond the horizon of value"):
         stage_limits(StageSpec(warning_within="2 years"), TERMS, "week")
+
+
+def test_who_may_have_lapsed_is_labelled_at_risk():
+    some = np.linspace(1.0, 38.0, 20)
+    rows = pd.DataFrame(
+        {"customer_id": [f"c{i}" for i in range(20)], "frequency": 2, "recency": some, "T": 38.86}
+    )
+    _, population, people, limits = staged("mbg_nbd", draws=2000, rows=rows.assign(monetary_value=20.0))
+    doubtful = stage_block(population, people, TERMS, limits, at_risk_from=0.4, seed=3).columns
+    plain = stage_block(population, people, TERMS, limits, seed=3).columns
+    lost = plain["p_stage_lapsed"] + plain["p_drops_out"]
+    between = (lost > 0.4) & (lost < 0.6) & (plain["stage"] != "new")
+    assert between.any()
+    assert (doubtful["stage"][between] == "at_risk").all()
+    assert (doubtful["stage"][~between] == plain["stage"][~between]).all()

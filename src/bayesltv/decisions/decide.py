@@ -4,24 +4,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, Placement, place_base
 from bayesltv.decisions.acquisition import acquisition, next_unit_of_money, warn_of_infinite_spend
 from bayesltv.decisions.baselines import current_codes
-from bayesltv.decisions.choice import limit_names
+from bayesltv.decisions.choice import Choice, limit_names, limits_of
 from bayesltv.decisions.customers.described import Described, describe
 from bayesltv.decisions.customers.portfolio_value import portfolio_table, simple_ltv_table
 from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.decisions.customers.segments import segment_table
+from bayesltv.decisions.offer.actions import ActionModel, Offered
 from bayesltv.decisions.offer.offer import Offer, Walking, make_offer
 from bayesltv.decisions.offer.roi import option_table
 from bayesltv.decisions.plan import PLAN, Plan, curve_table, customer_table, effect_table
 from bayesltv.decisions.planned_tests import plan_tests, plans_table
 from bayesltv.decisions.policies import Policies, make_policies
 from bayesltv.decisions.portfolio import action_table, policy_draws, policy_table
+from bayesltv.decisions.reasons import Expected
+from bayesltv.decisions.returns import Segments, return_draws, return_table, segments_of
+from bayesltv.decisions.sceptic import sceptic_table
 from bayesltv.errors import SpecError
 from bayesltv.experiments.effects import Effects
 from bayesltv.experiments.measured import uplift_of_tests
@@ -31,6 +37,9 @@ from bayesltv.prediction.terms import terms_of
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 from bayesltv.specs.decision.budget import BudgetSpec
 from bayesltv.specs.decision.decision_spec import DecisionSpec
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int32]
 
 
 def decide(
@@ -169,20 +178,25 @@ def _plan(
 ) -> Plan:
     """Return the tables of a plan: the second walk, over whole policies."""
     choice, budget, columns = policies.choice, policies.budget, base.posterior.columns
-    totals = offer.add_up(list(policies.assigned.values()))
-    ids = offer.offered.customers.ids
+    ids, eligible = offer.offered.customers.ids, offer.offered.eligible
+    totals, returns = _totals(offer, policies, segments_of(people.table, (*SEGMENTS, *columns)))
     outcome = policy_draws(totals, policies.assigned, offer.names, offer.fixed, ids)
+    sceptic, enough = _doubted(offer, choice, float(outcome["fixed_cost"].sel(policy=PLAN).sum()))
     comparison = policy_table(outcome, PLAN, tail=(decision.budget or budget).tail)
     basis = {"value_basis": decision.value.basis}
     return Plan(
         customers=customer_table(
-            people.table, offer.options, choice, decision.actions, offer.effects, budget
+            people.table, offer.options, choice, decision.actions, offer.effects, budget,
+            expected=Expected(
+                offer.options.net, offer.options.cost, eligible, offer.fixed, choice.allocation.shadow_price,
+                bool(limits_of(decision.actions, budget, people.asked)),
+            ),
         ),
         actions=action_table(outcome, PLAN).assign(**basis, value_kind=LATENT),
         effects=effect_table(offer.model, offer.offered, offer.effects),
         policies=comparison.assign(**basis, value_kind=LATENT),
         budget_curve=curve_table(choice.allocation).assign(**basis),
-        options=option_table(offer.options, offer.offered.eligible, ids, offer.names),
+        options=option_table(offer.options, eligible, ids, offer.names),
         draws=outcome,
         totals=scores.totals,
         segments=segment_table(people.table, people.tiers, people.in_stage).assign(
@@ -194,8 +208,36 @@ def _plan(
             time_unit=base.posterior.time_unit,
         ),
         refresh=people.refresh,
-        attrs=_attributes(scores, columns, offer, policies, comparison.iloc[0], people.refresh),
+        attrs=_attributes(scores, columns, offer, policies, comparison.iloc[0], people.refresh)
+        | {"break_even_share": enough},
+        returns=return_table(returns).assign(**basis) if returns.sizes["segment"] else None,
+        return_draws=returns,
+        sceptic=sceptic.assign(**basis),
     )  # fmt: skip
+
+
+def _totals(offer: Offer, policies: Policies, segments: Segments) -> tuple[Floats, xr.Dataset]:
+    """Return totals of the policies, and those by segment and action: one walk for both."""
+    whole, treated = list(policies.assigned.values()), policies.choice.treated
+    n = len(whole)
+
+    def expand(part: Offered) -> Codes:
+        rows, codes = part.assigned[:n], part.assigned[n:]
+        return np.vstack([rows, segments.policies(rows[0], part.eligible, codes)])
+
+    totals = offer.add_up([*whole, *segments.codes], expand)
+    eligible = offer.offered.eligible
+    return totals[:n], return_draws(totals[n:], segments, treated, eligible, offer.names)
+
+
+def _doubted(offer: Offer, choice: Choice, fixed: float) -> tuple[pd.DataFrame, float]:
+    """Return the plan if its actions do less than is believed."""
+
+    def add_up(model: ActionModel) -> Floats:
+        totals: Floats = offer.add_up_under(model, [choice.treated])[0]
+        return totals
+
+    return sceptic_table(offer.model, add_up, fixed)
 
 
 def _with_acquisition(
@@ -221,6 +263,7 @@ def _with_tests(plan: Plan, offer: Offer, decision: DecisionSpec, time_unit: str
     return replace(plan, tests=planned, test_plans=table)
 
 
+SEGMENTS = ("tier", "stage")
 LATENT = "latent"
 """Value given the customer's latents: what actions are judged by. Totals of what will happen are realised."""
 

@@ -14,8 +14,10 @@ from bayesltv.decisions.choice import HOLD_OUT, Choice
 from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
 from bayesltv.decisions.offer.roi import break_even, elasticity
+from bayesltv.decisions.reasons import Expected, reasons, runners_up
 from bayesltv.experiments.effects import Effects
 from bayesltv.experiments.worth import TestPlan
+from bayesltv.names import CUSTOMER_ID
 from bayesltv.specs.decision.actions import NO_ACTION, ActionSpec
 from bayesltv.specs.decision.budget import BudgetSpec
 
@@ -23,8 +25,15 @@ Floats = NDArray[np.float64]
 CURVE_POINTS = 400
 ALWAYS = ("actions", "effects", "policies", "budget_curve", "segments", "portfolio", "simple_ltv")
 """Tables that every plan has."""
-SOMETIMES = ("migration", "movers", "uplift", "test_plans", "acquisition", "next_unit")
-"""Tables of an earlier export, of tests, and of acquisition, where there are any."""
+SOMETIMES = (
+    "returns", "sceptic", "at_risk", "migration", "movers", "uplift", "test_plans", "acquisition", "next_unit"
+)  # fmt: skip
+"""Tables that earlier versions lack, or that need stages, an earlier export, tests or acquisition."""
+AT_RISK = (
+    CUSTOMER_ID, "value_at_risk", "p_drops_out", "p_no_purchase", "p_alive", "ltv_mean", "tier", "stage",
+    "recommended_action", "assignment", "reason", "runner_up",
+)  # fmt: skip
+"""Columns of the list of who is slipping away."""
 PLAN = "plan"
 """Name of the plan among the policies."""
 
@@ -40,7 +49,9 @@ class Plan:
         ``recommended_action`` ("none" where none pays), ``assignment`` (what is really done: "hold_out" where
         the recommended action is withheld at random), ``propensity`` (probability of that assignment),
         ``action_net_mean``, ``_p05``, ``_p95``, ``p_action_pays``, ``action_cost_mean``,
-        ``action_subsidy_mean`` and ``effect_source`` of the recommended action.
+        ``action_subsidy_mean``, ``action_roi`` (net over cost, of the means) and ``effect_source`` of the
+        recommended action; ``runner_up`` and ``runner_up_net_mean``, the best option beside it; ``reason``
+        where nothing is done: "not_eligible", "does_not_pay", "budget", "capacity" or "held_out".
     actions : DataFrame
         Profit and loss of each action and in all, over the customers who get it.
     effects : DataFrame
@@ -76,6 +87,12 @@ class Plan:
         What new customers of each group are worth against their cost, where the decision states costs.
     next_unit : DataFrame, optional
         What one more unit of money brings in retention and in each group's acquisition.
+    returns : DataFrame, optional
+        What each action returns by tier, stage and group: for all who are eligible and for those chosen.
+    return_draws : xarray.Dataset, optional
+        The profit and loss behind `returns`, draw by draw.
+    sceptic : DataFrame, optional
+        What the plan brings if its actions do less than is believed.
     """
 
     customers: pd.DataFrame
@@ -96,6 +113,9 @@ class Plan:
     test_plans: pd.DataFrame | None = None
     acquisition: pd.DataFrame | None = None
     next_unit: pd.DataFrame | None = None
+    returns: pd.DataFrame | None = None
+    return_draws: xr.Dataset | None = None
+    sceptic: pd.DataFrame | None = None
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -108,6 +128,9 @@ class Plan:
             "test_plans": self.test_plans,
             "acquisition": self.acquisition,
             "next_unit": self.next_unit,
+            "returns": self.returns,
+            "sceptic": self.sceptic,
+            "at_risk": at_risk_table(self.customers),
         }
         always = {name: getattr(self, name) for name in ALWAYS}
         return always | {name: table for name, table in may.items() if table is not None}
@@ -131,8 +154,10 @@ def customer_table(
     actions: Sequence[ActionSpec],
     effects: Sequence[Effects],
     budget: BudgetSpec,
+    *,
+    expected: Expected,
 ) -> pd.DataFrame:
-    """Return the score table with what is recommended to each customer and what that should bring."""
+    """Return the score table with what is recommended to each customer, why, and what that should bring."""
     names = np.array([*(action.name for action in actions), NO_ACTION], dtype=object)
     sources = np.array([*(each.overall for each in effects), None], dtype=object)
     rows, at = np.arange(len(table)), choice.recommended
@@ -144,6 +169,7 @@ def customer_table(
     assignment = names[at].copy()
     assignment[choice.held_out] = HOLD_OUT
     propensity = np.where(choice.held_out, budget.hold_out, 1 - budget.hold_out)
+    second, second_net = runners_up(expected, at)
     columns = {
         "recommended_action": names[at],
         "action_net_mean": chosen(options.net),
@@ -152,11 +178,33 @@ def customer_table(
         "p_action_pays": chosen(options.p_pays),
         "action_cost_mean": chosen(options.cost),
         "action_subsidy_mean": chosen(options.parts[..., 2]),
+        "action_roi": chosen(_over(options.net, options.cost)),
         "effect_source": sources[at],
         "assignment": assignment,
         "propensity": np.where(is_none, 1.0, propensity),
+        "reason": reasons(expected, at, choice.withheld),
+        "runner_up": names[second],
+        "runner_up_net_mean": second_net,
     }
     return table.assign(**columns)
+
+
+def _over(net: Floats, cost: Floats) -> Floats:
+    ratio: Floats = np.divide(net, cost, out=np.full(net.shape, np.nan), where=cost > 0)
+    return ratio
+
+
+def at_risk_table(customers: pd.DataFrame) -> pd.DataFrame | None:
+    """Return who is slipping away, by value at risk; None without stages or spend.
+
+    Customers by whom something would be lost within `warning_within` of the stages: the money that dropping
+    out would cost, with its chance, and what is done about it.
+    """
+    if "value_at_risk" not in customers:
+        return None
+    columns = [each for each in AT_RISK if each in customers]
+    ranked = customers.loc[customers["value_at_risk"] > 0, columns]
+    return ranked.sort_values("value_at_risk", ascending=False, kind="stable").reset_index(drop=True)
 
 
 def effect_table(model: ActionModel, offered: Offered, effects: Sequence[Effects]) -> pd.DataFrame:

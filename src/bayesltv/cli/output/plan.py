@@ -191,6 +191,19 @@ def uplift_shown(table: pd.DataFrame, *, title: str) -> Table:
     return shown
 
 
+def sceptic_lines(plan: Plan) -> list[str]:
+    """Return what is left of the plan if its actions do less than is believed."""
+    if plan.sceptic is None or not plan.attrs["cost_mean"]:
+        return []
+    net = plan.sceptic.set_index("share_of_effect")["net"]
+    none, half = (money(net[share], plan.attrs["currency"]) for share in (0.0, 0.5))
+    enough = plan.attrs["break_even_share"]
+    pays = (
+        "it loses even if all do" if math.isnan(enough) else f"it pays from {100 * enough:.0f} % of them on"
+    )
+    return [f"if no action works the plan nets {none}, with half of the believed effects {half}; {pays}"]
+
+
 def _share(value: float) -> str:
     return "–" if math.isnan(value) else f"{100 * value:.0f} %"
 
@@ -220,6 +233,7 @@ def budget_lines(plan: Plan) -> list[str]:
         lines.append(
             f"{counts['hold_out']:,} customers are held out at random, so that the effects can be learnt"
         )
+    lines += sceptic_lines(plan)
     assumed = [
         f"{row['action']} pays from {row['parameter']} {row['break_even']:.3g} on, assumed {row['mean']:.3g}"
         for row in plan.effects.to_dict("records")

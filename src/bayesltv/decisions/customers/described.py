@@ -138,10 +138,10 @@ def _with_stages(
         return table, None
     _, population, people = placed
     terms = terms_of(decision.value, time_unit)
-    limits = stage_limits(decision.stages, terms, time_unit)
+    limits, doubt = stage_limits(decision.stages, terms, time_unit), decision.stages.at_risk_from
 
     def work(some: Customers) -> StageBlock:
-        return stage_block(population, some, terms, limits, seed=seed)
+        return stage_block(population, some, terms, limits, at_risk_from=doubt, seed=seed)
 
     size = block_size(population.draws.size, None)
     tier = table["tier"].to_numpy(object) if tiers else np.full(len(table), ALL, dtype=object)

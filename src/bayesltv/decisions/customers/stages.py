@@ -20,6 +20,7 @@ from bayesltv.specs.decision.stages import STAGES, StageSpec
 
 Columns = dict[str, NDArray[Any]]
 Limits = tuple[float, float, float, float]
+NEW, LAPSED, AT_RISK = (STAGES.index(name) for name in ("new", "lapsed", "at_risk"))
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class StageBlock:
     Attributes
     ----------
     columns : dict of str to ndarray, shape (customer,)
-        ``stage`` (the most probable one, the earlier in precedence of equals), ``p_stage_<name>`` (they sum
-        to 1), ``p_drops_out`` (is alive and drops out within `warning_within`), ``p_no_purchase`` (within
-        it), and ``value_at_risk`` in money where there is a spend model.
+        ``stage`` (the most probable one, or at risk where that is in doubt: see ``StageSpec``),
+        ``p_stage_<name>`` (they sum to 1), ``p_drops_out`` (is alive and drops out within `warning_within`),
+        ``p_no_purchase`` (within it), and ``value_at_risk`` in money where there is a spend model.
     counts : ndarray of int64, shape (stage, draw)
         Customers in each stage, draw by draw: add blocks up, then take quantiles.
     """
@@ -58,7 +59,13 @@ def stage_limits(stages: StageSpec, terms: Terms, time_unit: str) -> Limits:
 
 
 def stage_block(
-    population: Population, customers: Customers, terms: Terms, limits: Limits, *, seed: int
+    population: Population,
+    customers: Customers,
+    terms: Terms,
+    limits: Limits,
+    *,
+    at_risk_from: float = 0.5,
+    seed: int,
 ) -> StageBlock:
     """Return the stages of a block, from the same draws of the latents as ``predict`` and ``score``.
 
@@ -75,6 +82,8 @@ def stage_block(
         Horizon, discount and margin.
     limits : tuple of float
         From `stage_limits`.
+    at_risk_from : float
+        As in ``StageSpec``.
     seed : int
 
     Returns
@@ -94,7 +103,11 @@ def stage_block(
         limits,
         Found(shares, warned, counts),
     )
-    columns: Columns = {"stage": np.asarray(STAGES, dtype=object)[np.argmax(shares, axis=0)]}
+    stage = np.argmax(shares, axis=0)
+    lost = shares[LAPSED] + warned[DROPS_OUT]
+    is_unsure = (lost > at_risk_from) & (lost < 1 - at_risk_from) & (stage != NEW)
+    stage = np.where(is_unsure, AT_RISK, stage)
+    columns: Columns = {"stage": np.asarray(STAGES, dtype=object)[stage]}
     columns |= {f"p_stage_{name}": shares[at] for at, name in enumerate(STAGES)}
     columns |= {"p_drops_out": warned[DROPS_OUT], "p_no_purchase": warned[NO_PURCHASE]}
     if population.has_spend:

@@ -229,20 +229,20 @@ def add_up_all(
     offered: Offered,
     step: float,
     *,
+    expand: Callable[[Offered], Codes] | None = None,
     threads: int | None = None,
     block: int | None = None,
 ) -> Floats:
     """Return totals of the policies in money, shape (policy, action, part, draw): the second walk.
 
     Sums are taken inside each draw, on the same draws of the latents as in the first walk; exact, whatever
-    the order of customers and blocks.
+    the order of customers and blocks. `expand` makes the policies of a block from what is assigned in it.
     """
-    shape = (offered.assigned.shape[0], len(model.actions), len(PARTS), model.population.draws.size)
-    sums = np.zeros(shape, dtype=np.int64)
 
     def work(part: Offered) -> NDArray[np.int64]:
-        return model.add_up(part, step)
+        return model.add_up(part if expand is None else replace(part, assigned=expand(part)), step)
 
-    for part in walk(offered, work, block=model.block(block), threads=threads):
-        sums += part
-    return np.asarray(sums * step, dtype=np.float64)
+    none = work(offered.rows(slice(0, 0)))
+    return np.asarray(
+        sum(walk(offered, work, block=model.block(block), threads=threads), none) * step, dtype=np.float64
+    )

@@ -80,14 +80,19 @@ class Offer:
         """Fixed cost of each action."""
         return np.array([action.fixed for action in self.model.actions])
 
-    def add_up(self, policies: Sequence[Codes]) -> Floats:
-        """Return totals of whole policies, shape (policy, action, part, draw)."""
-        net = self.options.net
+    def add_up(self, policies: Sequence[Codes], expand: Callable[[Offered], Codes] | None = None) -> Floats:
+        """Return totals of whole policies, shape (policy, action, part, draw); see `add_up_all`."""
+        return self.add_up_under(self.model, policies, expand)
+
+    def add_up_under(
+        self, model: ActionModel, policies: Sequence[Codes], expand: Callable[[Offered], Codes] | None = None
+    ) -> Floats:
+        """Return totals of whole policies under another model of the actions."""
+        net, walking = self.options.net, self.walking
         typical = max(float(np.abs(net).mean()), 1e-6) if len(net) else 1.0
         alternatives = replace(self.offered, assigned=np.stack(policies))
-        walking = self.walking
         return add_up_all(
-            self.model, alternatives, step_of(typical), threads=walking.threads, block=walking.block
+            model, alternatives, step_of(typical), expand=expand, threads=walking.threads, block=walking.block
         )
 
 

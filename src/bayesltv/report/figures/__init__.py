@@ -21,6 +21,7 @@ from bayesltv.report.figures.plan import (
     plot_budget_curve,
     plot_customers,
     plot_policies,
+    plot_returns,
     plot_roi,
     plot_waterfall,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "plot_psense",
     "plot_purchase_calibration",
     "plot_reliability",
+    "plot_returns",
     "plot_roi",
     "plot_sampler",
     "plot_tier_probabilities",

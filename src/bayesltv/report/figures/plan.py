@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from bayesltv.allocation.hold_out import HOLD_OUT
 from bayesltv.decisions.offer.pnl import net_value, spending
 from bayesltv.decisions.plan import PLAN, Plan
+from bayesltv.errors import SpecError
 from bayesltv.report.planned_tests import plot_test_value
 from bayesltv.report.style import (
     BLACK,
@@ -106,6 +108,57 @@ def plot_roi(plan: Plan, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(f"net value ({_basis(plan)}) per unit of money spent")
     reading = "Median, 50 % and 90 % interval of the portfolio's return; left of the line the action loses"
     return dress(ax, title="Return on what each action costs", subtitle=reading, grid="x")
+
+
+def plot_returns(plan: Plan, *, by: str = "tier", ax: Axes | None = None) -> Axes:
+    """Draw the return of each action in each segment, for all who are eligible, as a heat map with intervals.
+
+    Parameters
+    ----------
+    plan : Plan
+    by : str
+        "tier", "stage" or a group column of ``plan.returns``.
+    ax : Axes, optional
+
+    Raises
+    ------
+    SpecError
+        Where the plan has no such segments.
+    """
+    table = None if plan.returns is None else plan.returns[plan.returns["by"] == by]
+    if table is None or not len(table):
+        raise SpecError(f"the plan has no returns by {by}: its columns are those of plan.returns['by']")
+    wide = table.pivot(index="segment", columns="action", values="roi")
+    actions = [
+        name for name in table["action"].unique() if table.loc[table["action"] == name, "eligible"].any()
+    ]
+    wide = wide[actions]
+    ax = new_axes(ax, size=(2.4 + 1.35 * len(actions), 1.6 + 0.7 * len(wide)))
+    reach = max(1.0, float(np.nanquantile(np.abs(wide.to_numpy()), 0.8)) if wide.notna().any().any() else 1.0)
+    ax.imshow(wide.to_numpy(float), cmap="RdBu", vmin=-reach, vmax=reach, aspect="auto")
+    for row in table[table["action"].isin(actions)].to_dict("records"):
+        y, x = list(wide.index).index(row["segment"]), actions.index(row["action"])
+        ax.text(x, y, _cell(row), ha="center", va="center", fontsize=8, color=_ink(row["roi"], reach))
+    ax.set_xticks(range(len(actions)), [name.replace("_", "\n") for name in actions])
+    ax.set_yticks(range(len(wide)), [str(each).replace("_", " ") for each in wide.index])
+    ax.set_ylabel(by)
+    reading = "ROI = net value / cost for all who are eligible, given the believed effects, with 5 and 95 %"
+    dress(ax, title=f"What each action returns by {by}", subtitle=reading)
+    ax.grid(visible=False)
+    return ax
+
+
+def _cell(row: Mapping[Any, Any]) -> str:
+    if not row["eligible"]:
+        return "nobody"
+    if np.isnan(row["roi"]):
+        return f"no cost\npays {100 * row['p_pays']:.0f} %"
+    interval = "" if np.isnan(row["roi_p05"]) else f"\n{row['roi_p05']:.1f} to {row['roi_p95']:.1f}"
+    return f"{row['roi']:.2f}{interval}\nchosen {row['chosen']:,} of {row['eligible']:,}"
+
+
+def _ink(roi: float, reach: float) -> str:
+    return "white" if abs(roi) > 0.65 * reach else BLACK
 
 
 def plot_budget_curve(plan: Plan, *, ax: Axes | None = None) -> Axes:
@@ -212,11 +265,17 @@ def plan_figures(plan: Plan) -> dict[str, Axes]:
         "plan_budget_curve": plot_budget_curve(plan),
         "plan_policies": plot_policies(plan),
         "plan_customers": plot_customers(plan),
+        **_returns_of(plan),
         **{
             f"test_value_{name}": plot_test_value(test, currency=_currency(plan), name=name)
             for name, test in plan.tests.items()
         },
     }
+
+
+def _returns_of(plan: Plan) -> dict[str, Axes]:
+    has = set() if plan.returns is None else set(plan.returns["by"])
+    return {f"plan_returns_{by}": plot_returns(plan, by=by) for by in ("tier", "stage") if by in has}
 
 
 def _basis(plan: Plan) -> str:

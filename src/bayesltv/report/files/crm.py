@@ -53,12 +53,14 @@ CRM_TYPES: dict[str, str] = {
     "tier_previous": "text",
     **dict.fromkeys(("tier_error_cost", "p_moves_up", "headroom"), "number"),
     "stage": "text",
-    "value_at_risk": "number",
+    **dict.fromkeys(("p_drops_out", "p_no_purchase", "value_at_risk"), "number"),
     "recommended_action": "text",
     **dict.fromkeys(("action_net_mean", "action_net_p05", "action_net_p95", "p_action_pays"), "number"),
-    **dict.fromkeys(("action_cost_mean", "action_subsidy_mean"), "number"),
+    **dict.fromkeys(("action_cost_mean", "action_subsidy_mean", "action_roi"), "number"),
     **dict.fromkeys(("effect_source", "assignment"), "text"),
     "propensity": "number",
+    **dict.fromkeys(("reason", "runner_up"), "text"),
+    "runner_up_net_mean": "number",
 }
 """Columns of the export in their order with their types; group columns follow ``value_basis``,
 ``p_tier_<name>`` the tiers and ``p_stage_<name>`` the stage. None holds personal data but the id."""

@@ -24,13 +24,17 @@ _MONEY_OF_ACTIONS = (
     "behind_plan_p95", "cvar", "regret", "evpi", "evppi", "net_benefit", "value", "value_latent", "value_p05",
     "value_p95", "value_to_date", "past_value",
 )  # fmt: skip
-_SHARES = ("p_pays", "p_loss", "p_plan_better")
+_SHARES = ("p_pays", "p_loss", "p_plan_better", "share_of_effect")
 _ACTION_COLUMNS = (
     "action", "customers", "incremental_margin", "incremental_discount", "subsidy", "contact_cost",
     "running_cost", "service_cost", "fixed_cost", "net", "net_p05", "net_p95", "p_pays",
 )  # fmt: skip
 _POLICY_COLUMNS = (
     "policy", "customers", "cost", "net", "net_p05", "net_p95", "p_loss", "behind_plan", "p_plan_better"
+)  # fmt: skip
+_RETURN_COLUMNS = (
+    "segment", "action", "eligible", "chosen", "net", "net_p05", "net_p95", "roi", "roi_p05", "roi_p95",
+    "p_pays",
 )  # fmt: skip
 _PORTFOLIO_COLUMNS = (
     "group", "tier", "customers", "value_to_date", "past_value", "value_latent", "value_p05", "value_p95"
@@ -44,8 +48,12 @@ _HEADS = {
     "p05": "5 %",
     "p95": "95 %",
     "p_pays": "pays with",
-    "p_loss": "loses with",
+    "p_loss": "loses, given your assumptions, with",
     "p_plan_better": "plan is better with",
+    "roi_p05": "ROI, 5 %",
+    "roi_p95": "ROI, 95 %",
+    "roi": "ROI",
+    "share_of_effect": "share of the effects",
     "effect_source": "from",
     "break_even": "pays from",
     "break_even_elasticity": "as an elasticity",
@@ -55,6 +63,8 @@ _CAPTIONS = {
     "effects": "What is believed of each effect, and from where the action would just pay",
     "policies": "The plan beside what else could be done",
     "segments": "Customers by tier and stage",
+    "returns": "What each action returns by tier: all who are eligible, before fixed costs",
+    "sceptic": "The plan if its actions do less than is believed",
     "portfolio": "Existing customers: what they spent, and what they will",
     "uplift": "What the tests measured, raw and shrunk",
     "migration": "From which tier to which since the earlier export",
@@ -117,6 +127,8 @@ def _columns_of(name: str, table: pd.DataFrame) -> pd.DataFrame:
     if name == "actions":
         used = table[(table["customers"] > 0) | (table["action"] == "total")]
         return used[[each for each in _ACTION_COLUMNS if each in table]]
+    if name == "returns":
+        return table.loc[(table["by"] == "tier") & (table["eligible"] > 0), list(_RETURN_COLUMNS)]
     chosen = {"policies": _POLICY_COLUMNS, "portfolio": _PORTFOLIO_COLUMNS}.get(name, table.columns)
     return table[[each for each in chosen if each in table]]
 

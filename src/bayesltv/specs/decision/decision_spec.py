@@ -174,6 +174,9 @@ class DecisionSpec:
         SpecError
             Where a key is unknown or a value impossible; `source` stands in the message.
         """
+        stages = values.get("stages")
+        if isinstance(stages, Mapping):
+            values = {**values, "stages": StageSpec.as_stored(stages)}
         return cls.read(Table(values, source, is_file=False))
 
     @classmethod

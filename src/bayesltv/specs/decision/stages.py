@@ -1,12 +1,16 @@
 """Stages of a customer's life: when somebody counts as new, overdue or at risk."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from bayesltv import units
 from bayesltv.specs import checked
 from bayesltv.specs.frozen import Plain, put, stated
 from bayesltv.specs.toml_file import Table
 
+MOST_PROBABLE = 0.5
+"""The `at_risk_from` of a label that is the most probable stage."""
 STAGES = ("new", "lapsed", "at_risk", "active")
 """In the order of precedence: the first that holds is the stage."""
 
@@ -27,6 +31,11 @@ class StageSpec:
         that would be lost by dropping out within h.
     dropout_limit : float
         In (0, 1]: a customer more likely than this to drop out within h is at risk; 1 for none.
+    at_risk_from : float
+        In (0, 0.5]: who has lapsed, or drops out within h, with a probability above this and below 1 − this
+        is labelled at risk. That label costs least where calling an active customer lapsed, or the other way
+        round, costs 1 and a needless warning costs this (Chow, 1970). With 0.5 the label is the most probable
+        stage, which is seldom "at risk": long silence speaks for having lapsed.
 
     Raises
     ------
@@ -43,6 +52,7 @@ class StageSpec:
     overdue_quantile: float = 0.95
     warning_within: str = "3 months"
     dropout_limit: float = 0.5
+    at_risk_from: float = 0.4
 
     def __post_init__(self) -> None:
         for name in ("new_within", "warning_within"):
@@ -52,6 +62,7 @@ class StageSpec:
             self,
             overdue_quantile=checked.number("overdue_quantile", self.overdue_quantile, above=0.0, below=1.0),
             dropout_limit=checked.number("dropout_limit", self.dropout_limit, above=0.0, at_most=1.0),
+            at_risk_from=checked.number("at_risk_from", self.at_risk_from, above=0.0, at_most=0.5),
         )
 
     def limits_in(self, time_unit: str) -> tuple[float, float]:
@@ -59,8 +70,14 @@ class StageSpec:
         return units.horizon_in(self.new_within, time_unit), units.horizon_in(self.warning_within, time_unit)
 
     def to_dict(self) -> dict[str, Plain]:
-        """Return the section as a decision file would state it."""
-        return stated(self)
+        """Return the section as it is stored: without `at_risk_from` where it means what no such key does."""
+        told = stated(self)
+        return {key: told[key] for key in told if key != "at_risk_from" or told[key] != MOST_PROBABLE}
+
+    @staticmethod
+    def as_stored(section: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a stored section in full: without the key the label is the most probable stage."""
+        return {"at_risk_from": MOST_PROBABLE, **section}
 
     @classmethod
     def read(cls, table: Table) -> "StageSpec":
