@@ -24,7 +24,7 @@ NODES, WEIGHTS = _legendre_tables()
 @compiled
 def work_space():
     """Return the scratch array of one thread for an integral over a horizon."""
-    return np.zeros((12, MAX_NODES))
+    return np.zeros((6, MAX_NODES))
 
 
 @compiled

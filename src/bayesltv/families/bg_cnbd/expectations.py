@@ -17,9 +17,9 @@ _SMALLEST = 1e-12
 
 
 @compiled
-def _sums_at(s, shape, passed, law):
-    """Return Σ_n t_n, and Σ t_n (R+j+n) before purchases, from the mode: no underflow; `shape` is R + j."""
-    rate, a, b, stages = law.rate, law.a, law.b, law.stages
+def _sums_at(s, shape, law):
+    """Return Σ_n t_n, and Σ t_n (R+j+n) before purchases, from the mode: no underflow."""
+    rate, a, b, stages, passed = law.rate, law.a, law.b, law.stages, law.passed
     w = s / (rate + s)
     mode = int(max(0.0, (shape - 1.0) * s / rate))
     y = (passed + mode) // stages
@@ -58,58 +58,39 @@ def _sums_at(s, shape, passed, law):
 
 
 @compiled
-def _sums_at_nodes(nodes, law, work):
-    """Do `_sums_at` for all nodes and stages in one walk; False where a first term is too small for it.
-
-    N counts stages with those that have passed: given j of them, a term of the walk from none has the weight
-    N (N−1) ... (N−j+1) (α'/s)^j / (R)_j. Rows 4 and following of `work` are plain sums, then weighted ones.
-    """
-    shape, rate, a, b, stages = law.shape, law.rate, law.a, law.b, law.stages
-    u, s, term, w = work[0], work[1], work[2], work[3]
+def _sums_at_nodes(nodes, shape, law, work):
+    """Do `_sums_at` for all nodes in one walk over n; False where a first term is too small to start from."""
+    rate, a, b, stages, passed = law.rate, law.a, law.b, law.stages, law.passed
+    u, s, plain, weighted, term, w = work[0], work[1], work[2], work[3], work[4], work[5]
     last = nodes - 1  # the node furthest out converges last
     if shape * u[last] > 500.0:
         return False
+    before = passed + 1 == stages
     for i in range(nodes):
         w[i] = s[i] / (rate + s[i])
         term[i] = math.exp(-shape * u[i])
-    for j in range(stages):
-        plain, weighted = work[4 + j], work[4 + stages + j]
-        for i in range(nodes):
-            plain[i] = term[i] if j == 0 else 0.0
-            weighted[i] = term[i] * shape if stages == 1 else 0.0
+        plain[i] = term[i]
+        weighted[i] = term[i] * shape if before else 0.0
     n, y = 0, 0
     while True:
-        base = (shape + n) / (n + 1.0)
+        step = (shape + n) / (n + 1.0)
         n += 1
-        step = base
-        if n % stages == 0:
+        if (passed + n) % stages == 0:
             step *= (b + y) / (a + b + y)
             y += 1
-        for i in range(nodes):
-            term[i] *= step * w[i]
-        buys, ways = (n + 1) % stages == 0, 1.0
-        for j in range(stages):
-            plain, weighted = work[4 + j], work[4 + stages + j]
+        if (passed + n + 1) % stages == 0:
             for i in range(nodes):
-                plain[i] += term[i] * ways
-            if buys:
-                for i in range(nodes):
-                    weighted[i] += term[i] * (ways * (shape + n))
-            ways *= n - j
-        bound = max(base, 1.0) * w[last] * (n + 1.0) / max(n + 2.0 - stages, 1.0)
-        known = work[3 + stages, last] + work[3 + 2 * stages, last]
-        tail = term[last] * ways / max(n + 1.0 - stages, 1.0) * (shape + n)
-        if bound < 1.0 and n >= 2 * stages and tail <= _SMALLEST * known * (1.0 - bound):
-            break
-    for j in range(1, stages):
-        plain, weighted, rising = work[4 + j], work[4 + stages + j], 1.0
-        for k in range(j):
-            rising *= shape + k
-        for i in range(nodes):
-            factor = (rate / s[i]) ** j / rising
-            plain[i] *= factor
-            weighted[i] *= factor
-    return True
+                term[i] *= step * w[i]
+                plain[i] += term[i]
+                weighted[i] += term[i] * (shape + n)
+        else:
+            for i in range(nodes):
+                term[i] *= step * w[i]
+                plain[i] += term[i]
+        bound = max((shape + n) / (n + 1.0), 1.0) * w[last]
+        left = _SMALLEST * (weighted[last] + plain[last]) * (1.0 - bound)
+        if bound < 1.0 and term[last] * (shape + n) <= left:
+            return True
 
 
 @inlined
@@ -130,43 +111,40 @@ def _place(i, first, later, split, end):
 
 
 @compiled
-def expected_by_stage(horizon, discount, law, work, found):
-    """Fill E of purchases, discounted purchases and discounted time alive in (T, T + H], given each stage.
+def expected_in_stage(horizon, discount, law, work):
+    """Return E of purchases, discounted purchases and discounted time alive in (T, T + H], given the stage.
 
     Parameters
     ----------
     horizon, discount : float
         H in the time unit; continuous rate per unit.
     law : Ahead
-        Numbers; what it says of the stage is not used.
-    work : ndarray of float64, shape (12, 64)
+        Numbers, at a stage.
+    work : ndarray of float64, shape (6, 64)
         Scratch space of the caller.
-    found : ndarray of float64, shape (3, stage)
-        Filled here.
     """
-    shape, rate, a, b, stages = law.shape, law.rate, law.a, law.b, law.stages
-    found[:] = math.nan
+    shape, rate, a, b = law.shape + law.passed, law.rate, law.a, law.b
     if not (horizon >= 0.0 and 0.0 < rate < math.inf and settles(horizon / (rate + horizon), shape, a, b)):
-        return
-    found[:] = 0.0
-    u, s = work[0], work[1]
-    end, gaps = math.log1p(horizon / rate), shape / stages
+        return math.nan, math.nan, math.nan
+    u, s, plain, weighted = work[0], work[1], work[2], work[3]
+    end = math.log1p(horizon / rate)
+    gaps = law.shape / law.stages
     split = min(end, math.log1p(4.0 / gaps))
     first, later = _first_nodes(gaps * math.expm1(split)), 0
     if split < end:
-        wanted = node_count(end - split, horizon, discount, gaps, a, b)
+        wanted = node_count(end - split, horizon, discount, shape / law.stages, a, b)
         later = min(_MOST, max(_NODES, wanted))
     for i in range(first + later):
         u[i] = _place(i, first, later, split, end)[0]
         s[i] = rate * math.expm1(u[i])
-    if horizon > 0.0 and not _sums_at_nodes(first + later, law, work):
-        for j in range(stages):
-            for i in range(first + later):
-                work[4 + j, i], work[4 + stages + j, i] = _sums_at(s[i], shape + j, j, law)
-    for i in range(first + later if horizon > 0.0 else 0):
+    if not _sums_at_nodes(first + later, shape, law, work):
+        for i in range(first + later):
+            plain[i], weighted[i] = _sums_at(s[i], shape, law)
+    purchases, discounted, alive = 0.0, 0.0, 0.0
+    for i in range(first + later):
         du = _place(i, first, later, split, end)[1]
         fading = math.exp(-discount * s[i])
-        for j in range(stages):
-            found[0, j] += du * work[4 + stages + j, i]
-            found[1, j] += du * work[4 + stages + j, i] * fading
-            found[2, j] += du * (rate + s[i]) * work[4 + j, i] * fading
+        purchases += du * weighted[i]
+        discounted += du * weighted[i] * fading
+        alive += du * (rate + s[i]) * plain[i] * fading
+    return purchases, discounted, alive

@@ -14,7 +14,7 @@ import numpy as np
 
 from bayesltv.families import verbs
 from bayesltv.families.bg_cnbd.counts import purchase_probability
-from bayesltv.families.bg_cnbd.expectations import expected_by_stage
+from bayesltv.families.bg_cnbd.expectations import expected_in_stage
 from bayesltv.families.bg_cnbd.latents import Latents
 from bayesltv.families.bg_cnbd.likelihood import value_and_slopes
 from bayesltv.families.bg_cnbd.stages import (
@@ -218,14 +218,14 @@ def _usual_wait(laws, ever):
 
 @way(verbs.expected, Ahead)
 def _expected(law, horizon, discount, work):
-    found = np.empty((3, law.stages))
-    expected_by_stage(horizon, discount, law, work, found)
-    return found[0, law.passed], found[1, law.passed], found[2, law.passed]
+    return expected_in_stage(horizon, discount, law, work)
 
 
 @way(verbs.fill_expected, Ahead)
 def _fill_expected(laws, draw, horizon, discount, work, given):
-    expected_by_stage(horizon, discount, verbs.at(laws, 0, draw), work, given[3:, :, draw])
+    for stage in range(laws.stages):
+        found = expected_in_stage(horizon, discount, verbs.at(laws, stage, draw), work)
+        given[3, stage, draw], given[4, stage, draw], given[5, stage, draw] = found
 
 
 @way(verbs.lay_nodes, Ahead)
