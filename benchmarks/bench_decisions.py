@@ -127,7 +127,9 @@ class ExpectedPurchases:
         population = hyperparameters_of(read_posterior(fit)).thinned(24).as_population()
         self.draws = fit["posterior"].sizes["chain"] * fit["posterior"].sizes["draw"]
         codes = np.zeros(len(summary), np.int32)
-        people = make_customers(summary, codes, population.family, with_spend=True)
+        people = make_customers(
+            summary, codes, population.family, with_spend=True, with_first=population.uses_first_amounts
+        )
         shape = (len(people), population.draws.size)
         alive, self.lam, self.p, nu = np.empty(shape, bool), np.empty(shape), np.empty(shape), np.empty(shape)
         draw_latents(

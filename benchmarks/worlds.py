@@ -44,7 +44,9 @@ def write_summary(customers, path, *, time_unit="day"):
 
 def posterior(draws, *, time_unit="day", seed=1):
     """Return a pooled fit (BG/NBD, Gamma-Gamma): draws are log-normal about CDNOW's maximum likelihood."""
-    spec = ltv.ModelSpec(spend=ltv.SpendSpec()).resolved(time_unit=time_unit, spend_unit=1.0)
+    spec = ltv.ModelSpec(spend=ltv.SpendSpec(first_amounts=False)).resolved(
+        time_unit=time_unit, spend_unit=1.0
+    )
     rng, per = np.random.default_rng(seed), {"day": 1.0, "week": 7.0}[time_unit]
     centre = PURCHASE | {"alpha": PURCHASE["alpha"] / per} | SPEND
     drawn = {

@@ -43,7 +43,8 @@ def point_fit(
 ) -> xr.DataTree:
     """A fit whose posterior is a single point, repeated: for what holds given the parameters."""
     with_spend = "p" in parameters
-    spec = ltv.ModelSpec(purchase=ltv.PurchaseSpec(family, k), spend=ltv.SpendSpec() if with_spend else None)
+    spend = ltv.SpendSpec(first_amounts="delta" in parameters) if with_spend else None
+    spec = ltv.ModelSpec(purchase=ltv.PurchaseSpec(family, k), spend=spend)
     spec = spec.resolved(time_unit=time_unit, spend_unit=1.0 if with_spend else None)
     posterior = xr.Dataset(
         {name: (("chain", "draw"), np.full((1, draws), value)) for name, value in parameters.items()},

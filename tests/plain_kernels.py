@@ -3,20 +3,22 @@
 import numpy as np
 
 from bayesltv.families.bg_nbd.law import BgNbd
-from bayesltv.families.gamma_gamma.law import GammaGamma
+from bayesltv.families.gamma_gamma.law import GammaGamma, of_repeats
 from bayesltv.kernels import futures, latents, tracking
 from bayesltv.kernels.block import Laws, People, Streams
 from bayesltv.kernels.calendar import STILL
 
 
 def laws(purchase, spend):
-    """The laws of r, alpha, a, b and p, q, v by (group, draw)."""
-    return Laws(BgNbd(*np.ascontiguousarray(purchase)), GammaGamma(*np.ascontiguousarray(spend)))
+    """The laws of r, alpha, a, b and p, q, v, or p, q, v, delta, by (group, draw)."""
+    of_spend = of_repeats if len(spend) == 3 else GammaGamma
+    return Laws(BgNbd(*np.ascontiguousarray(purchase)), of_spend(*np.ascontiguousarray(spend)))
 
 
 def people(customers, group):
-    """Customers without a clock, from x, k, t_x, T, count and sum of their amounts."""
-    return People(customers, group, np.zeros((0, group.size)))
+    """Customers without a clock, from x, k, t_x, T, count and sum of amounts, and first amounts or none."""
+    whole = customers if len(customers) == 7 else np.vstack([customers, np.zeros(group.size)])
+    return People(whole, group, np.zeros((0, group.size)))
 
 
 def draw_futures(of_latents, events, amounts, draws, customers, group, purchase, spend, terms, *filled):

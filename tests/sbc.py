@@ -32,7 +32,8 @@ from bayesltv.kernels.latents import draw_latents
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.likelihood import purchase_data, spend_data
 from bayesltv.model.prior_draws import draw_prior
-from bayesltv.names import SPEND_PARAMETERS, level_name
+from bayesltv.names import DELTA, level_name
+from bayesltv.names import SPEND_PARAMETERS as REPEAT_PARAMETERS
 from bayesltv.prediction.draws import simulate_futures
 from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 from bayesltv.prediction.terms import make_terms
@@ -40,6 +41,7 @@ from bayesltv.streams import generator
 from helpers import sealed
 from uniformity import p_uniform, ranked
 
+SPEND_PARAMETERS = (*REPEAT_PARAMETERS, DELTA)
 START, END, LATER = "1960-01-01", "1998-12-31", "2018-12-31"
 ARRIVALS = 12 * 365
 YEARS_AHEAD = 20.0
@@ -58,6 +60,7 @@ PRIORS = {
     "spend_typical": ltv.PriorSpec.elicited(mass=0.9, between=(10.0, 100.0)),
     "spend_within": ltv.PriorSpec.elicited(mass=0.9, between=(1.0, 6.0)),
     "spend_between": ltv.PriorSpec.elicited(mass=0.9, between=(2.0, 10.0)),
+    "spend_first": ltv.PriorSpec.elicited(mass=0.9, between=(0.5, 2.0)),
 }
 """Priors that a person could have had, and whose data are not degenerate: 1 to 15 purchases while alive."""
 
@@ -213,7 +216,7 @@ def drawn_latents(fit, summary, seed):
     posterior = read_posterior(fit)
     population = hyperparameters_of(posterior).as_population()
     codes = codes_of(summary, posterior.columns, posterior.combinations)
-    people = make_customers(summary, codes, population.family, with_spend=True)
+    people = make_customers(summary, codes, population.family, with_spend=True, with_first=True)
     shape = (len(people), population.draws.size)
     alive = np.empty(shape, np.bool_)
     rate, dropout, spend_rate = np.empty(shape), np.empty(shape), np.empty(shape)
@@ -326,10 +329,25 @@ def shuffled_parameters(fit, _latents, summary, seed):
         dataset[name] = dataset[name].copy(data=rng.permutation(flat).reshape(values.shape))
     tree = fit.copy()
     tree["posterior"] = xr.DataTree(dataset)
-    return dataset, drawn_latents(tree, summary, seed)
+    return dataset, drawn_latents(sealed(tree), summary, seed)
 
 
-PLANTS = {"dead_rate_over_T": dead_rate_over_T, "shuffled_parameters": shuffled_parameters}
+def first_times_delta(fit, latents, summary, _seed):
+    """Multiply first amounts by δ, where they are to be divided by it."""
+    posterior = read_posterior(fit)
+    codes = codes_of(summary, posterior.columns, posterior.combinations)
+    _, _, v, delta = posterior.spend[:, codes]
+    repeats, first = (summary[name].fillna(0.0).to_numpy()[:, None] for name in ("spend_sum", "first_amount"))
+    ratio = (v + repeats + first / delta) / (v + repeats + first * delta)
+    moved = replace(latents, spend_rate=latents.spend_rate * ratio, spend=latents.spend / ratio)
+    return fit["posterior"].to_dataset(), moved
+
+
+PLANTS = {
+    "dead_rate_over_T": dead_rate_over_T,
+    "shuffled_parameters": shuffled_parameters,
+    "first_times_delta": first_times_delta,
+}
 
 
 # ---- many rounds

@@ -21,6 +21,7 @@ TITLES = {
 ERRORS = {
     "dead_rate_over_T": "λ of customers who left from T, not t_x",
     "shuffled_parameters": "draws of each parameter shuffled by themselves",
+    "first_times_delta": "first amounts multiplied by δ, not divided",
 }
 GREY, BLUE, ORANGE = "0.55", "#0072b2", "#d55e00"
 

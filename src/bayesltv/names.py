@@ -13,6 +13,7 @@ MONETARY_VALUE = "monetary_value"
 SPEND_COUNT = "spend_count"
 SPEND_SUM = "spend_sum"
 SPEND_LOG_SUM = "spend_log_sum"
+FIRST_AMOUNT = "first_amount"
 FIRST_PURCHASE = "first_purchase"
 LAST_PURCHASE = "last_purchase"
 VALUE_TO_DATE = "value_to_date"
@@ -29,6 +30,7 @@ SUMMARY_COLUMNS = (
     T,
     MONETARY_VALUE,
     *SPEND_STATISTICS,
+    FIRST_AMOUNT,
     FIRST_PURCHASE,
     LAST_PURCHASE,
     VALUE_TO_DATE,
@@ -60,6 +62,8 @@ PERIOD_END = "period_end"
 # natural parameters; alpha and v are rates
 PURCHASE_PARAMETERS = ("r", "alpha", "a", "b")
 SPEND_PARAMETERS = ("p", "q", "v")
+DELTA = "delta"
+"""Level of first amounts against later ones, where the fit has them."""
 
 # the scales that priors speak of
 PURCHASE_RATE = "purchase_rate"
@@ -71,6 +75,7 @@ LIFETIME_SHAPE = "lifetime_shape"
 SPEND_TYPICAL = "spend_typical"
 SPEND_WITHIN = "spend_within"
 SPEND_BETWEEN = "spend_between"
+SPEND_FIRST = "spend_first"
 PURCHASE_SCALES = (PURCHASE_RATE, PURCHASE_SHAPE, DROPOUT_MEAN, DROPOUT_CONCENTRATION)
 SPEND_SCALES = (SPEND_TYPICAL, SPEND_WITHIN, SPEND_BETWEEN)
 

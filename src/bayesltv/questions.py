@@ -33,6 +33,7 @@ def customer_base(
     seed: int,
     draws: int | None = None,
     unknown_groups: UnknownGroups = "error",
+    without_first_amounts: bool = False,
     accept_failed: Sequence[str] = (),
     max_fit_age_days: float | None = None,
     time_unit: str | None = None,
@@ -58,6 +59,9 @@ def customer_base(
         500 for ``track`` and ``posterior_predictive``.
     unknown_groups : "error" or "population"
         What to do with levels of a group column that the fit has not seen.
+    without_first_amounts : bool
+        Leave first amounts out of what is known of customers, though the fit uses them: for a summary that
+        has none. One-time buyers then all get the same spend.
     accept_failed : sequence of str
         Failed checks of the fit that ``score`` and ``decide`` accept.
     max_fit_age_days : float, optional
@@ -83,8 +87,9 @@ def customer_base(
     >>> base.score(load_decision("retention"))  # doctest: +SKIP
     """
     meeting = Meeting(
-        seed, draws, unknown_groups, accept_failed, max_fit_age_days, time_unit, observation_end
-    )
+        seed, draws, unknown_groups, accept_failed, max_fit_age_days, time_unit, observation_end,
+        without_first_amounts,
+    )  # fmt: skip
     return CustomerBase.met(fit, summary, meeting)
 
 

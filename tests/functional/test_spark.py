@@ -333,6 +333,29 @@ def test_covariates_reach_the_workers(spark, cdnow):
         ltv.spark.score(summary.drop("channel"), fit, DECISION, **options)
 
 
+def test_first_amounts_reach_the_workers_and_are_left_out_when_that_is_asked(spark, cdnow):
+    fit, some = point_fit({**POINT, "delta": 0.8}, draws=20), cdnow.head(60)
+    options = {"time_unit": "week", "observation_end": "1997-09-30"}
+    local = ltv.score(fit, some, DECISION, seed=5, draws=20)
+    for left_out in ([], ["first_amount"]):  # which value_to_date tells as well
+        frame = frame_of(spark, some.drop(columns=left_out), 2)
+        made = collected(ltv.spark.score(frame, fit, DECISION, seed=5, draws=20, **options), local)
+        np.testing.assert_array_equal(made["ltv_mean"], local["ltv_mean"])
+    bare = frame_of(spark, some.drop(columns=["first_amount", "value_to_date"]), 2)
+    with pytest.raises(ltv.DataError, match="no column first_amount"):
+        ltv.spark.score(bare, fit, DECISION, seed=5, draws=20, **options)
+    asked = {"draws": 20, "without_first_amounts": True, **options}
+    with pytest.warns(ltv.BayesltvWarning, match="first amounts are left out"):
+        without = ltv.score(fit, some, DECISION, seed=5, draws=20, without_first_amounts=True)
+    with pytest.warns(ltv.BayesltvWarning, match="first amounts are left out"):
+        made = collected(ltv.spark.score(bare, fit, DECISION, seed=5, **asked), without)
+    np.testing.assert_array_equal(made["ltv_mean"], without["ltv_mean"])
+    with pytest.warns(ltv.BayesltvWarning, match="first amounts are left out"):
+        assert ltv.spark.totals(bare, fit, DECISION, seed=5, **asked).identical(without.totals)
+    with pytest.raises(TypeError, match="drawz"):
+        ltv.spark.totals(bare, fit, DECISION, seed=5, drawz=20)
+
+
 def test_a_summary_that_says_no_unit_is_refused_before_any_work(spark, fit, cdnow):
     with pytest.raises(ltv.DataError, match="no time_unit"):
         ltv.spark.score(frame_of(spark, cdnow, 2), fit, DECISION, seed=5, accept_failed=failed(fit))

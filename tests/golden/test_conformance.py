@@ -178,7 +178,7 @@ def test_the_mode_under_flat_priors_is_the_maximum_of_lifetimes(family, cdnow, l
     with_spend = family == "bg_nbd"
     spec = ltv.ModelSpec(
         purchase=ltv.PurchaseSpec(family),
-        spend=ltv.SpendSpec() if with_spend else None,
+        spend=ltv.SpendSpec(first_amounts=False) if with_spend else None,
         priors={scale: FLAT[scale] for scale in (*PURCHASE_SCALES, *(SPEND_SCALES if with_spend else ()))},
     )
     means = cdnow.drop(columns=["spend_count", "spend_sum", "spend_log_sum"])

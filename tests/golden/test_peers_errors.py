@@ -33,6 +33,7 @@ def test_spend_priors_follow_the_currency(cdnow):
         monetary_value=100 * cdnow["monetary_value"],
         spend_sum=100 * cdnow["spend_sum"],
         spend_log_sum=cdnow["spend_log_sum"] + cdnow["spend_count"] * np.log(100),
+        first_amount=100 * cdnow["first_amount"],
         value_to_date=100 * cdnow["value_to_date"],
     )
     from bayesltv.model.build import make_problem

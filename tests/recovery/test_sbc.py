@@ -23,12 +23,12 @@ REPLICATIONS, PLANTED = 200, 40
 # ---- the latent sampler, parameters known: each customer is a replication
 
 CUSTOMERS, DRAWS = 2000, 199
-KNOWN = {"r": 0.6, "alpha": 6.0, "a": 0.8, "b": 2.4, "p": 4.0, "q": 4.0, "v": 30.0}
+KNOWN = {"r": 0.6, "alpha": 6.0, "a": 0.8, "b": 2.4, "p": 4.0, "q": 4.0, "v": 30.0, "delta": 1.4}
 
 
 def ranks_given_parameters(family, k=None, *, plant=None):
     purchase = {name: KNOWN[name] for name in ("r", "alpha", "a", "b")}
-    spend = {name: KNOWN[name] for name in ("p", "q", "v")}
+    spend = {name: KNOWN[name] for name in ("p", "q", "v", "delta")}
     design = pd.DataFrame([{"n": CUSTOMERS, **purchase, **spend}])
     summary, people = sbc.simulate_people(design, family, k=k, seed=1)
     fit = point_fit(KNOWN, draws=DRAWS, family=family, k=k, time_unit="year")
@@ -58,6 +58,12 @@ def test_latents_and_futures_rank_uniformly_given_the_parameters(family, k):
 def test_a_wrong_rate_of_customers_who_left_is_found_given_the_parameters(family, k):
     ranks = ranks_given_parameters(family, k, plant=sbc.dead_rate_over_T)
     assert p_uniform(ranks["rate"]) < sbc.JOINT / 2 / len(ranks)
+
+
+@pytest.mark.parametrize("family", ["bg_nbd", "mbg_nbd"])
+def test_first_amounts_on_the_wrong_side_of_delta_are_found_given_the_parameters(family):
+    ranks = ranks_given_parameters(family, plant=sbc.first_times_delta)
+    assert p_uniform(ranks["spend_rate"]) < sbc.JOINT / 2 / len(ranks)
 
 
 # ---- everything

@@ -316,7 +316,7 @@ def test_influence_is_drawn_with_the_customers_counted_as_often_as_they_occur(la
     found = influential_customers(laplace_fit, few)
     ax = draw.plot_check(found)
     shapes = found.facts["shapes"]
-    sizes = {"purchase": len(few), "spend": int((few["spend_count"] > 0).sum())}
+    sizes = {"purchase": len(few), "spend": int(((few["spend_count"] > 0) | (few["first_amount"] > 0)).sum())}
     assert shapes.groupby("part")["customers"].sum().to_dict() == sizes
     assert len(ax.patches) == 2
 

@@ -18,7 +18,8 @@ from bayesltv.specs.model.covariates import Covariate
 
 AGE = Covariate(kind="numeric", round_to=1.0, on=("purchase_rate", "spend_typical"))
 CHANNEL = Covariate(kind="categorical", reference="web", on=("purchase_rate", "dropout_mean"))
-SPEC = ltv.ModelSpec(covariates={"age": AGE, "channel": CHANNEL})
+REPEATS = ltv.SpendSpec(first_amounts=False)
+SPEC = ltv.ModelSpec(spend=REPEATS, covariates={"age": AGE, "channel": CHANNEL})
 TRUTH = {"age on rate": 0.25, "app on rate": 0.4, "shop on dropout": 0.8, "age on spend": 0.2}
 
 
@@ -90,7 +91,7 @@ def test_the_scales_are_those_of_the_mean_and_reference_customer(fit):
 
 
 def test_zero_effects_reproduce_the_model_without_covariates(summary):
-    plain = make_density(ltv.build_model(summary, ltv.ModelSpec()))
+    plain = make_density(ltv.build_model(summary, ltv.ModelSpec(spend=REPEATS)))
     with pytest.warns(ltv.BayesltvWarning, match="round_to"):
         model = ltv.build_model(summary, SPEC)
     density = make_density(model)

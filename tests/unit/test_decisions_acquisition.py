@@ -69,6 +69,27 @@ def test_the_worth_of_new_customers_is_that_of_simulated_lives(simulated):
     assert found.ltv_new.dims == ("group", "draw")
 
 
+@pytest.mark.parametrize("delta", [0.5, 1.6])
+def test_a_first_order_is_worth_delta_of_a_later_one(delta):
+    mean = POINT["p"] * POINT["v"] / (POINT["q"] - 1)
+    like, other = population(), population({**POINT, "delta": delta})
+    plain, found = (
+        acquisition(each, TERMS, AcquisitionSpec(cac=5.0)).table.iloc[0] for each in (like, other)
+    )
+    assert found["ltv_new"] - plain["ltv_new"] == pytest.approx(0.3 * mean * (delta - 1))
+    first = 0.3 * mean * delta
+    paid, owing = (
+        acquisition(other, TERMS, AcquisitionSpec(cac=first * factor)).table.iloc[0]["payback"]
+        for factor in (0.999, 1.001)
+    )
+    assert paid == 0.0
+    assert owing > 0.0
+    # what is bought later is worth the same
+    later = acquisition(like, TERMS, AcquisitionSpec(cac=0.3 * mean + 1.0)).table.iloc[0]["payback"]
+    same = acquisition(other, TERMS, AcquisitionSpec(cac=first + 1.0)).table.iloc[0]["payback"]
+    assert same == pytest.approx(later, rel=1e-6)
+
+
 def test_at_the_pay_back_time_simulated_lives_have_earned_the_cost(simulated):
     family, rows = simulated
     whole = acquisition(population(family=family), TERMS, AcquisitionSpec(cac=1.0)).table.iloc[0]

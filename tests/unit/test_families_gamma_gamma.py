@@ -59,6 +59,38 @@ def test_the_density_of_the_mean_integrates_to_one():
         )
 
 
+@pytest.mark.parametrize("delta", [0.6, 1.0, 1.7])
+def test_a_first_amount_shares_the_customers_rate_on_its_level(delta):
+    for z, (p, q, v) in random_customers(4, seed=4):
+        first, rest = z[0], z[1:]
+        total, logs, mean = rest.sum(), np.log(rest).sum(), rest.mean() if rest.size else 0.0
+
+        def seen(nu, rest=rest, first=first, p=p):
+            return np.prod(gamma_density(rest, p, nu)) * gamma_density(first, p, nu / delta)
+
+        whole = integrated(seen, q, v)
+        got = gamma_gamma.log_likelihood_of_amounts(rest.size, total, logs, p, q, v, delta, first=first)
+        assert got == pytest.approx(np.log(whole), rel=1e-8)
+        spend = integrated(lambda nu, seen=seen, p=p: p / nu * seen(nu), q, v)
+        got = gamma_gamma.expected_spend(rest.size, total, p, q, v, delta, first=first)
+        assert got == pytest.approx(spend / whole, rel=1e-8)
+
+        def of_mean(nu, n=rest.size, mean=mean, first=first, p=p):
+            repeats = gamma_density(mean, p * n, n * nu) if n else 1.0
+            return repeats * gamma_density(first, p, nu / delta)
+
+        got = gamma_gamma.log_likelihood_of_mean(rest.size, mean, p, q, v, delta, first=first)
+        assert got == pytest.approx(np.log(integrated(of_mean, q, v)), rel=1e-8)
+
+
+def test_the_pin_of_a_first_amount():
+    z = np.array([20.0, 35.0])
+    found = gamma_gamma.log_likelihood_of_amounts(
+        2, z.sum(), np.log(z).sum(), 3.6, 4.4, 34.0, 1.1, first=15.0
+    )
+    assert found == pytest.approx(-11.674924201934, abs=1e-11)
+
+
 def test_one_amount_has_the_same_likelihood_in_both_forms():
     z = np.array([0.5, 10.0, 400.0])
     full = gamma_gamma.log_likelihood_of_amounts(1, z, np.log(z), *PUBLISHED)

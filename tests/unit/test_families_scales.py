@@ -71,7 +71,7 @@ def test_effects_add_on_the_link_of_their_scale(scale):
 
 def test_every_scale_has_a_link():
     hazards = {names.DROPOUT_HAZARD, names.LIFETIME_SHAPE}
-    assert set(SCALES) == {*names.PURCHASE_SCALES, *names.SPEND_SCALES} | hazards
+    assert set(SCALES) == {*names.PURCHASE_SCALES, *names.SPEND_SCALES, names.SPEND_FIRST} | hazards
 
 
 def test_a_shift_in_the_rate_scales_alpha_alone():

@@ -77,7 +77,7 @@ from bayesltv.kernels.futures import Filled, draw_futures
 
 draws, edges = int(sys.argv[2]), np.array([0.0, 30.0, 60.0])
 keys = [np.array([key], np.uint64) for key in (7, 8, 9)]
-histories, places = np.array([[3.0, 3, 20, 30, 3, 60]]).T, np.array([[0.0, 0.7, 1.1, 1.9]]).T
+histories, places = np.array([[3.0, 3, 20, 30, 3, 60, 0]]).T, np.array([[0.0, 0.7, 1.1, 1.9]]).T
 people = People(histories, np.zeros(1, np.int32), places)
 spend = SPEND["gamma_gamma"].laws(np.ones((3, 1, draws)))
 clocks = [STILL, Running(np.zeros(1, np.int64), np.tile(edges, (1, draws, 1)), edges)]
@@ -142,10 +142,10 @@ def test_a_second_process_compiles_nothing(walked):
     assert walked[2][2:] == walked[1][2:]
 
 
-EVERY = [*registry.PURCHASE.values(), *registry.SPEND.values()]
+EVERY = [*registry.PURCHASE.values(), *registry.SPEND.values(), *registry.SPEND_WITH_FIRST.values()]
 
 
-@pytest.mark.parametrize("family", EVERY, ids=[family.name for family in EVERY])
+@pytest.mark.parametrize("family", EVERY, ids=[family.title for family in EVERY])
 def test_a_card_and_its_law_speak_of_the_same_parameters(family):
     laws = family.laws(np.ones((len(family.parameters), 2, 3)))
     assert laws._fields[: len(family.parameters)] == family.parameters
@@ -161,10 +161,10 @@ def test_every_verb_of_purchases_has_a_way(family):
     law = type(family.laws(np.ones((len(family.parameters), 1, 1))))
     ahead = type(verbs.given_alive(family.kind, History(1.0, 1.0, 1.0, 2.0)))
     of_spend_or_life = {
-        "next_purchase", "is_modelled", "draw_buyer", "nobody", "draw_amount", "spend_rate_of",
-        "usual_amount", "expected_amount", "finite_amount", "buyer_of_mean", "rate_of", "leaving_of", "lead",
-        "later", "as_far_as", "changed", "reborn", "stopping", "stays", "drops_out_within", "silent_within",
-        "is_overdue", "draw_span", "draw_gap", "draw_leaving",
+        "next_purchase", "is_modelled", "draw_buyer", "level_of_first", "nobody", "draw_amount",
+        "spend_rate_of", "usual_amount", "expected_amount", "finite_amount", "buyer_of_mean", "rate_of",
+        "leaving_of", "lead", "later", "as_far_as", "changed", "reborn", "stopping", "stays",
+        "drops_out_within", "silent_within", "is_overdue", "draw_span", "draw_gap", "draw_leaving",
     }  # fmt: skip
     declared = {name: each for name, each in vars(verbs).items() if hasattr(each, "ways")}
     assert of_spend_or_life < declared.keys()

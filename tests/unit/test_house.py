@@ -13,7 +13,7 @@ import bayesltv
 from source_text import PACKAGE, SOURCE, sources
 
 MOST_PARAMETERS, MOST_FILES, MOST_LINES = 10, 16, 350
-PARAMETERS = {"r", "alpha", "a", "b", "p", "q", "v"}
+PARAMETERS = {"r", "alpha", "a", "b", "p", "q", "v", "delta"}
 """Of the families that there are."""
 KNOW_FAMILIES = ("families", "model", "fitting")
 SIMULATORS = ("data.simulate", "data.datasets")

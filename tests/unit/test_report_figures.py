@@ -44,7 +44,7 @@ def grouped(spread_fit):
     times = xr.DataArray([1.0, 2.0, 3.0], coords={"group": labels}, dims="group")
     wide = {name: posterior[name] * xr.ones_like(times) for name in posterior.data_vars}
     wide["alpha"] = posterior["alpha"] / times
-    spec = ltv.ModelSpec(groups=("channel",), spend=ltv.SpendSpec()).resolved(
+    spec = ltv.ModelSpec(groups=("channel",), spend=ltv.SpendSpec(first_amounts=False)).resolved(
         time_unit="week", spend_unit=1.0
     )
     cells = {"group_code": ("cell", [0, 1, 1, 2]), "count": ("cell", [1200, 30, 4, 5])}

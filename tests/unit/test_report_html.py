@@ -55,7 +55,7 @@ def fit(labels):
     dims = ("chain", "draw", "group")
     wide = {name: (dims, value * noise[at]) for at, (name, value) in enumerate(PARAMETERS.items())}
     posterior = xr.Dataset(wide, coords={"chain": [0], "draw": np.arange(100), "group": labels})
-    spec = ltv.ModelSpec(groups=("channel",), spend=ltv.SpendSpec()).resolved(
+    spec = ltv.ModelSpec(groups=("channel",), spend=ltv.SpendSpec(first_amounts=False)).resolved(
         time_unit="week", spend_unit=1.0
     )
     constant = xr.Dataset({"channel_of_group": ("group", labels)}, coords={"group": labels})

@@ -7,7 +7,7 @@ import pytest
 
 from bayesltv.errors import SpecError
 from bayesltv.families.bg_nbd import BG_NBD
-from bayesltv.families.gamma_gamma import GAMMA_GAMMA
+from bayesltv.families.gamma_gamma import WITH_FIRST
 from bayesltv.specs.catalogue import (
     list_specs,
     load_any,
@@ -60,7 +60,7 @@ def test_pooled_states_the_defaults_of_the_package():
     spec = load_spec("pooled")
     shorter = SamplerSpec(tune=500)  # one population starts from its mode
     assert spec == ModelSpec(title=spec.title, sampler=shorter)
-    assert dict(spec.priors) == priors_of(BG_NBD) | priors_of(GAMMA_GAMMA)
+    assert dict(spec.priors) == priors_of(BG_NBD) | priors_of(WITH_FIRST)
 
 
 # maximum likelihood of published data sets, weeks: CDNOW sample and master, CLVTools' apparel, CDNOW

@@ -19,7 +19,9 @@ HALF = PriorSpec("HalfNormal", {"sigma": 1.0})
 def test_a_spec_without_arguments_is_one_population_with_spend():
     spec = ModelSpec()
     assert spec.groups == ()
-    assert spec.scales == tuple(spec.priors) == names.PURCHASE_SCALES + names.SPEND_SCALES
+    assert (
+        spec.scales == tuple(spec.priors) == (*names.PURCHASE_SCALES, *names.SPEND_SCALES, names.SPEND_FIRST)
+    )
     assert dict(spec.pooling) == {}
 
 

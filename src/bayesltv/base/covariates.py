@@ -82,7 +82,8 @@ def _moved(family: Family, parameters: Floats, factors: dict[str, Floats]) -> Fl
 
 
 def _refuse_too_many(rows: int, population: Population, summary: pd.DataFrame) -> None:
-    size = 7 * rows * population.draws.size * 8 / 1e9
+    parameters = len(population.purchase) + len(population.spend)
+    size = parameters * rows * population.draws.size * 8 / 1e9
     if size > GIGABYTES_ALLOWED:
         raise DataError(
             f"{len(summary):,} customers have {rows:,} different rows of group and covariates: parameters of "

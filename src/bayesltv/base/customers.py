@@ -31,8 +31,9 @@ class Customers:
     ----------
     ids : ndarray of object, shape (customer,)
         Text.
-    histories : ndarray of float64, shape (6, customer)
-        Frequency x, dropout coins k, recency t_x, T, count of positive repeat amounts, their sum.
+    histories : ndarray of float64, shape (7, customer)
+        Frequency x, dropout coins k, recency t_x, T, count of positive repeat amounts, their sum, first
+        amount (0: none that says anything).
     group : ndarray of int32, shape (customer,)
     days : ndarray of float64, shape (3, customer), or (3, 0) without a clock
         First purchase, last purchase, end of observation, in days since 1970-01-01.
@@ -74,7 +75,13 @@ class Customers:
 
 
 def make_customers(
-    summary: pd.DataFrame, group: Codes, family: Family, *, with_spend: bool, with_days: bool = False
+    summary: pd.DataFrame,
+    group: Codes,
+    family: Family,
+    *,
+    with_spend: bool,
+    with_first: bool = False,
+    with_days: bool = False,
 ) -> Customers:
     """Return the customers of a validated summary.
 
@@ -84,12 +91,12 @@ def make_customers(
         Where a clock needs days that the summary does not have.
     """
     frequency = summary[FREQUENCY].to_numpy(np.int64)
-    histories = np.zeros((6, len(summary)))
+    histories = np.zeros((7, len(summary)))
     histories[0], histories[1] = frequency, family.coins(frequency)
     histories[2], histories[3] = summary[RECENCY].to_numpy(float), summary[T].to_numpy(float)
-    rows = spend_rows(summary, group) if with_spend else None
+    rows = spend_rows(summary, group, with_first=with_first) if with_spend else None
     if rows is not None:
-        histories[4, rows.customer], histories[5, rows.customer] = rows.count, rows.total
+        histories[4:, rows.customer] = rows.count, rows.total, rows.first
     ids = summary[CUSTOMER_ID].to_numpy(dtype=object)
     codes = np.ascontiguousarray(group, dtype=np.int32)
     if not with_days:

@@ -27,6 +27,8 @@ class Meeting:
         Refuse a fit whose data end more days than this before the summary's.
     time_unit, observation_end : optional
         For a summary that has lost its attributes.
+    without_first_amounts : bool
+        Leave first amounts out of what is known of customers, though the fit uses them.
     """
 
     seed: int
@@ -36,3 +38,4 @@ class Meeting:
     max_fit_age_days: float | None = None
     time_unit: str | None = None
     observation_end: Date | None = None
+    without_first_amounts: bool = False

@@ -1,5 +1,6 @@
 """A fit meets a summary: matched, validated and placed once, for every question that is then asked."""
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -26,8 +27,8 @@ from bayesltv.data.summary.validate import (
     validate_summary,
 )
 from bayesltv.dates import Date
-from bayesltv.errors import DataError
-from bayesltv.names import CUSTOMER_ID, TIME_UNIT
+from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.names import CUSTOMER_ID, FIRST_AMOUNT, TIME_UNIT
 
 
 class Placement(NamedTuple):
@@ -145,11 +146,12 @@ def place_base(fit: xr.DataTree, summary: pd.DataFrame, meeting: Meeting) -> Pla
     DataError
         Where the summary is none, or does not fit the fit.
     """
-    posterior = read_posterior(fit)
+    posterior = replace(read_posterior(fit), without_first_amounts=meeting.without_first_amounts)
     checked = match_summary(
         posterior, summary, time_unit=meeting.time_unit, observation_end=meeting.observation_end,
         allow_empty=True,
     )  # fmt: skip
+    warn_of_first_amounts_left_out(posterior)
     return PlacedBase(
         fit, posterior, checked, resolve_observation_end(checked), meeting.seed, meeting.draws,
         meeting.unknown_groups, tuple(meeting.accept_failed), meeting.max_fit_age_days,
@@ -174,7 +176,7 @@ def place_customers(
     population, codes = place(posterior, hyperparameters, checked, unknown_groups=unknown_groups, seed=seed)
     customers = make_customers(
         checked, codes, population.family, with_spend=population.has_spend,
-        with_days=population.clock.needs_days,
+        with_first=population.uses_first_amounts, with_days=population.clock.needs_days,
     )  # fmt: skip
     return Placement(checked, population, customers)
 
@@ -192,7 +194,8 @@ def match_summary(
     Raises
     ------
     DataError
-        Where it is no summary, its time unit is not the fit's, or its dates contradict `observation_end`.
+        Where it is no summary, its time unit is not the fit's, its dates contradict `observation_end`, or it
+        lacks first amounts that the fit uses.
     """
     unit = resolve_time_unit(summary, time_unit)
     if unit != posterior.time_unit:
@@ -200,13 +203,30 @@ def match_summary(
             f"the summary counts in {unit}s but the fit in {posterior.time_unit}s: summarize with "
             f'time_unit="{posterior.time_unit}"'
         )
-    return validate_summary(
+    checked = validate_summary(
         summary,
         time_unit=unit,
         observation_end=observation_end,
         groups=posterior.columns,
         allow_empty=allow_empty,
     )
+    if posterior.uses_first_amounts and FIRST_AMOUNT not in checked:
+        raise DataError(
+            "the fit uses first amounts, and the summary has no column first_amount: make it by "
+            "summarize(log), or pass without_first_amounts=True (--without-first-amounts), which costs that "
+            f"{_COST}"
+        )
+    return checked
+
+
+_COST = "all one-time buyers get the same spend per purchase, and what others spend is known less well"
+
+
+def warn_of_first_amounts_left_out(posterior: Posterior) -> None:
+    """Say what it costs where first amounts are left out though the fit uses them."""
+    spend = posterior.spec.spend
+    if posterior.without_first_amounts and spend is not None and spend.first_amounts:
+        warnings.warn(f"first amounts are left out: {_COST}", BayesltvWarning, stacklevel=4)
 
 
 def match_known(posterior: Posterior, rows: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,6 @@ from bayesltv.data.arguments import require_fit
 from bayesltv.errors import DataError, StoreError
 from bayesltv.families.family import Family
 from bayesltv.families.gamma_gamma import GAMMA_GAMMA
-from bayesltv.families.registry import SPEND
 from bayesltv.names import (
     CHAIN,
     CLOCK_END,
@@ -45,6 +44,8 @@ class Posterior:
     time_unit : str
     calendar : tuple of int, optional
         First and last day of the fit in days since 1970-01-01, where the spec has a clock.
+    without_first_amounts : bool
+        Leave first amounts out of what is known of customers, though the fit uses them.
     """
 
     dataset: xr.Dataset
@@ -52,6 +53,13 @@ class Posterior:
     combinations: tuple[tuple[str, ...], ...]
     time_unit: str
     calendar: tuple[int, int] | None = None
+    without_first_amounts: bool = False
+
+    @property
+    def uses_first_amounts(self) -> bool:
+        """Whether what is known of a customer's spend includes the first amount."""
+        spend = self.spec.spend
+        return spend is not None and spend.first_amounts and not self.without_first_amounts
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -76,7 +84,7 @@ class Posterior:
     @property
     def spend_family(self) -> Family:
         """Family of spend; Gamma-Gamma where there is no spend model."""
-        return GAMMA_GAMMA if self.spec.spend is None else SPEND[self.spec.spend.family]
+        return GAMMA_GAMMA if self.spec.spend is None else self.spec.spend.card
 
     @cached_property
     def purchase(self) -> Floats:
@@ -116,6 +124,8 @@ class Hyperparameters:
     labels : tuple of str
         Of the groups.
     spend_family : Family
+    uses_first_amounts : bool
+        Whether what is known of a customer's spend includes the first amount.
     """
 
     family: Family
@@ -125,6 +135,7 @@ class Hyperparameters:
     chains: int
     labels: tuple[str, ...]
     spend_family: Family = GAMMA_GAMMA
+    uses_first_amounts: bool = False
 
     @property
     def has_spend(self) -> bool:
@@ -228,4 +239,5 @@ def hyperparameters_of(posterior: Posterior) -> Hyperparameters:
         draws=np.arange(posterior.purchase.shape[2], dtype=np.uint64),
         chains=posterior.chains,
         labels=tuple(" | ".join(levels) for levels in posterior.combinations),
+        uses_first_amounts=posterior.uses_first_amounts,
     )

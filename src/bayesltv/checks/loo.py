@@ -18,8 +18,8 @@ def loo(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None
     """Return the expected log predictive density of leaving out one customer at a time.
 
     Identical customers have identical values, so that each distinct history is smoothed once and counted as
-    often as it occurs. Purchase and spend are scored apart: customers are the units of one, repeaters those
-    of the other.
+    often as it occurs. Purchase and spend are scored apart: customers are the units of one, those with a
+    positive amount that the model uses those of the other: repeaters, and with first amounts nearly all.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def loo_per_customer(
     """Return `loo` with one value per customer in place of one per distinct history, in the summary's order.
 
     What `arviz.compare` needs: models that group customers differently have different cells, but the same
-    customers. In the spend part customers are those with repeat spend.
+    customers. In the spend part customers are those with spend that the model uses.
     """
     population, parts = likelihood_units(place_base(fit, summary, Meeting(0, time_unit=time_unit)))
     efficiency = _relative_efficiency(fit, population.draws.size)

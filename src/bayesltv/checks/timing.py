@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.base.group_scales import group_scales
 from bayesltv.checks.result import Check, CheckResult, FunctionCheck
 from bayesltv.data.day_lists import day_lists
 from bayesltv.families.bg_cnbd import MOST_STAGES
@@ -20,6 +21,7 @@ from bayesltv.names import (
     MONETARY_VALUE,
     REPEAT_DAYS,
     SPEND_COUNT,
+    SPEND_FIRST,
     SPEND_SUM,
     VALUE_TO_DATE,
 )
@@ -121,7 +123,7 @@ def _advice(shape: float, own: int) -> str:
 
 
 def first_purchase_effect(
-    fit: xr.DataTree,  # noqa: ARG001
+    fit: xr.DataTree,
     summary: pd.DataFrame | None,
     *,
     pairs: Pairs | None = None,
@@ -129,7 +131,8 @@ def first_purchase_effect(
     """Warn where the wait after the first purchase, or its amount, is unlike later ones.
 
     Of customers with two repeat purchases or more, the first wait's share of the first two waits is a half on
-    average if the first is like the others.
+    average if the first is like the others. A fit that uses first amounts knows the level of first orders:
+    then that is told, and is no cause to warn.
     """
     name = "first_purchase_effect"
     pairs = pairs_of_waits(summary) if pairs is None else pairs
@@ -141,10 +144,13 @@ def first_purchase_effect(
         return CheckResult(name, "not applicable", None, None, few)
     mean, error = float(first.mean()), float(first.std(ddof=1) / np.sqrt(first.size))
     waits = abs(mean - 0.5) > FIRST_WAIT and abs(mean - 0.5) > CLEAR * error
-    factor, factor_error = _first_amount(summary)
-    money = bool(factor) and abs(np.log(factor)) > max(np.log(FIRST_AMOUNT), CLEAR * factor_error)
+    level = _delta(fit)
+    factor, factor_error = _first_amount(summary) if level is None else level
+    harmful = max(np.log(FIRST_AMOUNT), CLEAR * factor_error)
+    money = bool(factor) and level is None and abs(np.log(factor)) > harmful
     found = f"the first wait takes {mean:.0%} of the first two"
     found += f"; the first amount is {factor:.2f} times the repeat ones" if factor else ""
+    found += "" if level is None else " (delta of the fit)"
     how = "sooner" if mean < 0.5 else "later"
     advice = []
     if waits:
@@ -192,6 +198,15 @@ def pairs_of_waits(summary: pd.DataFrame | None) -> Pairs | None:
     total = (day[ends] - begun).astype(np.float64)
     kept = total > 2  # two days in a row leave no room for a share
     return Pairs((day[ends - 1] - begun)[kept] / total[kept], total[kept], is_first[kept])
+
+
+def _delta(fit: xr.DataTree) -> tuple[float, float] | None:
+    """Return the geometric mean of delta, over groups too, and its log's error; None without a delta."""
+    scales = group_scales(fit)
+    if SPEND_FIRST not in scales:
+        return None
+    logs = np.log(scales[SPEND_FIRST].values)
+    return float(np.exp(logs.mean())), float(logs.reshape(*logs.shape[:2], -1).mean(axis=2).std())
 
 
 def _first_amount(summary: pd.DataFrame) -> tuple[float, float]:

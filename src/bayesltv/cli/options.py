@@ -95,13 +95,22 @@ def meeting(
     ] = None,
     time_unit: TimeUnit = None,
     observation_end: ObservationEnd = None,
+    without_first_amounts: Annotated[
+        bool,
+        typer.Option(
+            "--without-first-amounts",
+            help="Score a summary that has no first amounts, though the fit uses them.",
+            rich_help_panel=FIT,
+        ),
+    ] = False,
 ) -> "Meeting":
     """Return how a fit meets a summary."""
     from bayesltv.base.meeting import Meeting
 
     return Meeting(
-        seed, draws, unknown_groups, accept_failed or (), max_fit_age_days, time_unit, observation_end
-    )
+        seed, draws, unknown_groups, accept_failed or (), max_fit_age_days, time_unit, observation_end,
+        without_first_amounts,
+    )  # fmt: skip
 
 
 def log_reading(

@@ -19,7 +19,9 @@ from bayesltv.base.placed_base import place_base
 from bayesltv.base.population import read_posterior
 from bayesltv.base.seal import require_sound
 from bayesltv.checks.loo import loo_per_customer
+from bayesltv.data.fingerprint import print_like
 from bayesltv.data.log.reading import LaterLog, LogReading
+from bayesltv.data.summary.cells import has_first_amounts
 from bayesltv.data.summary.validate import resolve_observation_end, resolve_time_unit, validate_summary
 from bayesltv.dates import Date
 from bayesltv.errors import BayesltvWarning, DataError
@@ -121,7 +123,8 @@ def compare_as(
     say = step or (lambda _: None)
     unit = resolve_time_unit(summary, time_unit)
     checked = validate_summary(summary, time_unit=unit, observation_end=observation_end)
-    _require_same_data(known, str(checked.attrs[FINGERPRINT]))
+    _require_same_data(known, checked)
+    _require_same_amounts(known, checked)
     if horizon is not None:
         _require_holdout(known, later, resolve_observation_end(checked, observation_end), horizon, unit)
     fits = {name: _fitted(name, model, checked, sampling, say) for name, model in known.items()}
@@ -181,18 +184,32 @@ def _has_spend(model: ModelSpec | xr.DataTree) -> bool:
     return spec.spend is not None
 
 
-def _require_same_data(models: Mapping[str, ModelSpec | xr.DataTree], fingerprint: str) -> None:
+def _require_same_amounts(models: Mapping[str, ModelSpec | xr.DataTree], checked: pd.DataFrame) -> None:
+    """Refuse to set spend with first amounts beside spend without: each leaves out other things."""
+    specs = {k: m if isinstance(m, ModelSpec) else read_posterior(m).spec for k, m in models.items()}
+    known = {name: spec.spend.first_amounts for name, spec in specs.items() if spec.spend is not None}
+    using = [name for name, does in known.items() if does and has_first_amounts(checked)]
+    if using and len(using) < len(known):
+        rest = ", ".join(name for name in known if name not in using)
+        raise DataError(
+            f"{', '.join(using)} use first amounts and {rest} do not: leaving one customer out compares "
+            "likelihoods of the same amounts alone. Give both the same first_amounts in [spend]; a hold-out "
+            "may compare the two: evaluate each"
+        )
+
+
+def _require_same_data(models: Mapping[str, ModelSpec | xr.DataTree], checked: pd.DataFrame) -> None:
     """Refuse fits that were not made from the rows of the summary."""
     fits = {name: each for name, each in models.items() if not isinstance(each, ModelSpec)}
     for name, tree in fits.items():
         require_sound(tree, f"the fit {name}")
     prints = {name: str(tree.attrs.get(FINGERPRINT) or "") for name, tree in fits.items()}
-    other = [f"{name} ({found or 'none'})" for name, found in prints.items() if found != fingerprint]
+    other = [f"{k} ({found or 'none'})" for k, found in prints.items() if found != print_like(found, checked)]
     if other:
         raise DataError(
             f"{len(other)} of {len(fits)} fits were made from different data than this summary, whose "
-            f"fingerprint is {fingerprint}: {', '.join(other)}. Give the summary they were fitted to, or "
-            "their specs, to fit them to this one"
+            f"fingerprint is {checked.attrs[FINGERPRINT]}: {', '.join(other)}. Give the summary they were "
+            "fitted to, or their specs, to fit them to this one"
         )
 
 

@@ -69,8 +69,8 @@ def simulate_world(
 
     Customer by customer and event by event (Fader, Hardie & Lee 2005, section 2): lam ~ Gamma(r, rate alpha),
     p ~ Beta(a, b), exponential gaps with rate lam, and after each repeat purchase (MBG/NBD: after the first
-    one too) dropout with probability p. Amounts are Gamma(p, rate nu) with nu ~ Gamma(q, rate v), the first
-    purchase included.
+    one too) dropout with probability p. Amounts are Gamma(p, rate nu) with nu ~ Gamma(q, rate v), and the
+    first one delta times such an amount.
 
     First purchases are uniform over `acquisition_days` whole days; the clock of a customer starts at the end
     of that day, and a purchase t days later is dated ceil(t) days later. So a repeat purchase never falls on
@@ -83,19 +83,19 @@ def simulate_world(
     ----------
     customers : int, mapping or DataFrame
         How many; or group -> how many; or a design, one row per group with a column "n", group columns (one
-        or several crossed) and, where they differ by group, parameters r, alpha, a, b, p, q, v.
+        or several crossed) and, where they differ by group, parameters r, alpha, a, b, p, q, v, delta.
     seed : int
         Purchases, spend and acquisition are separate streams: leaving spend out moves no purchase.
     purchase : mapping, optional
         r, alpha (a rate, in `time_unit`), a, b (Pareto/NBD: s, beta); or group -> such a mapping; what the
         design has goes first.
     spend : mapping, optional
-        p, q, v (a rate, in currency); or group -> such a mapping. Without any the log has no amounts.
+        p, q, v (a rate, in currency) and delta (1 where it is left out: first orders are like later ones); or
+        group -> such a mapping. Without any the log has no amounts.
     family : str
         "bg_nbd", "mbg_nbd", "bg_cnbd" and "mbg_cnbd", whose waits are gamma, or "pareto_nbd".
     k : int, optional
-        Shape of the waits of "bg_cnbd" and "mbg_cnbd", default 2; alpha is then a rate of stages, k of which
-        are a purchase.
+        Stages of their waits, default 2; alpha is then a rate of stages, k of which are a purchase.
     start, observation_end : date
         First day of acquisition, last day of the log.
     acquisition_days : int
@@ -195,9 +195,10 @@ def _design(
         design = pd.DataFrame({SIZE: [customers]})
     if SIZE not in design or not (design[SIZE] >= 0).all() or design[SIZE].sum() < 1:
         raise DataError(f'a design needs a column "{SIZE}" of customer counts, at least one customer in all')
-    wants_spend = spend is not None or any(name in design for name in _SPEND)
+    of_spend = (*_SPEND, names.DELTA)
+    wants_spend = spend is not None or any(name in design for name in of_spend)
     design = _filled(design, purchase, wanted, "purchase", group_col)
-    return _filled(design, spend, _SPEND, "spend", group_col) if wants_spend else design
+    return _filled(design, spend, of_spend, "spend", group_col) if wants_spend else design
 
 
 def _filled(
@@ -224,6 +225,9 @@ def _values(design: pd.DataFrame, given: Parameters, name: str, argument: str, g
         return np.full(len(design), float(given[name]))  # type: ignore[arg-type]
     by_group = {k: v for k, v in given.items() if isinstance(v, Mapping)}
     labels = list(design[group_col]) if group_col in design else []
+    if name == names.DELTA:
+        known = [float(by_group.get(g, {}).get(name, 1.0)) for g in labels]
+        return np.array(known or [1.0] * len(design))
     missing = [g for g in labels if name not in by_group.get(g, {})]
     if missing or not labels:
         where = f" for group {missing[0]!r}" if missing else ""
@@ -262,10 +266,7 @@ def _with_k(card: Family, k: int) -> Family:
 def _draw_customers(
     design: pd.DataFrame, seed: int, span: tuple[int, int, int], unit: float, card: Family
 ) -> pd.DataFrame:
-    """Draw the latents of each customer; the group's own parameters are carried along as <name>_of_group.
-
-    `span` is the first and last day, since 1970-01-01, and the days over which customers arrive.
-    """
+    """Draw the latents of each customer; the group's own parameters are carried along as <name>_of_group."""
     first_day, last_day, acquisition_days = span
     parameters = {c: f"{c}_of_group" for c in design.columns if c in PARAMETERS}
     people = design.rename(columns=parameters).loc[np.repeat(design.index, design[SIZE])].drop(columns=SIZE)
@@ -342,6 +343,7 @@ def _log(people: pd.DataFrame, rows: NDArray[np.intp], after: Floats, unit: floa
 def _draw_amounts(people: pd.DataFrame, place: NDArray[np.intp], seed: int, round_to: float | None) -> Floats:
     shape, rate = people["p_of_group"].to_numpy()[place], people["nu"].to_numpy()[place]
     amounts: Floats = generator(seed, "simulate", "amounts").gamma(shape) / rate
+    amounts[: len(people)] *= people["delta_of_group"].to_numpy()
     if round_to is None:
         return amounts
     steps = np.maximum(np.rint(amounts / round_to), 1.0)

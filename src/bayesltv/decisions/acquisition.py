@@ -46,10 +46,11 @@ def acquisition(
 ) -> Acquisition:
     """Return what new customers of each group are worth, against their cost.
 
-    LTV_new = margin ζ (1 + n(H)) − service cost, given hyperparameters: the first purchase counts, at once
+    LTV_new = margin ζ (δ + n(H)) − service cost, given hyperparameters: the first purchase counts, at once
     and undiscounted, and the rest is the future of the history (0, 0, 0); under MBG/NBD a new customer may
-    already be gone after the first purchase. ζ = p v/(q − 1), the mean amount. The interval is that of the
-    expectation (what a channel is worth on average), not of one customer.
+    already be gone after the first purchase. ζ = p v/(q − 1), the mean amount, and δ the level of first
+    orders against later ones, 1 where the fit does not tell. The interval is that of the expectation (what
+    a channel is worth on average), not of one customer.
 
     Parameters
     ----------
@@ -88,7 +89,8 @@ def acquisition(
     found = expect(population, newcomers, horizon=terms.horizon, discount=terms.discount)
     discounted, alive = found.forms.discounted[found.cell], found.forms.time_alive[found.cell]
     spend = mean_spend(population)
-    worth = terms.margin * spend * (1.0 + discounted) - terms.service_cost * alive
+    first = population.spend_family.formula("level_of_first")(*population.spend)
+    worth = terms.margin * spend * (first + discounted) - terms.service_cost * alive
     costs = np.array([np.nan if (cac := spec.cac_of(label)) is None else cac for label in labels])
     times = np.empty((groups, population.draws.size))
     people = people_of(population, newcomers, terms.horizon)
@@ -97,6 +99,7 @@ def acquisition(
         laws_of(population).purchase,
         clock_of(population),
         terms.margin * spend,
+        np.ascontiguousarray(first),
         costs,
         terms.as_tuple(),
         times,
@@ -119,7 +122,7 @@ def acquisition(
 
 
 def mean_spend(population: Population) -> Floats:
-    """Return the mean amount of new customers, shape (group, draw); NaN for a group with an infinite one."""
+    """Return what new customers spend an order after the first, shape (group, draw); NaN where infinite."""
     mean = population.spend_family.formula("expected_spend")(0.0, 0.0, *population.spend)
     finite = np.isfinite(mean).all(axis=1, keepdims=True)
     return np.where(finite, mean, np.nan)
@@ -168,7 +171,7 @@ def next_unit_of_money(found: Acquisition, shadow_price: float) -> pd.DataFrame:
 def _newcomers(population: Population, today: float | None) -> Customers:
     """Return one new customer of each group: the history (0, 0, 0)."""
     groups = len(population.labels)
-    histories = np.zeros((6, groups))
+    histories = np.zeros((7, groups))
     histories[1] = population.family.coins(0)
     days = population.clock.days_of_newcomers(groups, today)
     ids = np.array(population.labels, dtype=object)

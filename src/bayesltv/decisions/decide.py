@@ -57,6 +57,7 @@ def decide(
     test_cost: float = 0.0,
     customers_per_week: float | None = None,
     unknown_groups: UnknownGroups = "error",
+    without_first_amounts: bool = False,
     accept_failed: Sequence[str] = (),
     max_fit_age_days: float | None = None,
     time_unit: str | None = None,
@@ -98,6 +99,9 @@ def decide(
     customers_per_week : float, optional
         How many customers a test can enrol in a week, both arms together.
     unknown_groups : "error" or "population"
+    without_first_amounts : bool
+        Leave first amounts out of what is known of customers, though the fit uses them: for a summary that
+        has none. One-time buyers then all get the same spend.
     accept_failed : sequence of str
         Failed checks of the fit that are accepted.
     max_fit_age_days : float, optional
@@ -124,7 +128,10 @@ def decide(
         Where the decision has no actions, nobody is eligible for one, or limits cannot be met.
     """
     decision = decision_of(decision)
-    meeting = Meeting(seed, None, unknown_groups, accept_failed, max_fit_age_days, time_unit, observation_end)
+    meeting = Meeting(
+        seed, None, unknown_groups, accept_failed, max_fit_age_days, time_unit, observation_end,
+        without_first_amounts,
+    )  # fmt: skip
     base = place_base(fit, summary, meeting)
     asked = PlanRequest(
         draws, effects or {}, tests or {}, current, previous, plan_test, test_cost, customers_per_week

@@ -77,6 +77,7 @@ def score_to(
     seed: int,
     draws: int | None = DRAWS,
     unknown_groups: UnknownGroups = "error",
+    without_first_amounts: bool = False,
     accept_failed: Sequence[str] = (),
     max_fit_age_days: float | None = None,
     time_unit: str | None = None,
@@ -102,7 +103,8 @@ def score_to(
     out : path
         Folder: a new one, or that of a run of the same scores.
     seed : int
-    draws, unknown_groups, accept_failed, max_fit_age_days, time_unit, observation_end, threads
+    draws, unknown_groups, without_first_amounts, accept_failed, max_fit_age_days, time_unit, observation_end,
+    threads
         As in `score`.
     rows_per_part : int
         Customers in memory at once, and in each part.
@@ -126,7 +128,10 @@ def score_to(
         Where another run is writing into the folder, or it holds scores made from something else, or there
         is no room; parts that are finished stay.
     """
-    request = Request(decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days)
+    request = Request(
+        decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days,
+        without_first_amounts=without_first_amounts,
+    )  # fmt: skip
     with held_summary(summary) as opened:
         source = SummaryFile(opened, rows_per_part, time_unit, observation_end)
         end = None if max_fit_age_days is None else source.end()  # dear to ask of a CSV
@@ -184,6 +189,7 @@ def _made_from(fit: xr.DataTree, job: FileJob) -> dict[str, Any]:
         "seed": int(scoring.seed),
         "draws": int(scoring.hyperparameters.draws.size),
         "unknown_groups": scoring.unknown_groups,
+        **({"without_first_amounts": True} if scoring.posterior.without_first_amounts else {}),
         "accepted_failed_checks": list(scoring.accepted_failed),
         "rows_per_part": source.rows,
         "versions": versions(),

@@ -36,6 +36,7 @@ def packed(scoring: Scoring) -> bytes:
         "combinations": [list(levels) for levels in posterior.combinations],
         "time_unit": posterior.time_unit,
         "calendar": None if posterior.calendar is None else list(posterior.calendar),
+        "without_first_amounts": posterior.without_first_amounts,
         "decision": scoring.decision.to_dict(),
         "seed": int(scoring.seed),
         "draws": int(scoring.hyperparameters.draws.size),
@@ -146,4 +147,5 @@ def _posterior(head: Mapping[str, Any], arrays: Mapping[str, Any]) -> Posterior:
         combinations=tuple(tuple(levels) for levels in head["combinations"]),
         time_unit=head["time_unit"],
         calendar=None if first_and_last is None else (first_and_last[0], first_and_last[1]),
+        without_first_amounts=head["without_first_amounts"],
     )

@@ -30,6 +30,7 @@ TEXT_TYPES = ("string", "char", "varchar", "byte", "short", "integer", "long")
 _OPTIONAL = (
     names.MONETARY_VALUE,
     *names.SPEND_STATISTICS,
+    names.FIRST_AMOUNT,
     names.FIRST_PURCHASE,
     names.LAST_PURCHASE,
     names.VALUE_TO_DATE,

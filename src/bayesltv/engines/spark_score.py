@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,25 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
+class Options(TypedDict, total=False):
+    """The keywords of `score`, but for thresholds."""
+
+    seed: Required[int]
+    draws: int | None
+    unknown_groups: UnknownGroups
+    without_first_amounts: bool
+    accept_failed: Sequence[str]
+    max_fit_age_days: float | None
+    time_unit: str | None
+    observation_end: str | None
+
+
+class WithThresholds(Options, total=False):
+    """The keywords of `score`."""
+
+    thresholds: NDArray[np.float64] | None
+
+
 def score(
     summary: DataFrame,
     fit: xr.DataTree,
@@ -33,6 +52,7 @@ def score(
     seed: int,
     draws: int | None = DRAWS,
     unknown_groups: UnknownGroups = "error",
+    without_first_amounts: bool = False,
     accept_failed: Sequence[str] = (),
     max_fit_age_days: float | None = None,
     time_unit: str | None = None,
@@ -53,7 +73,7 @@ def score(
     decision : DecisionSpec, str or Path
         A decision, a file, or the name of a shipped one: "retention".
     seed : int
-    draws, unknown_groups, accept_failed, max_fit_age_days
+    draws, unknown_groups, without_first_amounts, accept_failed, max_fit_age_days
         As in `bayesltv.score`.
     time_unit, observation_end : str, optional
         Needed where `summary` does not come from `summarize`, or has lost the metadata of its columns.
@@ -74,8 +94,9 @@ def score(
         Where a worker lacks the package or has another version.
     """
     request = Request(
-        decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days, thresholds
-    )
+        decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days, thresholds,
+        without_first_amounts,
+    )  # fmt: skip
     job = _prepared(summary, fit, request, time_unit=time_unit, observation_end=observation_end)
     return job.engine.table("score_batches", as_arrow(job.empty.table).schema)
 
@@ -84,15 +105,7 @@ def totals(
     summary: DataFrame,
     fit: xr.DataTree,
     decision: DecisionLike,
-    *,
-    seed: int,
-    draws: int | None = DRAWS,
-    unknown_groups: UnknownGroups = "error",
-    accept_failed: Sequence[str] = (),
-    max_fit_age_days: float | None = None,
-    time_unit: str | None = None,
-    observation_end: str | None = None,
-    thresholds: NDArray[np.float64] | None = None,
+    **options: Unpack[WithThresholds],
 ) -> xr.Dataset:
     """Return the totals per draw beside the score table that `score` makes of the same arguments.
 
@@ -106,10 +119,7 @@ def totals(
     xarray.Dataset
         See `bayesltv.prediction.totals.labelled`.
     """
-    request = Request(
-        decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days, thresholds
-    )
-    job = _prepared(summary, fit, request, time_unit=time_unit, observation_end=observation_end)
+    job = _asked(summary, fit, decision, options)
     parts = job.engine.table("add_up_batches", totals_rows("", "", np.zeros((3, 0), np.int64), 0).schema)
     by = (names.GROUP, "tier", names.DRAW)
     with explained():
@@ -126,14 +136,7 @@ def thresholds(
     summary: DataFrame,
     fit: xr.DataTree,
     decision: DecisionLike,
-    *,
-    seed: int,
-    draws: int | None = DRAWS,
-    unknown_groups: UnknownGroups = "error",
-    accept_failed: Sequence[str] = (),
-    max_fit_age_days: float | None = None,
-    time_unit: str | None = None,
-    observation_end: str | None = None,
+    **options: Unpack[Options],
 ) -> NDArray[np.float64] | None:
     """Return where tiers that are relative to other customers begin: `thresholds` of `score` and `totals`.
 
@@ -153,9 +156,7 @@ def thresholds(
     >>> begin = ltv.spark.thresholds(summary, fit, decision, seed=1)  # doctest: +SKIP
     >>> scores = ltv.spark.score(summary, fit, decision, seed=1, thresholds=begin)  # doctest: +SKIP
     """
-    request = Request(decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days)
-    job = _prepared(summary, fit, request, time_unit=time_unit, observation_end=observation_end)
-    return job.engine.scoring.thresholds
+    return _asked(summary, fit, decision, options).engine.scoring.thresholds
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,13 @@ class _Job:
     engine: Partitions
     empty: Scored
     told: str
+
+
+def _asked(summary: DataFrame, fit: xr.DataTree, decision: DecisionLike, options: Mapping[str, Any]) -> _Job:
+    """Return the job that these keywords of `score` make."""
+    known = dict(options)
+    when = {name: known.pop(name, None) for name in ("time_unit", "observation_end")}
+    return _prepared(summary, fit, Request(decision_of(decision), **known), **when)
 
 
 def _prepared(

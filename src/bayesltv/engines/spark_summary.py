@@ -320,9 +320,8 @@ def _groups(window: DataFrame, request: Request) -> DataFrame:
 
 def _schema(request: Request, end: dt.date) -> pa.Schema:
     whole, money = np.zeros(0, np.int64), np.zeros(0)
-    nobody = Histories(
-        pa.array([], pa.string()), whole, whole, whole, whole, money, money, money, pa.array([], pa.int32())
-    )
+    ids, days = pa.array([], pa.string()), pa.array([], pa.int32())
+    nobody = Histories(ids, whole, whole, whole, whole, money, money, money, money, days)
     return summary_rows(
         nobody,
         end=end,

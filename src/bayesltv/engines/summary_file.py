@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.base.placed_base import Placement, match_known, match_summary
-from bayesltv.data.fingerprint import added
+from bayesltv.data.fingerprint import added, print_like
 from bayesltv.data.summary.store import require_own_print, summary_attributes, summary_batches
 from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.errors import DataError
@@ -93,14 +93,17 @@ def look_through(job: FileJob, looking: Callable[[int], None] | None) -> dict[st
         Where a row is not right, an id stands in two parts, or a group is unknown.
     """
     source, prints, hashes, customers, end = job.source, [], [], 0, None
+    told = summary_attributes(source.held)
+    own: list[str] = []
     frames = source.frames(with_days=True)  # for the fingerprint
     for placed in _told(map(job.looked_at, frames), looking):
         rows = placed.summary
         prints.append(rows.attrs[FINGERPRINT])
+        own.append(print_like(told.get(FINGERPRINT, prints[-1]), rows))
         hashes.append(_hashes(rows))
         customers, end = customers + len(rows), rows.attrs[OBSERVATION_END]
     _require_distinct(job, np.concatenate(hashes), customers)
-    require_own_print(source.held.path, summary_attributes(source.held), added(prints))
+    require_own_print(source.held.path, told, added(own))
     engine = job.engine(lambda: _told(job.batches(), looking))
     thresholds = job.prepared.found_by(engine, customers=customers).scoring.thresholds
     return {

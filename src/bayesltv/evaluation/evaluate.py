@@ -55,6 +55,7 @@ def evaluate(
     datetime_format: str | None = None,
     log_end: Date | None = None,
     unknown_groups: UnknownGroups = "error",
+    without_first_amounts: bool = False,
     time_unit: str | None = None,
     observation_end: str | None = None,
     threads: int | None = None,
@@ -90,6 +91,8 @@ def evaluate(
     log_end : date, optional
         Last day that the log covers, where that is later than its last row.
     unknown_groups : "error" or "population"
+    without_first_amounts : bool
+        As for ``predict``.
     time_unit, observation_end : str, optional
         For a summary that has lost its attributes.
     threads, block : int, optional
@@ -113,8 +116,9 @@ def evaluate(
     """
     decision = None if decision is None else decision_of(decision)
     meeting = Meeting(
-        seed, unknown_groups=unknown_groups, time_unit=time_unit, observation_end=observation_end
-    )
+        seed, unknown_groups=unknown_groups, time_unit=time_unit, observation_end=observation_end,
+        without_first_amounts=without_first_amounts,
+    )  # fmt: skip
     base = place_base(fit, summary, meeting)
     reading = LogReading(
         customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format

@@ -30,6 +30,7 @@ PURCHASES, SPEND, TYPICAL, SPREAD = (
     "typical spend",
     "within-customer spread",
 )
+FIRST, ALIKE = "typical first amount", "first and repeat amounts, correlation of logs"
 TENTHS = 10
 EXTREME = 0.01
 """A p-value nearer than this to 0 or 1 is worth a look."""
@@ -48,7 +49,8 @@ class PosteriorPredictive:
         "recency given frequency" (mean of recency / T), "repeat share" (of all, and by group), "repeat
         purchases", "mean spend" (share of repeaters in each tenth of the real mean amounts), "typical spend"
         (geometric mean of the mean amounts), "within-customer spread" (mean of ln mean − mean ln of a
-        customer's amounts).
+        customer's amounts); where the fit uses first amounts "typical first amount" (geometric mean), and
+        their correlation with the same customer's mean repeat amount, of logarithms.
     facts : mapping
         Customers, draws, seed.
     """
@@ -150,7 +152,8 @@ def _histories(people: Customers, summary: pd.DataFrame) -> Histories:
     x, count = (people.histories[at].astype(np.int32)[:, None] for at in (0, 4))
     full = set(SPEND_STATISTICS) <= set(summary.columns)
     logs = summary[SPEND_LOG_SUM].to_numpy(float) if full else np.full(len(summary), np.nan)
-    return Histories(x, people.histories[2][:, None], count, people.histories[5][:, None], logs[:, None])
+    recency, total, first = (people.histories[at][:, None] for at in (2, 5, 6))
+    return Histories(x, recency, count, total, logs[:, None], first)
 
 
 def _edges(real: Histories) -> Floats:
@@ -182,6 +185,16 @@ def _statistics(
             yield SPEND, f"{ends[k]} to {ends[k + 1]}".strip(), _ratio(tallied.spend[k], tallied.spenders)
         yield TYPICAL, "all", np.exp(_ratio(tallied.log_mean, tallied.spenders))
         yield SPREAD, "all", _ratio(tallied.spread, tallied.spread_of)
+    if population.uses_first_amounts:
+        yield FIRST, "all", np.exp(_ratio(tallied.log_first, tallied.first_of))
+        yield ALIKE, "all", _correlation(tallied.moments)
+
+
+def _correlation(moments: Floats) -> Floats:
+    """Return the correlation of each draw from its sums; NaN where there are too few or all are equal."""
+    n, a, b, aa, bb, ab = moments
+    spread = (n * aa - a * a) * (n * bb - b * b)
+    return np.where(spread > 0, (n * ab - a * b) / np.sqrt(np.where(spread > 0, spread, 1.0)), np.nan)
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:

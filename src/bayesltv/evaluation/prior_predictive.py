@@ -19,7 +19,6 @@ from bayesltv.data.summary.groups import make_groups
 from bayesltv.data.summary.validate import resolve_time_unit, validate_summary
 from bayesltv.evaluation.replicas import simulate_replicas
 from bayesltv.evaluation.result import records, rich_table
-from bayesltv.families import registry
 from bayesltv.families.gamma_gamma import GAMMA_GAMMA
 from bayesltv.model.prior_draws import draw_prior
 from bayesltv.names import (
@@ -145,7 +144,7 @@ def prior_predictive(
     prior = draw_prior(resolved, groups, draws=draws, rng=generator(seed, "prior predictive"))
     with_spend = resolved.spend is not None
     bought = resolved.purchase.card
-    spent = GAMMA_GAMMA if resolved.spend is None else registry.SPEND[resolved.spend.family]
+    spent = GAMMA_GAMMA if resolved.spend is None else resolved.spend.card
     population = Population(
         bought,
         np.stack([_by_group(prior[name]) for name in bought.parameters]),
@@ -200,7 +199,7 @@ def _by_group(array: Any) -> Floats:  # noqa: ANN401
 
 
 def _newcomers(codes: NDArray[np.int32], year: float) -> Customers:
-    histories = np.zeros((6, codes.size))
+    histories = np.zeros((7, codes.size))
     histories[3] = year
     ids = np.array([f"newcomer {k}" for k in range(codes.size)], dtype=np.object_)
     return Customers(ids, histories, np.ascontiguousarray(codes, dtype=np.int32))

@@ -33,6 +33,8 @@ class Histories:
         Positive repeat amounts.
     total, log_total : ndarray of float64
         Their sum and log sum.
+    first : ndarray of float64
+        First amounts; 0 where there is none, or the model does not use it.
     """
 
     frequency: NDArray[np.int32]
@@ -40,6 +42,7 @@ class Histories:
     count: NDArray[np.int32]
     total: Floats
     log_total: Floats
+    first: Floats
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ class Tally:
         Repeaters with spend, and the sum of the logarithms of their mean amounts.
     spread, spread_of : ndarray, shape (draw,)
         Sum of ln(mean amount) − mean ln(amount) over customers with two amounts or more, and their number.
+    first_of, log_first : ndarray, shape (draw,)
+        Customers with a first amount, and the sum of its logarithms.
+    moments : ndarray, shape (6, draw)
+        Of a = ln(first amount) and b = ln(mean repeat amount) of customers with both: their number, and sums
+        of a, b, a², b², ab.
     """
 
     frequency: Floats
@@ -72,6 +80,9 @@ class Tally:
     log_mean: Floats
     spread: Floats
     spread_of: Floats
+    first_of: Floats
+    log_first: Floats
+    moments: Floats
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(*(getattr(self, n) + getattr(other, n) for n in Tally.__dataclass_fields__))
@@ -84,6 +95,7 @@ def simulate_replicas(
     shape = (len(customers), population.draws.size)
     frequency = np.empty(shape, np.int32)
     recency, total, log_total = (np.empty(shape) for _ in range(3))
+    first = np.zeros(shape)
     draw_replicas(
         streams_of(population, customers, seed=seed, prefix=REPLICA),
         people_of(population, customers.as_newborn(population.family), 0.0),
@@ -91,10 +103,11 @@ def simulate_replicas(
         clock_of(population),
         np.ascontiguousarray(customers.histories[3]),
         days_per_unit,
-        Replicated(frequency, recency, total, log_total),
+        population.uses_first_amounts,
+        Replicated(frequency, recency, total, log_total, first),
     )
     count = frequency if population.has_spend else np.zeros_like(frequency)
-    return Histories(frequency, recency, count, total, log_total)
+    return Histories(frequency, recency, count, total, log_total, first)
 
 
 def tally(histories: Histories, T: Floats, group: NDArray[np.int32], *, groups: int, edges: Floats) -> Tally:
@@ -120,6 +133,8 @@ def tally(histories: Histories, T: Floats, group: NDArray[np.int32], *, groups: 
     within = np.log(np.where(several, mean, 1.0)) - np.where(several, histories.log_total, 0.0) / np.maximum(
         count, 1
     )
+    log_mean, has_first = np.log(np.where(spent, mean, 1.0)), histories.first > 0
+    log_first = np.log(np.where(has_first, histories.first, 1.0))
     return Tally(
         np.array([each.sum(axis=0) for each in classes], dtype=float),
         np.array([np.where(each, share, 0.0).sum(axis=0) for each in classes]),
@@ -127,10 +142,19 @@ def tally(histories: Histories, T: Floats, group: NDArray[np.int32], *, groups: 
         histories.frequency.sum(axis=0, dtype=np.int64).astype(float),
         np.array([(tenth == k).sum(axis=0) for k in range(edges.size + 1)], dtype=float),
         spent.sum(axis=0).astype(float),
-        np.log(np.where(spent, mean, 1.0)).sum(axis=0),
+        log_mean.sum(axis=0),
         np.where(several, within, 0.0).sum(axis=0),
         several.sum(axis=0).astype(float),
+        has_first.sum(axis=0).astype(float),
+        log_first.sum(axis=0),
+        _moments(log_first, log_mean, spent & has_first),
     )
+
+
+def _moments(a: Floats, b: Floats, both: NDArray[np.bool_]) -> Floats:
+    """Return the number of customers with both figures, and sums of a, b, a², b², ab over them, by draw."""
+    powers = (np.ones_like(a), a, b, a * a, b * b, a * b)
+    return np.array([np.where(both, each, 0.0).sum(axis=0) for each in powers])
 
 
 def tally_replicas(

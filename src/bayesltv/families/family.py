@@ -66,7 +66,7 @@ class Family:
     to_scales : callable
         The way back.
     law : str
-        "module:class" of the NamedTuple by which compiled kernels know the family.
+        "module:name" of what makes the NamedTuple by which compiled kernels know the family.
     formulas : str
         Module of its formulas for NumPy arrays.
     summary_columns : tuple of str

@@ -35,6 +35,26 @@ class History(NamedTuple):
     T: float
 
 
+class Spent(NamedTuple):
+    """What is known of one customer's amounts.
+
+    Attributes
+    ----------
+    number, total : float
+        Number and sum of the positive repeat amounts.
+    first : float
+        The first amount; 0 where there is none, or it says nothing.
+    """
+
+    number: float
+    total: float
+    first: float
+
+
+NOTHING_SPENT = Spent(0.0, 0.0, 0.0)
+"""Of whom nothing is known yet."""
+
+
 @inlined
 def draw_alive(latents, inverse):
     """Return whether the customer is alive, given 1 / P(alive): the latent stream's first number."""
@@ -273,8 +293,13 @@ def is_modelled(law):
 
 
 @verb
-def draw_buyer(law, count, total, state, key, draw):
-    """Return the buyer with so many amounts of this sum, from the spend branch of the latent stream."""
+def draw_buyer(law, spent, state, key, draw):
+    """Return the buyer who spent this, from the spend branch of the latent stream."""
+
+
+@verb
+def level_of_first(law):
+    """Return what first amounts are worth against later ones."""
 
 
 @verb
@@ -298,12 +323,12 @@ def usual_amount(buyer):
 
 
 @verb
-def expected_amount(law, count, total):
-    """Return the mean of a customer's amounts under the law; NaN where it is infinite."""
+def expected_amount(law, spent):
+    """Return the mean of a customer's later amounts under the law; NaN where it is infinite."""
 
 
 @verb
-def finite_amount(law, count, total):
+def finite_amount(law, spent):
     """Return that mean, or a large number in the place of an infinite one."""
 
 

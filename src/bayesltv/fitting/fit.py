@@ -163,7 +163,7 @@ def completed(
         FINGERPRINT: problem.fingerprint,
         "customers": int(problem.cells.purchase.count.sum()),
         "cells": int(problem.cells.purchase.count.size),
-        "repeaters": 0 if problem.cells.spend is None else int(problem.cells.spend.count.size),
+        "repeaters": 0 if problem.cells.spend is None else int(problem.cells.spend.is_repeater.sum()),
         "spend_form": "" if problem.cells.spend is None else problem.cells.spend.form,
         "versions": json.dumps(versions()),
     }

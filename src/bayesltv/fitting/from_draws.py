@@ -12,7 +12,7 @@ from bayesltv.fitting.fit import completed
 from bayesltv.fitting.sample import SAMPLE_STATS
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.pooling import OFFSET
-from bayesltv.names import CHAIN, DRAW, SPEND_PARAMETERS
+from bayesltv.names import CHAIN, DELTA, DRAW
 from bayesltv.specs.model.model_spec import ModelSpec
 
 METHOD = "own"
@@ -40,6 +40,8 @@ def adopt_own(
     """
     if not isinstance(tree, xr.DataTree) or "posterior" not in tree.children:
         raise FitError("there is no posterior in it: pass the DataTree that pm.sample returned")
+    if DELTA not in tree["posterior"].data_vars:
+        spec = spec.without_first_amounts()  # draws of a model that had none
     problem = make_problem(summary, spec, time_unit=time_unit)
     posterior = _posterior(tree["posterior"].to_dataset(), problem)
     groups = {"posterior": posterior}
@@ -54,7 +56,7 @@ def adopt_own(
 def _posterior(given: xr.Dataset, problem: Problem) -> xr.Dataset:
     """Return the variables that are kept of a posterior, each with the dims that the model gives it."""
     model, spec = model_of(problem), problem.spec
-    parameters = spec.purchase.card.parameters + (() if spec.spend is None else SPEND_PARAMETERS)
+    parameters = spec.purchase.card.parameters + (() if spec.spend is None else spec.spend.card.parameters)
     every = [str(each.name) for each in (*model.free_RVs, *model.deterministics)]
     every = [name for name in every if OFFSET not in name]
     needs_all = bool(spec.groups or spec.covariates) or spec.has_clock

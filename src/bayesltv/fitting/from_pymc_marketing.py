@@ -186,7 +186,7 @@ def _spec_of(purchase: Source, spend: Source | None, unit: str) -> ModelSpec:
     spec = ModelSpec(
         title=made,
         purchase=PurchaseSpec(FAMILY_OF[purchase.model_type]),
-        spend=None if spend is None else SpendSpec(),
+        spend=None if spend is None else SpendSpec(first_amounts=False),
     )
     spec = replace(spec, priors={scale: replace(prior, why=NOT_USED) for scale, prior in spec.priors.items()})
     if spend is None:

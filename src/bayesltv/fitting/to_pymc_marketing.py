@@ -1,5 +1,6 @@
 """A fit, handed to pymc-marketing as fitted models of its own."""
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -22,7 +23,7 @@ from bayesltv.names import (
 
 
 def to_pymc_marketing(
-    fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None
+    fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None, drop_delta: bool = False
 ) -> tuple[Any, Any | None]:
     """Return a pooled fit as fitted models of pymc-marketing: (purchase model, spend model or None).
 
@@ -38,6 +39,9 @@ def to_pymc_marketing(
         Customers that the models are to know; their ``data``.
     time_unit : str, optional
         For a summary that has lost its attributes.
+    drop_delta : bool
+        Hand back p, q, v of a fit that uses first amounts, which pymc-marketing's model has no place for:
+        its customers are then known by repeat amounts alone.
 
     Returns
     -------
@@ -47,7 +51,8 @@ def to_pymc_marketing(
     Raises
     ------
     SpecError
-        Where the fit has groups or a family that pymc-marketing has not.
+        Where the fit has groups or a family that pymc-marketing has not, or uses first amounts and
+        `drop_delta` is not said.
     DataError
         Where the summary does not fit the fit.
 
@@ -65,6 +70,12 @@ def to_pymc_marketing(
             f"the fit has groups ({', '.join(posterior.columns)}) and pymc-marketing has none: "
             "hand back a fit of a pooled spec"
         )
+    if posterior.uses_first_amounts and not drop_delta:
+        raise SpecError(
+            "the fit uses first amounts (delta), for which pymc-marketing's Gamma-Gamma has no place: pass "
+            "drop_delta=True to hand back p, q, v for repeat amounts alone, or fit with first_amounts = false"
+        )
+    posterior = replace(posterior, without_first_amounts=True)
     customers = match_summary(posterior, summary, time_unit=time_unit)
     family = posterior.purchase_family
     models = {

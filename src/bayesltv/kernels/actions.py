@@ -34,6 +34,7 @@ from bayesltv.families.verbs import (
     stopping,
     usual_amount,
 )
+from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import history_at, road_of, stand
 from bayesltv.kernels.stretches import live, time_after
 from bayesltv.numerics.compile import compiled, inlined
@@ -187,8 +188,7 @@ def _draw_latents(streams, people, laws, customer, i, draw, state):
     g, key, number = people.group[i], streams.latents[i], streams.draws[draw]
     law, history = at(laws.purchase, g, draw), history_at(customer, draw)
     alive, latents = draw_latents(law, history, state, key, number)
-    count, total = people.histories[4, i], people.histories[5, i]
-    return alive, latents, draw_buyer(at(laws.spend, g, draw), count, total, state, key, number)
+    return alive, latents, draw_buyer(at(laws.spend, g, draw), spent_of(people, i), state, key, number)
 
 
 @inlined
@@ -305,7 +305,7 @@ def evaluate_at_means(people, laws, clock, offers, eligible, net, cost):
         customer, g = stand(clock, people, i), people.group[i]
         road, spend = road_of(customer, 0), at(laws.spend, g, 0)
         alive, living, lapsed = at_means(at(laws.purchase, g, 0), history_at(customer, 0))
-        zeta = finite_amount(spend, people.histories[4, i], people.histories[5, i])
+        zeta = finite_amount(spend, spent_of(people, i))
         buyer = buyer_of_mean(spend, zeta)
         for a in range(terms_of.shape[0]):
             net[i, a], cost[i, a] = 0.0, 0.0

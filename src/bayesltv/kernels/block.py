@@ -5,6 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesltv.families.verbs import Spent
+from bayesltv.numerics.compile import inlined
+
 
 class Streams(NamedTuple):
     """Keys of a block's random streams, each of shape (customer,), and numbers of draws, all uint64."""
@@ -20,8 +23,8 @@ class People(NamedTuple):
 
     Attributes
     ----------
-    histories : ndarray of float64, shape (6, customer)
-        x, k, t_x, T, count of positive repeat amounts, their sum.
+    histories : ndarray of float64, shape (7, customer)
+        x, k, t_x, T, count of positive repeat amounts, their sum, first amount (0: none that says anything).
     group : ndarray of int32, shape (customer,)
     places : ndarray of float64, shape (rows, customer), or (rows, 0) for the still clock
         See ``FIRST`` to ``CENTURY`` of `bayesltv.kernels.calendar`.
@@ -37,3 +40,9 @@ class Laws(NamedTuple):
 
     purchase: Any
     spend: Any
+
+
+@inlined
+def spent_of(people, i):
+    """Return what customer `i` has spent."""
+    return Spent(people.histories[4, i], people.histories[5, i], people.histories[6, i])

@@ -17,6 +17,7 @@ from bayesltv.families.verbs import (
     stage_shares,
     stages_of,
 )
+from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import ahead_of, history_at, is_same_present, soon_of, stand
 from bayesltv.kernels.expected import expect, lay, median_wait, scratch_of
 from bayesltv.numerics.compile import compiled, inlined
@@ -133,10 +134,9 @@ def value_means(cell, people, spend, forms, terms, spend_mean, value_mean):
     n_draws, (margin, service) = draws_of(spend), terms
     for i in range(cell.size):
         g, c = people.group[i], cell[i]
-        count, total = people.histories[4, i], people.histories[5, i]
         spent, worth = 0.0, 0.0
         for d in range(n_draws):
-            mean = expected_amount(at(spend, g, d), count, total)
+            mean = expected_amount(at(spend, g, d), spent_of(people, i))
             spent += mean
             worth += margin * forms.discounted[c, d] * mean - service * forms.time_alive[c, d]
         spend_mean[i], value_mean[i] = spent / n_draws, worth / n_draws

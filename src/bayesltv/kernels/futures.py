@@ -27,6 +27,7 @@ from bayesltv.families.verbs import (
     nobody,
     silent_below,
 )
+from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import ahead_of, history_at, is_same_day, passed_until, stand
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.random_numbers import open_stream, uniform
@@ -115,8 +116,7 @@ def draw_futures(streams, people, laws, clock, terms, filled):
             life, buyer = begin_life(law, history, time, latents, coins, key, draws[d]), nobody(spend)
             open_stream(events, streams.events[i], draws[d])
             if with_spend:
-                count, total = people.histories[4, i], people.histories[5, i]
-                buyer = draw_buyer(at(spend, g, d), count, total, amounts, key, draws[d])
+                buyer = draw_buyer(at(spend, g, d), spent_of(people, i), amounts, key, draws[d])
                 open_stream(amounts, streams.amounts[i], draws[d])
             n, spent, worth, last = 0, 0.0, 0.0, 0.0
             while time < ahead:

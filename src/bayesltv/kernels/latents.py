@@ -4,6 +4,7 @@ import numpy as np
 
 from bayesltv.families.verbs import at, draw_buyer, is_modelled, leaving_of, rate_of, spend_rate_of
 from bayesltv.families.verbs import draw_latents as drawn
+from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import history_at, stand
 from bayesltv.numerics.compile import compiled
 
@@ -29,6 +30,5 @@ def draw_latents(streams, people, laws, clock, alive, rate, dropout, spend_rate)
             alive[i, d], found = drawn(law, history, state, key, draws[d])
             rate[i, d], dropout[i, d] = rate_of(found), leaving_of(found)
             if is_modelled(spend):
-                count, total = people.histories[4, i], people.histories[5, i]
-                buyer = draw_buyer(at(spend, g, d), count, total, state, key, draws[d])
+                buyer = draw_buyer(at(spend, g, d), spent_of(people, i), state, key, draws[d])
                 spend_rate[i, d] = spend_rate_of(buyer)

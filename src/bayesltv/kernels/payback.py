@@ -44,17 +44,21 @@ def _place_after(road, time):
 
 
 @compiled
-def _earned_by(time, customer, draw, future, terms, unit, scratch):
-    """Return expected value from a new customer's purchases in [0, time], the first included."""
+def _earned_by(time, customer, draw, future, terms, units, scratch):
+    """Return expected value from a new customer's purchases in [0, time], the first included.
+
+    `units` are what a purchase is worth, and the first one in such units.
+    """
+    unit, first = units
     if time <= 0.0:
-        return unit
+        return unit * first
     (alive, law), (_, discount, _, service) = future, terms
     _, purchases, present = expect_until(customer, draw, time, discount, law, scratch)
-    return unit * (1.0 + alive * purchases) - service * alive * present
+    return unit * (first + alive * purchases) - service * alive * present
 
 
 @compiled
-def payback_times(people, purchase, clock, unit, costs, terms, times):
+def payback_times(people, purchase, clock, unit, first, costs, terms, times):
     """Fill the first time at which expected value covers the cost of acquisition, given hyperparameters.
 
     Parameters
@@ -65,6 +69,8 @@ def payback_times(people, purchase, clock, unit, costs, terms, times):
     clock : Still or Running
     unit : ndarray of float64, shape (group, draw)
         Margin times mean amount; NaN where that is infinite.
+    first : ndarray of float64, shape (group, draw)
+        Level of the first order against later ones.
     costs : ndarray of float64, shape (group,)
         Money per new customer; NaN where it is not known.
     terms : tuple of float
@@ -76,11 +82,11 @@ def payback_times(people, purchase, clock, unit, costs, terms, times):
     for g in range(costs.size):
         customer = stand(clock, people, g)
         for d in range(times.shape[1]):
-            value, cost = unit[g, d], costs[g]
-            if math.isnan(value) or math.isnan(cost):
+            units, cost = (unit[g, d], first[g, d]), costs[g]
+            if math.isnan(units[0]) or math.isnan(cost):
                 times[g, d] = np.nan
                 continue
-            if value >= cost:
+            if units[0] * units[1] >= cost:
                 times[g, d] = 0.0
                 continue
             future = newborn(at(purchase, people.group[g], d), people.histories[1, g])
@@ -88,7 +94,7 @@ def payback_times(people, purchase, clock, unit, costs, terms, times):
             low, high, found = 0.0, 0.0, False
             for step in range(1, _GRID + 1):
                 low, high = high, horizon * step / _GRID
-                if _earned_by(high, customer, d, future, terms, value, scratch) >= cost:
+                if _earned_by(high, customer, d, future, terms, units, scratch) >= cost:
                     found = True
                     break
             if not found:
@@ -96,7 +102,7 @@ def payback_times(people, purchase, clock, unit, costs, terms, times):
                 continue
             for _ in range(_STEPS):
                 middle = 0.5 * (low + high)
-                if _earned_by(middle, customer, d, future, terms, value, scratch) >= cost:
+                if _earned_by(middle, customer, d, future, terms, units, scratch) >= cost:
                     high = middle
                 else:
                     low = middle

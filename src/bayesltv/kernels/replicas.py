@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesltv.families.verbs import (
+    NOTHING_SPENT,
     at,
     draw_amount,
     draw_buyer,
@@ -19,6 +20,7 @@ from bayesltv.families.verbs import (
     draw_leaving,
     draw_span,
     is_modelled,
+    level_of_first,
     nobody,
 )
 from bayesltv.kernels.calendar import history_at, passed_until, stand
@@ -37,16 +39,19 @@ class Replicated(NamedTuple):
         Time from first to last purchase, in the time unit.
     total, log_total : ndarray of float64
         Sum and log sum of the repeat amounts.
+    first : ndarray of float64
+        First amounts, where they are asked for.
     """
 
     frequency: NDArray[np.int32]
     recency: NDArray[np.float64]
     total: NDArray[np.float64]
     log_total: NDArray[np.float64]
+    first: NDArray[np.float64]
 
 
 @compiled
-def draw_replicas(streams, people, laws, clock, observed, days, replicated):
+def draw_replicas(streams, people, laws, clock, observed, days, with_first, replicated):
     """Fill (customer, draw) arrays with the histories of customers like those observed.
 
     Parameters
@@ -60,9 +65,11 @@ def draw_replicas(streams, people, laws, clock, observed, days, replicated):
         T of each customer, in the time unit.
     days : float
         Days of the time unit.
+    with_first : bool
+        Whether first amounts are asked for.
     replicated : Replicated
     """
-    (purchase, spend), (frequency, recency, total, log_total) = laws, replicated
+    (purchase, spend), (frequency, recency, total, log_total, first) = laws, replicated
     latents, events, amounts = np.empty(4, np.uint64), np.empty(4, np.uint64), np.empty(4, np.uint64)
     with_spend, draws = is_modelled(spend), streams.draws
     for i in range(people.group.size):
@@ -70,7 +77,12 @@ def draw_replicas(streams, people, laws, clock, observed, days, replicated):
         last = math.floor(observed[i] * days + 0.5)
         for d in range(draws.size):
             frequency[i, d], recency[i, d], total[i, d], log_total[i, d] = 0, 0.0, 0.0, 0.0
-            law, history = at(purchase, g, d), history_at(customer, d)
+            law, history, buyer = at(purchase, g, d), history_at(customer, d), nobody(spend)
+            if with_first:
+                own = at(spend, g, d)
+                buyer = draw_buyer(own, NOTHING_SPENT, amounts, key, draws[d])
+                open_stream(amounts, streams.amounts[i], draws[d])
+                first[i, d] = level_of_first(own) * draw_amount(buyer, amounts)
             is_alive, found = draw_latents(law, history, latents, key, draws[d])
             if not is_alive:
                 continue
@@ -80,9 +92,8 @@ def draw_replicas(streams, people, laws, clock, observed, days, replicated):
             passed = passed_until(customer, d, time) * days
             if passed > last or time >= ends:
                 continue
-            buyer = nobody(spend)
-            if with_spend:
-                buyer = draw_buyer(at(spend, g, d), 0.0, 0.0, latents, key, draws[d])
+            if with_spend and not with_first:
+                buyer = draw_buyer(at(spend, g, d), NOTHING_SPENT, latents, key, draws[d])
                 open_stream(amounts, streams.amounts[i], draws[d])
             before = 0.0
             while passed <= last:

@@ -20,6 +20,7 @@ from bayesltv.families.verbs import (
     rate_of,
     silent_within,
 )
+from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import history_at, road_of, stand
 from bayesltv.kernels.stretches import live, passed_within
 from bayesltv.numerics.compile import compiled
@@ -104,7 +105,7 @@ def draw_stages(streams, people, laws, clock, terms, limits, found):
             counts[stage, d] += 1
             mean = 0.0
             if is_modelled(spend):
-                mean = expected_amount(at(spend, g, d), people.histories[4, i], people.histories[5, i])
+                mean = expected_amount(at(spend, g, d), spent_of(people, i))
             if alive:
                 drops_out += drops
                 silent += silent_within(latents, passed)

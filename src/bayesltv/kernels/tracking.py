@@ -18,6 +18,7 @@ from bayesltv.families.verbs import (
     next_purchase,
     nobody,
 )
+from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import ahead_of, history_at, passed_until, stand
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.random_numbers import open_stream, uniform
@@ -68,7 +69,6 @@ def count_in_bins(streams, people, laws, clock, bins):
     last = counts.shape[1] - 1
     for i in range(people.group.size):
         g, key, customer = people.group[i], streams.latents[i], stand(clock, people, i)
-        count, total = people.histories[4, i], people.histories[5, i]
         for d in range(draws.size):
             law, history = at(purchase, g, d), history_at(customer, d)
             open_stream(latents, key, draws[d])
@@ -82,7 +82,7 @@ def count_in_bins(streams, people, laws, clock, bins):
             life, buyer, n = begin_life(law, history, time, latents, coins, key, draws[d]), nobody(spend), 0
             open_stream(events, streams.events[i], draws[d])
             if with_spend:
-                buyer = draw_buyer(at(spend, g, d), count, total, amounts, key, draws[d])
+                buyer = draw_buyer(at(spend, g, d), spent_of(people, i), amounts, key, draws[d])
                 open_stream(amounts, streams.amounts[i], draws[d])
             while time < ahead:
                 n += 1

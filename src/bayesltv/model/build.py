@@ -9,13 +9,12 @@ import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesltv.data.summary.cells import Cells, make_cells
+from bayesltv.data.summary.cells import Cells, has_first_amounts, make_cells
 from bayesltv.data.summary.days import median_wait
 from bayesltv.data.summary.design import design_of
 from bayesltv.data.summary.validate import resolve_time_unit, validate_summary
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.families.family import Family
-from bayesltv.families.registry import SPEND
 from bayesltv.model.clock import clock_variable, clocks_of_rows, repeat_counts, see
 from bayesltv.model.clock_prior import clock_coords
 from bayesltv.model.coefficients import covariate_coords
@@ -78,8 +77,8 @@ def build_model(summary: pd.DataFrame, spec: SpecLike, *, time_unit: str | None 
     -------
     pymc.Model
         Free variables are the scales (and the pooling sds and offsets); r, alpha (a rate), a, b and p, q, v
-        (a rate) are deterministic, with the dim ``group`` where the spec has groups. The likelihoods are the
-        potentials ``purchases`` and ``spend``.
+        (a rate), delta are deterministic, with the dim ``group`` where the spec has groups. The likelihoods
+        are the potentials ``purchases`` and ``spend``.
 
     Raises
     ------
@@ -95,12 +94,14 @@ def make_problem(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | Non
     unit = resolve_time_unit(summary, time_unit)
     columns = tuple(summary.attrs.get(GROUPS, ())) if spec.is_open else tuple(spec.groups)
     checked = validate_summary(summary, time_unit=unit, groups=columns)
+    spec = _of_what_there_is(spec, checked)
     codings = [each.coding(column).learned(checked) for column, each in spec.covariates.items()]
     design = design_of(checked, codings)
     cells = make_cells(
         checked,
         columns,
         with_spend=spec.spend is not None,
+        with_first=spec.spend is not None and spec.spend.first_amounts,
         with_days=spec.has_clock,
         design=design,
     )
@@ -129,6 +130,20 @@ def make_problem(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | Non
     resolved = named.resolved(time_unit=unit, spend_unit=spend_unit)
     timeline = _timeline(resolved.clock, cells) if resolved.clock else None
     return Problem(cells, resolved, timeline, checked.attrs[FINGERPRINT])
+
+
+def _of_what_there_is(spec: ModelSpec, checked: pd.DataFrame) -> ModelSpec:
+    """Return the spec without first amounts where the summary tells none, and say so."""
+    if spec.spend is None or not spec.spend.first_amounts or has_first_amounts(checked):
+        return spec
+    if MONETARY_VALUE in checked:
+        warnings.warn(
+            "the summary has no first amounts: spend is learned from repeat amounts alone, and all one-time "
+            "buyers get the same. Make it by summarize(log), or set first_amounts = false in [spend]",
+            BayesltvWarning,
+            stacklevel=4,
+        )
+    return spec.without_first_amounts()
 
 
 def _timeline(clock: ClockSpec, cells: Cells) -> Timeline:
@@ -178,7 +193,7 @@ def model_of(problem: Problem) -> pm.Model:
         purchase = _parameters(family, spec, cells)
         pm.Potential("purchases", _purchase_likelihood(problem, stacked(purchase, family.parameters)))
         if cells.spend is not None and spec.spend is not None:
-            family = SPEND[spec.spend.family]
+            family = spec.spend.card
             spend = _parameters(family, spec, cells)
             data = _shared("spend", spend_data(cells.spend, cells.rows.group.size))
             pm.Potential("spend", SpendLikelihood()(stacked(spend, family.parameters), *data)[0])

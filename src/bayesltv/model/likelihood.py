@@ -174,26 +174,40 @@ def clocked_purchase_data(
 
 def spend_data(rows: SpendRows, n_groups: int) -> Arrays:
     """Return what `SpendLikelihood` takes after the parameters, in its order."""
-    group, count = rows.group.astype(np.int64), rows.count.astype(np.float64)
-    code, at = number_rows(group, rows.count)
+    group, repeats, has_first = rows.group.astype(np.int64), rows.count.astype(np.float64), rows.first > 0
+    count = repeats + has_first
+    code, at = number_rows(group, count, repeats) if has_first.any() else number_rows(group, count)
     is_full = rows.form == "full"
-    log_mean = rows.log_total / count
-    log_total = rows.log_total if is_full else count * (np.log(count) + log_mean)
+    log_first = np.log(np.where(has_first, rows.first, 1.0))
+    log_mean, log_total, purchases = np.zeros_like(count), rows.log_total + log_first, count
+    if not is_full:
+        own = np.where(repeats > 0, repeats, 1.0)
+        log_mean = rows.log_total / own
+        log_total = repeats * (np.log(own) + log_mean) + log_first
+        log_mean, purchases = log_mean + log_first, has_first.astype(np.float64)
+    each, weight = np.arange(count.size), np.ones_like(count)
+    if has_first.any():  # one-time buyers of one price are alike
+        number, each = number_rows(group, repeats, rows.total, rows.first)
+        weight = np.bincount(number).astype(np.float64)
 
     def by_group(values: NDArray[np.float64]) -> NDArray[np.float64]:
         sums: NDArray[np.float64] = np.bincount(group, weights=values, minlength=n_groups).astype(np.float64)
         return sums
 
     return {
-        "count": count,
-        "total": rows.total,
-        "group": group,
+        "count": count[each],
+        "total": rows.total[each],
+        "first": rows.first[each],
+        "weight": weight,
+        "group": group[each],
         "n": count[at],
+        "n_repeats": repeats[at],
         "n_group": group[at],
         "n_weight": np.bincount(code).astype(np.float64),
-        "purchases": by_group(count),
+        "purchases": by_group(purchases),
         "log_total": by_group(log_total),
-        "log_mean": by_group(np.zeros_like(count) if is_full else log_mean),
+        "log_mean": by_group(log_mean),
+        "firsts": by_group(has_first.astype(np.float64)),
         "is_full": np.asarray(is_full),
     }
 

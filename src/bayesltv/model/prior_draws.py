@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.data.summary.groups import Groups
-from bayesltv.families.registry import SPEND, shifted
+from bayesltv.families.registry import shifted
 from bayesltv.model.clock_prior import clock_coords, draw_clock
 from bayesltv.model.coefficients import acting, covariate_coords
 from bayesltv.names import CHAIN, DRAW, GROUP, coefficients_name, covariate_dim, effect_name, sd_name
@@ -62,7 +62,7 @@ def draw_prior(
             variables[coefficients_name(scale)] = ((CHAIN, DRAW, covariate_dim(scale)), drawn[None])
     natural: dict[str, Any] = spec.purchase.card.natural(levels)
     if spec.spend is not None:
-        natural |= SPEND[spec.spend.family].natural(levels)
+        natural |= spec.spend.card.natural(levels)
     for name, value in natural.items():
         by_group = ((CHAIN, DRAW, GROUP), value[None])
         variables[name] = by_group if groups.columns else ((CHAIN, DRAW), value[None, :, 0])

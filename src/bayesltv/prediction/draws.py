@@ -70,6 +70,7 @@ def predict(
     draws: int | None = None,
     customers: Sequence[object] | None = None,
     unknown_groups: UnknownGroups = "error",
+    without_first_amounts: bool = False,
     time_unit: str | None = None,
     observation_end: str | None = None,
     threads: int | None = None,
@@ -99,6 +100,9 @@ def predict(
         Ids to select, in the order wanted.
     unknown_groups : "error" or "population"
         What to do with levels of a group column that the fit has not seen.
+    without_first_amounts : bool
+        Leave first amounts out of what is known of customers, though the fit uses them: for a summary that
+        has none. One-time buyers then all get the same spend.
     time_unit, observation_end : str, optional
         For a summary that has lost its attributes. A fit with a clock needs the end of observation where the
         summary has no dates of first purchases; where it has, the two are compared.
@@ -119,8 +123,9 @@ def predict(
         Where horizon, discount or margin is impossible.
     """
     meeting = Meeting(
-        seed, unknown_groups=unknown_groups, time_unit=time_unit, observation_end=observation_end
-    )
+        seed, unknown_groups=unknown_groups, time_unit=time_unit, observation_end=observation_end,
+        without_first_amounts=without_first_amounts,
+    )  # fmt: skip
     base = place_base(fit, summary, meeting)
     return predict_base(
         base, horizon=horizon, annual_discount_rate=annual_discount_rate, margin=margin,

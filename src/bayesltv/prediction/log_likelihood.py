@@ -27,7 +27,7 @@ _BLOCK = 2_000_000
 
 @dataclass(frozen=True)
 class Units:
-    """What one part of the model scores: cells of customers, or single repeaters.
+    """What one part of the model scores: cells of customers, or single spenders.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Units:
 
 
 def log_likelihood(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None) -> xr.DataTree:
-    """Return the log likelihood of each distinct history and of each repeater's spend, at each draw.
+    """Return the log likelihood of each distinct history and of each spender's amounts, at each draw.
 
     Parameters
     ----------
@@ -121,7 +121,8 @@ def likelihood_units(base: PlacedBase, *, is_whole: bool = True) -> tuple[Popula
     _, population, people = base.placed(None)
     waits = _log_waits(population, checked) if is_whole and population.family.is_regular else None
     parts = [_purchase_units(population, checked, people.group, waits)]
-    rows = spend_rows(checked, people.group) if population.has_spend else None
+    with_first = population.uses_first_amounts
+    rows = spend_rows(checked, people.group, with_first=with_first) if population.has_spend else None
     return population, parts if rows is None else [*parts, _spend_units(rows, len(checked))]
 
 
@@ -142,9 +143,8 @@ def _values(population: Population, units: Units, chosen: slice) -> Floats:
         values = population.family.formula("log_likelihood")(*data, *population.purchase[:, group])
         return values if units.fixed is None else values + units.fixed[chosen, None]
     spend = population.spend[:, group]
-    if units.form == "full":
-        return population.spend_family.formula("log_likelihood_of_amounts")(*data, *spend)
-    return population.spend_family.formula("log_likelihood_of_mean")(*data, *spend)
+    name = "log_likelihood_of_amounts" if units.form == "full" else "log_likelihood_of_mean"
+    return population.spend_family.formula(name)(*data[:-1], *spend, first=data[-1])
 
 
 def total_log_likelihood(population: Population, parts: Iterable[Units]) -> Floats:
@@ -219,10 +219,13 @@ def _clocked_values(population: Population, clock: Clock, units: Units, chosen: 
 
 def _spend_units(rows: SpendRows, customers: int) -> Units:
     count = rows.count.astype(np.float64)
-    data = (count, rows.total, rows.log_total) if rows.form == "full" else (count, rows.total / count)
+    mean = rows.total / np.maximum(count, 1.0)
+    data = (count, rows.total, rows.log_total) if rows.form == "full" else (count, mean)
     place = np.full(customers, -1, dtype=np.int64)
     place[rows.customer] = np.arange(rows.count.size)
-    return Units("spend", np.ones(rows.count.size, dtype=np.int64), rows.group, data, rows.form, place)
+    return Units(
+        "spend", np.ones(rows.count.size, dtype=np.int64), rows.group, (*data, rows.first), rows.form, place
+    )
 
 
 def _labelled(population: Population, units: Units) -> xr.Dataset:

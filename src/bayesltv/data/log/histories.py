@@ -50,6 +50,8 @@ class Histories:
         Money of all purchases, and of all but the first day's; each sum was exact before it was rounded.
     log_sum : ndarray of float64, shape (customer,)
         Of the positive repeat amounts.
+    first_sum : ndarray of float64, shape (customer,)
+        Money of the first day.
     repeat_days : pyarrow.Array of int32, shape (repeat purchase,)
         Days since 1970-01-01, customer after customer.
     copies : int
@@ -68,6 +70,7 @@ class Histories:
     total: NDArray[np.float64]
     repeat_sum: NDArray[np.float64]
     log_sum: NDArray[np.float64]
+    first_sum: NDArray[np.float64]
     repeat_days: pa.Array
     copies: int = 0
     sizes: Integers = field(default_factory=lambda: np.zeros(BINS, dtype=np.int64))
@@ -81,12 +84,13 @@ class Histories:
         kept = self.first_day >= day_number(first)
         if kept.all():
             return self
-        names_ = ("frequency", "positive", "first_day", "last_day", "total", "repeat_sum", "log_sum")
+        whole = ("frequency", "positive", "first_day", "last_day")
+        money = ("total", "repeat_sum", "log_sum", "first_sum")
         return replace(
             self,
             ids=self.ids.filter(pa.array(kept)),
             repeat_days=self.repeat_days.filter(pa.array(np.repeat(kept, self.frequency))),
-            **{name: getattr(self, name)[kept] for name in names_},
+            **{name: getattr(self, name)[kept] for name in whole + money},
         )
 
 
@@ -159,6 +163,7 @@ def summary_rows(
             names.SPEND_COUNT: some.positive,
             names.SPEND_SUM: some.repeat_sum,
             names.SPEND_LOG_SUM: some.log_sum,
+            names.FIRST_AMOUNT: pa.array(some.first_sum, mask=some.first_sum == 0),
         }
     columns |= {names.FIRST_PURCHASE: _stamps(some.first_day), names.LAST_PURCHASE: _stamps(some.last_day)}
     if has_amounts:
@@ -212,6 +217,7 @@ def _reduced(table: pa.Table) -> Histories:
         total=(total / MICROS).astype(np.float64),
         repeat_sum=((total - spent[first]) / MICROS).astype(np.float64),
         log_sum=np.add.reduceat(np.where(repeats, steps, 0), first) / LOG_STEPS,
+        first_sum=(spent[first] / MICROS).astype(np.float64),
         repeat_days=pa.array(day[repeats], pa.int32()),
         copies=_copies(table, new_day),
         sizes=np.bincount(_bin_of(logarithm[positive]), minlength=BINS).astype(np.int64),

@@ -105,7 +105,7 @@ def walk_summary(log: object, request: Request, take: Callable[[pa.Table], None]
         names.CURRENCY: request.currency,
         names.GROUPS: list(columns.groups),
         names.SET_ASIDE: _set_aside(cut, report, seen.earlier),
-        names.FINGERPRINT: written(seen.hashes),
+        names.FINGERPRINT: written(seen.hashes, covers_first=request.has_amounts),
     }
 
 
@@ -155,7 +155,9 @@ def _hash_sum(rows: pa.Table) -> int:
 
     ids = rows.column(names.CUSTOMER_ID).combine_chunks().cast(pa.large_string())
     columns = {
-        name: rows.column(name).to_numpy().astype(np.float64) for name in HASHED if name in rows.column_names
+        name: rows.column(name).to_numpy().astype(np.float64)
+        for name in (*HASHED, names.FIRST_AMOUNT)
+        if name in rows.column_names
     }
     columns[names.FIRST_PURCHASE] = day_numbers(rows.column(names.FIRST_PURCHASE).to_pandas())
     with_days = names.REPEAT_DAYS in rows.column_names

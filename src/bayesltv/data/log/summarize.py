@@ -93,9 +93,10 @@ def summarize(
     DataFrame
         Sorted by the text of customer_id. Columns customer_id; frequency (repeat purchase days); recency and
         T (in `time_unit`); monetary_value (mean repeat spend per purchase day, missing where there is none);
-        spend_count, spend_sum, spend_log_sum (of the positive repeat amounts); first_purchase, last_purchase;
-        value_to_date; repeat_days (days since 1970-01-01); groups and covariates. `attrs` hold time_unit,
-        observation_end, currency, groups, set_aside (reason -> count) and fingerprint.
+        spend_count, spend_sum, spend_log_sum (of the positive repeat amounts); first_amount (of the first
+        purchase day, missing where it is zero); first_purchase, last_purchase; value_to_date; repeat_days
+        (days since 1970-01-01); groups and covariates. `attrs` hold time_unit, observation_end, currency,
+        groups, set_aside (reason -> count) and fingerprint.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """What the likelihood sees of a summary: cells of identical histories with counts, and repeaters' spend."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from bayesltv.data.summary.days import Days, Repeats, history_days, repeats_of
 from bayesltv.data.summary.groups import Codes, Groups, make_groups
-from bayesltv.names import FREQUENCY, MONETARY_VALUE, RECENCY, SPEND_COUNT, SPEND_LOG_SUM, SPEND_SUM, T
+from bayesltv.names import (
+    FIRST_AMOUNT,
+    FREQUENCY,
+    MONETARY_VALUE,
+    RECENCY,
+    SPEND_COUNT,
+    SPEND_LOG_SUM,
+    SPEND_SUM,
+    T,
+)
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -63,18 +72,20 @@ class PurchaseCells:
 
 @dataclass(frozen=True)
 class SpendRows:
-    """The repeaters with positive repeat spend.
+    """The customers with positive amounts: repeaters, and with first amounts those who have one.
 
     Attributes
     ----------
     form : "full" or "mean"
         Whether single amounts enter (through sums and log sums), or only each customer's mean.
-    count : ndarray of int64, shape (repeater,)
+    count : ndarray of int64, shape (spender,)
         Number of positive repeat amounts; in the mean form the frequency.
-    total, log_total : ndarray of float64, shape (repeater,)
+    total, log_total : ndarray of float64, shape (spender,)
         Sum and log sum of those amounts; in the mean form count × mean and count × log mean.
-    group : ndarray of int32, shape (repeater,)
-    customer : ndarray of int64, shape (repeater,)
+    first : ndarray of float64, shape (spender,)
+        First amount; 0 where there is none, or it is not asked for.
+    group : ndarray of int32, shape (spender,)
+    customer : ndarray of int64, shape (spender,)
         Row of the summary.
     """
 
@@ -82,12 +93,24 @@ class SpendRows:
     count: Integers
     total: Floats
     log_total: Floats
+    first: Floats
     group: Codes
     customer: Integers
 
     @property
+    def is_repeater(self) -> NDArray[np.bool_]:
+        """Who has positive repeat amounts."""
+        return self.count > 0
+
+    @property
+    def of_repeaters(self) -> "SpendRows":
+        """Return the rows of those who have repeat amounts."""
+        names = ("count", "total", "log_total", "first", "group", "customer")
+        return replace(self, **{name: getattr(self, name)[self.is_repeater] for name in names})
+
+    @property
     def unit(self) -> float:
-        """Geometric mean of the amounts: what spend priors are relative to."""
+        """Geometric mean of the repeat amounts: what spend priors are relative to."""
         return float(np.exp(self.log_total.sum() / self.count.sum()))
 
 
@@ -124,6 +147,7 @@ def make_cells(
     columns: Sequence[str],
     *,
     with_spend: bool,
+    with_first: bool = False,
     with_days: bool = False,
     design: Floats | None = None,
 ) -> Cells:
@@ -137,6 +161,8 @@ def make_cells(
         Group columns.
     with_spend : bool
         Whether the spec has a spend section.
+    with_first : bool
+        Whether it uses first amounts.
     with_days : bool
         Whether it has a clock.
     design : ndarray of float64, shape (customer, feature), optional
@@ -155,7 +181,9 @@ def make_cells(
         number, first = number_rows(codes, *design.T)
         rows, codes = Rows(codes[first], design[first]), number.astype(np.int32)
     days = history_days(summary) if with_days else None
-    spend = spend_rows(summary, codes) if with_spend else None
+    spend = spend_rows(summary, codes, with_first=with_first) if with_spend else None
+    if spend is not None and not spend.is_repeater.any():
+        spend = None
     repeats = None if days is None else repeats_of(summary, days)
     return Cells(groups, purchase_cells(summary, codes, days), spend, rows, repeats, codes)
 
@@ -201,8 +229,8 @@ def number_rows(*columns: NDArray[np.generic]) -> tuple[Integers, Integers]:
     return (np.cumsum(occurs) - 1)[key], seen[occurs]
 
 
-def spend_rows(summary: pd.DataFrame, codes: Codes) -> SpendRows | None:
-    """Return the repeaters' spend, None where nobody has any.
+def spend_rows(summary: pd.DataFrame, codes: Codes, *, with_first: bool = False) -> SpendRows | None:
+    """Return the spend of those who have any, None where nobody has; first amounts only where asked for.
 
     The full form is used where the summary carries spend statistics, the mean form where it has only means.
     """
@@ -222,10 +250,20 @@ def spend_rows(summary: pd.DataFrame, codes: Codes) -> SpendRows | None:
         count = np.where(mean > 0, count, 0)
         total = np.where(count > 0, count * mean, 0.0)
         log_total = np.where(count > 0, count * np.log(np.where(count > 0, mean, 1.0)), 0.0)
-    rows = np.flatnonzero(count > 0)
+    first = np.zeros(count.size)
+    if with_first and has_first_amounts(summary):
+        first = np.nan_to_num(summary[FIRST_AMOUNT].to_numpy(np.float64))
+    rows = np.flatnonzero((count > 0) | (first > 0))
     if rows.size == 0:
         return None
-    return SpendRows(form, count[rows], total[rows], log_total[rows], codes[rows], rows.astype(np.int64))
+    return SpendRows(
+        form, count[rows], total[rows], log_total[rows], first[rows], codes[rows], rows.astype(np.int64)
+    )
+
+
+def has_first_amounts(summary: pd.DataFrame) -> bool:
+    """Whether a validated summary tells a first amount of anybody."""
+    return FIRST_AMOUNT in summary and bool((summary[FIRST_AMOUNT] > 0).any())
 
 
 def equal_amounts(rows: SpendRows | None) -> tuple[int, str] | None:
@@ -234,8 +272,9 @@ def equal_amounts(rows: SpendRows | None) -> tuple[int, str] | None:
     Amounts are equal where all are, or where no customer's own differ from each other (each has a price of
     their own, as in a plan): then nothing tells how one customer's amounts vary.
     """
-    if rows is None:
+    if rows is None or not rows.is_repeater.any():
         return None
+    rows = rows.of_repeaters
     mean = rows.total / rows.count
     is_one = np.ptp(mean) <= EQUAL * mean.max()
     if rows.form == "mean":  # single amounts are not told: only one mean for all leaves no spread at all

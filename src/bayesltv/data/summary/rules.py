@@ -155,6 +155,10 @@ def _spend_rules(checked: pd.DataFrame) -> Iterator[Rule]:
                 (x > 0) & mean.isna(),
                 "give 0 where repeat purchases were free",
             )
+    if names.FIRST_AMOUNT in checked:
+        first = checked[names.FIRST_AMOUNT]
+        yield "first_amount is infinite", np.isinf(first), "leave it empty where it is not known"
+        yield "first_amount is negative", first < 0, 'net refunds first: summarize(log, refunds="net")'
     present = [name for name in names.SPEND_STATISTICS if name in checked]
     if present:
         missing = [name for name in names.SPEND_STATISTICS if name not in checked]
@@ -167,6 +171,11 @@ def _spend_rules(checked: pd.DataFrame) -> Iterator[Rule]:
         repeat = checked[names.SPEND_SUM] if present else (checked[names.MONETARY_VALUE] * x).fillna(0.0)
         less = checked[names.VALUE_TO_DATE] < repeat - 1e-6 * (1 + repeat)
         yield f"{names.VALUE_TO_DATE} is less than repeat spend", less, "it counts the first purchase too"
+        if names.FIRST_AMOUNT in checked:
+            spent = checked[names.VALUE_TO_DATE]
+            off = (spent - repeat - checked[names.FIRST_AMOUNT]).abs() > 1e-6 * (1 + spent)
+            cure = "have both from one currency and one log, or leave first_amount empty"
+            yield f"first_amount is not {names.VALUE_TO_DATE} less repeat spend", off, cure
 
 
 def _statistic_rules(checked: pd.DataFrame) -> Iterator[Rule]:

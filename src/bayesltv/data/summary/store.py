@@ -168,7 +168,7 @@ def read_summary(path: str | Path | Held) -> pd.DataFrame:
     (table,) = sealed_parts(path, None)
     frame = _frame_of(table, source)
     if not is_sealed(table.schema):
-        found = _fingerprint(frame)
+        found = _fingerprint(frame, frame.attrs.get(names.FINGERPRINT))
         if found is not None:
             require_own_print(source, frame.attrs, found)
     return frame
@@ -249,10 +249,10 @@ def _frame_of(table: pa.Table, path: str | Path) -> pd.DataFrame:
     return frame
 
 
-def _fingerprint(frame: pd.DataFrame) -> str | None:
-    """Return the fingerprint of rows as they stand; None where they have none, as `validate_summary` says."""
+def _fingerprint(frame: pd.DataFrame, carried: object) -> str | None:
+    """Return the print of rows as they stand, by the rule of the carried one; None where they have none."""
     try:
-        return fingerprint(frame)
+        return fingerprint(frame, like=carried)
     except (ValueError, TypeError, KeyError, OverflowError):
         return None
 

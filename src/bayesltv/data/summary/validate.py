@@ -14,6 +14,7 @@ from bayesltv.data.day_lists import DayLists, day_lists, unreadable_lists
 from bayesltv.data.fingerprint import fingerprint as fingerprint
 from bayesltv.data.frames import require_columns
 from bayesltv.data.ids import id_texts
+from bayesltv.data.log.histories import MICROS
 from bayesltv.data.summary.rules import repeat_rules, rules
 from bayesltv.dates import Date, as_day, stamps_of_text
 from bayesltv.errors import DataError
@@ -52,7 +53,8 @@ def validate_summary(
     -------
     DataFrame
         A fresh RangeIndex and the rows in their given order; customer_id and groups text, frequency and
-        spend_count int64, the other numbers float64. `attrs` hold at least time_unit, observation_end (or
+        spend_count int64, the other numbers float64; first_amount is made from value_to_date and spend_sum
+        where it is not there, and missing where it is 0. `attrs` hold at least time_unit, observation_end (or
         None), groups and the fingerprint recomputed from the rows.
 
     Raises
@@ -150,7 +152,8 @@ def canonical(summary: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     copy[names.CUSTOMER_ID] = id_texts(ids, names.CUSTOMER_ID, cure=_NO_ID)
     for group in groups:
         copy[group] = id_texts(copy[group], group, cure='fill it, for example with "unknown"')
-    numbers = (*REQUIRED[1:], names.MONETARY_VALUE, *names.SPEND_STATISTICS, names.VALUE_TO_DATE)
+    spend = (names.MONETARY_VALUE, *names.SPEND_STATISTICS, names.FIRST_AMOUNT, names.VALUE_TO_DATE)
+    numbers = (*REQUIRED[1:], *spend)
     for name in numbers:
         if name in copy:
             copy[name] = _floats(copy[name], copy[names.CUSTOMER_ID])
@@ -163,7 +166,25 @@ def canonical(summary: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     if names.MONETARY_VALUE in copy:  # other packages write 0 where there is no repeat purchase to average
         nothing = (copy[names.FREQUENCY] == 0) & (copy[names.MONETARY_VALUE] == 0)
         copy[names.MONETARY_VALUE] = copy[names.MONETARY_VALUE].mask(nothing)
-    return copy
+    return _with_first_amounts(copy)
+
+
+def _with_first_amounts(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return a summary of canonical numbers with ``first_amount``, where it can be told.
+
+    Zero is missing: a first purchase without an amount says nothing of spend. Where the column is not there
+    it is value_to_date − spend_sum, counted in millionths, so that 0 stays 0.
+    """
+    if names.FIRST_AMOUNT in summary:
+        first = summary[names.FIRST_AMOUNT]
+    elif {names.VALUE_TO_DATE, names.SPEND_SUM} <= set(summary.columns):
+        total, repeat = (np.rint(summary[name] * MICROS) for name in (names.VALUE_TO_DATE, names.SPEND_SUM))
+        first = (total - repeat) / MICROS
+        # beyond 2**53 millionths a float holds no single ones
+        first = first.mask(first.abs() <= 4 * np.spacing(summary[names.VALUE_TO_DATE].abs()), 0.0)
+    else:
+        return summary
+    return summary.assign(**{names.FIRST_AMOUNT: first.mask(first == 0)})
 
 
 def _floats(values: pd.Series[Any], ids: pd.Series[str]) -> pd.Series[float]:

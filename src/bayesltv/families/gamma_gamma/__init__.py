@@ -1,6 +1,7 @@
 """Gamma-Gamma: each customer has a mean amount of one's own, and amounts vary around it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bayesltv import names
@@ -32,6 +33,14 @@ SCALES = (
         "at q <= 1",
     ),
 )
+FIRST = Scale(
+    names.SPEND_FIRST,
+    LOG,
+    error=0.35,
+    between=(0.5, 2.0),
+    why="first orders are on the level delta of later ones: half of it (a trial, a welcome offer) to twice "
+    "(what is bought once); alike is likeliest",
+)
 
 
 def natural(scales: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,6 +55,14 @@ def scaled(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {names.SPEND_TYPICAL: p * v / q, names.SPEND_WITHIN: p, names.SPEND_BETWEEN: q}
 
 
+def _natural_with_first(scales: Mapping[str, Any]) -> dict[str, Any]:
+    return {**natural(scales), names.DELTA: scales[names.SPEND_FIRST]}
+
+
+def _scaled_with_first(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {**scaled(parameters), names.SPEND_FIRST: parameters[names.DELTA]}
+
+
 GAMMA_GAMMA = Family(
     "gamma_gamma",
     "Gamma-Gamma",
@@ -53,8 +70,19 @@ GAMMA_GAMMA = Family(
     SCALES,
     natural,
     scaled,
-    law="bayesltv.families.gamma_gamma.law:GammaGamma",
+    law="bayesltv.families.gamma_gamma.law:of_repeats",
     summary_columns=(names.MONETARY_VALUE, *names.SPEND_STATISTICS),
     formulas="bayesltv.families.gamma_gamma.formulas",
     score_columns=("ltv_mean", "expected_spend_per_purchase"),
 )
+WITH_FIRST = replace(
+    GAMMA_GAMMA,
+    title="Gamma-Gamma with first amounts",
+    parameters=(*names.SPEND_PARAMETERS, names.DELTA),
+    scales=(*SCALES, FIRST),
+    to_natural=_natural_with_first,
+    to_scales=_scaled_with_first,
+    law="bayesltv.families.gamma_gamma.law:GammaGamma",
+    summary_columns=(*GAMMA_GAMMA.summary_columns, names.FIRST_AMOUNT),
+)
+"""The first amount shares the customer's mean, on the level delta of later ones."""

@@ -1,21 +1,30 @@
-"""Gamma-Gamma in compiled kernels: ν ~ Gamma(q+p·n, rate v+Σz), and amounts Gamma(p, rate ν)."""
+"""Gamma-Gamma in compiled kernels: ν | amounts is Gamma, and amounts are Gamma(p, rate ν).
+
+With n repeat amounts of the sum S and a first amount z₀ (h = 1; h = 0 where there is none), ν | data ~
+Gamma(q + p(n+h), rate v + S + z₀/δ).
+"""
 
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayesltv.families import verbs
 from bayesltv.families.verbs import SPEND_BRANCH
-from bayesltv.numerics.compile import way
+from bayesltv.numerics.compile import inlined, way
 from bayesltv.numerics.random_numbers import gamma, open_branch
 
 
 class GammaGamma(NamedTuple):
-    """ν ~ Gamma(q, rate v): arrays by (group, draw), empty where there is no spend, or numbers."""
+    """ν ~ Gamma(q, rate v), first amounts on the level δ: arrays by (group, draw), or numbers.
+
+    Arrays are empty where there is no spend.
+    """
 
     p: Any
     q: Any
     v: Any
+    delta: Any
 
 
 class Buyer(NamedTuple):
@@ -25,9 +34,21 @@ class Buyer(NamedTuple):
     rate: float
 
 
+def of_repeats(p: NDArray[np.float64], q: NDArray[np.float64], v: NDArray[np.float64]) -> GammaGamma:
+    """Return the law of a fit to repeat amounts alone, whose first orders are like all others."""
+    return GammaGamma(p, q, v, np.ones_like(p))
+
+
+@inlined
+def _given(law, spent):
+    """Return shape and rate of ν given what was spent."""
+    count = spent.number + (1.0 if spent.first > 0.0 else 0.0)
+    return law.q + law.p * count, law.v + (spent.total + spent.first / law.delta)
+
+
 @way(verbs.at, GammaGamma)
 def _at(law, group, draw):
-    return GammaGamma(law.p[group, draw], law.q[group, draw], law.v[group, draw])
+    return GammaGamma(law.p[group, draw], law.q[group, draw], law.v[group, draw], law.delta[group, draw])
 
 
 @way(verbs.draws_of, GammaGamma)
@@ -41,9 +62,15 @@ def _is_modelled(law):
 
 
 @way(verbs.draw_buyer, GammaGamma)
-def _draw_buyer(law, count, total, state, key, draw):
+def _draw_buyer(law, spent, state, key, draw):
     open_branch(state, key, draw, SPEND_BRANCH)
-    return Buyer(law.p, gamma(state, law.q + law.p * count) / (law.v + total))
+    shape, rate = _given(law, spent)
+    return Buyer(law.p, gamma(state, shape) / rate)
+
+
+@way(verbs.level_of_first, GammaGamma)
+def _level_of_first(law):
+    return law.delta
 
 
 @way(verbs.nobody, GammaGamma)
@@ -67,15 +94,17 @@ def _usual_amount(buyer):
 
 
 @way(verbs.expected_amount, GammaGamma)
-def _expected_amount(law, count, total):
-    """P (v+Σz) / (p·n+q−1)."""
-    excess = law.p * count + law.q - 1.0
-    return law.p * (law.v + total) / excess if excess > 0.0 else np.nan
+def _expected_amount(law, spent):
+    """P · rate / (shape − 1) of ν."""
+    shape, rate = _given(law, spent)
+    excess = shape - 1.0
+    return law.p * rate / excess if excess > 0.0 else np.nan
 
 
 @way(verbs.finite_amount, GammaGamma)
-def _finite_amount(law, count, total):
-    return law.p * (law.v + total) / max(law.p * count + law.q - 1.0, 0.1)
+def _finite_amount(law, spent):
+    shape, rate = _given(law, spent)
+    return law.p * rate / max(shape - 1.0, 0.1)
 
 
 @way(verbs.buyer_of_mean, GammaGamma)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from bayesltv.base.currency import require_one_currency
 from bayesltv.base.gate import require_passed, require_recent, told_of_totals
 from bayesltv.base.meeting import UnknownGroups
-from bayesltv.base.population import Posterior
+from bayesltv.base.placed_base import warn_of_first_amounts_left_out
+from bayesltv.base.population import Posterior, read_posterior
 from bayesltv.errors import BayesltvWarning
 from bayesltv.names import COMMON_SHOCKS
 from bayesltv.prediction.scores.scoring import DRAWS, Scoring, make_scoring
@@ -34,6 +35,7 @@ class Request:
     accept_failed : sequence of str
     max_fit_age_days : float, optional
     thresholds : ndarray of float64, shape (tier - 1, draw), optional
+    without_first_amounts : bool
     """
 
     decision: DecisionSpec
@@ -43,6 +45,7 @@ class Request:
     accept_failed: Sequence[str] = ()
     max_fit_age_days: float | None = None
     thresholds: NDArray[np.float64] | None = None
+    without_first_amounts: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ class Prepared:
             "accepted_failed_checks": list(scoring.accepted_failed),
             COMMON_SHOCKS: self.totals,
         }
+        if scoring.posterior.without_first_amounts:
+            told["without_first_amounts"] = True
         if scoring.is_relative and scoring.thresholds is not None:
             told["thresholds"] = scoring.thresholds.tolist()
         return told
@@ -133,6 +138,9 @@ def prepare(
     accepted = require_passed(fit, request.accept_failed)
     require_recent(fit, end, request.max_fit_age_days)
     currency = require_one_currency(request.decision, fit.attrs, told)
+    if posterior is None:
+        posterior = replace(read_posterior(fit), without_first_amounts=request.without_first_amounts)
+        warn_of_first_amounts_left_out(posterior)
     scoring = make_scoring(
         fit,
         request.decision,

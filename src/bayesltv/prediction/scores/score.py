@@ -38,6 +38,7 @@ def score(
     seed: int,
     draws: int | None = DRAWS,
     unknown_groups: UnknownGroups = "error",
+    without_first_amounts: bool = False,
     accept_failed: Sequence[str] = (),
     max_fit_age_days: float | None = None,
     time_unit: str | None = None,
@@ -65,6 +66,9 @@ def score(
     draws : int, optional
         Posterior draws, spread evenly over chains; None for all.
     unknown_groups : "error" or "population"
+    without_first_amounts : bool
+        Leave first amounts out of what is known of customers, though the fit uses them: for a summary that
+        has none. One-time buyers then all get the same spend.
     accept_failed : sequence of str
         Failed checks of the fit that are accepted; they stand in ``attrs``.
     max_fit_age_days : float, optional
@@ -96,7 +100,10 @@ def score(
         Where decision, fit and summary are not in one currency.
     """
     decision = decision_of(decision)
-    meeting = Meeting(seed, None, unknown_groups, accept_failed, max_fit_age_days, time_unit, observation_end)
+    meeting = Meeting(
+        seed, None, unknown_groups, accept_failed, max_fit_age_days, time_unit, observation_end,
+        without_first_amounts,
+    )  # fmt: skip
     base = place_base(fit, summary, meeting)
     return score_base(
         base, decision, draws=draws, thresholds=thresholds, threads=threads, block=block, progress=progress

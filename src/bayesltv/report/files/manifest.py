@@ -54,6 +54,7 @@ def provenance_of(
         "decision": decision.to_dict(),
         **{name: scores.attrs[name] for name in _OF_SCORES},
         "unknown_groups": unknown_groups,
+        **{name: True for name in ("without_first_amounts",) if scores.attrs.get(name)},
         "versions": versions(),
         "processor": processor(),
         **more,

@@ -6,7 +6,6 @@ from typing import Any
 
 from bayesltv import names
 from bayesltv.errors import SpecError
-from bayesltv.families.registry import SPEND
 from bayesltv.specs import checked
 from bayesltv.specs.frozen import FrozenMapping, Plain, digest
 from bayesltv.specs.model import defaults, parts
@@ -79,7 +78,9 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         self._check_types()
-        object.__setattr__(self, "groups", parts.checked_groups(self.groups))
+        reserved = self.purchase.card.parameters + self.purchase.card.scale_names
+        reserved += () if self.spend is None else self.spend.card.parameters
+        object.__setattr__(self, "groups", parts.checked_groups(self.groups, reserved))
         object.__setattr__(self, "priors", self._all_priors())
         object.__setattr__(self, "pooling", self._all_pooling())
         covariates = checked_covariates(self.covariates, self.groups, self.scales)
@@ -140,14 +141,21 @@ class ModelSpec:
 
     def without_spend(self) -> "ModelSpec":
         """Return the spec of the purchases alone, for a log that has no amounts."""
-        kept = self.purchase.card.scale_names
+        return replace(self._with(None), spend_unit=None)
+
+    def without_first_amounts(self) -> "ModelSpec":
+        """Return the spec with spend from repeat amounts alone, for a summary that has no others."""
+        return self._with(None if self.spend is None else replace(self.spend, first_amounts=False))
+
+    def _with(self, spend: SpendSpec | None) -> "ModelSpec":
+        """Return the spec with less of spend, and nothing said of what is gone."""
+        scales = parts.scales_of(self.purchase, spend)
         return replace(
             self,
-            spend=None,
-            priors=_only(self.priors, kept),
-            pooling=_only(self.pooling, kept),
-            covariates=without(self.covariates, kept),
-            spend_unit=None,
+            spend=spend,
+            priors=_only(self.priors, scales),
+            pooling=_only(self.pooling, scales),
+            covariates=without(self.covariates, scales),
         )
 
     def resolved(
@@ -201,7 +209,7 @@ class ModelSpec:
         model.update({key: value for key, value in units.items() if value is not None})
         stated: dict[str, Plain] = {"model": model, "purchase": dict(self.purchase.to_dict())}
         if self.spend is not None:
-            stated["spend"] = asdict(self.spend)
+            stated["spend"] = self.spend.to_dict()
         stated["priors"] = {scale: dict(prior.to_dict()) for scale, prior in self.priors.items()}
         stated["pooling"] = {scale: dict(pooling.to_dict()) for scale, pooling in self.pooling.items()}
         if self.covariates:
@@ -237,7 +245,7 @@ class ModelSpec:
         sections = {name: Table({}, table.source, (name,), table.is_file) for name in SECTIONS}
         sections.update(table.tables(SECTIONS))
         purchase = sections["purchase"].record(PurchaseSpec)
-        spend = sections["spend"].record(SpendSpec) if "spend" in table else None
+        spend = SpendSpec.read(sections["spend"]) if "spend" in table else None
         scales = parts.scales_of(purchase, spend)
         priors = parts.read_priors(sections["priors"], scales)
         stated: dict[str, Any] = {
@@ -278,7 +286,7 @@ class ModelSpec:
     def _all_priors(self) -> FrozenMapping[PriorSpec]:
         default = defaults.priors_of(self.purchase.card)
         if self.spend is not None:
-            default |= defaults.priors_of(SPEND[self.spend.family])
+            default |= defaults.priors_of(self.spend.card)
         parts.check_scales("priors", self.priors, self.purchase, self.spend)
         return FrozenMapping(
             {

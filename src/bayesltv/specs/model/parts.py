@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from bayesltv import names
 from bayesltv.errors import SpecError, cut, shown
-from bayesltv.families.registry import PARAMETERS, PURCHASE, SCALES, SPEND
+from bayesltv.families.registry import PURCHASE, SCALES
 from bayesltv.specs import checked
 from bayesltv.specs.family import of_support
 from bayesltv.specs.model import defaults
@@ -15,12 +15,14 @@ from bayesltv.specs.toml_file import Table
 
 ALL_GROUPS = "all"
 """Groups of a spec that takes whatever group columns the customer summary has."""
-_ALL_SCALES = tuple(SCALES)
+_EVERY_SPEND = (*names.SPEND_SCALES, names.SPEND_FIRST)
 _TAKEN = {
     *names.DIMS,
     *names.SUMMARY_COLUMNS,
-    *PARAMETERS,
-    *_ALL_SCALES,
+    *names.PURCHASE_PARAMETERS,
+    *names.SPEND_PARAMETERS,
+    *names.PURCHASE_SCALES,
+    *_EVERY_SPEND,
     names.CLOCK,
     names.CLOCK_BLOCK,
     names.CLOCK_HARMONIC,
@@ -30,16 +32,17 @@ _TAKEN = {
 
 def scales_of(purchase: PurchaseSpec, spend: SpendSpec | None) -> tuple[str, ...]:
     """Return the scales of a model with or without spend, those of purchases first."""
-    return purchase.card.scale_names + (() if spend is None else SPEND[spend.family].scale_names)
+    return purchase.card.scale_names + (() if spend is None else spend.card.scale_names)
 
 
-def checked_groups(groups: object) -> tuple[str, ...] | str:
+def checked_groups(groups: object, reserved: tuple[str, ...] = ()) -> tuple[str, ...] | str:
     """Return the group columns, or "all".
 
     Raises
     ------
     SpecError
-        Where they are no list of distinct names, or a name is taken or cannot stand in a netCDF file.
+        Where they are no list of distinct names, or a name is taken, of those `reserved` too, or cannot stand
+        in a netCDF file.
     """
     if isinstance(groups, str):
         if groups == ALL_GROUPS:
@@ -49,7 +52,7 @@ def checked_groups(groups: object) -> tuple[str, ...] | str:
         )
     columns = column_names("groups", groups)
     for column in columns:
-        if column in _TAKEN or "/" in column:
+        if column in _TAKEN or column in reserved or "/" in column:
             why = (
                 "netCDF takes no slash"
                 if "/" in column
@@ -65,8 +68,12 @@ def check_scales(
     """Refuse a scale that does not exist, is one of another family, or of spend where there is no spend."""
     there = scales_of(purchase, spend)
     for scale in stated:
-        if spend is None and any(scale in each.scale_names for each in SPEND.values()):
+        if scale in _EVERY_SPEND and spend is None:
             raise SpecError(f"{section}.{scale}: the spec has no spend: add a [spend] section or drop this")
+        if scale == names.SPEND_FIRST and spend is not None and not spend.first_amounts:
+            raise SpecError(
+                f"{section}.{scale}: first_amounts is false in [spend]: make it true or drop this"
+            )
         if scale not in there:
             raise SpecError(f"{section}.{scale}: unknown scale; {checked.nearest(scale, there)}")
 

@@ -7,9 +7,10 @@ from typing import Any
 from bayesltv.errors import SpecError, shown
 from bayesltv.families.bg_cnbd import MOST_STAGES
 from bayesltv.families.family import Family
-from bayesltv.families.registry import PURCHASE, SPEND
+from bayesltv.families.registry import PURCHASE, SPEND, SPEND_WITH_FIRST
 from bayesltv.specs import checked
 from bayesltv.specs.frozen import Plain
+from bayesltv.specs.toml_file import Table
 
 PURCHASE_FAMILIES = tuple(PURCHASE)
 SPEND_FAMILIES = tuple(SPEND)
@@ -65,12 +66,34 @@ class SpendSpec:
     ----------
     family : str
         "gamma_gamma".
+    first_amounts : bool
+        Whether each customer's first amount is used, where the summary has them: it shares the customer's
+        mean, on a level of its own. False looks at repeat amounts alone.
     """
 
     family: str = "gamma_gamma"
+    first_amounts: bool = True
 
     def __post_init__(self) -> None:
         checked.known("family", self.family, SPEND_FAMILIES)
+        checked.instance("first_amounts", self.first_amounts, bool)
+
+    @property
+    def card(self) -> Family:
+        """The family, with first amounts or without them."""
+        return (SPEND_WITH_FIRST if self.first_amounts else SPEND)[self.family]
+
+    def to_dict(self) -> dict[str, Plain]:
+        """Return what a stored spec says; what it does not say, as earlier ones did not, means false."""
+        stated: dict[str, Plain] = {"family": self.family}
+        return {**stated, "first_amounts": True} if self.first_amounts else stated
+
+    @classmethod
+    def read(cls, table: Table) -> "SpendSpec":
+        """Return what a table states; a stored one without the key was made without first amounts."""
+        found = table.record(cls)
+        is_told = table.is_file or "first_amounts" in table
+        return found if is_told else replace(found, first_amounts=False)
 
 
 @dataclass(frozen=True)
