@@ -249,10 +249,8 @@ def _calendar(start: Date, observation_end: Date, acquisition_days: int) -> tupl
     """First and last day, counted from 1970-01-01."""
     first, last = require_day(start, "start"), require_day(observation_end, "observation_end")
     if acquisition_days < 1 or first + dt.timedelta(days=acquisition_days - 1) > last:
-        raise DataError(
-            f"acquisition_days={acquisition_days} from {first} must be at least 1 and end by "
-            f"observation_end={last}"
-        )
+        span = f"acquisition_days={acquisition_days} from {first}"
+        raise DataError(f"{span} must be at least 1 and end by observation_end={last}")
     epoch = dt.date(1970, 1, 1)
     return (first - epoch).days, (last - epoch).days
 
