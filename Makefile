@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow check floors format lock notebooks bench bench-quick figures calibration criticism decisions clean
+.PHONY: help setup demo test test-fast test-slow check floors format lock notebooks bench bench-quick figures calibration cohorts criticism decisions clean
 
 READY := .venv/.ready
 BIN := .venv/bin
@@ -73,6 +73,9 @@ decisions: $(READY) ## Renew the pictures and figures of docs/decisions.md, from
 
 criticism: $(READY) ## Renew the pictures and figures of docs/criticism.md
 	$(TEST_ENV) $(BIN)/python docs/make_criticism.py
+
+cohorts: $(READY) ## Renew the pictures and figures of docs/cohorts.md
+	$(TEST_ENV) $(BIN)/python docs/make_cohorts.py
 
 lock: ## Resolve constraints.txt, keeping pins that still fit (LOCK_ARGS=--upgrade: none)
 	.ci/setup lock $(LOCK_ARGS)

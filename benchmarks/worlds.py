@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 import bayesltv as ltv
@@ -58,3 +59,39 @@ def posterior(draws, *, time_unit="day", seed=1):
     told = {"time_unit": time_unit, "checks": UNCHECKED, "observation_end": "", "versions": "{}"}
     tree.attrs = {"format": FORMAT, "spec": json.dumps(spec.to_dict()), "spec_hash": spec.hash(), **told}
     return stamped(tree)
+
+
+def clocked_log(customers, *, days, sd=0.2, rho=0.6, season=0.0, seed=1):
+    """Return a log of BG/NBD customers on a calendar with AR(1) shocks in blocks of four weeks, and its end.
+
+    First purchases are spread over all but the last quarter of a year. Independent of the package's
+    simulator, which knows no calendar.
+
+    Parameters
+    ----------
+    customers, days : int
+    sd, rho : float
+        Of the shocks, on the log scale.
+    season : float
+        Amplitude of a yearly wave beside them.
+    seed : int
+    """
+    rng, blocks = np.random.default_rng(seed), -(-days // 28)
+    s = sd * rng.standard_normal(blocks)
+    for k in range(1, blocks):
+        s[k] = rho * s[k - 1] + np.sqrt(1 - rho**2) * s[k]
+    day = np.arange(1, days + 1)
+    pace = np.exp(s[blocks - 1 + -(-(day - days) // 28)] + season * np.cos(2 * np.pi * day / 365.25))
+    until = np.concatenate([[0.0], np.cumsum(pace / 7.0)])
+    first = rng.integers(0, days - 90, customers)
+    rate, leaving = rng.gamma(0.5, size=customers) / 8.0, rng.beta(0.8, 2.4, customers)
+    bought, time, alive = [(np.arange(customers), first)], until[first], np.arange(customers)
+    while alive.size:
+        time[alive] += rng.exponential(size=alive.size) / rate[alive]
+        alive = alive[time[alive] < until[-1]]
+        bought.append((alive, np.ceil(np.interp(time[alive], until, np.arange(until.size)) - 1e-9)))
+        alive = alive[rng.uniform(size=alive.size) >= leaving[alive]]
+    who, when = (np.concatenate(each).astype(int) for each in zip(*bought, strict=True))
+    start = pd.Timestamp("2015-01-05")
+    log = pd.DataFrame({"customer_id": who, "date": start + pd.to_timedelta(when, unit="D")})
+    return log.drop_duplicates(), (start + pd.Timedelta(days=days)).date().isoformat()

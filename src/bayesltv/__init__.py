@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from bayesltv.checks.result import CheckResult as CheckResult
     from bayesltv.checks.run import check as check
     from bayesltv.checks.run import with_checks as with_checks
+    from bayesltv.cohorts.asked import CohortValue as CohortValue
+    from bayesltv.cohorts.result import Cohorts as Cohorts
     from bayesltv.comparison.backtest import Backtest as Backtest
     from bayesltv.comparison.backtest import backtest as backtest
     from bayesltv.comparison.compare import compare as compare
     from bayesltv.data.datasets import load_cdnow as load_cdnow
+    from bayesltv.data.log.reading import LogReading as LogReading
     from bayesltv.data.log.split import Split as Split
     from bayesltv.data.log.split import split as split
     from bayesltv.data.log.summarize import summarize as summarize
@@ -93,6 +96,8 @@ _HOME = {
     "check": "checks.run",
     "CheckReport": "checks.result",
     "CheckResult": "checks.result",
+    "Cohorts": "cohorts.result",
+    "CohortValue": "cohorts.asked",
     "compare": "comparison.compare",
     "compare_refresh": "decisions.customers.refresh",
     "Comparison": "evaluation.comparison",
@@ -114,6 +119,7 @@ _HOME = {
     "load_decision": "specs.catalogue",
     "load_spec": "specs.catalogue",
     "log_likelihood": "checks.loo",
+    "LogReading": "data.log.reading",
     "loo": "checks.loo",
     "ModelSpec": "specs.model.model_spec",
     "Plan": "decisions.plan",

@@ -12,9 +12,13 @@ import pandas as pd
 from bayesltv.errors import DataError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from bayesltv.errors import BayesltvError
 
 Date = str | dt.date | pd.Timestamp
+COHORTS = ("month", "week")
+"""Stretches of the calendar in which customers were acquired."""
 _WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}")
 _BEGINS = re.compile(r"\s*[0-9]{4}(-[0-9]{2}-[0-9]{2}|[0-9]{4})(?![0-9])")
 _LONGER = ("Y", "M", "W", "generic")
@@ -100,6 +104,32 @@ def stamps_of_text(values: pd.Series[str]) -> pd.Series[pd.Timestamp]:
     except ValueError:  # some with a time zone, others without, or with another
         return pd.Series(pd.NaT, index=values.index)
     return stamps
+
+
+def cohort_labels(days: NDArray[np.int64], by: str) -> NDArray[np.object_]:
+    """Return the month ("2024-05") or ISO week ("2024-W18") of whole days since 1970-01-01.
+
+    Raises
+    ------
+    DataError
+        Where `by` is neither "month" nor "week".
+    """
+    if by not in COHORTS:
+        raise DataError(f'cohort={by!r} is unknown: use "month" or "week"')
+    distinct, at = np.unique(days, return_inverse=True)
+    stamps = pd.DatetimeIndex(distinct.astype("datetime64[D]"))
+    if by == "month":
+        labels = [f"{stamp:%Y-%m}" for stamp in stamps]
+    else:
+        labels = [f"{year}-W{week:02d}" for year, week, _ in (stamp.isocalendar() for stamp in stamps)]
+    named = np.empty(distinct.size, dtype=np.object_)
+    named[:] = labels
+    return named[at]
+
+
+def cohort_column(by: str) -> str:
+    """Return the group column of cohorts by month or week of acquisition: "cohort_month"."""
+    return f"cohort_{by}"
 
 
 def _of_text(text: str) -> dt.date | None:

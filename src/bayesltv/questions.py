@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
+from bayesltv.cohorts.asked import AGES, PERIOD, Cac, CohortValue, ask
 from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.dates import Date
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE
@@ -18,6 +19,7 @@ from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
+    from bayesltv.cohorts.result import Cohorts
     from bayesltv.data.log.refunds import Refunds
     from bayesltv.decisions.plan import Plan
     from bayesltv.evaluation.posterior_predictive import PosteriorPredictive
@@ -216,6 +218,64 @@ class CustomerBase(PlacedBase):
         from bayesltv.prediction.tracking import track_base
 
         return track_base(self, horizon=horizon, draws=draws, bin=bin, threads=threads)
+
+    def cohorts(
+        self,
+        log: object | None = None,
+        *,
+        by: str | Sequence[str] = "month",
+        ages: Sequence[int | str] = AGES,
+        period: int | str = PERIOD,
+        value: CohortValue | None = None,
+        cac: Cac | None = None,
+        new: pd.DataFrame | None = None,
+        first_day: int = 0,
+        reading: LogReading | None = None,
+        threads: int | None = None,
+    ) -> "Cohorts":
+        """Return what cohorts of customers have brought by day N, the known part and the rest of it.
+
+        Past purchases and the draws of ``predict`` join customer by customer: what has passed is one exact
+        number, what is to come has 5, 50 and 95 % bands. A cohort is all who were acquired, back or not.
+        `log` is the one that the summary was made of; without it counts alone are told, from ``repeat_days``.
+        What can be asked stands at ``cohorts.asked.ask``. The draws are the base's, or 1,000.
+
+        Examples
+        --------
+        >>> found = base.cohorts(log, by="month", ages=[30, 90, 365])  # doctest: +SKIP
+        >>> found.wide()  # doctest: +SKIP
+        """
+        asked = ask(
+            by=by, ages=ages, period=period, value=value, cac=cac, new=new, first_day=first_day,
+            reading=reading,
+        )  # fmt: skip
+        from bayesltv.cohorts.desk import cohorts_base
+
+        return cohorts_base(self, log, asked, threads=threads)
+
+    def kpis(
+        self,
+        log: object | None = None,
+        *,
+        by: str | Sequence[str] = (),
+        days: int = 90,
+        decision: DecisionLike | None = None,
+        reading: LogReading | None = None,
+        threads: int | None = None,
+    ) -> pd.DataFrame:
+        """Return key figures up to now and from now on, by group and tier; see ``cohorts.kpis.kpis_base``."""
+        from bayesltv.cohorts.kpis import kpis_base
+
+        judged = None if decision is None else decision_of(decision)
+        return kpis_base(self, log, by=by, days=days, decision=judged, reading=reading, threads=threads)
+
+    def newcomers(
+        self, decision: DecisionLike, *, levels: pd.DataFrame | None = None, threads: int | None = None
+    ) -> pd.DataFrame:
+        """Return value and tier of new customers on day 0; see ``cohorts.newcomers.newcomers_base``."""
+        from bayesltv.cohorts.newcomers import newcomers_base
+
+        return newcomers_base(self, decision_of(decision), levels=levels, threads=threads)
 
     def posterior_predictive(
         self, *, draws: int | None = 500, threads: int | None = None

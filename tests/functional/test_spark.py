@@ -165,8 +165,14 @@ def test_cdnow_is_summarized_as_locally(spark, cdnow_log, cdnow):
 @pytest.mark.parametrize(
     "options",
     [
-        {"groups": ["channel"]},
-        {"refunds": "drop", "time_unit": "day", "acquired_from": "2024-01-04", "repeat_days": False},
+        {"groups": ["channel"], "cohort": "month"},
+        {
+            "refunds": "drop",
+            "time_unit": "day",
+            "acquired_from": "2024-01-04",
+            "repeat_days": False,
+            "cohort": "week",
+        },
     ],
     ids=str,
 )

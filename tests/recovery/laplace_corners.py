@@ -9,7 +9,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,43 @@ class Corner:
         return pd.DataFrame({"channel": labels, "n": np.maximum(n, 1), "alpha": alpha})
 
 
-def _both(name: str, customers: int, **settings: Any) -> Iterator[Corner]:
+@dataclass(frozen=True)
+class ClockCorner(Corner):
+    """A log on a shared calendar, fitted with a clock.
+
+    Customers live in operational time, and its days become those of the calendar. `shocks` is the sd of an
+    AR(1) over blocks of four weeks with correlation 0.6; 0 for none.
+    """
+
+    shocks: float = 0.3
+
+    def summary(self) -> pd.DataFrame:
+        """Return the summary of the log."""
+        start, end, days = self.dates
+        length = (pd.Timestamp(end) - pd.Timestamp(start)).days
+        rng, s = np.random.default_rng(self.seed), [0.0]
+        for shock in 0.8 * self.shocks * rng.standard_normal(-(-length // 28)):
+            s.append(0.6 * s[-1] + shock)
+        until = np.exp(np.repeat(s[1:], 28)[:length]).cumsum()
+        log = ltv.simulate_log(
+            self.customers, seed=self.seed, family=self.family, purchase=self.purchase, spend=None,
+            start=start, observation_end=pd.Timestamp(start) + pd.Timedelta(days=int(until[-1])),
+            acquisition_days=days, time_unit=self.time_unit,
+        )  # fmt: skip
+        lived = (pd.to_datetime(log["date"]) - pd.Timestamp(start)).dt.days
+        log["date"] = pd.Timestamp(start) + pd.to_timedelta(np.searchsorted(until, lived), unit="D")
+        log = log[log["date"] <= end]
+        return ltv.summarize(log, observation_end=end, time_unit=self.time_unit, monetary_value_col=None)
+
+    def spec(self) -> ltv.ModelSpec:
+        """Return the shipped spec with a clock."""
+        purchase = ltv.PurchaseSpec(self.family)
+        return replace(ltv.load_spec("clock").without_spend(), purchase=purchase)
+
+
+def _both(name: str, customers: int, kind: type[Corner] = Corner, **settings: Any) -> Iterator[Corner]:
     for family in ("bg_nbd", "mbg_nbd"):
-        yield Corner(f"{name}, {family.split('_')[0]}", family, customers, **settings)
+        yield kind(f"{name}, {family.split('_')[0]}", family, customers, **settings)
 
 
 def _corners() -> Iterator[Corner]:
@@ -113,6 +147,9 @@ def _corners() -> Iterator[Corner]:
     yield from _both("five levels, a to 0", 1000, levels=5, purchase={**CDNOW, "a": 0.005, "b": 1.0})
     yield from _both("100 levels", 800, levels=100)
     yield from _both("300 levels", 3000, levels=300)
+    yield from _both("shared shocks", 1500, ClockCorner, purchase={**CDNOW, "r": 1.0})
+    yield from _both("shared shocks, 60 customers", 60, ClockCorner)
+    yield from _both("a clock without shocks", 500, ClockCorner, shocks=0.0)
 
 
 CORNERS = {corner.name: corner for corner in _corners()}

@@ -12,6 +12,8 @@ SOME = (
     "40 customers, mbg",
     "98 % buy once, leave, bg",
     "six years, slow, mbg",
+    "shared shocks, mbg",
+    "a clock without shocks, bg",
 )
 
 

@@ -17,7 +17,7 @@ import bayesltv as ltv
 from bayesltv.data.summary.cells import make_cells
 from bayesltv.data.summary.groups import Groups
 from bayesltv.fitting.density import make_density
-from bayesltv.fitting.sample import sample_nuts
+from bayesltv.fitting.sample import Coordinates, sample_nuts
 from bayesltv.model.build import make_problem, model_of
 from bayesltv.model.pooling import level_errors, zero_sum_basis
 from bayesltv.model.prior_draws import draw_prior
@@ -225,7 +225,8 @@ def test_steps_beyond_a_wall_are_rejected_without_a_warning():
     with pm.Model(coords={"axis": ["a", "b"]}) as model:
         pm.Normal("x", dims="axis")
     settings = ltv.ModelSpec().sampler.overridden({"chains": 2, "tune": 200, "draws": 300})
-    found = sample_nuts(model, Walled(), settings, seed=1, cores=1, progress=False, at_mode=True)
+    frame = Coordinates(np.zeros(2), np.eye(2), 1.0)
+    found = sample_nuts(model, Walled(), settings, seed=1, cores=1, progress=False, frame=frame)
     drawn = found["posterior"]["x"].values
     assert np.abs(drawn).max() <= 1.5
     assert found["sample_stats"]["diverging"].any()

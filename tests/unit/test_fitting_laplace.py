@@ -12,15 +12,17 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import bayesltv as ltv
+from bayesltv.clock_processes.process import Blocks
 from bayesltv.data.summary.validate import validate_summary
 from bayesltv.fitting.density import make_density
-from bayesltv.fitting.laplace.blocks import Block, Pool, independent_blocks
+from bayesltv.fitting.laplace.blocks import Block, Clock, Pool, independent_blocks
 from bayesltv.fitting.laplace.conditional import expand, log_marginal, make_proposal
 from bayesltv.fitting.laplace.kernel_proposal import kernels_around
 from bayesltv.fitting.laplace.posterior import heights, sample_block, weigh
 from bayesltv.fitting.laplace.ridges import ridges
-from bayesltv.fitting.sample import sample_nuts
+from bayesltv.fitting.sample import JITTER_OF_MODE, coordinates, sample_nuts
 from bayesltv.model.build import make_problem, model_of
+from bayesltv.model.clock import ClockStates
 from bayesltv.specs.model.settings import SamplerSpec
 from bayesltv.specs.prior import PriorSpec
 
@@ -134,6 +136,111 @@ def test_draws_of_a_pooled_block_have_the_moments_of_quadrature():
         (np.exp(2 * s) / (np.exp(2 * s) + ERROR**2)) * (SEEN - SEEN.mean()) for s in grid
     ]  # of deviations that sum to zero, given sd
     np.testing.assert_allclose(effects.mean(axis=0), weight @ np.array(shrunk), atol=0.02)
+
+
+def test_nuts_starts_in_coordinates_with_the_moments_of_the_approximation():
+    block = block_of_means()
+    frame = coordinates(block.density, [block], np.random.default_rng(7))
+    grid = np.linspace(-14, 3, 401)
+    weight = np.exp(exact_density_of_log_sds(grid) - logsumexp(exact_density_of_log_sds(grid)))
+    mean = weight @ grid
+    assert frame.spread == JITTER_OF_MODE
+    assert frame.scale is not None
+    assert frame.origin[0] == pytest.approx(mean, abs=0.15)
+    assert frame.scale[0, 0] == pytest.approx(np.sqrt(weight @ (grid - mean) ** 2), rel=0.15)
+
+
+def test_too_many_parameters_for_the_moments_leave_nuts_where_it_is(monkeypatch):
+    monkeypatch.setattr("bayesltv.fitting.sample.MOST_SIZE", 3)
+    block = block_of_means()
+    assert coordinates(block.density, [block], np.random.default_rng(7)).scale is None
+
+
+@dataclass(frozen=True)
+class SeenClock:
+    """Six blocks of an AR(1) clock seen with a known error above a log rate ~ N(0, 1): in closed form.
+
+    The point is (log rate, log sd, log odds of ρ, z), with z = L'x − L⁻¹p; all in plain linear algebra.
+    """
+
+    terms: int = 6
+    size: int = 9
+    start = np.zeros(9)
+
+    def _value(self, point):
+        log_rate, log_sd, odds = point[:3]
+        if max(abs(log_sd), abs(odds)) > 12:
+            return -np.inf  # rounding would break the matrices
+        rho = 1 / (1 + np.exp(-odds))
+        covariance = ar1_covariance(np.exp(log_sd), rho)
+        root = np.linalg.cholesky(np.linalg.inv(covariance) + np.diag(WEIGHT))
+        pull = WEIGHT * (SEEN - log_rate)
+        x = np.linalg.solve(root.T, point[3:] + np.linalg.solve(root, pull))
+        prior = log_prior_of(log_sd, odds) + normal(log_rate, 0.0, 1.0)
+        states = -0.5 * x @ np.linalg.solve(covariance, x) - 0.5 * np.linalg.slogdet(covariance)[1]
+        constant = -3 * np.log(2 * np.pi)
+        seen = normal(SEEN, log_rate + x, ERROR).sum()
+        return prior + states + constant - np.log(np.diag(root)).sum() + seen
+
+    def __call__(self, point):
+        steps = 1e-5 * np.eye(self.size)
+        slopes = [(self._value(point + step) - self._value(point - step)) / 2e-5 for step in steps]
+        return self._value(point), np.array(slopes)
+
+    def expand(self, point):
+        return {"point": np.array(point)}
+
+
+WEIGHT = np.array([30.0, 4.0, 0.0, 11.0, 8.0, 20.0])  # any will do, as INFORMATION
+
+
+def ar1_covariance(sd, rho):
+    return sd**2 * rho ** np.abs(np.subtract.outer(np.arange(6), np.arange(6)))
+
+
+def log_prior_of(log_sd, odds):
+    """Of HalfNormal(0.5) and Beta(2, 2) on the sampler's scales."""
+    rho = 1 / (1 + np.exp(-odds))
+    beta = np.log(6.0) + 2 * np.log(rho * (1 - rho))
+    return stats.halfnorm.logpdf(np.exp(log_sd), scale=0.5) + log_sd + beta
+
+
+def block_of_clock():
+    spec = ltv.ClockSpec(priors={"sd": HALF_NORMAL})
+    states = ClockStates(
+        spec, Blocks(np.arange(6) * 28.0, 6, 2), np.diag(WEIGHT), np.column_stack([WEIGHT * SEEN, WEIGHT])
+    )
+    priors = tuple(spec.priors[name] for name in ("sd", "rho"))
+    clock = Clock(states, hypers=np.array([1, 2]), priors=priors, offsets=np.arange(3, 9), rate=0)
+    return Block(SeenClock(), np.arange(9), (), (clock,))
+
+
+def density_of_clocks(log_sd, odds):
+    """Of the six numbers seen given sd and ρ, jointly normal, and their prior."""
+    covariance = ar1_covariance(np.exp(log_sd), 1 / (1 + np.exp(-odds))) + 1.0 + ERROR**2 * np.eye(6)
+    return stats.multivariate_normal.logpdf(SEEN, np.zeros(6), covariance) + log_prior_of(log_sd, odds)
+
+
+def test_the_density_of_a_clocks_parameters_is_exact_where_the_likelihood_is_normal():
+    block = block_of_clock()
+    expansion = expand(block, SeenClock.start, np.array([-1.0, 0.5]))
+    grid = np.array([(s, o) for s in (-4.0, -2.0, -0.5, 0.3) for o in (-3.0, 0.0, 2.0)])
+    found = log_marginal(expansion, grid) - [density_of_clocks(*each) for each in grid]
+    np.testing.assert_allclose(found, found[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("by_kernels", [False, True], ids=["normals", "kernels"])
+def test_weights_of_a_clock_add_up_to_its_evidence(by_kernels):
+    block, rng = block_of_clock(), np.random.default_rng(3)
+    proposal = make_proposal(block, SeenClock.start, rng)
+    if by_kernels:
+        weights = weigh(block, proposal, 400, rng, 1)
+        proposal = kernels_around(proposal.expansion, *weights.proposed, ridges(proposal.expansion), rng)
+    points, log_proposed = proposal.draw(1500, rng)
+    log_ratio = np.array([block.density._value(point) for point in points]) - log_proposed
+    grid = np.arange(-9.0, 3.0, 0.2), np.arange(-9.0, 9.0, 0.3)
+    exact = logsumexp([density_of_clocks(s, o) for s in grid[0] for o in grid[1]]) + np.log(0.2 * 0.3)
+    assert logsumexp(log_ratio) - np.log(log_ratio.size) == pytest.approx(exact, abs=0.06)
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,7 @@ FLOORS = (
     ("base",),
     ("experiments",),
     ("prediction",),
+    ("cohorts",),
     ("evaluation",),
     ("fitting",),
     ("checks",),
@@ -62,6 +63,7 @@ LIGHT_FLOORS = (
     "allocation",
     "experiments",
     "prediction",
+    "cohorts",
     "evaluation",
     "decisions",
 )

@@ -6,6 +6,8 @@ import pytest
 from scipy import integrate, stats
 
 from bayesltv.clock_processes.ar1 import fading
+from bayesltv.clock_processes.process import Blocks
+from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.data.summary.cells import make_cells
 from bayesltv.families.bg_nbd import BG_NBD
 from bayesltv.families.bg_nbd import formulas as beta_geometric
@@ -13,7 +15,7 @@ from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.kernels.clock import clocked_value_and_gradient
 from bayesltv.model.clock import clocks_of_rows, repeat_counts
 from bayesltv.model.likelihood import clocked_purchase_data, purchase_data
-from bayesltv.numerics.whitening import innovations_of, pull_back
+from bayesltv.numerics.whitening import coordinates_of_each, log_roots, pull_back, states_of
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.specs.model.timeline import make_timeline
 from helpers import COIN_FAMILIES as FAMILIES
@@ -172,34 +174,58 @@ def test_the_loadings_give_a_stationary_ar1():
     np.testing.assert_allclose(loadings @ loadings.T, 0.7**lag, rtol=1e-12)
 
 
+def test_each_process_has_the_precision_of_its_own_steps():
+    """AR(1) has covariance sd² ρ^|i − j|, a random walk that of sums of steps, terms sd²."""
+    blocks = Blocks(np.arange(12) * 28.0, 12, 2)
+    lag = np.abs(np.subtract.outer(np.arange(12), np.arange(12)))
+    walk = np.minimum.outer(np.arange(1, 13), np.arange(1, 13)).astype(float)
+    values = {"sd": 0.4, "rho": 0.7, "step_sd": 0.2, "season_sd": 0.3}
+    expected = {"ar1": 0.16 * 0.7**lag, "random_walk": 0.04 * walk, "seasonal": 0.09 * np.eye(4)}
+    for name, covariance in expected.items():
+        precision = sum(number * matrix for number, matrix in PROCESSES[name].precision(values, blocks))
+        np.testing.assert_allclose(precision @ covariance, np.eye(len(covariance)), atol=1e-12)
+
+
 def whitening_case():
+    """Bands, a gap between them, and two full rows."""
     rng = np.random.default_rng(0)
-    loadings, counts = rng.standard_normal((6, 8)), rng.gamma(2.0, size=6)
-    return loadings, counts, rng.standard_normal(6), rng.standard_normal(8)
+    root = np.diag(rng.uniform(1.0, 2.0, 8)) + np.diag(rng.standard_normal(7), -1)
+    root[3, 2] = 0.0
+    root[6:] += np.tril(rng.standard_normal((2, 8)), 5)
+    return root @ root.T, rng.standard_normal(8), rng.standard_normal(8)
 
 
-def test_whitened_innovations_have_the_posterior_of_normal_data():
-    loadings, counts, seen, z = whitening_case()
-    precision = np.eye(8) + loadings.T @ np.diag(counts) @ loadings
+def test_whitened_states_have_the_posterior_of_normal_data():
+    precision, pull, z = whitening_case()
     root = np.linalg.cholesky(precision)
-    u, log_det = innovations_of(z, loadings, counts, seen)
-    mean = np.linalg.solve(precision, loadings.T @ (counts * seen))
-    np.testing.assert_allclose(u, np.linalg.solve(root.T, z) + mean, rtol=1e-11)
+    x, log_det = states_of(z, precision, pull)
+    np.testing.assert_allclose(x, np.linalg.solve(root.T, z) + np.linalg.solve(precision, pull), rtol=1e-11)
     assert log_det == pytest.approx(0.5 * np.linalg.slogdet(precision)[1], rel=1e-12)
 
 
+def test_states_give_their_coordinates_back():
+    precision, pull, z = whitening_case()
+    x, log_det = states_of(z, precision, pull)
+    found, logs = coordinates_of_each(x[None], precision[None], pull[None])
+    np.testing.assert_allclose(found[0], z, rtol=1e-11)
+    assert logs[0] == pytest.approx(log_det, rel=1e-12)
+    assert log_roots(precision[None])[0] == pytest.approx(log_det, rel=1e-12)
+
+
 def test_the_adjoint_of_whitening_is_that_of_finite_differences():
-    loadings, counts, seen, z = whitening_case()
+    precision, pull, z = whitening_case()
     weight, step = np.random.default_rng(1).standard_normal(8), 1e-6
 
-    def scalar(z, loadings, seen):
-        u, log_det = innovations_of(z, loadings, counts, seen)
-        return u @ weight + 1.3 * log_det
+    def scalar(z, precision, pull):
+        x, log_det = states_of(z, precision, pull)
+        return x @ weight + 1.3 * log_det
 
-    slopes = pull_back(z, loadings, counts, seen, weight, 1.3)
+    slopes = pull_back(z, precision, pull, weight, 1.3)
     for which, slope in enumerate(slopes):
         for at in np.ndindex(slope.shape):
-            up, down = ([each.copy() for each in (z, loadings, seen)] for _ in range(2))
+            if which == 1 and precision[at] == 0.0:
+                continue  # outside the band: its users never move it
+            up, down = ([each.copy() for each in (z, precision, pull)] for _ in range(2))
             up[which][at] += step
             down[which][at] -= step
             assert slope[at] == pytest.approx((scalar(*up) - scalar(*down)) / (2 * step), rel=1e-5, abs=1e-7)

@@ -122,7 +122,9 @@ def test_the_shipped_priors_move_no_cdnow_mean_by_a_fifth_of_its_standard_error(
 def test_by_group_states_the_default_pooling():
     spec = load_spec("by_group")
     assert spec == ModelSpec(
-        title=spec.title, groups="all", sampler=SamplerSpec(target_accept=spec.sampler.target_accept)
+        title=spec.title,
+        groups="all",
+        sampler=SamplerSpec(tune=300, target_accept=0.95),
     )
 
 
@@ -176,7 +178,8 @@ def test_a_file_that_does_not_exist_is_named_with_the_nearest_and_all_shipped_on
         load_spec("models/by_groups.toml")
     assert str(caught.value) == (
         "spec file 'models/by_groups.toml' does not exist; did you mean \"by_group\"? "
-        "shipped: by_group, clock, clock_events, mbg_by_group, mbg_cnbd, mbg_pooled, pareto_nbd, pooled"
+        "shipped: by_group, clock, clock_events, cohort_clock, mbg_by_group, mbg_cnbd, mbg_pooled, "
+        "pareto_nbd, pooled"
     )
     assert caught.value.exit_code == 11
     with pytest.raises(SpecError, match="decision file 'x/retention' does not exist"):

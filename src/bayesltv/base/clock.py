@@ -57,6 +57,10 @@ class StillClock:
         """Return the clock of one draw, the mean of all."""
         return self
 
+    def flat_ahead(self) -> "StillClock":
+        """Return the clock with s = 0 from now on: itself."""
+        return self
+
     def for_kernels(self) -> Still:
         """Return the clock as kernels take it."""
         return STILL
@@ -97,6 +101,13 @@ class Clock:
     def taken(self, draws: NDArray[Any]) -> "Clock":
         """Return the clock of some of the draws."""
         return replace(self, times=np.ascontiguousarray(self.times[:, draws]))
+
+    def flat_ahead(self) -> "Clock":
+        """Return the clock with s = 0 from the end of the fit on: no shocks, no season, no events."""
+        fitted = int(np.searchsorted(self.timeline.edges, self.timeline.end))
+        ahead = np.cumsum(self.timeline.days[fitted:] / self.days_per_unit)
+        past = self.times[:, :, : fitted + 1]
+        return replace(self, times=np.concatenate([past, past[:, :, -1:] + ahead], axis=-1))
 
     def for_rows(self, group: NDArray[Any]) -> "Clock":
         """Return the clock for rows of these groups."""

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.base.customers import Customers, make_customers
+from bayesltv.base.gate import require_passed, require_recent
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.new_groups import place
 from bayesltv.base.population import (
@@ -134,6 +135,18 @@ class PlacedBase:
         if self.end is None:
             raise DataError("the summary does not say when observation ended: pass observation_end=")
         return self.end
+
+    def require_usable(self) -> list[str]:
+        """Return the failed checks that were accepted.
+
+        Raises
+        ------
+        CheckFailed
+            Where the fit failed another one, or its data are too old.
+        """
+        accepted = require_passed(self.fit, self.accept_failed)
+        require_recent(self.fit, self.end, self.max_fit_age_days)
+        return accepted
 
 
 def place_base(fit: xr.DataTree, summary: pd.DataFrame, meeting: Meeting) -> PlacedBase:

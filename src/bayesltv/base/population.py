@@ -195,6 +195,21 @@ class Population(Hyperparameters):
     group_of_row: NDArray[np.int32] | None = None
     clock: Clock | StillClock = field(default_factory=StillClock)
 
+    def of_draws(self, chosen: slice) -> "Population":
+        """Return the population at some of its draws, whatever chain they are of."""
+        return replace(
+            self,
+            purchase=np.ascontiguousarray(self.purchase[:, :, chosen]),
+            spend=np.ascontiguousarray(self.spend[:, :, chosen]) if self.has_spend else self.spend,
+            draws=self.draws[chosen],
+            chains=1,
+            clock=self.clock.taken(np.arange(self.draws.size)[chosen]),
+        )
+
+    def at_mean_level(self) -> "Population":
+        """Return the population with a clock whose future has s = 0, as at its mean level."""
+        return replace(self, clock=self.clock.flat_ahead())
+
     def groups(self, rows: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the group of customers who stand in these rows: what totals are summed by."""
         return rows if self.group_of_row is None else self.group_of_row[rows]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bayesltv.cli.cohorts import cohorts
 from bayesltv.cli.command import ending
 from bayesltv.cli.fits import check, compare, fit, uplift
 from bayesltv.cli.guard import REDACTION, Guarded
@@ -28,6 +29,7 @@ COMMANDS = {
     "compare": compare,
     "score": score,
     "decide": decide,
+    "cohorts": cohorts,
     "report": report,
     "uplift": uplift,
 }

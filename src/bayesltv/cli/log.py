@@ -20,6 +20,12 @@ def summarize(
     out: Annotated[Path, typer.Option(help="Customer summary to write, .parquet.")],
     reading: Annotated["LogReading", Bundle(log_reading, help={"no_amounts": "The log has no amounts."})],
     beside: Annotated["Carried", Bundle(carried)],
+    cohort: Annotated[
+        Literal["month", "week"] | None,
+        typer.Option(
+            help="Store the month or week of the first purchase as group cohort_month, cohort_week."
+        ),
+    ] = None,
     acquired_from: Annotated[
         str | None, typer.Option(help="Keep customers first seen from this day on.")
     ] = None,
@@ -47,7 +53,7 @@ def summarize(
 
     asked = Summarizing(
         reading, beside, observation_end, time_unit, acquired_from, late, currency, repeat_days,
-        memory_limit, threads,
+        memory_limit, threads, cohort,
     )  # fmt: skip
     with bars.summary_bar() as advance:
         made = jobs.summarize_file(log, out, asked, progress=advance)

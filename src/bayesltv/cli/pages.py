@@ -51,6 +51,9 @@ def report(
     horizon: Annotated[str | None, typer.Option(help='Of the forecasts held against it: "39 weeks".')] = None,
     log_end: LogEnd = None,
     plan: Annotated[Path | None, typer.Option(metavar="DIR", help="What `bayesltv decide` wrote.")] = None,
+    cohorts: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="What `bayesltv cohorts` wrote.")
+    ] = None,
     thorough: Annotated[
         bool,
         typer.Option("--thorough", help="Also replicated weeks, priors, outliers among the checks."),
@@ -66,7 +69,7 @@ def report(
     from bayesltv.jobs.asked import Made, Run
 
     written = jobs.report_file(
-        fit, out, Made(summary, scores, plan), seed=seed, thorough=thorough,
+        fit, out, Made(summary, scores, plan, cohorts), seed=seed, thorough=thorough,
         later=LaterLog(log, reading, log_end, horizon), run=Run(threads, hidden),
     )  # fmt: skip
     show.result(written, as_json=as_json)

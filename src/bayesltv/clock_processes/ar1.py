@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.clock_processes.process import Blocks, Values
+from bayesltv.clock_processes.process import Blocks, Terms, Values
 from bayesltv.names import CLOCK_RHO, CLOCK_SD
 from bayesltv.specs.prior import PriorSpec
 
@@ -19,8 +19,9 @@ FEWEST_DAYS, TOO_SHORT = 0, ""
 PRIORS: Mapping[str, PriorSpec] = {
     CLOCK_SD: PriorSpec(
         "HalfNormal",
-        {"sigma": 0.3},
-        why="months of a shop seldom differ by more than a factor of two from its usual level",
+        {"sigma": 0.15},
+        why="a month of a shop seldom lies a third above or below its usual level, and what a year tells of "
+        "that is little",
     ),
     CLOCK_RHO: PriorSpec(
         "Beta",
@@ -31,13 +32,23 @@ PRIORS: Mapping[str, PriorSpec] = {
 
 
 def size(blocks: Blocks) -> int:
-    """Return the number of innovations: one for each block."""
+    """Return the number of states: one for each block."""
     return blocks.fitted
 
 
-def loadings(values: Values, blocks: Blocks) -> Any:  # noqa: ANN401
-    """Return A with s = A u of sd 1; see `fading`."""
-    return fading(values[CLOCK_RHO], blocks.fitted)
+def design(blocks: Blocks) -> Floats:
+    """Return the matrix from states to s: they are s."""
+    return np.eye(blocks.fitted)
+
+
+def precision(values: Values, blocks: Blocks) -> Terms:
+    """Return that of a stationary AR(1): a state is tied to its neighbours alone."""
+    sd, rho = values[CLOCK_SD], values[CLOCK_RHO]
+    whole, inner = np.eye(blocks.fitted), np.eye(blocks.fitted)
+    inner[[0, -1], [0, -1]] = 0.0
+    beside = np.eye(blocks.fitted, k=1) + np.eye(blocks.fitted, k=-1)
+    scale = sd**-2 / (1.0 - rho**2)
+    return [(scale, whole), (scale * rho**2, inner), (-scale * rho, beside)]
 
 
 def fading(rho: Any, blocks: int) -> Any:  # noqa: ANN401

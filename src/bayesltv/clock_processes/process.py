@@ -1,6 +1,6 @@
 """What a process of the clock is: the verbs that its file has."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -11,6 +11,8 @@ from bayesltv.specs.prior import PriorSpec
 Floats = NDArray[np.float64]
 Values = Mapping[str, Any]
 """Parameters of a process by their names in a spec: numbers, arrays of shape (draw,), or tensors."""
+type Terms = Sequence[tuple[Any, Floats]]
+"""Numbers (or arrays, or tensors) and the matrices that they are times."""
 
 
 class Blocks(NamedTuple):
@@ -32,7 +34,7 @@ class Blocks(NamedTuple):
 
 
 class ClockProcess(Protocol):
-    """A process: s over the blocks as loadings times standard normal innovations.
+    """A process: s over the blocks as a design times states, which are normal given its parameters.
 
     Attributes
     ----------
@@ -41,9 +43,9 @@ class ClockProcess(Protocol):
     PRIORS : mapping of str to PriorSpec
         Its parameters with what is believed of them where a spec does not say, on the log scale of s.
     SCALE : str
-        The parameter that all loadings are times.
+        The parameter that all states are times.
     HAS_TERMS : bool
-        Whether the posterior keeps its scaled innovations, rather than its path over the blocks.
+        Whether its states are terms, which the posterior keeps, rather than its path over the blocks.
     FEWEST_DAYS : int
         Of calendar, below which it leans on its prior.
     TOO_SHORT : str
@@ -58,13 +60,17 @@ class ClockProcess(Protocol):
     TOO_SHORT: str
 
     def size(self, blocks: Blocks) -> int:
-        """Return the number of innovations over the blocks of the fit."""
+        """Return the number of states over the blocks of the fit."""
         ...
 
-    def loadings(self, values: Values, blocks: Blocks) -> Any:  # noqa: ANN401
-        """Return the loadings at a scale of 1 over the blocks of the fit, shape (block, innovation).
+    def design(self, blocks: Blocks) -> Floats:
+        """Return the matrix from states to s over the blocks of the fit, shape (block, state)."""
+        ...
 
-        Written with arithmetic on arrays only, so that the same lines serve NumPy and PyTensor.
+    def precision(self, values: Values, blocks: Blocks) -> Terms:
+        """Return that of the states, a sum of numbers times matrices of shape (state, state).
+
+        The numbers are written with arithmetic only, so that the same lines serve NumPy and PyTensor.
         """
         ...
 
@@ -75,7 +81,7 @@ class ClockProcess(Protocol):
 
         Parameters
         ----------
-        state : ndarray, shape (draw, block of the fit), or (draw, innovation) where it has terms
+        state : ndarray, shape (draw, block of the fit), or (draw, state) where it has terms
         values : mapping
             Arrays of shape (draw,).
         shocks : callable

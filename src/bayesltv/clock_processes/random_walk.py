@@ -1,12 +1,11 @@
 """A random walk: a level that drifts and does not return."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.clock_processes.process import Blocks, Values
+from bayesltv.clock_processes.process import Blocks, Terms, Values
 from bayesltv.names import CLOCK_STEP_SD
 from bayesltv.specs.prior import PriorSpec
 
@@ -26,13 +25,19 @@ PRIORS: Mapping[str, PriorSpec] = {
 
 
 def size(blocks: Blocks) -> int:
-    """Return the number of innovations: one for each block."""
+    """Return the number of states: one for each block."""
     return blocks.fitted
 
 
-def loadings(values: Values, blocks: Blocks) -> Any:  # noqa: ANN401, ARG001
-    """Return the loadings of a random walk that leaves 0 with the first block."""
-    return np.tril(np.ones((blocks.fitted, blocks.fitted)))
+def design(blocks: Blocks) -> Floats:
+    """Return the matrix from states to s: they are s."""
+    return np.eye(blocks.fitted)
+
+
+def precision(values: Values, blocks: Blocks) -> Terms:
+    """Return that of a random walk that leaves 0 with the first block."""
+    step = np.eye(blocks.fitted) - np.eye(blocks.fitted, k=-1)
+    return [(values[CLOCK_STEP_SD] ** -2, step.T @ step)]
 
 
 def continued(state: Floats, values: Values, shocks: Callable[[int], Floats], blocks: Blocks) -> Floats:

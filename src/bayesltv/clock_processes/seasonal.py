@@ -1,12 +1,11 @@
 """A season: the same waves every year, known for all years once they are known for one."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.clock_processes.process import Blocks, Values
+from bayesltv.clock_processes.process import Blocks, Terms, Values
 from bayesltv.names import CLOCK_SEASON_SD
 from bayesltv.specs.prior import PriorSpec
 from bayesltv.units import DAYS_PER_YEAR
@@ -26,13 +25,18 @@ PRIORS: Mapping[str, PriorSpec] = {
 
 
 def size(blocks: Blocks) -> int:
-    """Return the number of innovations: a cosine and a sine of each harmonic."""
+    """Return the number of states: a cosine and a sine of each harmonic."""
     return 2 * blocks.harmonics
 
 
-def loadings(values: Values, blocks: Blocks) -> Any:  # noqa: ANN401, ARG001
-    """Return the waves at the blocks of the fit."""
+def design(blocks: Blocks) -> Floats:
+    """Return the matrix from states to s: the waves at the blocks of the fit."""
     return waves(blocks.middles[: blocks.fitted], blocks.harmonics)
+
+
+def precision(values: Values, blocks: Blocks) -> Terms:
+    """Return that of independent terms."""
+    return [(values[CLOCK_SEASON_SD] ** -2, np.eye(size(blocks)))]
 
 
 def waves(day: Floats, harmonics: int) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +43,7 @@ def summarize(
     group_conflict: GroupConflict = "error",
     refunds: Refunds = "net",
     timezone: str | None = None,
+    cohort: Literal["month", "week"] | None = None,
     acquired_from: Date | None = None,
     late: Late = "cut",
     currency: str | None = None,
@@ -77,7 +78,7 @@ def summarize(
     request = make_request(
         Summarizing(
             reading, Carried(groups=groups, group_conflict=group_conflict), observation_end, time_unit,
-            acquired_from, late, currency, repeat_days,
+            acquired_from, late, currency, repeat_days, cohort=cohort,
         )
     )  # fmt: skip
     require_columns(frame.columns, request.columns.wanted, title="log")
@@ -95,6 +96,7 @@ def summarize(
         "time_unit": request.time_unit,
         "has_amounts": request.has_amounts,
         "repeat_days": request.repeat_days,
+        "cohort": request.cohort,
     }
     summary = mapped(parts, "reduce_purchases", _schema(request, end), settings)
     if request.columns.groups:
@@ -103,7 +105,7 @@ def summarize(
         names.TIME_UNIT: request.time_unit,
         names.OBSERVATION_END: end.isoformat(),
         names.CURRENCY: currency,
-        names.GROUPS: list(request.columns.groups),
+        names.GROUPS: list(request.groups),
         names.SET_ASIDE: {k: facts[k] for k in ("rows_after_observation_end", "refund_rows") if facts[k]},
     }
     return summary.withMetadata(names.CUSTOMER_ID, {METADATA: json.dumps(told)})
@@ -328,4 +330,5 @@ def _schema(request: Request, end: dt.date) -> pa.Schema:
         time_unit=request.time_unit,
         has_amounts=request.has_amounts,
         repeat_days=request.repeat_days,
+        cohort=request.cohort,
     ).schema

@@ -72,7 +72,7 @@ def reduce_purchases(batches: Batches, settings: dict[str, Any]) -> Batches:
     """Yield rows of a summary from a partition's purchases, sorted by customer_id and day."""
     end, first = dt.date.fromisoformat(settings["end"]), settings["first"]
     since = None if first is None else dt.date.fromisoformat(first)
-    told = {key: settings[key] for key in ("time_unit", "has_amounts", "repeat_days")}
+    told = {key: settings[key] for key in ("time_unit", "has_amounts", "repeat_days", "cohort")}
 
     def work(some: Histories) -> pa.Table:
         return summary_rows(some if since is None else some.since(since), end=end, **told)

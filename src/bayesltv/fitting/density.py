@@ -21,6 +21,7 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pymc.initial_point import make_initial_point_expression
+from pytensor.graph.replace import clone_replace
 
 from bayesltv.fitting.structure import argument_values, as_arguments, numbers_in, structure_key
 from bayesltv.model.likelihood import Likelihood
@@ -165,9 +166,13 @@ class Symbols:
         arguments, outputs = as_arguments(numbers, [*self.outputs, gradient])
         starts = outputs[-1 - len(self.starts) : -1]
         find_start = pytensor.function(arguments, starts, mode="FAST_COMPILE", on_unused_input="ignore")
-        initial = {value.name: np.zeros(value.type.shape) for value in self.values}
-        joined, point = pm.pytensorf.join_nonshared_inputs(
-            point=initial, inputs=self.values, outputs=[*outputs[: -1 - len(starts)], outputs[-1]]
+        point = pt.dvector("point")
+        joined = clone_replace(
+            [*outputs[: -1 - len(starts)], outputs[-1]],
+            replace={
+                value: _shaped(point[piece], value.type)
+                for value, piece in zip(self.values, pieces_of(self.values), strict=True)
+            },
         )
         split = 1 + len(self.parameters)
         # fastmath fuses operations across functions or not, depending on whether these come from the cache on
@@ -181,6 +186,27 @@ class Symbols:
             )
             _call_once(made, argument_values(numbers))
         return made
+
+
+def pieces_of(values: Sequence[Any]) -> list[slice]:
+    """Return where each variable stands in the point. One of them may be as long as the point allows."""
+    sizes = [None if None in value.type.shape else int(np.prod(value.type.shape)) for value in values]
+    assert sizes.count(None) <= 1, "the sizes of variables follow from that of the point"
+    open_at = sizes.index(None) if None in sizes else len(sizes)
+    known = np.array([size or 0 for size in sizes], dtype=int)
+    starts, after = known.cumsum() - known, known.sum() - known.cumsum()
+    return [
+        slice(int(starts[at]) if at <= open_at else -int(after[at] + known[at]),
+              int(starts[at] + known[at]) if at < open_at else (-int(after[at]) or None))
+        for at in range(len(sizes))
+    ]  # fmt: skip
+
+
+def _shaped(part: Any, kind: Any) -> Any:  # noqa: ANN401
+    """Return a part of the point as a variable of this type."""
+    return kind.filter_variable(
+        part[0] if kind.ndim == 0 else part if kind.ndim == 1 else part.reshape(kind.shape)
+    )
 
 
 def _silent(parameters: Floats, *_: Any) -> tuple[float, Floats]:  # noqa: ANN401

@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from bayesltv.data.summary.cells import equal_amounts
 from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.fitting.density import make_density
+from bayesltv.fitting.laplace.blocks import independent_blocks
 from bayesltv.fitting.laplace.posterior import sample_laplace
-from bayesltv.fitting.sample import sample_nuts
+from bayesltv.fitting.sample import PLAIN_TUNE, coordinates, plain_coordinates, sample_nuts
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.machine import versions
 from bayesltv.model.build import Problem, make_problem, model_of
@@ -120,9 +122,17 @@ def _drawn(problem: Problem, settings: SamplerSpec, sampling: Sampling) -> Mappi
     if sampling.method == "laplace":
         rng = generator(sampling.seed, "laplace")
         return sample_laplace(model, density, problem, settings, rng=rng, cores=sampling.cores)
+    blocks = independent_blocks(model, density, problem)
+    timeline, rng = problem.timeline, generator(sampling.seed, "coordinates")
+    has_own = timeline is not None and timeline.clock.by is not None  # the approximation is far off there
+    frame = plain_coordinates(density) if has_own else coordinates(density, blocks, rng)
+    if frame.scale is None and not has_own:
+        settings = replace(settings, tune=max(settings.tune, PLAIN_TUNE))
+    has_sds = any(block.hypers.size for block in blocks)
     return sample_nuts(
         model, density, settings, seed=int.from_bytes(stream_key(sampling.seed, "nuts")[:4], "little"),
-        at_mode=not problem.spec.groups, cores=sampling.cores, progress=sampling.progress,
+        frame=frame, cores=sampling.cores, progress=sampling.progress,
+        adaptation="diag" if frame.scale is not None and has_sds else "low_rank",
     )  # fmt: skip
 
 

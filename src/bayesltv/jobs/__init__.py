@@ -3,6 +3,7 @@
 What comes out is written only when all has gone well, and whether it can be written is looked at first.
 """
 
+from bayesltv.jobs.cohorts import cohorts_file as cohorts_file
 from bayesltv.jobs.decide import decide_file as decide_file
 from bayesltv.jobs.fit import fit_file as fit_file
 from bayesltv.jobs.fit import uplift_file as uplift_file

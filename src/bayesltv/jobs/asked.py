@@ -1,9 +1,10 @@
 """What jobs are asked: files beside those that every job has, and who is told how far the work is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bayesltv.data.log.reading import LogReading
 from bayesltv.redaction import Redaction
 
 
@@ -85,6 +86,33 @@ class PlanAsked:
 
 
 @dataclass(frozen=True)
+class CohortOptions:
+    """What is asked of cohorts on disk; the fields mean what they mean in ``CustomerBase.cohorts``.
+
+    Attributes
+    ----------
+    cac : str, optional
+        A number, or the path of a table.
+    new : path, optional
+        Table of new cohorts.
+    suppress : bool
+        Leave the figures of cohorts of fewer than ten customers out.
+    """
+
+    by: Sequence[str] = ("month",)
+    ages: Sequence[int | str] = ()
+    period: str = "30 days"
+    margin: float | None = None
+    annual_discount_rate: float = 0.0
+    service_cost_per_year: float = 0.0
+    cac: str | None = None
+    new: str | Path | None = None
+    first_day: int = 0
+    suppress: bool = False
+    reading: LogReading = field(default_factory=LogReading)
+
+
+@dataclass(frozen=True)
 class Made:
     """What has been made with a fit, as files.
 
@@ -96,8 +124,11 @@ class Made:
         What ``score_file`` wrote: a table, or a folder of parts.
     plan : path, optional
         Folder that ``decide_file`` wrote.
+    cohorts : path, optional
+        Folder that ``cohorts_file`` wrote.
     """
 
     summary: str | Path | None = None
     scores: str | Path | None = None
     plan: str | Path | None = None
+    cohorts: str | Path | None = None

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayesltv.checks.result import CheckReport
+    from bayesltv.cohorts.result import Cohorts
     from bayesltv.decisions.plan import Plan
     from bayesltv.prediction.scores.score import ScoreTable
 
@@ -84,6 +85,22 @@ class PlanFolder:
     folder: Path
     files: tuple[Path, ...]
     plan: "Plan"
+
+
+@dataclass(frozen=True)
+class CohortFolder:
+    """Cohorts that were written.
+
+    Attributes
+    ----------
+    folder : Path
+    files : tuple of Path
+    cohorts : Cohorts
+    """
+
+    folder: Path
+    files: tuple[Path, ...]
+    cohorts: "Cohorts"
 
 
 @dataclass(frozen=True)

@@ -52,13 +52,14 @@ class Filled(NamedTuple):
 
 
 @compiled
-def _is_same_history(clock, people, i, j):
+def is_same_history(clock, people, i, j):
+    """Return whether two customers have equal histories, in the same group."""
     same = people.group[i] == people.group[j] and people.histories[0, i] == people.histories[0, j]
     return same and people.histories[1, i] == people.histories[1, j] and is_same_day(clock, people, i, j)
 
 
 @compiled
-def _bounds_of_history(purchase, group, customer, horizon, inverse, silent):
+def bounds_of_history(purchase, group, customer, horizon, inverse, silent):
     """Fill, per draw, 1 / P(alive) and a bound below which the wait's uniform means no purchase."""
     for d in range(inverse.size):
         law, history = at(purchase, group, d), history_at(customer, d)
@@ -94,8 +95,8 @@ def draw_futures(streams, people, laws, clock, terms, filled):
     whole = service * discounted_time(horizon, discount)
     for i in range(people.group.size):
         g, key, customer = people.group[i], streams.latents[i], stand(clock, people, i)
-        if i == 0 or not _is_same_history(clock, people, i, i - 1):
-            _bounds_of_history(purchase, g, customer, horizon, inverse, silent)
+        if i == 0 or not is_same_history(clock, people, i, i - 1):
+            bounds_of_history(purchase, g, customer, horizon, inverse, silent)
         for d in range(draws.size):
             alive[i, d], purchases[i, d], amount[i, d], value[i, d] = False, 0, 0.0, 0.0
             open_stream(latents, key, draws[d])

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -15,11 +16,19 @@ from bayesltv.data.summary.design import design_of
 from bayesltv.data.summary.validate import resolve_time_unit, validate_summary
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.families.family import Family
-from bayesltv.model.clock import clock_variable, clocks_of_rows, repeat_counts, see
+from bayesltv.model.clock import (
+    ClockStates,
+    clock_variable,
+    clocks_of_rows,
+    repeat_counts,
+    see,
+    states_seen,
+)
 from bayesltv.model.clock_prior import clock_coords
 from bayesltv.model.coefficients import covariate_coords
 from bayesltv.model.covariates import of_rows
 from bayesltv.model.likelihood import (
+    Arrays,
     ClockedPurchaseLikelihood,
     PurchaseLikelihood,
     SpendLikelihood,
@@ -59,6 +68,29 @@ class Problem:
     """Of the clock, where the spec has one."""
     fingerprint: str = ""
     """Of the validated summary, as scoring recomputes it."""
+
+    @cached_property
+    def clocked(self) -> Arrays:
+        """What the likelihood takes where there is a clock."""
+        cells, spec, timeline = self.cells, self.spec, self.timeline
+        assert timeline is not None
+        clocks = clocks_of_rows(timeline.clock, cells)
+        return clocked_purchase_data(
+            cells.purchase,
+            spec.purchase.card,
+            timeline,
+            clocks,
+            repeat_counts(cells, timeline, clocks),
+            DAYS_PER[str(spec.time_unit)],
+        )
+
+    @cached_property
+    def states(self) -> ClockStates | None:
+        """The states of a clock that has processes."""
+        timeline = self.timeline
+        if timeline is None or not timeline.clock.process:
+            return None
+        return states_seen(timeline.clock, timeline, see(self.spec.purchase.card, self.clocked, timeline))
 
 
 def build_model(summary: pd.DataFrame, spec: SpecLike, *, time_unit: str | None = None) -> pm.Model:
@@ -206,19 +238,10 @@ def _purchase_likelihood(problem: Problem, parameters: Any) -> Any:  # noqa: ANN
     if timeline is None:
         data = _shared("purchase", purchase_data(cells.purchase, family))
         return PurchaseLikelihood(family)(parameters, *data)[0]
-    clocks = clocks_of_rows(timeline.clock, cells)
-    arrays = clocked_purchase_data(
-        cells.purchase,
-        family,
-        timeline,
-        clocks,
-        repeat_counts(cells, timeline, clocks),
-        DAYS_PER[str(spec.time_unit)],
-    )
     rate = pm.modelcontext(None)[PURCHASE_RATE]
-    s = clock_variable(timeline.clock, cells, timeline, rate, see(family, arrays, timeline))
+    s = clock_variable(timeline.clock, cells, timeline, rate, problem.states)
     packed = pt.concatenate([parameters.ravel(), s.ravel()])[None]
-    return ClockedPurchaseLikelihood(family)(packed, *_shared("purchase", arrays))[0]
+    return ClockedPurchaseLikelihood(family)(packed, *_shared("purchase", problem.clocked))[0]
 
 
 def _parameters(family: Family, spec: ModelSpec, cells: Cells) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """A shared calendar clock in a PyMC model.
 
-s is a sum of processes, each linear in standard normal innovations: s = C u, C the loadings times their sds.
-The sampler sees u through the posterior that it would have if each block's s were seen with variance 1/n, n
-its repeat purchases, where the greatest likelihood has it: given sds, ρ and the purchase rate, that posterior
-has precision M = I + C' diag(n) C and a mean that moves against the log rate, as the two are confounded. With
-M = L L' the sampler's variable is z = L' (u − mean): nearly standard normal whatever sds, ρ and rate are. It
-is given the law that makes u standard normal, so that the model is the same whatever was seen.
+s is a sum of processes, each linear in states that are normal given its sds and correlation: s = D x,
+x ~ N(0, Q⁻¹). The sampler sees x through the posterior that it would have if each block's s were seen with
+variance 1/n, n its repeat purchases, where the greatest likelihood has it: given sds, ρ and purchase rate,
+that posterior has precision M = Q + D' diag(n) D and a mean that moves against the log rate, as the two are
+confounded. With M = L L' the sampler's variable is z = L' (x − mean): nearly standard normal whatever sds, ρ
+and rate are. It is given the law that makes x ~ N(0, Q⁻¹), so that the model is the same whatever was seen.
 """
 
 from collections.abc import Mapping
@@ -20,15 +20,15 @@ from pytensor import shared
 from scipy.optimize import minimize
 
 from bayesltv.clock_processes import ar1
-from bayesltv.clock_processes.process import Blocks, ClockProcess
+from bayesltv.clock_processes.process import Blocks
 from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.data.summary.cells import Cells
 from bayesltv.data.summary.groups import Groups
 from bayesltv.families.family import Family
 from bayesltv.kernels.clock import clocked_value_and_gradient
-from bayesltv.model.clock_prior import blocks_of, clock_priors
+from bayesltv.model.clock_prior import blocks_of, clock_priors, precision_terms, states_of_clock
 from bayesltv.model.pooling import OFFSET, prior_variable
-from bayesltv.model.whitening import innovations
+from bayesltv.model.whitening import states
 from bayesltv.names import (
     CLOCK,
     CLOCK_BLOCK,
@@ -40,6 +40,7 @@ from bayesltv.names import (
     factor_name,
     sd_name,
 )
+from bayesltv.numerics.whitening import coordinates_of
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.specs.model.timeline import Timeline
 
@@ -63,6 +64,39 @@ class Seen:
 
     counts: Floats
     log_level: Floats
+
+
+@dataclass(frozen=True)
+class ClockStates:
+    """The states of a clock's processes, and what the data say of them.
+
+    Attributes
+    ----------
+    clock : ClockSpec
+    blocks : Blocks
+    information : ndarray, shape (state, state)
+        D' diag(n) D.
+    pull : ndarray, shape (state, 2)
+        p is the first less the second times the log rate.
+    """
+
+    clock: ClockSpec
+    blocks: Blocks
+    information: Floats
+    pull: Floats
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the parameters that the states' precision depends on, as a spec calls them."""
+        return tuple(name for process in self.clock.process for name in PROCESSES[process].PRIORS)
+
+
+def states_seen(clock: ClockSpec, timeline: Timeline, seen: Seen) -> ClockStates:
+    """Return the states of a clock that names processes."""
+    blocks = blocks_of(clock, timeline)
+    weighted = states_of_clock(clock, blocks)[1] * seen.counts[:, None]
+    pull = weighted.T @ np.column_stack([seen.log_level, np.ones(timeline.blocks)])
+    return ClockStates(clock, blocks, weighted.T @ states_of_clock(clock, blocks)[1], pull)
 
 
 def see(family: Family, data: Mapping[str, NDArray[Any]], timeline: Timeline) -> Seen:
@@ -97,7 +131,9 @@ def see(family: Family, data: Mapping[str, NDArray[Any]], timeline: Timeline) ->
     return Seen(by_block.astype(np.float64), level + found[size:])
 
 
-def clock_variable(clock: ClockSpec, cells: Cells, timeline: Timeline, rate: Tensor, seen: Seen) -> Tensor:
+def clock_variable(
+    clock: ClockSpec, cells: Cells, timeline: Timeline, rate: Tensor, known: ClockStates | None
+) -> Tensor:
     """Add the clock to the model in context; return s, shape (clock, segment).
 
     Parameters
@@ -109,19 +145,19 @@ def clock_variable(clock: ClockSpec, cells: Cells, timeline: Timeline, rate: Ten
         Of the fit.
     rate : tensor
         The intercept of the purchase rate.
-    seen : Seen
-        For the sampler's coordinates.
+    known : ClockStates, optional
+        None where the clock has no processes, but events.
     """
     priors = {name: prior_variable(name, prior) for name, prior in clock_priors(clock).items()}
     s = pt.zeros((1, timeline.blocks))
-    if clock.process:
-        s = _common(clock, timeline, priors, rate, seen)[None]
+    if known is not None:
+        s = _common(known, priors, rate)[None]
     if clock.by is not None:
         s = s + _own(clock, cells.groups, timeline, priors)
-    s = s[:, timeline.block]
+    s = s[:, shared(timeline.block)]
     if clock.events is not None:
         factors = pt.stack([pt.log(priors[factor_name(event)]) for event in clock.events.names])
-        s = s + pt.dot(factors, timeline.events)[None]
+        s = s + pt.dot(factors, shared(timeline.events))[None]
     return s
 
 
@@ -143,46 +179,38 @@ def repeat_counts(cells: Cells, timeline: Timeline, clocks: NDArray[np.int64]) -
     return counts
 
 
-def _common(
-    clock: ClockSpec,
-    timeline: Timeline,
-    priors: Mapping[str, Tensor],
-    rate: Tensor,
-    seen: Seen,
-) -> Tensor:
+def _common(known: ClockStates, priors: Mapping[str, Tensor], rate: Tensor) -> Tensor:
     """Return s of the blocks, shape (block,)."""
-    blocks = blocks_of(clock, timeline)
-    loadings = {name: _loadings(PROCESSES[name], blocks, priors) for name in clock.process}
-    sizes = {name: PROCESSES[name].size(blocks) for name in clock.process}
-    whole = pt.concatenate(list(loadings.values()), axis=1)
-    known = shared(seen.counts), shared(seen.log_level) - pt.log(rate)
+    places, design = states_of_clock(known.clock, known.blocks)
+    values = {name: priors[clock_name(name)] for name in known.names}
+    terms = precision_terms(known.clock, known.blocks, values)
+    # all that depends on the number of blocks is an argument: a longer calendar compiles nothing
+    prior = sum(number * shared(matrix) for number, matrix in terms)
+    pull = shared(known.pull[:, 0]) - shared(known.pull[:, 1]) * pt.log(rate)
+    precision = prior + shared(known.information)
     offset = pm.CustomDist(
         f"{CLOCK}{OFFSET}blocks",
-        whole,
-        *known,
+        prior,
+        precision,
+        pull,
         logp=_log_density,
         random=_draw,
-        signature="(b,u),(b),(b)->(u)",
-        shape=(sum(sizes.values()),),
+        signature="(x,x),(x,x),(x)->(x)",
+        shape=(shared(np.int64(design.shape[1])),),
     )
-    drawn = innovations(offset, whole, *known)[0]
-    parts, start = {}, 0
-    for name, length in sizes.items():
-        own, process = drawn[start : start + length], PROCESSES[name]
-        parts[name] = pt.dot(loadings[name], own)
-        if process.HAS_TERMS:
-            terms = priors[clock_name(process.SCALE)] * own
-            pm.Deterministic(clock_name(name), terms, dims=CLOCK_HARMONIC)
-        elif len(loadings) > 1:
-            pm.Deterministic(clock_name(name), parts[name], dims=CLOCK_BLOCK)
-        start += length
-    return pm.Deterministic(CLOCK, sum(parts.values()), dims=CLOCK_BLOCK)
+    drawn = states(offset, precision, pull)[0]
+    parts = [_part(name, design, place, drawn) for name, place in places.items()]
+    return pm.Deterministic(CLOCK, sum(parts), dims=CLOCK_BLOCK)
 
 
-def _loadings(process: ClockProcess, blocks: Blocks, priors: Mapping[str, Tensor]) -> Tensor:
-    """Return the loadings of a process times its scale, shape (block, innovation)."""
-    values = {name: priors[clock_name(name)] for name in process.PRIORS}
-    return values[process.SCALE] * process.loadings(values, blocks)
+def _part(name: str, design: Floats, place: slice, drawn: Tensor) -> Tensor:
+    """Return the s of one process; keep it, or its states where these are terms."""
+    process, is_alone = PROCESSES[name], place.stop - place.start == design.shape[1]
+    own = drawn if is_alone else pt.dot(shared(np.eye(design.shape[1])[place]), drawn)
+    if process.HAS_TERMS:
+        pm.Deterministic(clock_name(name), own, dims=CLOCK_HARMONIC)
+        return pt.dot(shared(design[:, place]), own)
+    return own if is_alone else pm.Deterministic(clock_name(name), own, dims=CLOCK_BLOCK)
 
 
 def _own(clock: ClockSpec, groups: Groups, timeline: Timeline, priors: Mapping[str, Tensor]) -> Tensor:
@@ -194,22 +222,23 @@ def _own(clock: ClockSpec, groups: Groups, timeline: Timeline, priors: Mapping[s
     return pm.Deterministic(effect_name(CLOCK, clock.by), deviations, dims=(clock.by, CLOCK_BLOCK))
 
 
-def _log_density(value: Tensor, loadings: Tensor, counts: Tensor, seen: Tensor) -> Tensor:
-    drawn, log_det = innovations(value, loadings, counts, seen)
-    return -0.5 * pt.sum(drawn**2 + np.log(2 * np.pi)) - log_det
+def _log_density(value: Tensor, prior: Tensor, precision: Tensor, pull: Tensor) -> Tensor:
+    drawn, log_det = states(value, precision, pull)
+    nothing = pt.zeros_like(value)
+    prior_log_det = states(nothing, prior, nothing)[1]
+    squares = pt.dot(drawn, pt.dot(prior, drawn)) + value.shape[0] * np.log(2 * np.pi)
+    return prior_log_det - log_det - 0.5 * squares
 
 
 def _draw(
-    loadings: Floats,
-    counts: Floats,
-    seen: Floats,
+    prior: Floats,
+    precision: Floats,
+    pull: Floats,
     rng: np.random.Generator | None = None,
     size: Any = None,  # noqa: ANN401
 ) -> Floats:
     assert rng is not None
     assert not size, "the offsets of one model are drawn one at a time"
-    weighted = loadings * counts[:, None]
-    precision = np.eye(loadings.shape[1]) + loadings.T @ weighted
-    mean = np.linalg.solve(precision, weighted.T @ seen)
-    drawn: Floats = (rng.standard_normal(mean.size) - mean) @ np.linalg.cholesky(precision)
-    return drawn
+    drawn = np.linalg.solve(np.linalg.cholesky(prior).T, rng.standard_normal(pull.size))
+    offset: Floats = coordinates_of(drawn, np.ascontiguousarray(precision), pull)[0]
+    return offset

@@ -1,10 +1,13 @@
 """What is believed of a clock before any purchase: its priors by name, its coordinates, draws of it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bayesltv.clock_processes import ar1, seasonal
-from bayesltv.clock_processes.process import Blocks
+from bayesltv.clock_processes.process import Blocks, Terms
 from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.data.summary.groups import Groups
 from bayesltv.names import (
@@ -52,6 +55,36 @@ def blocks_of(clock: ClockSpec, timeline: Timeline) -> Blocks:
     return Blocks(timeline.block_middles, timeline.blocks, clock.harmonics)
 
 
+def states_of_clock(clock: ClockSpec, blocks: Blocks) -> tuple[dict[str, slice], Floats]:
+    """Return where the states of each process stand, and the design from all of them to s."""
+    designs = {name: PROCESSES[name].design(blocks) for name in clock.process}
+    ends = np.cumsum([each.shape[1] for each in designs.values()])
+    places = {
+        name: slice(int(end) - each.shape[1], int(end))
+        for (name, each), end in zip(designs.items(), ends, strict=True)
+    }
+    return places, np.concatenate(list(designs.values()), axis=1)
+
+
+def precision_terms(clock: ClockSpec, blocks: Blocks, values: Mapping[str, Any]) -> Terms:
+    """Return the precision of all states, a sum of numbers times matrices of shape (state, state)."""
+    places, design = states_of_clock(clock, blocks)
+    terms = []
+    for name, place in places.items():
+        for number, matrix in PROCESSES[name].precision(values, blocks):
+            whole = np.zeros(2 * (design.shape[1],))
+            whole[place, place] = matrix
+            terms.append((number, whole))
+    return terms
+
+
+def summed(terms: Terms) -> Floats:
+    """Return matrices, shape (n, state, state), where the numbers of `terms` are arrays of shape (n,)."""
+    numbers, matrices = zip(*terms, strict=True)
+    whole: Floats = np.einsum("tn,tij->nij", np.array(numbers), np.array(matrices))
+    return whole
+
+
 def draw_clock(
     clock: ClockSpec, groups: Groups, timeline: Timeline, *, draws: int, rng: np.random.Generator
 ) -> dict[str, tuple[tuple[str, ...], Floats]]:
@@ -65,14 +98,11 @@ def draw_clock(
     blocks, parts = blocks_of(clock, timeline), {}
     for process in (PROCESSES[name] for name in clock.process):
         values = {name: drawn[clock_name(name)] for name in process.PRIORS}
-        shocks = rng.standard_normal((draws, process.size(blocks)))
-        terms = values[process.SCALE][:, None] * shocks
-        parts[process.NAME] = np.stack(
-            [
-                process.loadings({name: value[d] for name, value in values.items()}, blocks) @ terms[d]
-                for d in range(draws)
-            ]
-        )
+        precision = summed(process.precision(values, blocks))
+        shocks = rng.standard_normal((draws, process.size(blocks), 1))
+        upper = np.swapaxes(np.linalg.cholesky(precision), 1, 2)
+        terms: Floats = np.linalg.solve(upper, shocks)[..., 0].astype(np.float64)
+        parts[process.NAME] = terms @ process.design(blocks).T
         if process.HAS_TERMS:
             found[clock_name(process.NAME)] = ((CHAIN, DRAW, CLOCK_HARMONIC), terms[None])
         elif len(clock.process) > 1:

@@ -1,4 +1,4 @@
-"""``numerics.whitening`` as PyTensor operations: innovations of a clock from the sampler's coordinates."""
+"""``numerics.whitening`` as PyTensor operations: states of a clock from the sampler's coordinates."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,13 +11,13 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
 from bayesltv.model.kernel_version import kernel_version
-from bayesltv.numerics.whitening import innovations_of, pull_back
+from bayesltv.numerics.whitening import pull_back, states_of
 
 Tensor = Any
 
 
-class Innovations(Op):  # type: ignore[misc]
-    """(z, loadings, counts, seen) -> innovations and ln det L."""
+class States(Op):  # type: ignore[misc]
+    """(z, precision, pull) -> states and ln det L."""
 
     __props__ = ()
 
@@ -25,25 +25,26 @@ class Innovations(Op):  # type: ignore[misc]
         return Apply(self, [pt.as_tensor_variable(each) for each in inputs], [pt.dvector(), pt.dscalar()])
 
     def perform(self, _node: Apply, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
-        u, log_det = innovations_of(*(np.ascontiguousarray(each) for each in inputs))
-        outputs[0][0], outputs[1][0] = u, np.asarray(log_det)
+        x, log_det = states_of(*(np.ascontiguousarray(each) for each in inputs))
+        outputs[0][0], outputs[1][0] = x, np.asarray(log_det)
 
     def connection_pattern(self, _node: Apply) -> list[list[bool]]:
-        return [[True, False], [True, True], [False, False], [True, False]]
+        return [[True, False], [True, True], [True, False]]
 
     def pullback(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], cotangents: Sequence[Tensor]
     ) -> list[Tensor]:
-        by_u, by_log_det = (
-            pt.zeros_like(output) if isinstance(given.type, DisconnectedType) else given
-            for output, given in zip(outputs, cotangents, strict=True)
+        apart = [isinstance(given.type, DisconnectedType) for given in cotangents]
+        by_outputs = (
+            pt.zeros_like(output) if is_apart else given
+            for output, given, is_apart in zip(outputs, cotangents, apart, strict=True)
         )
-        by_z, by_loadings, by_seen = _PULL_BACK(*inputs, by_u, by_log_det)
-        return [by_z, by_loadings, disconnected_type(), by_seen]
+        back: list[Tensor] = _PULL_BACK(*inputs, *by_outputs)
+        return [disconnected_type(), back[1], disconnected_type()] if apart[0] else back
 
 
 class PullBack(Op):  # type: ignore[misc]
-    """Adjoint of `Innovations`."""
+    """Adjoint of `States`."""
 
     __props__ = ()
 
@@ -61,20 +62,17 @@ class PullBack(Op):  # type: ignore[misc]
 
 
 _PULL_BACK = PullBack()
-innovations = Innovations()
+states = States()
 
 
-@register_funcify_default_op_cache_key(Innovations)
-def _numba_innovations(_op: Op, **_: Any) -> Any:  # noqa: ANN401
+@register_funcify_default_op_cache_key(States)
+def _numba_states(_op: Op, **_: Any) -> Any:  # noqa: ANN401
     @numba_njit
-    def whitened(z, loadings, counts, seen):  # type: ignore[no-untyped-def]
-        u, log_det = innovations_of(
-            np.ascontiguousarray(z),
-            np.ascontiguousarray(loadings),
-            np.ascontiguousarray(counts),
-            np.ascontiguousarray(seen),
+    def whitened(z, precision, pull):  # type: ignore[no-untyped-def]
+        x, log_det = states_of(
+            np.ascontiguousarray(z), np.ascontiguousarray(precision), np.ascontiguousarray(pull)
         )
-        return u, np.asarray(log_det)
+        return x, np.asarray(log_det)
 
     return whitened, kernel_version()
 
@@ -82,15 +80,13 @@ def _numba_innovations(_op: Op, **_: Any) -> Any:  # noqa: ANN401
 @register_funcify_default_op_cache_key(PullBack)
 def _numba_pull_back(_op: Op, **_: Any) -> Any:  # noqa: ANN401
     @numba_njit
-    def whitened_back(z, loadings, counts, seen, by_u, by_log_det):  # type: ignore[no-untyped-def]
-        by_z, by_loadings, by_seen = pull_back(
+    def whitened_back(z, precision, pull, by_x, by_log_det):  # type: ignore[no-untyped-def]
+        return pull_back(
             np.ascontiguousarray(z),
-            np.ascontiguousarray(loadings),
-            np.ascontiguousarray(counts),
-            np.ascontiguousarray(seen),
-            np.ascontiguousarray(by_u),
+            np.ascontiguousarray(precision),
+            np.ascontiguousarray(pull),
+            np.ascontiguousarray(by_x),
             by_log_det[()],
         )
-        return by_z, by_loadings, by_seen
 
     return whitened_back, kernel_version()

@@ -1,8 +1,9 @@
-"""Coordinates in which innovations u ~ N(0, I) are nearly standard normal given counts, and their adjoint.
+"""Coordinates in which states x ~ N(0, Q⁻¹) are nearly standard normal given data, and their adjoint.
 
-Were s = C u seen block by block as m with precision n, then u would have precision M = I + C' diag(n) C and
-mean M⁻¹ C' diag(n) m. With M = L L', u = L'⁻¹ z + mean. Small matrices, so plain loops: compiling
-them takes a second, where a graph of linear algebra and its gradient took minutes.
+Were D x seen as m with precisions n, then x would have precision M = Q + D' diag(n) D and mean M⁻¹ p, p = D'
+diag(n) m. With M = L L', x = L'⁻¹ (z + L⁻¹ p). A clock's precision is a band with a few full rows: L is zero
+left of each row's first number, so that what a state costs does not grow with how many there are. Plain
+loops: compiling them takes a second, where a graph of linear algebra and its gradient took minutes.
 """
 
 import math
@@ -13,100 +14,117 @@ from bayesltv.numerics.compile import compiled
 
 
 @compiled
-def _root(loadings, counts):
-    """Return L, lower triangular, of M = I + C' diag(n) C."""
-    size = loadings.shape[1]
-    root = np.eye(size)
+def root_of(precision):
+    """Return L, lower triangular, from the lower half of M, and where each of its rows begins."""
+    size = precision.shape[0]
+    root, first = np.zeros((size, size)), np.zeros(size, dtype=np.int64)
     for i in range(size):
-        for j in range(i + 1):
-            for b in range(counts.size):
-                root[i, j] += loadings[b, i] * counts[b] * loadings[b, j]
-    for j in range(size):
-        for k in range(j):
-            for i in range(j, size):
-                root[i, j] -= root[i, k] * root[j, k]
-        root[j, j] = math.sqrt(root[j, j])
-        for i in range(j + 1, size):
-            root[i, j] /= root[j, j]
-            root[j, i] = 0.0
-    return root
+        while precision[i, first[i]] == 0.0 and first[i] < i:
+            first[i] += 1
+        for j in range(first[i], i + 1):
+            left = precision[i, j]
+            for k in range(max(first[i], first[j]), j):
+                left -= root[i, k] * root[j, k]
+            root[i, j] = math.sqrt(left) if i == j else left / root[j, j]
+    return root, first
 
 
 @compiled
-def _forth(root, right):
+def _forth(root, first, right):
     """Return L⁻¹ right."""
     x = right.copy()
     for i in range(x.size):
-        for j in range(i):
+        for j in range(first[i], i):
             x[i] -= root[i, j] * x[j]
         x[i] /= root[i, i]
     return x
 
 
 @compiled
-def _back(root, right):
+def _back(root, first, right):
     """Return L'⁻¹ right."""
     x = right.copy()
     for i in range(x.size - 1, -1, -1):
-        for j in range(i + 1, x.size):
-            x[i] -= root[j, i] * x[j]
         x[i] /= root[i, i]
+        for j in range(first[i], i):
+            x[j] -= root[i, j] * x[i]
     return x
 
 
 @compiled
-def innovations_of(z, loadings, counts, seen):
-    """Return u, shape (innovation,), and ln det L.
+def states_of(z, precision, pull):
+    """Return x, shape (state,), and ln det L.
 
     Parameters
     ----------
-    z : ndarray of float64, shape (innovation,)
-    loadings : ndarray of float64, shape (block, innovation)
-        C.
-    counts : ndarray of float64, shape (block,)
-        n.
-    seen : ndarray of float64, shape (block,)
-        m.
+    z : ndarray of float64, shape (state,)
+    precision : ndarray of float64, shape (state, state)
+        M.
+    pull : ndarray of float64, shape (state,)
+        p.
     """
-    root = _root(loadings, counts)
-    pull = loadings.T.copy() @ (counts * seen)
-    u = _back(root, z + _forth(root, pull))
-    return u, np.log(np.diag(root)).sum()
+    root, first = root_of(precision)
+    return _back(root, first, z + _forth(root, first, pull)), np.log(np.diag(root)).sum()
 
 
 @compiled
-def pull_back(z, loadings, counts, seen, by_u, by_log_det):
-    """Return the derivatives by z, C and m of a function whose derivatives by u and ln det L are given."""
-    root = _root(loadings, counts)
-    mean = _back(root, _forth(root, loadings.T.copy() @ (counts * seen)))
-    y = _back(root, z)
-    by_z = _forth(root, by_u)
-    by_pull = _back(root, by_z)
-    size = z.size
-    by_root = np.zeros((size, size))
-    for i in range(size):
-        by_root[i, i] = by_log_det / root[i, i]
-        for j in range(i + 1):
-            by_root[i, j] -= y[i] * by_z[j]
-    # Cholesky backwards (Murray 2016, eq. 10): M̄ = L'⁻¹ Φ(L' L̄) L⁻¹, made symmetric
-    inner = root.T.copy() @ by_root
-    half = np.zeros((size, size))
-    for i in range(size):
-        half[i, i] = 0.5 * inner[i, i]
-        for j in range(i):
-            half[i, j] = inner[i, j]
-    columns = np.empty((size, size))
-    for j in range(size):
-        columns[:, j] = _back(root, half[:, j].copy())
-    by_precision = np.empty((size, size))
-    for i in range(size):
-        by_precision[i] = _back(root, columns[i].copy())
-    by_precision = 0.5 * (by_precision + by_precision.T)
-    for i in range(size):
-        for j in range(size):
-            by_precision[i, j] -= 0.5 * (by_pull[i] * mean[j] + by_pull[j] * mean[i])
-    by_loadings = 2.0 * loadings @ by_precision
-    for b in range(counts.size):
-        for i in range(size):
-            by_loadings[b, i] = counts[b] * (by_loadings[b, i] + seen[b] * by_pull[i])
-    return by_z, by_loadings, counts * (loadings @ by_pull)
+def coordinates_of(x, precision, pull):
+    """Return z and ln det L; the inverse of `states_of`."""
+    root, first = root_of(precision)
+    z = -_forth(root, first, pull)
+    for i in range(x.size):
+        for j in range(first[i], i + 1):
+            z[j] += root[i, j] * x[i]
+    return z, np.log(np.diag(root)).sum()
+
+
+@compiled
+def coordinates_of_each(x, precision, pull):
+    """Return z, shape (n, state), and ln det L by row of x and p, and M, shape (n, state, state)."""
+    z, log_det = np.empty_like(x), np.empty(len(x))
+    for i in range(len(x)):
+        z[i], log_det[i] = coordinates_of(x[i], precision[i], pull[i])
+    return z, log_det
+
+
+@compiled
+def log_roots(precision):
+    """Return ln det L by matrix, of `precision` of shape (n, state, state)."""
+    logs = np.empty(len(precision))
+    for i in range(len(precision)):
+        logs[i] = np.log(np.diag(root_of(precision[i])[0])).sum()
+    return logs
+
+
+@compiled
+def pull_back(z, precision, pull, by_x, by_log_det):
+    """Return the derivatives by z, M (its lower half) and p of what has these by x and ln det L."""
+    root, first = root_of(precision)
+    along = _forth(root, first, pull)
+    x = _back(root, first, z + along)
+    by_z = _forth(root, first, by_x)
+    by_pull = _back(root, first, by_z)
+    by_root = np.zeros(precision.shape)
+    for i in range(z.size):
+        for j in range(first[i], i + 1):
+            by_root[i, j] = -x[i] * by_z[j] - by_pull[i] * along[j]
+        by_root[i, i] += by_log_det / root[i, i]
+    return by_z, _by_precision(root, first, by_root), by_pull
+
+
+@compiled
+def _by_precision(root, first, by_root):
+    """Return the derivatives by M from those by L, overwritten: `root_of` from its end to its start."""
+    by_precision = np.zeros(root.shape)
+    for i in range(first.size - 1, -1, -1):
+        for j in range(i, first[i] - 1, -1):
+            by_left = by_root[i, j] / root[j, j]
+            if i == j:
+                by_left *= 0.5
+            else:
+                by_root[j, j] -= by_left * root[i, j]
+            by_precision[i, j] = by_left
+            for k in range(max(first[i], first[j]), j):
+                by_root[i, k] -= by_left * root[j, k]
+                by_root[j, k] -= by_left * root[i, k]
+    return by_precision

@@ -15,7 +15,15 @@ from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
-from bayesltv.jobs.written import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile, UpliftFile
+from bayesltv.jobs.written import (
+    CohortFolder,
+    FitFile,
+    PlanFolder,
+    ReportFile,
+    ScoreFile,
+    SummaryFile,
+    UpliftFile,
+)
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.specs.catalogue import Shipped
 from bayesltv.specs.decision.decision_spec import DecisionSpec
@@ -138,6 +146,27 @@ def _plain_plan(plan: Plan) -> Json:
         **{name: _rows(table) for name, table in told.items()},
         **{str(name): _finite(value) for name, value in plan.attrs.items() if name != "thresholds"},
     }
+
+
+@plain.register
+def _(found: CohortFolder) -> Json:
+    made = found.cohorts
+    ltv = made.table[made.table["quantity"] == made.ltv]
+    others = {"payback": made.payback, "best": made.best}
+    return {
+        "folder": str(found.folder),
+        "files": [str(path) for path in found.files],
+        **{str(name): _finite(value) for name, value in made.attrs.items()},
+        "ltv": _rows(ltv),
+        **{name: _rows(_with_texts(table)) for name, table in others.items() if table is not None},
+    }
+
+
+def _with_texts(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which days are texts."""
+    days = table.select_dtypes("datetime")
+    texts = {str(name): days[name].dt.strftime("%Y-%m-%d").astype(object) for name in days}
+    return table.assign(**{name: text.where(text.notna(), None) for name, text in texts.items()})
 
 
 @plain.register

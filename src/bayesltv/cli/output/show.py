@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bayesltv.checks.result import CheckReport
+from bayesltv.cli.output.cohorts import show_cohorts
 from bayesltv.cli.output.demo import has_tiers, summed_by_tier, tell_demo, tiers_table
 from bayesltv.cli.output.plain import plain
 from bayesltv.cli.output.plan import (
@@ -29,7 +30,15 @@ from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
-from bayesltv.jobs.written import FitFile, PlanFolder, ReportFile, ScoreFile, SummaryFile, UpliftFile
+from bayesltv.jobs.written import (
+    CohortFolder,
+    FitFile,
+    PlanFolder,
+    ReportFile,
+    ScoreFile,
+    SummaryFile,
+    UpliftFile,
+)
 from bayesltv.names import COMMON_SHOCKS
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.report.planned_tests import plans_for_terminal
@@ -189,6 +198,16 @@ def show_plan(plan: Plan, console: Console) -> None:
         lines.append(refresh_line(plan.refresh))
     for line in lines:
         _line(console, line)
+
+
+@show.register
+def _(found: CohortFolder, console: Console) -> None:
+    show_cohorts(found.cohorts, console)
+    told = found.cohorts.attrs
+    _line(console, f"totals: {told[COMMON_SHOCKS]}")
+    _line(console, f"{told['customers']:,} customers, seed {told['seed']}, {told['draws']:,} posterior draws")
+    for path in found.files:
+        _line(console, f"written: {path}")
 
 
 @show.register

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from bayesltv import names
 from bayesltv.data.day_lists import day_number
 from bayesltv.data.fingerprint import mixed
+from bayesltv.dates import cohort_column, cohort_labels
 from bayesltv.units import DAYS_PER
 
 if TYPE_CHECKING:
@@ -143,7 +144,13 @@ def _whole_customers(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def summary_rows(
-    some: Histories, *, end: dt.date, time_unit: str, has_amounts: bool, repeat_days: bool
+    some: Histories,
+    *,
+    end: dt.date,
+    time_unit: str,
+    has_amounts: bool,
+    repeat_days: bool,
+    cohort: str | None = None,
 ) -> pa.Table:
     """Return customers as rows of a summary, without groups and covariates."""
     import pyarrow as pa
@@ -171,6 +178,8 @@ def summary_rows(
     if repeat_days:
         offsets = np.concatenate([[0], np.cumsum(some.frequency)]).astype(np.int32)
         columns[names.REPEAT_DAYS] = pa.ListArray.from_arrays(pa.array(offsets), some.repeat_days)
+    if cohort is not None:
+        columns[cohort_column(cohort)] = pa.array(cohort_labels(some.first_day, cohort), pa.string())
     return pa.table(columns)
 
 

@@ -86,6 +86,7 @@ class Summarizing:
     repeat_days: bool = True
     memory_limit: str | None = None
     threads: int | None = None
+    cohort: str | None = None
 
 
 @dataclass(frozen=True)

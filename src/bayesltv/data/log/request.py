@@ -11,8 +11,8 @@ from bayesltv.data.log.attributes import GroupConflict
 from bayesltv.data.log.reading import Late, Summarizing
 from bayesltv.data.log.refunds import Refunds
 from bayesltv.data.log.transactions import Columns
-from bayesltv.dates import as_day
-from bayesltv.errors import DataError
+from bayesltv.dates import COHORTS, as_day, cohort_column
+from bayesltv.errors import DataError, shown
 from bayesltv.units import time_unit_of
 
 
@@ -33,6 +33,12 @@ class Request:
     repeat_days: bool
     memory_limit: str | None
     threads: int | None
+    cohort: str | None = None
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Group columns of the summary: the log's, and the cohort's."""
+        return (*self.columns.groups, *([] if self.cohort is None else [cohort_column(self.cohort)]))
 
     @property
     def has_amounts(self) -> bool:
@@ -51,15 +57,16 @@ def make_request(asked: Summarizing) -> Request:
     if asked.late not in ("cut", "error"):
         raise DataError(f'late={asked.late!r} is unknown: use "cut" or "error"')
     reading, carried = asked.reading, asked.carried
+    groups, cohort = _cohort_of(_names(carried.groups, "groups"), asked.cohort)
     columns = Columns(
         customer_id=reading.customer_id_col,
         date=reading.datetime_col,
         amount=reading.monetary_value_col,
         order_id=carried.order_id_col,
-        groups=_names(carried.groups, "groups"),
+        groups=groups,
         covariates=_names(carried.covariates, "covariates"),
     )
-    _refuse_reserved(columns)
+    _refuse_reserved(columns, cohort)
     return Request(
         columns=columns,
         time_unit=time_unit_of(asked.time_unit),
@@ -74,6 +81,7 @@ def make_request(asked: Summarizing) -> Request:
         repeat_days=asked.repeat_days,
         memory_limit=asked.memory_limit,
         threads=asked.threads,
+        cohort=cohort,
     )
 
 
@@ -83,9 +91,21 @@ def _names(columns: Sequence[str], argument: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(columns))
 
 
-def _refuse_reserved(columns: Columns) -> None:
-    carried = (*columns.groups, *columns.covariates)
-    reserved = [c for c in carried if c in names.SUMMARY_COLUMNS or carried.count(c) > 1]
+def _cohort_of(groups: tuple[str, ...], cohort: str | None) -> tuple[tuple[str, ...], str | None]:
+    """Return the groups that the log has, and the cohort that is made: asked for, or among the groups."""
+    if cohort is not None and cohort not in COHORTS:
+        raise DataError(f'cohort={shown(cohort)} is unknown: use "month" or "week"')
+    made = {cohort_column(each): each for each in COHORTS}
+    asked = {made[name] for name in groups if name in made} | ({cohort} if cohort else set())
+    if len(asked) > 1:
+        raise DataError("cohorts by month and by week at once: name one of them")
+    return tuple(name for name in groups if name not in made), next(iter(asked), None)
+
+
+def _refuse_reserved(columns: Columns, cohort: str | None) -> None:
+    carried, made = (*columns.groups, *columns.covariates), [] if cohort is None else [cohort_column(cohort)]
+    taken = (*names.SUMMARY_COLUMNS, *made)
+    reserved = [c for c in carried if c in taken or carried.count(c) > 1]
     if reserved:
         raise DataError(
             f"column {reserved[0]!r} cannot be carried over: the summary has a column of that name already, "

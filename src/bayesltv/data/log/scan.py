@@ -103,7 +103,7 @@ def walk_summary(log: object, request: Request, take: Callable[[pa.Table], None]
         names.TIME_UNIT: request.time_unit,
         names.OBSERVATION_END: end.isoformat(),
         names.CURRENCY: request.currency,
-        names.GROUPS: list(columns.groups),
+        names.GROUPS: list(request.groups),
         names.SET_ASIDE: _set_aside(cut, report, seen.earlier),
         names.FINGERPRINT: written(seen.hashes, covers_first=request.has_amounts),
     }
@@ -138,6 +138,7 @@ def _parts(connection: duckdb.DuckDBPyConnection, request: Request, end: dt.date
             time_unit=request.time_unit,
             has_amounts=request.has_amounts,
             repeat_days=request.repeat_days,
+            cohort=request.cohort,
         )
         return _Part(rows, kept, len(some.ids) - len(kept.ids), _hash_sum(rows))
 

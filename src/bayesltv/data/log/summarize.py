@@ -30,6 +30,7 @@ def summarize(
     group_conflict: GroupConflict = "error",
     refunds: Refunds = "net",
     timezone: str | None = None,
+    cohort: Literal["month", "week"] | None = None,
     acquired_from: Date | None = None,
     late: Literal["cut", "error"] = "cut",
     currency: str | None = None,
@@ -64,12 +65,16 @@ def summarize(
         Used to find rows that were loaded twice.
     groups, covariates : sequence of str
         Columns to carry over, one value per customer; groups as text, covariates in their own type.
+        cohort_month or cohort_week among the groups is made, as by `cohort`.
     group_conflict : {"error", "first", "last"}
         What to do where a customer has two values.
     refunds : {"net", "drop", "error"}
         What to do with negative amounts: see `bayesltv.data.log.refunds.make_purchases`.
     timezone : str, optional
         IANA name; needed where stamps carry a time zone, and refused where they do not.
+    cohort : {"month", "week"}, optional
+        Store the month ("2024-05") or ISO week ("2024-W18") of the first purchase as the group column
+        cohort_month or cohort_week.
     acquired_from : date, optional
         Keep customers whose first purchase is on or after this day.
     late : {"cut", "error"}
@@ -127,7 +132,7 @@ def summarize(
     request = make_request(
         Summarizing(
             reading, carried, observation_end, time_unit, acquired_from, late, currency, repeat_days,
-            memory_limit, threads,
+            memory_limit, threads, cohort,
         )
     )  # fmt: skip
     parts: list[pd.DataFrame] = []

@@ -74,19 +74,23 @@ class Arrow:
                 whole[np.ix_(at, there)] = basis.T @ (own[:, None] * other)
         return whole
 
-    def normals(self, linear: Floats, pooling: Floats) -> "ArrowNormals":
-        """Return normals with density ∝ exp(linear'u − u'(curvature + diag(pooling))u / 2).
+    def normals(self, linear: Floats, pooling: Floats, states: Floats | None = None) -> "ArrowNormals":
+        """Return normals with density ∝ exp(linear'u − u'(curvature + diag(pooling) + states)u / 2).
 
         Parameters
         ----------
         linear : ndarray, shape (rest,) or (normal, rest)
         pooling : ndarray, shape (normal, rest)
             Prior precisions; those of the effects of one scale are all the same.
+        states : ndarray, shape (normal, rest, rest), optional
+            Precisions of what is free.
         """
         linear = np.broadcast_to(linear, pooling.shape)
         both = zip(self.effects, self.bases, strict=True)
         pulls = np.array([linear[:, at] @ basis.T for at, basis in both])
         blocks, leaned, corner = self.given(pooling)
+        if states is not None:
+            corner = corner + states[:, self.free[:, None], self.free]
         root = np.swapaxes(np.linalg.inv(np.linalg.cholesky(corner)), 1, 2).astype(np.float64)
         return ArrowNormals(self, blocks, root, pulls, linear[:, self.free], leaned)
 

@@ -1,4 +1,4 @@
-"""Blocks of a posterior that are independent of each other, and the pooling within them.
+"""Blocks of a posterior that are independent of each other, and what is normal given hyperparameters in them.
 
 Purchases and spend share no parameter, and their priors are independent: given the data the two are
 independent too, and can be sampled apart. What hangs together is read off the graph of the model, so that
@@ -12,15 +12,20 @@ import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 from pytensor.graph.traversal import ancestors
+from scipy.special import expit
 
-from bayesltv.fitting.density import Density, likelihoods_and_others
+from bayesltv.fitting.density import Density, likelihoods_and_others, pieces_of
 from bayesltv.model.build import Problem
+from bayesltv.model.clock import ClockStates
+from bayesltv.model.clock_prior import precision_terms, summed
 from bayesltv.model.pooling import OFFSET, level_errors, zero_sum_basis
-from bayesltv.names import sd_name
+from bayesltv.names import CLOCK, PURCHASE_RATE, clock_name, sd_name
 from bayesltv.specs.prior import PriorSpec
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
+FARTHEST, MOST_LOG_SD = 14.0, 3.0
+"""Of a clock: log sds and log odds beyond which its states are taken for those at the bound."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,48 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class Clock:
+    """The states of a clock; see ``model.clock``.
+
+    Attributes
+    ----------
+    states : ClockStates
+    hypers : ndarray of int64, shape (hyper,)
+        Places of their sds (logs) and correlation (log odds), in the order of ``states.names``.
+    priors : tuple of PriorSpec
+        Of these.
+    offsets : ndarray of int64, shape (state,)
+        Places of the sampler's variables z = L'x − L⁻¹p.
+    rate : int
+        Place of the log of the purchase rate, on which p depends.
+    """
+
+    states: ClockStates
+    hypers: Places
+    priors: tuple[PriorSpec, ...]
+    offsets: Places
+    rate: int
+
+    def precision(self, hypers: Floats) -> Floats:
+        """Return that of the states' prior, shape (n, state, state), by rows of hyperparameters.
+
+        Those beyond the bounds count as there: a proposal from the tails must not break on rounding.
+        """
+        near = np.clip(hypers, -FARTHEST, FARTHEST)
+        values = {
+            name: expit(column) if prior.support == "unit" else np.exp(np.minimum(column, MOST_LOG_SD))
+            for name, prior, column in zip(self.states.names, self.priors, near.T, strict=True)
+        }
+        return summed(precision_terms(self.states.clock, self.states.blocks, values))
+
+    def pull(self, log_rate: Floats) -> Floats:
+        """Return p by log rate, shape (n, state)."""
+        first, second = self.states.pull.T
+        pull: Floats = first - log_rate[:, None] * second
+        return pull
+
+
+@dataclass(frozen=True)
 class Block:
     """Free places of the point that no likelihood or prior ties to the others.
 
@@ -105,37 +152,55 @@ class Block:
     where : ndarray of int64, shape (size,)
         Sorted.
     pools : tuple of Pool
+    clocks : tuple of Clock
+        One or none.
     """
 
     density: Density
     where: Places
     pools: tuple[Pool, ...]
+    clocks: tuple[Clock, ...] = ()
 
     @property
-    def sds(self) -> Places:
-        """Return the places of the log pooling sds, in the order of `pools`."""
-        return np.array([pool.sd for pool in self.pools], dtype=np.int64)
+    def hypers(self) -> Places:
+        """Return the places of the log pooling sds, by pool, and of the clock's parameters."""
+        own = [at for clock in self.clocks for at in clock.hypers]
+        return np.array([*(pool.sd for pool in self.pools), *own], dtype=np.int64)
+
+    @property
+    def priors(self) -> tuple[PriorSpec, ...]:
+        """Return the priors of the hyperparameters."""
+        own = (prior for clock in self.clocks for prior in clock.priors)
+        return (*(pool.prior for pool in self.pools), *own)
+
+    @property
+    def effects(self) -> Places:
+        """Return the sorted places of what is normal given the hyperparameters: effects and states."""
+        own = [clock.offsets for clock in self.clocks]
+        parts = [np.empty(0, dtype=np.int64), *(pool.offsets for pool in self.pools), *own]
+        return np.sort(np.concatenate(parts))
 
 
 def independent_blocks(model: pm.Model, density: Density, problem: Problem) -> list[Block]:
     """Return the blocks of a model, each with the likelihoods it feeds and the pools it holds."""
-    places = _places(model)
+    places = _places(model, density.size)
     pools = list(_pools(problem, places))
+    clocks = list(_clocks(problem, places))
     terms, others = likelihoods_and_others(model)
     blocks = []
     for names in _connected(model, [*terms, *others, *model.observed_RVs, *model.free_RVs]):
         where = np.sort(np.concatenate([places[name] for name in places if name in names]))
         fed = [at for at, term in enumerate(terms) if _free(model, term) & names]
         held = tuple(pool for pool in pools if pool.sd in where)
-        blocks.append(Block(density.only(fed), where, held))
+        shared = tuple(clock for clock in clocks if clock.rate in where)
+        blocks.append(Block(density.only(fed), where, held, shared))
     return blocks
 
 
-def _places(model: pm.Model) -> dict[str, Places]:
+def _places(model: pm.Model, size: int) -> dict[str, Places]:
     """Return where each free variable stands in the unconstrained point."""
-    sizes = {rv.name: int(np.prod(model.rvs_to_values[rv].type.shape, dtype=int)) for rv in model.free_RVs}
-    ends = np.cumsum(list(sizes.values()))
-    return {name: np.arange(end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)}
+    pieces = pieces_of([model.rvs_to_values[rv] for rv in model.free_RVs])
+    return {rv.name: np.arange(size)[piece] for rv, piece in zip(model.free_RVs, pieces, strict=True)}
 
 
 def _pools(problem: Problem, places: dict[str, Places]) -> Iterator[Pool]:
@@ -151,6 +216,19 @@ def _pools(problem: Problem, places: dict[str, Places]) -> Iterator[Pool]:
                 column=column,
                 basis=basis,
             )
+
+
+def _clocks(problem: Problem, places: dict[str, Places]) -> Iterator[Clock]:
+    """Yield the clock; none where levels have their own, whose states are parameters like any other."""
+    states = problem.states
+    if states is not None and not states.clock.by:
+        yield Clock(
+            states=states,
+            hypers=np.concatenate([places[clock_name(name)] for name in states.names]),
+            priors=tuple(states.clock.priors[name] for name in states.names),
+            offsets=places[f"{CLOCK}{OFFSET}blocks"],
+            rate=int(places[PURCHASE_RATE][0]),
+        )
 
 
 def _free(model: pm.Model, term: object) -> set[str]:

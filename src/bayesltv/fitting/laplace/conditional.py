@@ -1,13 +1,15 @@
-"""A posterior that is near a normal given its pooling sds, and the density of those sds.
+"""A posterior that is near a normal given its hyperparameters θ, and the density of these.
 
-In the effects w ~ N(0, sd²) the likelihood does not know the sds. Expanded once, around the mode given some
-sds, it is exp(h'u − u'Λu / 2) in w and all other parameters u. Given *any* sds u is then normal with
-precision H = Λ + P, where P holds 1/sd² at the effects, and mean m = H⁻¹h, and the log density of the sds is
+θ are pooling sds, and the sds and correlation of a clock. In effects w ~ N(0, sd²) and in a clock's states
+x ~ N(0, Q⁻¹) the likelihood does not know them. Expanded once, around the mode given some θ, it is
+exp(h'u − u'Λu / 2) in w, x and all other parameters u. Given *any* θ u is then normal with precision
+H = Λ + P, where P holds 1/sd² at the effects and Q at the states, and mean m = H⁻¹h, and θ has log density
 
-    log prior(sd) − Σ (levels − 1) log sd − ½ log|H| + ½ m'Hm + constant.
+    log prior(θ) + ½ log|P| − ½ log|H| + ½ m'Hm + constant.
 
 This is the Laplace approximation that INLA integrates over (Rue, Martino & Chopin 2009), in closed form. A t
-in the log sds that matches its moments, and normals given them, are what importance weights put right.
+in the log sds (and the log odds of the correlation) that matches its moments, and normals given them, are
+what importance weights put right. Below "log sds" are all of θ, as the sampler sees them.
 """
 
 from dataclasses import dataclass
@@ -19,12 +21,11 @@ from scipy.stats import multivariate_t
 
 from bayesltv.fitting.laplace.arrow import Arrow, ArrowNormals, arrow_of
 from bayesltv.fitting.laplace.blocks import Block, Places, Slice
+from bayesltv.fitting.laplace.latents import first_hypers, lifted, log_prior, place, precisions
 from bayesltv.fitting.laplace.tails import draw_standard
 from bayesltv.fitting.mode import find_mode, without_saddles
 
 Floats = NDArray[np.float64]
-FIRST_SD = 0.2
-"""Pooling sds of the first expansion, on log or logit scales: groups differ, and not by much."""
 EXPANSIONS = 2
 """The second at the mean of the log sds that follows from the first."""
 WIDE, WIDE_SHARE = 3.0, 0.1
@@ -128,15 +129,29 @@ class Proposal:
         parts = [self._draw(count, rng) for count in counts]
         return np.concatenate([points for points, _ in parts]), np.concatenate([log for _, log in parts])
 
+    def typical(self, size: int, rng: np.random.Generator) -> Floats:
+        """Return draws of the approximation itself, without the tails that weights need, whole points."""
+        expansion, spread = self.expansion, self.scale * SD_DEGREES / (SD_DEGREES - 2)
+        log_sds = (
+            rng.multivariate_normal(self.location, spread, size)
+            if self.location.size
+            else np.empty((size, 0))
+        )
+        points = np.tile(expansion.mode, (size, 1))
+        points[:, expansion.block.hypers] = log_sds
+        for rows in np.array_split(np.arange(size), -(-size // expansion.at_once)):
+            own = points[rows]
+            place(expansion.block, expansion.rest, own, normals(expansion, log_sds[rows]).draw(rng)[0])
+            points[rows] = own
+        return points
+
     def _draw(self, size: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         expansion = self.expansion
         log_sds, log_density = _draw_log_sds(self.location, self.scale, size, rng)
         u, log_of_u = normals(expansion, log_sds).draw(rng)
-        unit = units(expansion.block, expansion.rest, log_sds)
         points = np.tile(expansion.mode, (size, 1))
-        points[:, expansion.rest] = u * unit
-        points[:, expansion.block.sds] = log_sds
-        return points, log_density + log_of_u - np.log(unit).sum(axis=1)
+        points[:, expansion.block.hypers] = log_sds
+        return points, log_density + log_of_u - place(expansion.block, expansion.rest, points, u)
 
 
 def make_proposal(block: Block, start: Floats, rng: np.random.Generator) -> Proposal:
@@ -147,9 +162,9 @@ def make_proposal(block: Block, start: Floats, rng: np.random.Generator) -> Prop
     FitError
         Where the posterior has no mode given the sds.
     """
-    location, scale = np.full(block.sds.size, np.log(FIRST_SD)), 0.5 * np.eye(block.sds.size)
+    location, scale = first_hypers(block), 0.5 * np.eye(block.hypers.size)
     point = start
-    for _ in range(EXPANSIONS if block.pools else 1):
+    for _ in range(EXPANSIONS if location.size else 1):
         expansion = expand(block, point, location)
         location, scale = match_moments(expansion, location, scale, rng)
         point = expansion.mode
@@ -158,26 +173,26 @@ def make_proposal(block: Block, start: Floats, rng: np.random.Generator) -> Prop
 
 def expand(block: Block, start: Floats, log_sds: Floats) -> Expansion:
     """Return the expansion around the mode given `log_sds`, searched from the whole point `start`."""
-    rest = np.setdiff1d(block.where, block.sds)
+    rest = np.setdiff1d(block.where, block.hypers)
     base = start.copy()
-    base[block.sds] = log_sds
+    base[block.hypers] = log_sds
     given = Slice(block.density, rest, base)
     normal = find_mode(given)
-    unit = units(block, rest, log_sds[None])[0]
-    pooling = precisions(block, rest, log_sds[None])[0]
-    u = normal.mode / unit
-    raw = unit[:, None] * np.linalg.inv(normal.covariance) * unit - np.diag(pooling)
-    arrow = arrow_of(raw, pooling * u, block.pools, rest)
+    mode = given.whole(normal.mode)
+    prior = precisions(block, rest, log_sds[None]).whole()[0]
+    u, unit = lifted(block, rest, mode)
+    raw = unit.T @ np.linalg.inv(normal.covariance) @ unit - prior
+    arrow = arrow_of(raw, prior @ u, block.pools, rest)
     curvature = without_saddles(raw) if arrow is None else arrow.matrix
-    return Expansion(block, rest, curvature @ u + pooling * u, curvature, given.whole(normal.mode), arrow)
+    return Expansion(block, rest, curvature @ u + prior @ u, curvature, mode, arrow)
 
 
 def normals(expansion: Expansion, log_sds: Floats) -> WholeNormals | ArrowNormals:
     """Return the normal of u given each row of `log_sds`, shape (n, sd)."""
-    pooling = precisions(expansion.block, expansion.rest, log_sds)
+    prior = precisions(expansion.block, expansion.rest, log_sds)
     if expansion.arrow is not None:
-        return expansion.arrow.normals(expansion.linear, pooling)
-    precision = expansion.curvature + pooling[:, :, None] * np.eye(expansion.rest.size)
+        return expansion.arrow.normals(expansion.linear, prior.pooling, prior.states)
+    precision = expansion.curvature + prior.whole()
     factor = np.linalg.cholesky(precision).astype(np.float64)
     linear = np.tile(expansion.linear, (log_sds.shape[0], 1))[..., None]
     mean = np.linalg.solve(precision, linear)[..., 0].astype(np.float64)
@@ -188,10 +203,7 @@ def log_marginal(expansion: Expansion, log_sds: Floats) -> Floats:
     """Return the log density of each row of `log_sds`, up to a constant; some normals at a time."""
     parts = np.array_split(log_sds, max(1, -(-len(log_sds) // expansion.most)))
     log_density = np.concatenate([normals(expansion, part).log_evidence for part in parts])
-    for log_sd, pool in zip(log_sds.T, expansion.block.pools, strict=True):
-        log_prior = pool.prior.frozen().logpdf(np.exp(log_sd)) + log_sd  # of the log sd
-        log_density += log_prior - pool.offsets.size * log_sd
-    return log_density
+    return log_density + log_prior(expansion.block, log_sds)
 
 
 def match_moments(
@@ -203,7 +215,7 @@ def match_moments(
         log_sds, log_density = _draw_log_sds(location, scale, TRIALS, rng)
         is_near = np.max(np.abs(log_sds), axis=1) < FARTHEST
         if expansion.arrow is not None:
-            is_near &= np.all(log_sds < expansion.mode[expansion.block.sds] + REACH, axis=1)
+            is_near &= np.all(log_sds < expansion.mode[expansion.block.hypers] + REACH, axis=1)
         log_sds = log_sds[is_near]
         log_weight = log_marginal(expansion, log_sds) - log_density[is_near]
         weight = np.exp(log_weight - logsumexp(log_weight))
@@ -212,23 +224,6 @@ def match_moments(
         covariance = apart.T @ (weight[:, None] * apart)
         scale = covariance * (SD_DEGREES - 2) / SD_DEGREES + 1e-6 * np.eye(size)
     return location, scale
-
-
-def units(block: Block, rest: Places, log_sds: Floats) -> Floats:
-    """Return the sampler's variables per unit of u, shape (n, rest): √(1/sd² + λ) for effects, else 1."""
-    values = np.ones((log_sds.shape[0], rest.size))
-    for log_sd, pool in zip(log_sds.T, block.pools, strict=True):
-        squares = np.exp(-2 * log_sd)[:, None] + pool.information
-        values[:, np.searchsorted(rest, pool.offsets)] = np.sqrt(squares)
-    return values
-
-
-def precisions(block: Block, rest: Places, log_sds: Floats) -> Floats:
-    """Return the prior precision of effects, 1/sd², and 0 elsewhere, shape (n, rest)."""
-    values = np.zeros((log_sds.shape[0], rest.size))
-    for log_sd, pool in zip(log_sds.T, block.pools, strict=True):
-        values[:, np.searchsorted(rest, pool.offsets)] = np.exp(-2 * log_sd)[:, None]
-    return values
 
 
 def _draw_log_sds(

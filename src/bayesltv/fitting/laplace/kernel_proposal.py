@@ -16,7 +16,7 @@ from scipy.special import gammaln
 
 from bayesltv.fitting.laplace.blocks import Places
 from bayesltv.fitting.laplace.conditional import Expansion
-from bayesltv.fitting.laplace.local_effects import LocalEffects, effects_of, local_effects, nearest
+from bayesltv.fitting.laplace.local_effects import LocalEffects, local_effects, nearest
 
 Floats = NDArray[np.float64]
 CENTRES = 400
@@ -109,7 +109,7 @@ def kernels_around(
     `ridge` holds whole points of the ridges, see `ridges`.
     """
     block = expansion.block
-    free = np.setdiff1d(block.where, effects_of(block))
+    free = np.setdiff1d(block.where, block.effects)
     values = points[:, free]
     location = weights @ values
     apart = values - location
@@ -118,7 +118,7 @@ def kernels_around(
     chosen = rng.choice(weights.size, size=number, p=weights)
     width = (4 / ((free.size + 2) * number)) ** (1 / (free.size + 4))  # Silverman (1986), eq. 4.14
     at = np.vstack([expansion.mode, rng.permutation(np.vstack([ridge, points[chosen[: len(ridge)]]]))])
-    effects = local_effects(block, at, free) if block.pools else None
+    effects = local_effects(block, at, free) if block.effects.size else None
     factor = np.linalg.cholesky(covariance).astype(np.float64)
     return KernelProposal(expansion, free, values[chosen], ridge[:, free], location, factor, width, effects)
 

@@ -16,7 +16,8 @@ from scipy.spatial.distance import cdist
 from bayesltv.errors import FitError
 from bayesltv.fitting.laplace.arrow import Arrow, arrow_of
 from bayesltv.fitting.laplace.blocks import Block, Places, Slice
-from bayesltv.fitting.laplace.conditional import log_diagonal, precisions, units
+from bayesltv.fitting.laplace.conditional import log_diagonal
+from bayesltv.fitting.laplace.latents import PriorPrecision, lifted, place, precisions
 from bayesltv.fitting.laplace.tails import draw_standard
 from bayesltv.fitting.mode import find_mode, without_saddles
 
@@ -65,39 +66,33 @@ class LocalEffects:
             The place that each is nearest to.
         rng : numpy.random.Generator
         """
-        log_sds = points[:, self.block.sds]
+        log_sds = points[:, self.block.hypers]
         moved = np.einsum("nf,nfe->ne", free - self.places[near], self.cross[near])
-        pooling = precisions(self.block, self.effects, log_sds)
-        linear, unit = self.linear[near] - moved, units(self.block, self.effects, log_sds)
+        prior, linear = precisions(self.block, self.effects, log_sds), self.linear[near] - moved
         drawn: Floats = np.empty_like(linear)
-        log_density: Floats = -np.log(unit).sum(axis=1)
+        log_density: Floats = np.zeros(len(points))
         by_whole = np.isin(near, [at for at, arrow in enumerate(self.arrows) if arrow is None])
         if by_whole.any():
-            some = self._by_whole(linear[by_whole], pooling[by_whole], near[by_whole], rng)
+            some = self._by_whole(linear[by_whole], prior.of(by_whole), near[by_whole], rng)
             drawn[by_whole], log_density[by_whole] = some[0], log_density[by_whole] + some[1]
         for at, arrow in enumerate(self.arrows):
             rows = near == at
             if arrow is not None and rows.any():
-                some = arrow.normals(linear[rows], pooling[rows]).draw(rng)
+                own = prior.of(rows)
+                some = arrow.normals(linear[rows], own.pooling, own.states).draw(rng)
                 drawn[rows], log_density[rows] = some[0], log_density[rows] + some[1]
-        points[:, self.effects] = drawn * unit
-        return log_density
+        return log_density - place(self.block, self.effects, points, drawn)
 
     def _by_whole(
-        self, linear: Floats, pooling: Floats, near: NDArray[np.int64], rng: np.random.Generator
+        self, linear: Floats, prior: PriorPrecision, near: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[Floats, Floats]:
         """Return draws by whole matrices, and their log density."""
-        precision = self.curvature[near] + pooling[:, :, None] * np.eye(self.effects.size)
+        precision = self.curvature[near] + prior.whole()
         factor = np.linalg.cholesky(precision).astype(np.float64)
         z, log_of_z = draw_standard(len(linear), self.effects.size, rng)
         whitened = np.linalg.solve(factor, linear[..., None]) + z[..., None]  # L⁻¹h + z
         drawn = np.linalg.solve(np.swapaxes(factor, 1, 2), whitened)[..., 0].astype(np.float64)
         return drawn, log_of_z + log_diagonal(factor)
-
-
-def effects_of(block: Block) -> Places:
-    """Return the places of a block's effects, sorted."""
-    return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *(pool.offsets for pool in block.pools)]))
 
 
 def nearest(white: Floats, white_places: Floats) -> NDArray[np.int64]:
@@ -115,7 +110,7 @@ def local_effects(block: Block, points: Floats, free: Places) -> LocalEffects:
     FitError
         Where the effects have a mode at none of them.
     """
-    effects = effects_of(block)
+    effects = block.effects
     number = int(np.clip(GRADIENTS // (4 * effects.size), 1, MOST))
     found = list(_expansions(block, effects, free, points[:number]))
     if not found:
@@ -135,22 +130,24 @@ def _expansions(
             normal = find_mode(given)
         except FitError:
             continue
-        log_sds = point[None, block.sds]
-        unit, pooling = units(block, effects, log_sds)[0], precisions(block, effects, log_sds)[0]
-        u = normal.mode / unit
-        raw = unit[:, None] * np.linalg.inv(normal.covariance) * unit - np.diag(pooling)
-        arrow = arrow_of(raw, pooling * u, block.pools, effects)
+        prior = precisions(block, effects, point[None, block.hypers]).whole()[0]
+        whole = given.whole(normal.mode)
+        u, unit = lifted(block, effects, whole)
+        raw = unit.T @ np.linalg.inv(normal.covariance) @ unit - prior
+        arrow = arrow_of(raw, prior @ u, block.pools, effects)
         curvature = without_saddles(raw) if arrow is None else arrow.matrix
-        cross = _cross(block, effects, free, given.whole(normal.mode)) * unit
-        yield point[free], curvature @ u + pooling * u, curvature, cross, arrow
+        cross = _cross(block, effects, free, whole, u) @ unit
+        yield point[free], curvature @ u + prior @ u, curvature, cross, arrow
 
 
-def _cross(block: Block, effects: Places, free: Places, point: Floats) -> Floats:
+def _cross(block: Block, effects: Places, free: Places, point: Floats, u: Floats) -> Floats:
     """Return minus the derivative of the effects' gradient by the free numbers; by log sds it is 0."""
+    moving = np.flatnonzero(~np.isin(free, block.hypers))
     cross = np.zeros((free.size, effects.size))
-    for at in np.flatnonzero(~np.isin(free, block.sds)):
-        step = np.zeros(point.size)
-        step[free[at]] = _STEP
-        ahead, behind = (block.density(point + move)[1][effects] for move in (step, -step))
+    for at in moving:
+        both = np.tile(point, (2, 1))
+        both[:, free[at]] += (_STEP, -_STEP)
+        place(block, effects, both, np.tile(u, (2, 1)))
+        ahead, behind = (block.density(each)[1][effects] for each in both)
         cross[at] = -(ahead - behind) / (2 * _STEP)
     return cross

@@ -139,7 +139,7 @@ def sample_block(
     block: Block, start: Floats, wanted: int, *, rng: np.random.Generator, cores: int | None = None
 ) -> Weighed:
     """Return `wanted` draws of a block, in random order; `start` is the whole point to search from."""
-    least = LEAST_POOLED if block.pools else LEAST_PROPOSALS
+    least = LEAST_POOLED if block.hypers.size else LEAST_PROPOSALS
     affordable = max(least, int(TERMS / max(block.density.terms, 1)))
     size = min(PROPOSALS_PER_DRAW * wanted, affordable)
     proposal = make_proposal(block, start, rng)

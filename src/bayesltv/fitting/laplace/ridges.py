@@ -11,7 +11,6 @@ from scipy.optimize import minimize
 
 from bayesltv.fitting.laplace.blocks import Block, Slice
 from bayesltv.fitting.laplace.conditional import Expansion
-from bayesltv.fitting.laplace.local_effects import effects_of
 
 Floats = NDArray[np.float64]
 STRIDE, STRIDES = 0.7, 8
@@ -24,7 +23,7 @@ _CLIMB = 40
 def ridges(expansion: Expansion) -> Floats:
     """Return whole points of the ridges along each scale of a block, the mode first; log sds are held."""
     block = expansion.block
-    scales = np.setdiff1d(block.where, np.concatenate([block.sds, effects_of(block)]))
+    scales = np.setdiff1d(block.where, np.concatenate([block.hypers, block.effects]))
     found = [expansion.mode]
     for at in scales:
         for direction in (-STRIDE, STRIDE):
@@ -35,7 +34,7 @@ def ridges(expansion: Expansion) -> Floats:
 def _steps(block: Block, mode: Floats, at: int, stride: float) -> Iterator[Floats]:
     """Yield the points of one ridge."""
     top, point = block.density(mode)[0], mode.copy()
-    others = np.setdiff1d(block.where, [*block.sds, at])
+    others = np.setdiff1d(block.where, [*block.hypers, at])
     for _ in range(STRIDES):
         point = point.copy()
         point[at] += stride

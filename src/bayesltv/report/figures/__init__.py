@@ -3,6 +3,7 @@
 from bayesltv.report.figures.calibration import plot_purchase_calibration
 from bayesltv.report.figures.checks import plot_check
 from bayesltv.report.figures.clock import plot_clock
+from bayesltv.report.figures.cohorts import plot_cohort_curves, plot_cohorts, plot_payback
 from bayesltv.report.figures.comparison import plot_comparison
 from bayesltv.report.figures.criticism import (
     plot_posterior_predictive,
@@ -36,11 +37,14 @@ __all__ = [
     "plot_by_frequency",
     "plot_check",
     "plot_clock",
+    "plot_cohort_curves",
+    "plot_cohorts",
     "plot_comparison",
     "plot_coverage",
     "plot_customers",
     "plot_lift",
     "plot_ltv_intervals",
+    "plot_payback",
     "plot_pit",
     "plot_policies",
     "plot_posterior",

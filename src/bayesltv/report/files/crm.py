@@ -7,7 +7,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bayesltv.data.csv_table import read_csv_table
@@ -29,8 +28,8 @@ from bayesltv.names import (
     VALUE_TO_DATE,
 )
 from bayesltv.prediction.scores.score_columns import TIER_PREFIX, kinds_of
-from bayesltv.report.files.export import safe_for_spreadsheets, unescaped
-from bayesltv.report.files.sealed import FORMAT, sealed
+from bayesltv.report.files.export import unescaped, write_csv
+from bayesltv.report.files.sealed import FORMAT, digests_of, in_json, sealed
 from bayesltv.report.files.verified import PLAN_MANIFEST as MANIFEST
 from bayesltv.report.files.verified import Origin, held_parts, held_table
 from bayesltv.report.style import save_figure
@@ -156,9 +155,9 @@ def write_plan(
     export, tables, pictures = crm_table(plan), plan.tables, dict(figures or {})
     with refilling(folder, marker=MANIFEST, known=_is_ours) as part:
         export.to_parquet(part / EXPORT[0], index=False)
-        _write_csv(export, part / EXPORT[1])
+        write_csv(export, part / EXPORT[1])
         for name, table in tables.items():
-            _write_csv(table, part / f"{name}.csv")
+            write_csv(table, part / f"{name}.csv")
         if pictures:
             (part / FIGURES).mkdir()
         for name, picture in pictures.items():
@@ -176,13 +175,8 @@ def write_plan(
 
 
 def _manifest(plan: Plan, rows: int, part: Path, provenance: Mapping[str, Any]) -> str:
-    written = {
-        each.relative_to(part).as_posix(): sha256(each.read_bytes()).hexdigest()
-        for each in sorted(part.rglob("*"))
-        if each.is_file()
-    }
-    told = {name: _plain(value) for name, value in plan.attrs.items()}
-    return sealed({"format": FORMAT, **provenance, "plan": told, "rows": rows, "sha256": written})
+    told = {name: in_json(value) for name, value in plan.attrs.items()}
+    return sealed({"format": FORMAT, **provenance, "plan": told, "rows": rows, "sha256": digests_of(part)})
 
 
 def _is_ours(name: Path) -> bool:
@@ -233,7 +227,7 @@ def _read_table(path: Path, column: str, texts: Mapping[str, str] | str) -> tupl
         table, origin = _read_parts(path)
     else:
         with held_table(path / EXPORT[0] if os.path.isdir(path) else path) as (file, origin):
-            table = _read_file(file, texts)
+            table = read_table_of(file, texts)
     absent = [name for name in (CUSTOMER_ID, column) if name not in table]
     if absent:
         raise DataError(f"{path} lacks the column {absent[0]!r}: it needs {CUSTOMER_ID} and {column}")
@@ -243,7 +237,14 @@ def _read_table(path: Path, column: str, texts: Mapping[str, str] | str) -> tupl
     return table.assign(**{CUSTOMER_ID: ids}), origin
 
 
-def _read_file(source: Held, texts: Mapping[str, str] | str) -> pd.DataFrame:
+def read_table_of(source: Held, texts: Mapping[str, str] | str) -> pd.DataFrame:
+    """Return the table of an open CSV or Parquet file.
+
+    Raises
+    ------
+    DataError, StoreError
+        Where it cannot be read.
+    """
     if source.path.name.lower().endswith(CSV_SUFFIXES):
         return unescaped(read_csv_table(source, texts=texts))
     try:
@@ -258,7 +259,7 @@ def _read_file(source: Held, texts: Mapping[str, str] | str) -> pd.DataFrame:
 def _read_parts(folder: Path) -> tuple[pd.DataFrame, Origin]:
     tables, digests, verified = [], [], True
     for part, is_verified in held_parts(folder):
-        tables.append(_read_file(part, "str"))
+        tables.append(read_table_of(part, "str"))
         digests.append(part.sha256)
         verified &= is_verified
     return pd.concat(tables, ignore_index=True), Origin(
@@ -274,18 +275,3 @@ def _typed(values: "pd.Series[Any]", kind: str) -> Any:  # noqa: ANN401
     if kind == "count":
         return values.astype("Int64")
     return pd.to_numeric(values, errors="coerce").astype("float64")
-
-
-def _write_csv(table: pd.DataFrame, part: Path) -> None:
-    safe_for_spreadsheets(table).to_csv(part, index=False, encoding="utf-8-sig", date_format="%Y-%m-%d")
-
-
-def _plain(value: object) -> Any:  # noqa: ANN401
-    """Return a value in JSON's types; what is not finite becomes null."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return int(value) if isinstance(value, np.integer) else value

@@ -180,3 +180,8 @@ def _plain(values: "pd.Series[Any]") -> "pd.Series[Any]":
 
 def _rows(totals: xr.Dataset) -> int:
     return int(np.count_nonzero(totals["customers"].values)) * int(totals.sizes["draw"])
+
+
+def write_csv(table: pd.DataFrame, part: Path) -> None:
+    """Write a table for people: UTF-8 with a mark that tells spreadsheets so, days as days."""
+    safe_for_spreadsheets(table).to_csv(part, index=False, encoding="utf-8-sig", date_format="%Y-%m-%d")

@@ -45,19 +45,25 @@ def provenance_of(
         manifest beside them was found to fit.
     """
     more = {} if read is None else {"read": dict(read)}
+    known, machine = made_with(fit, summary, fit_sha256=fit_sha256), ("versions", "processor")
     return {
-        "fit": {"sha256": fit_sha256, **told_of_fit(fit)},
-        "summary": {
-            "customers": len(summary),
-            **{name: summary.attrs.get(name) for name in _OF_SUMMARY},
-        },
+        **{name: value for name, value in known.items() if name not in machine},
         "decision": decision.to_dict(),
         **{name: scores.attrs[name] for name in _OF_SCORES},
         "unknown_groups": unknown_groups,
         **{name: True for name in ("without_first_amounts",) if scores.attrs.get(name)},
+        **{name: known[name] for name in machine},
+        **more,
+    }
+
+
+def made_with(fit: xr.DataTree, summary: pd.DataFrame, *, fit_sha256: str) -> dict[str, Any]:
+    """Return which fit, customers, versions and processor something was made with, in JSON's types."""
+    return {
+        "fit": {"sha256": fit_sha256, **told_of_fit(fit)},
+        "summary": {"customers": len(summary), **{name: summary.attrs.get(name) for name in _OF_SUMMARY}},
         "versions": versions(),
         "processor": processor(),
-        **more,
     }
 
 

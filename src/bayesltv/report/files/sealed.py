@@ -6,6 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bayesltv.errors import StoreError
 
 SEAL = "content_sha256"
@@ -63,3 +65,20 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 def _short(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:100]
+
+
+def digests_of(folder: Path) -> dict[str, str]:
+    """Return place inside a folder -> SHA-256, of all its files."""
+    files = sorted(each for each in folder.rglob("*") if each.is_file())
+    return {each.relative_to(folder).as_posix(): sha256(each.read_bytes()).hexdigest() for each in files}
+
+
+def in_json(value: object) -> Any:  # noqa: ANN401
+    """Return a value in JSON's types; what is not finite becomes null."""
+    if isinstance(value, Mapping):
+        return {str(name): in_json(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [in_json(each) for each in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return int(value) if isinstance(value, np.integer) else value

@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.base.gate import told_of_totals
+from bayesltv.cohorts.result import Cohorts
 from bayesltv.data.csv_table import read_csv_table, with_numbers
 from bayesltv.decisions.plan import ALWAYS, SOMETIMES
 from bayesltv.errors import DataError, StoreError
@@ -22,6 +23,8 @@ from bayesltv.names import COMMON_SHOCKS, CURRENCY, FINGERPRINT, GROUP, GROUPS, 
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.prediction.scores.score_columns import SCORE_COLUMNS, score_column, tiers_among
 from bayesltv.prediction.totals import QUANTITIES
+from bayesltv.report.files.cohorts import MANIFEST as COHORTS_MANIFEST
+from bayesltv.report.files.cohorts import TABLES as COHORT_TABLES
 from bayesltv.report.files.crm import FIGURES
 from bayesltv.report.files.export import ScoreFiles, is_folder, score_files, unescaped
 from bayesltv.report.files.sealed import read_sealed
@@ -139,6 +142,46 @@ def read_plan(folder: str | Path, fit: xr.DataTree) -> StoredPlan:
         if name.startswith(("plan_", "test_value_")) and content.startswith(_PNG)
     }
     return StoredPlan(tables, ours, told.get("plan", {}))
+
+
+def read_cohorts(folder: str | Path, fit: xr.DataTree) -> Cohorts:
+    """Return the tables of cohorts in a folder, without draws.
+
+    Parameters
+    ----------
+    folder : path
+        What ``bayesltv cohorts`` wrote.
+    fit : DataTree
+        From which the cohorts must be.
+
+    Raises
+    ------
+    StoreError
+        Where the folder holds no whole cohorts, a file cannot be read, or they are another fit's.
+    """
+    where, cure = Path(folder), "Make the cohorts again"
+    told = _read_manifest(where / COHORTS_MANIFEST, fit, f"the cohorts in {where}")
+    listed = checksums(told, where / COHORTS_MANIFEST, cure=cure)
+    attrs, found = told.get("cohorts", {}), {}
+    for name in COHORT_TABLES:
+        if f"{name}.csv" in listed:
+            with verified(where / f"{name}.csv", listed[f"{name}.csv"], cure=cure) as file:
+                found[name] = _cohort_table(read_csv_table(file), attrs.get("by", ()))
+    try:
+        tables = found["cohorts"], found["curves"], found.get("payback"), found.get("best")
+    except KeyError as error:
+        raise StoreError(f"{where} lacks the table {error.args[0]}. {cure}") from error
+    return Cohorts(*tables, draws=xr.Dataset(), attrs=attrs)
+
+
+def _cohort_table(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Return a table of cohorts as it was before it became texts; labels stay text."""
+    plain = unescaped(table)
+    numbers = with_numbers(plain[[name for name in plain if name not in by]])
+    made = plain.assign(**{str(name): numbers[name] for name in numbers})
+    days = [name for name in made if str(name).startswith("payback_date")]
+    made = made.assign(**{str(name): pd.to_datetime(made[name]).astype("datetime64[us]") for name in days})
+    return made.assign(is_small=made["is_small"] == "True") if "is_small" in made else made
 
 
 def _scores_manifest(path: Path, fit: xr.DataTree) -> tuple[dict[str, Any], dict[str, str], ScoreFiles]:

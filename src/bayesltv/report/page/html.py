@@ -15,6 +15,7 @@ from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.redaction import Redaction, redaction_of
 from bayesltv.report.files.stored import groups_of
+from bayesltv.report.page.about_cohorts import acquired
 from bayesltv.report.page.about_data import data
 from bayesltv.report.page.about_fit import learnt, origin, verdict
 from bayesltv.report.page.about_plan import planned
@@ -24,6 +25,7 @@ from bayesltv.report.style import money
 
 if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
+    from bayesltv.cohorts.result import Cohorts
     from bayesltv.decisions.plan import Plan
     from bayesltv.report.files.stored import StoredPlan
 
@@ -39,6 +41,7 @@ def write_report(
     scores: ScoreTable | None = None,
     evaluation: Evaluation | None = None,
     plan: Plan | StoredPlan | None = None,
+    cohorts: Cohorts | None = None,
     title: str = "Customer lifetime value",
     redact_ids: bool | Redaction = False,
 ) -> Path:
@@ -63,6 +66,8 @@ def write_report(
         From ``evaluate``.
     plan : Plan, optional
         From ``decide``.
+    cohorts : Cohorts, optional
+        From ``CustomerBase.cohorts``; those of fewer than ten customers are not shown.
     title : str
     redact_ids : bool or Redaction
         Show hashes in place of customer ids. True takes the key of the environment variable
@@ -90,6 +95,8 @@ def write_report(
         parts.append(held_out(evaluation))
     if plan is not None:
         parts.append(planned(plan))
+    if cohorts is not None:
+        parts.append(acquired(cohorts))
     parts.append(origin(fit, redaction))
     text = render(title, parts, headlines=headlines(fit, scores, evaluation, plan), checks=found)
     with replacing(path) as (part,):

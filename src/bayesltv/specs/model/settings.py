@@ -105,7 +105,7 @@ class SamplerSpec:
     chains : int
         Two or more: R-hat compares chains.
     tune, draws : int
-        Per chain.
+        Per chain. Where the posterior has no mode to start from, `tune` is at least 1,000.
     target_accept : float
         In (0, 1). Higher means smaller steps: slower, fewer divergences.
     max_treedepth : int

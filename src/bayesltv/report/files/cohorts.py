@@ -1,0 +1,69 @@
+"""Cohorts on disk: tables as CSV, figures, and a manifest that comes last."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bayesltv.cohorts.result import Cohorts
+from bayesltv.files import refilling
+from bayesltv.report.files.export import write_csv
+from bayesltv.report.files.sealed import FORMAT, digests_of, in_json, sealed
+from bayesltv.report.style import save_figure
+
+MANIFEST = "cohorts.manifest.json"
+FIGURES = "figures"
+TABLES = ("cohorts", "cohorts_ltv", "curves", "payback", "best")
+
+
+def cohort_tables(found: Cohorts) -> dict[str, pd.DataFrame]:
+    """Return the tables of cohorts by the name of their file."""
+    tables = {"cohorts": found.table, "curves": found.curves, "payback": found.payback, "best": found.best}
+    if found.ltv in set(found.table["quantity"]):
+        tables["cohorts_ltv"] = found.wide()
+    return {name: tables[name] for name in TABLES if tables.get(name) is not None}  # type: ignore[misc]
+
+
+def write_cohorts(
+    found: Cohorts,
+    folder: str | Path,
+    *,
+    provenance: Mapping[str, Any],
+    figures: Mapping[str, Callable[[], Any]],
+) -> list[Path]:
+    """Write tables, figures and a manifest into a folder, all of them or none; return their paths.
+
+    Parameters
+    ----------
+    found : Cohorts
+    folder : path
+        Made where it is not there; what an earlier run wrote there goes.
+    provenance : mapping
+        What the manifest says beside the cohorts' own attributes, in JSON's types.
+    figures : mapping
+        Name -> what draws it.
+
+    Raises
+    ------
+    StoreError
+        Where a file cannot be written.
+    """
+    tables, where = cohort_tables(found), Path(folder)
+    with refilling(folder, marker=MANIFEST, known=_is_ours) as part:
+        for name, table in tables.items():
+            write_csv(table, part / f"{name}.csv")
+        (part / FIGURES).mkdir()
+        for name, draw in figures.items():
+            save_figure(draw(), part / FIGURES / f"{name}.png")
+        told = {"format": FORMAT, **provenance, "cohorts": in_json(found.attrs), "sha256": digests_of(part)}
+        (part / MANIFEST).write_text(sealed(told), encoding="utf-8")
+    named = [f"{name}.csv" for name in tables] + [f"{FIGURES}/{name}.png" for name in figures]
+    return [where / name for name in (*named, MANIFEST)]
+
+
+def _is_ours(name: Path) -> bool:
+    """Whether cohorts write a file of this name: others in the folder are left alone."""
+    if name.parent == Path(FIGURES):
+        return name.suffix == ".png" and name.stem.startswith("cohorts_")
+    return str(name) in {MANIFEST, *(f"{table}.csv" for table in TABLES)}
