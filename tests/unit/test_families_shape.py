@@ -149,7 +149,7 @@ EVERY = [*registry.PURCHASE.values(), *registry.SPEND.values(), *registry.SPEND_
 def test_a_card_and_its_law_speak_of_the_same_parameters(family):
     laws = family.laws(np.ones((len(family.parameters), 2, 3)))
     assert laws._fields[: len(family.parameters)] == family.parameters
-    assert laws[len(family.parameters) :] == family.settings
+    assert laws[len(laws) - len(family.settings) :] == family.settings
     assert type(laws) in verbs.at.ways
     assert verbs.draws_of(laws) == 3
     assert len(family.scales) == len(family.parameters)
