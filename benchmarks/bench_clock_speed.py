@@ -77,7 +77,7 @@ def gradient_of(summary, clock):
     from bayesltv.data.summary.cells import make_cells
     from bayesltv.data.summary.validate import validate_summary
     from bayesltv.families.bg_nbd import BG_NBD
-    from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
+    from bayesltv.families.cells import purchase_value_and_gradient
     from bayesltv.kernels.clock import clocked_value_and_gradient
     from bayesltv.model.clock import repeat_counts
     from bayesltv.model.likelihood import clocked_purchase_data, purchase_data
@@ -101,7 +101,7 @@ def gradient_of(summary, clock):
 
     def evaluate():
         for _ in range(10):
-            kernel(packed, *arrays)
+            kernel(BG_NBD.kind, packed, *arrays)
 
     return evaluate, int(cells.purchase.count.size)
 

@@ -30,6 +30,7 @@ import numpy as np
 import bayesltv as ltv
 import common
 from bayesltv.allocation.allocation import allocate
+from bayesltv.families.bg_nbd.law import Latents
 from bayesltv.families.gamma_gamma.law import Buyer
 from bayesltv.kernels import actions as kernel
 from bayesltv.kernels.actions import act_on_alive, net_of
@@ -186,7 +187,7 @@ def at_truth(truth, shape, factors):
         offer = np.array([WINDOW, 52.0, campaign.depth, 0, 0, np.inf, campaign.contact, 0, 1, 0])
         cost[:, a], net[:, a] = campaign.contact, -campaign.contact
         for i in np.flatnonzero(alive):
-            act_on_alive(state, ROAD, lam[i], p[i], Buyer(shape, nu[i]), effect, offer, terms, parts)
+            act_on_alive(state, ROAD, Latents(lam[i], p[i]), Buyer(shape, nu[i]), effect, offer, terms, parts)
             net[i, a], cost[i, a] = net_of(parts), parts[1:5].sum()
     return net, cost
 

@@ -52,14 +52,14 @@ def likelihood(path):
     from bayesltv.data.summary.store import read_summary
     from bayesltv.data.summary.validate import validate_summary
     from bayesltv.families.bg_nbd import BG_NBD
-    from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
+    from bayesltv.families.cells import purchase_value_and_gradient
     from bayesltv.model.likelihood import purchase_data
 
     cells = make_cells(validate_summary(read_summary(path)), [], with_spend=False).purchase
     data = tuple(purchase_data(cells, BG_NBD).values())
     parameters = np.array([[worlds.PURCHASE[name]] for name in ("r", "alpha", "a", "b")])
-    purchase_value_and_gradient(parameters, *data)
-    spent = [common.timed(purchase_value_and_gradient, parameters, *data)[1] for _ in range(10)]
+    purchase_value_and_gradient(BG_NBD.kind, parameters, *data)
+    spent = [common.timed(purchase_value_and_gradient, BG_NBD.kind, parameters, *data)[1] for _ in range(10)]
     return {"cells": int(cells.count.size), "gradient_seconds": min(each["cpu_seconds"] for each in spent)}
 
 

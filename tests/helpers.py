@@ -7,8 +7,11 @@ import xarray as xr
 
 import bayesltv as ltv
 from bayesltv.base.seal import FORMAT, SAMPLER_CHECKS, stamped
+from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
 from bayesltv.specs.frozen import digest
 
+COIN_FAMILIES = {family.name: family for family in (BG_NBD, MBG_NBD)}
+"""Families whose formulas are those of BG/NBD."""
 _NOTHING = {"value": None, "threshold": None, "summary": "made by hand", "advice": ""}
 UNCHECKED = [{"name": name, "status": "not applicable", **_NOTHING} for name in SAMPLER_CHECKS]
 """Results of the checks of a fit that no sampler has made."""
@@ -31,12 +34,17 @@ def sealed(tree: xr.DataTree, **attributes: object) -> xr.DataTree:
 
 
 def point_fit(
-    parameters: dict[str, float], *, draws: int, family: str = "bg_nbd", time_unit: str = "week"
+    parameters: dict[str, float],
+    *,
+    draws: int,
+    family: str = "bg_nbd",
+    k: int | None = None,
+    time_unit: str = "week",
 ) -> xr.DataTree:
     """A fit whose posterior is a single point, repeated: for what holds given the parameters."""
     with_spend = "p" in parameters
     spend = ltv.SpendSpec(first_amounts="delta" in parameters) if with_spend else None
-    spec = ltv.ModelSpec(purchase=ltv.PurchaseSpec(family), spend=spend)
+    spec = ltv.ModelSpec(purchase=ltv.PurchaseSpec(family, k), spend=spend)
     spec = spec.resolved(time_unit=time_unit, spend_unit=1.0 if with_spend else None)
     posterior = xr.Dataset(
         {name: (("chain", "draw"), np.full((1, draws), value)) for name, value in parameters.items()},

@@ -12,6 +12,7 @@ what they round away stays far below what a few hundred replications can see.
 import json
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -19,24 +20,25 @@ import xarray as xr
 from scipy.special import logit
 
 import bayesltv as ltv
-from bayesltv.base.customers import LATENTS, make_customers
+from bayesltv.base.customers import make_customers
 from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.data.summary.groups import Groups, codes_of
-from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
+from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
-from bayesltv.families.registry import PURCHASE as FAMILIES
+from bayesltv.families.registry import PARAMETERS
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.sample import sample_nuts
+from bayesltv.kernels.latents import draw_latents
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.likelihood import purchase_data, spend_data
 from bayesltv.model.prior_draws import draw_prior
-from bayesltv.names import DELTA, PURCHASE_PARAMETERS, level_name
+from bayesltv.names import DELTA, level_name
 from bayesltv.names import SPEND_PARAMETERS as REPEAT_PARAMETERS
 from bayesltv.prediction.draws import simulate_futures
+from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 from bayesltv.prediction.terms import make_terms
 from bayesltv.streams import generator
 from helpers import sealed
-from plain_kernels import draw_latents
 from uniformity import p_uniform, ranked
 
 SPEND_PARAMETERS = (*REPEAT_PARAMETERS, DELTA)
@@ -53,6 +55,8 @@ PRIORS = {
     "purchase_shape": ltv.PriorSpec.elicited(mass=0.9, between=(0.4, 2.5)),
     "dropout_mean": ltv.PriorSpec.elicited(mass=0.9, between=(0.05, 0.4), family="LogitNormal"),
     "dropout_concentration": ltv.PriorSpec.elicited(mass=0.9, between=(1.0, 10.0)),
+    "dropout_hazard": ltv.PriorSpec.elicited(mass=0.9, between=(0.01, 0.2), per="year"),
+    "lifetime_shape": ltv.PriorSpec.elicited(mass=0.9, between=(0.5, 4.0)),
     "spend_typical": ltv.PriorSpec.elicited(mass=0.9, between=(10.0, 100.0)),
     "spend_within": ltv.PriorSpec.elicited(mass=0.9, between=(1.0, 6.0)),
     "spend_between": ltv.PriorSpec.elicited(mass=0.9, between=(2.0, 10.0)),
@@ -67,11 +71,12 @@ class World:
 
     family: str
     sizes: tuple[int, ...] = (300,)
+    k: int | None = None
 
     @property
     def name(self):
         """A word for files and figures."""
-        return f"{self.family}_{'pooled' if len(self.sizes) == 1 else 'grouped'}"
+        return f"{self.family}{self.k or ''}_{'pooled' if len(self.sizes) == 1 else 'grouped'}"
 
     @property
     def groups(self):
@@ -83,13 +88,17 @@ class World:
     @property
     def spec(self):
         """The resolved spec: spend priors speak of money, whatever the data."""
-        spec = ltv.ModelSpec(
-            groups=self.groups.columns, purchase=ltv.PurchaseSpec(self.family), priors=PRIORS
-        )
+        spec = ltv.ModelSpec(groups=self.groups.columns, purchase=ltv.PurchaseSpec(self.family, self.k))
+        spec = replace(spec, priors={scale: PRIORS[scale] for scale in spec.scales})
         return spec.resolved(time_unit="year", spend_unit=1.0)
 
 
-WORLDS = tuple(World(family, sizes) for family in ("bg_nbd", "mbg_nbd") for sizes in ((300,), (60, 100, 200)))
+POOLED, GROUPED = (300,), (60, 100, 200)
+WORLDS = (
+    *(World(family, sizes) for family in ("bg_nbd", "mbg_nbd") for sizes in (POOLED, GROUPED)),
+    *(World("mbg_cnbd", sizes, k) for sizes, k in ((POOLED, 2), (POOLED, 3), (GROUPED, 2))),
+    *(World("pareto_nbd", sizes) for sizes in (POOLED, GROUPED)),
+)
 
 
 @dataclass(frozen=True)
@@ -124,19 +133,20 @@ def replicate(world, seed):
 def simulate(world, truth, seed):
     """Return the summary at END of a log from these parameters, and the hidden truth of its customers."""
     design = pd.DataFrame({"n": world.sizes})
-    for name in (*PURCHASE_PARAMETERS, *SPEND_PARAMETERS):
+    for name in (*world.spec.purchase.card.parameters, *SPEND_PARAMETERS):
         design[name] = np.ravel(truth[name].values)
     if world.groups.columns:
         design[COLUMN] = world.groups.labels
-    return simulate_people(design, world.family, groups=world.groups.columns, seed=seed)
+    return simulate_people(design, world.family, k=world.k, groups=world.groups.columns, seed=seed)
 
 
-def simulate_people(design, family, *, seed, groups=()):
+def simulate_people(design, family, *, seed, k=None, groups=()):
     """Return a summary at END and, in its order, what is hidden and what comes in YEARS_AHEAD."""
     made = ltv.simulate_world(
         design,
         seed=seed,
         family=family,
+        k=k,
         start=START,
         observation_end=LATER,
         acquisition_days=ARRIVALS,
@@ -171,7 +181,7 @@ def fit_to(world, summary, seed):
 
 def _data(world, cells):
     parts = (
-        purchase_data(cells.purchase, FAMILIES[world.family]),
+        purchase_data(cells.purchase, world.spec.purchase.card),
         spend_data(cells.spend, len(cells.groups.combinations)),
     )
     return tuple(
@@ -196,7 +206,8 @@ class Latents:
 
 def true_latents(people):
     """Return what the simulator knows."""
-    columns = ("alive", "lam", "p", "nu", "purchases_later", "spend_later")
+    leaving = "p" if "p" in people else "mu"
+    columns = ("alive", "lam", leaving, "nu", "purchases_later", "spend_later")
     return Latents(*(people[name].to_numpy()[:, None] for name in columns))
 
 
@@ -210,8 +221,8 @@ def drawn_latents(fit, summary, seed):
     alive = np.empty(shape, np.bool_)
     rate, dropout, spend_rate = np.empty(shape), np.empty(shape), np.empty(shape)
     draw_latents(
-        people.keys(seed, LATENTS), population.draws, people.histories, people.group,
-        population.purchase, population.spend, alive, rate, dropout, spend_rate,
+        streams_of(population, people, seed=seed), people_of(population, people, YEARS_AHEAD),
+        laws_of(population), clock_of(population), alive, rate, dropout, spend_rate,
     )  # fmt: skip
     terms = make_terms("year", horizon=YEARS_AHEAD, annual_discount_rate=0.0, margin=1.0)
     future = simulate_futures(population, people, terms, seed=seed)
@@ -227,7 +238,7 @@ def stacked(dataset, name):
 def hyperparameters(dataset):
     """Return every scale, effect and pooling sd, each of shape (draw,)."""
     found = {}
-    for name in set(dataset.data_vars) - {*PURCHASE_PARAMETERS, *SPEND_PARAMETERS}:
+    for name in set(dataset.data_vars) - set(PARAMETERS):
         values = stacked(dataset, name)
         labels = [name] if values.shape[1] == 1 else [f"{name}[{i}]" for i in range(values.shape[1])]
         found |= dict(zip(labels, values.T, strict=True))
@@ -242,8 +253,9 @@ def log_likelihoods(dataset, world, summary):
         parameters = np.stack([stacked(dataset, name) for name in names], axis=1)
         return np.array([kernel(np.ascontiguousarray(each), *data)[0] for each in parameters])
 
+    purchase = partial(purchase_value_and_gradient, world.spec.purchase.card.kind)
     return {
-        "log_likelihood_purchases": at_each_draw(purchase_value_and_gradient, PURCHASE_PARAMETERS, purchases),
+        "log_likelihood_purchases": at_each_draw(purchase, world.spec.purchase.card.parameters, purchases),
         "log_likelihood_amounts": at_each_draw(spend_value_and_gradient, SPEND_PARAMETERS, amounts),
     }
 
@@ -264,7 +276,10 @@ def quantities(dataset, latents, world, summary):
     for who, row in chosen_customers(summary).items():
         found |= {f"{name}_{who}": getattr(latents, name)[row] for name in Latents.__dataclass_fields__}
     logs = {f"mean_log_{name}": np.log(getattr(latents, name)) for name in ("rate", "spend_rate")}
-    logs["mean_logit_dropout"] = logit(np.clip(latents.dropout, 1e-12, 1 - 1e-12))
+    if world.family == "pareto_nbd":
+        logs["mean_log_hazard"] = np.log(latents.dropout)
+    else:
+        logs["mean_logit_dropout"] = logit(np.clip(latents.dropout, 1e-12, 1 - 1e-12))
     found |= {name: values.mean(axis=0) for name, values in logs.items()}
     totals = ("alive", "purchases", "spend")
     return found | {f"total_{name}": getattr(latents, name).sum(axis=0) for name in totals}
@@ -308,7 +323,7 @@ def shuffled_parameters(fit, _latents, summary, seed):
     """Give each parameter its draws in an order of its own."""
     rng = generator(seed, "shuffle")
     dataset = fit["posterior"].to_dataset().copy(deep=True)
-    for name in (*PURCHASE_PARAMETERS, *SPEND_PARAMETERS):
+    for name in [each for each in PARAMETERS if each in dataset]:
         values = dataset[name].values
         flat = values.reshape(-1, *values.shape[2:])
         dataset[name] = dataset[name].copy(data=rng.permutation(flat).reshape(values.shape))

@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from pymc_marketing.clv import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel, ParetoNBDModel
+from pymc_marketing.clv import (
+    BetaGeoBetaBinomModel,
+    BetaGeoModel,
+    GammaGammaModel,
+    ModifiedBetaGeoModel,
+    ParetoNBDModel,
+)
 
 import bayesltv as ltv
 from bayesltv.families.bg_nbd.expectations import expected_over_horizon
@@ -218,7 +224,8 @@ def broken(name, value):
     [
         (BetaGeoModel(), None, ltv.FitError, "has not been fitted"),
         (bg(), GammaGammaModel(), ltv.FitError, "spend model .* has not been fitted"),
-        (ParetoNBDModel(), None, ltv.SpecError, "only BG/NBD and MBG/NBD"),
+        (ParetoNBDModel(), None, ltv.FitError, "has not been fitted"),
+        (BetaGeoBetaBinomModel(), None, ltv.SpecError, "only BG/NBD and MBG/NBD and Pareto/NBD"),
         (gamma_gamma(), None, ltv.SpecError, "the purchase model is Gamma-Gamma"),
         (bg(), bg(), ltv.SpecError, "the spend model is BG/NBD"),
         (pd.DataFrame(), None, ltv.SpecError, "DataFrame"),

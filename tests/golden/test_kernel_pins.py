@@ -14,12 +14,12 @@ from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
 from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilities, purchase_survival
 from bayesltv.families.bg_nbd.expectations import expected_over_horizon
-from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
+from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.families.gamma_gamma import formulas as gamma_gamma
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
-from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.model.likelihood import purchase_data, spend_data
 from bayesltv.numerics.quadrature import work_space
+from helpers import COIN_FAMILIES as FAMILIES
 
 PUBLISHED = (0.243, 4.414, 0.793, 2.426)
 SPEND_PUBLISHED = (6.25, 3.74, 15.44)
@@ -138,7 +138,9 @@ def master():
 
 def collapsed(summary, columns, family, parameters):
     cells = make_cells(summary, columns, with_spend=False)
-    return purchase_value_and_gradient(parameters, *purchase_data(cells.purchase, family).values())[0]
+    return purchase_value_and_gradient(
+        BG_NBD.kind, parameters, *purchase_data(cells.purchase, family).values()
+    )[0]
 
 
 def by_customer(summary, family, parameters):
@@ -178,7 +180,7 @@ def test_no_direction_leads_up_from_the_published_maximum(request, which, family
     summary = request.getfixturevalue(which)
     cells = make_cells(summary, [], with_spend=False)
     data = purchase_data(cells.purchase, family).values()
-    _, gradient = purchase_value_and_gradient(column(parameters), *data)
+    _, gradient = purchase_value_and_gradient(BG_NBD.kind, column(parameters), *data)
     by_log = gradient[:, 0] * np.array(parameters)
     assert np.abs(by_log).max() < 1e-5 * len(summary)
 
@@ -192,7 +194,9 @@ def test_cells_have_the_likelihood_of_their_customers(request, which, family, co
     group = cells.purchase.group[cells.purchase.cell_of_customer]
     factors = np.exp(0.1 * np.random.default_rng(1).standard_normal((4, group.max() + 1)))
     parameters = column(BG_MAXIMUM) * factors
-    value, _ = purchase_value_and_gradient(parameters, *purchase_data(cells.purchase, family).values())
+    value, _ = purchase_value_and_gradient(
+        BG_NBD.kind, parameters, *purchase_data(cells.purchase, family).values()
+    )
     each = by_customer(summary, family, parameters[:, group])
     assert value == pytest.approx(each.sum(), rel=1e-9)
 

@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 from bayesltv.data.summary.cells import make_cells
+from bayesltv.families.bg_nbd import BG_NBD
 from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilities
 from bayesltv.families.bg_nbd.expectations import expected_over_horizon
-from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
+from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.families.gamma_gamma import formulas as gamma_gamma
-from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.model.likelihood import purchase_data
 from bayesltv.numerics.quadrature import work_space
 from bayesltv.streams import customer_keys
+from helpers import COIN_FAMILIES as FAMILIES
 from plain_kernels import draw_futures
 
 OFTEN = settings(max_examples=80, deadline=None)
@@ -193,7 +194,7 @@ def test_cells_equal_customers_in_any_order(family, rows, parameters, random):
         summary = frame(rows)
         cells = make_cells(summary, [], with_spend=False).purchase
         value, _ = purchase_value_and_gradient(
-            np.array(parameters)[:, None], *purchase_data(cells, family).values()
+            BG_NBD.kind, np.array(parameters)[:, None], *purchase_data(cells, family).values()
         )
         values.append(value)
         x = summary["frequency"].to_numpy()

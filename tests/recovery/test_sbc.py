@@ -26,12 +26,12 @@ CUSTOMERS, DRAWS = 2000, 199
 KNOWN = {"r": 0.6, "alpha": 6.0, "a": 0.8, "b": 2.4, "p": 4.0, "q": 4.0, "v": 30.0, "delta": 1.4}
 
 
-def ranks_given_parameters(family, *, plant=None):
+def ranks_given_parameters(family, k=None, *, plant=None):
     purchase = {name: KNOWN[name] for name in ("r", "alpha", "a", "b")}
     spend = {name: KNOWN[name] for name in ("p", "q", "v", "delta")}
     design = pd.DataFrame([{"n": CUSTOMERS, **purchase, **spend}])
-    summary, people = sbc.simulate_people(design, family, seed=1)
-    fit = point_fit(KNOWN, draws=DRAWS, family=family, time_unit="year")
+    summary, people = sbc.simulate_people(design, family, k=k, seed=1)
+    fit = point_fit(KNOWN, draws=DRAWS, family=family, k=k, time_unit="year")
     latents = sbc.drawn_latents(fit, summary, seed=1)
     if plant is not None:
         latents = plant(fit, latents, summary, 1)[1]
@@ -43,15 +43,20 @@ def ranks_given_parameters(family, *, plant=None):
     }
 
 
-@pytest.mark.parametrize("family", ["bg_nbd", "mbg_nbd"])
-def test_latents_and_futures_rank_uniformly_given_the_parameters(family):
-    strayed = {name: p_uniform(numbers) for name, numbers in ranks_given_parameters(family).items()}
+FAMILIES = pytest.mark.parametrize(
+    ("family", "k"), [("bg_nbd", None), ("mbg_nbd", None), ("bg_cnbd", 2), ("mbg_cnbd", 3)]
+)
+
+
+@FAMILIES
+def test_latents_and_futures_rank_uniformly_given_the_parameters(family, k):
+    strayed = {name: p_uniform(numbers) for name, numbers in ranks_given_parameters(family, k).items()}
     assert min(strayed.values()) > sbc.JOINT / 2 / len(strayed), strayed
 
 
-@pytest.mark.parametrize("family", ["bg_nbd", "mbg_nbd"])
-def test_a_wrong_rate_of_customers_who_left_is_found_given_the_parameters(family):
-    ranks = ranks_given_parameters(family, plant=sbc.dead_rate_over_T)
+@FAMILIES
+def test_a_wrong_rate_of_customers_who_left_is_found_given_the_parameters(family, k):
+    ranks = ranks_given_parameters(family, k, plant=sbc.dead_rate_over_T)
     assert p_uniform(ranks["rate"]) < sbc.JOINT / 2 / len(ranks)
 
 
@@ -98,9 +103,11 @@ def test_a_planted_error_is_found_with_fewer_replications(ranks, error):
     assert sbc.verdict(table).iloc[0] < sbc.bound(table)
 
 
-def test_the_worlds_to_calibrate_are_pooled_and_grouped_in_both_families():
+def test_the_worlds_to_calibrate_are_pooled_and_grouped_in_all_families():
     assert {world.name for world in sbc.WORLDS} == {
-        f"{family}_{shape}" for family in ("bg_nbd", "mbg_nbd") for shape in ("pooled", "grouped")
-    }
+        f"{family}_{shape}"
+        for family in ("bg_nbd", "mbg_nbd", "mbg_cnbd2", "pareto_nbd")
+        for shape in ("pooled", "grouped")
+    } | {"mbg_cnbd3_pooled"}
     assert all(sum(world.sizes) >= 300 for world in sbc.WORLDS)
     assert isinstance(sbc.WORLDS[1].spec, ltv.ModelSpec)

@@ -16,6 +16,7 @@ from bayesltv.base.placed_base import match_summary
 from bayesltv.base.population import hyperparameters_of, read_posterior
 from bayesltv.decisions.acquisition import acquisition
 from bayesltv.decisions.customers.stages import stage_block, stage_limits
+from bayesltv.families.bg_nbd.law import Latents
 from bayesltv.kernels.stretches import live, passed_within, time_after
 from bayesltv.prediction.expected import expect
 from bayesltv.prediction.terms import terms_of
@@ -129,7 +130,7 @@ def test_a_stretch_is_the_integral_over_its_days(begin, until, discount):
     paces = PACES[np.minimum(np.searchsorted(EDGES, 4.0 + times, side="right") - 1, PACES.size - 1)]
     gone = np.cumsum(paces) * step - paces * step / 2
     weight = np.exp(-rate * coin * gone - discount * (times - begin))
-    bought, lived, last = live(ROAD, begin, until, rate, coin, discount)
+    bought, lived, last, _ = live(ROAD, begin, until, Latents(rate, coin), discount)
     assert bought == pytest.approx((weight * paces).sum() * step, rel=1e-6, abs=1e-12)
     assert lived == pytest.approx(weight.sum() * step, rel=1e-6, abs=1e-12)
     assert last == pytest.approx(np.exp(-rate * coin * passed(until) - discount * (until - begin)), rel=1e-6)

@@ -7,7 +7,7 @@ from scipy.special import gammaln, hyp2f1
 
 from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
 from bayesltv.families.bg_nbd import formulas as beta_geometric
-from bayesltv.families.registry import PURCHASE as FAMILIES
+from helpers import COIN_FAMILIES as FAMILIES
 
 FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 PUBLISHED = (0.243, 4.414, 0.793, 2.426)

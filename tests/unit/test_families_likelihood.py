@@ -1,19 +1,21 @@
 """The collapsed likelihoods and their gradients, against customers one by one and finite differences."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import special
 
 from bayesltv.data.summary.cells import make_cells
-from bayesltv.families.bg_nbd import MBG_NBD
+from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
 from bayesltv.families.bg_nbd import formulas as beta_geometric
-from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
+from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.families.gamma_gamma import formulas as gamma_gamma
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
-from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.model.likelihood import purchase_data, spend_data
 from bayesltv.numerics.special import digamma
+from helpers import COIN_FAMILIES as FAMILIES
 
 FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 FORM = pytest.mark.parametrize("form", ["full", "mean"])
@@ -91,7 +93,9 @@ def test_the_purchase_likelihood_is_the_sum_over_customers(family, seed):
     each = beta_geometric.log_likelihood(
         x, family.coins(x), summary["recency"], summary["T"], *parameters[:, group]
     )
-    assert purchase_value_and_gradient(parameters, *data)[0] == pytest.approx(each.sum(), rel=1e-12)
+    assert purchase_value_and_gradient(BG_NBD.kind, parameters, *data)[0] == pytest.approx(
+        each.sum(), rel=1e-12
+    )
 
 
 @FAMILY
@@ -99,8 +103,8 @@ def test_the_purchase_likelihood_is_the_sum_over_customers(family, seed):
 def test_the_purchase_gradient_is_that_of_finite_differences(family, seed):
     _, _, data = purchase_inputs(family)
     parameters = around((0.3, 4.0, 0.8, 2.5), seed)
-    _, gradient = purchase_value_and_gradient(parameters, *data)
-    want = by_differences(purchase_value_and_gradient, parameters, data)
+    _, gradient = purchase_value_and_gradient(BG_NBD.kind, parameters, *data)
+    want = by_differences(partial(purchase_value_and_gradient, BG_NBD.kind), parameters, data)
     assert gradient * parameters == pytest.approx(want * parameters, rel=1e-7, abs=1e-6)
 
 
@@ -133,7 +137,7 @@ def test_the_spend_gradient_is_that_of_finite_differences(form, seed):
 @FAMILY
 def test_a_group_without_repeaters_has_a_finite_gradient(family):
     _, _, data = purchase_inputs(family)
-    _, gradient = purchase_value_and_gradient(around((0.3, 4.0, 0.8, 2.5), 0), *data)
+    _, gradient = purchase_value_and_gradient(BG_NBD.kind, around((0.3, 4.0, 0.8, 2.5), 0), *data)
     assert np.isfinite(gradient).all()
     assert (gradient[:2, 2] != 0).all()
     # nobody there met a coin in BG/NBD, so that dropout is unknown; everybody met one in MBG/NBD
@@ -153,7 +157,7 @@ def test_a_group_without_spend_has_no_slope(form):
 )
 def test_values_and_gradients_are_finite_far_from_any_data(family, parameters):
     _, _, data = purchase_inputs(family, columns=())
-    value, gradient = purchase_value_and_gradient(np.array(parameters)[:, None], *data)
+    value, gradient = purchase_value_and_gradient(BG_NBD.kind, np.array(parameters)[:, None], *data)
     assert np.isfinite(value)
     assert np.isfinite(gradient).all()
 
@@ -169,7 +173,9 @@ def test_extreme_customers_have_finite_likelihood_and_gradient(family):
     )
     cells = make_cells(extreme, [], with_spend=False).purchase
     parameters = np.array([0.243, 4.414, 1.0, 2.426])
-    value, gradient = purchase_value_and_gradient(parameters[:, None], *purchase_data(cells, family).values())
+    value, gradient = purchase_value_and_gradient(
+        BG_NBD.kind, parameters[:, None], *purchase_data(cells, family).values()
+    )
     x = extreme["frequency"].to_numpy()
     each = beta_geometric.log_likelihood(x, family.coins(x), extreme["recency"], extreme["T"], *parameters)
     assert np.isfinite(gradient).all()
@@ -180,6 +186,6 @@ def test_parameters_and_data_are_left_as_they_were():
     _, _, data = purchase_inputs(MBG_NBD)
     parameters = around((0.3, 4.0, 0.8, 2.5), 0)
     before = [np.copy(array) for array in (parameters, *data)]
-    purchase_value_and_gradient(parameters, *data)
+    purchase_value_and_gradient(BG_NBD.kind, parameters, *data)
     for array, copy in zip((parameters, *data), before, strict=True):
         assert np.array_equal(array, copy)

@@ -58,7 +58,7 @@ def test_there_and_back_changes_nothing():
             assert again[name] == pytest.approx(value, rel=1e-12)
 
 
-@pytest.mark.parametrize("scale", [*names.PURCHASE_SCALES, *names.SPEND_SCALES])
+@pytest.mark.parametrize("scale", SCALES)
 def test_effects_add_on_the_link_of_their_scale(scale):
     effect = np.array([-3.0, -0.2, 0.0, 0.7, 4.0])
     moved = shifted(scale, 0.3, np.exp(effect))
@@ -70,7 +70,8 @@ def test_effects_add_on_the_link_of_their_scale(scale):
 
 
 def test_every_scale_has_a_link():
-    assert set(SCALES) == {*names.PURCHASE_SCALES, *names.SPEND_SCALES, names.SPEND_FIRST}
+    hazards = {names.DROPOUT_HAZARD, names.LIFETIME_SHAPE}
+    assert set(SCALES) == {*names.PURCHASE_SCALES, *names.SPEND_SCALES, names.SPEND_FIRST} | hazards
 
 
 def test_a_shift_in_the_rate_scales_alpha_alone():

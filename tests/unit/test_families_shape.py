@@ -50,6 +50,11 @@ def _first_wait(law, history, u):
     return (law.alpha + history.T) * math.expm1(-math.log(u) / (law.r + history.x))
 
 
+@way(verbs.draw_life, Faithful)
+def _draw_life(law, history, coins, key, draw):
+    return math.inf
+
+
 @way(verbs.begin_life, Faithful)
 def _begin_life(law, history, wait, latents, coins, key, draw):
     return Life(gamma(latents, law.r + history.x + 1.0) / (law.alpha + history.T + wait))
@@ -144,6 +149,7 @@ EVERY = [*registry.PURCHASE.values(), *registry.SPEND.values(), *registry.SPEND_
 def test_a_card_and_its_law_speak_of_the_same_parameters(family):
     laws = family.laws(np.ones((len(family.parameters), 2, 3)))
     assert laws._fields[: len(family.parameters)] == family.parameters
+    assert laws[len(laws) - len(family.settings) :] == family.settings
     assert type(laws) in verbs.at.ways
     assert verbs.draws_of(laws) == 3
     assert len(family.scales) == len(family.parameters)
@@ -153,13 +159,18 @@ def test_a_card_and_its_law_speak_of_the_same_parameters(family):
 @pytest.mark.parametrize("family", registry.PURCHASE.values(), ids=registry.PURCHASE)
 def test_every_verb_of_purchases_has_a_way(family):
     law = type(family.laws(np.ones((len(family.parameters), 1, 1))))
+    ahead = type(verbs.given_alive(family.kind, History(1.0, 1.0, 1.0, 2.0)))
     of_spend_or_life = {
         "next_purchase", "is_modelled", "draw_buyer", "level_of_first", "nobody", "draw_amount",
-        "spend_rate_of", "usual_amount", "expected_amount", "finite_amount", "buyer_of_mean",
+        "spend_rate_of", "usual_amount", "expected_amount", "finite_amount", "buyer_of_mean", "rate_of",
+        "leaving_of", "lead", "later", "as_far_as", "changed", "reborn", "stopping", "stays",
+        "drops_out_within", "silent_within", "is_overdue", "draw_span", "draw_gap", "draw_leaving",
     }  # fmt: skip
     declared = {name: each for name, each in vars(verbs).items() if hasattr(each, "ways")}
     assert of_spend_or_life < declared.keys()
-    assert {name for name, each in declared.items() if law not in each.ways} == of_spend_or_life
+    assert {
+        name for name, each in declared.items() if not {law, ahead} & each.ways.keys()
+    } == of_spend_or_life
 
 
 def test_a_verb_is_spoken_in_python_too():

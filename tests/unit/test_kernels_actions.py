@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bayesltv.families.bg_nbd.law import Latents
 from bayesltv.families.gamma_gamma.law import Buyer
 from bayesltv.kernels import actions as kernel
 from bayesltv.kernels.block import Streams
@@ -96,8 +97,7 @@ def closed_form(campaign, *, alive, discount, service, draws=1, road=ROAD):
             kernel.act_on_alive(
                 state,
                 road,
-                LAM,
-                COIN,
+                Latents(LAM, COIN),
                 Buyer(SHAPE, NU),
                 effect_of(campaign),
                 offer_of(campaign),
@@ -106,7 +106,7 @@ def closed_form(campaign, *, alive, discount, service, draws=1, road=ROAD):
             )
         else:
             kernel.act_on_lapsed(
-                road, LAM, COIN, SHAPE / NU, effect_of(campaign), offer_of(campaign), terms, parts
+                road, Latents(LAM, COIN), SHAPE / NU, effect_of(campaign), offer_of(campaign), terms, parts
             )
         total.append(parts.copy())
     return np.array(total)
@@ -187,12 +187,18 @@ def test_extreme_latents_give_finite_money(lam, coin):
     terms, parts = (HORIZON, 0.0, MARGIN, 1.0), np.zeros(kernel.PARTS)
     campaign = KINDS["discount"]
     kernel.act_on_alive(
-        np.ones(4, np.uint64), ROAD, lam, coin, Buyer(SHAPE, NU), effect_of(campaign), offer_of(campaign),
-        terms, parts,
+        np.ones(4, np.uint64), ROAD, Latents(lam, coin), Buyer(SHAPE, NU), effect_of(campaign),
+        offer_of(campaign), terms, parts,
     )  # fmt: skip
     assert np.all(np.isfinite(parts))
     kernel.act_on_lapsed(
-        ROAD, lam, coin, 30.0, effect_of(KINDS["win-back"]), offer_of(KINDS["win-back"]), terms, parts
+        ROAD,
+        Latents(lam, coin),
+        30.0,
+        effect_of(KINDS["win-back"]),
+        offer_of(KINDS["win-back"]),
+        terms,
+        parts,
     )
     assert np.all(np.isfinite(parts))
 
@@ -252,7 +258,7 @@ def test_a_walk_evaluates_each_customer_at_its_own_latents():
     effect[kernel.RATE] *= np.linspace(0.8, 1.2, DRAWS)[d]
     parts = np.zeros(kernel.PARTS)
     kernel.act_on_alive(
-        np.ones(4, np.uint64), ROAD, lam[i, d], p[i, d], Buyer(6.0, nu[i, d]), effect,
+        np.ones(4, np.uint64), ROAD, Latents(lam[i, d], p[i, d]), Buyer(6.0, nu[i, d]), effect,
         offer_of(KINDS["discount"]), (HORIZON, 0.002, MARGIN, 0.01), parts,
     )  # fmt: skip
     assert net[i, 0, d] == pytest.approx(parts[0] - parts[1:].sum(), abs=1e-12)

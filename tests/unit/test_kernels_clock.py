@@ -9,15 +9,16 @@ from bayesltv.clock_processes.ar1 import fading
 from bayesltv.clock_processes.process import Blocks
 from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.data.summary.cells import make_cells
+from bayesltv.families.bg_nbd import BG_NBD
 from bayesltv.families.bg_nbd import formulas as beta_geometric
-from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
-from bayesltv.families.registry import PURCHASE as FAMILIES
+from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.kernels.clock import clocked_value_and_gradient
 from bayesltv.model.clock import clocks_of_rows, repeat_counts
 from bayesltv.model.likelihood import clocked_purchase_data, purchase_data
 from bayesltv.numerics.whitening import coordinates_of_each, log_roots, pull_back, states_of
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.specs.model.timeline import make_timeline
+from helpers import COIN_FAMILIES as FAMILIES
 
 FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 START, END = 9862, 10134
@@ -73,8 +74,8 @@ def test_a_clock_that_stands_still_is_the_plain_model(family, by):
     frame, _, timeline, data = inputs(family, ClockSpec(by=by))
     plain = make_cells(frame, ["shop"], with_spend=False).purchase
     parameters, packed = packed_at(np.zeros((data["repeats"].shape[0], timeline.block.size)))
-    value, gradient = clocked_value_and_gradient(packed, *data.values())
-    want, slope = purchase_value_and_gradient(parameters, *purchase_data(plain, family).values())
+    value, gradient = clocked_value_and_gradient(BG_NBD.kind, packed, *data.values())
+    want, slope = purchase_value_and_gradient(BG_NBD.kind, parameters, *purchase_data(plain, family).values())
     assert value == pytest.approx(want, abs=1e-9)
     np.testing.assert_allclose(gradient[0, :8], slope.ravel(), rtol=1e-9, atol=1e-9)
 
@@ -101,7 +102,7 @@ def test_the_likelihood_is_the_plain_one_in_operational_time_plus_s_over_repeat_
         by_day[c, np.asarray(days) - START - 1].sum()
         for c, days in zip(own, frame["repeat_days"], strict=True)
     )
-    value, _ = clocked_value_and_gradient(packed, *data.values())
+    value, _ = clocked_value_and_gradient(BG_NBD.kind, packed, *data.values())
     assert value == pytest.approx(each.sum() + bonus, rel=1e-12)
 
 
@@ -111,13 +112,13 @@ def test_the_gradient_is_that_of_finite_differences(family, by):
     _, _, timeline, data = inputs(family, ClockSpec(by=by))
     s = 0.5 * np.random.default_rng(6).standard_normal((data["repeats"].shape[0], timeline.block.size))
     _, packed = packed_at(s)
-    _, gradient = clocked_value_and_gradient(packed, *data.values())
+    _, gradient = clocked_value_and_gradient(BG_NBD.kind, packed, *data.values())
     for at in range(packed.size):
         total, step = 0.0, 1e-3
         for shift, weight in ((-2, 1), (-1, -8), (1, 8), (2, -1)):
             moved = packed.copy()
             moved[0, at] += shift * step
-            total += weight * clocked_value_and_gradient(moved, *data.values())[0]
+            total += weight * clocked_value_and_gradient(BG_NBD.kind, moved, *data.values())[0]
         assert gradient[0, at] == pytest.approx(total / (12 * step), rel=1e-6, abs=1e-6)
 
 
@@ -155,14 +156,14 @@ def test_one_customer_against_quadrature_over_rate_and_dropout(family):
 
     want, _ = integrate.dblquad(density, 0, np.inf, 0, 1, epsabs=1e-12, epsrel=1e-8)
     packed = np.concatenate([POINT, s])[None]
-    value, _ = clocked_value_and_gradient(packed, *data.values())
+    value, _ = clocked_value_and_gradient(BG_NBD.kind, packed, *data.values())
     assert value == pytest.approx(np.log(want), abs=1e-6)
 
 
 def test_an_impossible_clock_has_no_likelihood():
     _, _, timeline, data = inputs(FAMILIES["bg_nbd"], ClockSpec())
     _, packed = packed_at(np.full(timeline.block.size, 800.0))
-    value, gradient = clocked_value_and_gradient(packed, *data.values())
+    value, gradient = clocked_value_and_gradient(BG_NBD.kind, packed, *data.values())
     assert value == -np.inf
     assert not gradient.any()
 

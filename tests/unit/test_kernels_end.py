@@ -14,6 +14,7 @@ import itertools, sys
 import numpy as np
 import bayesltv as ltv
 from bayesltv.families.bg_nbd import counts, expectations
+from bayesltv.families.bg_nbd.law import Latents
 from bayesltv.families.gamma_gamma.law import Buyer
 from bayesltv.kernels import actions, stretches
 from bayesltv.numerics import random_numbers, special
@@ -61,17 +62,18 @@ elif what == "calendar":
             table = np.array([0.0, 1.0, 2.0, 3.0])
             table[at] = bad
             road = (table, edges, 0, 3.0)
-            stretches.live(road, 0.0, 18.0, 0.1, 0.2, 0.01)
+            stretches.live(road, 0.0, 18.0, Latents(0.1, 0.2), 0.01)
             stretches.passed_within(road, 9.0)
             stretches.time_after(road, 1.5)
             stretches.time_after((np.arange(4.0), edges, 0, 3.0), bad)
         for rate, coin, discount in spoiled((0.1, 0.2, 0.01)):
-            stretches.live((np.arange(4.0), edges, 0, 3.0), 0.0, 18.0, rate, coin, discount)
+            stretches.live((np.arange(4.0), edges, 0, 3.0), 0.0, 18.0, Latents(rate, coin), discount)
 elif what == "redemptions":
     road, offer = (np.array([0.0, 40.0]), np.array([0.0, 40.0]), 0, 0.0), np.zeros(32)
     offer[actions.CAP], offer[actions.WINDOW], offer[actions.DEPTH] = 100.0, 8.0, 0.1
     for lam, coin, shape, nu, lift, redeems in spoiled((0.4, 0.0, 6.0, 0.2, 1.0, 0.5)):
-        actions.capped_redemptions(state(), road, lam, coin, Buyer(shape, nu), lift, redeems, offer, 0.01)
+        latents, buyer = Latents(lam, coin), Buyer(shape, nu)
+        actions.capped_redemptions(state(), road, latents, buyer, lift, redeems, offer, 0.01)
 elif what in ("futures", "tracking", "replicas"):
     from bayesltv.prediction.tracking import track
     from helpers import point_fit

@@ -10,9 +10,9 @@ from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
 from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilities, purchase_survival
 from bayesltv.families.bg_nbd.expectations import expected_over_horizon
-from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.numerics.quadrature import work_space
 from bayesltv.streams import customer_keys
+from helpers import COIN_FAMILIES as FAMILIES
 from plain_kernels import draw_futures, draw_latents
 
 N = 200_000

@@ -6,8 +6,8 @@ from scipy import stats
 
 from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
 from bayesltv.families.bg_nbd import formulas as beta_geometric
-from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.streams import customer_keys
+from helpers import COIN_FAMILIES as FAMILIES
 from plain_kernels import draw_latents
 
 N = 200_000

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import hyp2f1
 
-from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.streams import customer_keys
+from helpers import COIN_FAMILIES as FAMILIES
 from plain_kernels import count_in_bins, draw_futures
 
 CDNOW = (0.2425945, 4.413602, 0.792922, 2.425907)

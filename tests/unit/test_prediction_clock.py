@@ -363,7 +363,9 @@ def test_the_log_likelihood_adds_up_to_the_kernels(some):
     data = clocked_purchase_data(cells.purchase, BG_NBD, timeline, np.zeros(1, int), counts, 7.0)
     for draw, path in enumerate(fit["posterior"]["clock"].values[0]):
         packed = np.concatenate([list(PURCHASE.values()), path])[None]
-        assert total[draw] == pytest.approx(clocked_value_and_gradient(packed, *data.values())[0], rel=1e-12)
+        assert total[draw] == pytest.approx(
+            clocked_value_and_gradient(BG_NBD.kind, packed, *data.values())[0], rel=1e-12
+        )
 
 
 def test_replicas_of_a_clock_that_stands_still_are_the_plain_ones(some):

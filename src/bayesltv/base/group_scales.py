@@ -21,10 +21,10 @@ def group_scales(fit: xr.DataTree) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        ``purchase_rate`` (per time unit, while alive), ``purchase_shape``, ``dropout_mean`` (a probability),
-        ``dropout_concentration`` and, with a spend model, ``spend_typical`` (money), ``spend_within``,
-        ``spend_between``; dims (chain, draw, group), or (chain, draw) for one population. Where the fit holds
-        its cells, coordinate ``customers`` counts those of each group.
+        Those of the fit's families: ``purchase_rate`` (per time unit, while alive), ``purchase_shape``,
+        ``dropout_mean`` (a probability), ``dropout_concentration``, and with a spend model ``spend_typical``
+        (money), ``spend_within``, ``spend_between``; dims (chain, draw, group), or (chain, draw) for one
+        population. Where the fit holds its cells, coordinate ``customers`` counts those of each group.
     """
     posterior = read_posterior(fit)
     dataset = posterior.dataset

@@ -14,7 +14,6 @@ from bayesltv.data.arguments import require_fit
 from bayesltv.errors import DataError, StoreError
 from bayesltv.families.family import Family
 from bayesltv.families.gamma_gamma import GAMMA_GAMMA
-from bayesltv.families.registry import PURCHASE
 from bayesltv.names import (
     CHAIN,
     CLOCK_END,
@@ -80,7 +79,7 @@ class Posterior:
     @property
     def purchase_family(self) -> Family:
         """Family of purchases."""
-        return PURCHASE[self.spec.purchase.family]
+        return self.spec.purchase.card
 
     @property
     def spend_family(self) -> Family:

@@ -10,7 +10,8 @@ import numpy as np
 import xarray as xr
 
 from bayesltv.errors import StoreError
-from bayesltv.names import DELTA, OBSERVATION_END, PURCHASE_PARAMETERS, SPEND_PARAMETERS, TIME_UNIT
+from bayesltv.families.registry import PURCHASE, SPEND, SPEND_WITH_FIRST
+from bayesltv.names import OBSERVATION_END, TIME_UNIT
 from bayesltv.specs.frozen import digest
 from bayesltv.units import DAYS_PER
 
@@ -178,11 +179,13 @@ def _require_spec(fit: xr.DataTree, spec: object, title: str) -> None:
 
 
 def _parameters(spec: Mapping[str, Any]) -> tuple[str, ...]:
-    spend = spec.get("spend")
-    if spend is None:
-        return PURCHASE_PARAMETERS
-    first = (DELTA,) if isinstance(spend, dict) and spend.get("first_amounts") else ()
-    return PURCHASE_PARAMETERS + SPEND_PARAMETERS + first
+    """Return the parameters of the spec's families; whoever reads the spec says what is wrong with it."""
+    purchase, spend = (
+        each if isinstance(each := spec.get(name), dict) else {} for name in ("purchase", "spend")
+    )
+    spends = SPEND_WITH_FIRST if spend.get("first_amounts") else SPEND
+    known = PURCHASE.get(str(purchase.get("family"))), spends.get(str(spend.get("family")))
+    return tuple(name for family in known if family is not None for name in family.parameters)
 
 
 def _require_possible(fit: xr.DataTree, positive: tuple[str, ...], title: str) -> None:

@@ -19,7 +19,7 @@ from bayesltv.names import FREQUENCY, RECENCY, T
 from bayesltv.prediction.packed import clock_of
 
 Floats = NDArray[np.float64]
-LETS_GO: Mapping[str, str] = {"bg_nbd": "mbg_nbd"}
+LETS_GO: Mapping[str, str] = {"bg_nbd": "mbg_nbd", "bg_cnbd": "mbg_cnbd"}
 """Families in which nobody leaves after the first purchase, and the one like it in which some do."""
 HIGHER = 2.0
 """Difference of log likelihoods, odds of seven to one, from which the other family is to be preferred."""
@@ -65,6 +65,7 @@ def one_time_buyers(
         f"{expected:,.0f} expected"
     )
     other = PURCHASE.get(LETS_GO.get(family.name, ""))
+    other = None if other is None else other.of(*family.settings)
     if other is None:
         few = came < FEWER * expected and expected - came > CLEAR * np.sqrt(variance)
         value, limit, cure = came / expected, FEWER, "split them by a group column"
@@ -87,7 +88,8 @@ def one_time_buyers(
 def _advice(other: Family | None) -> str:
     if other is None:
         return "Something tells those who never come back from the others: first product, channel, offer"
-    return 'Forecasts of those who bought once are too high: load_spec("mbg_pooled") or "mbg_by_group"'
+    specs = 'load_spec("mbg_cnbd")' if other.is_regular else 'load_spec("mbg_pooled") or "mbg_by_group"'
+    return f"Forecasts of those who bought once are too high: {specs}"
 
 
 def returns(course: Course) -> pd.DataFrame:
@@ -156,7 +158,7 @@ def log_likelihood_at_mode(cells: PurchaseCells, family: Family, start: Floats) 
         Its parameters are those of the start: positive ones.
     start : ndarray of float64, shape (parameter, row)
     """
-    from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
+    from bayesltv.families.cells import purchase_value_and_gradient
     from bayesltv.model.likelihood import purchase_data
 
     data = tuple(purchase_data(cells, family).values())
@@ -166,11 +168,11 @@ def log_likelihood_at_mode(cells: PurchaseCells, family: Family, start: Floats) 
         return moved
 
     def downhill(move: Floats) -> tuple[float, Floats]:
-        value, gradient = purchase_value_and_gradient(parameters(move), *data)
+        value, gradient = purchase_value_and_gradient(family.kind, parameters(move), *data)
         if not np.isfinite(value):
             return 1e100, np.zeros_like(move)
         slope = (gradient * parameters(move)).sum(axis=1)
         return float((move**2).sum() / (2 * FREE**2) - value), move / FREE**2 - slope
 
     best = minimize(downhill, np.zeros(len(start)), jac=True, method="L-BFGS-B").x
-    return float(purchase_value_and_gradient(parameters(best), *data)[0])
+    return float(purchase_value_and_gradient(family.kind, parameters(best), *data)[0])

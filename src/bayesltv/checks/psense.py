@@ -57,7 +57,8 @@ def psense(
     require_sound(fit)
     if "log_prior" not in fit.children:
         raise FitError("the fit has no group log_prior, which power scaling needs: fit it with ltv.fit")
-    population, parts = likelihood_units(place_base(fit, summary, Meeting(0, time_unit=time_unit)))
+    base = place_base(fit, summary, Meeting(0, time_unit=time_unit))
+    population, parts = likelihood_units(base, is_whole=False)
     posterior, prior = fit["posterior"].to_dataset(), fit["log_prior"].to_dataset()
     names = list(var_names) if var_names is not None else [str(n) for n in prior.data_vars]
     total = total_log_likelihood(population, parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import partial, update_wrapper
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from bayesltv.base.group_scales import group_scales
 from bayesltv.checks.result import Check, CheckResult, FunctionCheck
 from bayesltv.data.day_lists import day_lists
+from bayesltv.families.bg_cnbd import MOST_STAGES
 from bayesltv.names import (
     FIRST_PURCHASE,
     FREQUENCY,
@@ -27,8 +29,8 @@ from bayesltv.names import (
 Floats = NDArray[np.float64]
 FEW = 100
 """Pairs of waits below which nothing is said."""
-REGULARITY = (0.7, 1.5)
-"""Shape of a gamma distribution of waits, 1 being the model's exponential, that does little harm."""
+REGULARITY = (0.7, 2.5)
+"""Shape of a gamma distribution of waits that does little harm, in multiples of the model's own."""
 FIRST_WAIT = 0.05
 """Distance of the first wait's mean share of two waits from a half."""
 FIRST_AMOUNT = 1.25
@@ -57,16 +59,18 @@ class Pairs:
 
 
 def regular_timing(
-    fit: xr.DataTree,  # noqa: ARG001
+    fit: xr.DataTree,
     summary: pd.DataFrame | None,
     *,
     pairs: Pairs | None = None,
 ) -> CheckResult:
-    """Warn where customers buy more regularly, or more in bursts, than with exponential waits.
+    """Warn where customers buy much more regularly, or more in bursts, than the model takes them to.
 
     Given the sum S of two successive waits, the first one's share is uniform if waits are exponential,
-    whatever the customer's rate, and Beta(k, k) if they are gamma with shape k (Wheat & Morrison 1990). Whole
-    days make its variance (S − 2) / (12 S). Neither dropout nor the end of observation looks at the share.
+    whatever the customer's rate, and Beta(k, k) if they are gamma with shape k (Wheat & Morrison 1990). In
+    whole days, of which a wait takes one at least, a uniform share has the variance (S − 2) / (12 S), so that
+    the width of a day is not taken for regularity. Neither dropout nor the end of observation looks at the
+    share.
     """
     name = "regular_timing"
     pairs = pairs_of_waits(summary) if pairs is None else pairs
@@ -81,24 +85,40 @@ def regular_timing(
     error = float(excess.std(ddof=1) / np.sqrt(share.size) / expected.mean())
     variance = ratio / 12
     shape = (1 - 4 * variance) / (8 * variance)
-    strange = not REGULARITY[0] <= shape <= REGULARITY[1] and abs(ratio - 1) > CLEAR * error
-    how = "regularly" if shape > 1 else "in bursts"
-    advice = (
-        "Silence says more of regular buyers than the model thinks: their P(alive) falls too late"
-        if shape > 1
-        else "Bursts look like many purchases and then dropout: merge purchases of a few days into one"
-    )
+    own = _own_shape(fit)
+    low, high = (own * factor for factor in REGULARITY)
+    strange = not low <= shape <= high and abs(ratio - 3 / (2 * own + 1)) > CLEAR * error
+    how = "more regularly" if shape > own else "less regularly"
     histogram = np.histogram(share, bins=10, range=(0, 1))[0]
     table = pd.DataFrame({"share_from": np.arange(10) / 10, "pairs": histogram, "expected": share.size / 10})
     return CheckResult(
         name,
         "warn" if strange else "pass",
         shape,
-        REGULARITY[1] if shape > 1 else REGULARITY[0],
-        f"waits are spread as gamma with shape {shape:.2f} (1 in the model), over {share.size:,} pairs"
-        + (f": customers buy {how}" if strange else ""),
-        advice if strange else "",
+        high if shape > own else low,
+        f"waits are spread as gamma with shape {shape:.2f} ({own} in the model), over {share.size:,} pairs"
+        + (f": customers buy {how} than the model takes them to" if strange else ""),
+        _advice(shape, own) if strange else "",
         table=table,
+    )
+
+
+def _own_shape(fit: xr.DataTree) -> int:
+    """Return the shape of waits in the fit's family: 1, exponential, or k."""
+    return json.loads(fit.attrs["spec"])["purchase"].get("k") or 1
+
+
+def _advice(shape: float, own: int) -> str:
+    """Return what to do where waits are unlike the model's; totals may err either way."""
+    if shape < REGULARITY[0]:
+        return "Bursts look like many purchases and then dropout: merge purchases of a few days into one"
+    near = min(max(round(shape), 1), MOST_STAGES)
+    rival = f"mbg_cnbd with k = {near}" if near > 1 else "mbg_nbd"
+    if near == own:
+        return "P(alive) after a silence and totals may be off, either way: judge them by a hold-out"
+    return (
+        "P(alive) after a silence and totals may be off, either way: compare with "
+        f"{rival} by a hold-out (ltv.backtest), which alone tells whether it forecasts better"
     )
 
 

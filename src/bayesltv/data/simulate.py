@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,15 +13,17 @@ from numpy.typing import NDArray
 from bayesltv import names
 from bayesltv.dates import Date, require_day
 from bayesltv.errors import DataError
+from bayesltv.families.bg_cnbd import MOST_STAGES
+from bayesltv.families.family import Family
+from bayesltv.families.registry import PARAMETERS, PURCHASE
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, time_unit_of
 
 Floats = NDArray[np.float64]
 Parameters = Mapping[str, float] | Mapping[str, Mapping[str, float]]
-FAMILIES = ("bg_nbd", "mbg_nbd")
+FAMILIES = tuple(PURCHASE)
 SIZE = "n"
-_PURCHASE, _SPEND = names.PURCHASE_PARAMETERS, names.SPEND_PARAMETERS
-_EVERY = (*_PURCHASE, *_SPEND, names.DELTA)
+_SPEND = names.SPEND_PARAMETERS
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,10 @@ class World:
         date.
     customers : DataFrame
         One row per customer: customer_id, group columns, first_purchase (date), T (in the time unit), lam
-        (purchases per time unit while alive), p (probability of dropping out after a purchase), nu (rate of
-        the spend gamma), purchases (repeat purchases in continuous time, before those of one day merge),
-        alive_at_end, dropout_after (time from first purchase to dropout; missing where alive).
+        (purchases per time unit while alive), p (probability of dropping out after a purchase; in Pareto/NBD
+        mu, the hazard of leaving), nu (rate of the spend gamma), purchases (repeat purchases in continuous
+        time, before those of one day merge), alive_at_end, dropout_after (time from first purchase to
+        dropout; missing where alive).
     design : DataFrame
         One row per group: group columns, n, and the parameters used.
     """
@@ -54,7 +56,8 @@ def simulate_world(
     seed: int,
     purchase: Parameters | None = None,
     spend: Parameters | None = None,
-    family: Literal["bg_nbd", "mbg_nbd"] = "bg_nbd",
+    family: str = "bg_nbd",
+    k: int | None = None,
     start: Date = "1997-01-01",
     observation_end: Date = "1997-09-30",
     acquisition_days: int = 84,
@@ -84,11 +87,15 @@ def simulate_world(
     seed : int
         Purchases, spend and acquisition are separate streams: leaving spend out moves no purchase.
     purchase : mapping, optional
-        r, alpha (a rate, in `time_unit`), a, b; or group -> such a mapping; what the design has goes first.
+        r, alpha (a rate, in `time_unit`), a, b (Pareto/NBD: s, beta); or group -> such a mapping; what the
+        design has goes first.
     spend : mapping, optional
         p, q, v (a rate, in currency) and delta (1 where it is left out: first orders are like later ones); or
         group -> such a mapping. Without any the log has no amounts.
-    family : {"bg_nbd", "mbg_nbd"}
+    family : str
+        "bg_nbd", "mbg_nbd", "bg_cnbd" and "mbg_cnbd", whose waits are gamma, or "pareto_nbd".
+    k : int, optional
+        Stages of their waits, default 2; alpha is then a rate of stages, k of which are a purchase.
     start, observation_end : date
         First day of acquisition, last day of the log.
     acquisition_days : int
@@ -117,11 +124,12 @@ def simulate_world(
     """
     if family not in FAMILIES:
         raise DataError(f"family={family!r} is unknown: use {' or '.join(FAMILIES)}")
-    design = _design(customers, purchase, spend, group_col)
+    card = PURCHASE[family] if k is None else _with_k(PURCHASE[family], k)
+    design = _design(customers, purchase, spend, group_col, card.parameters)
     unit = DAYS_PER[time_unit_of(time_unit)]
     first_day, last_day = _calendar(start, observation_end, acquisition_days)
-    truth = _draw_customers(design, seed, first_day, last_day, acquisition_days, unit)
-    rows, after, truth = _draw_purchases(truth, family, seed)
+    truth = _draw_customers(design, seed, (first_day, last_day, acquisition_days), unit, card)
+    rows, after, truth = _draw_purchases(truth, card, seed)
     log = _log(truth, rows, after, unit)
     if "nu" in truth:
         log["amount"] = _draw_amounts(truth, log["place"].to_numpy(), seed, round_to)
@@ -137,7 +145,8 @@ def simulate_log(
     seed: int,
     purchase: Parameters | None = None,
     spend: Parameters | None = None,
-    family: Literal["bg_nbd", "mbg_nbd"] = "bg_nbd",
+    family: str = "bg_nbd",
+    k: int | None = None,
     start: Date = "1997-01-01",
     observation_end: Date = "1997-09-30",
     acquisition_days: int = 84,
@@ -160,6 +169,7 @@ def simulate_log(
         purchase=purchase,
         spend=spend,
         family=family,
+        k=k,
         start=start,
         observation_end=observation_end,
         acquisition_days=acquisition_days,
@@ -174,6 +184,7 @@ def _design(
     purchase: Parameters | None,
     spend: Parameters | None,
     group_col: str,
+    wanted: tuple[str, ...],
 ) -> pd.DataFrame:
     """One row per group with its size and all its parameters."""
     if isinstance(customers, pd.DataFrame):
@@ -186,7 +197,7 @@ def _design(
         raise DataError(f'a design needs a column "{SIZE}" of customer counts, at least one customer in all')
     of_spend = (*_SPEND, names.DELTA)
     wants_spend = spend is not None or any(name in design for name in of_spend)
-    design = _filled(design, purchase, _PURCHASE, "purchase", group_col)
+    design = _filled(design, purchase, wanted, "purchase", group_col)
     return _filled(design, spend, of_spend, "spend", group_col) if wants_spend else design
 
 
@@ -227,30 +238,35 @@ def _values(design: pd.DataFrame, given: Parameters, name: str, argument: str, g
 
 
 def _group_columns(design: pd.DataFrame) -> list[str]:
-    return [c for c in design.columns if c != SIZE and c not in _EVERY]
+    return [c for c in design.columns if c != SIZE and c not in PARAMETERS]
 
 
 def _hyper(design: pd.DataFrame) -> list[str]:
-    return [f"{c}_of_group" for c in design.columns if c in _EVERY]
+    return [f"{c}_of_group" for c in design.columns if c in PARAMETERS]
 
 
 def _calendar(start: Date, observation_end: Date, acquisition_days: int) -> tuple[int, int]:
     """First and last day, counted from 1970-01-01."""
     first, last = require_day(start, "start"), require_day(observation_end, "observation_end")
     if acquisition_days < 1 or first + dt.timedelta(days=acquisition_days - 1) > last:
-        raise DataError(
-            f"acquisition_days={acquisition_days} from {first} must be at least 1 and end by "
-            f"observation_end={last}"
-        )
+        span = f"acquisition_days={acquisition_days} from {first}"
+        raise DataError(f"{span} must be at least 1 and end by observation_end={last}")
     epoch = dt.date(1970, 1, 1)
     return (first - epoch).days, (last - epoch).days
 
 
+def _with_k(card: Family, k: int) -> Family:
+    if not card.is_regular or k not in range(1, MOST_STAGES + 1):
+        raise DataError(f"k={k!r} must be 1 to {MOST_STAGES}, of bg_cnbd or mbg_cnbd, not {card.name}")
+    return card.of(k)
+
+
 def _draw_customers(
-    design: pd.DataFrame, seed: int, first_day: int, last_day: int, acquisition_days: int, unit: float
+    design: pd.DataFrame, seed: int, span: tuple[int, int, int], unit: float, card: Family
 ) -> pd.DataFrame:
     """Draw the latents of each customer; the group's own parameters are carried along as <name>_of_group."""
-    parameters = {c: f"{c}_of_group" for c in design.columns if c in _EVERY}
+    first_day, last_day, acquisition_days = span
+    parameters = {c: f"{c}_of_group" for c in design.columns if c in PARAMETERS}
     people = design.rename(columns=parameters).loc[np.repeat(design.index, design[SIZE])].drop(columns=SIZE)
     people = people.reset_index(drop=True)
     count = len(people)
@@ -262,31 +278,42 @@ def _draw_customers(
     people["first_purchase"] = pd.to_datetime(first, unit="D").astype("datetime64[us]")
     people["first_day"] = first
     people["T"] = (last_day - first) / unit
-    people["lam"] = rates.gamma(hyper["r"]) / hyper["alpha"]
-    people["p"] = rates.beta(hyper["a"], hyper["b"])
+    people["lam"] = rates.gamma(hyper["r"]) / hyper["alpha"] / card.stages
+    if card.has_coins:
+        people["p"] = rates.beta(hyper["a"], hyper["b"])
+    else:
+        people["mu"] = rates.gamma(hyper["s"]) / hyper["beta"]
     if "q" in hyper:
         people["nu"] = generator(seed, "simulate", "spend").gamma(hyper["q"]) / hyper["v"]
     return people
 
 
 def _draw_purchases(
-    people: pd.DataFrame, family: str, seed: int
+    people: pd.DataFrame, card: Family, seed: int
 ) -> tuple[NDArray[np.intp], Floats, pd.DataFrame]:
     """Rows of the buyers and times of all repeat purchases, and the customers with what became of them."""
     rng = generator(seed, "simulate", "purchases")
-    lam, p, end = (people[c].to_numpy() for c in ("lam", "p", "T"))
+    lam, end = people["lam"].to_numpy(), people["T"].to_numpy()
     count = len(people)
     now, dropout, purchases = np.zeros(count), np.full(count, np.nan), np.zeros(count, dtype=np.int64)
-    active = np.arange(count)
-    if family == "mbg_nbd":
+    active, stages = np.arange(count), card.stages
+    p, life = np.zeros(count), np.full(count, np.inf)
+    if card.has_coins:
+        p = people["p"].to_numpy()
+    else:
+        with np.errstate(divide="ignore", over="ignore"):  # a hazard of 0 never ends a life
+            life = rng.standard_exponential(count) / people["mu"].to_numpy()
+        dropout[life <= end] = life[life <= end]
+    if card.first_coins:
         gone = rng.random(count) < p
         dropout[gone] = 0.0
         active = active[~gone]
     rows, times = [], []
     while active.size:
         with np.errstate(divide="ignore", over="ignore"):  # a rate of 0 never buys again
-            now[active] += rng.standard_exponential(active.size) / lam[active]
-        active = active[now[active] <= end[active]]
+            waits = rng.standard_exponential((stages, active.size)).sum(axis=0) / stages
+            now[active] += waits / lam[active]
+        active = active[now[active] <= np.minimum(end, life)[active]]
         rows.append(active)
         times.append(now[active])
         purchases[active] += 1
@@ -306,7 +333,8 @@ def _log(people: pd.DataFrame, rows: NDArray[np.intp], after: Floats, unit: floa
     later = np.concatenate([np.zeros(len(people)), np.maximum(np.ceil(after * unit - 1e-9), 1.0)])
     day = people["first_day"].to_numpy()[place] + later.astype(np.int64)
     date = pd.Series(pd.to_datetime(day, unit="D")).astype("datetime64[us]")
-    carried = people.drop(columns=["first_purchase", "T", "lam", "p"]).iloc[place].reset_index(drop=True)
+    hidden = ["first_purchase", "T", "lam", "p", "mu"]
+    carried = people.drop(columns=hidden, errors="ignore").iloc[place].reset_index(drop=True)
     return carried.assign(date=date, place=place)
 
 

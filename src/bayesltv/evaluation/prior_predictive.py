@@ -19,7 +19,6 @@ from bayesltv.data.summary.groups import make_groups
 from bayesltv.data.summary.validate import resolve_time_unit, validate_summary
 from bayesltv.evaluation.replicas import simulate_replicas
 from bayesltv.evaluation.result import records, rich_table
-from bayesltv.families import registry
 from bayesltv.families.gamma_gamma import GAMMA_GAMMA
 from bayesltv.model.prior_draws import draw_prior
 from bayesltv.names import (
@@ -144,7 +143,7 @@ def prior_predictive(
     unit, resolved, groups, codes = _resolved(declared, summary, time_unit)
     prior = draw_prior(resolved, groups, draws=draws, rng=generator(seed, "prior predictive"))
     with_spend = resolved.spend is not None
-    bought = registry.PURCHASE[resolved.purchase.family]
+    bought = resolved.purchase.card
     spent = GAMMA_GAMMA if resolved.spend is None else resolved.spend.card
     population = Population(
         bought,

@@ -1,7 +1,7 @@
 """A family's card: what the rest of the house must know of it without compiling anything."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Literal, TypeVar
 
@@ -27,6 +27,8 @@ class Scale:
         Two values between which 90 % of the prior's mass lie, with equal tails.
     why : str
         The reason for them, as a spec records it.
+    error : float
+        Posterior variance of the scale on its link, times the number of repeaters; from the CDNOW sample.
     prior : str
         Family of the prior.
     per : str, optional
@@ -39,6 +41,7 @@ class Scale:
     link: Link
     between: tuple[float, float]
     why: str
+    error: float
     prior: str = "LogNormal"
     per: str | None = None
     is_pooled: bool = False
@@ -58,9 +61,9 @@ class Family:
         Natural parameters, in the order of the arrays that hold them.
     scales : tuple of Scale
         As many.
-    natural : callable
+    to_natural : callable
         Scales by name -> natural parameters by name; arithmetic only, so that it serves NumPy and PyTensor.
-    scaled : callable
+    to_scales : callable
         The way back.
     law : str
         "module:name" of what makes the NamedTuple by which compiled kernels know the family.
@@ -72,19 +75,58 @@ class Family:
         Columns of a score table that it makes.
     first_coins : int
         Dropout coins that the first purchase brings: 0 in BG/NBD, 1 in MBG/NBD.
+    settings : tuple of int
+        Whole numbers that are no parameters; `to_natural`, `to_scales`, the law and the formulas take them
+        last.
+    needs_every_cell : bool
+        Whether histories without a coin say more than their distinct frequencies and times.
+    has_coins : bool
+        Whether a coin after purchases ends a life.
+    has_clock : bool
+        Whether it can go by a calendar that customers share.
+    is_regular : bool
+        Whether waits are more regular than exponential ones: single waits then matter to the likelihood.
     """
 
     name: str
     title: str
     parameters: tuple[str, ...]
     scales: tuple[Scale, ...]
-    natural: Callable[[Mapping[str, Any]], dict[str, Any]]
-    scaled: Callable[[Mapping[str, Any]], dict[str, Any]]
+    to_natural: Callable[..., dict[str, Any]]
+    to_scales: Callable[..., dict[str, Any]]
     law: str
     formulas: str
     summary_columns: tuple[str, ...]
     score_columns: tuple[str, ...]
     first_coins: int = 0
+    settings: tuple[int, ...] = ()
+    needs_every_cell: bool = False
+    has_coins: bool = True
+    has_clock: bool = True
+    is_regular: bool = False
+
+    def of(self, *settings: int) -> "Family":
+        """Return the family with these settings; the title, "MBG/CNBD-k", tells them."""
+        title = self.title.removesuffix("k") + "".join(map(str, settings))
+        return replace(self, settings=settings, title=title)
+
+    @property
+    def stages(self) -> int:
+        """Shape of a wait, 1 where waits are exponential."""
+        return self.settings[0] if self.is_regular else 1
+
+    @property
+    def kind(self) -> Any:  # noqa: ANN401
+        """A law that says which family this is, with zeros for parameters."""
+        return self._law(*(0.0 for _ in self.parameters), *self.settings)
+
+    def natural(self, scales: Mapping[str, Any]) -> dict[str, Any]:
+        """Return natural parameters by name from scales by name."""
+        return self.to_natural(scales, *self.settings)
+
+    def scaled(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return scales by name from natural parameters by name."""
+        return self.to_scales(parameters, *self.settings)
 
     @property
     def scale_names(self) -> tuple[str, ...]:
@@ -107,9 +149,14 @@ class Family:
     def formula(self, name: str) -> Callable[..., NDArray[np.float64]]:
         """Return one of the family's formulas for NumPy arrays, which take its parameters last."""
         found: Callable[..., NDArray[np.float64]] = getattr(import_module(self.formulas), name)
-        return found
+        return (lambda *given: found(*given, *self.settings)) if self.settings else found
 
     def laws(self, values: NDArray[np.float64]) -> Any:  # noqa: ANN401
         """Return arrays of parameters, shape (parameter, group, draw), as compiled kernels take them."""
+        return self._law(*np.ascontiguousarray(values), *self.settings)
+
+    @property
+    def _law(self) -> Callable[..., Any]:
         module, _, name = self.law.partition(":")
-        return getattr(import_module(module), name)(*np.ascontiguousarray(values))
+        found: Callable[..., Any] = getattr(import_module(module), name)
+        return found

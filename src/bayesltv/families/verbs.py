@@ -93,6 +93,11 @@ def first_wait(law, history, u):
 
 
 @verb
+def draw_life(law, history, coins, key, draw):
+    """Return how long who is alive lives if no purchase ends it: from the dropout branch, or infinity."""
+
+
+@verb
 def begin_life(law, history, wait, latents, coins, key, draw):
     """Return the life of who buys after `wait`."""
 
@@ -103,8 +108,17 @@ def next_purchase(life, n, time, coins, events):
 
 
 @verb
+def value_and_slopes(kind, parameters, cells):
+    """Return the log likelihood of `cells.Cells` and its derivatives.
+
+    `kind` says the family and what is no parameter; `parameters` has shape (parameter, group), as has the
+    first derivative; the others are by each distinct T and recency.
+    """
+
+
+@verb
 def draw_latents(law, history, state, key, draw):
-    """Return alive, purchase rate and probability of dropout after a purchase, from the latent stream."""
+    """Return alive, and the customer's latents: what is hidden of one, from the latent stream."""
 
 
 @verb
@@ -146,6 +160,11 @@ def expected(law, horizon, discount, work):
 
 
 @verb
+def fill_expected(laws, draw, horizon, discount, work, given):
+    """Fill rows 3 to 5 of (row, stage, draw) with what `expected` returns, for each stage at a draw."""
+
+
+@verb
 def lay_nodes(laws, steps, edges, end, until, discount, laid):
     """Lay nodes of quadrature over the calendar of a horizon for all draws at once; return their number."""
 
@@ -162,12 +181,107 @@ def count_probability(law, y, ahead, alive):
 
 @verb
 def at_means(law, history):
-    """Return P(alive), rate and coin of who is alive, rate and coin of who is not: means for all latents."""
+    """Return P(alive), the latents of who is alive and of who is not: means for all latents."""
+
+
+@verb
+def stages_of(law):
+    """Return how many futures one must tell apart among those who are alive: see `stage_shares`."""
+
+
+@verb
+def stage_shares(law, history, futures, draw, shares):
+    """Fill the probability of each of these futures, and let `futures` know the recency where it matters.
+
+    What is true of a stage of `futures` (``at(futures, stage, draw)``) holds whatever the recency.
+    """
 
 
 @verb
 def newborn(law, k):
     """Return P(alive) after the first purchase, and its coins `k`, and the law of the future if so."""
+
+
+# --------------------------------------------------------------------- one customer, whose latents are known
+
+
+@verb
+def rate_of(latents):
+    """Return purchases per unit of the clock's time while alive."""
+
+
+@verb
+def leaving_of(latents):
+    """Return what ends this life: the probability of dropout after a purchase, or the hazard."""
+
+
+@verb
+def lead(latents, weight, pace, time, discount):
+    """Return what a stretch of the calendar holds that begins with this weight, and the latents at its end.
+
+    Discounted purchases per unit of rate, discounted time alive, weight at the end (survival and discount);
+    `pace` is how fast the clock runs in it.
+    """
+
+
+@verb
+def later(latents, passed):
+    """Return the latents of who is still alive when so much of the clock's time has passed."""
+
+
+@verb
+def as_far_as(latents, other):
+    """Return these latents at the place that the life `other` has come to."""
+
+
+@verb
+def changed(latents, rate, leaving):
+    """Return the latents with the rate of purchases and what ends a life multiplied."""
+
+
+@verb
+def reborn(latents):
+    """Return the latents right after a purchase."""
+
+
+@verb
+def stopping(latents, share):
+    """Return the latents of who also stops with this probability after a purchase."""
+
+
+@verb
+def stays(latents):
+    """Return P(alive right after a purchase)."""
+
+
+@verb
+def drops_out_within(latents, passed):
+    """Return P(drops out within so much of the clock's time)."""
+
+
+@verb
+def silent_within(latents, passed):
+    """Return P(no purchase within so much of the clock's time)."""
+
+
+@verb
+def is_overdue(latents, silence, patience):
+    """Return whether own gaps are longer than `silence` with probability below exp(−patience)."""
+
+
+@verb
+def draw_span(latents, events):
+    """Return when the life ends by itself, infinity where only purchases end it."""
+
+
+@verb
+def draw_gap(latents, is_first, events):
+    """Return the time to the next purchase: the first one from now, or one after a purchase."""
+
+
+@verb
+def draw_leaving(latents, events):
+    """Return whether the purchase just made was the last."""
 
 
 # ----------------------------------------------------------------------------------------------------- spend

@@ -130,7 +130,7 @@ def make_density(model: pm.Model) -> Density:
         start=flattened(compiled.start(*values)),
         _compiled=compiled,
         _numbers=values,
-        _kernels=tuple(type(term.owner.op).kernel for term in terms),
+        _kernels=tuple(term.owner.op.kernel for term in terms),
         _data=tuple(tuple(_value(each) for each in term.owner.inputs[1:]) for term in terms),
     )
 

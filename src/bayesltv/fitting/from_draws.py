@@ -12,7 +12,7 @@ from bayesltv.fitting.fit import completed
 from bayesltv.fitting.sample import SAMPLE_STATS
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.pooling import OFFSET
-from bayesltv.names import CHAIN, DELTA, DRAW, PURCHASE_PARAMETERS
+from bayesltv.names import CHAIN, DELTA, DRAW
 from bayesltv.specs.model.model_spec import ModelSpec
 
 METHOD = "own"
@@ -56,7 +56,7 @@ def adopt_own(
 def _posterior(given: xr.Dataset, problem: Problem) -> xr.Dataset:
     """Return the variables that are kept of a posterior, each with the dims that the model gives it."""
     model, spec = model_of(problem), problem.spec
-    parameters = PURCHASE_PARAMETERS + (() if spec.spend is None else spec.spend.card.parameters)
+    parameters = spec.purchase.card.parameters + (() if spec.spend is None else spec.spend.card.parameters)
     every = [str(each.name) for each in (*model.free_RVs, *model.deterministics)]
     every = [name for name in every if OFFSET not in name]
     needs_all = bool(spec.groups or spec.covariates) or spec.has_clock

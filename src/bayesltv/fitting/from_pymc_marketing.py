@@ -6,6 +6,7 @@ saves, are read as they are.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from bayesltv.data.summary.as_summary import as_summary
 from bayesltv.data.summary.cells import purchase_cells
 from bayesltv.dates import as_day
 from bayesltv.errors import FitError, SpecError
+from bayesltv.families.registry import PURCHASE
 from bayesltv.machine import versions
 from bayesltv.names import (
     CHAIN,
@@ -27,7 +29,6 @@ from bayesltv.names import (
     FINGERPRINT,
     FREQUENCY,
     OBSERVATION_END,
-    PURCHASE_PARAMETERS,
     RECENCY,
     SPEND_PARAMETERS,
     TIME_UNIT,
@@ -37,7 +38,7 @@ from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.specs.model.settings import PurchaseSpec, SpendSpec
 from bayesltv.units import time_unit_of
 
-FAMILY_OF = {"BG/NBD": "bg_nbd", "MBG/NBD": "mbg_nbd"}
+FAMILY_OF = {"BG/NBD": "bg_nbd", "MBG/NBD": "mbg_nbd", "Pareto/NBD": "pareto_nbd"}
 SPEND_MODEL = "Gamma-Gamma Model (Mean Transactions)"
 NOT_USED = "not used: the posterior came from pymc-marketing, whose priors stand in attrs['pymc_marketing']"
 _FLAGS = {"diverging": ("diverging",), "maxdepth_reached": ("maxdepth_reached", "reached_max_treedepth")}
@@ -87,10 +88,11 @@ def adopt(
     See `bayesltv.pipeline.from_pymc_marketing`.
     """
     unit, end = time_unit_of(time_unit), as_day(observation_end, OBSERVATION_END)
-    purchase = _read(purchase_model, "purchase model", tuple(FAMILY_OF), PURCHASE_PARAMETERS)
-    spend = (
-        None if spend_model is None else _read(spend_model, "spend model", (SPEND_MODEL,), SPEND_PARAMETERS)
-    )
+    known = {model: PURCHASE[family].parameters for model, family in FAMILY_OF.items()}
+    purchase = _read(purchase_model, "purchase model", known)
+    spend = None
+    if spend_model is not None:
+        spend = _read(spend_model, "spend model", {SPEND_MODEL: SPEND_PARAMETERS})
     sources = [purchase] if spend is None else [purchase, spend]
     spec = _spec_of(purchase, spend, unit)
     data = purchase.data()
@@ -149,7 +151,7 @@ def paired(sources: list[Source]) -> xr.Dataset:
     return xr.Dataset(variables, coords=coords)
 
 
-def _read(model: Any, what: str, known: tuple[str, ...], parameters: tuple[str, ...]) -> Source:  # noqa: ANN401
+def _read(model: Any, what: str, known: Mapping[str, tuple[str, ...]]) -> Source:  # noqa: ANN401
     tree = getattr(model, "idata", model)
     model_type = str(getattr(tree, "attrs", {}).get("model_type") or getattr(model, "_model_type", ""))
     if model_type not in known:
@@ -159,7 +161,7 @@ def _read(model: Any, what: str, known: tuple[str, ...], parameters: tuple[str, 
         )
     if not isinstance(tree, xr.DataTree) or "posterior" not in tree.children:
         raise FitError(f"the {what} ({model_type}) has not been fitted: call its fit(data) first")
-    dataset = tree["posterior"].to_dataset()
+    dataset, parameters = tree["posterior"].to_dataset(), known[model_type]
     wide = [name for name in parameters if name not in dataset or set(dataset[name].dims) - {CHAIN, DRAW}]
     if wide:
         raise SpecError(

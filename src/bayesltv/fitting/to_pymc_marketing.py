@@ -14,7 +14,6 @@ from bayesltv.names import (
     CUSTOMER_ID,
     FREQUENCY,
     MONETARY_VALUE,
-    PURCHASE_PARAMETERS,
     RECENCY,
     SPEND_COUNT,
     SPEND_PARAMETERS,
@@ -47,13 +46,13 @@ def to_pymc_marketing(
     Returns
     -------
     tuple
-        BetaGeoModel or ModifiedBetaGeoModel, and GammaGammaModel or None.
+        BetaGeoModel, ModifiedBetaGeoModel or ParetoNBDModel, and GammaGammaModel or None.
 
     Raises
     ------
     SpecError
-        Where the fit has groups, which pymc-marketing has not, or uses first amounts and `drop_delta` is not
-        said.
+        Where the fit has groups or a family that pymc-marketing has not, or uses first amounts and
+        `drop_delta` is not said.
     DataError
         Where the summary does not fit the fit.
 
@@ -78,12 +77,18 @@ def to_pymc_marketing(
         )
     posterior = replace(posterior, without_first_amounts=True)
     customers = match_summary(posterior, summary, time_unit=time_unit)
-    draws = posterior.dataset[list(PURCHASE_PARAMETERS)]
-    mean = draws["a"] / (draws["a"] + draws["b"])
-    draws = draws.assign(phi_dropout=mean, kappa_dropout=draws["a"] + draws["b"])
-    families = {"bg_nbd": clv.BetaGeoModel, "mbg_nbd": clv.ModifiedBetaGeoModel}
+    family = posterior.purchase_family
+    models = {
+        "bg_nbd": clv.BetaGeoModel, "mbg_nbd": clv.ModifiedBetaGeoModel, "pareto_nbd": clv.ParetoNBDModel,
+    }  # fmt: skip
+    if family.name not in models:
+        raise SpecError(f"pymc-marketing has no {family.title}: hand back a fit of {' or '.join(models)}")
+    draws = posterior.dataset[list(family.parameters)]
+    if "a" in draws:
+        total = draws["a"] + draws["b"]
+        draws = draws.assign(phi_dropout=draws["a"] / total, kappa_dropout=total)
     histories = customers[[CUSTOMER_ID, FREQUENCY, RECENCY, T]].copy()
-    purchase = _lent(families[posterior.spec.purchase.family](), histories, draws, fit)
+    purchase = _lent(models[family.name](), histories, draws, fit)
     if posterior.spec.spend is None or MONETARY_VALUE not in customers:
         return purchase, None
     draws = posterior.dataset[list(SPEND_PARAMETERS)]

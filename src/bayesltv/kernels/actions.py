@@ -16,20 +16,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesltv.families.verbs import (
+    as_far_as,
     at,
     at_means,
     buyer_of_mean,
+    changed,
     draw_amount,
     draw_buyer,
+    draw_gap,
     draw_latents,
+    draw_leaving,
+    draw_span,
     finite_amount,
+    rate_of,
+    reborn,
+    stays,
+    stopping,
     usual_amount,
 )
 from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import history_at, road_of, stand
 from bayesltv.kernels.stretches import live, time_after
 from bayesltv.numerics.compile import compiled, inlined
-from bayesltv.numerics.random_numbers import exponential, open_stream, uniform
+from bayesltv.numerics.random_numbers import open_stream, uniform
 
 RATE, RATE_AFTER, DROPOUT, SPEND, MARGIN, REACTIVATION, SECOND_RATE, SECOND_DROPOUT, REDEMPTION = range(9)
 """Rows of `effects`: m, m', k, 1+s, factor on the margin, ρ, m₂, k₂, chance that an order redeems."""
@@ -67,40 +76,41 @@ def net_of(parts):
 
 
 @compiled
-def redemptions(road, rate, coin, redeems, single_use, until, discount):
+def redemptions(road, latents, redeems, single_use, until, discount):
     """Return the expected discounted number of orders that redeem within `until`, of a customer alive now.
 
     Where only one order can redeem, a customer who has not yet redeemed stops being one at the rate
     u(r + (1−r)p): by redeeming or by dropping out.
     """
-    leaves = redeems + (1.0 - redeems) * coin if single_use else coin
-    return redeems * rate * live(road, 0.0, until, rate, leaves, discount)[0]
+    left = stopping(latents, redeems) if single_use else latents
+    return redeems * rate_of(latents) * live(road, 0.0, until, left, discount)[0]
 
 
 @compiled
-def capped_redemptions(state, road, lam, coin, buyer, lift, redeems, offer, discount):
+def capped_redemptions(state, road, latents, buyer, lift, redeems, offer, discount):
     """Return one customer's discounted redemptions in money, simulated order by order up to the cap."""
-    if not 0.0 <= lam < math.inf:
+    if not 0.0 <= rate_of(latents) < math.inf:
         return math.nan
-    left, passed, paid = offer[CAP], 0.0, 0.0
-    while left > 0.0:
-        passed += exponential(state) / lam
+    left, paid, ends = offer[CAP], 0.0, draw_span(latents, state)
+    passed = draw_gap(latents, True, state)
+    while left > 0.0 and passed < ends:
         time = time_after(road, passed)
         if not time < offer[WINDOW]:
             break
         is_redeemed, amount = uniform(state) < redeems, draw_amount(buyer, state)
-        drops_out = uniform(state) < coin
+        drops_out = draw_leaving(latents, state)
         if is_redeemed:
             given = min(left, offer[DEPTH] * lift * amount + offer[PER_REDEMPTION])
             left = 0.0 if offer[SINGLE_USE] > 0.0 else left - given
             paid += given * math.exp(-discount * time)
         if drops_out:
             break
+        passed += draw_gap(latents, False, state)
     return paid
 
 
 @compiled
-def act_on_alive(state, road, lam, p, buyer, effect, offer, terms, parts):
+def act_on_alive(state, road, latents, buyer, effect, offer, terms, parts):
     """Fill the profit and loss of an action on a customer who is alive.
 
     Parameters
@@ -109,8 +119,7 @@ def act_on_alive(state, road, lam, p, buyer, effect, offer, terms, parts):
         Stream of the redemptions; used only where there is a cap.
     road : tuple
         The calendar ahead: see ``stretches.live``.
-    lam, p : float
-        λ and dropout probability.
+    latents : latents of a family
     buyer : what the amounts of the customer need
         See ``families.verbs``.
     effect : ndarray of float64, shape (9,)
@@ -123,18 +132,18 @@ def act_on_alive(state, road, lam, p, buyer, effect, offer, terms, parts):
     horizon, discount, margin, service = terms
     window = min(offer[WINDOW], horizon)
     ends = window + min(offer[AFTER], horizon - window)
-    zeta, coin = usual_amount(buyer), min(1.0, effect[DROPOUT] * p)
-    fast, later = effect[RATE] * lam, effect[RATE_AFTER] * lam
+    zeta, fast = usual_amount(buyer), changed(latents, effect[RATE], effect[DROPOUT])
 
-    bought_without, lived_without, _ = live(road, 0.0, horizon, lam, p, discount)
-    bought_within, lived_within, weight = live(road, 0.0, window, fast, coin, discount)
-    bought_after, lived_after, fading = live(road, window, ends, later, p, discount)
-    bought_rest, lived_rest, _ = live(road, ends, horizon, lam, p, discount)
+    bought_without, lived_without, _, _ = live(road, 0.0, horizon, latents, discount)
+    bought_within, lived_within, weight, then = live(road, 0.0, window, fast, discount)
+    slow = as_far_as(changed(latents, effect[RATE_AFTER], 1.0), then)
+    bought_after, lived_after, fading, then = live(road, window, ends, slow, discount)
+    bought_rest, lived_rest, _, _ = live(road, ends, horizon, as_far_as(latents, then), discount)
     rest = weight * fading
 
     earned = margin * effect[MARGIN] + offer[PRICE] - 1.0
-    after = later * weight * bought_after + lam * (rest * bought_rest - bought_without)
-    parts[GAIN] = earned * effect[SPEND] * zeta * fast * bought_within + margin * zeta * after
+    after = rate_of(slow) * weight * bought_after + rate_of(latents) * (rest * bought_rest - bought_without)
+    parts[GAIN] = earned * effect[SPEND] * zeta * rate_of(fast) * bought_within + margin * zeta * after
     parts[CONTACTED] = offer[CONTACT]
     parts[RAN] = offer[RUNNING] * lived_within
     parts[SERVED] = service * (lived_within + weight * lived_after + rest * lived_rest - lived_without)
@@ -144,51 +153,51 @@ def act_on_alive(state, road, lam, p, buyer, effect, offer, terms, parts):
         if offer[CAP] < math.inf:
             begin = state.copy()
             lift = effect[SPEND]
-            given = capped_redemptions(state, road, fast, coin, buyer, lift, redeems, offer, discount)
-            parts[SUBSIDY] = capped_redemptions(begin, road, lam, p, buyer, 1.0, redeems, offer, discount)
+            given = capped_redemptions(state, road, fast, buyer, lift, redeems, offer, discount)
+            parts[SUBSIDY] = capped_redemptions(begin, road, latents, buyer, 1.0, redeems, offer, discount)
         else:
             lifted = offer[DEPTH] * effect[SPEND] * zeta + offer[PER_REDEMPTION]
-            given = lifted * redemptions(road, fast, coin, redeems, once, window, discount)
+            given = lifted * redemptions(road, fast, redeems, once, window, discount)
             worth = offer[DEPTH] * zeta + offer[PER_REDEMPTION]
-            parts[SUBSIDY] = worth * redemptions(road, lam, p, redeems, once, window, discount)
+            parts[SUBSIDY] = worth * redemptions(road, latents, redeems, once, window, discount)
         parts[NEW_DISCOUNT] = given - parts[SUBSIDY]
 
 
 @compiled
-def act_on_lapsed(road, lam, p, zeta, effect, offer, terms, parts):
+def act_on_lapsed(road, latents, zeta, effect, offer, terms, parts):
     """Fill the profit and loss of an action on a customer who has dropped out; only a win-back brings any.
 
     The purchase that redeems is made at once and counted once; a second life follows it with probability
-    1 − p₂.
+    1 − p₂, or surely where no coin follows a purchase.
     """
     horizon, discount, margin, service = terms
     parts[:] = 0.0
     parts[CONTACTED] = offer[CONTACT]
     if offer[WINS_BACK] > 0.0:
         back = effect[REACTIVATION]
-        rate, coin = effect[SECOND_RATE] * lam, min(1.0, effect[SECOND_DROPOUT] * p)
-        bought, lived, _ = live(road, 0.0, horizon, rate, coin, discount)
-        parts[GAIN] = back * margin * zeta * (1.0 + rate * (1.0 - coin) * bought)
+        second = reborn(changed(latents, effect[SECOND_RATE], effect[SECOND_DROPOUT]))
+        bought, lived, _, _ = live(road, 0.0, horizon, second, discount)
+        parts[GAIN] = back * margin * zeta * (1.0 + rate_of(second) * stays(second) * bought)
         parts[NEW_DISCOUNT] = back * min(offer[CAP], offer[DEPTH] * zeta + offer[PER_REDEMPTION])
-        parts[SERVED] = back * service * (1.0 - coin) * lived
+        parts[SERVED] = back * service * stays(second) * lived
 
 
 @inlined
 def _draw_latents(streams, people, laws, customer, i, draw, state):
-    """Return alive, λ, p and the buyer that customer `i` is at a draw."""
+    """Return alive, the latents and the buyer that customer `i` is at a draw."""
     g, key, number = people.group[i], streams.latents[i], streams.draws[draw]
     law, history = at(laws.purchase, g, draw), history_at(customer, draw)
-    alive, lam, p = draw_latents(law, history, state, key, number)
-    return alive, lam, p, draw_buyer(at(laws.spend, g, draw), spent_of(people, i), state, key, number)
+    alive, latents = draw_latents(law, history, state, key, number)
+    return alive, latents, draw_buyer(at(laws.spend, g, draw), spent_of(people, i), state, key, number)
 
 
 @inlined
-def _act(state, road, latents, effect, offer, terms, parts):
-    alive, lam, p, buyer = latents
+def _act(state, road, found, effect, offer, terms, parts):
+    alive, latents, buyer = found
     if alive:
-        act_on_alive(state, road, lam, p, buyer, effect, offer, terms, parts)
+        act_on_alive(state, road, latents, buyer, effect, offer, terms, parts)
     else:
-        act_on_lapsed(road, lam, p, usual_amount(buyer), effect, offer, terms, parts)
+        act_on_lapsed(road, latents, usual_amount(buyer), effect, offer, terms, parts)
 
 
 @compiled
@@ -219,12 +228,12 @@ def evaluate_actions(streams, people, laws, clock, offers, eligible, net, means)
             continue
         customer = stand(clock, people, i)
         for d in range(n_draws):
-            road, latents = road_of(customer, d), _draw_latents(streams, people, laws, customer, i, d, state)
+            road, found = road_of(customer, d), _draw_latents(streams, people, laws, customer, i, d, state)
             for a in range(n_actions):
                 if eligible[i, a]:
                     if terms_of[a, CAP] < math.inf:
                         open_stream(redeeming, streams.events[i], streams.draws[d])
-                    _act(redeeming, road, latents, effects[a, cell[a, i], d], terms_of[a], terms, parts)
+                    _act(redeeming, road, found, effects[a, cell[a, i], d], terms_of[a], terms, parts)
                     net[i, a, d] = net_of(parts)
                     for part in range(PARTS):
                         means[i, a, part] += parts[part]
@@ -264,12 +273,12 @@ def add_up_policies(streams, people, laws, clock, offers, assigned, step, sums):
             continue
         customer = stand(clock, people, i)
         for d in range(streams.draws.size):
-            road, latents = road_of(customer, d), _draw_latents(streams, people, laws, customer, i, d, state)
+            road, found = road_of(customer, d), _draw_latents(streams, people, laws, customer, i, d, state)
             for a in range(n_actions):
                 if wanted[a]:
                     if terms_of[a, CAP] < math.inf:
                         open_stream(redeeming, streams.events[i], streams.draws[d])
-                    _act(redeeming, road, latents, effects[a, cell[a, i], d], terms_of[a], terms, parts)
+                    _act(redeeming, road, found, effects[a, cell[a, i], d], terms_of[a], terms, parts)
                     for part in range(PARTS):
                         steps[a, part] = round(parts[part] / step)
             for policy in range(n_policies):
@@ -295,7 +304,7 @@ def evaluate_at_means(people, laws, clock, offers, eligible, net, cost):
     for i in range(people.group.size):
         customer, g = stand(clock, people, i), people.group[i]
         road, spend = road_of(customer, 0), at(laws.spend, g, 0)
-        alive, lam, coin, lapsed_lam, lapsed_coin = at_means(at(laws.purchase, g, 0), history_at(customer, 0))
+        alive, living, lapsed = at_means(at(laws.purchase, g, 0), history_at(customer, 0))
         zeta = finite_amount(spend, spent_of(people, i))
         buyer = buyer_of_mean(spend, zeta)
         for a in range(terms_of.shape[0]):
@@ -303,8 +312,8 @@ def evaluate_at_means(people, laws, clock, offers, eligible, net, cost):
             if eligible[i, a]:
                 effect, offer = effects[a, cell[a, i], 0], terms_of[a].copy()
                 offer[CAP] = np.inf
-                act_on_alive(state, road, lam, coin, buyer, effect, offer, terms, alive_parts)
-                act_on_lapsed(road, lapsed_lam, lapsed_coin, zeta, effect, offer, terms, lapsed_parts)
+                act_on_alive(state, road, living, buyer, effect, offer, terms, alive_parts)
+                act_on_lapsed(road, lapsed, zeta, effect, offer, terms, lapsed_parts)
                 net[i, a] = alive * net_of(alive_parts) + (1.0 - alive) * net_of(lapsed_parts)
                 for part in (NEW_DISCOUNT, SUBSIDY, CONTACTED, RAN):
                     cost[i, a] += alive * alive_parts[part] + (1.0 - alive) * lapsed_parts[part]

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.families.bg_nbd.likelihood import Cells, value_and_slopes
+from bayesltv.families.cells import Cells
+from bayesltv.families.verbs import value_and_slopes
 from bayesltv.numerics.compile import compiled
 
 Floats = NDArray[np.float64]
@@ -47,7 +48,7 @@ class ClockedCells(NamedTuple):
     Attributes
     ----------
     weight, ..., x_weight, T_group, T_weight, T_purchases, t_group
-        As in ``likelihood.Cells``.
+        As in ``cells.Cells``.
     T_first, T_end, t_first, t_last : ndarray of int64
         Where the days that end and begin each distinct T and recency stand among the distinct days.
     clock : ndarray of int64, shape (group,)
@@ -88,27 +89,30 @@ class ClockedCells(NamedTuple):
 
 
 @compiled
-def clocked_value_and_gradient(packed, *data):
+def clocked_value_and_gradient(kind, packed, *data):
     """Return the log likelihood of all customers and its gradient by the parameters and the clock.
 
     Parameters
     ----------
-    packed : ndarray of float64, shape (1, 4 × group + clock × segment)
-        r, alpha (a rate), a, b of each group, then s of each clock's segments.
+    kind : law of a family
+        See ``cells.purchase_value_and_gradient``.
+    packed : ndarray of float64, shape (1, parameter × group + clock × segment)
+        Each parameter of each group, then s of each clock's segments.
     *data : ndarray
         The fields of `ClockedCells`.
 
     Returns
     -------
-    float, ndarray of float64, shape (1, 4 × group + clock × segment)
+    float, ndarray of float64, shape (1, parameter × group + clock × segment)
     """
     cells = ClockedCells(*data)
     T_first, T_end, T_group = cells.T_first, cells.T_end, cells.T_group
     t_first, t_last, t_group = cells.t_first, cells.t_last, cells.t_group
     clock, segment, elapsed, length, unit, repeats = data[17:]
     n_groups, n_clocks, n_segments = clock.size, repeats.shape[0], repeats.shape[1]
-    parameters = packed[0, : 4 * n_groups].copy().reshape(4, n_groups)
-    s = packed[0, 4 * n_groups :].copy().reshape(n_clocks, n_segments)
+    split = packed.size - n_clocks * n_segments
+    parameters = packed[0, :split].copy().reshape(split // n_groups, n_groups)
+    s = packed[0, split:].copy().reshape(n_clocks, n_segments)
     pace = np.exp(s) / unit[0]
     if not np.all((pace > 0.0) & (pace < np.inf)):
         return -np.inf, np.zeros_like(packed)
@@ -123,7 +127,7 @@ def clocked_value_and_gradient(packed, *data):
         c = clock[t_group[j]]
         t[j] = times[c, t_last[j]] - times[c, t_first[j]]
     dated = Cells(*data[:9], T, *data[11:14], t, t_group)  # type: ignore[call-arg]
-    value, by_parameter, slope_T, slope_t = value_and_slopes(parameters, dated)
+    value, by_parameter, slope_T, slope_t = value_and_slopes(kind, parameters, dated)
     by_day = np.zeros((n_clocks, segment.size))
     for j in range(T.size):
         c = clock[T_group[j]]
@@ -134,7 +138,7 @@ def clocked_value_and_gradient(packed, *data):
         by_day[c, t_last[j]] += slope_t[j]
         by_day[c, t_first[j]] -= slope_t[j]
     gradient = np.empty_like(packed)
-    gradient[0, : 4 * n_groups] = by_parameter.ravel()
+    gradient[0, :split] = by_parameter.ravel()
     for c in range(n_clocks):
         own, whole = np.zeros(n_segments), np.zeros(n_segments)
         for i in range(segment.size):
@@ -142,7 +146,7 @@ def clocked_value_and_gradient(packed, *data):
             whole[segment[i]] += by_day[c, i]
         later = 0.0
         for j in range(n_segments - 1, -1, -1):
-            at = 4 * n_groups + c * n_segments + j
+            at = split + c * n_segments + j
             gradient[0, at] = pace[c, j] * (own[j] + length[j] * later) + repeats[c, j]
             later += whole[j]
             value += repeats[c, j] * s[c, j]

@@ -14,11 +14,13 @@ from bayesltv.families.verbs import (
     p_bought,
     put,
     room_for,
+    stage_shares,
+    stages_of,
 )
 from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import ahead_of, history_at, is_same_present, soon_of, stand
 from bayesltv.kernels.expected import expect, lay, median_wait, scratch_of
-from bayesltv.numerics.compile import compiled
+from bayesltv.numerics.compile import compiled, inlined
 
 COLUMNS = ("p_alive", "p_purchase_30d", "p_purchase_90d", "p_purchase_horizon", "expected_purchases")
 
@@ -50,11 +52,12 @@ def _fill_given_alive(customer, purchase, group, terms, given, futures, scratch)
         put(futures, d, given_alive(at(purchase, group, d), history_at(customer, d)))
     nodes = lay(customer, futures, discount, scratch)
     for d in range(draws_of(purchase)):
-        law = at(futures, 0, d)
         soon, later = soon_of(customer, d, month, quarter)
-        given[0, d], given[1, d] = p_bought(law, soon), p_bought(law, later)
-        given[2, d] = p_bought(law, ahead_of(customer, d, horizon))
-        given[3, d], given[4, d], given[5, d] = expect(customer, d, law, terms, nodes, scratch)
+        for stage in range(stages_of(purchase)):
+            law = at(futures, stage, d)
+            given[0, stage, d], given[1, stage, d] = p_bought(law, soon), p_bought(law, later)
+            given[2, stage, d] = p_bought(law, ahead_of(customer, d, horizon))
+        expect(customer, d, futures, terms, nodes, scratch, given)
 
 
 @compiled
@@ -75,27 +78,38 @@ def closed_forms(people, purchase, clock, terms, forms):
         Filled here.
     """
     n_draws = draws_of(purchase)
-    given, futures, alive = np.empty((6, n_draws)), room_for(purchase, n_draws), np.empty(n_draws)
-    scratch = scratch_of(clock)
+    stages, futures, alive = stages_of(purchase), room_for(purchase, n_draws), np.empty(n_draws)
+    given, shares, scratch = np.empty((6, stages, n_draws)), np.empty(stages), scratch_of(clock)
     for i in range(people.group.size):
         customer, g = stand(clock, people, i), people.group[i]
         if i == 0 or not _is_same_future(clock, people, i, i - 1):
             _fill_given_alive(customer, purchase, g, terms, given, futures, scratch)
         sums = np.zeros(5)
         for d in range(n_draws):
-            share = 1.0 / inverse_p_alive(at(purchase, g, d), history_at(customer, d))
+            law, history = at(purchase, g, d), history_at(customer, d)
+            share = 1.0 / inverse_p_alive(law, history)
+            stage_shares(law, history, futures, d, shares)
             alive[d] = share
             sums[0] += share
             for row in range(4):
-                sums[row + 1] += share * given[row, d]
-            forms.discounted[i, d], forms.time_alive[i, d] = share * given[4, d], share * given[5, d]
+                sums[row + 1] += share * _over_stages(shares, given, row, d)
+            forms.discounted[i, d] = share * _over_stages(shares, given, 4, d)
+            forms.time_alive[i, d] = share * _over_stages(shares, given, 5, d)
         forms.means[:, i] = sums / n_draws
         forms.waits[i] = median_wait(customer, futures, alive, terms[4])
 
 
+@inlined
+def _over_stages(shares, given, row, draw):
+    total = shares[0] * given[row, 0, draw]
+    for stage in range(1, shares.size):
+        total += shares[stage] * given[row, stage, draw]
+    return total
+
+
 @compiled
 def _is_same_future(clock, people, i, j):
-    """Whether two cells differ in recency alone, which matters no more to those who are alive."""
+    """Whether two cells differ in recency alone, which matters no more to those who are alive at a stage."""
     same = people.group[i] == people.group[j] and people.histories[0, i] == people.histories[0, j]
     return same and people.histories[1, i] == people.histories[1, j] and is_same_present(clock, people, i, j)
 

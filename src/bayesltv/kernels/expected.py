@@ -8,6 +8,7 @@ from bayesltv.families.verbs import (
     at,
     expected,
     expected_at_nodes,
+    fill_expected,
     lay_nodes,
     newborn,
     p_bought,
@@ -32,8 +33,8 @@ def lay(customer, futures, discount, scratch):
 
 
 @verb
-def expect(customer, draw, law, terms, nodes, scratch):
-    """Return purchases, discounted purchases and discounted time alive in the horizon, under a future's law.
+def expect(customer, draw, futures, terms, nodes, scratch, given):
+    """Fill purchases, discounted purchases and discounted time alive in the horizon: rows 3 to 5.
 
     `terms` begins with the horizon and the rate of discount.
     """
@@ -59,8 +60,8 @@ def _lay(customer, futures, discount, scratch):
 
 
 @way(expect, AsIs)
-def _expect(customer, draw, law, terms, nodes, scratch):
-    return expected(law, terms[0], terms[1], scratch)
+def _expect(customer, draw, futures, terms, nodes, scratch, given):
+    fill_expected(futures, draw, terms[0], terms[1], scratch, given)
 
 
 @compiled
@@ -119,10 +120,11 @@ def _lay_on_clock(customer, futures, discount, scratch):
 
 
 @way(expect, Placed)
-def _expect_on_clock(customer, draw, law, terms, nodes, scratch):
-    table = customer.times[draw]
+def _expect_on_clock(customer, draw, futures, terms, nodes, scratch, given):
+    table, law = customer.times[draw], at(futures, 0, draw)
     now = time_at(table, customer.end)
-    return expected_at_nodes(law, nodes, scratch[1], table, customer.edges, now, scratch[2])
+    found = expected_at_nodes(law, nodes, scratch[1], table, customer.edges, now, scratch[2])
+    given[3, 0, draw], given[4, 0, draw], given[5, 0, draw] = found
 
 
 @compiled

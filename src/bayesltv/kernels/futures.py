@@ -19,6 +19,7 @@ from bayesltv.families.verbs import (
     draw_alive,
     draw_amount,
     draw_buyer,
+    draw_life,
     first_wait,
     inverse_p_alive,
     is_modelled,
@@ -101,12 +102,16 @@ def draw_futures(streams, people, laws, clock, terms, filled):
             open_stream(latents, key, draws[d])
             if not draw_alive(latents, inverse[d]):
                 continue
+            law, history = at(purchase, g, d), history_at(customer, d)
+            span, left = draw_life(law, history, coins, key, draws[d]), horizon
             alive[i, d], value[i, d] = True, 0.0 - whole
+            if span < math.inf and span < ahead_of(customer, d, horizon):
+                left = passed_until(customer, d, span)
+                value[i, d] = 0.0 - service * discounted_time(left, discount)
             u = uniform(latents)
             if u <= silent[d]:
                 continue
-            law, history = at(purchase, g, d), history_at(customer, d)
-            time, ahead = first_wait(law, history, u), ahead_of(customer, d, horizon)
+            time, ahead = first_wait(law, history, u), min(ahead_of(customer, d, horizon), span)
             if time >= ahead:
                 continue
             life, buyer = begin_life(law, history, time, latents, coins, key, draws[d]), nobody(spend)
@@ -124,6 +129,6 @@ def draw_futures(streams, people, laws, clock, terms, filled):
                         z *= math.exp(-discount * passed_until(customer, d, time))
                     worth += z
                 life, time = next_purchase(life, n, time, coins, events)
-            until = passed_until(customer, d, last) if time == math.inf else horizon
+            until = passed_until(customer, d, last) if time == math.inf else left
             purchases[i, d], amount[i, d] = n, spent
             value[i, d] = margin * worth - service * discounted_time(until, discount)

@@ -15,14 +15,17 @@ from bayesltv.families.verbs import (
     at,
     draw_amount,
     draw_buyer,
+    draw_gap,
     draw_latents,
+    draw_leaving,
+    draw_span,
     is_modelled,
     level_of_first,
     nobody,
 )
 from bayesltv.kernels.calendar import history_at, passed_until, stand
 from bayesltv.numerics.compile import compiled
-from bayesltv.numerics.random_numbers import exponential, open_stream, uniform
+from bayesltv.numerics.random_numbers import open_stream
 
 
 class Replicated(NamedTuple):
@@ -80,13 +83,14 @@ def draw_replicas(streams, people, laws, clock, observed, days, with_first, repl
                 buyer = draw_buyer(own, NOTHING_SPENT, amounts, key, draws[d])
                 open_stream(amounts, streams.amounts[i], draws[d])
                 first[i, d] = level_of_first(own) * draw_amount(buyer, amounts)
-            is_alive, rate, coin = draw_latents(law, history, latents, key, draws[d])
+            is_alive, found = draw_latents(law, history, latents, key, draws[d])
             if not is_alive:
                 continue
             open_stream(events, streams.events[i], draws[d])
-            time = exponential(events) / rate
+            ends = draw_span(found, events)
+            time = draw_gap(found, True, events)
             passed = passed_until(customer, d, time) * days
-            if passed > last:
+            if passed > last or time >= ends:
                 continue
             if with_spend and not with_first:
                 buyer = draw_buyer(at(spend, g, d), NOTHING_SPENT, latents, key, draws[d])
@@ -101,8 +105,10 @@ def draw_replicas(streams, people, laws, clock, observed, days, with_first, repl
                         total[i, d] += z
                         log_total[i, d] += math.log(z)
                 before = day
-                if uniform(events) < coin:
+                if draw_leaving(found, events):
                     break
-                time += exponential(events) / rate
+                time += draw_gap(found, False, events)
+                if time >= ends:
+                    break
                 passed = passed_until(customer, d, time) * days
             recency[i, d] = before / days

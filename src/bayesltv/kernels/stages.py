@@ -9,7 +9,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.families.verbs import at, draw_latents, expected_amount, is_modelled
+from bayesltv.families.verbs import (
+    at,
+    draw_latents,
+    drops_out_within,
+    expected_amount,
+    is_modelled,
+    is_overdue,
+    later,
+    rate_of,
+    silent_within,
+)
 from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import history_at, road_of, stand
 from bayesltv.kernels.stretches import live, passed_within
@@ -41,12 +51,12 @@ class Found(NamedTuple):
 
 
 @compiled
-def _stage(is_new, alive, silent, drops, lam, patience, limit):
+def _stage(is_new, alive, is_late, drops, limit):
     if is_new:
         return NEW
     if not alive:
         return LAPSED
-    return AT_RISK if silent * lam > patience or drops > limit else ACTIVE
+    return AT_RISK if is_late or drops > limit else ACTIVE
 
 
 @compiled
@@ -76,7 +86,7 @@ def draw_stages(streams, people, laws, clock, terms, limits, found):
     horizon, discount, margin, _ = terms
     new_within, patience, ahead, limit = limits
     (purchase, spend), (shares, warnings, counts) = laws, found
-    later = margin * math.exp(-discount * ahead)
+    worth = margin * math.exp(-discount * ahead)
     state, draws = np.empty(4, np.uint64), streams.draws
     counts[:, :] = 0
     for i in range(people.group.size):
@@ -87,9 +97,10 @@ def draw_stages(streams, people, laws, clock, terms, limits, found):
         for d in range(draws.size):
             history, road = history_at(customer, d), road_of(customer, d)
             passed = passed_within(road, ahead)
-            alive, lam, coin = draw_latents(at(purchase, g, d), history, state, key, draws[d])
-            drops = -math.expm1(-lam * coin * passed)
-            stage = _stage(is_new, alive, history.T - history.t_x, drops, lam, patience, limit)
+            alive, latents = draw_latents(at(purchase, g, d), history, state, key, draws[d])
+            drops = drops_out_within(latents, passed)
+            is_late = is_overdue(latents, history.T - history.t_x, patience)
+            stage = _stage(is_new, alive, is_late, drops, limit)
             stages[stage] += 1.0
             counts[stage, d] += 1
             mean = 0.0
@@ -97,9 +108,9 @@ def draw_stages(streams, people, laws, clock, terms, limits, found):
                 mean = expected_amount(at(spend, g, d), spent_of(people, i))
             if alive:
                 drops_out += drops
-                silent += math.exp(-lam * passed)
-                left = live(road, ahead, horizon, lam, coin, discount)[0]
-                at_risk += later * mean * drops * lam * left
+                silent += silent_within(latents, passed)
+                left = live(road, ahead, horizon, later(latents, passed), discount)[0]
+                at_risk += worth * mean * drops * rate_of(latents) * left
             else:
                 silent += 1.0
                 at_risk += 0.0 * mean

@@ -1,23 +1,19 @@
 """What a customer does over a stretch of the calendar, in closed form given the latents.
 
 Purchases come at the rate λ dU/dt, U the operational time of `bayesltv.kernels.calendar`, and U is linear
-within a segment. With weight w (discounting and survival) where a segment begins, length t and pace u =
-dU/dt in it, it holds w·λu·D(t, λup + δ) discounted purchases and w·D(t, λup + δ) of discounted time alive,
-D(t, q) = (1 − e^{−qt})/q, and the next segment begins with the weight w·e^{−(λup+δ)t}.
+within a segment, so that what a segment holds is known to the family in closed form: see ``verbs.lead``.
 
 Without a clock U is the time itself: one segment, [0, 1], that goes on for ever, with the first purchase at
 0. Places and times are then those numbers themselves, to the last bit.
 """
 
-import math
-
+from bayesltv.families.verbs import lead
 from bayesltv.numerics.compile import compiled, inlined
-from bayesltv.numerics.special import discounted_time
 
 
 @compiled
-def live(road, begin, until, rate, coin, discount):
-    """Return what lies between two times of a life that is led at one rate and with one dropout coin.
+def live(road, begin, until, latents, discount):
+    """Return what lies between two times of a life that is led by the same latents.
 
     Parameters
     ----------
@@ -26,15 +22,18 @@ def live(road, begin, until, rate, coin, discount):
         observation.
     begin, until : float
         Since the end of observation; the weight is 1 at `begin`.
-    rate, coin : float
-        Purchases per unit of operational time; probability of dropout after each.
+    latents : latents of a family
+        As they are at `begin`.
     discount : float
         Continuous rate per unit of the calendar.
 
     Returns
     -------
     bought, lived, weight : float
-        Discounted purchases per unit of `rate`; discounted time alive; weight at `until`.
+        Discounted purchases per unit of rate; discounted time alive; weight (survival and discount) at
+        `until`.
+    latents
+        As they are at `until`.
     """
     table, edges, j, today = road
     bought, lived, weight, now, last = 0.0, 0.0, 1.0, begin, edges.size - 2
@@ -43,13 +42,11 @@ def live(road, begin, until, rate, coin, discount):
             j += 1
         then = until if j == last else min(until, edges[j + 1] - today)
         pace = (table[j + 1] - table[j]) / (edges[j + 1] - edges[j])
-        leaving = rate * pace * coin + discount
-        time = weight * discounted_time(then - now, leaving)
-        bought += pace * time
+        purchases, time, weight, latents = lead(latents, weight, pace, then - now, discount)
+        bought += purchases
         lived += time
-        weight *= math.exp(-leaving * (then - now))
         now = then
-    return bought, lived, weight
+    return bought, lived, weight, latents
 
 
 @inlined

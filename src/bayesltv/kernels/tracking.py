@@ -12,6 +12,7 @@ from bayesltv.families.verbs import (
     draw_alive,
     draw_amount,
     draw_buyer,
+    draw_life,
     first_wait,
     inverse_p_alive,
     is_modelled,
@@ -77,7 +78,8 @@ def count_in_bins(streams, people, laws, clock, bins):
             if not draw_alive(latents, inverse_p_alive(law, history)):
                 continue
             time = first_wait(law, history, uniform(latents))
-            ahead = ahead_of(customer, d, until - start[i])
+            span = draw_life(law, history, coins, key, draws[d])
+            ahead = min(ahead_of(customer, d, until - start[i]), span)
             if not 0.0 <= time < ahead:
                 continue
             life, buyer, n = begin_life(law, history, time, latents, coins, key, draws[d]), nobody(spend), 0

@@ -11,11 +11,11 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesltv.data.summary.cells import Cells, has_first_amounts, make_cells
+from bayesltv.data.summary.days import median_wait
 from bayesltv.data.summary.design import design_of
 from bayesltv.data.summary.validate import resolve_time_unit, validate_summary
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.families.family import Family
-from bayesltv.families.registry import PURCHASE
 from bayesltv.model.clock import (
     ClockStates,
     clock_variable,
@@ -52,6 +52,8 @@ from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.specs.model.timeline import Timeline, make_timeline
 from bayesltv.units import DAYS_PER
 
+SHORT_WAIT = 10.0
+"""Days of the median wait below which whole days alone make a log look regular."""
 LONELY = 0.8
 """Share of cells in customers from which covariates are said to be too fine."""
 
@@ -75,7 +77,7 @@ class Problem:
         clocks = clocks_of_rows(timeline.clock, cells)
         return clocked_purchase_data(
             cells.purchase,
-            PURCHASE[spec.purchase.family],
+            spec.purchase.card,
             timeline,
             clocks,
             repeat_counts(cells, timeline, clocks),
@@ -88,7 +90,7 @@ class Problem:
         timeline = self.timeline
         if timeline is None or not timeline.clock.process:
             return None
-        return states_seen(timeline.clock, timeline, see(self.clocked, timeline))
+        return states_seen(timeline.clock, timeline, see(self.spec.purchase.card, self.clocked, timeline))
 
 
 def build_model(summary: pd.DataFrame, spec: SpecLike, *, time_unit: str | None = None) -> pm.Model:
@@ -140,6 +142,8 @@ def make_problem(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | Non
             spec, covariates={each.column: spec.covariates[each.column].with_coding(each) for each in codings}
         )
         _warn_of_lonely_cells(cells)
+    if spec.purchase.card.is_regular:
+        _warn_of_short_waits(checked, spec.purchase.card)
     if spec.is_open and not columns:
         raise DataError(
             'the spec pools over "all" group columns but the summary names none: pass groups= to summarize, '
@@ -184,6 +188,19 @@ def _timeline(clock: ClockSpec, cells: Cells) -> Timeline:
     return make_timeline(clock, start=start, end=end)
 
 
+def _warn_of_short_waits(summary: pd.DataFrame, family: Family) -> None:
+    """Warn where waits are so short that the width of a day looks like regular buying."""
+    wait = median_wait(summary)
+    if wait is not None and wait < SHORT_WAIT:
+        warnings.warn(
+            f"half of all repeat purchases come within {wait:g} days: a log that is kept by the day then "
+            f"looks regular though it may not be, and the likelihood prefers {family.title} wrongly. Compare "
+            "with k = 1 by a hold-out (ltv.evaluate or ltv.backtest), not by likelihood or LOO",
+            BayesltvWarning,
+            stacklevel=4,
+        )
+
+
 def _warn_of_lonely_cells(cells: Cells) -> None:
     """Warn where covariates leave hardly any customers alike: each fit then costs as many cells."""
     count, customers = cells.purchase.count.size, int(cells.purchase.count.sum())
@@ -204,7 +221,7 @@ def model_of(problem: Problem) -> pm.Model:
     if problem.timeline is not None:
         coords |= clock_coords(problem.timeline.clock, problem.timeline)
     with pm.Model(coords=coords or None) as model:
-        family = PURCHASE[spec.purchase.family]
+        family = spec.purchase.card
         purchase = _parameters(family, spec, cells)
         pm.Potential("purchases", _purchase_likelihood(problem, stacked(purchase, family.parameters)))
         if cells.spend is not None and spec.spend is not None:
@@ -217,15 +234,14 @@ def model_of(problem: Problem) -> pm.Model:
 
 def _purchase_likelihood(problem: Problem, parameters: Any) -> Any:  # noqa: ANN401
     cells, spec, timeline = problem.cells, problem.spec, problem.timeline
-    family = PURCHASE[spec.purchase.family]
+    family = spec.purchase.card
     if timeline is None:
-        return PurchaseLikelihood()(parameters, *_shared("purchase", purchase_data(cells.purchase, family)))[
-            0
-        ]
+        data = _shared("purchase", purchase_data(cells.purchase, family))
+        return PurchaseLikelihood(family)(parameters, *data)[0]
     rate = pm.modelcontext(None)[PURCHASE_RATE]
     s = clock_variable(timeline.clock, cells, timeline, rate, problem.states)
     packed = pt.concatenate([parameters.ravel(), s.ravel()])[None]
-    return ClockedPurchaseLikelihood()(packed, *_shared("purchase", problem.clocked))[0]
+    return ClockedPurchaseLikelihood(family)(packed, *_shared("purchase", problem.clocked))[0]
 
 
 def _parameters(family: Family, spec: ModelSpec, cells: Cells) -> dict[str, Any]:

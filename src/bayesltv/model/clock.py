@@ -24,6 +24,7 @@ from bayesltv.clock_processes.process import Blocks
 from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.data.summary.cells import Cells
 from bayesltv.data.summary.groups import Groups
+from bayesltv.families.family import Family
 from bayesltv.kernels.clock import clocked_value_and_gradient
 from bayesltv.model.clock_prior import blocks_of, clock_priors, precision_terms, states_of_clock
 from bayesltv.model.pooling import OFFSET, prior_variable
@@ -33,6 +34,7 @@ from bayesltv.names import (
     CLOCK_BLOCK,
     CLOCK_HARMONIC,
     CLOCK_RHO,
+    PURCHASE_RATE,
     clock_name,
     effect_name,
     factor_name,
@@ -97,33 +99,36 @@ def states_seen(clock: ClockSpec, timeline: Timeline, seen: Seen) -> ClockStates
     return ClockStates(clock, blocks, weighted.T @ states_of_clock(clock, blocks)[1], pull)
 
 
-def see(data: Mapping[str, NDArray[Any]], timeline: Timeline) -> Seen:
+def see(family: Family, data: Mapping[str, NDArray[Any]], timeline: Timeline) -> Seen:
     """Return what the data say of each block.
 
     Parameters
     ----------
+    family : Family
     data : mapping
         Of ``ClockedPurchaseLikelihood``, in its order.
     timeline : Timeline
     """
     groups, clocks, segments = data["clock"].size, *data["repeats"].shape
-    arrays = tuple(data.values())
+    arrays, kind, size = tuple(data.values()), family.kind, len(family.parameters)
 
     def downhill(point: Floats) -> tuple[float, Floats]:
-        natural = np.exp(np.clip(point[:4], -_FARTHEST, _FARTHEST))
-        s = point[4:]
+        natural = np.exp(np.clip(point[:size], -_FARTHEST, _FARTHEST))
+        s = point[size:]
         packed = np.concatenate([np.repeat(natural, groups), np.tile(s[timeline.block], clocks)])
-        value, slope = clocked_value_and_gradient(packed[None], *arrays)
-        by_natural = slope[0, : 4 * groups].reshape(4, groups).sum(axis=1) * natural
-        by_segment = slope[0, 4 * groups :].reshape(clocks, segments).sum(axis=0)
+        value, slope = clocked_value_and_gradient(kind, packed[None], *arrays)
+        by_natural = slope[0, : size * groups].reshape(size, groups).sum(axis=1) * natural
+        by_segment = slope[0, size * groups :].reshape(clocks, segments).sum(axis=0)
         by_s = np.bincount(timeline.block, weights=by_segment, minlength=timeline.blocks)
-        value -= 0.5 * np.sum((point[:4] / _LOOSE) ** 2) + 0.5 * np.sum((s / _LOOSE) ** 2)
+        value -= 0.5 * np.sum((point[:size] / _LOOSE) ** 2) + 0.5 * np.sum((s / _LOOSE) ** 2)
         gradient = np.concatenate([by_natural, by_s]) - point / _LOOSE**2
         return (-value, -gradient) if np.isfinite(value) else (1e100, np.zeros_like(point))
 
-    found = minimize(downhill, np.zeros(4 + timeline.blocks), jac=True, method="L-BFGS-B").x
+    found = minimize(downhill, np.zeros(size + timeline.blocks), jac=True, method="L-BFGS-B").x
     by_block = np.bincount(timeline.block, weights=data["repeats"].sum(axis=0), minlength=timeline.blocks)
-    return Seen(by_block.astype(np.float64), found[0] - found[1] + found[4:])
+    natural = dict(zip(family.parameters, np.exp(found[:size]), strict=True))
+    level = np.log(family.scaled(natural)[PURCHASE_RATE])
+    return Seen(by_block.astype(np.float64), level + found[size:])
 
 
 def clock_variable(

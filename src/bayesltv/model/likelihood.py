@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
 from bayesltv.data.summary.cells import PurchaseCells, SpendRows, number_rows
-from bayesltv.families.bg_nbd.likelihood import purchase_value_and_gradient
+from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.families.family import Family
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
 from bayesltv.kernels.clock import clocked_value_and_gradient
@@ -27,7 +28,7 @@ Arrays = dict[str, NDArray[Any]]
 class Likelihood(Op):  # type: ignore[misc]
     """A compiled kernel (parameters, *data) -> (log likelihood, gradient) with first derivatives."""
 
-    __props__ = ()
+    __props__: tuple[str, ...] = ()
     kernel: Callable[..., Any]
 
     def make_node(self, parameters: Tensor, *data: Tensor) -> Apply:
@@ -35,7 +36,7 @@ class Likelihood(Op):  # type: ignore[misc]
         return Apply(self, inputs, [pt.dscalar(), pt.dmatrix()])
 
     def perform(self, _node: Apply, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
-        value, gradient = type(self).kernel(*(np.ascontiguousarray(array) for array in inputs))
+        value, gradient = self.kernel(*(np.ascontiguousarray(array) for array in inputs))
         outputs[0][0], outputs[1][0] = np.asarray(value), gradient
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
@@ -50,15 +51,20 @@ class Likelihood(Op):  # type: ignore[misc]
 
 
 class PurchaseLikelihood(Likelihood):
-    """``bg_nbd.likelihood.purchase_value_and_gradient`` inside a PyTensor graph."""
+    """``cells.purchase_value_and_gradient`` of a family inside a PyTensor graph."""
 
-    kernel = staticmethod(purchase_value_and_gradient)
+    __props__ = ("name", "settings")
+    walk = staticmethod(purchase_value_and_gradient)
+
+    def __init__(self, family: Family) -> None:
+        self.name, self.settings, self.kind = family.name, family.settings, family.kind
+        self.kernel = partial(self.walk, self.kind)
 
 
-class ClockedPurchaseLikelihood(Likelihood):
-    """``kernels.clock.clocked_value_and_gradient`` inside a PyTensor graph."""
+class ClockedPurchaseLikelihood(PurchaseLikelihood):
+    """``kernels.clock.clocked_value_and_gradient`` of a family inside a PyTensor graph."""
 
-    kernel = staticmethod(clocked_value_and_gradient)
+    walk = staticmethod(clocked_value_and_gradient)
 
 
 class SpendLikelihood(Likelihood):
@@ -68,23 +74,15 @@ class SpendLikelihood(Likelihood):
 
 
 @register_funcify_default_op_cache_key(PurchaseLikelihood)
-def _numba_purchase(_op: Op, **_: Any) -> Any:  # noqa: ANN401
+def _numba_purchase(op: PurchaseLikelihood, **_: Any) -> Any:  # noqa: ANN401
+    walk, kind = op.walk, op.kind
+
     @numba_njit
     def purchase_likelihood(parameters, *data):  # type: ignore[no-untyped-def]
-        value, gradient = purchase_value_and_gradient(np.ascontiguousarray(parameters), *data)
+        value, gradient = walk(kind, np.ascontiguousarray(parameters), *data)
         return np.asarray(value), gradient
 
     return purchase_likelihood, kernel_version()
-
-
-@register_funcify_default_op_cache_key(ClockedPurchaseLikelihood)
-def _numba_clocked_purchase(_op: Op, **_: Any) -> Any:  # noqa: ANN401
-    @numba_njit
-    def clocked_purchase_likelihood(packed, *data):  # type: ignore[no-untyped-def]
-        value, gradient = clocked_value_and_gradient(np.ascontiguousarray(packed), *data)
-        return np.asarray(value), gradient
-
-    return clocked_purchase_likelihood, kernel_version()
 
 
 @register_funcify_default_op_cache_key(SpendLikelihood)
@@ -104,7 +102,7 @@ def purchase_data(cells: PurchaseCells, family: Family) -> Arrays:
     group = cells.group.astype(np.int64)
     x_code, x_at = number_rows(group, cells.frequency)
     T_code, T_at = number_rows(group, cells.T)
-    risky = np.flatnonzero(coins > 0)
+    risky = np.flatnonzero((coins > 0) | family.needs_every_cell)
     t_code, t_at = number_rows(group[risky], cells.recency[risky])
     return {
         "weight": weight[risky],

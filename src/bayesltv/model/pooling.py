@@ -22,16 +22,8 @@ from pymc.distributions import transforms
 from pytensor import shared
 
 from bayesltv.data.summary.cells import Cells
-from bayesltv.families.registry import shifted
+from bayesltv.families.registry import SCALES, shifted
 from bayesltv.names import (
-    DROPOUT_CONCENTRATION,
-    DROPOUT_MEAN,
-    PURCHASE_RATE,
-    PURCHASE_SHAPE,
-    SPEND_BETWEEN,
-    SPEND_FIRST,
-    SPEND_TYPICAL,
-    SPEND_WITHIN,
     effect_name,
     sd_name,
 )
@@ -40,17 +32,6 @@ from bayesltv.specs.prior import PriorSpec
 
 Tensor = Any
 Floats = NDArray[np.float64]
-ERROR_PER_REPEATER = {
-    PURCHASE_RATE: 2.9,
-    PURCHASE_SHAPE: 2.5,
-    DROPOUT_MEAN: 9.9,
-    DROPOUT_CONCENTRATION: 74.0,
-    SPEND_TYPICAL: 0.5,
-    SPEND_WITHIN: 1.0,
-    SPEND_BETWEEN: 4.4,
-    SPEND_FIRST: 0.35,
-}
-"""Posterior variance of each scale on its link, times the number of repeaters; from the CDNOW sample."""
 OFFSET = "_offset_"
 """Part of the names of the sampler's own variables, which are kept out of the posterior."""
 
@@ -72,7 +53,7 @@ def scale_variable(scale: str, spec: ModelSpec, cells: Cells) -> Tensor:
     Parameters
     ----------
     scale : str
-        One of ``names.PURCHASE_SCALES`` or ``names.SPEND_SCALES``.
+        One of the families' scales.
     spec : ModelSpec
         Resolved.
     cells : Cells
@@ -128,4 +109,4 @@ def level_errors(scale: str, column: str, cells: Cells) -> Floats:
     """Return about the standard error of each level's effect, were it estimated from its own data alone."""
     level = cells.groups.level_codes(column)[cells.group_of_cell]
     repeaters = np.bincount(level, weights=cells.purchase.count * (cells.purchase.frequency > 0))
-    return np.sqrt(ERROR_PER_REPEATER[scale] / (1 + repeaters))
+    return np.sqrt(SCALES[scale].error / (1 + repeaters))

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.data.summary.groups import Groups
-from bayesltv.families.registry import PURCHASE, shifted
+from bayesltv.families.registry import shifted
 from bayesltv.model.clock_prior import clock_coords, draw_clock
 from bayesltv.model.coefficients import acting, covariate_coords
 from bayesltv.names import CHAIN, DRAW, GROUP, coefficients_name, covariate_dim, effect_name, sd_name
@@ -60,7 +60,7 @@ def draw_prior(
         if labels:
             drawn = sigma * rng.standard_normal((draws, len(labels)))
             variables[coefficients_name(scale)] = ((CHAIN, DRAW, covariate_dim(scale)), drawn[None])
-    natural: dict[str, Any] = PURCHASE[spec.purchase.family].natural(levels)
+    natural: dict[str, Any] = spec.purchase.card.natural(levels)
     if spec.spend is not None:
         natural |= spec.spend.card.natural(levels)
     for name, value in natural.items():

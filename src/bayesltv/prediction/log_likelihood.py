@@ -14,10 +14,10 @@ from bayesltv.base.meeting import Meeting
 from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.base.population import Population
 from bayesltv.data.summary.cells import SpendRows, number_rows, purchase_cells, spend_rows
-from bayesltv.data.summary.days import history_days, repeats_of
+from bayesltv.data.summary.days import history_days, log_waits, repeats_of
 from bayesltv.data.summary.groups import Codes, check_group_columns, codes_of
 from bayesltv.errors import DataError
-from bayesltv.names import CHAIN, CUSTOMER_ID, DRAW
+from bayesltv.names import CHAIN, CUSTOMER_ID, DRAW, REPEAT_DAYS
 from bayesltv.prediction.draws import GIGABYTES_ALLOWED
 
 Floats = NDArray[np.float64]
@@ -42,6 +42,8 @@ class Units:
         Unit of each customer of the summary; -1 for a customer who has none.
     bought : ndarray of float64, shape (unit, segment), optional
         Repeat purchases in each segment of a clock; then recency and T in `data` are places of days.
+    fixed : ndarray of float64, shape (unit,), optional
+        What no parameter changes: of single waits, in families whose waits are regular.
     """
 
     part: str
@@ -51,6 +53,7 @@ class Units:
     form: str
     of_customer: NDArray[np.int64]
     bought: Floats | None = None
+    fixed: Floats | None = None
 
 
 def log_likelihood(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None) -> xr.DataTree:
@@ -90,13 +93,20 @@ def log_likelihood_base(base: PlacedBase) -> xr.DataTree:
     return xr.DataTree.from_dict({part.part: _labelled(population, part) for part in parts})
 
 
-def likelihood_units(base: PlacedBase) -> tuple[Population, list[Units]]:
+def likelihood_units(base: PlacedBase, *, is_whole: bool = True) -> tuple[Population, list[Units]]:
     """Return all draws of a fit, or the base's number, and the units of each part of its model.
+
+    Parameters
+    ----------
+    base : PlacedBase
+    is_whole : bool
+        Whether what no parameter changes is counted, so that families can be compared.
 
     Raises
     ------
     DataError
-        Where there are no customers, or some in groups that were not fitted.
+        Where there are no customers, or some in groups that were not fitted; where single waits matter and
+        the summary does not tell them.
     """
     base.require_customers()
     checked, posterior = base.summary, base.posterior
@@ -109,7 +119,8 @@ def likelihood_units(base: PlacedBase) -> tuple[Population, list[Units]]:
             ids=checked.loc[strange, CUSTOMER_ID],
         )
     _, population, people = base.placed(None)
-    parts = [_purchase_units(population, checked, people.group)]
+    waits = _log_waits(population, checked) if is_whole and population.family.is_regular else None
+    parts = [_purchase_units(population, checked, people.group, waits)]
     with_first = population.uses_first_amounts
     rows = spend_rows(checked, people.group, with_first=with_first) if population.has_spend else None
     return population, parts if rows is None else [*parts, _spend_units(rows, len(checked))]
@@ -129,7 +140,8 @@ def _values(population: Population, units: Units, chosen: slice) -> Floats:
     if units.form == "purchase":
         if isinstance(population.clock, Clock):
             return _clocked_values(population, population.clock, units, chosen)
-        return population.family.formula("log_likelihood")(*data, *population.purchase[:, group])
+        values = population.family.formula("log_likelihood")(*data, *population.purchase[:, group])
+        return values if units.fixed is None else values + units.fixed[chosen, None]
     spend = population.spend[:, group]
     name = "log_likelihood_of_amounts" if units.form == "full" else "log_likelihood_of_mean"
     return population.spend_family.formula(name)(*data[:-1], *spend, first=data[-1])
@@ -144,9 +156,29 @@ def total_log_likelihood(population: Population, parts: Iterable[Units]) -> Floa
     return total.reshape(population.chains, -1)
 
 
-def _purchase_units(population: Population, checked: pd.DataFrame, codes: Codes) -> Units:
+def _log_waits(population: Population, checked: pd.DataFrame) -> Floats:
+    if REPEAT_DAYS not in checked.columns:
+        raise DataError(
+            f"the log likelihood of {population.family.title} needs the day of every repeat purchase, and "
+            f"the summary has no column {REPEAT_DAYS!r}: make it with summarize(log)"
+        )
+    return log_waits(checked)
+
+
+def _purchase_units(
+    population: Population, checked: pd.DataFrame, codes: Codes, waits: Floats | None
+) -> Units:
     """Return distinct histories; under a clock those that also bought in the same segments."""
     clock = population.clock
+    if waits is not None:
+        people = make_customers(checked, codes, population.family, with_spend=False)
+        unit, at = number_rows(codes, *people.histories[:4], waits)
+        count, fixed = (
+            np.bincount(unit).astype(np.int64),
+            population.family.formula("log_of_waits")(waits[at]),
+        )
+        data = tuple(people.histories[:4, at])
+        return Units("purchase", count, codes[at].astype(np.int32), data, "purchase", unit, fixed=fixed)
     if not isinstance(clock, Clock):
         cells = purchase_cells(checked, codes)
         k = np.asarray(population.family.coins(cells.frequency), dtype=np.float64)

@@ -116,6 +116,41 @@ def repeats_of(summary: pd.DataFrame, days: Days) -> Repeats:
     return Repeats(day, customer)
 
 
+def log_waits(summary: pd.DataFrame) -> NDArray[np.float64]:
+    """Return Σ ln wait over each customer's repeat purchases, waits in the time unit; 0 without any.
+
+    Raises
+    ------
+    DataError
+        As `history_days` and `repeats_of`.
+    """
+    wait, customer = _waits(summary)
+    unit = DAYS_PER[str(summary.attrs[TIME_UNIT])]
+    sums = np.bincount(customer, weights=np.log(wait / unit), minlength=len(summary))
+    return sums.astype(np.float64)
+
+
+def median_wait(summary: pd.DataFrame) -> float | None:
+    """Return the median wait between two purchases in days; None where the summary does not tell it."""
+    if not {REPEAT_DAYS, FIRST_PURCHASE} <= set(summary.columns):
+        return None
+    try:
+        wait, _ = _waits(summary)
+    except (DataError, ValueError):
+        return None
+    return float(np.median(wait)) if wait.size else None
+
+
+def _waits(summary: pd.DataFrame) -> tuple[Integers, Integers]:
+    """Return the days before each repeat purchase since the one before it, and whose purchase it is."""
+    days = history_days(summary)
+    repeats = repeats_of(summary, days)
+    order = np.lexsort([repeats.day, repeats.customer])
+    day, customer = repeats.day[order], repeats.customer[order]
+    is_first = np.append(True, customer[1:] != customer[:-1])[: day.size]
+    return day - np.where(is_first, days.first[customer], np.roll(day, 1)), customer
+
+
 def _whole_days(summary: pd.DataFrame, name: str, unit: float) -> Integers:
     days = summary[name].to_numpy(np.float64) * unit
     broken = np.abs(days - np.rint(days)) > _ROUNDING * (1 + np.abs(days))

@@ -116,7 +116,7 @@ def stage_block(
 
 
 def warn_of_immortals(population: Population, customers: Customers, new_within: float = 0.0) -> None:
-    """Warn where one-time buyers cannot lapse: BG/NBD gives them P(alive) = 1 however long they are silent.
+    """Warn where one-time buyers cannot lapse: without a first coin P(alive) = 1 for however long.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def warn_of_immortals(population: Population, customers: Customers, new_within: 
     """
     frequency, coins, observed = customers.histories[0], customers.histories[1], customers.histories[3]
     immortal = int(((coins == 0) & (observed > new_within)).sum())
-    if immortal:
+    if immortal and population.family.has_coins:
         warnings.warn(
             f"{immortal:,} of {len(customers):,} customers bought once and are no longer new "
             f"({FREQUENCY} 0, {int((frequency == 0).sum()):,} in all): {population.family.title} gives them "

@@ -15,6 +15,7 @@ SCALES = (
     Scale(
         names.PURCHASE_RATE,
         LOG,
+        error=2.9,
         between=(0.003, 1.0),
         per="week",
         is_pooled=True,
@@ -23,12 +24,14 @@ SCALES = (
     Scale(
         names.PURCHASE_SHAPE,
         LOG,
+        error=2.5,
         between=(0.05, 5.0),
         why="the coefficient of variation of customers' rates is 1/sqrt(r): between 4.5 and 0.45",
     ),
     Scale(
         names.DROPOUT_MEAN,
         LOGIT,
+        error=9.9,
         between=(0.02, 0.7),
         prior="LogitNormal",
         is_pooled=True,
@@ -37,6 +40,7 @@ SCALES = (
     Scale(
         names.DROPOUT_CONCENTRATION,
         LOG,
+        error=74.0,
         between=(0.3, 30.0),
         why="from customers who nearly all stay or leave at once to customers who are all alike; "
         "data say little above 10, so that the prior must end the tail",

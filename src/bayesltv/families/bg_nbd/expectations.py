@@ -16,7 +16,7 @@ _SMALLEST = 1e-12
 
 
 @compiled
-def _node_count(length, horizon, discount, shape, a, b):
+def node_count(length, horizon, discount, shape, a, b):
     """Return how many nodes leave an error near 1e-10, 1e-9 at worst.
 
     The error falls as ρ^(−2n), ρ the ellipse through the singularity at distance π, once the nodes resolve
@@ -120,7 +120,7 @@ def expected_over_span(low, high, discount, shape, rate, a, b, work):
         return math.nan, math.nan, math.nan
     origin = math.log1p(low / rate)
     length = math.log1p(high / rate) - origin
-    nodes = _node_count(length, high - low, discount, shape, a, b)
+    nodes = node_count(length, high - low, discount, shape, a, b)
     u, s, plain, weighted = work[0], work[1], work[2], work[3]
     for j in range(nodes):
         u[j] = origin + 0.5 * length * (1.0 + NODES[nodes, j])

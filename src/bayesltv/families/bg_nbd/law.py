@@ -18,6 +18,7 @@ import numpy as np
 from bayesltv.families import verbs
 from bayesltv.families.bg_nbd.counts import purchase_probability
 from bayesltv.families.bg_nbd.expectations import expected_at_nodes, expected_over_span, lay_nodes
+from bayesltv.families.bg_nbd.likelihood import value_and_slopes
 from bayesltv.families.verbs import DROPOUT_BRANCH, draw_alive
 from bayesltv.numerics.compile import compiled, inlined, way
 from bayesltv.numerics.random_numbers import (
@@ -28,6 +29,7 @@ from bayesltv.numerics.random_numbers import (
     open_stream,
     uniform,
 )
+from bayesltv.numerics.special import discounted_time
 
 COINS = 8
 """So many coins come from the urn; who has outlasted them all gets a p for the rest."""
@@ -42,6 +44,13 @@ class BgNbd(NamedTuple):
     alpha: Any
     a: Any
     b: Any
+
+
+class Latents(NamedTuple):
+    """λ and p of one customer."""
+
+    rate: float
+    dropout: float
 
 
 class Life(NamedTuple):
@@ -61,6 +70,11 @@ def _at(law, group, draw):
 @way(verbs.draws_of, BgNbd)
 def _draws_of(law):
     return law.r.shape[1]
+
+
+@way(verbs.value_and_slopes, BgNbd)
+def _value_and_slopes(kind, parameters, cells):
+    return value_and_slopes(parameters, cells)
 
 
 @way(verbs.inverse_p_alive, BgNbd)
@@ -111,6 +125,11 @@ def _first_wait(law, history, u):
     return wait_of(u, law.r + history.x, law.alpha + history.T)
 
 
+@way(verbs.draw_life, BgNbd)
+def _draw_life(law, history, coins, key, draw):
+    return math.inf
+
+
 @way(verbs.begin_life, BgNbd)
 def _begin_life(law, history, wait, latents, coins, key, draw):
     open_branch(coins, key, draw, DROPOUT_BRANCH)
@@ -129,7 +148,8 @@ def _next_purchase(life, n, time, coins, events):
 
 
 @compiled
-def _draw_dropout(coins, alive, k, a, b):
+def draw_dropout(coins, alive, k, a, b):
+    """Return p of a customer who has met k coins."""
     if not alive:
         return beta(coins, a + 1.0, b + k - 1.0)
     for tossed in range(COINS):
@@ -145,7 +165,7 @@ def _draw_latents(law, history, state, key, draw):
     shape, since = law.r + history.x, law.alpha + (history.T if alive else history.t_x)
     rate = draw_rate(state, wait_of(uniform(state), shape, since), shape, since)
     open_branch(state, key, draw, DROPOUT_BRANCH)
-    return alive, rate, _draw_dropout(state, alive, history.k, law.a, law.b)
+    return alive, Latents(rate, draw_dropout(state, alive, history.k, law.a, law.b))
 
 
 @way(verbs.given_alive, BgNbd)
@@ -186,6 +206,12 @@ def _expected(law, horizon, discount, work):
     return expected_over_span(0.0, horizon, discount, law.r, law.alpha, law.a, law.b, work)
 
 
+@way(verbs.fill_expected, BgNbd)
+def _fill_expected(laws, draw, horizon, discount, work, given):
+    found = verbs.expected(verbs.at(laws, 0, draw), horizon, discount, work)
+    given[3, 0, draw], given[4, 0, draw], given[5, 0, draw] = found
+
+
 @way(verbs.lay_nodes, BgNbd)
 def _lay_nodes(laws, steps, edges, end, until, discount, laid):
     shape, leaves = laws.r.max(), (laws.a / (laws.a + laws.b)).max()
@@ -208,12 +234,102 @@ def _at_means(law, history):
     if history.k > 0.0:
         alive = 1.0 / verbs.inverse_p_alive(law, history)
         lapsed_coin = (law.a + 1.0) / (law.a + law.b + history.k)
-    shape = law.r + history.x
-    coin = law.a / (law.a + law.b + history.k)
-    return alive, shape / (law.alpha + history.T), coin, shape / (law.alpha + history.t_x), lapsed_coin
+    shape, coin = law.r + history.x, law.a / (law.a + law.b + history.k)
+    living = Latents(shape / (law.alpha + history.T), coin)
+    return alive, living, Latents(shape / (law.alpha + history.t_x), lapsed_coin)
+
+
+@way(verbs.stages_of, BgNbd)
+def _stages_of(law):
+    return 1
+
+
+@way(verbs.stage_shares, BgNbd)
+def _stage_shares(law, history, futures, draw, shares):
+    shares[0] = 1.0
 
 
 @way(verbs.newborn, BgNbd)
 def _newborn(law, k):
     alive = 1.0 if k == 0.0 else (law.b + k - 1.0) / (law.a + law.b + k - 1.0)
     return alive, BgNbd(law.r, law.alpha, law.a, law.b + k)
+
+
+# ---------------------------------------------------------------------- one customer, whose latents are known
+
+
+@way(verbs.rate_of, Latents)
+def _rate_of(latents):
+    return latents.rate
+
+
+@way(verbs.leaving_of, Latents)
+def _leaving_of(latents):
+    return latents.dropout
+
+
+@way(verbs.lead, Latents)
+def _lead(latents, weight, pace, time, discount):
+    leaving = latents.rate * pace * latents.dropout + discount
+    lived = weight * discounted_time(time, leaving)
+    return pace * lived, lived, weight * math.exp(-leaving * time), latents
+
+
+@way(verbs.later, Latents)
+def _later(latents, passed):
+    return latents
+
+
+@way(verbs.as_far_as, Latents)
+def _as_far_as(latents, other):
+    return latents
+
+
+@way(verbs.changed, Latents)
+def _changed(latents, rate, leaving):
+    return Latents(rate * latents.rate, min(1.0, leaving * latents.dropout))
+
+
+@way(verbs.reborn, Latents)
+def _reborn(latents):
+    return latents
+
+
+@way(verbs.stopping, Latents)
+def _stopping(latents, share):
+    return Latents(latents.rate, share + (1.0 - share) * latents.dropout)
+
+
+@way(verbs.stays, Latents)
+def _stays(latents):
+    return 1.0 - latents.dropout
+
+
+@way(verbs.drops_out_within, Latents)
+def _drops_out_within(latents, passed):
+    return -math.expm1(-latents.rate * latents.dropout * passed)
+
+
+@way(verbs.silent_within, Latents)
+def _silent_within(latents, passed):
+    return math.exp(-latents.rate * passed)
+
+
+@way(verbs.is_overdue, Latents)
+def _is_overdue(latents, silence, patience):
+    return silence * latents.rate > patience
+
+
+@way(verbs.draw_span, Latents)
+def _draw_span(latents, events):
+    return math.inf
+
+
+@way(verbs.draw_gap, Latents)
+def _draw_gap(latents, is_first, events):
+    return exponential(events) / latents.rate
+
+
+@way(verbs.draw_leaving, Latents)
+def _draw_leaving(latents, events):
+    return uniform(events) < latents.dropout

@@ -6,77 +6,33 @@ equal those of ``formulas.log_likelihood`` summed over customers.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.special import LARGEST, all_proper, digamma
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-_LEAST = 1e-12
+LEAST = 1e-12
 """Of b: below, differences of log gammas are rounding errors too."""
 
 
-class Cells(NamedTuple):
-    """Distinct histories and what they share.
-
-    Attributes
-    ----------
-    weight, frequency : ndarray of float64, shape (cell,)
-        Customers in the cell; x. Only cells with a dropout coin; the others are in the distinct values alone.
-    x_code, T_code, t_code : ndarray of int64, shape (cell,)
-        Where the cell's frequency, T and recency stand among the distinct ones.
-    x, k, x_weight : ndarray of float64, shape (distinct frequency,)
-        Frequency, dropout coins, customers.
-    T, T_weight, T_purchases : ndarray of float64, shape (distinct T,)
-        T, customers, Σ of their frequencies.
-    t : ndarray of float64, shape (distinct recency,)
-    x_group, T_group, t_group : ndarray of int64
-        Group of each distinct value.
-    """
-
-    weight: Floats
-    frequency: Floats
-    x_code: Integers
-    T_code: Integers
-    t_code: Integers
-    x: Floats
-    k: Floats
-    x_group: Integers
-    x_weight: Floats
-    T: Floats
-    T_group: Integers
-    T_weight: Floats
-    T_purchases: Floats
-    t: Floats
-    t_group: Integers
-
-
 @compiled
-def purchase_value_and_gradient(parameters, *cells):
-    """Return the log likelihood of all customers and its gradient by r, alpha, a, b of each group.
+def value_and_slopes(parameters, cells):
+    """Return the log likelihood of all customers and its derivatives.
 
     Parameters
     ----------
     parameters : ndarray of float64, shape (4, group)
         r, alpha (a rate), a, b.
-    *cells : ndarray
-        The fields of `Cells`.
+    cells : Cells
 
     Returns
     -------
-    float, ndarray of float64, shape (4, group)
+    float
+    ndarray of float64, shape (4, group)
+        By r, alpha, a, b of each group.
+    ndarray of float64, shape (distinct T,) and (distinct recency,)
     """
-    value, gradient, _, _ = value_and_slopes(parameters, Cells(*cells))
-    return value, gradient
-
-
-@compiled
-def value_and_slopes(parameters, cells):
-    """Return what `purchase_value_and_gradient` does, and the derivatives by each distinct T and recency."""
     weight, frequency, x_code, T_code, t_code = cells[:5]
     x, k, x_group, x_weight = cells.x, cells.k, cells.x_group, cells.x_weight
     T, T_group, T_weight, T_purchases = cells.T, cells.T_group, cells.T_weight, cells.T_purchases
@@ -84,7 +40,7 @@ def value_and_slopes(parameters, cells):
     r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
     gradient = np.zeros_like(parameters)
     slope_T, slope_t = np.zeros(T.size), np.zeros(t.size)
-    has_proper_coins = np.all(parameters[2:] < LARGEST) and np.all(b > _LEAST)
+    has_proper_coins = np.all(parameters[2:] < LARGEST) and np.all(b > LEAST)
     if not (has_proper_coins and all_proper(parameters, parameters[:1])):
         return -np.inf, gradient, slope_T, slope_t
     value = 0.0

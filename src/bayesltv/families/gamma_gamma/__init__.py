@@ -11,6 +11,7 @@ SCALES = (
     Scale(
         names.SPEND_TYPICAL,
         LOG,
+        error=0.5,
         between=(0.2, 5.0),
         is_pooled=True,
         why="relative to the geometric mean of the amounts; skewness within and between customers can move "
@@ -19,12 +20,14 @@ SCALES = (
     Scale(
         names.SPEND_WITHIN,
         LOG,
+        error=1.0,
         between=(0.5, 50.0),
         why="one customer's amounts vary by 1/sqrt(p): between 141 % and 14 % of their mean",
     ),
     Scale(
         names.SPEND_BETWEEN,
         LOG,
+        error=4.4,
         between=(0.5, 50.0),
         why="customers' means vary by about 1/sqrt(q): 14 % at 50; a power-law tail, without a mean "
         "at q <= 1",
@@ -33,6 +36,7 @@ SCALES = (
 FIRST = Scale(
     names.SPEND_FIRST,
     LOG,
+    error=0.35,
     between=(0.5, 2.0),
     why="first orders are on the level delta of later ones: half of it (a trial, a welcome offer) to twice "
     "(what is bought once); alike is likeliest",
@@ -76,8 +80,8 @@ WITH_FIRST = replace(
     title="Gamma-Gamma with first amounts",
     parameters=(*names.SPEND_PARAMETERS, names.DELTA),
     scales=(*SCALES, FIRST),
-    natural=_natural_with_first,
-    scaled=_scaled_with_first,
+    to_natural=_natural_with_first,
+    to_scales=_scaled_with_first,
     law="bayesltv.families.gamma_gamma.law:GammaGamma",
     summary_columns=(*GAMMA_GAMMA.summary_columns, names.FIRST_AMOUNT),
 )

@@ -10,7 +10,15 @@ import xarray as xr
 
 from bayesltv.base.group_scales import CUSTOMERS, group_scales
 from bayesltv.errors import DataError
-from bayesltv.names import CURRENCY, DROPOUT_MEAN, GROUP, PURCHASE_RATE, SPEND_TYPICAL, TIME_UNIT
+from bayesltv.names import (
+    CURRENCY,
+    DROPOUT_HAZARD,
+    DROPOUT_MEAN,
+    GROUP,
+    PURCHASE_RATE,
+    SPEND_TYPICAL,
+    TIME_UNIT,
+)
 from bayesltv.report.style import BLUE, GREY, dress, money_axis, new_axes, new_figure, percent_axis, shortened
 
 if TYPE_CHECKING:
@@ -24,6 +32,7 @@ READING = "dot: median · thick line: 50 % · thin line: 90 % of the posterior"
 _TITLES = {
     PURCHASE_RATE: "How often they buy",
     DROPOUT_MEAN: "How easily they leave",
+    DROPOUT_HAZARD: "How easily they leave",
     SPEND_TYPICAL: "What a purchase is worth",
 }
 
@@ -41,7 +50,7 @@ def plot_posterior_by_group(
     Parameters
     ----------
     fit : DataTree
-    scale : "purchase_rate", "dropout_mean" or "spend_typical"
+    scale : "purchase_rate", "dropout_mean" ("dropout_hazard" in Pareto/NBD) or "spend_typical"
         Purchases per time unit while active, chance of leaving after a purchase, typical spend per purchase.
     groups : sequence of str, optional
         Labels; default all, or the 40 with most customers.
@@ -172,6 +181,7 @@ def _axis_label(scale: str, time_unit: str) -> str:
     return {
         PURCHASE_RATE: f"purchases per {time_unit} while active",
         DROPOUT_MEAN: "chance of leaving after a purchase",
+        DROPOUT_HAZARD: f"hazard of leaving per {time_unit}, of new customers",
         SPEND_TYPICAL: "typical spend per purchase",
     }[scale]
 

@@ -15,6 +15,7 @@ from bayesltv.names import (
     CHAIN,
     CURRENCY,
     DRAW,
+    DROPOUT_HAZARD,
     DROPOUT_MEAN,
     FINGERPRINT,
     GROUP,
@@ -141,6 +142,7 @@ def _in_customers_terms(scales: xr.Dataset, currency: object) -> Grid:
     ways = {
         PURCHASE_RATE: (f"purchases per {unit} while active", lambda value: f"{value:.3g}"),
         DROPOUT_MEAN: ("chance of leaving after a purchase", lambda value: f"{100 * value:.3g} %"),
+        DROPOUT_HAZARD: (f"hazard of leaving per {unit}, of new customers", lambda value: f"{value:.3g}"),
         SPEND_TYPICAL: ("typical spend per purchase", lambda value: money(value, currency, decimals=2)),
     }
     for scale, (head, write) in ways.items():

@@ -7,13 +7,15 @@ from typing import Any, Literal
 from bayesltv import names
 from bayesltv.data.summary.design import Coding
 from bayesltv.errors import SpecError
+from bayesltv.families.registry import SCALES
 from bayesltv.specs import checked
 from bayesltv.specs.frozen import Plain
 from bayesltv.specs.model.pooling import column_names
 from bayesltv.specs.toml_file import Table
 
 KINDS = ("numeric", "categorical")
-ACTS_ON = (names.PURCHASE_RATE, names.DROPOUT_MEAN, names.SPEND_TYPICAL)
+ACTS_ON = (names.PURCHASE_RATE, names.DROPOUT_MEAN, names.DROPOUT_HAZARD, names.SPEND_TYPICAL)
+_UNLESS_STATED = (names.PURCHASE_RATE, names.DROPOUT_MEAN, names.SPEND_TYPICAL)
 _STATED = ("kind", "on", "sigma", "why", "round_to", "reference")
 _LEARNED = ("mean", "sd", "levels")
 
@@ -28,7 +30,8 @@ class Covariate:
         Numeric columns are standardised (mean and sd of the fitted customers); categorical ones are coded
         against a reference.
     on : tuple of str
-        Scales that it moves, among purchase_rate, dropout_mean and spend_typical.
+        Scales that it moves, among purchase_rate, dropout_mean (dropout_hazard in Pareto/NBD) and
+        spend_typical.
     sigma : float
         Prior sd of each coefficient, Normal(0, sigma) on the log scale (logit for dropout_mean): per standard
         deviation of a numeric column, per level against the reference of a categorical one.
@@ -43,7 +46,7 @@ class Covariate:
     """
 
     kind: Literal["numeric", "categorical"]
-    on: tuple[str, ...] = ACTS_ON
+    on: tuple[str, ...] = _UNLESS_STATED
     sigma: float = 0.5
     why: str = ""
     round_to: float | None = None
@@ -113,15 +116,22 @@ def checked_covariates(value: object, groups: object, scales: tuple[str, ...]) -
     """
     checked.instance("covariates", value, Mapping)
     assert isinstance(value, Mapping)
-    taken = {*names.DIMS, *names.SUMMARY_COLUMNS, *names.PURCHASE_SCALES, *names.SPEND_SCALES}
+    taken = {*names.DIMS, *names.SUMMARY_COLUMNS, *SCALES}
+    found = {}
     for column, covariate in value.items():
         checked.instance(f"covariates.{column}", covariate, Covariate)
         if column in taken or (not isinstance(groups, str) and column in tuple(groups)):  # type: ignore[arg-type]
             raise SpecError(f"covariates.{column}: the column is a group, or the word means something else")
+        if covariate.on == _UNLESS_STATED and names.DROPOUT_HAZARD in scales:
+            covariate = replace(
+                covariate, on=tuple(scale for scale in ACTS_ON if scale != names.DROPOUT_MEAN)
+            )
         absent = [scale for scale in covariate.on if scale not in scales]
         if absent:
-            raise SpecError(f"covariates.{column}: on {', '.join(absent)}, but the spec has no spend")
-    return dict(value)
+            lacks = "spend" if absent == [names.SPEND_TYPICAL] else "such scale"
+            raise SpecError(f"covariates.{column}: on {', '.join(absent)}, but the spec has no {lacks}")
+        found[column] = covariate
+    return found
 
 
 def without(covariates: Mapping[str, Covariate], scales: tuple[str, ...]) -> dict[str, Covariate]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from bayesltv import names
 from bayesltv.errors import SpecError
-from bayesltv.families.registry import PURCHASE
 from bayesltv.specs import checked
 from bayesltv.specs.frozen import FrozenMapping, Plain, digest
 from bayesltv.specs.model import defaults, parts
@@ -79,7 +78,8 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         self._check_types()
-        reserved = () if self.spend is None else self.spend.card.parameters
+        reserved = self.purchase.card.parameters + self.purchase.card.scale_names
+        reserved += () if self.spend is None else self.spend.card.parameters
         object.__setattr__(self, "groups", parts.checked_groups(self.groups, reserved))
         object.__setattr__(self, "priors", self._all_priors())
         object.__setattr__(self, "pooling", self._all_pooling())
@@ -98,7 +98,7 @@ class ModelSpec:
     @property
     def scales(self) -> tuple[str, ...]:
         """Return the scales the model has, in the fixed order; those of spend only where spend is in it."""
-        return parts.scales_of(self.spend)
+        return parts.scales_of(self.purchase, self.spend)
 
     @property
     def block_days(self) -> int:
@@ -149,7 +149,7 @@ class ModelSpec:
 
     def _with(self, spend: SpendSpec | None) -> "ModelSpec":
         """Return the spec with less of spend, and nothing said of what is gone."""
-        scales = parts.scales_of(spend)
+        scales = parts.scales_of(self.purchase, spend)
         return replace(
             self,
             spend=spend,
@@ -185,7 +185,8 @@ class ModelSpec:
         spec = self.with_groups(groups) if self.is_open and groups is not None else self
         spec._named_groups()
         priors = dict(spec.priors)
-        priors[names.PURCHASE_RATE] = priors[names.PURCHASE_RATE].in_unit(time_unit)
+        timed = [scale.name for scale in spec.purchase.card.scales if scale.per is not None]
+        priors |= {name: priors[name].in_unit(time_unit) for name in timed}
         if spec.spend is None:
             return replace(spec, priors=priors, time_unit=time_unit)
         if spend_unit is None:
@@ -206,7 +207,7 @@ class ModelSpec:
         }
         units = {"time_unit": self.time_unit, "spend_unit": self.spend_unit}
         model.update({key: value for key, value in units.items() if value is not None})
-        stated: dict[str, Plain] = {"model": model, "purchase": asdict(self.purchase)}
+        stated: dict[str, Plain] = {"model": model, "purchase": dict(self.purchase.to_dict())}
         if self.spend is not None:
             stated["spend"] = self.spend.to_dict()
         stated["priors"] = {scale: dict(prior.to_dict()) for scale, prior in self.priors.items()}
@@ -243,16 +244,17 @@ class ModelSpec:
         """
         sections = {name: Table({}, table.source, (name,), table.is_file) for name in SECTIONS}
         sections.update(table.tables(SECTIONS))
+        purchase = sections["purchase"].record(PurchaseSpec)
         spend = SpendSpec.read(sections["spend"]) if "spend" in table else None
-        priors = parts.read_priors(sections["priors"], parts.scales_of(spend))
+        scales = parts.scales_of(purchase, spend)
+        priors = parts.read_priors(sections["priors"], scales)
         stated: dict[str, Any] = {
             **_read_model(sections["model"]),
-            "purchase": sections["purchase"].record(PurchaseSpec),
+            "purchase": purchase,
             "spend": spend,
             "priors": priors,
             "pooling": {
-                scale: Pooling.read(inner)
-                for scale, inner in sections["pooling"].tables(parts.scales_of(spend)).items()
+                scale: Pooling.read(inner) for scale, inner in sections["pooling"].tables(scales).items()
             },
             "covariates": {
                 column: Covariate.read(inner)
@@ -277,14 +279,15 @@ class ModelSpec:
         if self.clock is not None:
             checked.instance("clock", self.clock, ClockSpec)
             parts.check_clock_column(self.clock.by, self.groups)
+            parts.check_clock_family(self.purchase)
         checked.instance("sampler", self.sampler, SamplerSpec)
         checked.instance("gates", self.gates, GateSpec)
 
     def _all_priors(self) -> FrozenMapping[PriorSpec]:
-        default = defaults.priors_of(PURCHASE[self.purchase.family])
+        default = defaults.priors_of(self.purchase.card)
         if self.spend is not None:
             default |= defaults.priors_of(self.spend.card)
-        parts.check_scales("priors", self.priors, self.spend)
+        parts.check_scales("priors", self.priors, self.purchase, self.spend)
         return FrozenMapping(
             {
                 scale: parts.checked_prior(scale, self.priors.get(scale, default[scale]))
@@ -293,7 +296,7 @@ class ModelSpec:
         )
 
     def _all_pooling(self) -> FrozenMapping[Pooling]:
-        parts.check_scales("pooling", self.pooling, self.spend)
+        parts.check_scales("pooling", self.pooling, self.purchase, self.spend)
         if not self.groups:
             if self.pooling:
                 raise SpecError(

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 from bayesltv import names
 from bayesltv.errors import SpecError, cut, shown
+from bayesltv.families.registry import PURCHASE, SCALES
 from bayesltv.specs import checked
 from bayesltv.specs.family import of_support
 from bayesltv.specs.model import defaults
 from bayesltv.specs.model.pooling import Pooling, column_names
-from bayesltv.specs.model.settings import SpendSpec
+from bayesltv.specs.model.settings import PurchaseSpec, SpendSpec
 from bayesltv.specs.prior import PriorSpec
 from bayesltv.specs.toml_file import Table
 
@@ -29,9 +30,9 @@ _TAKEN = {
 """Names that mean something else in a summary or a posterior."""
 
 
-def scales_of(spend: SpendSpec | None) -> tuple[str, ...]:
-    """Return the scales of a model with or without spend, in the fixed order."""
-    return names.PURCHASE_SCALES if spend is None else names.PURCHASE_SCALES + spend.card.scale_names
+def scales_of(purchase: PurchaseSpec, spend: SpendSpec | None) -> tuple[str, ...]:
+    """Return the scales of a model with or without spend, those of purchases first."""
+    return purchase.card.scale_names + (() if spend is None else spend.card.scale_names)
 
 
 def checked_groups(groups: object, reserved: tuple[str, ...] = ()) -> tuple[str, ...] | str:
@@ -61,8 +62,11 @@ def checked_groups(groups: object, reserved: tuple[str, ...] = ()) -> tuple[str,
     return columns
 
 
-def check_scales(section: str, stated: Iterable[str], spend: SpendSpec | None) -> None:
-    """Refuse a scale that does not exist, or is one of spend where there is no spend."""
+def check_scales(
+    section: str, stated: Iterable[str], purchase: PurchaseSpec, spend: SpendSpec | None
+) -> None:
+    """Refuse a scale that does not exist, is one of another family, or of spend where there is no spend."""
+    there = scales_of(purchase, spend)
     for scale in stated:
         if scale in _EVERY_SPEND and spend is None:
             raise SpecError(f"{section}.{scale}: the spec has no spend: add a [spend] section or drop this")
@@ -70,8 +74,8 @@ def check_scales(section: str, stated: Iterable[str], spend: SpendSpec | None) -
             raise SpecError(
                 f"{section}.{scale}: first_amounts is false in [spend]: make it true or drop this"
             )
-        if scale not in scales_of(spend):
-            raise SpecError(f"{section}.{scale}: unknown scale; {checked.nearest(scale, scales_of(spend))}")
+        if scale not in there:
+            raise SpecError(f"{section}.{scale}: unknown scale; {checked.nearest(scale, there)}")
 
 
 def checked_prior(scale: str, value: object) -> PriorSpec:
@@ -86,8 +90,8 @@ def checked_prior(scale: str, value: object) -> PriorSpec:
         raise SpecError(
             f"priors.{scale}: {scale} {lies}, {prior.family} is not: use {', '.join(of_support(support))}"
         )
-    if prior.per is not None and scale != names.PURCHASE_RATE:
-        raise SpecError(f"priors.{scale}: only {names.PURCHASE_RATE} has a time unit: leave per out")
+    if prior.per is not None and SCALES[scale].per is None:
+        raise SpecError(f"priors.{scale}: {scale} has no time unit: leave per out")
     return prior
 
 
@@ -110,12 +114,22 @@ def check_clock_column(by: str | None, groups: tuple[str, ...] | str) -> None:
         raise SpecError(f"clock.by: {shown(by)} is not a group; {checked.nearest(by, groups)}")
 
 
+def check_clock_family(purchase: PurchaseSpec) -> None:
+    """Refuse a clock for a family that does not go by one."""
+    if not purchase.card.has_clock:
+        known = " or ".join(family.name for family in PURCHASE.values() if family.has_clock)
+        raise SpecError(
+            f"clock: {purchase.family} ({purchase.card.title}) does not go by a calendar clock: leave "
+            f"[clock] out, or use {known}"
+        )
+
+
 def read_priors(table: Table, scales: tuple[str, ...]) -> dict[str, PriorSpec]:
     """Return the priors that a file states; a rate in a file says per what."""
     priors = {
         scale: PriorSpec.read(inner, defaults.SUPPORT[scale]) for scale, inner in table.tables(scales).items()
     }
-    rate = priors.get(names.PURCHASE_RATE)
-    if table.is_file and rate is not None and rate.per is None:
-        raise table.fail('missing: state the unit of the rate, per = "week"', f"{names.PURCHASE_RATE}.per")
+    for scale, prior in priors.items():
+        if table.is_file and SCALES[scale].per is not None and prior.per is None:
+            raise table.fail('missing: state the unit of the rate, per = "week"', f"{scale}.per")
     return priors
