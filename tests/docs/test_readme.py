@@ -13,7 +13,7 @@ from bayesltv.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-QUICK = ("--chains", "4", "--tune", "400", "--draws", "300")
+QUICK = ("--chains", "4", "--tune", "400", "--draws", "600")
 
 
 def blocks(language):
