@@ -8,7 +8,7 @@ import matplotlib
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.py"))
-QUICK = {"chains": 4, "tune": 400, "draws": 300}
+QUICK = {"chains": 4, "tune": 400, "draws": 600}
 SETTING = "SAMPLER = {}"
 
 

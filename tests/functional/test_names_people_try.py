@@ -99,7 +99,7 @@ def test_what_is_neither_name_nor_spec_is_told(small_fit, few):
         ltv.fit(few, models_folder() / "decisions" / "retention.toml", seed=1)
     with pytest.raises(ltv.SpecError, match=r"a decision is a DecisionSpec, .* not a ModelSpec"):
         ltv.score(small_fit, few, ltv.load_spec("pooled"), seed=1)
-    with pytest.raises(ltv.SpecError, match="not a DataFrame: are arguments swapped"):
+    with pytest.raises(ltv.DataError, match=r"not .*ModelSpec: are arguments swapped"):
         ltv.fit(ltv.load_spec("pooled"), few, seed=1)
 
 

@@ -20,7 +20,8 @@ def rows(**columns):
 
 def newcomer(customer_id="new", **groups):
     levels = {column: [level] for column, level in groups.items()}
-    return rows(customer_id=[customer_id], frequency=[0], recency=[0.0], T=[0.0], **levels)
+    first = {"first_amount": [np.nan]}
+    return rows(customer_id=[customer_id], frequency=[0], recency=[0.0], T=[0.0], **first, **levels)
 
 
 def northerners(**channels):

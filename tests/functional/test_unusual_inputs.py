@@ -111,8 +111,7 @@ def test_ids_of_any_kind(small_log, small_fit, kind):
 
 def test_a_log_without_amounts(small_log):
     summary = ltv.summarize(small_log.drop(columns="amount"), observation_end=END, monetary_value_col=None)
-    with pytest.warns(ltv.BayesltvWarning, match="spend"):
-        fit = fitted(summary, ltv.load_spec("pooled"))
+    fit = fitted(summary, ltv.load_spec("pooled"))
     assert {"p", "q", "v"}.isdisjoint(fit["posterior"].data_vars)
     with pytest.warns(ltv.BayesltvWarning, match="no spend model"):
         scores = scored(fit, summary)

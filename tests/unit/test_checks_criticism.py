@@ -70,7 +70,7 @@ def truth():
 def test_regular_and_bursty_customers_are_seen(truth, shape, status):
     found = regular_timing(truth, summary_of(log_of_waits(gamma_waits(shape, seed=5))))
     assert found.status == status
-    assert ("regular" if shape > 1 else "Bursts") in found.advice
+    assert ("compare with mbg_cnbd" if shape > 1 else "Bursts") in found.advice
 
 
 def test_the_shape_of_waits_is_recovered(truth):

@@ -12,15 +12,17 @@ from helpers import point_fit
 
 PURCHASE = {"r": 0.6, "alpha": 3.0, "a": 0.8, "b": 2.5}
 SPEND = {"p": 6.0, "q": 4.0, "v": 15.0}
+HAZARD = {"r": 0.6, "alpha": 6.0, "s": 0.6, "beta": 11.7}
 END = "1997-09-30"
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_replicas_are_like_customers_of_the_event_simulation(family):
     """The log is simulated by other code, in continuous time; every statistic must be that of a replica."""
-    log = ltv.simulate_log(4000, seed=31, family=family, purchase=PURCHASE, spend=SPEND, observation_end=END)
+    law = HAZARD if family == "pareto_nbd" else PURCHASE
+    log = ltv.simulate_log(4000, seed=31, family=family, purchase=law, spend=SPEND, observation_end=END)
     summary = ltv.summarize(log, observation_end=END, time_unit="week")
-    fit = point_fit(PURCHASE | SPEND, draws=400, family=family)
+    fit = point_fit(law | SPEND, draws=400, family=family)
     found = ltv.posterior_predictive(fit, summary, seed=2)
     error = (found.table["p95"] - found.table["p05"]) / (2 * 1.645)
     z = (found.table["observed"] - found.table["predicted"]) / error

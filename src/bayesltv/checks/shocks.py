@@ -168,6 +168,8 @@ def _expected(
     key, count = np.unique(np.stack([row, day_of_customer]), axis=1, return_counts=True)
     begin = day[key[1]].astype(np.float64)[:, None]
     ages = course.passed(key[0], begin, np.maximum(edges[None, :], begin))
+    if not ages.max() > 0:
+        raise DataError("all first purchases are on the last day observed")
     times, bought = course.knots(float(ages.max()))
     expected = np.zeros((day.size, edges.size - 1))
     for own in np.split(np.arange(key.shape[1]), np.flatnonzero(np.diff(key[0])) + 1):

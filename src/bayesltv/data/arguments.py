@@ -55,8 +55,8 @@ def require_summary(summary: object) -> None:
     if not isinstance(summary, pd.DataFrame):
         kind = f"{type(summary).__module__}.{type(summary).__name__}"
         raise DataError(
-            f"a customer summary is a pandas DataFrame, not {kind}: make one with summarize(log) or "
-            "as_summary(frame)"
+            f"a customer summary is a pandas DataFrame, not {kind}: are arguments swapped? Make one with "
+            "summarize(log) or as_summary(frame)"
         )
 
 

@@ -168,7 +168,7 @@ def _of_what_there_is(spec: ModelSpec, checked: pd.DataFrame) -> ModelSpec:
     """Return the spec without first amounts where the summary tells none, and say so."""
     if spec.spend is None or not spec.spend.first_amounts or has_first_amounts(checked):
         return spec
-    if MONETARY_VALUE in checked:
+    if MONETARY_VALUE in checked and checked[MONETARY_VALUE].notna().any():
         warnings.warn(
             "the summary has no first amounts: spend is learned from repeat amounts alone, and all one-time "
             "buyers get the same. Make it by summarize(log), or set first_amounts = false in [spend]",

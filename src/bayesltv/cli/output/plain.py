@@ -143,7 +143,11 @@ def _(found: PlanFolder) -> Json:
 
 def _plain_plan(plan: Plan) -> Json:
     """Return the tables of a plan but those as long as there are customers, and what it says of itself."""
-    told = {name: table for name, table in plan.tables.items() if name not in ("budget_curve", "movers")}
+    told = {
+        name: table
+        for name, table in plan.tables.items()
+        if name not in ("budget_curve", "movers", "at_risk")
+    }
     return {
         "customers": len(plan.customers),
         "assignment": {str(k): int(n) for k, n in plan.customers["assignment"].value_counts().items()},
