@@ -17,7 +17,7 @@ from bayesltv.redaction import KEY_VARIABLE
 
 ID = re.compile(r"zq\d{5}")
 HASH = re.compile(r"#[0-9a-f]{20}\b")
-KEPT = ("scores.csv", "scores.parquet", "customers.csv", "customers.parquet")
+KEPT = ("scores.csv", "scores.parquet", "customers.csv", "customers.parquet", "at_risk.csv")
 """Score tables, exports and plans keep the ids: they are what the ids are for."""
 OUTPUT = ("--decision", "retention", "--draws", "20")
 

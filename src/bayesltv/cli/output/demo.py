@@ -47,12 +47,17 @@ CONTENT = {
     "segments.csv": "tier by stage: who they are and how they are doing",
     "portfolio.csv": "all customers by cohort and tier: what they brought and should bring",
     "simple_ltv.csv": "the model's value beside simpler reckonings",
+    "returns.csv": "what each action returns in each tier, stage and cohort",
+    "sceptic.csv": "the plan if its actions do less than is believed",
+    "at_risk.csv": "who is slipping away, by the money at stake",
     "plan.manifest.json": "what the plan was made from",
     "plan_waterfall.png": "from incremental margin to net value",
     "plan_roi.png": "what each action returns",
     "plan_budget_curve.png": "what more budget would bring",
     "plan_policies.png": "the plan beside what else could be done",
     "plan_customers.png": "who gets what",
+    "plan_returns_tier.png": "what each action returns by tier",
+    "plan_returns_stage.png": "the same by stage",
 }
 """What is in each file of the demo."""
 
