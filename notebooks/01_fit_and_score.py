@@ -154,15 +154,15 @@ round(scores["ltv_mean"].sum(), -1), total.quantile([0.05, 0.95]).values.round(-
 # A point estimate cannot tell these two apart.
 
 # %%
-PAIR = ["03558", "13458"]
+PAIR = ["03558", "09919"]
 rows = pd.DataFrame(scores).set_index("customer_id").loc[PAIR]
 rows.join(summary.set_index("customer_id")[["recency", "T"]])[
     ["frequency", "recency", "T", "p_alive", "ltv_mean", "ltv_p50", "ltv_p95", "tier"]
 ]
 
 # %% [markdown]
-# 03558 bought five times but has been silent for fourteen weeks; 13458 bought four times, the last a few days
-# ago. `predict` draws what each may do, one future per posterior draw:
+# 03558 bought five times but has been silent for fourteen weeks; 09919 bought seven times, the last eight
+# days ago. `predict` draws what each may do, one future per posterior draw:
 
 # %%
 draws = ltv.predict(

@@ -340,6 +340,7 @@ def test_covariates_reach_the_workers(spark, cdnow):
 
 
 @pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
+@pytest.mark.filterwarnings("ignore:The copy keyword is deprecated:DeprecationWarning")
 def test_first_amounts_reach_the_workers_and_are_left_out_when_that_is_asked(spark, cdnow):
     fit, some = point_fit({**POINT, "delta": 0.8}, draws=20), cdnow.head(60)
     options = {"time_unit": "week", "observation_end": "1997-09-30"}

@@ -37,6 +37,7 @@ from bayesltv.prediction.terms import terms_of
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 from bayesltv.specs.decision.budget import BudgetSpec
 from bayesltv.specs.decision.decision_spec import DecisionSpec
+from bayesltv.specs.decision.stages import STAGES
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -186,7 +187,7 @@ def _plan(
     """Return the tables of a plan: the second walk, over whole policies."""
     choice, budget, columns = policies.choice, policies.budget, base.posterior.columns
     ids, eligible = offer.offered.customers.ids, offer.offered.eligible
-    totals, returns = _totals(offer, policies, segments_of(people.table, (*SEGMENTS, *columns)))
+    totals, returns = _totals(offer, policies, _segments(people, columns))
     outcome = policy_draws(totals, policies.assigned, offer.names, offer.fixed, ids)
     sceptic, enough = _doubted(offer, choice, float(outcome["fixed_cost"].sel(policy=PLAN).sum()))
     comparison = policy_table(outcome, PLAN, tail=(decision.budget or budget).tail)
@@ -221,6 +222,12 @@ def _plan(
         return_draws=returns,
         sceptic=sceptic.assign(**basis),
     )  # fmt: skip
+
+
+def _segments(people: Described, columns: Sequence[str]) -> Segments:
+    """Return the segments that returns are told by, tiers from high to low."""
+    orders = {"tier": people.tiers[::-1], "stage": STAGES}
+    return segments_of(people.table, ("tier", "stage", *columns), orders)
 
 
 def _totals(offer: Offer, policies: Policies, segments: Segments) -> tuple[Floats, xr.Dataset]:
@@ -270,7 +277,6 @@ def _with_tests(plan: Plan, offer: Offer, decision: DecisionSpec, time_unit: str
     return replace(plan, tests=planned, test_plans=table)
 
 
-SEGMENTS = ("tier", "stage")
 LATENT = "latent"
 """Value given the customer's latents: what actions are judged by. Totals of what will happen are realised."""
 

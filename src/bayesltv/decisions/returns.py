@@ -52,12 +52,23 @@ class Segments:
         return np.concatenate([both[:0], *parts]).astype(np.int32)
 
 
-def segments_of(table: pd.DataFrame, columns: Sequence[str]) -> Segments:
-    """Return the segments of some columns, of those that the table has and that have few labels."""
+def segments_of(
+    table: pd.DataFrame, columns: Sequence[str], orders: Mapping[str, Sequence[str]] | None = None
+) -> Segments:
+    """Return the segments of some columns, of those that the table has and that have few labels.
+
+    Labels stand in the order given for their column, others by name.
+    """
     few = [each for each in columns if each in table and table[each].nunique() <= MOST_LEVELS]
-    coded = [pd.factorize(table[each].astype(str), sort=True) for each in few]
+    coded = [_coded(table[each].astype(str), (orders or {}).get(each, ())) for each in few]
     codes = np.array([codes for codes, _ in coded], dtype=np.int32).reshape(len(few), len(table))
     return Segments(codes, tuple(tuple(map(str, labels)) for _, labels in coded), tuple(few))
+
+
+def _coded(labels: "pd.Series[str]", order: Sequence[str]) -> tuple[Codes, list[str]]:
+    there = set(labels)
+    known = [each for each in order if each in there] or sorted(there)
+    return pd.Categorical(labels, known).codes.astype(np.int32), known
 
 
 def return_draws(

@@ -132,7 +132,7 @@ def plot_returns(plan: Plan, *, by: str = "tier", ax: Axes | None = None) -> Axe
     actions = [
         name for name in table["action"].unique() if table.loc[table["action"] == name, "eligible"].any()
     ]
-    wide = wide[actions]
+    wide = wide.loc[list(table["segment"].unique()), actions]
     ax = new_axes(ax, size=(max(6.4, 2.4 + 1.35 * len(actions)), 1.6 + 0.7 * len(wide)))
     reach = max(1.0, float(np.nanquantile(np.abs(wide.to_numpy()), 0.8)) if wide.notna().any().any() else 1.0)
     ax.imshow(wide.to_numpy(float), cmap="RdBu", vmin=-reach, vmax=reach, aspect="auto")
