@@ -30,7 +30,7 @@ import bayesltv as ltv
 import common
 
 HORIZON, BIN, YOUNGEST, FEWEST, DRAWS = 180, 30, 60, 10, 1000
-DATA = Path(os.environ.get("BENCH_DATA", "/work/shared/data"))
+DATA = Path(os.environ.get("BENCH_DATA", Path(__file__).parents[2] / "shared" / "data"))
 CLOCK = "bayesltv, clock"
 LOGS = {
     "CDNOW": ("1997-06-30", "1997-08-31", "1997-10-31", "1997-12-31"),
