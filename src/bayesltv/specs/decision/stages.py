@@ -52,7 +52,7 @@ class StageSpec:
     overdue_quantile: float = 0.95
     warning_within: str = "3 months"
     dropout_limit: float = 0.5
-    at_risk_from: float = 0.4
+    at_risk_from: float = 0.45
 
     def __post_init__(self) -> None:
         for name in ("new_within", "warning_within"):
