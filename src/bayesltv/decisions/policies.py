@@ -97,6 +97,6 @@ def _warn_of_fixed_costs(offer: Offer, budget: BudgetSpec) -> None:
     for action in offer.model.actions:
         if action.fixed >= budget.amount:
             warn(
-                f"actions.{action.name} is dropped: its fixed cost of {action.fixed:,g} leaves nothing of the "
-                f"budget of {budget.amount:,g}. Raise budget.amount, or leave the action out"
+                f"actions.{action.name} is dropped: its fixed cost of {action.fixed:,g} leaves nothing of "
+                f"the budget of {budget.amount:,g}. Raise budget.amount, or leave the action out"
             )
