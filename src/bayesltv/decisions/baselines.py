@@ -167,7 +167,7 @@ def _flat_share(setting: Setting, ltv: Floats) -> Codes:
     def given(share: float) -> tuple[Codes, float]:
         allowed = fitting & (problem.cost <= share * ltv[:, None])
         narrow = replace(setting, problem=replace(problem, eligible=allowed))
-        assigned = _in_order(narrow, setting.order, dearest, fitting.any(axis=0), np.inf)
+        assigned = _in_order(narrow, setting.order, dearest, np.ones_like(setting.used), np.inf)
         chosen = np.flatnonzero(assigned >= 0)
         fixed = problem.fixed[np.unique(assigned[chosen])].sum()
         return assigned, float(problem.cost[chosen, assigned[chosen]].sum() + fixed)
