@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from bayesltv.languages.language import mark, tr
 from bayesltv.evaluation.result import records, rich_table
+from bayesltv.languages.language import mark, tr
 from bayesltv.specs.model.model_spec import ModelSpec
 
 
@@ -72,7 +72,12 @@ class Choice:
 
         facts = self.facts
         cuts = ", ".join(facts["cuts"])
-        head = tr("{customers:,} customers, {days} days after each of {cuts}", customers=facts['customers'], days=facts['days'], cuts=cuts)
+        head = tr(
+            "{customers:,} customers, {days} days after each of {cuts}",
+            customers=facts["customers"],
+            days=facts["days"],
+            cuts=cuts,
+        )
         scale = 100 / float(self.table.loc[self.table["spec"] == self.recommended, "crps"].iloc[0])
         gaps = self.table[["crps_diff", "crps_low", "crps_high"]].to_numpy() * scale
         rows = self.table.to_dict("records")
@@ -89,5 +94,7 @@ class Choice:
             }
         )
         return Group(
-            head, rich_table(shown, mark("Rolling origins")), Text(tr("use {recommended}: {reason}", recommended=self.recommended, reason=self.reason))
+            head,
+            rich_table(shown, mark("Rolling origins")),
+            Text(tr("use {recommended}: {reason}", recommended=self.recommended, reason=self.reason)),
         )

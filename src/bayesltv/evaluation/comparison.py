@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from bayesltv.languages.language import mark
 from bayesltv.evaluation.result import Evaluation, records, rich_table
+from bayesltv.languages.language import mark
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,9 @@ class Evaluation:
         facts = self.facts
         text = mark("{customers:,} customers, {after} to {until}")
         if facts["new_customers_left_out"]:
-            text = mark("{customers:,} customers, {after} to {until}; {new_customers_left_out:,} new customers left out")
+            text = mark(
+                "{customers:,} customers, {after} to {until}; {new_customers_left_out:,} new customers left out"
+            )
         head = tr(text, **{**facts, "after": day(facts["after"]), "until": day(facts["until"])})
         overall = self.scores[self.scores["group"] == ALL].drop(columns=["group", "customers"])
         coverage = self.coverage[self.coverage["group"] == ALL].drop(columns=["group"])

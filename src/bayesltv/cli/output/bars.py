@@ -8,8 +8,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 
 from bayesltv.cli.manner import is_quiet
-from bayesltv.languages.language import tr
 from bayesltv.jobs.asked import Listeners
+from bayesltv.languages.language import tr
 
 WIDTH = 18
 """Of the bar itself: with a million customers to count the line fits 80 columns."""
@@ -22,7 +22,14 @@ class Count(ProgressColumn):
         """Return "1,200 of 5,000 customers", "1,200 rows", or nothing."""
         what = task.fields["what"]
         if task.total is not None:
-            return Text(tr("{done:,} of {total:,} {what}", done=int(task.completed), total=int(task.total), what=tr(what)))
+            return Text(
+                tr(
+                    "{done:,} of {total:,} {what}",
+                    done=int(task.completed),
+                    total=int(task.total),
+                    what=tr(what),
+                )
+            )
         return Text(f"{int(task.completed):,} {tr(what)}" if task.completed else "")
 
 

@@ -21,7 +21,12 @@ def show_cohorts(found: Cohorts, console: Console) -> None:
     ages = [name for name in values.columns if name not in (*found.attrs["by"], "kind", "customers")]
     quantity = word(quantity).replace("ltv", "LTV")
     title = tr("{quantity} by day, per customer acquired", quantity=quantity)
-    table = Table(*map(tr, found.attrs["by"]), title=title, title_justify="left", caption=tr("~ predicted, or partly so"))
+    table = Table(
+        *map(tr, found.attrs["by"]),
+        title=title,
+        title_justify="left",
+        caption=tr("~ predicted, or partly so"),
+    )
     table.add_column(tr("customers"), justify="right")
     for age in ages:
         table.add_column(f"{age:g}", justify="right")
@@ -39,7 +44,10 @@ def show_cohorts(found: Cohorts, console: Console) -> None:
         table.add_row(*labels, f"{number:,}", *cells, *back)
     console.print(table)
     if len(rows) > MOST:
-        console.print(tr("the last {MOST} of {rows:,} rows; the tables have all", MOST=MOST, rows=len(rows)), highlight=False)
+        console.print(
+            tr("the last {MOST} of {rows:,} rows; the tables have all", MOST=MOST, rows=len(rows)),
+            highlight=False,
+        )
 
 
 def _cell(value: float, is_known: bool, found: Cohorts, *, is_money: bool) -> str:
@@ -53,4 +61,8 @@ def _day(value: "float | pd.Series[float]", found: Cohorts) -> str:
     day = float(np.ravel(value)[0])
     if np.isnan(day):
         return "–"
-    return tr("day {day:.0f}", day=day) if np.isfinite(day) else tr("not by {ages}", ages=max(found.attrs['ages']))
+    return (
+        tr("day {day:.0f}", day=day)
+        if np.isfinite(day)
+        else tr("not by {ages}", ages=max(found.attrs["ages"]))
+    )

@@ -17,12 +17,12 @@ from bayesltv.cli.output.plan import (
 from bayesltv.demo import HORIZON, Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.result import ALL, Evaluation
+from bayesltv.languages.language import mark, tr, trn
+from bayesltv.languages.written import day, percent, span
 from bayesltv.names import COMMON_SHOCKS, CUSTOMER_ID, FREQUENCY
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.prediction.scores.score_columns import tier_column
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
-from bayesltv.languages.language import mark, tr, trn
-from bayesltv.languages.written import day, percent, span
 from bayesltv.report.style import money
 
 OPEN_NEXT = {
@@ -107,7 +107,10 @@ def tell_demo(demo: Demo, console: Console) -> None:
     _heading(console, tr("6  What to open next"))
     console.print(tr("In {folder}:", folder=demo.folder), markup=False, highlight=False, soft_wrap=True)
     console.print(_next(demo))
-    _say(console, tr("All {files} files are there too: fit, tables, figures, manifests.", files=len(demo.files)))
+    _say(
+        console,
+        tr("All {files} files are there too: fit, tables, figures, manifests.", files=len(demo.files)),
+    )
     _say(
         console,
         tr(
@@ -121,7 +124,10 @@ def tell_demo(demo: Demo, console: Console) -> None:
 def _tell_holdout(demo: Demo, console: Console) -> None:
     held = demo.evaluation
     horizon = span(HORIZON)
-    _say(console, tr("The model has not seen the {horizon} that followed. All customers together:", horizon=horizon))
+    _say(
+        console,
+        tr("The model has not seen the {horizon} that followed. All customers together:", horizon=horizon),
+    )
     table = Table()
     for heading in ("", "predicted", "90 % interval", "actual", "actual is"):
         table.add_column(tr(heading), justify="left" if heading in ("", "actual is") else "right")
@@ -135,36 +141,55 @@ def _tell_holdout(demo: Demo, console: Console) -> None:
     if not all(total["inside_90"] for total in totals):
         _say(
             console,
-            tr("Totals can miss: the model knows each customer's chances, but nothing that moves all "
-"customers at once, such as a Christmas season or a price cut."),
+            tr(
+                "Totals can miss: the model knows each customer's chances, but nothing that moves all "
+                "customers at once, such as a Christmas season or a price cut."
+            ),
         )
     share = percent(covered_share(held))
     _say(
         console,
-        tr("Customer by customer: {share} of them spent an amount within their own 90 % interval.", share=share),
+        tr(
+            "Customer by customer: {share} of them spent an amount within their own 90 % interval.",
+            share=share,
+        ),
     )
 
 
 def _tell_value(demo: Demo, console: Console) -> None:
     value = demo.decision.value
-    share, horizon, rate = percent(value.margin_share), span(value.horizon), percent(value.annual_discount_rate)
+    share, horizon, rate = (
+        percent(value.margin_share),
+        span(value.horizon),
+        percent(value.annual_discount_rate),
+    )
     _say(
         console,
-        tr("Value is {share} of what a customer will spend within {horizon}, discounted by {rate} a "
-"year. Margin, horizon and tiers stand in `bayesltv models show retention`.", share=share, horizon=horizon, rate=rate),
+        tr(
+            "Value is {share} of what a customer will spend within {horizon}, discounted by {rate} a "
+            "year. Margin, horizon and tiers stand in `bayesltv models show retention`.",
+            share=share,
+            horizon=horizon,
+            rate=rate,
+        ),
     )
     told = demo.scores.attrs
     summed = summed_by_tier(demo.scores)
     console.print(tiers_table(summed, horizon=told["horizon"], currency=told["currency"]))
     _say(console, tr("Totals: {shocks}.", shocks=tr(told[COMMON_SHOCKS])))
     _say(console, tr("Expected values add up, from customers to tiers to all; the ends of intervals do not."))
-    _say(console, tr("The customer in the middle of each tier. A point estimate would give you the mean alone:"))
+    _say(
+        console,
+        tr("The customer in the middle of each tier. A point estimate would give you the mean alone:"),
+    )
     console.print(_examples(demo))
     _say(
         console,
-        tr("Customers leave unseen: this model (MBG/NBD) lets them leave after any purchase, the "
-"first one included. Under BG/NBD (the spec by_group) whoever bought once would count as "
-"active for ever."),
+        tr(
+            "Customers leave unseen: this model (MBG/NBD) lets them leave after any purchase, the "
+            "first one included. Under BG/NBD (the spec by_group) whoever bought once would count as "
+            "active for ever."
+        ),
     )
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from bayesltv.languages.language import mark, tr, word
 from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.decisions.plan import Plan
 from bayesltv.experiments.effects import RATE_FACTOR
+from bayesltv.languages.language import mark, tr, word
 from bayesltv.languages.written import percent, span
 from bayesltv.report.style import money
 
@@ -131,13 +131,18 @@ def portfolio_lines(plan: Plan) -> list[str]:
     past, basis = money(whole["past_value"], currency), word(whole["value_basis"])
     scope, horizon = tr(whole["scope"]), span(plan.attrs["horizon"])
     lines = [
-        tr("value of {scope} within {horizon}: {value} ({interval} at 90 %); so far {past} ({basis})", scope=scope, horizon=horizon, value=value, interval=interval, past=past, basis=basis)
+        tr(
+            "value of {scope} within {horizon}: {value} ({interval} at 90 %); so far {past} ({basis})",
+            scope=scope,
+            horizon=horizon,
+            value=value,
+            interval=interval,
+            past=past,
+            basis=basis,
+        )
     ]
     simple = plan.simple_ltv[plan.simple_ltv["group"] == "all"]
-    said = [
-        f"{word(row['method'])} {money(row['total'], currency)}"
-        for row in simple.to_dict("records")[1:]
-    ]
+    said = [f"{word(row['method'])} {money(row['total'], currency)}" for row in simple.to_dict("records")[1:]]
     return [*lines, tr("simpler reckonings would say: {methods}", methods=", ".join(said))] if said else lines
 
 
@@ -146,7 +151,11 @@ def acquisition_table(plan: Plan) -> Table:
     told, currency = plan.attrs, plan.attrs["currency"]
     assert plan.acquisition is not None
     basis, horizon = word(told["value_basis"]), span(told["horizon"])
-    title = tr("New customers: value ({basis}) within {horizon}, first purchase included", basis=basis, horizon=horizon)
+    title = tr(
+        "New customers: value ({basis}) within {horizon}, first purchase included",
+        basis=basis,
+        horizon=horizon,
+    )
     table = Table(title=title, title_justify="left")
     heads = ("group", "worth", "90 %", "costs", "ratio", "90 %", "> target", "pays back", "at most")
     for head in heads:
@@ -179,9 +188,12 @@ def next_unit_line(plan: Plan) -> str:
 
 def refresh_line(refresh: Refresh) -> str:
     """Return what changed since the earlier export."""
-    return (
-        tr("since the earlier export {movers:,} customers moved to another tier, {stayed} stayed; "
-"stability index {stability_index:.3f} (below 0.1 stable, above 0.25 a shift)", movers=len(refresh.movers), stayed=percent(refresh.stayed), stability_index=refresh.stability_index)
+    return tr(
+        "since the earlier export {movers:,} customers moved to another tier, {stayed} stayed; "
+        "stability index {stability_index:.3f} (below 0.1 stable, above 0.25 a shift)",
+        movers=len(refresh.movers),
+        stayed=percent(refresh.stayed),
+        stability_index=refresh.stability_index,
     )
 
 
@@ -217,9 +229,13 @@ def sceptic_lines(plan: Plan) -> list[str]:
     none, half = (money(net[share], plan.attrs["currency"]) for share in (0.0, 0.5))
     enough = plan.attrs["break_even_share"]
     pays = (
-        mark("if no action works the plan nets {none}, with half of the believed effects {half}; it loses even if all do")
-        if math.isnan(enough) else
-        mark("if no action works the plan nets {none}, with half of the believed effects {half}; it pays from {enough} of them on")
+        mark(
+            "if no action works the plan nets {none}, with half of the believed effects {half}; it loses even if all do"
+        )
+        if math.isnan(enough)
+        else mark(
+            "if no action works the plan nets {none}, with half of the believed effects {half}; it pays from {enough} of them on"
+        )
     )
     return [tr(pays, none=none, half=half, enough=percent(enough))]
 
@@ -253,11 +269,20 @@ def budget_lines(plan: Plan) -> list[str]:
     counts = plan.customers["assignment"].value_counts()
     if counts.get("hold_out", 0):
         lines.append(
-            tr("{hold_out:,} customers are held out at random, so that the effects can be learnt", hold_out=counts['hold_out'])
+            tr(
+                "{hold_out:,} customers are held out at random, so that the effects can be learnt",
+                hold_out=counts["hold_out"],
+            )
         )
     lines += sceptic_lines(plan)
     assumed = [
-        tr("{action} pays from {parameter} {break_even:.3g} on, assumed {mean:.3g}", action=tr(row['action']), parameter=tr(row['parameter']), break_even=row['break_even'], mean=row['mean'])
+        tr(
+            "{action} pays from {parameter} {break_even:.3g} on, assumed {mean:.3g}",
+            action=tr(row["action"]),
+            parameter=tr(row["parameter"]),
+            break_even=row["break_even"],
+            mean=row["mean"],
+        )
         for row in plan.effects.to_dict("records")
         if not math.isnan(row["break_even"]) and row["effect_source"] == "assumed"
     ]
@@ -272,7 +297,16 @@ def tested_lines(plan: Plan) -> list[str]:
     for action, rows in plan.effects.groupby("action", sort=False):
         tested = rows[rows["effect_source"] == "test"]
         if len(tested):
-            known = ", ".join(f"{tr(name)} ({tr(how)})" for name, how in tested[["parameter", "measured_as"]].values)
+            known = ", ".join(
+                f"{tr(name)} ({tr(how)})" for name, how in tested[["parameter", "measured_as"]].values
+            )
             others = ", ".join(map(tr, rows.loc[rows["effect_source"] != "test", "parameter"]))
-            lines.append(tr("{action}: a test measured {known}; {others} are assumed", action=tr(action), known=known, others=others))
+            lines.append(
+                tr(
+                    "{action}: a test measured {known}; {others} are assumed",
+                    action=tr(action),
+                    known=known,
+                    others=others,
+                )
+            )
     return lines

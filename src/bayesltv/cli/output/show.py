@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bayesltv.languages.language import mark, tr, word
 from bayesltv.checks.result import CheckReport
 from bayesltv.cli.manner import is_quiet, say
 from bayesltv.cli.output.cohorts import show_cohorts
@@ -43,6 +42,7 @@ from bayesltv.jobs.written import (
     SummaryFile,
     UpliftFile,
 )
+from bayesltv.languages.language import mark, tr, word
 from bayesltv.names import COMMON_SHOCKS
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.report.planned_tests import plans_for_terminal
@@ -89,7 +89,9 @@ def verdict(spec: ModelSpec | DecisionSpec, file: str, *, as_json: bool) -> None
             json.dumps({"file": file, "kind": kind, "title": spec.title, "hash": spec.hash(), "passed": True})
         )
     else:
-        _console().print(tr("{file}: a sound {kind} file", file=file, kind=kind), markup=False, highlight=False)
+        _console().print(
+            tr("{file}: a sound {kind} file", file=file, kind=kind), markup=False, highlight=False
+        )
 
 
 @singledispatch
@@ -101,7 +103,14 @@ def show(found: object, console: Console) -> None:
 @show.register
 def _(found: SummaryFile, console: Console) -> None:
     told = found.attributes
-    _line(console, tr("{customers:,} customers, {repeaters:,} of them with repeat purchases", customers=found.customers, repeaters=found.repeaters))
+    _line(
+        console,
+        tr(
+            "{customers:,} customers, {repeaters:,} of them with repeat purchases",
+            customers=found.customers,
+            repeaters=found.repeaters,
+        ),
+    )
     unit = word(f"{told['time_unit']}s")
     until = day(told["observation_end"])
     text = mark("observed until {until}, time in {unit}")
@@ -124,8 +133,16 @@ def _(found: FitFile, console: Console) -> None:
 @show.register
 def _(found: UpliftFile, console: Console) -> None:
     console.print(found.report)
-    source = tr("as randomised") if found.effect_source == "test" else tr("NOT randomised: differences, not effects")
-    title = tr("Effect on the outcome per customer ({source}); the rate is a {iloc}", source=source, iloc=found.effects['rate_is'].iloc[0])
+    source = (
+        tr("as randomised")
+        if found.effect_source == "test"
+        else tr("NOT randomised: differences, not effects")
+    )
+    title = tr(
+        "Effect on the outcome per customer ({source}); the rate is a {iloc}",
+        source=source,
+        iloc=found.effects["rate_is"].iloc[0],
+    )
     console.print(uplift_shown(found.effects, title=title))
     _line(console, tr("{customers:,} customers, seed {seed}", customers=found.customers, seed=found.seed))
     _line(console, tr("written: {path}", path=found.path))
@@ -163,7 +180,10 @@ def _(found: ScoreFolder, console: Console) -> None:
 @show.register
 def _(found: ReportFile, console: Console) -> None:
     console.print(found.report)
-    _line(console, tr("written: {path} ({size:.1f} MB, opens in any browser)", path=found.path, size=found.size / 1e6))
+    _line(
+        console,
+        tr("written: {path} ({size:.1f} MB, opens in any browser)", path=found.path, size=found.size / 1e6),
+    )
 
 
 def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Console) -> None:
@@ -174,14 +194,30 @@ def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Cons
         if name in scores.totals:
             mean, low, high = (money(summed[f"{name}_{part}"].iloc[-1]) for part in ("mean", "p05", "p95"))
             unit = f" {scores.attrs['currency'] or ''}".rstrip() if name != "purchases" else ""
-            _line(console, tr("{name} within {horizon}: {mean}{unit} in all (90 %: {low} to {high})", name=word(name), horizon=span(horizon), mean=mean, unit=unit, low=low, high=high))
+            _line(
+                console,
+                tr(
+                    "{name} within {horizon}: {mean}{unit} in all (90 %: {low} to {high})",
+                    name=word(name),
+                    horizon=span(horizon),
+                    mean=mean,
+                    unit=unit,
+                    low=low,
+                    high=high,
+                ),
+            )
     _line(console, tr("totals: {attrs}", attrs=tr(scores.attrs[COMMON_SHOCKS])))
     accepted = scores.attrs["accepted_failed_checks"]
     if accepted:
-        _line(console, tr("failed checks that were accepted: {accepted}", accepted=', '.join(accepted)))
+        _line(console, tr("failed checks that were accepted: {accepted}", accepted=", ".join(accepted)))
     _line(
         console,
-        tr("{customers:,} customers, seed {seed}, {draws:,} posterior draws", customers=customers, seed=scores.attrs['seed'], draws=scores.attrs['draws']),
+        tr(
+            "{customers:,} customers, seed {seed}, {draws:,} posterior draws",
+            customers=customers,
+            seed=scores.attrs["seed"],
+            draws=scores.attrs["draws"],
+        ),
     )
 
 
@@ -217,7 +253,15 @@ def _(found: CohortFolder, console: Console) -> None:
     show_cohorts(found.cohorts, console)
     told = found.cohorts.attrs
     _line(console, tr("totals: {told}", told=tr(told[COMMON_SHOCKS])))
-    _line(console, tr("{customers:,} customers, seed {seed}, {draws:,} posterior draws", customers=told['customers'], seed=told['seed'], draws=told['draws']))
+    _line(
+        console,
+        tr(
+            "{customers:,} customers, seed {seed}, {draws:,} posterior draws",
+            customers=told["customers"],
+            seed=told["seed"],
+            draws=told["draws"],
+        ),
+    )
     for path in found.files:
         _line(console, tr("written: {path}", path=path))
 
