@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bayesltv.arrivals.result import Forecast as Forecast
+    from bayesltv.arrivals_fit import fit_arrivals as fit_arrivals
     from bayesltv.checks.loo import log_likelihood as log_likelihood
     from bayesltv.checks.loo import loo as loo
     from bayesltv.checks.psense import psense as psense
@@ -119,6 +121,8 @@ _HOME = {
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.result",
     "fit": "pipeline",
+    "Forecast": "arrivals.result",
+    "fit_arrivals": "arrivals_fit",
     "fit_uplift": "pipeline",
     "from_pymc_marketing": "pipeline",
     "GateSpec": "specs.model.settings",
