@@ -75,7 +75,7 @@ def fit_arrivals(
     from bayesltv.checks.result import report_of
     from bayesltv.checks.run import with_checks
     from bayesltv.checks.sampler import SAMPLER_CHECKS
-    from bayesltv.data.log.first_purchases import first_purchases
+    from bayesltv.data.summary.first_purchases import first_purchases
     from bayesltv.data.summary.weeks import make_weeks
     from bayesltv.fitting.arrivals import sample_arrivals
 
