@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from bayesltv.fitting.store import load as load
     from bayesltv.fitting.store import save as save
     from bayesltv.fitting.to_pymc_marketing import to_pymc_marketing as to_pymc_marketing
+    from bayesltv.languages.language import language as language
     from bayesltv.model.build import build_model as build_model
     from bayesltv.pipeline import as_fit as as_fit
     from bayesltv.pipeline import fit as fit
@@ -130,6 +131,7 @@ _HOME = {
     "fit_uplift": "pipeline",
     "from_pymc_marketing": "pipeline",
     "GateSpec": "specs.model.settings",
+    "language": "languages.language",
     "LimitSpec": "specs.decision.budget",
     "load": "fitting.store",
     "load_cdnow": "data.datasets",

@@ -27,6 +27,7 @@ FLOORS = (
         "held",
         "machine",
     ),
+    ("languages",),
     ("numerics",),
     ("families", "allocation"),
     ("kernels",),
@@ -54,6 +55,7 @@ FLOORS = (
 
 LIGHT_FLOORS = (
     *FLOORS[0],
+    "languages",
     "numerics",
     "families",
     "kernels",

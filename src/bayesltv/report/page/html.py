@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.files import replacing, require_ending
+from bayesltv.languages.language import in_language, spoken, tr, trn
 from bayesltv.names import CURRENCY, OBSERVATION_END
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 TEMPLATE = "report.html.j2"
 
 
+@in_language
 def write_report(
     fit: xr.DataTree,
     path: str | Path,
@@ -42,8 +44,9 @@ def write_report(
     evaluation: Evaluation | None = None,
     plan: Plan | StoredPlan | None = None,
     cohorts: Cohorts | None = None,
-    title: str = "Customer lifetime value",
+    title: str | None = None,
     redact_ids: bool | Redaction = False,
+    language: str | None = None,  # noqa: ARG001  `in_language` speaks it
 ) -> Path:
     """Write one HTML file with all results that are given; an earlier file stays until the new one is whole.
 
@@ -68,10 +71,13 @@ def write_report(
         From ``decide``.
     cohorts : Cohorts, optional
         From ``CustomerBase.cohorts``; those of fewer than ten customers are not shown.
-    title : str
+    title : str, optional
+        Default: "Customer lifetime value" in the language of the page.
     redact_ids : bool or Redaction
         Show hashes in place of customer ids. True takes the key of the environment variable
         ``BAYESLTV_REDACT_KEY``, else a random one; the page says which.
+    language : "en" or "zh", optional
+        Of texts, figures and numbers. Default: the one that ``ltv.language`` says, else English.
 
     Returns
     -------
@@ -82,6 +88,8 @@ def write_report(
     ------
     StoreError
         Where the file cannot be written, or its name promises another format.
+    SpecError
+        Where there is no such language.
     """
     require_html(path)
     redaction = redaction_of() if redact_ids is True else redact_ids or None
@@ -98,7 +106,8 @@ def write_report(
     if cohorts is not None:
         parts.append(acquired(cohorts))
     parts.append(origin(fit, redaction))
-    text = render(title, parts, headlines=headlines(fit, scores, evaluation, plan), checks=found)
+    head = title or tr("Customer lifetime value")
+    text = render(head, parts, headlines=headlines(fit, scores, evaluation, plan), checks=found)
     with replacing(path) as (part,):
         part.write_text(text, encoding="utf-8")
     return Path(path)
@@ -167,6 +176,7 @@ def render(title: str, parts: list[Section], *, headlines: list[Headline], check
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals |= {"tr": tr, "trn": trn, "language": spoken()}
     status = "fail" if checks.failed else "warn" if checks.warnings else "pass"
     failed = f"{len(checks.failed)} of {len(checks.results)} checks failed"
     words = failed if checks.failed else f"checks {checks.verdict}"
