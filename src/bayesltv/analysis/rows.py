@@ -64,7 +64,7 @@ def labelled(
         everybody: Codes = np.full(1, len(summary), np.int64)
         return Labelled(pd.DataFrame({ALL: [ALL]}), nothing, everybody)
     groups = summary.groupby(columns, sort=True, dropna=False, observed=True)
-    code: Codes = groups.ngroup().to_numpy(np.int64)
+    code: Codes = np.array(groups.ngroup(), dtype=np.int64)
     sizes = np.zeros(len(groups), np.int64)
     np.add.at(sizes, code, 1)
     first = np.unique(code, return_index=True)[1]
