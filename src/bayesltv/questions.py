@@ -10,8 +10,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.analysis.asked import AnalysisQuestions
 from bayesltv.base.meeting import Meeting, UnknownGroups
-from bayesltv.base.placed_base import PlacedBase, place_base
+from bayesltv.base.placed_base import place_base
 from bayesltv.cohorts.asked import AGES, PERIOD, Cac, CohortValue, ask
 from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.dates import Date
@@ -98,7 +99,7 @@ def customer_base(
 
 
 @dataclass(frozen=True)
-class CustomerBase(PlacedBase):
+class CustomerBase(AnalysisQuestions):
     """A fit's draws placed onto the customers of a summary, as `customer_base` returns them.
 
     Each method is a question, with the arguments and the answer of the function of its name; what the base

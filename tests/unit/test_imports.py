@@ -43,6 +43,7 @@ FLOORS = (
     ("checks",),
     ("experiments",),
     ("decisions",),
+    ("analysis",),
     ("report",),
     ("engines",),
     ("questions", "pipeline", "arrivals_fit"),
@@ -70,6 +71,7 @@ LIGHT_FLOORS = (
     "evaluation",
     "experiments",
     "decisions",
+    "analysis",
 )
 """Any posterior with the right names will do for these, so none of them may need a sampler or its tools."""
 
