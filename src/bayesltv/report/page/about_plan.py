@@ -141,11 +141,11 @@ def _shown(name: str, table: pd.DataFrame, suppress_below: int) -> pd.DataFrame:
 
 def _pictures(plan: Plan | StoredPlan, suppress_below: int) -> tuple[Picture, ...]:
     """Return the pictures that show more than a table says, and no small counts."""
+    tables = _tables(plan)
     hidden = {
         picture
         for picture, name in _COUNTED.items()
-        if name in (tables := _tables(plan))
-        and not _shown(name, tables[name], suppress_below).equals(tables[name])
+        if name in tables and not _shown(name, tables[name], suppress_below).equals(tables[name])
     }
     tests = plan.tables.get("test_plans")
 

@@ -1,4 +1,4 @@
-"""The first screen of a report: what customers are worth, who slips away, what to do, and whether to trust it."""
+"""The first screen of a report: what customers are worth, who slips away, what to do, can it be trusted."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.allocation.hold_out import HOLD_OUT
+from bayesltv.languages.language import word
 from bayesltv.names import COMMON_SHOCKS, CURRENCY
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.report.style import money
@@ -174,8 +175,8 @@ def trust_of(fit: xr.DataTree, checks: CheckReport, evaluation: Evaluation | Non
     return Trust(
         colour,
         len(checks.results),
-        tuple(each.name.replace("_", " ") for each in checks.failed),
-        tuple(each.name.replace("_", " ") for each in checks.warnings),
+        tuple(word(each.name) for each in checks.failed),
+        tuple(word(each.name) for each in checks.warnings),
         outcomes,
         bool(json.loads(fit.attrs["spec"]).get("clock")),
     )
@@ -223,7 +224,7 @@ def todo_of(plan: Plan | StoredPlan, *, suppress_below: int) -> Todo | None:
     held_out = int(told.get("held_out") or 0)
     return Todo(
         tuple(
-            (str(name).replace("_", " "), shown_count(int(number), suppress_below))
+            (word(name), shown_count(int(number), suppress_below))
             for name, number in zip(used["action"], used["customers"], strict=True)
         ),
         shown_count(held_out, suppress_below) if held_out else "",

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import xarray as xr
+from markupsafe import Markup, escape
 
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.files import replacing, require_ending
+from bayesltv.languages.language import in_language, spoken, tr, trn
+from bayesltv.languages.written import day, percent
 from bayesltv.names import OBSERVATION_END
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.redaction import Redaction, redaction_of
@@ -47,6 +50,7 @@ class Parts:
     statistics: list[Section]
 
 
+@in_language
 def write_report(
     fit: xr.DataTree,
     path: str | Path,
@@ -57,17 +61,18 @@ def write_report(
     evaluation: Evaluation | None = None,
     plan: Plan | StoredPlan | None = None,
     cohorts: Cohorts | None = None,
-    title: str = "Customer lifetime value",
+    title: str | None = None,
     redact_ids: bool | Redaction = False,
     people: int = MOST_PEOPLE,
     suppress_below: int | None = None,
+    language: str | None = None,  # noqa: ARG001  `in_language` speaks it
 ) -> Path:
     """Write one HTML file with all results that are given; an earlier file stays until the new one is whole.
 
     It answers first: what customers are worth, who slips away, what to do, and whether that can be trusted.
-    Then come people, what the answers rest on, and last, folded, what a statistician asks for. Pictures, style
-    and a small script are inside the file and it asks nothing of the network. Every text that comes from data
-    is escaped. Customer ids stand in the table of people and in the picture of single customers' value.
+    Then come people, what the answers rest on, and last, folded, what a statistician asks for. Pictures,
+    style and a small script are inside the file and it asks nothing of the network. Every text that comes
+    from data is escaped. Customer ids stand in the table of people and in the picture of single customers' value.
 
     Parameters
     ----------
@@ -87,7 +92,8 @@ def write_report(
         From ``decide``.
     cohorts : Cohorts, optional
         From ``CustomerBase.cohorts``.
-    title : str
+    title : str, optional
+        Default: "Customer lifetime value" in the language of the page.
     redact_ids : bool or Redaction
         Show hashes in place of customer ids. True takes the key of the environment variable
         ``BAYESLTV_REDACT_KEY``, else a random one; the page says which.
@@ -97,6 +103,8 @@ def write_report(
     suppress_below : int, optional
         Counts of fewer people, and what is said of them, are not shown. Default: 10 where the fit has groups
         or cohorts are given, else 0: all are shown.
+    language : "en" or "zh", optional
+        Of texts, figures and numbers. Default: the one that ``ltv.language`` says, else English.
 
     Returns
     -------
@@ -107,6 +115,8 @@ def write_report(
     ------
     StoreError
         Where the file cannot be written, or its name promises another format.
+    SpecError
+        Where there is no such language.
     """
     require_html(path)
     redaction = redaction_of() if redact_ids is True else redact_ids or None
@@ -129,7 +139,7 @@ def write_report(
     statistics.append(origin(fit, redaction))
     first = first_screen(fit, found, scores=scores, evaluation=evaluation, plan=plan, suppress_below=least)
     who = people_of(scores, plan, most=people, redaction=redaction)
-    text = render(title, first, who, Parts(business, statistics), fit=fit)
+    text = render(title or tr("Customer lifetime value"), first, who, Parts(business, statistics), fit=fit)
     with replacing(path) as (part,):
         part.write_text(text, encoding="utf-8")
     return Path(path)
@@ -168,24 +178,30 @@ def render(title: str, first: FirstScreen, people: People | None, parts: Parts, 
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
     )
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    environment.globals |= {"tr": _said, "trn": _counted, "bold": Markup("<b>{}</b>").format}
+    environment.globals |= {"percent": percent, "language": spoken()}
     script, style = (environment.get_template(name).render() for name in (SCRIPT, STYLE))
-    told = fit.attrs
-    return (
-        environment.get_template(TEMPLATE)
-        .render(
-            title=title,
-            language="en",
-            about={"customers": int(told.get("customers") or 0), "until": told.get(OBSERVATION_END)},
-            first=first,
-            people=people,
-            business=parts.business,
-            statistics=parts.statistics,
-            style=style,
-            script=script,
-            script_hash="sha256-" + b64encode(sha256(script.encode()).digest()).decode(),
-        )
-        .lstrip()
+    until = fit.attrs.get(OBSERVATION_END)
+    page = environment.get_template(TEMPLATE).render(
+        title=title,
+        about={"customers": int(fit.attrs.get("customers") or 0), "until": until and day(until)},
+        first=first,
+        people=people,
+        business=parts.business,
+        statistics=parts.statistics,
+        style=style,
+        script=script,
+        script_hash="sha256-" + b64encode(sha256(script.encode()).digest()).decode(),
     )
+    return page.lstrip()
+
+
+def _said(text: str, **places: object) -> Markup:
+    """Return a text of the catalogue, with what is put into it escaped."""
+    return Markup(tr(text, **{name: escape(value) for name, value in places.items()}))
+
+
+def _counted(one: str, many: str, count: int, **places: object) -> Markup:
+    """Return a text of the catalogue that depends on a number, with what is put into it escaped."""
+    return Markup(trn(one, many, count, **{name: escape(value) for name, value in places.items()}))

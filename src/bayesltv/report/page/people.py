@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayesltv.allocation.hold_out import HOLD_OUT
+from bayesltv.languages.language import mark, tr
+from bayesltv.languages.written import percent
 from bayesltv.names import CURRENCY, CUSTOMER_ID
 from bayesltv.report.style import money
 from bayesltv.specs.decision.actions import NO_ACTION
@@ -25,20 +27,20 @@ Write = Callable[[float], str]
 _CENTS_BELOW = 1000
 """Money of people is written with cents where nobody is worth more than this."""
 _HEADS = {
-    CUSTOMER_ID: "customer",
-    "value_at_risk": "value at risk",
-    "ltv_mean": "value",
-    "expected_purchases": "purchases expected",
-    "p_alive": "still a customer",
-    "tier": "tier",
-    "stage": "stage",
-    "assignment": "what is done",
-    "action_net_mean": "brings",
-    "p_action_pays": "pays with",
+    CUSTOMER_ID: mark("customer"),
+    "value_at_risk": mark("value at risk"),
+    "ltv_mean": mark("expected value"),
+    "expected_purchases": mark("purchases expected"),
+    "p_alive": mark("still a customer"),
+    "tier": mark("tier"),
+    "stage": mark("stage"),
+    "assignment": mark("what is done"),
+    "action_net_mean": mark("what it should bring"),
+    "p_action_pays": mark("pays with"),
 }
 _ENDS = {"ltv_mean": ("ltv_p05", "ltv_p95"), "action_net_mean": ("action_net_p05", "action_net_p95")}
 _SHARES, _TEXTS = ("p_alive", "p_action_pays"), (CUSTOMER_ID, "tier", "stage", "assignment")
-_WORDS = {HOLD_OUT: "held out", NO_ACTION: "nothing"}
+_WORDS = {HOLD_OUT: mark("held out"), NO_ACTION: mark("nothing")}
 PRINTED = 25
 """Rows that paper shows."""
 
@@ -126,7 +128,7 @@ def people_of(
     if redaction is not None:
         chosen[CUSTOMER_ID] = [redaction.hashed(each) for each in chosen[CUSTOMER_ID]]
     for name in [each for each in ("tier", "stage", "assignment") if each in chosen]:
-        chosen[name] = [_WORDS.get(each, each.replace("_", " ")) for each in chosen[name].astype(str)]
+        chosen[name] = [tr(_WORDS.get(each, each.replace("_", " "))) for each in chosen[name].astype(str)]
     columns = _columns(chosen)
     cells = _cells(chosen, [each.name for each in columns], found.attrs.get(CURRENCY))
     return People(tuple(columns), tuple(zip(*cells, strict=True)), len(table), by)
@@ -161,7 +163,7 @@ def _cells(chosen: pd.DataFrame, names: list[str], currency: object) -> list[lis
     """Return the cells of each column."""
     highest = chosen["ltv_mean"].max() if "ltv_mean" in chosen else 0.0
     cents: Write = partial(money, currency=currency, decimals=2 if highest < _CENTS_BELOW else 0)
-    ways: Mapping[str, Write] = dict.fromkeys(_SHARES, lambda share: f"{100 * share:.0f} %") | {
+    ways: Mapping[str, Write] = dict.fromkeys(_SHARES, percent) | {
         "expected_purchases": lambda number: f"{number:.2f}"
     }
     return [
@@ -189,7 +191,7 @@ def _figures(chosen: pd.DataFrame, name: str, write: Write) -> list[Cell]:
         else Cell(
             write(middle),
             f"{middle:.6g}",
-            f"{write(low)} to {write(high)}",
+            tr("{low} to {high}", low=write(low), high=write(high)),
             Bar(place(low), place(middle), place(high), place(0.0)),
         )
         for low, middle, high in zip(lows, middles, highs, strict=True)
