@@ -207,7 +207,7 @@ def worth_of(scores: ScoreTable, *, is_too_sure: bool) -> Worth:
 
 def at_risk_of(plan: Plan | StoredPlan) -> AtRisk | None:
     """Return how much is at risk, and how many customers hold half of it; None without stages."""
-    if plan.customers is None or "value_at_risk" not in plan.customers:
+    if "value_at_risk" not in plan.customers:
         return None
     values = np.sort(plan.customers["value_at_risk"].fillna(0).to_numpy(float).clip(min=0))[::-1]
     held_by = int(np.searchsorted(np.cumsum(values), values.sum() / 2) + 1) if values.sum() > 0 else 0

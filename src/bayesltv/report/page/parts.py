@@ -149,7 +149,7 @@ def picture_of(name: str, drawn: Axes | Figure) -> Picture:
     assert whole is not None
     buffer = BytesIO()
     whole.savefig(buffer, dpi=DPI, format="png")  # type: ignore[union-attr]
-    return png_picture(name, buffer.getvalue(), words=words_of(whole))
+    return png_picture(name, buffer.getvalue(), words=words_of(whole))  # type: ignore[arg-type]
 
 
 def png_picture(name: str, content: bytes, *, words: str = "") -> Picture:

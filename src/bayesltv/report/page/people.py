@@ -116,10 +116,10 @@ def people_of(
     redaction : Redaction, optional
         Of their ids.
     """
-    found = plan if plan is not None and plan.customers is not None else scores
+    found = plan.customers if plan is not None else scores
     if found is None or most == 0:
         return None
-    table = pd.DataFrame(found.customers if hasattr(found, "customers") else found)
+    table, told = pd.DataFrame(found), plan.attrs if plan is not None else found.attrs
     by = next((each for each in ("value_at_risk", "ltv_mean", "expected_purchases") if each in table), None)
     if by is None or table.empty:
         return None
@@ -130,7 +130,7 @@ def people_of(
     for name in [each for each in ("tier", "stage", "assignment") if each in chosen]:
         chosen[name] = [tr(_WORDS.get(each, each.replace("_", " "))) for each in chosen[name].astype(str)]
     columns = _columns(chosen)
-    cells = _cells(chosen, [each.name for each in columns], found.attrs.get(CURRENCY))
+    cells = _cells(chosen, [each.name for each in columns], told.get(CURRENCY))
     return People(tuple(columns), tuple(zip(*cells, strict=True)), len(table), by)
 
 
@@ -183,7 +183,7 @@ def _figures(chosen: pd.DataFrame, name: str, write: Write) -> list[Cell]:
     least, most = min(0.0, pd.Series(lows).min()), max(pd.Series(highs).max(), 1e-12)
 
     def place(value: float) -> float:
-        return round(100 * (value - least) / (most - least), 1)
+        return float(round(100 * (value - least) / (most - least), 1))
 
     return [
         _figure(middle, write)
