@@ -117,6 +117,7 @@ class Trust:
     colour : "green", "amber" or "red"
         Red where a check failed; amber where one warns or a forecast missed; else green.
     checks : int
+        Those that could look.
     failed, warned : tuple of str
         Names of checks.
     outcomes : tuple of Outcome
@@ -174,7 +175,7 @@ def trust_of(fit: xr.DataTree, checks: CheckReport, evaluation: Evaluation | Non
     colour: Colour = "red" if checks.failed else "amber" if checks.warnings or missed else "green"
     return Trust(
         colour,
-        len(checks.results),
+        sum(each.status != "not applicable" for each in checks.results),
         tuple(word(each.name) for each in checks.failed),
         tuple(word(each.name) for each in checks.warnings),
         outcomes,
