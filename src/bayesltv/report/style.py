@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 BLUE, ORANGE, VERMILLION, GREEN, BLACK = "#0072B2", "#E69F00", "#D55E00", "#009E73", "#222222"
 GREY, FAINT = "#6B6B6B", "#E6E6E6"
 DPI = 160
+DESCRIPTION = "Description"
+"""Key of a PNG under which it carries what it shows in words."""
 Corner = Literal["upper left", "upper right", "lower right"]
 
 
@@ -57,10 +59,22 @@ def save_figure(figure: Axes | Figure, path: str | Path, *, kind: str | None = N
     whole = figure.get_figure(root=True) if hasattr(figure, "get_figure") else figure
     assert whole is not None
     content = io.BytesIO()
-    whole.savefig(content, dpi=DPI, format=kind or where.suffix[1:] or "png")  # type: ignore[union-attr]
+    kind = kind or where.suffix[1:] or "png"
+    told = {DESCRIPTION: words_of(whole)} if kind == "png" else None  # type: ignore[arg-type]
+    whole.savefig(content, dpi=DPI, format=kind, metadata=told)  # type: ignore[union-attr]
     with replacing(where) as (part,):
         part.write_bytes(content.getvalue())
     return where
+
+
+def words_of(figure: Figure) -> str:
+    """Return what a figure shows, for those who cannot see it: titles, how to read them, and the axes."""
+    said: list[str] = []
+    for ax in figure.axes:
+        notes = [text.get_text() for text in ax.texts if getattr(text, "xycoords", "") == "axes fraction"]
+        said += [ax.get_title(loc="left"), *notes[:1], ax.get_xlabel(), ax.get_ylabel()]
+    lines = (" ".join(text.split()) for text in said)
+    return ". ".join(dict.fromkeys(line.rstrip(".") for line in lines if line))
 
 
 def dress(ax: Axes, *, title: str, subtitle: str = "", grid: str = "y") -> Axes:
