@@ -101,7 +101,8 @@ class Evaluation:
         text = mark("{customers:,} customers, {after} to {until}")
         if facts["new_customers_left_out"]:
             text = mark(
-                "{customers:,} customers, {after} to {until}; {new_customers_left_out:,} new customers left out"
+                "{customers:,} customers, {after} to {until}; "
+                "{new_customers_left_out:,} new customers left out"
             )
         head = tr(text, **{**facts, "after": day(facts["after"]), "until": day(facts["until"])})
         overall = self.scores[self.scores["group"] == ALL].drop(columns=["group", "customers"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesltv.experiments.worth import TestPlan
-from bayesltv.languages.language import mark, tr
+from bayesltv.languages.language import label, mark, tr
 from bayesltv.languages.written import percent
 from bayesltv.report.style import BLACK, BLUE, GREY, ORANGE, dress, money, money_axis, new_axes
 
@@ -86,7 +86,7 @@ def plans_for_terminal(plans: Mapping[str, TestPlan], *, currency: object = None
         table.add_column(tr(heading), justify="left" if heading in ("action", "what to do") else "right")
     for name, plan in plans.items():
         table.add_row(
-            tr(name),
+            label(name),
             f"{plan.n_per_arm:,}" if plan.is_worthwhile else "–",
             "–" if plan.weeks is None else f"{plan.weeks:,.1f}",
             money(plan.net_benefit, currency),

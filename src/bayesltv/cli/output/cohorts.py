@@ -45,7 +45,7 @@ def show_cohorts(found: Cohorts, console: Console) -> None:
     console.print(table)
     if len(rows) > MOST:
         console.print(
-            tr("the last {MOST} of {rows:,} rows; the tables have all", MOST=MOST, rows=len(rows)),
+            tr("the last {most} of {rows:,} rows; the tables have all", most=MOST, rows=len(rows)),
             highlight=False,
         )
 

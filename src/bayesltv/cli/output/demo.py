@@ -205,9 +205,9 @@ def _tell_plan(demo: Demo, console: Console) -> None:
             )
             if amount is None
             else mark(
-                "{actions} kinds of action, a budget of {amount:,.0f} USD. No campaign was tested here: every "
-                "effect is assumed, with harm allowed for; `bayesltv decide --plan-test` says whether a test "
-                "pays first."
+                "{actions} kinds of action, a budget of {amount:,.0f} USD. No campaign was tested here: "
+                "every effect is assumed, with harm allowed for; `bayesltv decide --plan-test` says "
+                "whether a test pays first."
             ),
             actions=len(demo.decision.actions),
             amount=amount,

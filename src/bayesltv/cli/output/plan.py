@@ -9,7 +9,7 @@ from rich.table import Table
 from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.decisions.plan import Plan
 from bayesltv.experiments.effects import RATE_FACTOR
-from bayesltv.languages.language import mark, tr, word
+from bayesltv.languages.language import label, mark, tr, word
 from bayesltv.languages.written import percent, span
 from bayesltv.report.style import money
 
@@ -57,7 +57,7 @@ def actions_table(plan: Plan) -> Table:
         ]
         interval = _range(row, "net", currency)
         table.add_row(
-            tr(str(row["action"])),
+            label(slabel(row["action"])),
             f"{int(row['customers']):,}",
             *amounts,
             interval,
@@ -129,7 +129,7 @@ def portfolio_lines(plan: Plan) -> list[str]:
     whole, currency = plan.portfolio.iloc[-1], plan.attrs["currency"]
     value, interval = money(whole["value_latent"], currency), _range(whole, "value", currency)
     past, basis = money(whole["past_value"], currency), word(whole["value_basis"])
-    scope, horizon = tr(whole["scope"]), span(plan.attrs["horizon"])
+    scope, horizon = label(whole["scope"]), span(plan.attrs["horizon"])
     lines = [
         tr(
             "value of {scope} within {horizon}: {value} ({interval} at 90 %); so far {past} ({basis})",
@@ -162,7 +162,7 @@ def acquisition_table(plan: Plan) -> Table:
         table.add_column(tr(head), justify="left" if head == "group" else "right")
     for row in plan.acquisition.to_dict("records"):
         table.add_row(
-            tr(str(row["group"])),
+            label(str(row["group"])),
             money(row["ltv_new"], currency, decimals=2),
             _range(row, "ltv_new", currency),
             money(row["cac"], currency, decimals=2),
@@ -180,7 +180,7 @@ def next_unit_line(plan: Plan) -> str:
     assert plan.next_unit is not None
     currency = plan.attrs["currency"]
     uses = [
-        f"{tr(row['use'])} {money(row['next_unit'], currency, decimals=2)}"
+        f"{label(row['use'])} {money(row['next_unit'], currency, decimals=2)}"
         for row in plan.next_unit.head(NEXT_UNITS_SHOWN).to_dict("records")
     ]
     return tr("one more {unit} brings, net of itself: {uses}", unit=money(1, currency), uses=", ".join(uses))
@@ -208,13 +208,13 @@ def uplift_shown(table: pd.DataFrame, *, title: str) -> Table:
     for row in table.to_dict("records"):
         raw = "" if math.isnan(row["effect_raw"]) else f"{row['effect_raw']:.3g} ± {row['effect_raw_se']:.2g}"
         shown.add_row(
-            tr(str(row["cell"])),
+            label(str(row["cell"])),
             str(row["arm"]),
             f"{row['customers']:,}",
             f"{row['control_customers']:,}",
             raw,
             f"{row['effect_mean']:.3g}",
-            tr("{low} to {high}", low=f"{row['effect_p05']:.3g}", high=f"{row['effect_p95']:.3g}"),
+            _ends(row["effect_p05"], row["effect_p95"]),
             _share(row["p_positive"]),
             _number(row["rate_p50"]),
         )
@@ -230,11 +230,13 @@ def sceptic_lines(plan: Plan) -> list[str]:
     enough = plan.attrs["break_even_share"]
     pays = (
         mark(
-            "if no action works the plan nets {none}, with half of the believed effects {half}; it loses even if all do"
+            "if no action works the plan nets {none}, with half of the believed effects {half}; "
+            "it loses even if all do"
         )
         if math.isnan(enough)
         else mark(
-            "if no action works the plan nets {none}, with half of the believed effects {half}; it pays from {enough} of them on"
+            "if no action works the plan nets {none}, with half of the believed effects {half}; "
+            "it pays from {enough} of them on"
         )
     )
     return [tr(pays, none=none, half=half, enough=percent(enough))]
@@ -246,6 +248,10 @@ def _share(value: float) -> str:
 
 def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:,.2f}"
+
+
+def _ends(low: float, high: float) -> str:
+    return tr("{low:.3g} to {high:.3g}", low=low, high=high)
 
 
 def _range(row: Any, name: str, currency: object = None) -> str:  # noqa: ANN401
@@ -278,8 +284,8 @@ def budget_lines(plan: Plan) -> list[str]:
     assumed = [
         tr(
             "{action} pays from {parameter} {break_even:.3g} on, assumed {mean:.3g}",
-            action=tr(row["action"]),
-            parameter=tr(row["parameter"]),
+            action=label(row["action"]),
+            parameter=label(row["parameter"]),
             break_even=row["break_even"],
             mean=row["mean"],
         )
@@ -298,13 +304,13 @@ def tested_lines(plan: Plan) -> list[str]:
         tested = rows[rows["effect_source"] == "test"]
         if len(tested):
             known = ", ".join(
-                f"{tr(name)} ({tr(how)})" for name, how in tested[["parameter", "measured_as"]].values
+                f"{label(name)} ({label(how)})" for name, how in tested[["parameter", "measured_as"]].values
             )
-            others = ", ".join(map(tr, rows.loc[rows["effect_source"] != "test", "parameter"]))
+            others = ", ".join(map(label, rows.loc[rows["effect_source"] != "test", "parameter"]))
             lines.append(
                 tr(
                     "{action}: a test measured {known}; {others} are assumed",
-                    action=tr(action),
+                    action=label(action),
                     known=known,
                     others=others,
                 )

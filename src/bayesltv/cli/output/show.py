@@ -45,6 +45,7 @@ from bayesltv.jobs.written import (
     UpliftFile,
 )
 from bayesltv.languages.language import mark, tr, word
+from bayesltv.languages.written import day, span
 from bayesltv.names import COMMON_SHOCKS
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.report.planned_tests import plans_for_terminal
@@ -66,14 +67,14 @@ def result(found: object, *, as_json: bool) -> None:
 
 def step(text: str) -> None:
     """Say on stderr what is done next."""
-    say(tr("{text_} ...", text_=text))
+    say(f"{text} ...")
 
 
 def files(written: Sequence[Path]) -> None:
     """Say on stderr which files a report consists of."""
     for folder in dict.fromkeys(path.parent for path in written):
         count = sum(path.parent == folder for path in written)
-        say(tr("written: {count_} files in {folder}", count_=count, folder=folder))
+        say(tr("written: {count} files in {folder}", count=count, folder=folder))
 
 
 def refusal(report: CheckReport, what_now: str) -> None:
@@ -120,7 +121,7 @@ def _(found: SummaryFile, console: Console) -> None:
         text = mark("observed until {until}, time in {unit}, groups: {groups}")
     _line(console, tr(text, until=until, unit=unit, groups=", ".join(told["groups"])))
     for reason, count in told["set_aside"].items():
-        _line(console, tr("set aside: {count_:,} {reason}", count_=count, reason=word(reason)))
+        _line(console, tr("set aside: {rows:,} {reason}", rows=count, reason=word(reason)))
     _line(console, tr("written: {path}", path=found.path))
 
 
@@ -141,9 +142,9 @@ def _(found: UpliftFile, console: Console) -> None:
         else tr("NOT randomised: differences, not effects")
     )
     title = tr(
-        "Effect on the outcome per customer ({source}); the rate is a {iloc}",
+        "Effect on the outcome per customer ({source}); the rate is a {rate}",
         source=source,
-        iloc=found.effects["rate_is"].iloc[0],
+        rate=word(found.effects["rate_is"].iloc[0]),
     )
     console.print(uplift_shown(found.effects, title=title))
     _line(console, tr("{customers:,} customers, seed {seed}", customers=found.customers, seed=found.seed))
@@ -208,7 +209,7 @@ def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Cons
                     high=high,
                 ),
             )
-    _line(console, tr("totals: {attrs}", attrs=tr(scores.attrs[COMMON_SHOCKS])))
+    _line(console, tr("totals: {shocks}", shocks=tr(scores.attrs[COMMON_SHOCKS])))
     accepted = scores.attrs["accepted_failed_checks"]
     if accepted:
         _line(console, tr("failed checks that were accepted: {accepted}", accepted=", ".join(accepted)))
@@ -261,7 +262,7 @@ def show_plan(plan: Plan, console: Console) -> None:
 def _(found: CohortFolder, console: Console) -> None:
     show_cohorts(found.cohorts, console)
     told = found.cohorts.attrs
-    _line(console, tr("totals: {told}", told=tr(told[COMMON_SHOCKS])))
+    _line(console, tr("totals: {shocks}", shocks=tr(told[COMMON_SHOCKS])))
     _line(
         console,
         tr(
