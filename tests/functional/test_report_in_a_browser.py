@@ -1,4 +1,4 @@
-"""The report as people see it, in a real browser: any width, paper, dark, keyboard, no request, no message."""
+"""The report as people see it, in a real browser: any width, paper, dark, by keyboard, without a request."""
 
 import shutil
 from pathlib import Path

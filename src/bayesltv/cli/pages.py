@@ -63,7 +63,7 @@ def report(
     ] = 100,
     suppress_below: Annotated[
         int | None,
-        typer.Option(min=0, help="Hide counts of fewer people. Default: 10 where there are groups."),
+        typer.Option(min=0, help="Hide counts of fewer people; default 10 with groups."),
     ] = None,
     threads: Threads = None,
     seed: Seed = DEFAULT_SEED,
@@ -77,6 +77,7 @@ def report(
 
     written = jobs.report_file(
         fit, out, Made(summary, scores, plan, cohorts), seed=seed, thorough=thorough,
-        later=LaterLog(log, reading, log_end, horizon), run=Run(threads, hidden), people=people, suppress_below=suppress_below,
+        later=LaterLog(log, reading, log_end, horizon), run=Run(threads, hidden),
+        people=people, suppress_below=suppress_below,
     )  # fmt: skip
     show.result(written, as_json=as_json)
