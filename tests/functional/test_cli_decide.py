@@ -112,7 +112,7 @@ def test_json_is_one_object_and_the_same_seed_the_same_plan(world, tmp_path):
         ("p_purchase_horizon >", "p_purchase_horizont >", 11, 'did you mean "p_purchase_horizon"?'),
         ("p_purchase_horizon > 0.05", "frequency > 9999", 11, "customers is eligible"),
         ("amount = 30.0", "amount = 0", 11, "buys nothing"),
-        ("contact = 0.05", "contact = 0.05\nfixed = 40.0", 11, "does not exceed the fixed cost 40"),
+        ("contact = 0.05", "contact = 0.05\nfixed = 40.0", 0, "its fixed cost of 40 leaves nothing of the"),
         ("amount = 30.0", 'amount = 30.0\ncurrency = "USD"', 0, ""),
         ("margin = 0.3\n", 'margin = 0.3\ncurrency = "EUR"\n', 0, ""),
         ("between = [0.8, 2.5]", "between = [-0.5, 2.5]", 11, "above 0"),

@@ -121,8 +121,20 @@ def test_limits_that_cannot_be_met_are_named(monkeypatch):
     everybody = [Limit("limits[0]", np.ones_like(eligible), at_least=50)]
     for pairs in (5_000, 0):
         monkeypatch.setattr(module, "PROGRAM_PAIRS", pairs)
-        with pytest.raises(SpecError, match=r"limits\[0\]"):
+        with pytest.raises(SpecError, match=r"limits\[0\] asks for 50 customers") as said:
             allocate(net, cost, eligible, budget=1.0, limits=everybody)
+        cheapest = np.sort(np.where(eligible, cost, np.inf).min(axis=1))
+        most = int((np.cumsum(cheapest) <= 1.0).sum())
+        assert f"and {most} can be reached" in str(said.value)
+
+
+def test_limits_that_exclude_each_other_are_said_to_be_possible_by_themselves():
+    net, cost, eligible = problem(40)
+    eligible = np.ones_like(eligible)
+    first, second = (np.broadcast_to(np.arange(3) == a, net.shape) for a in (0, 1))
+    limits = [Limit("limits[0]", first, at_least=30), Limit("limits[1]", second, at_least=30)]
+    with pytest.raises(SpecError, match="each by itself but not all at once"):
+        allocate(net, cost, eligible, limits=limits)
 
 
 def test_the_gap_at_twenty_thousand_customers_is_below_one_in_ten_thousand():

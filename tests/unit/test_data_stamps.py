@@ -209,3 +209,21 @@ def test_a_missing_period_is_a_missing_date():
     periods = pd.Series(pd.PeriodIndex(["2024-01-05", None], freq="D"))
     with pytest.raises(DataError, match="1 missing and 0 unreadable"):
         days(log(periods))
+
+
+def test_nanoseconds_in_one_of_several_files_are_exact_and_ids_stay_text(tmp_path):
+    stamps = pd.DatetimeIndex(["1960-01-05 23:59:59.999999999", "1960-02-05 10:00"], tz="UTC")
+    for unit in ("ns", "us"):
+        folder = tmp_path / f"unit={unit}"
+        folder.mkdir()
+        frame = log(stamps.as_unit("ns") if unit == "ns" else stamps.floor("us").as_unit("us"))
+        frame["customer_id"] = pd.array([b"007", b"007"], dtype=object)
+        pq.write_table(pa.Table.from_pandas(frame), folder / "log.parquet")
+    summary = summarize(tmp_path, observation_end="1960-06-30", timezone="UTC", groups=["unit"],
+                        group_conflict="first")  # fmt: skip
+    assert summary["customer_id"].tolist() == ["007"]
+    assert [str(summary[c].iloc[0])[:10] for c in ("first_purchase", "last_purchase")] == [
+        "1960-01-05",
+        "1960-02-05",
+    ]
+    assert summary["unit"].tolist() == ["ns"], "the later of two stamps in one microsecond is not the first"

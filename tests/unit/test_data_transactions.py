@@ -68,7 +68,7 @@ def test_every_kind_of_input_gives_the_same_summary(kind, tmp_path):
             "polars": lambda: pl.DataFrame(ROWS).with_columns(pl.col("date").str.to_date()),
             "polars lazy": lambda: pl.LazyFrame(ROWS),
             "arrow": lambda: pa.Table.from_pandas(LOG),
-            "duckdb": lambda: duckdb.sql("SELECT * FROM LOG"),
+            "duckdb": lambda: duckdb.from_arrow(pa.Table.from_pandas(LOG)),
             "text dates": lambda: pd.DataFrame(ROWS),
         }[kind]()
     same(summarize(log, observation_end="2024-03-01"), summarize(LOG, observation_end="2024-03-01"))

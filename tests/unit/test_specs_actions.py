@@ -49,6 +49,18 @@ def test_a_decision_with_everything_is_stored_and_read_back():
     assert again.hash() == decision.hash()
 
 
+@pytest.mark.parametrize(
+    ("kind", "cost"), [("contact", "contact"), ("gift", "contact"), ("free_delivery", "per_redemption")]
+)
+def test_a_cost_of_nothing_is_a_cost_that_was_stated(kind, cost):
+    free = ActionSpec(name="push", kind=kind, effects=RATE, **{cost: 0})
+    assert getattr(free, cost) == 0
+    again = DecisionSpec.from_dict(DecisionSpec(value=VALUE, actions=(free,)).to_dict())
+    assert again.actions == (free,)
+    with pytest.raises(SpecError, match=f"a {kind} needs {cost}: state it, {cost} = 0 where it costs"):
+        ActionSpec(name="push", kind=kind, effects=RATE)
+
+
 # ------------------------------------------------------------------------------------- what is refused
 
 
@@ -58,7 +70,6 @@ def test_a_decision_with_everything_is_stored_and_read_back():
         ({"name": "Mail"}, "cannot be called 'Mail'"),
         ({"name": "none"}, "cannot be called 'none'"),
         ({"kind": "contacts"}, 'did you mean "contact"?'),
-        ({"contact": 0.0}, "a contact needs contact"),
         ({"contact": -1.0}, "at least 0"),
         ({"effects": {}}, "a contact needs a belief about rate"),
         ({"effects": {"rates": RATE["rate"]}}, 'did you mean "rate"?'),
@@ -111,8 +122,6 @@ def test_contradictions_between_sections_are_refused():
         DecisionSpec(value=VALUE, actions=(action(window="14 months"),))
     with pytest.raises(SpecError, match=r"budget\.currency = 'USD', but value\.currency = 'EUR'"):
         DecisionSpec(value=VALUE, budget=BudgetSpec(amount=10.0, currency="USD"))
-    with pytest.raises(SpecError, match=r"does not exceed the fixed cost 50 of actions\.mail"):
-        DecisionSpec(value=VALUE, actions=(action(fixed=50.0),), budget=BudgetSpec(amount=50.0))
     limits = (LimitSpec(action="mial", at_most=3),)
     with pytest.raises(SpecError, match=r'did you mean "mail"\?'):
         DecisionSpec(value=VALUE, actions=(action(),), budget=BudgetSpec(limits=limits))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bayesltv.allocation.fixed_costs import Actions, Relaxed, best_set
 from bayesltv.allocation.lagrangian import relax_dual, solve_dual
-from bayesltv.allocation.limits import Found, Limit, stack_limits
+from bayesltv.allocation.limits import Found, Limit, stack_limits, unmet
 from bayesltv.allocation.milp import relax_program, solve_program
 from bayesltv.errors import SpecError
 from bayesltv.numerics.knapsack import Choices, hull_steps, take_steps
@@ -98,8 +98,22 @@ class Problem:
         Raises
         ------
         SpecError
-            Where limits cannot be met.
+            Where limits cannot be met: it says how many customers could be reached.
         """
+        try:
+            return self._solved()
+        except SpecError as error:
+            floors = [limit for limit in self.limits if limit.at_least > 0]
+            raise (unmet([(each, self.reach(each)) for each in floors]) if floors else error) from None
+
+    def reach(self, limit: Limit) -> int:
+        """Return how many customers a limit counts where nothing but these is wanted."""
+        worth = np.where(limit.counted, 1.0 + float(self.fixed.sum()), 0.0)
+        others = tuple(replace(each, at_least=0) for each in self.limits if each.at_most is not None)
+        most = replace(self, net=worth, eligible=self.eligible & limit.counted, limits=others)._solved()
+        return int((most.assigned >= 0).sum())
+
+    def _solved(self) -> Allocation:
         paying = self.paying
         if not paying:
             return self.solve_for(frozenset())

@@ -75,7 +75,7 @@ def recommend(
     used = np.isin(np.arange(problem.fixed.size), wanted.assigned)
     able = problem.eligible & used
     rows = stack_limits(problem.limits)
-    turns = _Turns(problem, rows, withheld, problem.money - float(problem.fixed[used].sum()))
+    turns = Turns(problem.cost, rows, withheld, problem.money - float(problem.fixed[used].sum()))
     efficiency = _efficiency(problem, rows, wanted, share)
     chosen = np.flatnonzero(wanted.assigned >= 0)
     order = chosen[np.argsort(-efficiency[chosen, wanted.assigned[chosen]], kind="stable")]
@@ -94,11 +94,11 @@ def recommend(
     return turns.recommended
 
 
-class _Turns:
+class Turns:
     """Money and room that are left, and who has been recommended what so far."""
 
-    def __init__(self, problem: Problem, rows: Rows, withheld: Flags, money: float) -> None:
-        self.cost, self.rows, self.withheld, self.money = problem.cost, rows, withheld, money
+    def __init__(self, cost: Floats, rows: Rows, withheld: Flags, money: float) -> None:
+        self.cost, self.rows, self.withheld, self.money = cost, rows, withheld, money
         self.room = np.where(rows.sign > 0, rows.bound, _ENDLESS).astype(np.int64)
         self.recommended = np.full(len(withheld), NOBODY, np.int32)
 

@@ -103,3 +103,17 @@ def unreachable(rows: Rows, broken: NDArray[np.int64]) -> SpecError:
         f"the limits of the budget cannot be met{f' ({said})' if said else ''}: lower at_least, raise the "
         "budget, or make more customers eligible"
     )
+
+
+def unmet(reached: Sequence[tuple[Limit, int]]) -> SpecError:
+    """Return the error to raise where limits cannot be met, given how many each could reach by itself."""
+    short = [(limit, most) for limit, most in reached if most < limit.at_least]
+    said = "; ".join(
+        f"{limit.name} asks for {limit.at_least:,} customers and {most:,} can be reached"
+        for limit, most in short or reached
+    )
+    each = "" if short else ", each by itself but not all at once"
+    return SpecError(
+        f"the limits of the budget cannot be met ({said}{each}): lower at_least, raise the budget, or make "
+        "more customers eligible"
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from bayesltv.comparison.origins import Origins
 from bayesltv.data import sql
@@ -98,7 +99,7 @@ def read_plain(
         chosen = np.asarray(ids, dtype=object)[
             np.argsort(customer_keys(origins.seed, "sample", ids))[: origins.customers]
         ]
-        connection.register("chosen", pd.DataFrame({CUSTOMER_ID: chosen.astype(str)}))
+        connection.register("chosen", pa.table({CUSTOMER_ID: pa.array(chosen, pa.string())}))
         amount = "" if reading.monetary_value_col is None else f", CAST(amount AS DOUBLE) AS {AMOUNT}"
         kept = {"group": carried.groups, "covariate": carried.covariates}
         more = "".join(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import duckdb
     import pandas as pd
+    import pyarrow as pa
 
 _SIZE = re.compile(r"[0-9]+([.][0-9]+)?\s*([KMGT]i?)?B", re.IGNORECASE)
 
@@ -115,6 +116,12 @@ def frame(connection: duckdb.DuckDBPyConnection, query: str) -> pd.DataFrame:
     """Return the rows of `query` as a pandas DataFrame."""
     table: pd.DataFrame = connection.sql(query).to_arrow_table().to_pandas(date_as_object=False)
     return table
+
+
+def batches(relation: duckdb.DuckDBPyRelation, rows: int) -> pa.RecordBatchReader:
+    """Return the rows of a relation in Arrow batches; DuckDB 1.4 calls it by another name than 1.5."""
+    read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+    return read(rows)
 
 
 def types_of(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:

@@ -1,12 +1,14 @@
 """What a plan is compared with: the policies that a team would use without it, at the same budget."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesltv.allocation.allocation import NOBODY, Allocation
+from bayesltv.allocation.allocation import NOBODY, Problem
+from bayesltv.allocation.hold_out import Turns
+from bayesltv.allocation.limits import stack_limits
 from bayesltv.decisions.offer.actions import ActionModel, Offered
 from bayesltv.errors import DataError, shown
 from bayesltv.kernels.actions import Offers, evaluate_at_means
@@ -40,31 +42,20 @@ class Setting:
     ----------
     names : tuple of str
         Of the actions.
-    net, cost : ndarray, shape (customer, action)
-        Expected, in money.
-    eligible : ndarray of bool, shape (customer, action)
-        Customers who are held out are eligible for nothing.
-    fixed : ndarray, shape (action,)
-    capacity : ndarray, shape (action,)
-        Most customers; infinity for no limit.
-    budget : float
-        Infinity for no limit.
+    problem : Problem
+        Expected net value and cost, budget, fixed costs and limits. Customers who are held out are eligible
+        for nothing.
     money : float
-        What policies spend that choose whom to spend it on: the budget, or without one what the plan costs.
+        What policies spend: the budget, or without one what the plan costs.
     order : ndarray of int, shape (customer,)
         A random order of the customers.
     used : ndarray of bool, shape (action,)
-        Actions that the plan uses: a random policy has these to choose from.
+        Actions that the plan uses: what rankings of customers have to choose from.
     held_out : ndarray of bool, shape (customer,)
     """
 
     names: tuple[str, ...]
-    net: Floats
-    cost: Floats
-    eligible: Flags
-    fixed: Floats
-    capacity: Floats
-    budget: float
+    problem: Problem
     money: float
     order: NDArray[np.int64]
     used: Flags
@@ -76,39 +67,41 @@ def compare_with(
     *,
     churn_risk: Floats,
     ltv: Floats,
-    plug_in: Callable[[], Allocation],
+    net_at_means: Callable[[], Floats],
     current: Codes | None = None,
 ) -> dict[str, Codes]:
     """Return the policies to compare with, by name: ndarray of int32, shape (customer,), -1 for nothing.
 
-    ``none``; ``one_for_all_<action>``, everybody who is eligible, in random order where the budget does not
-    reach; ``random``, in random order a random one of the plan's actions until the money is spent;
-    ``highest_churn_risk`` and ``highest_ltv``, the best of the one-for-all actions to those who rank first;
-    ``flat_share_of_ltv``, each customer the dearest action that costs no more than a fixed share of its
-    value, the share such that the money is spent; ``plug_in_means``, the plan that follows from means in
-    place of draws; ``current``, what is done today but to those who are held out, at its own cost.
+    All but ``none`` and ``current`` have the plan's budget, limits and hold-out, and count money as it does;
+    each fills the budget by a ranking of its own. ``none``; ``one_for_all_<action>``, in random order;
+    ``random``, in random order a random one of the plan's actions; ``highest_churn_risk`` and
+    ``highest_ltv``, those who rank first get the action that is best for all, and who cannot have it the
+    next best; ``flat_share_of_ltv``, each customer the dearest action that costs no more than a fixed share
+    of its value, the share such that the money is spent; ``plug_in_means``, the plan that follows from means
+    in place of draws; ``current``, what is done today but to those who are held out, at its own cost.
     """
-    n = len(setting.net)
-    policies = {NONE: np.full(n, NOBODY, np.int32)}
-    worth = {}
+    n, actions = setting.problem.net.shape
+    policies, worth = {NONE: np.full(n, NOBODY, np.int32)}, np.zeros(actions)
     for a, name in enumerate(setting.names):
-        policy = _in_order(setting, setting.order, np.full(n, a), setting.budget)
+        alone = np.arange(actions) == a
+        policy = _in_order(setting, setting.order, np.full((n, 1), a), alone, setting.problem.money)
         policies[f"{ONE_FOR_ALL}{name}"] = policy
-        worth[a] = setting.net[policy >= 0, a].sum() - setting.fixed[a]
-    best = max(worth, key=lambda a: worth[a])
-    policies[RANDOM] = _in_order(setting, setting.order, _any_option(setting), setting.money)
+        worth[a] = setting.problem.net[policy >= 0, a].sum() - setting.problem.fixed[a]
+    best_first = np.argsort(-np.where(setting.used, worth, -np.inf), kind="stable")[: setting.used.sum()]
+    policies[RANDOM] = _in_order(setting, setting.order, _any_first(setting), setting.used, setting.money)
     for name, score in ((CHURN, churn_risk), (LTV, ltv)):
         ranking = np.argsort(-np.nan_to_num(score, nan=-np.inf), kind="stable")
-        policies[name] = _in_order(setting, ranking, np.full(n, best), setting.money)
+        options = np.tile(best_first, (n, 1))
+        policies[name] = _in_order(setting, ranking, options, setting.used, setting.money)
     policies[FLAT] = _flat_share(setting, np.nan_to_num(ltv))
-    policies[PLUG_IN] = plug_in().assigned
+    policies[PLUG_IN] = replace(setting.problem, net=net_at_means()).solve().assigned
     if current is not None:
         policies[CURRENT] = np.where(setting.held_out, NOBODY, current).astype(np.int32)
     return policies
 
 
-def values_at_means(model: ActionModel, offered: Offered) -> tuple[Floats, Floats]:
-    """Return net value and cost of each action where means take the place of draws, shape (customer, action).
+def net_at_means(model: ActionModel, offered: Offered) -> Floats:
+    """Return the net value of each action where means take the place of draws, shape (customer, action).
 
     Hyperparameters and effects are averaged first, then the customer's latents: what a spreadsheet does.
     """
@@ -124,57 +117,66 @@ def values_at_means(model: ActionModel, offered: Offered) -> tuple[Floats, Float
         net,
         cost,
     )
-    return net, cost
+    return net
 
 
-def _in_order(setting: Setting, order: NDArray[np.int64], option: NDArray[np.int64], money: float) -> Codes:
-    """Give each customer in turn its option until the money, or the room for the action, is used up."""
-    assigned = np.full(len(order), NOBODY, np.int32)
-    able = order[setting.eligible[order, option[order]]]
-    chosen = option[able]
-    for a in np.unique(chosen):
-        mine = np.flatnonzero(chosen == a)
-        room = setting.capacity[a]
-        if mine.size > room:
-            able, chosen = np.delete(able, mine[int(room) :]), np.delete(chosen, mine[int(room) :])
-    due = setting.fixed[np.unique(chosen)].sum() if chosen.size else 0.0
-    within = np.cumsum(setting.cost[able, chosen]) <= money - due
-    assigned[able[within]] = chosen[within]
-    return assigned
+def _in_order(
+    setting: Setting, order: NDArray[np.int64], options: NDArray[np.int64], used: Flags, money: float
+) -> Codes:
+    """Give each customer in turn the first of its options that is left, until the money is used up.
+
+    Who comes first in a limit of "at least" so many gets the cheapest that counts, as far as money goes.
+
+    Parameters
+    ----------
+    setting : Setting
+    order : ndarray of int, shape (customer,)
+    options : ndarray of int, shape (customer, option)
+        The first choice first.
+    used : ndarray of bool, shape (action,)
+        Whose fixed costs are paid.
+    money : float
+    """
+    problem = setting.problem
+    rows, nobody = stack_limits(problem.limits), np.zeros(len(order), np.bool_)
+    turns = Turns(problem.cost, rows, nobody, money - float(problem.fixed[used].sum()))
+    customers, wanted = np.repeat(order, options.shape[1]), options[order].ravel()
+    able = problem.eligible[customers, wanted]
+    customers, wanted = customers[able], wanted[able]
+    for row in np.flatnonzero(rows.sign < 0):
+        price = np.where(problem.eligible & used & rows.counted[row], problem.cost, np.inf)
+        able = order[np.isfinite(price.min(axis=1)[order])]
+        turns.offer(able, price.argmin(axis=1)[able], stop_at=int(row))
+    turns.offer(customers, wanted)
+    return turns.recommended
 
 
-def _any_option(setting: Setting) -> NDArray[np.int64]:
-    """Return one of each customer's eligible actions, each as likely, decided by the random order."""
-    able = setting.eligible & setting.used
-    count = able.sum(axis=1)
-    rank = np.empty(len(count), np.int64)
-    rank[setting.order] = np.arange(len(count))
-    wanted = rank % np.maximum(count, 1)
-    place = np.cumsum(able, axis=1) - 1
-    return np.asarray(np.argmax(able & (place == wanted[:, None]), axis=1), dtype=np.int64)
+def _any_first(setting: Setting) -> NDArray[np.int64]:
+    """Return the plan's actions for each customer, the first of them decided by the random order."""
+    used = np.flatnonzero(setting.used)
+    first = np.empty(len(setting.order), np.int64)
+    first[setting.order] = np.arange(len(first))
+    return np.asarray(used[(first[:, None] + np.arange(used.size)) % used.size], dtype=np.int64)
 
 
 def _flat_share(setting: Setting, ltv: Floats) -> Codes:
-    n = len(ltv)
+    problem = setting.problem
+    fitting = problem.eligible & (problem.cost > 0)
+    dearest = np.argsort(-problem.cost, axis=1, kind="stable")
 
     def given(share: float) -> tuple[Codes, float]:
-        fits = setting.eligible & (setting.cost <= share * ltv[:, None]) & (setting.cost > 0)
-        option = np.argmax(np.where(fits, setting.cost, -1.0), axis=1)
-        assigned = np.where(fits.any(axis=1), option, NOBODY).astype(np.int32)
-        for a in range(setting.cost.shape[1]):
-            mine = setting.order[assigned[setting.order] == a]
-            if mine.size > setting.capacity[a]:
-                assigned[mine[int(setting.capacity[a]) :]] = NOBODY
+        allowed = fitting & (problem.cost <= share * ltv[:, None])
+        narrow = replace(setting, problem=replace(problem, eligible=allowed))
+        assigned = _in_order(narrow, setting.order, dearest, np.ones_like(setting.used), np.inf)
         chosen = np.flatnonzero(assigned >= 0)
-        fixed = setting.fixed[np.unique(assigned[chosen])].sum()
-        return assigned, float(setting.cost[chosen, assigned[chosen]].sum() + fixed)
+        fixed = problem.fixed[np.unique(assigned[chosen])].sum()
+        return assigned, float(problem.cost[chosen, assigned[chosen]].sum() + fixed)
 
-    nobody = np.full(n, NOBODY, np.int32)
+    best = np.full(len(ltv), NOBODY, np.int32)
     positive = ltv[ltv > 0]
     if not positive.size or setting.money <= 0:
-        return nobody
-    low, high = 0.0, float(setting.cost.max() / positive.min())
-    best = nobody
+        return best
+    low, high = 0.0, float(problem.cost.max() / positive.min())
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         policy, cost = given(middle)

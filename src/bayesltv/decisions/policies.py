@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.allocation.allocation import Allocation, allocate
-from bayesltv.decisions.baselines import Setting, compare_with, values_at_means
+from bayesltv.allocation.allocation import Problem
+from bayesltv.decisions.baselines import Setting, compare_with, net_at_means
 from bayesltv.decisions.chance_constraint import choose_within, share_of_losses
 from bayesltv.decisions.choice import Choice, choose, limits_of
 from bayesltv.decisions.offer.offer import Offer
 from bayesltv.decisions.plan import PLAN
+from bayesltv.errors import warn
 from bayesltv.names import LTV_WITH_REFERRAL
 from bayesltv.specs.decision.budget import BudgetSpec
 from bayesltv.streams import generator
@@ -48,6 +49,7 @@ def make_policies(
         Where limits cannot be met.
     """
     walking = offer.walking
+    _warn_of_fixed_costs(offer, budget)
 
     def chosen(under: BudgetSpec) -> Choice:
         return choose(
@@ -69,32 +71,32 @@ def _assigned(
     model, options = offer.model, offer.options
     free = offer.offered.eligible & ~choice.withheld[:, None]
     money = np.inf if budget.amount is None else budget.amount
-    names = tuple(offer.names)
-    capacity = [np.inf if action.capacity is None else action.capacity for action in model.actions]
+    limits = tuple(limits_of(model.actions, budget, table))
     setting = Setting(
-        names,
-        options.net,
-        options.cost,
-        free,
-        offer.fixed,
-        np.array(capacity, dtype=np.float64),
-        money,
+        tuple(offer.names),
+        Problem(options.net, options.cost, free, money, offer.fixed, limits),
         choice.allocation.cost if np.isinf(money) else money,
         generator(seed, "policies").permutation(len(free)),
-        np.isin(np.arange(len(names)), choice.recommended) | (choice.recommended < 0).all(),
+        np.isin(np.arange(len(offer.names)), choice.recommended) | (choice.recommended < 0).all(),
         choice.withheld,
     )
-
-    def plug_in() -> Allocation:
-        net, cost = values_at_means(model, offer.offered)
-        limits = limits_of(model.actions, budget, table)
-        return allocate(net, cost, free, budget=money, fixed=setting.fixed, limits=limits)
-
     others = compare_with(
         setting,
         churn_risk=1 - table["p_alive"].to_numpy(float),
         ltv=table[LTV_WITH_REFERRAL if LTV_WITH_REFERRAL in table else "ltv_mean"].to_numpy(float),
-        plug_in=plug_in,
+        net_at_means=lambda: net_at_means(model, offer.offered),
         current=today,
     )
     return {PLAN: choice.treated, **others}
+
+
+def _warn_of_fixed_costs(offer: Offer, budget: BudgetSpec) -> None:
+    """Say which actions nobody can get, since the budget does not reach beyond their fixed cost."""
+    if budget.amount is None:
+        return
+    for action in offer.model.actions:
+        if action.fixed >= budget.amount:
+            warn(
+                f"actions.{action.name} is dropped: its fixed cost of {action.fixed:,g} leaves nothing of "
+                f"the budget of {budget.amount:,g}. Raise budget.amount, or leave the action out"
+            )

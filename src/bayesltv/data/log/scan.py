@@ -145,7 +145,7 @@ def _parts(connection: duckdb.DuckDBPyConnection, request: Request, end: dt.date
     extra = _attribute_rows(connection, request, end)
     mark = ", mark" if request.has_amounts else ""
     query = f"SELECT customer_id, day, amount{mark} FROM {PURCHASES} ORDER BY customer_id, day"
-    batches = connection.sql(query).to_arrow_reader(_BATCH)
+    batches = sql.batches(connection.sql(query), _BATCH)
     threads = request.threads or available_processors()
     for part in walk_histories(batches, work, threads=threads):
         yield part if extra is None else _joined(part, extra)
@@ -172,8 +172,9 @@ def _hash_sum(rows: pa.Table) -> int:
 class _Ahead:
     """Rows of a sorted relation, to be taken some at a time."""
 
-    def __init__(self, reader: pa.RecordBatchReader) -> None:
-        self._batches = iter(reader)
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, query: str) -> None:
+        self._cursor = cursor  # kept, or DuckDB 1.4 closes it
+        self._batches = iter(sql.batches(cursor.sql(query), _BATCH))
         self._left: pa.Table | None = None
 
     def take(self, count: int) -> pa.Table:
@@ -204,8 +205,7 @@ def _attribute_rows(connection: duckdb.DuckDBPyConnection, request: Request, end
         return None
     connection.execute(f"CREATE TABLE {ATTRIBUTES} AS {query}")
     # a cursor of its own, since two results of one cannot be open at once; it sees no TEMP tables
-    reader = connection.cursor().sql(f"SELECT * FROM {ATTRIBUTES} ORDER BY customer_id")
-    return _Ahead(reader.to_arrow_reader(_BATCH))
+    return _Ahead(connection.cursor(), f"SELECT * FROM {ATTRIBUTES} ORDER BY customer_id")
 
 
 def _joined(part: _Part, extra: _Ahead) -> _Part:

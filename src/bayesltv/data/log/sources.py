@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bayesltv.data import sql
 from bayesltv.data.encoding import encoding_error, require_text
 from bayesltv.data.frames import require_columns, table_of
+from bayesltv.data.log.nanoseconds import exact_files, without_zones
 from bayesltv.errors import DataError, StoreError
 
 if TYPE_CHECKING:
@@ -96,8 +97,9 @@ def open_source(connection: duckdb.DuckDBPyConnection, log: object, *, columns: 
     if isinstance(log, (str, os.PathLike)):
         return _open_path(connection, Path(log), columns)
     table = table_of(log, columns)
-    connection.register("log_frame", table)
-    return Source((Part("log_frame", sql.types_of(connection, "log_frame"), "log"),), "log")
+    bare, kinds = without_zones(table)
+    connection.register("log_frame", bare)
+    return Source((Part("log_frame", sql.types_of(connection, "log_frame") | kinds, "log"),), "log")
 
 
 def _open_path(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str]) -> Source:
@@ -121,7 +123,8 @@ def _part(
     with explained(files[0]):
         types = sql.types_of(connection, relation)
     require_columns(types, columns, title=str(files[0]))
-    return Part(relation, {c: types[c] for c in columns}, title)
+    relation, kinds = exact_files(connection, relation, files, {c: types[c] for c in columns})
+    return Part(relation, kinds, title)
 
 
 def _title(files: list[Path], folder: Path) -> str:

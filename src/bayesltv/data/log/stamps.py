@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from bayesltv.data import sql
 from bayesltv.data.ids import WHOLE
+from bayesltv.data.log.nanoseconds import AWARE, AWARE_NS
 from bayesltv.data.log.sources import Part, Source
 from bayesltv.errors import DataError
 
@@ -19,7 +20,7 @@ _SHIFT = r"[+-][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2})?)?"
 _NAME = r"[A-Za-z]{3,}[A-Za-z0-9_/:+-]*"  # AM and PM are shorter
 _OFFSET = rf":[0-9.]+\s*([Zz]|{_SHIFT}|{_NAME})\s*$"
 _NAMED = rf":[0-9.]+\s*({_NAME})\s*$"
-_AWARE = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
+_AWARE = (AWARE, AWARE_NS)
 _FIRST, _EARLY, _LATE = "TIMESTAMP '0001-01-01'", "TIMESTAMP '1000-01-01'", "TIMESTAMP '10000-01-01'"
 
 
@@ -194,8 +195,11 @@ def _to_micros(x: str, kind: str) -> str:
 
 
 def _with_plain_offset(written: str) -> str:
-    """Return SQL for text whose offset is written as the engine knows it: +0100 as +01:00."""
-    bare = rf"regexp_replace(trim({written}), '\s*([+-][0-9]{{2}}):?([0-9]{{2}})$', '\1:\2')"
+    """Return SQL for text written as every version of the engine knows it: +0100 as +01:00, with seconds."""
+    timed = (
+        rf"regexp_replace(trim({written}), '^([^:]+:[0-9]{{2}})(\s*(?:[Zz]|{_SHIFT}|{_NAME}))$', '\1:00\2')"
+    )
+    bare = rf"regexp_replace({timed}, '\s*([+-][0-9]{{2}}):?([0-9]{{2}})$', '\1:\2')"
     return f"regexp_replace({bare}, 'z$', 'Z')"
 
 

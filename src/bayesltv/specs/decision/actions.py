@@ -32,6 +32,8 @@ SECOND_LIFE = ("reactivation", "second_rate", "second_dropout")
 MOST_FACTOR = 1e6
 """No effect and no change of prices is larger."""
 NO_ACTION = "none"
+UNSTATED = type("Unstated", (float,), {})(0.0)
+"""Default of a cost: nothing, and nobody has said so."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _OWN = ("none", "hold_out")
 
@@ -104,12 +106,12 @@ class ActionSpec:
     after_window: str | None = None
     eligible: str = ""
     capacity: int | None = None
-    contact: float = 0.0
+    contact: float = UNSTATED
     discount: float = 0.0
-    per_redemption: float = 0.0
+    per_redemption: float = UNSTATED
     single_use: bool = False
     cap: float | None = None
-    running: float = 0.0
+    running: float = UNSTATED
     running_per: str = "month"
     fixed: float = 0.0
     price: float = 1.0
@@ -132,6 +134,7 @@ class ActionSpec:
         checked.instance("eligible", self.eligible, str)
         if self.capacity is not None:
             checked.count("capacity", self.capacity, at_least=1)
+        self._check_costs()
         self._set_numbers()
         put(self, effects=_checked_effects(self.effects))
         for name in ("test", "arm"):
@@ -204,10 +207,17 @@ class ActionSpec:
         for name in ("single_use", "loss_leader"):
             checked.instance(name, getattr(self, name), bool)
 
-    def _check_kind(self) -> None:
+    def _check_costs(self) -> None:
+        """Refuse a kind without what it needs; a cost of 0 is one where it was stated."""
         needed = KINDS[self.kind].needs
-        if needed and getattr(self, needed) == getattr(type(self), needed):
-            raise SpecError(f"a {self.kind} needs {needed}: state it")
+        if not needed:
+            return
+        value, default = getattr(self, needed), getattr(type(self), needed)
+        if value is default or (default is not UNSTATED and value == default):
+            free = f", {needed} = 0 where it costs nothing" if default is UNSTATED else ""
+            raise SpecError(f"a {self.kind} needs {needed}: state it{free}")
+
+    def _check_kind(self) -> None:
         if self.test is None and self.main_effect not in self.effects:
             raise SpecError(
                 f"a {self.kind} needs a belief about {self.main_effect}: state "

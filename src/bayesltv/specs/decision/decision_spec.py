@@ -231,7 +231,7 @@ def check_actions(actions: tuple[ActionSpec, ...], value: ValueSpec) -> None:
 
 
 def check_budget(budget: BudgetSpec | None, actions: tuple[ActionSpec, ...], value: ValueSpec) -> None:
-    """Refuse a budget in another currency, below an action's fixed cost, or with limits on no action.
+    """Refuse a budget in another currency, or with limits on no action.
 
     Raises
     ------
@@ -245,12 +245,6 @@ def check_budget(budget: BudgetSpec | None, actions: tuple[ActionSpec, ...], val
             f"budget.currency = {shown(budget.currency)}, but value.currency = {shown(value.currency)}: "
             "amounts are never converted, state both in one currency"
         )
-    for action in actions:
-        if budget.amount is not None and action.fixed >= budget.amount:
-            raise SpecError(
-                f"budget.amount = {budget.amount:g} does not exceed the fixed cost {action.fixed:g} of "
-                f"actions.{action.name}: raise it, or drop the action"
-            )
     if budget.risk_weight > 0 and any(limit.at_least for limit in budget.limits):
         raise SpecError(
             "budget.risk_weight and at_least in budget.limits exclude each other: what must be done "
