@@ -17,7 +17,6 @@ from bayesltv.cohorts.asked import AGES, PERIOD, Cac, CohortValue, ask
 from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.dates import Date
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE
-from bayesltv.prediction.alive_path import AHEAD, alive_path_base, matrix_base
 from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 
@@ -222,35 +221,6 @@ class CustomerBase(AnalysisQuestions):
         from bayesltv.prediction.tracking import track_base
 
         return track_base(self, horizon=horizon, draws=draws, bin=bin, threads=threads)
-
-    def alive_path(
-        self, customer: object, *, ahead: str | float = AHEAD, draws: int | None = DRAWS
-    ) -> pd.DataFrame:
-        """Return a customer's P(alive) at the end of each day; see ``alive_path.alive_path_base``.
-
-        Examples
-        --------
-        >>> path = base.alive_path("C0017", ahead="90 days")  # doctest: +SKIP
-        >>> ltv.plot.history(path)  # doctest: +SKIP
-        """
-        return alive_path_base(self, customer, ahead=ahead, draws=draws)
-
-    def matrix(
-        self,
-        *,
-        horizon: str | float,
-        levels: Mapping[str, str] | None = None,
-        most: int | None = None,
-        draws: int | None = DRAWS,
-    ) -> pd.DataFrame:
-        """Return P(alive) and expected purchases by frequency and recency; see ``alive_path.matrix_base``.
-
-        Examples
-        --------
-        >>> table = base.matrix(horizon="26 weeks")  # doctest: +SKIP
-        >>> ltv.plot.matrix(table, "p_alive")  # doctest: +SKIP
-        """
-        return matrix_base(self, horizon=horizon, levels=levels, most=most, draws=draws)
 
     def cohorts(
         self,
