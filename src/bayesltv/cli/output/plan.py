@@ -57,7 +57,7 @@ def actions_table(plan: Plan) -> Table:
         ]
         interval = _range(row, "net", currency)
         table.add_row(
-            label(slabel(row["action"])),
+            label(str(row["action"])),
             f"{int(row['customers']):,}",
             *amounts,
             interval,
