@@ -27,7 +27,7 @@ FLOORS = (
         "held",
         "machine",
     ),
-    ("languages",),
+    ("languages", "doctor"),
     ("numerics",),
     ("families", "allocation"),
     ("kernels",),
