@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from bayesltv.prediction.draws import predict as predict
     from bayesltv.prediction.scores.score import ScoreTable as ScoreTable
     from bayesltv.prediction.scores.score import score as score
+    from bayesltv.prediction.scores.score_one import score_one as score_one
     from bayesltv.questions import CustomerBase as CustomerBase
     from bayesltv.questions import customer_base as customer_base
     from bayesltv.report.page.html import write_report as write_report
@@ -145,6 +146,7 @@ _HOME = {
     "SamplerSpec": "specs.model.settings",
     "save": "fitting.store",
     "score": "prediction.scores.score",
+    "score_one": "prediction.scores.score_one",
     "score_to": "engines.local",
     "ScoreFolder": "engines.local",
     "ScoreTable": "prediction.scores.score",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -147,6 +147,19 @@ class CustomerBase(PlacedBase):
             self, decision_of(decision), draws=draws, thresholds=thresholds, threads=threads, block=block,
             progress=progress,
         )  # fmt: skip
+
+    def score_one(
+        self,
+        customer_id: object,
+        decision: DecisionLike,
+        *,
+        draws: int | None = DRAWS,
+        thresholds: NDArray[np.float64] | None = None,
+    ) -> dict[str, Any]:
+        """Return one customer's row of ``score``; see ``score_one``."""
+        from bayesltv.prediction.scores.score_one import score_one_base
+
+        return score_one_base(self, decision_of(decision), customer_id, draws=draws, thresholds=thresholds)
 
     def decide(
         self,
