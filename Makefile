@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow check floors format lock notebooks bench bench-quick figures calibration cohorts criticism decisions clean
+.PHONY: help setup demo test test-fast test-slow check floors format lock notebooks bench bench-quick figures calibration cohorts criticism decisions language clean
 
 READY := .venv/.ready
 BIN := .venv/bin
@@ -76,6 +76,9 @@ criticism: $(READY) ## Renew the pictures and figures of docs/criticism.md
 
 cohorts: $(READY) ## Renew the pictures and figures of docs/cohorts.md
 	$(TEST_ENV) $(BIN)/python docs/make_cohorts.py
+
+language: $(READY) ## Renew the catalogues: new texts into each .po, to be translated there, and .po into .mo
+	PYTHONPATH=tests $(BIN)/python tests/catalogues.py
 
 lock: ## Resolve constraints.txt, keeping pins that still fit (LOCK_ARGS=--upgrade: none)
 	.ci/setup lock $(LOCK_ARGS)

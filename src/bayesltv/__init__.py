@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bayesltv.arrivals.result import Forecast as Forecast
+    from bayesltv.arrivals_fit import fit_arrivals as fit_arrivals
     from bayesltv.checks.loo import log_likelihood as log_likelihood
     from bayesltv.checks.loo import loo as loo
     from bayesltv.checks.psense import psense as psense
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from bayesltv.fitting.store import load as load
     from bayesltv.fitting.store import save as save
     from bayesltv.fitting.to_pymc_marketing import to_pymc_marketing as to_pymc_marketing
+    from bayesltv.languages.language import language as language
     from bayesltv.model.build import build_model as build_model
     from bayesltv.pipeline import as_fit as as_fit
     from bayesltv.pipeline import fit as fit
@@ -70,19 +73,23 @@ if TYPE_CHECKING:
     from bayesltv.prediction.scores.score import ScoreTable as ScoreTable
     from bayesltv.prediction.scores.score import score as score
     from bayesltv.prediction.scores.score_one import score_one as score_one
+    from bayesltv.prediction.tracking import track as track
     from bayesltv.questions import CustomerBase as CustomerBase
     from bayesltv.questions import customer_base as customer_base
     from bayesltv.report.page.html import write_report as write_report
     from bayesltv.specs.catalogue import load_decision as load_decision
     from bayesltv.specs.catalogue import load_spec as load_spec
+    from bayesltv.specs.decision.acquisition import AcquisitionSpec as AcquisitionSpec
     from bayesltv.specs.decision.actions import ActionSpec as ActionSpec
     from bayesltv.specs.decision.budget import BudgetSpec as BudgetSpec
     from bayesltv.specs.decision.budget import LimitSpec as LimitSpec
     from bayesltv.specs.decision.decision_spec import DecisionSpec as DecisionSpec
     from bayesltv.specs.decision.decision_spec import ValueSpec as ValueSpec
+    from bayesltv.specs.decision.stages import StageSpec as StageSpec
     from bayesltv.specs.decision.tiers import Tier as Tier
     from bayesltv.specs.decision.tiers import TierSpec as TierSpec
     from bayesltv.specs.model.clock import ClockSpec as ClockSpec
+    from bayesltv.specs.model.covariates import Covariate as Covariate
     from bayesltv.specs.model.model_spec import ModelSpec as ModelSpec
     from bayesltv.specs.model.pooling import Pooling as Pooling
     from bayesltv.specs.model.settings import GateSpec as GateSpec
@@ -92,6 +99,10 @@ if TYPE_CHECKING:
     from bayesltv.specs.prior import PriorSpec as PriorSpec
 
 _HOME = {
+    "track": "prediction.tracking",
+    "StageSpec": "specs.decision.stages",
+    "Covariate": "specs.model.covariates",
+    "AcquisitionSpec": "specs.decision.acquisition",
     "ActionSpec": "specs.decision.actions",
     "as_fit": "pipeline",
     "as_summary": "data.summary.as_summary",
@@ -120,9 +131,12 @@ _HOME = {
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.result",
     "fit": "pipeline",
+    "Forecast": "arrivals.result",
+    "fit_arrivals": "arrivals_fit",
     "fit_uplift": "pipeline",
     "from_pymc_marketing": "pipeline",
     "GateSpec": "specs.model.settings",
+    "language": "languages.language",
     "LimitSpec": "specs.decision.budget",
     "load": "fitting.store",
     "load_cdnow": "data.datasets",
@@ -180,11 +194,13 @@ _HOME = {
         "errors",
     ),
 }
-_MODULES = {"spark": "engines.spark"}
+_MODULES = {"plot": "report.plot", "spark": "engines.spark"}
 __all__ = sorted([*_HOME, *_MODULES])
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name == "__version__":
+        return import_module("importlib.metadata").version(__name__)
     if name in _MODULES:
         return import_module(f"{__name__}.{_MODULES[name]}")
     if name not in _HOME:

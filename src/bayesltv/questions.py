@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv.analysis.asked import AnalysisQuestions
 from bayesltv.base.meeting import Meeting, UnknownGroups
-from bayesltv.base.placed_base import PlacedBase, place_base
+from bayesltv.base.placed_base import place_base
 from bayesltv.cohorts.asked import AGES, PERIOD, Cac, CohortValue, ask
 from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.dates import Date
@@ -19,6 +21,7 @@ from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
+    from bayesltv.arrivals.result import Forecast
     from bayesltv.cohorts.result import Cohorts
     from bayesltv.data.log.refunds import Refunds
     from bayesltv.decisions.plan import Plan
@@ -96,7 +99,7 @@ def customer_base(
 
 
 @dataclass(frozen=True)
-class CustomerBase(PlacedBase):
+class CustomerBase(AnalysisQuestions):
     """A fit's draws placed onto the customers of a summary, as `customer_base` returns them.
 
     Each method is a question, with the arguments and the answer of the function of its name; what the base
@@ -265,6 +268,38 @@ class CustomerBase(PlacedBase):
         from bayesltv.cohorts.desk import cohorts_base
 
         return cohorts_base(self, log, asked, threads=threads)
+
+    def forecast(
+        self,
+        arrivals: xr.DataTree | pd.DataFrame | str | Path,
+        *,
+        horizon: str | int = "13 weeks",
+        by: str = "month",
+        margin: float | None = None,
+        cac: float | Mapping[str, float] | None = None,
+        plan: pd.DataFrame | str | Path | None = None,
+        target: float | None = None,
+        log: object | None = None,
+        reading: LogReading | None = None,
+        threads: int | None = None,
+    ) -> "Forecast":
+        """Return what the business will bring by week, month or quarter, new customers included.
+
+        Existing customers' orders are the draws of ``predict``; first orders and repeats of new customers
+        follow from how many come, in the same draws. `arrivals` is from ``fit_arrivals``, up to the same day,
+        or a plan: a table or CSV with ``week`` (its first day), ``channel``, ``customers``, ``cac`` and
+        perhaps ``sd``. What else can be asked stands at ``arrivals.business.ForecastAsked``. `log` is needed
+        where the fit has no level of first amounts. Money is not discounted.
+
+        Examples
+        --------
+        >>> found = base.forecast(arrivals, by="month", margin=0.3, cac=12)  # doctest: +SKIP
+        >>> found.table  # doctest: +SKIP
+        """
+        from bayesltv.arrivals.business import ForecastAsked, forecast_base
+
+        asked = ForecastAsked(horizon, by, margin, cac, plan, target, reading or LogReading())
+        return forecast_base(self, arrivals, asked, log=log, threads=threads)
 
     def kpis(
         self,

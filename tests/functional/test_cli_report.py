@@ -44,11 +44,15 @@ def test_everything_goes_into_one_page(world, made, tmp_path, scores):
     text = page.read_text("utf-8")
     for key in ("checks", "posterior", "data", "scores", "holdout", "plan", "origin"):
         assert f'<section id="{key}">' in text
-    assert 'alt="plan waterfall"' in text
+    assert 'alt="From incremental margin to net value. Subsidy: discount' in text
     assert "replicated_customers" in text
-    assert "<span>purchases in the hold-out</span><b>84</b>" in text
+    assert re.search("A forecast (held|missed): 84 purchases came", text)
     expected = pd.read_parquet(made / "scores.parquet")["ltv_mean"].sum()
-    assert re.search(rf"<span>expected value in all</span><b>\$?{expected:,.0f}</b>", text)
+    assert re.search(rf"customers we have should bring <b>\$?{expected:,.0f}</b>", text)
+    people = pd.read_parquet(made / "plan" / "customers.parquet")
+    assert not any(each in text for each in people["customer_id"])  # hashes stand for them
+    at_risk = people["value_at_risk"].fillna(0)
+    assert re.search(rf"<b>\$?{at_risk.sum():,.0f}</b> of that is at risk soon", text)
 
 
 def test_totals_are_told_alike_of_a_table_and_of_parts_and_their_means_are_those_of_customers(

@@ -27,6 +27,7 @@ FLOORS = (
         "held",
         "machine",
     ),
+    ("languages",),
     ("numerics",),
     ("families", "allocation"),
     ("kernels",),
@@ -36,14 +37,16 @@ FLOORS = (
     ("base",),
     ("prediction",),
     ("cohorts",),
+    ("arrivals",),
     ("evaluation",),
     ("fitting",),
     ("checks",),
     ("experiments",),
     ("decisions",),
+    ("analysis",),
     ("report",),
     ("engines",),
-    ("questions", "pipeline"),
+    ("questions", "pipeline", "arrivals_fit"),
     ("comparison",),
     ("jobs",),
     ("demo",),
@@ -53,6 +56,7 @@ FLOORS = (
 
 LIGHT_FLOORS = (
     *FLOORS[0],
+    "languages",
     "numerics",
     "families",
     "kernels",
@@ -63,9 +67,11 @@ LIGHT_FLOORS = (
     "allocation",
     "prediction",
     "cohorts",
+    "arrivals",
     "evaluation",
     "experiments",
     "decisions",
+    "analysis",
 )
 """Any posterior with the right names will do for these, so none of them may need a sampler or its tools."""
 

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.base.clock import Clock, StillClock
-from bayesltv.base.seal import is_uplift, require_sound
+from bayesltv.base.seal import has_spec, is_uplift, require_sound
 from bayesltv.data.arguments import require_fit
 from bayesltv.errors import DataError, StoreError
 from bayesltv.families.family import Family
@@ -225,9 +225,10 @@ def read_posterior(fit: xr.DataTree) -> Posterior:
     """
     require_fit(fit)
     require_sound(fit)
-    if is_uplift(fit):
+    if not has_spec(fit):
+        what = "a test" if is_uplift(fit) else "arrivals"
         raise StoreError(
-            "this is not a fit of customers but of a test: pass what ltv.fit or ltv.load returned"
+            f"this is not a fit of customers but of {what}: pass what ltv.fit or ltv.load returned"
         )
     spec = ModelSpec.from_dict(json.loads(fit.attrs["spec"]), source="the fit's stored spec")
     dataset = fit["posterior"].to_dataset()

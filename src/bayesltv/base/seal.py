@@ -24,14 +24,16 @@ DIGEST = "digest"
 """Attribute of a fit that holds the SHA-256 of everything else in it."""
 CHECKS = "checks"
 """Attribute of a fit that holds the results of its checks."""
-UPLIFT = "uplift"
-"""``kind`` of a fitted experiment, which has no spec of purchases."""
+UPLIFT, ARRIVALS = "uplift", "arrivals"
+"""``kind`` of a fitted experiment, and of fitted arrivals: they have no spec of purchases."""
+_TELLS = {UPLIFT: "experiment", ARRIVALS: ARRIVALS}
+"""Attribute that says what such a fit was fitted to."""
 SAMPLER_CHECKS = (
     "rhat", "ess_bulk", "ess_tail", "divergences", "ebfmi", "treedepth", "pareto_k", "importance_ess",
 )  # fmt: skip
 """Names of the checks that every fit carries, whatever it was fitted to and however."""
 STATUSES = ("pass", "warn", "fail", "not applicable")
-JSON_ATTRIBUTES = ("spec", "experiment", "sampler", "versions", CHECKS)
+JSON_ATTRIBUTES = ("spec", *_TELLS.values(), "sampler", "versions", CHECKS)
 _RESULT = {"name", "status", "value", "threshold", "summary", "advice"}
 _CURE = (
     "If you changed it yourself (thinned draws, say), take it over with ltv.as_fit(fit, summary, spec); if "
@@ -88,7 +90,7 @@ def require_sound(fit: xr.DataTree, title: str = "the fit") -> None:
             f"edited, or changed in Python. {_CURE}"
         )
     told = _read_attributes(fit, title)
-    if is_uplift(fit):
+    if not has_spec(fit):
         _require_possible(fit, (), title)
     else:
         _require_spec(fit, told["spec"], title)
@@ -100,6 +102,11 @@ def require_sound(fit: xr.DataTree, title: str = "the fit") -> None:
 def is_uplift(fit: xr.DataTree) -> bool:
     """Return whether this is a fitted experiment."""
     return bool(fit.attrs.get("kind") == UPLIFT)
+
+
+def has_spec(fit: xr.DataTree) -> bool:
+    """Return whether this is a fit of customers, with a spec."""
+    return fit.attrs.get("kind") not in _TELLS
 
 
 def _tell(whole: "_Hash", what: object, attributes: Mapping[Any, Any]) -> None:
@@ -126,7 +133,8 @@ def _content(values: np.ndarray[Any, Any]) -> tuple[str, bytes]:
 def _require_fit(fit: xr.DataTree, title: str) -> None:
     if not isinstance(fit, xr.DataTree) or "posterior" not in fit.children:
         raise StoreError(f"{title} is not a fit of bayesltv: pass what ltv.fit or ltv.load returned")
-    needed = ("experiment", "format") if is_uplift(fit) else ("spec", TIME_UNIT, "format")
+    own = ("spec", TIME_UNIT) if has_spec(fit) else (_TELLS[fit.attrs["kind"]],)
+    needed = (*own, "format")
     missing = [name for name in needed if name not in fit.attrs]
     if missing:
         raise StoreError(
@@ -155,7 +163,7 @@ def _read_attributes(fit: xr.DataTree, title: str) -> dict[str, Any]:
             told[name] = json.loads(fit.attrs.get(name, "{}"))
         except (ValueError, TypeError, RecursionError) as error:
             raise _damaged(title, f"its attributes cannot be read ({name}: {error})") from error
-    if not is_uplift(fit) and fit.attrs[TIME_UNIT] not in DAYS_PER:
+    if has_spec(fit) and fit.attrs[TIME_UNIT] not in DAYS_PER:
         raise _damaged(title, f"time_unit is {_short(fit.attrs[TIME_UNIT])}")
     try:
         date.fromisoformat(fit.attrs.get(OBSERVATION_END) or "1970-01-01")

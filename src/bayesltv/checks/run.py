@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.base.gate import NOT_LOOKED
-from bayesltv.base.seal import CHECKS, DIGEST, is_uplift, require_sound, stamped
+from bayesltv.base.seal import CHECKS, DIGEST, has_spec, require_sound, stamped
 from bayesltv.checks.assumptions import ASSUMPTION_CHECKS
 from bayesltv.checks.course import follow
 from bayesltv.checks.one_time import one_time_buyers
@@ -144,6 +144,6 @@ def stored_report(fit: xr.DataTree) -> CheckReport:
     """
     require_sound(fit)
     results = [CheckResult(**result) for result in json.loads(fit.attrs[CHECKS])]
-    if not is_uplift(fit) and all(each.name != COMMON_SHOCKS for each in results):
+    if has_spec(fit) and all(each.name != COMMON_SHOCKS for each in results):
         results.append(CheckResult(COMMON_SHOCKS, "not applicable", None, None, NOT_LOOKED))
     return report_of(results)

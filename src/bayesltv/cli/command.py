@@ -14,6 +14,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.models import ParameterInfo
 
+from bayesltv.cli.manner import manner
+
 HEADING = "Example:"
 
 
@@ -46,21 +48,27 @@ class Bundle:
         return self.make(**{each.name: given[each.name] for each in self.options()})
 
 
+SPOKEN = Bundle(manner)
+"""The options that every command has."""
+
+
 def laid_out(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command whose bundles are options of its own, as typer reads them."""
+    """Return a command whose bundles are options of its own, and those of `SPOKEN`, as typer reads them."""
     taken = inspect.signature(command).parameters
     bundles = {name: _bundle_of(each) for name, each in taken.items()}
 
     def run(**given: Any) -> None:  # noqa: ANN401
-        command(
-            **{n: given[n] if bundle is None else bundle.gathered(given) for n, bundle in bundles.items()}
-        )
+        with SPOKEN.gathered(given):
+            command(
+                **{n: given[n] if bundle is None else bundle.gathered(given) for n, bundle in bundles.items()}
+            )
 
     options = [
         option
         for name, bundle in bundles.items()
         for option in ([taken[name]] if bundle is None else bundle.options())
     ]
+    options += SPOKEN.options()
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     run.__annotations__ = {}
     named = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in options]

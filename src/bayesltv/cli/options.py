@@ -7,6 +7,7 @@ import typer
 
 from bayesltv.cli.command import Bundle
 from bayesltv.cli.guard import AS_JSON, REDACTION
+from bayesltv.cli.manner import is_quiet
 
 if TYPE_CHECKING:
     from bayesltv.base.meeting import Meeting
@@ -197,7 +198,7 @@ def sampling(
 
     asked = {"chains": chains, "draws": draws, "tune": tune, "target_accept": target_accept}
     overrides: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
-    return Sampling(seed, method, overrides, cores)
+    return Sampling(seed, method, overrides, cores, progress=not is_quiet())
 
 
 def origins(

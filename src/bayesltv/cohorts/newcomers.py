@@ -101,7 +101,7 @@ def make_newcomers(
         each, [*members.columns, *(c for c in base.posterior.columns if c not in members.columns)]
     )
     number = each.groupby(np.asarray(names, dtype=object)).cumcount().astype(str)
-    summary = _as_summary(base, each, pd.Series(names, dtype="str") + "\x1fnew " + number)
+    summary = as_summary(base, each, pd.Series(names, dtype="str") + "\x1fnew " + number)
     placement = place_customers(
         base.posterior, base.hyperparameters(draws), summary, unknown_groups=base.unknown_groups,
         seed=base.seed,
@@ -115,7 +115,7 @@ def make_newcomers(
 
 def _checked(base: PlacedBase, new: pd.DataFrame, members: Members, by: Sequence[str]) -> pd.DataFrame:
     """Return the table of new cohorts with all columns that are needed."""
-    _refuse_covariates(base)
+    refuse_covariates(base)
     frame = new.reset_index(drop=True)
     for name, asked in zip(members.columns, by, strict=True):
         if name not in frame.columns and asked in COHORTS and name not in base.posterior.columns:
@@ -136,15 +136,29 @@ def _checked(base: PlacedBase, new: pd.DataFrame, members: Members, by: Sequence
     return frame.assign(**{CUSTOMERS: counts.astype(np.int64)})
 
 
-def _refuse_covariates(base: PlacedBase) -> None:
+def refuse_covariates(base: PlacedBase) -> None:
+    """Refuse a fit with covariates: new customers have none yet."""
     if base.posterior.spec.covariates:
         raise DataError("the fit has covariates, and new customers have none yet: ask a fit without them")
 
 
-def _as_summary(base: PlacedBase, each: pd.DataFrame, ids: "pd.Series[str]") -> pd.DataFrame:
-    """Return new customers as rows of a validated summary: histories of zeros."""
+def as_summary(
+    base: PlacedBase, each: pd.DataFrame, ids: "pd.Series[str]", *, first: Integers | None = None
+) -> pd.DataFrame:
+    """Return new customers as rows of a validated summary: histories of zeros.
+
+    Parameters
+    ----------
+    base : PlacedBase
+    each : DataFrame
+        Group columns of the fit, one row per customer.
+    ids : Series of str
+    first : ndarray of int64, shape (customer,), optional
+        Day of the first purchase, in days since 1970-01-01; default: the last day observed.
+    """
     zeros = np.zeros(len(each))
     end = base.require_end()
+    acquired = end if first is None else first.astype("datetime64[D]").astype("datetime64[us]")
     made = {
         CUSTOMER_ID: ids.astype("str"),
         FREQUENCY: zeros.astype(np.int64),
@@ -154,8 +168,8 @@ def _as_summary(base: PlacedBase, each: pd.DataFrame, ids: "pd.Series[str]") -> 
         SPEND_SUM: zeros,
         SPEND_LOG_SUM: zeros,
         FIRST_AMOUNT: np.nan,
-        FIRST_PURCHASE: end,
-        LAST_PURCHASE: end,
+        FIRST_PURCHASE: acquired,
+        LAST_PURCHASE: acquired,
     }
     summary = pd.DataFrame(made).assign(**{name: each[name].astype(str) for name in base.posterior.columns})
     summary.attrs = {TIME_UNIT: base.posterior.time_unit, OBSERVATION_END: end.date().isoformat()}
@@ -195,7 +209,17 @@ def _own_amounts(base: PlacedBase, new: Newcomers, threads: int | None) -> Float
     return total
 
 
-def _past_amounts(base: PlacedBase, bought: Purchases, new: Newcomers, draws: NDArray[np.uint64]) -> Floats:
+def past_amounts(base: PlacedBase, bought: Purchases, groups: Sequence[str]) -> dict[str, Floats]:
+    """Return the first amounts of the last 365 days by group; of all groups where one has none.
+
+    Parameters
+    ----------
+    base : PlacedBase
+    bought : Purchases
+        With amounts.
+    groups : sequence of str
+        Labels of the fit's groups.
+    """
     assert bought.amount is not None
     days = history_days(base.summary)
     recent = days.end.max() - days.first < YEAR
@@ -204,11 +228,14 @@ def _past_amounts(base: PlacedBase, bought: Purchases, new: Newcomers, draws: ND
     pool = bought.amount[is_first] / MICROS
     columns = list(base.posterior.columns)
     of_pool = np.asarray(labels_of(base.summary, columns), dtype=object)[bought.customer[is_first]]
-    theirs = np.asarray(labels_of(new.placement.summary, columns), dtype=object)
+    found = {group: pool[of_pool == group] for group in dict.fromkeys(groups)}
+    return {group: _representative(own if own.size else pool) for group, own in found.items()}
+
+
+def _past_amounts(base: PlacedBase, bought: Purchases, new: Newcomers, draws: NDArray[np.uint64]) -> Floats:
+    theirs = np.asarray(labels_of(new.placement.summary, list(base.posterior.columns)), dtype=object)
     total = np.zeros((len(new.labels), draws.size))
-    for group in dict.fromkeys(theirs):
-        own = pool[of_pool == group]
-        own = _representative(own if own.size else pool)
+    for group, own in past_amounts(base, bought, list(theirs)).items():
         counts = np.bincount(new.cohort[theirs == group], minlength=len(new.labels))
         for cohort in np.flatnonzero(counts):
             total[cohort] += _bootstrapped(
@@ -271,7 +298,7 @@ def newcomers_base(
         Where a column is missing, a level is unknown and not allowed to be, or the fit has covariates.
     """
     accepted, columns = base.require_usable(), list(base.posterior.columns)
-    _refuse_covariates(base)
+    refuse_covariates(base)
     groups = levels if levels is not None else pd.DataFrame(base.posterior.combinations, columns=columns)
     absent = [name for name in columns if name not in groups.columns]
     if absent:
@@ -281,9 +308,7 @@ def newcomers_base(
     code = each.index.to_numpy()
     each = each.reset_index(drop=True)
     number = pd.Series(np.tile(np.arange(REPLICATES), len(groups)).astype(str), dtype="str")
-    summary = _as_summary(
-        base, each, pd.Series(labels_of(each, columns), dtype="str") + "\x1fday 0 " + number
-    )
+    summary = as_summary(base, each, pd.Series(labels_of(each, columns), dtype="str") + "\x1fday 0 " + number)
     scoring = make_scoring(
         base.fit, decision, seed=base.seed, draws=DRAWS if base.draws is None else base.draws,
         unknown_groups=base.unknown_groups, accepted=accepted, posterior=base.posterior,

@@ -158,7 +158,7 @@ def completed(
     if set(problem.spec.scales) <= set(groups["posterior"]):  # a posterior made elsewhere may lack them
         whole["log_prior"] = log_prior(groups["posterior"], problem.spec)
     whole["constant_data"] = _constant_data(problem)
-    tree = xr.DataTree.from_dict({name: _clean(dataset) for name, dataset in whole.items()})
+    tree = xr.DataTree.from_dict({name: without_clocks(dataset) for name, dataset in whole.items()})
     end = resolve_observation_end(summary, observation_end)
     tree.attrs = {
         "format": FORMAT,
@@ -298,7 +298,7 @@ def warn_of_rare_events(problem: Problem) -> None:
         )
 
 
-def _clean(dataset: xr.Dataset) -> xr.Dataset:
+def without_clocks(dataset: xr.Dataset) -> xr.Dataset:
     """Drop attributes with clocks in them, so that the same fit is the same file."""
     named = {key: value for key, value in dataset.attrs.items() if key.startswith("inference_library")}
     kept = {key: value for key, value in named.items() if isinstance(value, str)}

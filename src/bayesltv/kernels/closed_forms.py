@@ -115,6 +115,16 @@ def _is_same_future(clock, people, i, j):
 
 
 @compiled
+def alive_draws(people, purchase, clock, out):
+    """Fill `out`, shape (customer, draw), with P(alive) of each customer or cell at each draw."""
+    for i in range(people.group.size):
+        customer = stand(clock, people, i)
+        for d in range(draws_of(purchase)):
+            law = at(purchase, people.group[i], d)
+            out[i, d] = 1.0 / inverse_p_alive(law, history_at(customer, d))
+
+
+@compiled
 def value_means(cell, people, spend, forms, terms, spend_mean, value_mean):
     """Fill each customer's expected spend per purchase and expected value, averaged over draws last.
 
@@ -140,3 +150,22 @@ def value_means(cell, people, spend, forms, terms, spend_mean, value_mean):
             spent += mean
             worth += margin * forms.discounted[c, d] * mean - service * forms.time_alive[c, d]
         spend_mean[i], value_mean[i] = spent / n_draws, worth / n_draws
+
+
+@compiled
+def expected_values(cell, people, spend, forms, terms, value):
+    """Fill each customer's expected value at each draw of the parameters.
+
+    Parameters
+    ----------
+    cell, people, spend, forms, terms
+        As in ``closed_forms.value_means``.
+    value : ndarray of float64, shape (customer, draw)
+        Filled; NaN where spend has no mean.
+    """
+    margin, service = terms
+    for i in range(cell.size):
+        g, c = people.group[i], cell[i]
+        for d in range(value.shape[1]):
+            mean = expected_amount(at(spend, g, d), spent_of(people, i))
+            value[i, d] = margin * forms.discounted[c, d] * mean - service * forms.time_alive[c, d]

@@ -28,7 +28,7 @@ from bayesltv.families.family import Family
 from bayesltv.kernels.clock import clocked_value_and_gradient
 from bayesltv.model.clock_prior import blocks_of, clock_priors, precision_terms, states_of_clock
 from bayesltv.model.pooling import OFFSET, prior_variable
-from bayesltv.model.whitening import states
+from bayesltv.model.whitening import whitened_states
 from bayesltv.names import (
     CLOCK,
     CLOCK_BLOCK,
@@ -40,7 +40,6 @@ from bayesltv.names import (
     factor_name,
     sd_name,
 )
-from bayesltv.numerics.whitening import coordinates_of
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.specs.model.timeline import Timeline
 
@@ -188,17 +187,8 @@ def _common(known: ClockStates, priors: Mapping[str, Tensor], rate: Tensor) -> T
     prior = sum(number * shared(matrix) for number, matrix in terms)
     pull = shared(known.pull[:, 0]) - shared(known.pull[:, 1]) * pt.log(rate)
     precision = prior + shared(known.information)
-    offset = pm.CustomDist(
-        f"{CLOCK}{OFFSET}blocks",
-        prior,
-        precision,
-        pull,
-        logp=_log_density,
-        random=_draw,
-        signature="(x,x),(x,x),(x)->(x)",
-        shape=(shared(np.int64(design.shape[1])),),
-    )
-    drawn = states(offset, precision, pull)[0]
+    size = shared(np.int64(design.shape[1]))
+    drawn = whitened_states(f"{CLOCK}{OFFSET}blocks", prior, precision, pull, size)
     parts = [_part(name, design, place, drawn) for name, place in places.items()]
     return pm.Deterministic(CLOCK, sum(parts), dims=CLOCK_BLOCK)
 
@@ -220,25 +210,3 @@ def _own(clock: ClockSpec, groups: Groups, timeline: Timeline, priors: Mapping[s
     fading = ar1.fading(priors[clock_name(CLOCK_RHO)], timeline.blocks)
     deviations = priors[sd_name(CLOCK, clock.by)] * pt.dot(offset, fading.T)
     return pm.Deterministic(effect_name(CLOCK, clock.by), deviations, dims=(clock.by, CLOCK_BLOCK))
-
-
-def _log_density(value: Tensor, prior: Tensor, precision: Tensor, pull: Tensor) -> Tensor:
-    drawn, log_det = states(value, precision, pull)
-    nothing = pt.zeros_like(value)
-    prior_log_det = states(nothing, prior, nothing)[1]
-    squares = pt.dot(drawn, pt.dot(prior, drawn)) + value.shape[0] * np.log(2 * np.pi)
-    return prior_log_det - log_det - 0.5 * squares
-
-
-def _draw(
-    prior: Floats,
-    precision: Floats,
-    pull: Floats,
-    rng: np.random.Generator | None = None,
-    size: Any = None,  # noqa: ANN401
-) -> Floats:
-    assert rng is not None
-    assert not size, "the offsets of one model are drawn one at a time"
-    drawn = np.linalg.solve(np.linalg.cholesky(prior).T, rng.standard_normal(pull.size))
-    offset: Floats = coordinates_of(drawn, np.ascontiguousarray(precision), pull)[0]
-    return offset

@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pymc as pm
 import pytensor.tensor as pt
+from numpy.typing import NDArray
 from pytensor.gradient import DisconnectedType, disconnected_type
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
 from bayesltv.model.kernel_version import kernel_version
-from bayesltv.numerics.whitening import pull_back, states_of
+from bayesltv.numerics.whitening import coordinates_of, pull_back, states_of
 
 Tensor = Any
+Floats = NDArray[np.float64]
 
 
 class States(Op):  # type: ignore[misc]
@@ -63,6 +66,50 @@ class PullBack(Op):  # type: ignore[misc]
 
 _PULL_BACK = PullBack()
 states = States()
+
+
+def whitened_states(name: str, prior: Tensor, precision: Tensor, pull: Tensor, size: Tensor) -> Tensor:
+    """Add the sampler's variable `name` to the model in context; return x ~ N(0, prior⁻¹), shape (state,).
+
+    Parameters
+    ----------
+    name : str
+    prior : tensor, shape (state, state)
+        Precision of x.
+    precision : tensor, shape (state, state)
+        M: about what the posterior's is.
+    pull : tensor, shape (state,)
+        M times the posterior's mean, about.
+    size : shared int64
+        Number of states.
+    """
+    offset = pm.CustomDist(
+        name, prior, precision, pull, logp=_log_density, random=_draw, signature="(x,x),(x,x),(x)->(x)",
+        shape=(size,),
+    )  # fmt: skip
+    return states(offset, precision, pull)[0]
+
+
+def _log_density(value: Tensor, prior: Tensor, precision: Tensor, pull: Tensor) -> Tensor:
+    drawn, log_det = states(value, precision, pull)
+    nothing = pt.zeros_like(value)
+    prior_log_det = states(nothing, prior, nothing)[1]
+    squares = pt.dot(drawn, pt.dot(prior, drawn)) + value.shape[0] * np.log(2 * np.pi)
+    return prior_log_det - log_det - 0.5 * squares
+
+
+def _draw(
+    prior: Floats,
+    precision: Floats,
+    pull: Floats,
+    rng: np.random.Generator | None = None,
+    size: Any = None,  # noqa: ANN401
+) -> Floats:
+    assert rng is not None
+    assert not size, "the offsets of one model are drawn one at a time"
+    drawn = np.linalg.solve(np.linalg.cholesky(prior).T, rng.standard_normal(pull.size))
+    offset: Floats = coordinates_of(drawn, np.ascontiguousarray(precision), pull)[0]
+    return offset
 
 
 @register_funcify_default_op_cache_key(States)

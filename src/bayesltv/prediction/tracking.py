@@ -121,7 +121,7 @@ def track_base(
     checked, population, people = base.placed(draws)
     width = calendar.width / days
     past = _replicate(population, people, seed=seed, width=width, bins=calendar.before, threads=threads)
-    future = _forecast(
+    future = futures_in_bins(
         population, people, seed=seed, width=width, bins=calendar.after, horizon=ahead, threads=threads
     )
     observed: dict[str, float] = {"purchases": int(checked[FREQUENCY].sum())}
@@ -163,22 +163,24 @@ def summarise_track(track: xr.Dataset) -> xr.Dataset:
 
 
 @dataclass(frozen=True)
-class _Sums:
+class BinSums:
     """Sums over customers by draw and bin, shape (draw, bin); spend in whole steps of money."""
 
     bought: Integers
     spent: Integers
     step: float
 
-    def __add__(self, other: "_Sums") -> "_Sums":
-        return _Sums(self.bought + other.bought, self.spent + other.spent, self.step)
+    def __add__(self, other: "BinSums") -> "BinSums":
+        return BinSums(self.bought + other.bought, self.spent + other.spent, self.step)
 
     @property
     def purchases(self) -> Integers:
+        """Purchases."""
         return self.bought
 
     @property
     def spend(self) -> Floats:
+        """Spend in money."""
         money: Floats = self.spent.astype(np.float64) * self.step
         return money
 
@@ -189,17 +191,17 @@ def _step(population: Population) -> float:
     return step_of(population.typical_amount)
 
 
-def _nothing(population: Population, bins: int) -> _Sums:
+def _nothing(population: Population, bins: int) -> BinSums:
     shape = (population.draws.size, bins)
-    return _Sums(np.zeros(shape, np.int64), np.zeros(shape, np.int64), _step(population))
+    return BinSums(np.zeros(shape, np.int64), np.zeros(shape, np.int64), _step(population))
 
 
 def _replicate(
     population: Population, people: Customers, *, seed: int, width: float, bins: int, threads: int | None
-) -> _Sums:
+) -> BinSums:
     """Return sums over customers who live through anew from their first purchase to the end."""
 
-    def work(some: Customers) -> _Sums:
+    def work(some: Customers) -> BinSums:
         start = np.maximum(bins * width - some.histories[3], 0.0)
         born = some.as_newborn(population.family)
         return _sums(population, born, start, bins * width, width, bins, seed, REPLICATE)
@@ -207,7 +209,7 @@ def _replicate(
     return _add_up(population, people, work, bins, threads)
 
 
-def _forecast(
+def futures_in_bins(
     population: Population,
     people: Customers,
     *,
@@ -216,12 +218,12 @@ def _forecast(
     bins: int,
     horizon: float,
     threads: int | None,
-) -> _Sums:
+) -> BinSums:
     """Return sums of what customers do past the end of observation, given their histories."""
     if not bins:
         return _nothing(population, 0)
 
-    def work(some: Customers) -> _Sums:
+    def work(some: Customers) -> BinSums:
         return _sums(population, some, np.zeros(len(some)), horizon, width, bins, seed, "")
 
     return _add_up(population, people, work, bins, threads)
@@ -230,10 +232,10 @@ def _forecast(
 def _add_up(
     population: Population,
     people: Customers,
-    work: Callable[[Customers], _Sums],
+    work: Callable[[Customers], BinSums],
     bins: int,
     threads: int | None,
-) -> _Sums:
+) -> BinSums:
     total = _nothing(population, bins)
     block = max(64, _FUTURES_PER_BLOCK // population.draws.size)
     for part in walk(people, work, block=block, threads=threads):
@@ -250,7 +252,7 @@ def _sums(
     bins: int,
     seed: int,
     streams: str,
-) -> _Sums:
+) -> BinSums:
     made = _nothing(population, bins)
     count_in_bins(
         streams_of(population, people, seed=seed, prefix=streams),

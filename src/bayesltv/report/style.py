@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from bayesltv.files import replacing
+from bayesltv.languages.language import ENGLISH, language, mark, spoken, tr, word
+from bayesltv.languages.written import currency_sign, figure, month, span, year
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
 # Okabe & Ito (2008), "Color universal design": told apart with every common colour blindness
 BLUE, ORANGE, VERMILLION, GREEN, BLACK = "#0072B2", "#E69F00", "#D55E00", "#009E73", "#222222"
 GREY, FAINT = "#6B6B6B", "#E6E6E6"
-_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 DPI = 160
+DESCRIPTION = "Description"
+"""Key of a PNG under which it carries what it shows in words."""
 Corner = Literal["upper left", "upper right", "lower right"]
 
 
@@ -56,10 +59,22 @@ def save_figure(figure: Axes | Figure, path: str | Path, *, kind: str | None = N
     whole = figure.get_figure(root=True) if hasattr(figure, "get_figure") else figure
     assert whole is not None
     content = io.BytesIO()
-    whole.savefig(content, dpi=DPI, format=kind or where.suffix[1:] or "png")  # type: ignore[union-attr]
+    kind = kind or where.suffix[1:] or "png"
+    told = {DESCRIPTION: words_of(whole)} if kind == "png" else None  # type: ignore[arg-type]
+    whole.savefig(content, dpi=DPI, format=kind, metadata=told)  # type: ignore[union-attr]
     with replacing(where) as (part,):
         part.write_bytes(content.getvalue())
     return where
+
+
+def words_of(figure: Figure) -> str:
+    """Return what a figure shows, for those who cannot see it: titles, how to read them, and the axes."""
+    said: list[str] = []
+    for ax in figure.axes:
+        notes = [text.get_text() for text in ax.texts if getattr(text, "xycoords", "") == "axes fraction"]
+        said += [ax.get_title(loc="left"), *notes[:1], ax.get_xlabel(), ax.get_ylabel()]
+    lines = (" ".join(text.split()) for text in said)
+    return ". ".join(dict.fromkeys(line.rstrip(".") for line in lines if line))
 
 
 def dress(ax: Axes, *, title: str, subtitle: str = "", grid: str = "y") -> Axes:
@@ -92,27 +107,22 @@ def legend(ax: Axes, *, location: Corner) -> None:
     ax.legend(loc=location, frameon=False, fontsize=9, labelcolor=BLACK)
 
 
-def money_sign(currency: object) -> str:
-    """Return what stands before an amount: "$", "SEK ", or nothing where the currency is not known."""
-    if not currency:
-        return ""
-    return _SYMBOLS.get(str(currency), f"{currency} ")
-
-
 def money(amount: float, currency: object = None, *, decimals: int = 0) -> str:
     """Return an amount for people: "$1,204", "−$3", and "–" where it is missing."""
     if math.isnan(amount):
         return "–"
     sign = "−" if round(amount, decimals) < 0 else ""
-    return f"{sign}{money_sign(currency)}{abs(amount):,.{decimals}f}"
+    return f"{sign}{currency_sign(currency)}{figure(abs(amount), decimals)}"
 
 
 def money_axis(axis: Axis, currency: object) -> None:
     """Write an axis' ticks as money, with cents where the ticks need them."""
+    spoken_here = spoken()
 
     def written(value: float, _: float | None = None) -> str:
         whole = all(float(tick).is_integer() for tick in axis.get_majorticklocs())
-        return money(value, currency, decimals=0 if whole else 2)
+        with language(spoken_here):  # ticks are written when the figure is drawn
+            return money(value, currency, decimals=0 if whole else 2)
 
     axis.set_major_formatter(written)
 
@@ -128,11 +138,14 @@ def date_axis(axis: Axis) -> None:
     """Write an axis' ticks as months, the first and each January with the year; days on a short span."""
     import matplotlib.dates as mdates
 
+    spoken_here = spoken()
+
     def written(value: float, position: float | None = None) -> str:
         low, high = axis.get_view_interval()
         day = mdates.num2date(value)  # type: ignore[no-untyped-call]
-        name = f"{day:%b}" if high - low > 90 else f"{day.day} {day:%b}"
-        return f"{name}\n{day:%Y}" if position == 0 or (day.month == 1 and day.day == 1) else name
+        with language(spoken_here):
+            name = month(day, days=high - low <= 90)
+            return f"{name}\n{year(day)}" if position == 0 or (day.month == 1 and day.day == 1) else name
 
     axis.set_major_locator(mdates.AutoDateLocator(minticks=4, maxticks=9))  # type: ignore[no-untyped-call]
     axis.set_major_formatter(written)
@@ -140,23 +153,21 @@ def date_axis(axis: Axis) -> None:
 
 def percent_axis(axis: Axis) -> None:
     """Write an axis' ticks, which are shares, as per cent."""
-    axis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    gap = " " if spoken() == ENGLISH else ""
+    axis.set_major_formatter(lambda value, _: f"{100 * value:g}{gap}%")
 
 
 def value_label(attrs: Mapping[object, object]) -> str:
     """Return what value means in a score table: "Customer value over 12 months (margin, discounted, USD)"."""
     horizon = attrs.get("horizon")
-    ahead = (
-        f" over {horizon if isinstance(horizon, str) else f'{horizon:g} units'}"
-        if horizon is not None
-        else ""
-    )
-    said = [
-        str(attrs.get("value_basis") or "value"),
-        "discounted",
-        str(attrs.get("currency") or "the log's currency"),
-    ]
-    return f"Customer value{ahead} ({', '.join(said)})"
+    said = {
+        "basis": word(attrs.get("value_basis") or mark("value")),
+        "currency": attrs.get("currency") or tr("the log's currency"),
+    }
+    if horizon is None:
+        return tr("Customer value ({basis}, discounted, {currency})", **said)
+    ahead = span(horizon) if isinstance(horizon, str) else tr("{n:g} units", n=horizon)
+    return tr("Customer value over {horizon} ({basis}, discounted, {currency})", horizon=ahead, **said)
 
 
 def shades(count: int) -> list[str]:

@@ -7,7 +7,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from bayesltv.cli.manner import is_quiet
 from bayesltv.jobs.asked import Listeners
+
+WIDTH = 18
+"""Of the bar itself: with a million customers to count the line fits 80 columns."""
 
 
 class Count(ProgressColumn):
@@ -44,6 +48,7 @@ def summary_bar() -> Iterator[Callable[[int], None]]:
 @contextmanager
 def _bar(title: str, what: str, console: Console | None = None) -> Iterator[tuple[Progress, TaskID]]:
     stderr = console or Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), Count(), TimeRemainingColumn())
-    with Progress(*columns, console=stderr, disable=not stderr.is_terminal, transient=True) as progress:
+    columns = (TextColumn("{task.description}"), BarColumn(WIDTH), Count(), TimeRemainingColumn())
+    is_off = is_quiet() or not stderr.is_terminal
+    with Progress(*columns, console=stderr, disable=is_off, transient=True) as progress:
         yield progress, progress.add_task(title, total=None, what=what)

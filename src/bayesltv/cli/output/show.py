@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bayesltv.checks.result import CheckReport
+from bayesltv.cli.manner import is_quiet, say
 from bayesltv.cli.output.cohorts import show_cohorts
 from bayesltv.cli.output.demo import has_tiers, summed_by_tier, tell_demo, tiers_table
+from bayesltv.cli.output.forecast import show_forecast
 from bayesltv.cli.output.plain import plain
 from bayesltv.cli.output.plan import (
     acquisition_table,
@@ -36,6 +38,7 @@ from bayesltv.jobs.databases import ScoreRows
 from bayesltv.jobs.written import (
     CohortFolder,
     FitFile,
+    ForecastFolder,
     PlanFolder,
     ReportFile,
     ScoreFile,
@@ -57,20 +60,20 @@ def result(found: object, *, as_json: bool) -> None:
     """Show what a command found on stdout."""
     if as_json:
         typer.echo(json.dumps(plain(found), allow_nan=False))
-    else:
+    elif not is_quiet():
         show(found, _console())
 
 
 def step(text: str) -> None:
     """Say on stderr what is done next."""
-    typer.echo(f"{text} ...", err=True)
+    say(f"{text} ...")
 
 
 def files(written: Sequence[Path]) -> None:
     """Say on stderr which files a report consists of."""
     for folder in dict.fromkeys(path.parent for path in written):
         count = sum(path.parent == folder for path in written)
-        typer.echo(f"written: {count} files in {folder}", err=True)
+        say(f"written: {count} files in {folder}")
 
 
 def refusal(report: CheckReport, what_now: str) -> None:
@@ -189,6 +192,13 @@ def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Cons
         console,
         f"{customers:,} customers, seed {scores.attrs['seed']}, {scores.attrs['draws']:,} posterior draws",
     )
+
+
+@show.register
+def _(found: ForecastFolder, console: Console) -> None:
+    show_forecast(found.forecast, console)
+    for path in found.files:
+        _line(console, f"written: {path}")
 
 
 @show.register

@@ -25,7 +25,7 @@ from bayesltv.prediction.scores.score_columns import SCORE_COLUMNS, score_column
 from bayesltv.prediction.totals import QUANTITIES
 from bayesltv.report.files.cohorts import MANIFEST as COHORTS_MANIFEST
 from bayesltv.report.files.cohorts import TABLES as COHORT_TABLES
-from bayesltv.report.files.crm import FIGURES
+from bayesltv.report.files.crm import EXPORT, FIGURES
 from bayesltv.report.files.export import ScoreFiles, is_folder, score_files, unescaped
 from bayesltv.report.files.sealed import read_sealed
 from bayesltv.report.files.verified import (
@@ -48,7 +48,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class StoredPlan:
-    """A plan as ``bayesltv decide`` left it in a folder; no customers.
+    """A plan as ``bayesltv decide`` left it in a folder.
 
     Attributes
     ----------
@@ -58,11 +58,14 @@ class StoredPlan:
         PNG, by name.
     attrs : mapping
         Those of the plan.
+    customers : DataFrame
+        Its export: one row per customer.
     """
 
     tables: Mapping[str, pd.DataFrame]
     pictures: Mapping[str, bytes]
     attrs: Mapping[str, Any]
+    customers: pd.DataFrame
 
 
 def read_scores(path: str | Path, fit: xr.DataTree) -> ScoreTable:
@@ -127,10 +130,12 @@ def read_plan(folder: str | Path, fit: xr.DataTree) -> StoredPlan:
     where, cure = Path(folder), "Decide again"
     told = _read_manifest(where / PLAN_MANIFEST, fit, f"the plan in {where}")
     listed = checksums(told, where / PLAN_MANIFEST, cure=cure)
-    tables, found = {}, {}
+    tables, found, customers = {}, {}, pd.DataFrame()
     for place, sha256 in listed.items():
         with verified(where / place, sha256, cure=cure) as file:
             name = Path(place).stem
+            if place == EXPORT[0]:
+                customers = pd.read_parquet(file.from_start())
             if place in [f"{table}.csv" for table in (*ALWAYS, *SOMETIMES)]:
                 tables[name] = with_numbers(unescaped(read_csv_table(file)))
             elif place == f"{FIGURES}/{name}.png":
@@ -141,7 +146,7 @@ def read_plan(folder: str | Path, fit: xr.DataTree) -> StoredPlan:
         for name, content in found.items()
         if name.startswith(("plan_", "test_value_")) and content.startswith(_PNG)
     }
-    return StoredPlan(tables, ours, told.get("plan", {}))
+    return StoredPlan(tables, ours, told.get("plan", {}), customers)
 
 
 def read_cohorts(folder: str | Path, fit: xr.DataTree) -> Cohorts:

@@ -13,15 +13,16 @@ from bayesltv.report.page.parts import Grid, Section, grid_of, interval, picture
 from bayesltv.report.style import money
 
 
-def acquired(found: Cohorts) -> Section:
-    """Return what cohorts have brought by day N; those of fewer than ten customers are left out."""
-    hidden = int((found.table.drop_duplicates([*found.attrs["by"], "kind"])["customers"] < SMALLEST).sum())
-    shown = found.suppressed()
+def acquired(found: Cohorts, *, suppress_below: int = SMALLEST) -> Section:
+    """Return what cohorts have brought by day N; those of fewer customers are left out."""
+    sizes = found.table.drop_duplicates([*found.attrs["by"], "kind"])["customers"]
+    hidden = int((sizes < suppress_below).sum())
+    shown = found.suppressed(below=suppress_below)
     notes = (
         "A cohort is all who were acquired, whoever came back. What has been observed is one number; the "
         "rest stands with the interval that holds 90 % of the draws.",
         f"Totals: {found.attrs[COMMON_SHOCKS]}.",
-        *([f"{hidden:,} cohorts of fewer than {SMALLEST} customers are left out."] if hidden else []),
+        *([f"{hidden:,} cohorts of fewer than {suppress_below} customers are left out."] if hidden else []),
     )
     grids = [_ltv(shown)] if found.ltv in set(found.table["quantity"]) else []
     if shown.payback is not None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -100,16 +101,17 @@ def verdict(report: CheckReport) -> Section:
     return Section("checks", "Can the fit be trusted?", lead, (note,), (grid,))
 
 
-def learnt(fit: xr.DataTree) -> Section:
+def learnt(fit: xr.DataTree, *, suppress_below: int = 0) -> Section:
     """Return the posterior in customers' terms."""
-    pictures = [picture_of("posterior", plot_posterior(fit))]
+    whole = large_groups(group_scales(fit), suppress_below)
+    scales = chosen_groups(whole, None)
+    shown = scales[GROUP].values.tolist() if GROUP in scales.dims else None
+    pictures = [picture_of("posterior", plot_posterior(fit, groups=shown))] if shown != [] else []
     if json.loads(fit.attrs["spec"]).get("clock"):
         from bayesltv.prediction.clock_path import trace_clock
         from bayesltv.report.figures.clock import plot_clock
 
         pictures.append(picture_of("clock", plot_clock(trace_clock(fit, seed=1))))
-    whole = group_scales(fit)
-    scales = chosen_groups(whole, None)
     notes = []
     if GROUP in whole.dims and whole.sizes[GROUP] > MOST_GROUPS:
         notes.append(f"Shown: the {MOST_GROUPS} groups with most customers, of {whole.sizes[GROUP]:,}.")
@@ -122,6 +124,13 @@ def learnt(fit: xr.DataTree) -> Section:
         (_in_customers_terms(scales, fit.attrs.get(CURRENCY)), _population(fit)),
         tuple(pictures),
     )
+
+
+def large_groups(scales: xr.Dataset, suppress_below: int) -> xr.Dataset:
+    """Return the scales of groups of so many customers or more; all where nobody has counted them."""
+    if CUSTOMERS not in scales.coords:
+        return scales
+    return scales.isel({GROUP: np.flatnonzero(scales[CUSTOMERS].values >= suppress_below)})
 
 
 def _priors(spec: Mapping[str, Any]) -> Grid:

@@ -8,39 +8,61 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bayesltv.names import (
-    CURRENCY,
-)
+from bayesltv.evaluation.result import ALL
+from bayesltv.names import CURRENCY
 from bayesltv.report.files.stored import StoredPlan
-from bayesltv.report.page.parts import Section, grid_of, interval, picture_of, png_picture
+from bayesltv.report.page.parts import Picture, Section, grid_of, interval, picture_of, png_picture
+from bayesltv.report.page.small_cells import COUNTS, WHOLE, without_small
 from bayesltv.report.style import money
 
 if TYPE_CHECKING:
     from bayesltv.decisions.plan import Plan
 
-_MONEY_OF_ACTIONS = (
+_MONEY = (
     "incremental_margin", "incremental_discount", "subsidy", "contact_cost", "running_cost", "service_cost",
     "fixed_cost", "cost", "net", "net_p05", "net_p50", "net_p95", "behind_plan", "behind_plan_p05",
     "behind_plan_p95", "cvar", "regret", "evpi", "evppi", "net_benefit", "value", "value_latent", "value_p05",
     "value_p95", "value_to_date", "past_value",
 )  # fmt: skip
-_SHARES = ("p_pays", "p_loss", "p_plan_better", "share_of_effect")
-_ACTION_COLUMNS = (
-    "action", "customers", "incremental_margin", "incremental_discount", "subsidy", "contact_cost",
-    "running_cost", "service_cost", "fixed_cost", "net", "net_p05", "net_p95", "p_pays",
+_SHARES = (
+    "p_pays", "p_loss", "p_plan_better", "share_of_effect", "retention", "alive", "active", "repurchase",
+    "roi", "roi_p05", "roi_p95",
 )  # fmt: skip
-_POLICY_COLUMNS = (
-    "policy", "customers", "cost", "net", "net_p05", "net_p95", "p_loss", "behind_plan", "p_plan_better"
-)  # fmt: skip
-_RETURN_COLUMNS = (
-    "segment", "action", "eligible", "chosen", "net", "net_p05", "net_p95", "roi", "roi_p05", "roi_p95",
-    "p_pays",
-)  # fmt: skip
-_PORTFOLIO_COLUMNS = (
-    "group", "tier", "customers", "value_to_date", "past_value", "value_latent", "value_p05", "value_p95"
-)  # fmt: skip
+_COLUMNS = {
+    "actions": (
+        "action", "customers", "incremental_margin", "incremental_discount", "subsidy", "contact_cost",
+        "running_cost", "service_cost", "fixed_cost", "net", "net_p05", "net_p95", "p_pays",
+    ),
+    "policies": (
+        "policy", "customers", "cost", "net", "net_p05", "net_p95", "p_loss", "behind_plan", "p_plan_better"
+    ),
+    "returns": (
+        "segment", "action", "eligible", "chosen", "net", "net_p05", "net_p95", "roi", "roi_p05", "roi_p95",
+        "p_pays",
+    ),
+    "portfolio_by_tier": (
+        "tier", "customers", "value_to_date", "past_value", "value_latent", "value_p05", "value_p95"
+    ),
+    "portfolio_by_group": (
+        "group", "customers", "value_to_date", "past_value", "value_latent", "value_p05", "value_p95"
+    ),
+    "segments": (
+        "tier", "stage", "customers", "retention", "alive", "active", "repurchase", "expected_purchases",
+        "average_order", "value", "value_per_customer",
+    ),
+}  # fmt: skip
+"""Of a table, in this order; of others all that are not for machines."""
+_FOR_MACHINES = ("scope", "value_basis", "value_kind")
+_PARTS_OF = {"segments": "tier", "returns": "action"}
+"""Column of what the rows of a table are parts of."""
+_COUNTED = {
+    "plan_customers": "actions", "plan_returns_tier": "returns", "plan_returns_stage": "segments"
+}  # fmt: skip
+"""Pictures that count people, and the table that counts them too."""
 _HEADS = {
     "value_latent": "expected value",
+    "value_to_date": "spent so far",
+    "past_value": "margin so far",
     "value_p05": "value, 5 %",
     "value_p95": "value, 95 %",
     "net_p05": "net, 5 %",
@@ -65,7 +87,8 @@ _CAPTIONS = {
     "segments": "Customers by tier and stage",
     "returns": "What each action returns by tier: all who are eligible, before fixed costs",
     "sceptic": "The plan if its actions do less than is believed",
-    "portfolio": "Existing customers: what they spent, and what they will",
+    "portfolio_by_tier": "Existing customers by tier: what they spent, and what they will",
+    "portfolio_by_group": "Existing customers by group: what they spent, and what they will",
     "uplift": "What the tests measured, raw and shrunk",
     "migration": "From which tier to which since the earlier export",
     "test_plans": "Whether to test first",
@@ -74,69 +97,93 @@ _CAPTIONS = {
 }
 
 
-def planned(plan: Plan | StoredPlan) -> Section:
-    """Return who gets what, what it brings, and what else could be done; no customers."""
-    if isinstance(plan, StoredPlan):
-        tables: Mapping[str, pd.DataFrame] = plan.tables
-        pictures = [
-            png_picture(name, content)
-            for name, content in plan.pictures.items()
-            if _is_of_use(name, tables.get("test_plans"))
-        ]
-    else:
-        from bayesltv.report.figures.plan import plan_figures
-
-        tables = plan.tables
-        pictures = [
-            picture_of(name, drawn)
-            for name, drawn in plan_figures(plan).items()
-            if _is_of_use(name, plan.test_plans)
-        ]
+def planned(plan: Plan | StoredPlan, *, suppress_below: int = 0) -> Section:
+    """Return how many get what, what it brings, and what else could be done; no customers."""
     told = plan.attrs
-    currency = told.get(CURRENCY)
-    write: dict[str, Callable[[Any], str]] = dict.fromkeys(
-        _MONEY_OF_ACTIONS, partial(money, currency=currency)
-    )
-    write |= dict.fromkeys(
-        ("value_per_customer", "average_order"), partial(money, currency=currency, decimals=2)
-    )
-    write |= dict.fromkeys(_SHARES, lambda share: f"{100 * share:.0f} %")
+    tables = {name: _shown(name, table, suppress_below) for name, table in _tables(plan).items()}
+    write = _writers(told.get(CURRENCY))
     grids = [
-        grid_of(
-            _columns_of(name, tables[name]),
-            caption,
-            heads=_HEADS,
-            formats=write,
-            status=_last_is_total(name, tables[name]),
-        )
-        for name, caption in _CAPTIONS.items()
-        if name in tables and len(tables[name])
+        grid_of(table, _CAPTIONS[name], heads=_HEADS, formats=write, status=_status(table))
+        for name, table in tables.items()
     ]
     return Section(
         "plan",
         "What to do",
         f"Who gets which action within {told.get('horizon')}, what that is expected to bring and to cost, "
         "and how sure that is.",
-        _notes_of_plan(told, currency),
+        _notes_of_plan(told, told.get(CURRENCY)),
         tuple(grids),
-        tuple(pictures),
+        _pictures(plan, suppress_below),
     )
+
+
+def _tables(plan: Plan | StoredPlan) -> dict[str, pd.DataFrame]:
+    """Return the tables of a page in its order: rows and columns that people read."""
+    there = {name: table for name, table in plan.tables.items() if len(table)}
+    if "portfolio" in there:
+        whole = there["portfolio"]
+        by_tier, by_group = whole[whole["group"] == ALL], whole[whole["tier"] == ALL]
+        there |= {"portfolio_by_tier": by_tier.drop(columns="group")}
+        if len(by_group) > 1:
+            there |= {"portfolio_by_group": by_group.drop(columns="tier")}
+    found = {name: _columns_of(name, there[name]) for name in _CAPTIONS if name in there}
+    return {name: table for name, table in found.items() if len(table)}
+
+
+def _shown(name: str, table: pd.DataFrame, suppress_below: int) -> pd.DataFrame:
+    """Return a table without small counts of people."""
+    if name == "migration":
+        numbers = table.select_dtypes("number")
+        hidden = numbers.where((numbers == 0) | (numbers >= suppress_below)).astype(object)
+        return table.assign(**hidden.fillna(f"<{suppress_below}"))
+    return without_small(table, suppress_below, within=_PARTS_OF.get(name))
+
+
+def _pictures(plan: Plan | StoredPlan, suppress_below: int) -> tuple[Picture, ...]:
+    """Return the pictures that show more than a table says, and no small counts."""
+    tables = _tables(plan)
+    hidden = {
+        picture
+        for picture, name in _COUNTED.items()
+        if name in tables and not _shown(name, tables[name], suppress_below).equals(tables[name])
+    }
+    tests = plan.tables.get("test_plans")
+
+    def is_wanted(name: str) -> bool:
+        return name not in hidden and _is_of_use(name, tests)
+
+    if isinstance(plan, StoredPlan):
+        stored = {name: content for name, content in plan.pictures.items() if is_wanted(name)}
+        return tuple(png_picture(name, content) for name, content in stored.items())
+    from bayesltv.report.figures.plan import plan_figures
+
+    return tuple(picture_of(name, drawn) for name, drawn in plan_figures(plan).items() if is_wanted(name))
+
+
+def _writers(currency: object) -> dict[str, Callable[[Any], str]]:
+    """Return how cells are written, by column."""
+    cents = partial(money, currency=currency, decimals=2)
+    write: dict[str, Callable[[Any], str]] = dict.fromkeys(_MONEY, partial(money, currency=currency))
+    write |= dict.fromkeys(("value_per_customer", "average_order"), cents)
+    write |= dict.fromkeys(_SHARES, lambda share: f"{100 * share:.0f} %")
+    return write | dict.fromkeys(COUNTS, lambda n: n if isinstance(n, str) else f"{int(n):,}")
 
 
 def _columns_of(name: str, table: pd.DataFrame) -> pd.DataFrame:
     if name == "actions":
-        used = table[(table["customers"] > 0) | (table["action"] == "total")]
-        return used[[each for each in _ACTION_COLUMNS if each in table]]
+        table = table[(table["customers"] > 0) | (table["action"] == "total")]
+    if name == "segments":
+        table = table[table["customers"] > 0]
     if name == "returns":
-        return table.loc[(table["by"] == "tier") & (table["eligible"] > 0), list(_RETURN_COLUMNS)]
-    chosen = {"policies": _POLICY_COLUMNS, "portfolio": _PORTFOLIO_COLUMNS}.get(name, table.columns)
+        table = table[(table["by"] == "tier") & (table["eligible"] > 0)]
+    chosen = _COLUMNS.get(name, tuple(each for each in table.columns if each not in _FOR_MACHINES))
     return table[[each for each in chosen if each in table]]
 
 
-def _last_is_total(name: str, table: pd.DataFrame) -> list[str] | None:
-    if name != "actions":
-        return None
-    return ["total" if each == "total" else "" for each in _columns_of(name, table)["action"]]
+def _status(table: pd.DataFrame) -> list[str] | None:
+    """Return which rows add the others up."""
+    first = table[table.columns[0]].astype(str)
+    return ["total" if each in WHOLE else "" for each in first]
 
 
 def _is_of_use(picture: str, tests: pd.DataFrame | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from bayesltv.names import (
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.redaction import Redaction
 from bayesltv.report.page.parts import Grid, Section, count, facts_of, grid_of, interval, picture_of
+from bayesltv.report.page.small_cells import is_small, without_small
 from bayesltv.report.style import money, value_label
 
 if TYPE_CHECKING:
@@ -25,20 +27,28 @@ if TYPE_CHECKING:
     from bayesltv.prediction.scores.score import ScoreTable
 
 
-def scored(scores: ScoreTable, *, groups: Sequence[str] = (), redaction: Redaction | None = None) -> Section:
-    """Return tiers, totals and single customers of a score table."""
+def scored(
+    scores: ScoreTable,
+    *,
+    groups: Sequence[str] = (),
+    redaction: Redaction | None = None,
+    people: int = 1,
+    suppress_below: int = 0,
+) -> Section:
+    """Return tiers, totals and single customers of a score table; without `people` none of these."""
     from bayesltv.prediction.scores.score_columns import tiers_among
     from bayesltv.report.figures.customers import plot_ltv_intervals, spread_of_customers
     from bayesltv.report.figures.tiers import plot_tiers, rows_of
 
     told = scores.attrs
-    currency, totals = told.get(CURRENCY), scores.totals
+    totals = scores.totals
     has_tiers = bool(tiers_among(scores.columns))
     by = ["tier"] if has_tiers else []
     by += ["group"] if totals.sizes[GROUP] > 1 else []
-    grids = [_totals(scores, each, groups, currency) for each in by or ["tier"]]
-    pictures = [picture_of("tiers", plot_tiers(scores))] if has_tiers else []
-    if "ltv_p95" in scores and len(scores):
+    grids = [_totals(scores, each, groups, suppress_below) for each in by or ["tier"]]
+    is_told = has_tiers and not is_small(totals["customers"].sum(GROUP).values, suppress_below).any()
+    pictures = [picture_of("tiers", plot_tiers(scores))] if is_told else []
+    if "ltv_p95" in scores and len(scores) and people:
         chosen = rows_of(scores, spread_of_customers(scores))
         if redaction is not None:
             chosen[CUSTOMER_ID] = [redaction.hashed(each) for each in chosen[CUSTOMER_ID].astype(str)]
@@ -64,7 +74,7 @@ def scored(scores: ScoreTable, *, groups: Sequence[str] = (), redaction: Redacti
     )
 
 
-def held_out(evaluation: Evaluation) -> Section:
+def held_out(evaluation: Evaluation, *, suppress_below: int = 0) -> Section:
     """Return a forecast against what happened."""
     from bayesltv.report.figures.evaluation import evaluation_figures
 
@@ -74,7 +84,10 @@ def held_out(evaluation: Evaluation) -> Section:
     coverage = evaluation.coverage[evaluation.coverage["group"] == ALL].drop(columns="group")
     totals = evaluation.totals[["quantity", "group", "actual", "mean", "p05", "p95", "inside_90"]]
     overall_totals = totals[totals["group"] == ALL].drop(columns="group")
-    by_group = totals[totals["group"] != ALL]
+    counts = evaluation.scores.set_index(["quantity", "group"])["customers"]
+    by_group = totals[totals["group"] != ALL].join(counts, on=["quantity", "group"])
+    by_group["customers"] = by_group["customers"].fillna(by_group["group"].map(counts.groupby("group").max()))
+    by_group = without_small(by_group, suppress_below, within="quantity")
     left = facts["new_customers_left_out"]
     newcomers = f"; {left:,} new customers are left out" if left else ""
     note = f"{facts['customers']:,} customers, {facts['after']} to {facts['until']}{newcomers}."
@@ -95,15 +108,15 @@ def held_out(evaluation: Evaluation) -> Section:
     )
 
 
-def _totals(scores: ScoreTable, by: str, groups: Sequence[str], currency: object) -> Grid:
-    means = sums_of_means([scores], by=by, columns=groups)
-    summed = summarise_totals(scores.totals, by=by, means=means)
+def _totals(scores: ScoreTable, by: str, groups: Sequence[str], suppress_below: int) -> Grid:
+    means, currency = sums_of_means([scores], by=by, columns=groups), scores.attrs.get(CURRENCY)
+    summed = without_small(summarise_totals(scores.totals, by=by, means=means), suppress_below)
     columns: dict[str, Any] = {by: summed[by], "customers": [count(n) for n in summed["customers"]]}
     for name in ("purchases", "spend", "value"):
         if f"{name}_mean" in summed:
             amounts = summed[[f"{name}_{part}" for part in ("mean", "p05", "p95")]].to_numpy().tolist()
             write = partial(money, currency=None if name == "purchases" else currency)
-            columns[name] = [interval(row, write) for row in amounts]
+            columns[name] = ["" if math.isnan(row[1]) else interval(row, write) for row in amounts]
     table = pd.DataFrame(columns)
     status = ["total" if label == "total" else "" for label in table[by]]
     caption = f"Totals over the horizon by {by}: means, which add up, and in brackets 90 % intervals"

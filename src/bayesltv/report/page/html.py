@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import xarray as xr
+from markupsafe import Markup, escape
 
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.files import replacing, require_ending
-from bayesltv.names import CURRENCY, OBSERVATION_END
+from bayesltv.languages.language import in_language, spoken, tr, trn
+from bayesltv.languages.written import day, percent
+from bayesltv.names import OBSERVATION_END
 from bayesltv.prediction.scores.score import ScoreTable
-from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.redaction import Redaction, redaction_of
 from bayesltv.report.files.stored import groups_of
 from bayesltv.report.page.about_cohorts import acquired
@@ -20,8 +25,9 @@ from bayesltv.report.page.about_data import data
 from bayesltv.report.page.about_fit import learnt, origin, verdict
 from bayesltv.report.page.about_plan import planned
 from bayesltv.report.page.about_scores import held_out, scored
-from bayesltv.report.page.parts import Headline, Section, interval
-from bayesltv.report.style import money
+from bayesltv.report.page.first_screen import FirstScreen, first_screen
+from bayesltv.report.page.parts import Section
+from bayesltv.report.page.people import People, people_of
 
 if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
@@ -29,9 +35,22 @@ if TYPE_CHECKING:
     from bayesltv.decisions.plan import Plan
     from bayesltv.report.files.stored import StoredPlan
 
-TEMPLATE = "report.html.j2"
+TEMPLATE, SCRIPT, STYLE = "report.html.j2", "people.js", "style.css"
+SMALLEST_COUNT = 10
+"""Counts of people that a report with groups shows, unless it is told otherwise."""
+MOST_PEOPLE = 100
+"""Customers of each ranking that the table of people shows, unless it is told otherwise."""
 
 
+@dataclass(frozen=True)
+class Parts:
+    """The sections of a report, those that everybody reads apart from those of the statistician."""
+
+    business: list[Section]
+    statistics: list[Section]
+
+
+@in_language
 def write_report(
     fit: xr.DataTree,
     path: str | Path,
@@ -42,13 +61,18 @@ def write_report(
     evaluation: Evaluation | None = None,
     plan: Plan | StoredPlan | None = None,
     cohorts: Cohorts | None = None,
-    title: str = "Customer lifetime value",
+    title: str | None = None,
     redact_ids: bool | Redaction = False,
+    people: int = MOST_PEOPLE,
+    suppress_below: int | None = None,
+    language: str | None = None,  # noqa: ARG001  `in_language` speaks it
 ) -> Path:
     """Write one HTML file with all results that are given; an earlier file stays until the new one is whole.
 
-    Pictures and style are inside the file and it asks nothing of the network. Every text that comes from
-    data is escaped. The only customer ids are those of the picture of single customers' value.
+    It answers first: what customers are worth, who slips away, what to do, and whether that can be trusted.
+    Then come people, what the answers rest on, and last, folded, what a statistician asks for. Pictures,
+    style and a small script are inside the file and it asks nothing of the network. Every text that comes
+    from data is escaped. Customer ids stand in the table of people and in the picture of their value.
 
     Parameters
     ----------
@@ -67,11 +91,20 @@ def write_report(
     plan : Plan, optional
         From ``decide``.
     cohorts : Cohorts, optional
-        From ``CustomerBase.cohorts``; those of fewer than ten customers are not shown.
-    title : str
+        From ``CustomerBase.cohorts``.
+    title : str, optional
+        Default: "Customer lifetime value" in the language of the page.
     redact_ids : bool or Redaction
         Show hashes in place of customer ids. True takes the key of the environment variable
         ``BAYESLTV_REDACT_KEY``, else a random one; the page says which.
+    people : int
+        Customers of each ranking in the table of people: by value at risk, and by what the plan does; without
+        a plan by value. 0: no such table.
+    suppress_below : int, optional
+        Counts of fewer people, and what is said of them, are not shown. Default: 10 where the fit has groups
+        or cohorts are given, else 0: all are shown.
+    language : "en" or "zh", optional
+        Of texts, figures and numbers. Default: the one that ``ltv.language`` says, else English.
 
     Returns
     -------
@@ -82,23 +115,31 @@ def write_report(
     ------
     StoreError
         Where the file cannot be written, or its name promises another format.
+    SpecError
+        Where there is no such language.
     """
     require_html(path)
     redaction = redaction_of() if redact_ids is True else redact_ids or None
     found = checks if checks is not None else judge(fit, summary)
-    parts = [verdict(found), learnt(fit)]
-    if summary is not None:
-        parts.append(data(summary, found))
+    grouped = bool(groups_of(fit)) or cohorts is not None
+    least = suppress_below if suppress_below is not None else SMALLEST_COUNT if grouped else 0
+    business = [] if plan is None else [planned(plan, suppress_below=least)]
     if scores is not None:
-        parts.append(scored(scores, groups=groups_of(fit), redaction=redaction))
-    if evaluation is not None:
-        parts.append(held_out(evaluation))
-    if plan is not None:
-        parts.append(planned(plan))
+        business.append(
+            scored(scores, groups=groups_of(fit), redaction=redaction, people=people, suppress_below=least)
+        )
     if cohorts is not None:
-        parts.append(acquired(cohorts))
-    parts.append(origin(fit, redaction))
-    text = render(title, parts, headlines=headlines(fit, scores, evaluation, plan), checks=found)
+        business.append(acquired(cohorts, suppress_below=least))
+    statistics = [verdict(found)]
+    if evaluation is not None:
+        statistics.append(held_out(evaluation, suppress_below=least))
+    statistics.append(learnt(fit, suppress_below=least))
+    if summary is not None:
+        statistics.append(data(summary, found))
+    statistics.append(origin(fit, redaction))
+    first = first_screen(fit, found, scores=scores, evaluation=evaluation, plan=plan, suppress_below=least)
+    who = people_of(scores, plan, most=people, redaction=redaction)
+    text = render(title or tr("Customer lifetime value"), first, who, Parts(business, statistics), fit=fit)
     with replacing(path) as (part,):
         part.write_text(text, encoding="utf-8")
     return Path(path)
@@ -127,36 +168,7 @@ def judge(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckReport:
     return check(fit, summary, more=[FunctionCheck(replicated_customers)])
 
 
-def headlines(
-    fit: xr.DataTree,
-    scores: ScoreTable | None,
-    evaluation: Evaluation | None,
-    plan: Plan | StoredPlan | None,
-) -> list[Headline]:
-    """Return the figures that stand at the head of the page."""
-    told, found = fit.attrs, []
-    if "customers" in told:
-        until = f"observed until {told[OBSERVATION_END]}" if told.get(OBSERVATION_END) else ""
-        found.append(Headline("customers fitted", f"{int(told['customers']):,}", until))
-    if scores is not None:
-        name = "value" if "value" in scores.totals else "purchases"
-        currency = scores.attrs.get(CURRENCY) if name == "value" else None
-        whole = summarise_totals(scores.totals, means=sums_of_means([scores])).iloc[-1]
-        mean, low, high = (money(whole[f"{name}_{part}"], currency) for part in ("mean", "p05", "p95"))
-        more = f"{low} to {high} at 90 %, over {scores.attrs['horizon']}"
-        found.append(Headline(f"expected {name} in all", mean, more))
-    if evaluation is not None:
-        total = evaluation.total()
-        more = f"forecast {interval(total[['mean', 'p05', 'p95']].tolist(), money)}"
-        found.append(Headline("purchases in the hold-out", f"{total['actual']:,.0f}", more))
-    if plan is not None and plan.attrs.get("net_mean") is not None:
-        of, currency = plan.attrs, plan.attrs.get(CURRENCY)
-        more = f"{money(of['net_p05'], currency)} to {money(of['net_p95'], currency)} at 90 %"
-        found.append(Headline("net value of the plan", money(of["net_mean"], currency), more))
-    return found
-
-
-def render(title: str, parts: list[Section], *, headlines: list[Headline], checks: CheckReport) -> str:
+def render(title: str, first: FirstScreen, people: People | None, parts: Parts, *, fit: xr.DataTree) -> str:
     """Return the page as HTML; everything that is put into the template is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -167,9 +179,31 @@ def render(title: str, parts: list[Section], *, headlines: list[Headline], check
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    status = "fail" if checks.failed else "warn" if checks.warnings else "pass"
-    failed = f"{len(checks.failed)} of {len(checks.results)} checks failed"
-    words = failed if checks.failed else f"checks {checks.verdict}"
-    return environment.get_template(TEMPLATE).render(
-        title=title, sections=parts, headlines=headlines, status=status, verdict=words
+    environment.globals |= {"tr": _said, "trn": _counted, "bold": Markup("<b>{}</b>").format}
+    environment.globals |= {"percent": percent, "language": spoken()}
+    script, style = (environment.get_template(name).render() for name in (SCRIPT, STYLE))
+    until = fit.attrs.get(OBSERVATION_END)
+    page = environment.get_template(TEMPLATE).render(
+        title=title,
+        about={"customers": int(fit.attrs.get("customers") or 0), "until": until and day(until)},
+        first=first,
+        people=people,
+        business=parts.business,
+        statistics=parts.statistics,
+        style=style,
+        script=script,
+        script_hash="sha256-" + b64encode(sha256(script.encode()).digest()).decode(),
     )
+    return page.lstrip()
+
+
+def _said(text: str, **places: object) -> Markup:
+    """Return a text of the catalogue, with what is put into it escaped."""
+    escaped = {name: escape(value) for name, value in places.items()}
+    return Markup(tr(text, **escaped))  # noqa: S704  a text of ours
+
+
+def _counted(one: str, many: str, count: int, **places: object) -> Markup:
+    """Return a text of the catalogue that depends on a number, with what is put into it escaped."""
+    escaped = {name: escape(value) for name, value in places.items()}
+    return Markup(trn(one, many, count, **escaped))  # noqa: S704  a text of ours

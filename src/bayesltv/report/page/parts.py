@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayesltv.evaluation.result import written
+from bayesltv.report.style import DESCRIPTION, words_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 DPI = 120
 """Of pictures in a page: sharp at the width of its text on most screens and on paper."""
+WIDEST, COLOURS = 1100, 48
+"""Pixels and colours of a picture: lines, bars and bands need no more, and the page stays small."""
 MOST_ROWS = 60
 """Rows of a table that a page shows."""
 
@@ -90,15 +93,6 @@ class Section:
     pictures: tuple[Picture, ...] = ()
 
 
-@dataclass(frozen=True)
-class Headline:
-    """A figure for the head of the page: what it is, how large, and what goes with it."""
-
-    name: str
-    value: str
-    more: str = ""
-
-
 def grid_of(
     table: pd.DataFrame,
     caption: str,
@@ -150,19 +144,26 @@ def interval(figures: Sequence[float], write: Callable[[float], str]) -> str:
 
 
 def picture_of(name: str, drawn: Axes | Figure) -> Picture:
-    """Return a drawn figure as a picture of the page; its titles become the words for it."""
+    """Return a drawn figure as a picture of the page; what is written on it becomes the words for it."""
     whole = drawn.get_figure(root=True) if hasattr(drawn, "get_figure") else drawn
     assert whole is not None
-    titles = [ax.get_title(loc="left") for ax in whole.axes]  # type: ignore[union-attr]
     buffer = BytesIO()
     whole.savefig(buffer, dpi=DPI, format="png")  # type: ignore[union-attr]
-    return png_picture(name, buffer.getvalue(), words=", ".join(filter(None, titles)))
+    return png_picture(name, buffer.getvalue(), words=words_of(whole))  # type: ignore[arg-type]
 
 
 def png_picture(name: str, content: bytes, *, words: str = "") -> Picture:
-    """Return the bytes of a PNG as a picture of the page."""
-    source = f"data:image/png;base64,{b64encode(content).decode('ascii')}"
-    return Picture(name, words or name.replace("_", " "), source)
+    """Return the bytes of a PNG as a picture of the page; its words are its own where it carries some."""
+    from PIL import Image
+
+    with Image.open(BytesIO(content)) as image:
+        words = words or str(image.info.get(DESCRIPTION, "")) or name.replace("_", " ")
+        image.thumbnail((WIDEST, 4 * WIDEST))
+        small = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    buffer = BytesIO()
+    small.save(buffer, "PNG", optimize=True)
+    source = f"data:image/png;base64,{b64encode(buffer.getvalue()).decode('ascii')}"
+    return Picture(name, words, source)
 
 
 def _is_numeric(column: pd.Series[Any]) -> bool:
@@ -177,4 +178,6 @@ def _cell(value: object, write: Callable[[Any], str] | None) -> str:
 
 def count(number: object) -> str | None:
     """Return a whole number as text, where there is one."""
-    return None if number is None else f"{int(number):,}"  # type: ignore[call-overload]
+    if number is None or isinstance(number, str):
+        return number
+    return f"{int(number):,}"  # type: ignore[call-overload]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +13,7 @@ from bayesltv.specs.toml_file import Table
 
 ABSOLUTE, RELATIVE, SHARE = "absolute", "relative", "share"
 KINDS = (ABSOLUTE, RELATIVE, SHARE)
-_OWN_KEYS = ("kind", "cost", "switching_cost")
+_OWN_KEYS = ("kind", "cost", "switching_cost", "preset")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -146,14 +146,46 @@ class TierSpec:
         """
         bands = [key for key, value in table.values.items() if isinstance(value, dict)]
         table.only((*_OWN_KEYS, *bands))
+        if "preset" in table:
+            table.only(("preset", "switching_cost"))
+            with table.located():
+                found = cls.preset(table.text("preset"))
+                return replace(found, switching_cost=_switching(table))
         tiers = [_read_tier(table, key) for key in bands]
         kind = table.text("kind", default=KINDS[0])
         cost = table.get("cost", list, "a list of rows of numbers") if "cost" in table else ()
         if cost == []:
             raise table.fail("must have a row for each tier", "cost")
-        switching = table.number("switching_cost") if "switching_cost" in table else 0.0
         with table.located():
-            return cls(_low_to_high(tiers, is_sorted=not table.is_file), kind, cost, switching)
+            ordered = _low_to_high(tiers, is_sorted=not table.is_file)
+            return cls(ordered, kind, cost, _switching(table))
+
+    @classmethod
+    def preset(cls, name: str) -> "TierSpec":
+        """Return tiers that go by a name: "hvc_mvc_lvc", high, medium and low value customers.
+
+        They are relative: a fifth of the customers, the three tenths below them, and the rest.
+
+        Examples
+        --------
+        >>> TierSpec.preset("hvc_mvc_lvc").names
+        ('lvc', 'mvc', 'hvc')
+        """
+        checked.known("preset", name, PRESETS)
+        return cls(PRESETS[name], RELATIVE)
+
+
+PRESETS = {
+    "hvc_mvc_lvc": (
+        Tier("lvc", "Low value"),
+        Tier("mvc", "Medium value", top=0.5),
+        Tier("hvc", "High value", top=0.2),
+    )
+}
+
+
+def _switching(table: Table) -> float:
+    return table.number("switching_cost") if "switching_cost" in table else 0.0
 
 
 def _read_tier(table: Table, name: str) -> Tier:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bayesltv.dates import require_day
 from bayesltv.errors import DataError, SpecError, shown
 from bayesltv.specs import checked
@@ -89,6 +92,20 @@ class Events:
     def of(self, event: str) -> tuple[Occurrence, ...]:
         """Return the occurrences of one event."""
         return tuple(each for each in self.occurrences if each.event == event)
+
+    def shares(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the share of days on which each event takes place in stretches of days, both included.
+
+        Returns
+        -------
+        ndarray of float64, shape (event, stretch)
+        """
+        found = np.zeros((len(self.names), first.size))
+        for at, name in enumerate(self.names):
+            for each in self.of(name):
+                days = np.minimum(each.last_day, last) - np.maximum(each.first_day, first) + 1
+                found[at] += np.maximum(days, 0) / (last - first + 1)
+        return np.minimum(found, 1.0)
 
     def require(self, first: int, last: int, what: str) -> None:
         """Refuse days that the table does not cover.

@@ -1,0 +1,80 @@
+"""Sample: weekly first purchases become draws of how new customers come."""
+
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesltv.base.seal import ARRIVALS, FORMAT, stamped
+from bayesltv.data.summary.weeks import CHANNEL, NEW_CUSTOMERS, WEEK, WEEK_END, Weeks
+from bayesltv.errors import FitError
+from bayesltv.fitting.density import make_density
+from bayesltv.fitting.fit import without_clocks
+from bayesltv.fitting.sample import plain_coordinates, sample_nuts
+from bayesltv.fitting.sampling import Sampling
+from bayesltv.machine import versions
+from bayesltv.model.arrivals import arrivals_model
+from bayesltv.names import OBSERVATION_END
+from bayesltv.specs.model.events import Events, iso
+from bayesltv.specs.model.settings import SamplerSpec
+from bayesltv.streams import stream_key
+
+SAMPLER = SamplerSpec(tune=400, draws=1000, target_accept=0.8)
+
+
+def sample_arrivals(weeks: Weeks, events: Events | None, sampling: Sampling) -> xr.DataTree:
+    """Return the posterior of weekly arrivals, not yet checked.
+
+    Raises
+    ------
+    DataError
+        Where the events are not known for the weeks.
+    FitError, SpecError
+        Where it cannot be sampled.
+    """
+    if sampling.method != "nuts":
+        raise FitError("arrivals are sampled by NUTS: leave method= out")
+    if events is not None:
+        events.require(int(weeks.ends[0]) - WEEK + 1, weeks.end, "the log of arrivals")
+    settings = SAMPLER.overridden(sampling.overrides)
+    model = arrivals_model(weeks, events)
+    density = make_density(model)
+    groups = sample_nuts(
+        model, density, settings,
+        seed=int.from_bytes(stream_key(sampling.seed, "arrivals")[:4], "little"),
+        frame=replace(plain_coordinates(density), spread=0.1), cores=sampling.cores,
+        progress=sampling.progress, adaptation="diag",
+    )  # fmt: skip
+    whole = {name: without_clocks(each) for name, each in groups.items()}
+    tree = xr.DataTree.from_dict({**whole, "constant_data": _constant_data(weeks)})
+    tree.attrs = {
+        "format": FORMAT,
+        "kind": ARRIVALS,
+        ARRIVALS: json.dumps(_told(weeks, events)),
+        OBSERVATION_END: iso(weeks.end),
+        "sampler": json.dumps(asdict(settings)),
+        "seed": int(sampling.seed),
+        "customers": int(weeks.counts.sum()),
+        "versions": json.dumps(versions()),
+    }
+    return stamped(tree)
+
+
+def _told(weeks: Weeks, events: Events | None) -> dict[str, Any]:
+    return {
+        "columns": list(weeks.columns),
+        "channels": [list(levels) for levels in weeks.combinations],
+        "weeks": int(weeks.counts.shape[1]),
+        "dropped": weeks.dropped,
+        "events": None if events is None else events.to_dict(),
+    }
+
+
+def _constant_data(weeks: Weeks) -> xr.Dataset:
+    ends = [iso(int(day)) for day in weeks.ends]
+    return xr.Dataset(
+        {NEW_CUSTOMERS: ((CHANNEL, WEEK_END), weeks.counts)},
+        coords={CHANNEL: np.array(weeks.labels, dtype=object), WEEK_END: np.array(ends, dtype=object)},
+    )

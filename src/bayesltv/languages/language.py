@@ -1,0 +1,99 @@
+"""Which language is spoken, and its catalogue: ``tr`` and ``trn`` say a text, ``mark`` only names it.
+
+A text is one whole sentence, heading or label with named places; it is never made of translated pieces.
+"""
+
+from __future__ import annotations
+
+import gettext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache, wraps
+from pathlib import Path
+
+from bayesltv.errors import SpecError
+
+ENGLISH = "en"
+LANGUAGES = (ENGLISH, "zh")
+DOMAIN, FOLDER = "bayesltv", Path(__file__).parent
+_SPOKEN = ContextVar("bayesltv.language", default=ENGLISH)
+
+
+@contextmanager
+def language(code: str) -> Iterator[None]:
+    """Speak a language in reports, figures and tables that are made inside the ``with`` block.
+
+    Parameters
+    ----------
+    code : "en" or "zh"
+
+    Raises
+    ------
+    SpecError
+        Where there is no catalogue for it.
+
+    Examples
+    --------
+    >>> from bayesltv.report.style import money
+    >>> with language("zh"):
+    ...     money(1_234_567, "CNY")
+    '¥123.5万'
+    """
+    if code not in LANGUAGES:
+        raise SpecError(f"no language {code!r}: there are {', '.join(LANGUAGES)}")
+    token = _SPOKEN.set(code)
+    try:
+        yield
+    finally:
+        _SPOKEN.reset(token)
+
+
+def in_language[**P, R](made: Callable[P, R]) -> Callable[P, R]:
+    """Return a function that speaks the language of its option `language`: None stands for the one spoken."""
+
+    @wraps(made)
+    def speaking(*given: P.args, **options: P.kwargs) -> R:
+        with language(str(options.get("language") or spoken())):
+            return made(*given, **options)
+
+    return speaking
+
+
+def spoken() -> str:
+    """Return the code of the language that is spoken: "en" unless ``language`` says otherwise."""
+    return _SPOKEN.get()
+
+
+def tr(text: str, **places: object) -> str:
+    """Return a text in the language spoken, its places filled as ``str.format`` does."""
+    said = catalogue(spoken()).gettext(text) if text else ""
+    return said.format(**places) if places else said
+
+
+def trn(one: str, many: str, count: int, **places: object) -> str:
+    """Return a text that depends on a number, which stands at the place ``{n}``."""
+    return catalogue(spoken()).ngettext(one, many, count).format(n=f"{count:,}", **places)
+
+
+def mark(text: str) -> str:
+    """Return a text as it is, so that the catalogue has it; ``tr`` says it where it is shown."""
+    return text
+
+
+def trs(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return marked texts in the language spoken."""
+    return tuple(tr(text) for text in texts)
+
+
+def word(name: object) -> str:
+    """Return the name of a column or a label as people read it: without underscores, said where known."""
+    return tr(str(name).replace("_", " "))
+
+
+@lru_cache
+def catalogue(code: str) -> gettext.NullTranslations:
+    """Return the texts of a language; those of English are the source's own."""
+    if code == ENGLISH:
+        return gettext.NullTranslations()
+    return gettext.translation(DOMAIN, FOLDER, languages=[code])
