@@ -13,7 +13,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
-from bayesltv.data.log.columns import Columns
+from bayesltv.data.log_columns import Columns
 
 if TYPE_CHECKING:
     from ibis.backends.sql import SQLBackend

@@ -12,8 +12,8 @@ from bayesltv.data.databases import days as at
 from bayesltv.data.databases.address import DatabaseTable
 from bayesltv.data.databases.connection import connected, explained_backend, run, snapshot, table_of
 from bayesltv.data.frames import require_columns
-from bayesltv.data.log.columns import Columns
 from bayesltv.data.log.sources import Part, Source
+from bayesltv.data.log_columns import Columns
 from bayesltv.errors import DataError
 
 if TYPE_CHECKING:

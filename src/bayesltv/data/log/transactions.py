@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from bayesltv.data import sql
 from bayesltv.data.databases.reading import is_in_database, open_database
 from bayesltv.data.ids import FLOATS, WHOLE
-from bayesltv.data.log.columns import Columns as Columns
 from bayesltv.data.log.labels import drop_zeros, label_sql, unlike
 from bayesltv.data.log.sources import Part, Source, explained, open_source
 from bayesltv.data.log.stamps import stamps_sql
+from bayesltv.data.log_columns import Columns as Columns
 from bayesltv.errors import DataError, warn
 from bayesltv.held import watch
 
