@@ -192,7 +192,7 @@ _HOME = {
         "errors",
     ),
 }
-_MODULES = {"spark": "engines.spark"}
+_MODULES = {"plot": "report.plot", "spark": "engines.spark"}
 __all__ = sorted([*_HOME, *_MODULES])
 
 

@@ -1,6 +1,6 @@
 """The questions of everyday that are asked of a customer base: one method each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -90,6 +90,39 @@ class AnalysisQuestions(PlacedBase):
         from bayesltv.analysis.expectations import expectation_base
 
         return expectation_base(self, decision_of(decision), threads=threads)
+
+    def alive_path(
+        self, customer: object, *, ahead: str | float = "90 days", draws: int | None = 1000
+    ) -> pd.DataFrame:
+        """Return a customer's P(alive) at the end of each day; see ``alive_path.alive_path_base``.
+
+        Examples
+        --------
+        >>> path = base.alive_path("C0017", ahead="90 days")  # doctest: +SKIP
+        >>> ltv.plot.history(path)  # doctest: +SKIP
+        """
+        from bayesltv.prediction.alive_path import alive_path_base
+
+        return alive_path_base(self, customer, ahead=ahead, draws=draws)
+
+    def matrix(
+        self,
+        *,
+        horizon: str | float,
+        levels: Mapping[str, str] | None = None,
+        most: int | None = None,
+        draws: int | None = 1000,
+    ) -> pd.DataFrame:
+        """Return P(alive) and expected purchases by frequency and recency; see ``alive_path.matrix_base``.
+
+        Examples
+        --------
+        >>> table = base.matrix(horizon="26 weeks")  # doctest: +SKIP
+        >>> ltv.plot.matrix(table, "p_alive")  # doctest: +SKIP
+        """
+        from bayesltv.prediction.alive_path import matrix_base
+
+        return matrix_base(self, horizon=horizon, levels=levels, most=most, draws=draws)
 
     def rfm(
         self, decision: DecisionLike | None = None, *, bins: int = 5, threads: int | None = None

@@ -9,6 +9,7 @@ import typer
 from bayesltv.cli.cohorts import cohorts
 from bayesltv.cli.command import ending
 from bayesltv.cli.fits import check, compare, fit, uplift
+from bayesltv.cli.forecast import forecast
 from bayesltv.cli.guard import REDACTION, Guarded
 from bayesltv.cli.log import benchmark, choose, summarize
 from bayesltv.cli.models import models
@@ -32,6 +33,7 @@ COMMANDS = {
     "score": score,
     "decide": decide,
     "cohorts": cohorts,
+    "forecast": forecast,
     "report": report,
     "uplift": uplift,
 }

@@ -52,6 +52,8 @@ class Evaluation:
         ``plot_tracking_cumulative``.
     facts : mapping
         Horizon, dates, seed, draws, customers, new customers left out, how CRPS was estimated.
+    business : DataFrame, optional
+        Totals with new customers, beside rivals': see ``evaluation.business.judge_forecast``.
     """
 
     scores: pd.DataFrame
@@ -66,6 +68,7 @@ class Evaluation:
     tracking: xr.Dataset | None = field(repr=False)
     tracking_actual: xr.Dataset | None = field(repr=False)
     facts: dict[str, Any]
+    business: pd.DataFrame | None = None
 
     @property
     def quantities(self) -> tuple[str, ...]:

@@ -36,12 +36,17 @@ def save(fit: xr.DataTree, path: str | Path) -> Path:
     """
     require_sound(fit)
     require_netcdf(path)
-    # made in memory: HDF5 brings the whole process down when the disk fills up under it
+    content = content_of(fit)
+    with replacing(path) as (part,):
+        part.write_bytes(content)
+    return Path(path)
+
+
+def content_of(fit: xr.DataTree) -> bytes:
+    """Return the bytes of a fit's file, made in memory: HDF5 dies with a full disk."""
     content = io.BytesIO()
     fit.to_netcdf(content, engine="h5netcdf")
-    with replacing(path) as (part,):
-        part.write_bytes(content.getvalue())
-    return Path(path)
+    return content.getvalue()
 
 
 def load(path: str | Path) -> xr.DataTree:

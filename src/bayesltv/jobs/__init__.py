@@ -9,6 +9,7 @@ from bayesltv.jobs.cohorts import cohorts_file as cohorts_file
 from bayesltv.jobs.decide import decide_file as decide_file
 from bayesltv.jobs.fit import fit_file as fit_file
 from bayesltv.jobs.fit import uplift_file as uplift_file
+from bayesltv.jobs.forecast import forecast_file as forecast_file
 from bayesltv.jobs.judge import check_file as check_file
 from bayesltv.jobs.judge import compare_files as compare_files
 from bayesltv.jobs.judge import evaluate_file as evaluate_file

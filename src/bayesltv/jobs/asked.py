@@ -113,6 +113,35 @@ class CohortOptions:
 
 
 @dataclass(frozen=True)
+class ForecastOptions:
+    """What is asked of a forecast on disk; the fields mean what they mean in ``CustomerBase.forecast``.
+
+    Attributes
+    ----------
+    plan, arrivals : path, optional
+        One of them at most; without both arrivals are fitted to the summary.
+    reach_plan : path, optional
+        How likely arrivals reach its customers.
+    burn : int, optional
+        Weeks at the start to leave out of arrivals that are fitted.
+    log : path, optional
+        For first amounts, where the fit has no level of them.
+    """
+
+    horizon: str = "13 weeks"
+    by: str = "month"
+    margin: float | None = None
+    cac: float | None = None
+    target: float | None = None
+    plan: str | Path | None = None
+    arrivals: str | Path | None = None
+    reach_plan: str | Path | None = None
+    burn: int | None = None
+    log: str | Path | None = None
+    reading: LogReading = field(default_factory=LogReading)
+
+
+@dataclass(frozen=True)
 class Made:
     """What has been made with a fit, as files.
 

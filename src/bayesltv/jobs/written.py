@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesltv.arrivals.result import Forecast
     from bayesltv.checks.result import CheckReport
     from bayesltv.cohorts.result import Cohorts
     from bayesltv.decisions.plan import Plan
@@ -101,6 +102,22 @@ class CohortFolder:
     folder: Path
     files: tuple[Path, ...]
     cohorts: "Cohorts"
+
+
+@dataclass(frozen=True)
+class ForecastFolder:
+    """A forecast that was written.
+
+    Attributes
+    ----------
+    folder : Path
+    files : tuple of Path
+    forecast : Forecast
+    """
+
+    folder: Path
+    files: tuple[Path, ...]
+    forecast: "Forecast"
 
 
 @dataclass(frozen=True)

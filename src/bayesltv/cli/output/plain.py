@@ -20,6 +20,7 @@ from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs.written import (
     CohortFolder,
     FitFile,
+    ForecastFolder,
     PlanFolder,
     ReportFile,
     ScoreFile,
@@ -167,6 +168,19 @@ def _(found: CohortFolder) -> Json:
         **{str(name): _finite(value) for name, value in made.attrs.items()},
         "ltv": _rows(ltv),
         **{name: _rows(_with_texts(table)) for name, table in others.items() if table is not None},
+    }
+
+
+@plain.register
+def _(found: ForecastFolder) -> Json:
+    made = found.forecast
+    reached = {} if made.reached is None else {"reached": _rows(made.reached)}
+    return {
+        "folder": str(found.folder),
+        "files": [str(path) for path in found.files],
+        **{str(name): _finite(value) for name, value in made.attrs.items()},
+        "table": _rows(_with_texts(made.table)),
+        **reached,
     }
 
 

@@ -14,6 +14,7 @@ from bayesltv.checks.result import CheckReport
 from bayesltv.cli.manner import is_quiet, say
 from bayesltv.cli.output.cohorts import show_cohorts
 from bayesltv.cli.output.demo import has_tiers, summed_by_tier, tell_demo, tiers_table
+from bayesltv.cli.output.forecast import show_forecast
 from bayesltv.cli.output.plain import plain
 from bayesltv.cli.output.plan import (
     acquisition_table,
@@ -36,6 +37,7 @@ from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs.written import (
     CohortFolder,
     FitFile,
+    ForecastFolder,
     PlanFolder,
     ReportFile,
     ScoreFile,
@@ -176,6 +178,13 @@ def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Cons
         console,
         f"{customers:,} customers, seed {scores.attrs['seed']}, {scores.attrs['draws']:,} posterior draws",
     )
+
+
+@show.register
+def _(found: ForecastFolder, console: Console) -> None:
+    show_forecast(found.forecast, console)
+    for path in found.files:
+        _line(console, f"written: {path}")
 
 
 @show.register

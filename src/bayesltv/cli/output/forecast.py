@@ -1,0 +1,35 @@
+"""A forecast for a terminal."""
+
+from rich.console import Console
+from rich.table import Table
+
+from bayesltv.arrivals.result import WHOLE, Forecast
+from bayesltv.names import COMMON_SHOCKS
+from bayesltv.report.style import money
+
+MOST = 14
+COUNTS = ("new_customers", "purchases")
+
+
+def show_forecast(found: Forecast, console: Console) -> None:
+    """Print the total by period, and the parts of the whole horizon."""
+    currency = found.attrs["currency"]
+    table = Table(title=f"The business ahead, {found.attrs['source']}", title_justify="left")
+    for heading in ("period", "part", "quantity", "p05", "p50", "p95"):
+        table.add_column(
+            heading, justify="right" if heading.startswith("p0") or heading[1:].isdigit() else "left"
+        )
+    rows = found.table[(found.table["part"] == "total") | (found.table["period"] == WHOLE)]
+    periods = [*list(dict.fromkeys(rows["period"]))[: MOST - 1], WHOLE]
+    for each in rows[rows["period"].isin(periods)].to_dict("records"):
+        unit = None if each["quantity"] in COUNTS else currency
+        numbers = [money(each[level], unit) for level in ("p05", "p50", "p95")]
+        table.add_row(each["period"], each["part"], each["quantity"].replace("_", " "), *numbers)
+    console.print(table)
+    for each in () if found.reached is None else found.reached.to_dict("records"):
+        if each["period"] == WHOLE:
+            what = f"{each['planned']:,.0f} {each['quantity'].replace('_', ' ')} ({each['channel']})"
+            console.print(f"P({what} reached) = {each['p_reached']:.2f}", highlight=False, markup=False)
+    for text in (found.attrs["said"], f"totals: {found.attrs[COMMON_SHOCKS]}"):
+        if text:
+            console.print(text, highlight=False, markup=False)

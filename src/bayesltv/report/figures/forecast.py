@@ -1,0 +1,82 @@
+"""The business ahead in a picture: a fan of the total, and the parts it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesltv.arrivals.result import PARTS, TOTAL, Forecast
+from bayesltv.data.summary.weeks import NEW_CUSTOMERS
+from bayesltv.errors import DataError, shown
+from bayesltv.report.figures.tracking import BANDS
+from bayesltv.report.style import BLACK, BLUE, GREY, dress, legend, money_axis, new_axes, shades
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_NAMES = {
+    "revenue": "Revenue", "margin": "Margin", "net": "Margin less acquisition", "purchases": "Purchases",
+    NEW_CUSTOMERS: "New customers", "acquisition": "Cost of acquisition",
+}  # fmt: skip
+_PARTS = {"existing": "existing customers", "first": "first orders", "repeat": "repeats of new customers"}
+_LEVELS = {"p05": 0.05, "p25": 0.25, "p75": 0.75, "p95": 0.95}
+
+
+def plot_forecast(found: Forecast, quantity: str | None = None, *, ax: Axes | None = None) -> Axes:
+    """Draw a quantity by period: the total as a fan of 50 and 90 % of draws, parts as bars of their means.
+
+    Parameters
+    ----------
+    found : Forecast
+    quantity : str, optional
+        "revenue" (default where there is money), "margin", "net", "purchases", "new_customers".
+    ax : Axes, optional
+
+    Raises
+    ------
+    DataError
+        Where the forecast has no such quantity.
+    """
+    values = found.quantities()
+    name = quantity or ("revenue" if (TOTAL, "revenue") in values else "purchases")
+    if (TOTAL, name) not in values:
+        known = ", ".join(dict.fromkeys(each for part, each in values if part == TOTAL))
+        raise DataError(f"quantity={shown(name)} is not among {known}")
+    total, labels = values[TOTAL, name], list(found.draws["period"].values)
+    ax = new_axes(ax, size=(8.4, 4.6))
+    x, below = np.arange(len(labels), dtype=np.float64), np.zeros(len(labels))
+    for part, colour in zip(PARTS, shades(5)[:3], strict=True):
+        if (part, name) in values:
+            mean = values[part, name].mean(axis=0)
+            ax.bar(x, mean, width=0.7, bottom=below, color=colour, label=_PARTS[part], zorder=1)
+            below += mean
+    levels = {level: np.quantile(total, share, axis=0) for level, share in _LEVELS.items()}
+    for (low, high), label, alpha in BANDS:
+        ax.fill_between(
+            x, levels[low], levels[high], color=BLUE if not below.any() else GREY, alpha=alpha + 0.12,
+            linewidth=0, label=f"total, {label}", zorder=2,
+        )  # fmt: skip
+    middle = np.median(total, axis=0)
+    ax.plot(
+        x, middle, color=BLACK, linewidth=1.4, marker="o", markersize=3.5, label="total, median", zorder=3
+    )
+    every = max(1, len(labels) // 13)
+    ax.set_xticks(x[::every], labels[::every], rotation=30 if len(labels) > 6 else 0)
+    ax.set_ylim(min(0.0, float(levels["p05"].min())), 1.35 * float(levels["p95"].max()) or 1.0)
+    ax.set_ylabel(f"per {found.attrs['by']}")
+    if name not in ("purchases", NEW_CUSTOMERS):
+        money_axis(ax.yaxis, found.attrs.get("currency"))
+    legend(ax, location="upper left")
+    made = (
+        "new customers as planned" if found.attrs["source"] == "as planned" else "new customers from arrivals"
+    )
+    clock = "" if found.attrs["has_clock"] else "; without a shared clock intervals of totals are too narrow"
+    return dress(ax, title=f"{_NAMES.get(name, name)} by {found.attrs['by']}", subtitle=f"{made}{clock}")
+
+
+def forecast_figures(found: Forecast) -> dict[str, Callable[[], Axes]]:
+    """Return what draws the pictures of a forecast, by the name of their file."""
+    known = [name for part, name in found.quantities() if part == TOTAL and name != "acquisition"]
+    return {f"forecast_{name}": lambda name=name: plot_forecast(found, name) for name in known}  # type: ignore[misc]
