@@ -1,6 +1,6 @@
 """Run the notebooks once and keep them with their outputs: ``python docs/make_gallery.py notebooks/*.py``.
 
-A notebook whose text has not changed since it ran is left as it is.
+A notebook is left as it is where neither its text nor the package has changed since it ran.
 """
 
 import sys
@@ -15,9 +15,9 @@ from nbclient import NotebookClient
 BUILT = Path("build/notebooks")
 
 
-def run(source: Path) -> None:
+def run(source: Path, package: bytes) -> None:
     """Run a notebook, unless it ran as it is."""
-    digest = sha256(source.read_bytes()).hexdigest()
+    digest = sha256(source.read_bytes() + package).hexdigest()
     target = BUILT / f"{source.stem}.ipynb"
     if target.exists() and nbformat.read(target, as_version=4).metadata.get("source") == digest:
         print(f"{source}: as it ran before")
@@ -32,5 +32,9 @@ def run(source: Path) -> None:
 
 if __name__ == "__main__":
     BUILT.mkdir(parents=True, exist_ok=True)
+    code = b"".join(path.read_bytes() for path in sorted(Path("src").rglob("*.py")))
+    for old in BUILT.glob("*.ipynb"):
+        if Path("notebooks", f"{old.stem}.py") not in map(Path, sys.argv[1:]):
+            old.unlink()
     for path in sys.argv[1:]:
-        run(Path(path))
+        run(Path(path), code)

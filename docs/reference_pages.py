@@ -27,7 +27,11 @@ def write_pages(docs: Path) -> None:
             path.write_text(text, encoding="utf-8")
     text = (docs.parent / "benchmarks/README.md").read_text(encoding="utf-8")
     (docs / "benchmarks.md").write_text(text.replace("](../docs/", "]("), encoding="utf-8")
-    shutil.copytree(docs.parent / "build/notebooks", docs / "gallery", dirs_exist_ok=True)
+    ran = docs.parent / "build/notebooks"
+    if not ran.exists():
+        raise SystemExit("no notebook has run: `make docs` runs them first")
+    shutil.rmtree(docs / "gallery", ignore_errors=True)
+    shutil.copytree(ran, docs / "gallery")
 
 
 def _rst(lines: list[str]) -> str:
@@ -57,7 +61,8 @@ def _columns() -> str:
     from bayesltv.prediction.scores.score_columns import documented
 
     rows = "\n".join(f"| {names} | {unit} | {how} |" for names, unit, how in documented())
-    return f"# Columns of a score table\n\n| column | unit | meaning |\n|---|---|---|\n{rows}\n"
+    why = "Why P(alive) is no reason to act: [](../concepts.md)."
+    return f"# Columns of a score table\n\n| column | unit | meaning |\n|---|---|---|\n{rows}\n\n{why}\n"
 
 
 def _command_line() -> str:
@@ -66,7 +71,12 @@ def _command_line() -> str:
     from bayesltv.cli.app import COMMANDS, app
 
     runner, parts = CliRunner(), ["# Command line\n"]
-    for name in COMMANDS:
-        said = runner.invoke(app, [name, "--help"], env={"COLUMNS": _WIDTH, "NO_COLOR": "1", "TERM": "dumb"})
-        parts.append(f"## bayesltv {name}\n\n```text\n{said.output.strip()}\n```\n")
+    calls = [(name,) for name in COMMANDS]
+    for group in app.registered_groups:
+        calls += [(str(group.name), str(each.name)) for each in group.typer_instance.registered_commands]
+    for call in calls:
+        said = runner.invoke(app, [*call, "--help"], env={"COLUMNS": _WIDTH, "NO_COLOR": "1", "TERM": "dumb"})
+        if said.exit_code:
+            raise SystemExit(f"bayesltv {' '.join(call)} --help ended with {said.exit_code}")
+        parts.append(f"## bayesltv {' '.join(call)}\n\n```text\n{said.output.strip()}\n```\n")
     return "\n".join(parts)

@@ -14,8 +14,8 @@
 # %% [markdown]
 # # Was it right?
 #
-# Fit on the first year, look at the second: purchases of each customer, of all together, and whether intervals hold what
-# they promise.
+# Fit on the first year, look at the second: purchases of each customer, of all together, and whether
+# intervals hold what they promise.
 
 # %%
 import bayesltv as ltv
@@ -42,8 +42,9 @@ past = ltv.backtest(
     log, "mbg_pooled", cuts=["2021-09-30", "2022-03-31"], horizon="26 weeks", seed=1, method="laplace",
     draws=200, progress=False,
 )  # fmt: skip
-past.totals
+past.table[["cut", "quantity", "actual", "mean", "p05", "p95", "inside_90", "common_shocks"]]
 
 # %% [markdown]
-# **What you may believe.** Coverage of single customers is what intervals are for. A total that misses at one cut is one
-# vote: shocks that all customers share need a clock (`common_shocks` says so). Nothing may be tuned on the hold-out.
+# **What you may believe.** Coverage of single customers is what intervals are for. A total that misses at
+# one cut is one vote: shocks that all customers share need a clock (`common_shocks` says so). Nothing may
+# be tuned on the hold-out.

@@ -31,7 +31,8 @@ fit = ltv.fit(summary, "mbg_pooled", seed=1, method="laplace")
 base = ltv.customer_base(fit, summary, seed=1)
 
 # %% [markdown]
-# **What is one per cent more retention worth?** Dropout one per cent lower, beside one per cent of rate, spend and margin.
+# **What is one per cent more retention worth?** Dropout one per cent lower, beside one per cent of rate,
+# spend and margin.
 
 # %%
 base.elasticity("retention")[
@@ -80,5 +81,5 @@ by_week = base.track(horizon="26 weeks")
 by_week
 
 # %% [markdown]
-# **What you may believe.** All answers come from the same draws, so that they agree with each other. Elasticities say what
-# a lasting change would do, not how to bring it about.
+# **What you may believe.** All answers come from the same draws, so that they agree with each other.
+# Elasticities say what a lasting change would do, not how to bring it about.

@@ -14,7 +14,8 @@
 # %% [markdown]
 # # Whom should I treat with what?
 #
-# A plan under a budget: one action each, what it should bring, and what simpler rules bring with the same money.
+# A plan under a budget: one action each, what it should bring, and what simpler rules bring with the same
+# money.
 
 # %%
 import bayesltv as ltv
@@ -28,10 +29,11 @@ summary = ltv.summarize(log, observation_end="2022-12-31", time_unit="week", cur
 fit = ltv.fit(summary, seed=1, method="laplace")
 decision = ltv.load_decision("retention")
 plan = ltv.decide(fit, summary, decision, seed=1, draws=400)
-plan.actions[["action", "customers", "cost", "net", "net_p05", "net_p95", "roi"]]
+plan.actions[["action", "customers", "cost", "net", "net_p05", "net_p95", "return_on_cost"]]
 
 # %% [markdown]
-# Beside the plan, rules with the same money, limits and hold-out; `p_plan_better` says how sure the order is.
+# Beside the plan, rules with the same money, limits and hold-out; `p_plan_better` says how sure the order
+# is.
 
 # %%
 plan.policies[["policy", "customers", "cost", "net", "p_plan_better"]]
@@ -43,8 +45,9 @@ plan.policies[["policy", "customers", "cost", "net", "p_plan_better"]]
 plan.sceptic
 
 # %%
-plan.customers[["customer_id", "tier", "stage", "action", "reason"]].head()
+plan.customers[["customer_id", "tier", "stage", "recommended_action", "reason"]].head()
 
 # %% [markdown]
-# **What you may believe.** Values of customers are calibrated; effects of actions are beliefs until a test of yours has
-# measured them. The hold-out is there to do that: `plan_test=True` says how large a test should be.
+# **What you may believe.** Values of customers are calibrated; effects of actions are beliefs until a test
+# of yours has measured them. The hold-out is there to do that: `plan_test=True` says how large a test
+# should be.

@@ -20,7 +20,7 @@
 # |---|---|---|
 # | `summary_data_from_transaction_data` | `rfm_summary` | `ltv.summarize` |
 # | `BetaGeoFitter().fit` | `BetaGeoModel(data).fit()` | `ltv.fit(summary, "pooled", seed=1)` |
-# | `conditional_expected_number_of_purchases_up_to_time` | `expected_purchases` | `expected_purchases` of `ltv.score` |
+# | `conditional_expected_number_of_purchases_…` | `expected_purchases` | the same of `ltv.score` |
 # | `conditional_probability_alive` | `expected_probability_alive` | `p_alive` |
 # | `customer_lifetime_value` | `expected_customer_lifetime_value` | `ltv_mean`, and its distribution |
 
@@ -36,10 +36,11 @@ own = ltv.summarize(log, observation_end="1997-09-30", time_unit="week")
 theirs = own[["customer_id", "frequency", "recency", "T", "monetary_value"]].copy()
 summary = ltv.as_summary(theirs, time_unit="week", observation_end="1997-09-30")
 fit = ltv.fit(summary, "pooled", seed=1, method="laplace")
-fit["posterior"][["r", "alpha", "a", "b"]].mean().to_array().to_series()
+fit["posterior"].to_dataset()[["r", "alpha", "a", "b"]].mean().to_array().to_series()
 
 # %% [markdown]
-# lifetimes' estimates of r, alpha, a, b on these customers are .243, 4.414, .793, 2.426 (Fader, Hardie & Lee 2005).
+# lifetimes' estimates of r, alpha, a, b on these customers are .243, 4.414, .793, 2.426 (Fader, Hardie &
+# Lee 2005).
 #
 # A pooled fit is handed back to pymc-marketing:
 
@@ -57,6 +58,7 @@ ltv.score(brought, summary, "retention", seed=1, draws=200)[
 ].head()
 
 # %% [markdown]
-# **What you may believe.** Recency and T are counted in days and told in the unit here (39.43 weeks), in whole calendar
-# periods there: parameters differ in the second digit for that alone. Values there are expectations; here they are
-# distributions of what one customer may do, so that intervals are far wider, and hold.
+# **What you may believe.** Recency and T are counted in days and told in the unit here (39.43 weeks), in
+# whole calendar periods there: parameters differ in the second digit for that alone. Values there are
+# expectations; here they are distributions of what one customer may do, so that intervals are far wider,
+# and hold.

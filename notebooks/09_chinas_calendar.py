@@ -14,8 +14,8 @@
 # %% [markdown]
 # # Spring Festival, 618 and Double 11
 #
-# Days on which everybody buys, and a holiday that moves. A shared clock carries them, so that the total of next autumn
-# knows of November.
+# Days on which everybody buys, and a holiday that moves. A shared clock carries them, so that the total of
+# next autumn knows of November.
 
 # %%
 import numpy as np
@@ -48,5 +48,6 @@ path = ltv.trace_clock(fit, seed=1, horizon="39 weeks")
 path.mean(("chain", "draw")).to_series().tail()
 
 # %% [markdown]
-# **What you may believe.** An event that the data hold twice is known roughly; one that they hold once or never leans on
-# its prior, and the fit says so. The table of dates that ships is an example: replace it by your own calendar.
+# **What you may believe.** An event that the data hold twice is known roughly; one that they hold once or
+# never leans on its prior, and the fit says so. The table of dates that ships is an example: replace it by
+# your own calendar.

@@ -34,8 +34,8 @@ few = ltv.summarize(log, observation_end="1997-09-30", time_unit="week")
 fit = ltv.fit(few, seed=1, method="laplace")
 
 # %% [markdown]
-# Fifty copies of these customers, each with an id of its own: a million rows, in parts on the disk. Expectations are
-# reckoned once per distinct history; draws are each customer's own.
+# Fifty copies of these customers, each with an id of its own: a million rows, in parts on the disk.
+# Expectations are reckoned once per distinct history; draws are each customer's own.
 
 # %%
 folder = Path(mkdtemp())
@@ -43,10 +43,10 @@ copies = pd.concat([few.assign(customer_id=few["customer_id"] + f"-{copy}") for 
 copies.attrs = few.attrs
 ltv.as_summary(copies, time_unit="week", observation_end="1997-09-30").to_parquet(folder / "summary.parquet")
 began = time.perf_counter()
-made = ltv.score_to(folder / "scores", fit, folder / "summary.parquet", "retention", seed=1, draws=200)
+made = ltv.score_to(fit, folder / "summary.parquet", "retention", out=folder / "scores", seed=1, draws=200)
 print(f"{len(copies):,} customers in {time.perf_counter() - began:.0f} s")
 made
 
 # %% [markdown]
-# **What you may believe.** Scores do not depend on parts, blocks or threads: the same fit and seed give the same bytes. A
-# run that was stopped finishes what is missing.
+# **What you may believe.** Scores do not depend on parts, blocks or threads: the same fit and seed give the
+# same bytes. A run that was stopped finishes what is missing.
