@@ -34,6 +34,7 @@ from bayesltv.evaluation.benchmark import Benchmark
 from bayesltv.evaluation.choice import Choice
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
+from bayesltv.jobs.databases import ScoreRows
 from bayesltv.jobs.written import (
     CohortFolder,
     FitFile,
@@ -149,6 +150,19 @@ def _(found: UpliftFile, console: Console) -> None:
     console.print(uplift_shown(found.effects, title=title))
     _line(console, tr("{customers:,} customers, seed {seed}", customers=found.customers, seed=found.seed))
     _line(console, tr("written: {path}", path=found.path))
+
+
+@show.register
+def _(found: ScoreRows, console: Console) -> None:
+    _show_scores(found.scores, len(found.scores), console)
+    done = "written" if found.changed else "there already, nothing changed"
+    _line(console, f"{done}: {found.target.title}, its manifest in {found.target.manifest}")
+
+
+@show.register(dict)
+def _(found: dict[str, object], console: Console) -> None:
+    for name, value in plain(found).items():
+        _line(console, f"{name:<28}{value:.6g}" if isinstance(value, float) else f"{name:<28}{value}")
 
 
 @show.register
