@@ -8,9 +8,9 @@ from collections import namedtuple
 import pytest
 from typer.testing import CliRunner
 
-import bayesltv.doctor as rooms
 from bayesltv.cli.app import app
-from bayesltv.doctor import examine
+from bayesltv.cli.output import installation as rooms
+from bayesltv.cli.output.installation import examine
 from bayesltv.specs.catalogue import list_specs, load_any
 
 RUNNER = CliRunner()

@@ -27,7 +27,7 @@ FLOORS = (
         "held",
         "machine",
     ),
-    ("languages", "doctor"),
+    ("languages",),
     ("numerics",),
     ("families", "allocation"),
     ("kernels",),

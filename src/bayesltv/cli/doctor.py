@@ -10,14 +10,14 @@ import typer
 from bayesltv.cli.command import example
 from bayesltv.cli.manner import is_quiet
 from bayesltv.cli.options import AsJson
-from bayesltv.doctor import Finding, examine
+from bayesltv.cli.output.installation import Finding, examine
 from bayesltv.errors import EngineError
 from bayesltv.languages.language import tr
 
 _COLOURS = {"pass": "green", "warn": "yellow", "fail": "bold red"}
 
 
-@example("bayesltv doctor")
+@example("bayesltv.cli.output.installation")
 def doctor(
     folder: Annotated[Path, typer.Option(help="Where results are to be written.")] = Path(),
     as_json: AsJson = False,

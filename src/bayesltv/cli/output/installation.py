@@ -102,7 +102,7 @@ def _compiler() -> Finding:
 def _kernels() -> Finding:
     """Return whether compiled kernels can be kept: else every run compiles them again."""
     told = os.environ.get("NUMBA_CACHE_DIR")
-    where = Path(told) if told else Path(__file__).parent / "kernels"
+    where = Path(told) if told else Path(__file__).parents[2] / "kernels"
     kept = sum(1 for _ in _compiled(where))
     writable = os.access(where if where.exists() else where.parent, os.W_OK)
     text = f"{kept:,} compiled kernels in {where}"
