@@ -1,7 +1,7 @@
 """Question: what will the next 13 weeks bring, new customers included?
 
 Simulated shops (their own code below: weekly arrivals with a season, a trend and fading shocks; customers who
-buy by MBG/NBD while season and shocks move all rates) and the month ends of Online Retail II with a year behind
+buy by MBG/NBD while season and shocks move all rates) and month ends of Online Retail II, a year behind
 them. ``interval_score`` (90 %, Gneiting & Raftery 2007), ``crps`` and ``width`` are in shares of the revenue
 that came; ``inside`` says whether the 90 % interval holds it. Coverage can be bought by width: the interval
 score decides. Rivals: the same days a year ago, a seasonal naive, exponential smoothing (statsmodels).
