@@ -1,8 +1,11 @@
 """The questions of everyday that are asked of a customer base: one method each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bayesltv.base.placed_base import PlacedBase
 from bayesltv.specs.catalogue import DecisionLike, decision_of
@@ -10,6 +13,14 @@ from bayesltv.specs.catalogue import DecisionLike, decision_of
 
 class AnalysisQuestions(PlacedBase):
     """What a base looks like, what its value hangs on, and who makes it: methods of ``CustomerBase``."""
+
+    def score_one(
+        self, customer_id: object, decision: DecisionLike, *, thresholds: NDArray[np.float64] | None = None
+    ) -> dict[str, Any]:
+        """Return one customer's row of ``score``; see ``score_one``."""
+        from bayesltv.prediction.scores.score_one import score_one_base
+
+        return score_one_base(self, decision_of(decision), customer_id, thresholds=thresholds)
 
     def elasticity(
         self, decision: DecisionLike, *, by: str | Sequence[str] = (), threads: int | None = None
@@ -90,6 +101,39 @@ class AnalysisQuestions(PlacedBase):
         from bayesltv.analysis.expectations import expectation_base
 
         return expectation_base(self, decision_of(decision), threads=threads)
+
+    def alive_path(
+        self, customer: object, *, ahead: str | float = "90 days", draws: int | None = 1000
+    ) -> pd.DataFrame:
+        """Return a customer's P(alive) at the end of each day; see ``alive_path.alive_path_base``.
+
+        Examples
+        --------
+        >>> path = base.alive_path("C0017", ahead="90 days")  # doctest: +SKIP
+        >>> ltv.plot.history(path)  # doctest: +SKIP
+        """
+        from bayesltv.prediction.alive_path import alive_path_base
+
+        return alive_path_base(self, customer, ahead=ahead, draws=draws)
+
+    def matrix(
+        self,
+        *,
+        horizon: str | float,
+        levels: Mapping[str, str] | None = None,
+        most: int | None = None,
+        draws: int | None = 1000,
+    ) -> pd.DataFrame:
+        """Return P(alive) and expected purchases by frequency and recency; see ``alive_path.matrix_base``.
+
+        Examples
+        --------
+        >>> table = base.matrix(horizon="26 weeks")  # doctest: +SKIP
+        >>> ltv.plot.matrix(table, "p_alive")  # doctest: +SKIP
+        """
+        from bayesltv.prediction.alive_path import matrix_base
+
+        return matrix_base(self, horizon=horizon, levels=levels, most=most, draws=draws)
 
     def rfm(
         self, decision: DecisionLike | None = None, *, bins: int = 5, threads: int | None = None

@@ -115,6 +115,16 @@ def _is_same_future(clock, people, i, j):
 
 
 @compiled
+def alive_draws(people, purchase, clock, out):
+    """Fill `out`, shape (customer, draw), with P(alive) of each customer or cell at each draw."""
+    for i in range(people.group.size):
+        customer = stand(clock, people, i)
+        for d in range(draws_of(purchase)):
+            law = at(purchase, people.group[i], d)
+            out[i, d] = 1.0 / inverse_p_alive(law, history_at(customer, d))
+
+
+@compiled
 def value_means(cell, people, spend, forms, terms, spend_mean, value_mean):
     """Fill each customer's expected spend per purchase and expected value, averaged over draws last.
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bayesltv.base.customers import Customers
 from bayesltv.base.population import Population
 from bayesltv.data.summary.cells import number_rows
-from bayesltv.kernels.closed_forms import COLUMNS, Forms, closed_forms
+from bayesltv.kernels.closed_forms import COLUMNS, Forms, alive_draws, closed_forms
 from bayesltv.kernels.purchase_counts import mean_purchase_probabilities
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 
@@ -55,6 +55,15 @@ def expect(
     terms = (horizon, discount, *spans)
     closed_forms(people, laws_of(population).purchase, clock_of(population), terms, forms)
     return Expected(cell, forms._replace(waits=forms.waits * days_per_unit))
+
+
+def alive_of(population: Population, customers: Customers) -> Floats:
+    """Return P(alive) at the end of observation of each customer at each draw, shape (customer, draw)."""
+    out = np.empty((len(customers), population.draws.size))
+    alive_draws(
+        people_of(population, customers, 0.0), laws_of(population).purchase, clock_of(population), out
+    )
+    return out
 
 
 def probability_of(
