@@ -11,20 +11,27 @@ active
 actual
 actual is
 actual mean
+age
 alive
 all
 arm
+as an elasticity
+as of
 assumed
 at most
 at risk
 auc
+average
+average order
 behind the plan
+best with
 bias
 bought
 brier
 brier of share
 bundle
 buy again
+cac
 ceiling (EVPPI)
 cell
 check
@@ -33,12 +40,15 @@ cohort
 cohort month
 cohort week
 compiler
+contact cost
 control
 cost
 costs
 crps
+currency
 current
 customer
+customer ids
 customers
 day
 days
@@ -61,12 +71,21 @@ expected
 expected value
 fail
 failed
+failed checks that were accepted
+fingerprint
+fingerprint of the data
+first purchases
+fixed cost
 fonts
+forecast
 free delivery
+from
 gift
 gini
 group
+groups
 growing
+hash of the spec
 hazard ratio
 held out
 high
@@ -74,6 +93,8 @@ historical average
 hold out
 how sure of the tier
 in stage
+incremental discount
+incremental margin
 inside
 inside 90
 java
@@ -83,6 +104,7 @@ lapsed
 letter
 level
 log score
+loses, given your assumptions, with
 lost
 low
 ltv
@@ -90,9 +112,11 @@ ltv margin
 ltv revenue
 mae of median
 margin
+margin so far
 mature
 mature days
 mean
+mean repeat spend
 mean value
 measured
 medium
@@ -104,16 +128,22 @@ months
 name
 net
 net benefit
+net, 5 %
+net, 95 %
 new
 none
 not applicable
 nothing
+observed until
 of it subsidy
+of them repeat buyers
+of them repeat buyers with amounts
 once
 one time
 order
 other cost
 outcome
+p alive
 P(> 0)
 p05
 p50
@@ -124,12 +154,15 @@ pass
 past value
 pays
 pays back
+pays back on day
 pays from
 per arm
 pit deviation
 plan
 plan is better
+plan is better with
 policy
+posterior draws
 predicted
 predicted mean
 predictive
@@ -151,19 +184,27 @@ redemption
 repeated
 repurchase
 retention
+retention rate
 returners
 revenue
 rmse of mean
 roi
+ROI, 5 %
+ROI, 95 %
 rows
+running cost
+sampler
 scale
 score
 sd
 second dropout
 second rate
 seconds
+seed
 segment
+service cost
 share below
+share of effect
 share of the effects
 shrunk effect
 simple formula
@@ -171,21 +212,30 @@ spearman
 spec
 spend
 spend, USD
+spent so far
 stage
 status
 still active
+subsidy
 summarized
 temporary disk
 Test & Roll
 threads
 threshold
 tier
+time unit
 title
 total
+totals
 totals not looked at
 totals too sure
 value
+value is
+value per customer
 value to date
+value, 5 %
+value, 95 %
+versions
 warn
 week
 weeks

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bayesltv.data.log.log_warnings import midlife_peak
+from bayesltv.languages.language import tr, word
+from bayesltv.languages.written import day
 from bayesltv.names import (
     CURRENCY,
     FINGERPRINT,
@@ -28,15 +30,15 @@ if TYPE_CHECKING:
 def data(summary: pd.DataFrame, report: CheckReport) -> Section:
     """Return the customers who were fitted beside those that the model makes, and what is odd about them."""
     pictures = tuple(picture_of(name, draw()) for name, draw in check_figures(report).items())
-    lead = "What went in, what was set aside, and what is odd about it."
+    lead = tr("What went in, what was set aside, and what is odd about it.")
     if any(each.name.startswith("replicas_") for each in pictures):
-        lead += (
-            " Beside the real customers: how such customers look when the model makes them anew. White "
-            "diamonds should lie within the bars."
+        lead = tr(
+            "What went in, what was set aside, and what is odd about it. Beside the real customers: how such "
+            "customers look when the model makes them anew. White diamonds should lie within the bars."
         )
-    notes = tuple(_oddities(summary)) or ("Nothing odd was found in the summary.",)
+    notes = tuple(_oddities(summary)) or (tr("Nothing odd was found in the summary."),)
     return Section(
-        "data", "The data, and the model's own customers", lead, notes, (_facts(summary),), pictures
+        "data", tr("The data, and the model's own customers"), lead, notes, (_facts(summary),), pictures
     )
 
 
@@ -46,36 +48,45 @@ def _facts(summary: pd.DataFrame) -> Grid:
         "customers": count(len(summary)),
         "of them repeat buyers": f"{repeaters:,} ({repeaters / max(len(summary), 1):.0%})",
         "repeat purchases": count(int(summary[FREQUENCY].sum())),
-        "observed until": summary.attrs.get(OBSERVATION_END),
+        "observed until": day(summary.attrs[OBSERVATION_END]) if OBSERVATION_END in summary.attrs else None,
         "fingerprint": summary.attrs.get(FINGERPRINT),
     }
     if FIRST_PURCHASE in summary and len(summary):
         first = summary[FIRST_PURCHASE]
-        facts["first purchases"] = f"{first.min().date()} to {first.max().date()}"
+        facts["first purchases"] = tr(
+            "{low} to {high}", low=day(first.min().date()), high=day(first.max().date())
+        )
     if repeaters and MONETARY_VALUE in summary:
         facts["mean repeat spend"] = money(
             summary[MONETARY_VALUE].mean(), summary.attrs.get(CURRENCY), decimals=2
         )
     for reason, rows in (summary.attrs.get(SET_ASIDE) or {}).items():
-        facts[f"set aside: {str(reason).replace('_', ' ')}"] = count(rows)
-    return facts_of(facts, "Customer summary")
+        facts[tr("set aside: {reason}", reason=word(reason))] = count(rows)
+    return facts_of(facts, tr("Customer summary"))
 
 
 def _oddities(summary: pd.DataFrame) -> list[str]:
     """Return what is odd about a summary, in sentences without ids."""
     found = []
     if len(summary) and not (summary[FREQUENCY] > 0).any():
-        found.append("Nobody repeats: purchase rate and dropout are known from the priors and silence alone.")
+        found.append(
+            tr("Nobody repeats: purchase rate and dropout are known from the priors and silence alone.")
+        )
     if FIRST_PURCHASE in summary and len(summary):
         days = summary[FIRST_PURCHASE].to_numpy("datetime64[D]").astype(np.int64)
         peak = midlife_peak(days)
         if peak is not None:
             block, first, typical = peak
             found.append(
-                f"The log seems to start in the middle of its customers' lives: its first {block} days hold "
-                f"{first:,} first purchases, a typical {block} days after that {typical:,.0f}."
+                tr(
+                    "The log seems to start in the middle of its customers' lives: its first {block} days "
+                    "hold {first:,} first purchases, a typical {block} days after that {typical:,.0f}.",
+                    block=block,
+                    first=first,
+                    typical=typical,
+                )
             )
     aside = sum((summary.attrs.get(SET_ASIDE) or {}).values())
     if aside:
-        found.append(f"{aside:,} rows of the log were set aside; the table says why.")
+        found.append(tr("{aside:,} rows of the log were set aside; the table says why.", aside=aside))
     return found

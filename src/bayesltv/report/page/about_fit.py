@@ -12,6 +12,8 @@ import xarray as xr
 
 from bayesltv.base.group_scales import CUSTOMERS, group_scales
 from bayesltv.evaluation.result import written
+from bayesltv.languages.language import tr
+from bayesltv.languages.written import day
 from bayesltv.names import (
     CHAIN,
     CURRENCY,
@@ -49,7 +51,7 @@ def origin(fit: xr.DataTree, redaction: Redaction | None = None) -> Section:
         "groups": ", ".join(spec.get("model", {}).get(GROUPS, [])),
         "customers": count(told.get("customers")),
         "of them repeat buyers with amounts": count(told.get("repeaters")),
-        "observed until": told.get(OBSERVATION_END),
+        "observed until": day(told[OBSERVATION_END]) if OBSERVATION_END in told else None,
         "time unit": told.get(TIME_UNIT),
         "currency": told.get(CURRENCY),
         "method": told.get("method"),
@@ -60,14 +62,19 @@ def origin(fit: xr.DataTree, redaction: Redaction | None = None) -> Section:
         "versions": ", ".join(f"{k} {v}" for k, v in json.loads(told.get("versions", "{}")).items()),
     }
     if redaction is not None:
-        facts["customer ids"] = (
-            f"shown as hashes of {redaction.described()['hash_bits']} bits; {redaction.described()['note']}"
+        facts["customer ids"] = tr(
+            "shown as hashes of {hash_bits} bits; {note}",
+            hash_bits=redaction.described()["hash_bits"],
+            note=redaction.described()["note"],
         )
     return Section(
         "origin",
-        "Where this comes from",
-        "All that is needed to make it again: the same data, spec, seed and versions give the same numbers.",
-        grids=(facts_of(facts, "Provenance"), _priors(spec)),
+        tr("Where this comes from"),
+        tr(
+            "All that is needed to make it again: the same data, spec, seed and versions give the "
+            "same numbers."
+        ),
+        grids=(facts_of(facts, tr("Provenance")), _priors(spec)),
     )
 
 
@@ -85,20 +92,22 @@ def verdict(report: CheckReport) -> Section:
     ]
     grid = grid_of(
         pd.DataFrame(rows),
-        "Checks",
+        tr("Checks"),
         status=[each.status for each in report.results],
         formats={"value": written, "threshold": written},
     )
     if report.failed:
         names = ", ".join(each.name for each in report.failed)
-        note = f"Failed: {names}. Scores and decisions from this fit must not be used as they are."
+        note = tr(
+            "Failed: {names}. Scores and decisions from this fit must not be used as they are.", names=names
+        )
     elif report.warnings:
         names = ", ".join(each.name for each in report.warnings)
-        note = f"No check stands in the way of scoring; {names} should be kept in mind."
+        note = tr("No check stands in the way of scoring; {names} should be kept in mind.", names=names)
     else:
-        note = "No check stands in the way of scoring, and none warns."
-    lead = "Did the sampler find the posterior, and do the model's assumptions suit the data?"
-    return Section("checks", "Can the fit be trusted?", lead, (note,), (grid,))
+        note = tr("No check stands in the way of scoring, and none warns.")
+    lead = tr("Did the sampler find the posterior, and do the model's assumptions suit the data?")
+    return Section("checks", tr("Can the fit be trusted?"), lead, (note,), (grid,))
 
 
 def learnt(fit: xr.DataTree, *, suppress_below: int = 0) -> Section:
@@ -114,12 +123,20 @@ def learnt(fit: xr.DataTree, *, suppress_below: int = 0) -> Section:
         pictures.append(picture_of("clock", plot_clock(trace_clock(fit, seed=1))))
     notes = []
     if GROUP in whole.dims and whole.sizes[GROUP] > MOST_GROUPS:
-        notes.append(f"Shown: the {MOST_GROUPS} groups with most customers, of {whole.sizes[GROUP]:,}.")
+        notes.append(
+            tr(
+                "Shown: the {most} groups with most customers, of {groups:,}.",
+                most=MOST_GROUPS,
+                groups=whole.sizes[GROUP],
+            )
+        )
     return Section(
         "posterior",
-        "What the model learnt",
-        "How often customers buy, how easily they leave and what a purchase is worth: medians, and in "
-        "brackets the interval that holds 90 % of the posterior.",
+        tr("What the model learnt"),
+        tr(
+            "How often customers buy, how easily they leave and what a purchase is worth: medians, "
+            "and in brackets the interval that holds 90 % of the posterior."
+        ),
         tuple(notes),
         (_in_customers_terms(scales, fit.attrs.get(CURRENCY)), _population(fit)),
         tuple(pictures),
@@ -138,9 +155,9 @@ def _priors(spec: Mapping[str, Any]) -> Grid:
     for scale, prior in spec.get("priors", {}).items():
         numbers = {name: value for name, value in prior.items() if name not in ("family", "why", "per")}
         inside = ", ".join(f"{name} {written(value)}" for name, value in numbers.items())
-        per = f" per {prior['per']}" if "per" in prior else ""
+        per = tr(" per {unit}", unit=tr(prior["per"])) if "per" in prior else ""
         rows.append((scale.replace("_", " "), f"{prior['family']}({inside}){per}", prior["why"]))
-    return grid_of(pd.DataFrame(rows, columns=["scale", "prior", "why"]), "Priors, as they were declared")
+    return grid_of(pd.DataFrame(rows, columns=["scale", "prior", "why"]), tr("Priors, as they were declared"))
 
 
 def _in_customers_terms(scales: xr.Dataset, currency: object) -> Grid:
@@ -149,17 +166,22 @@ def _in_customers_terms(scales: xr.Dataset, currency: object) -> Grid:
     if CUSTOMERS in scales.coords:
         columns["customers"] = [f"{count:,}" for count in scales[CUSTOMERS].values]
     ways = {
-        PURCHASE_RATE: (f"purchases per {unit} while active", lambda value: f"{value:.3g}"),
-        DROPOUT_MEAN: ("chance of leaving after a purchase", lambda value: f"{100 * value:.3g} %"),
-        DROPOUT_HAZARD: (f"hazard of leaving per {unit}, of new customers", lambda value: f"{value:.3g}"),
-        SPEND_TYPICAL: ("typical spend per purchase", lambda value: money(value, currency, decimals=2)),
+        PURCHASE_RATE: (tr("purchases per {unit} while active", unit=tr(unit)), lambda value: f"{value:.3g}"),
+        DROPOUT_MEAN: (tr("chance of leaving after a purchase"), lambda value: f"{100 * value:.3g} %"),
+        DROPOUT_HAZARD: (
+            tr("hazard of leaving per {unit}, of new customers", unit=tr(unit)),
+            lambda value: f"{value:.3g}",
+        ),
+        SPEND_TYPICAL: (tr("typical spend per purchase"), lambda value: money(value, currency, decimals=2)),
     }
     for scale, (head, write) in ways.items():
         if scale in scales:
             draws = scales[scale] if GROUP in scales[scale].dims else scales[scale].expand_dims(GROUP)
             edges = draws.quantile([0.5, 0.05, 0.95], (CHAIN, DRAW)).transpose(GROUP, "quantile").values
             columns[head] = [interval(row, write) for row in edges.tolist()]
-    return grid_of(pd.DataFrame(columns), "In customers' terms", formats=dict.fromkeys([*columns][1:], str))
+    return grid_of(
+        pd.DataFrame(columns), tr("In customers' terms"), formats=dict.fromkeys([*columns][1:], str)
+    )
 
 
 def _population(fit: xr.DataTree) -> Grid:
@@ -168,7 +190,7 @@ def _population(fit: xr.DataTree) -> Grid:
 
     posterior = fit["posterior"].to_dataset()
     numbers = posterior[[name for name in posterior.data_vars if set(posterior[name].dims) == {CHAIN, DRAW}]]
-    caption = "Parameters of the whole population, for statisticians"
+    caption = tr("Parameters of the whole population, for statisticians")
     if not numbers.data_vars:
         return grid_of(pd.DataFrame(), caption)
     edges = numbers.quantile([0.05, 0.95], (CHAIN, DRAW))

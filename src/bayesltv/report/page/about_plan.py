@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayesltv.evaluation.result import ALL
+from bayesltv.languages.language import mark, tr
+from bayesltv.languages.written import percent, span
 from bayesltv.names import CURRENCY
 from bayesltv.report.files.stored import StoredPlan
 from bayesltv.report.page.parts import Picture, Section, grid_of, interval, picture_of, png_picture
@@ -81,19 +83,19 @@ _HEADS = {
     "break_even_elasticity": "as an elasticity",
 }
 _CAPTIONS = {
-    "actions": "What each action brings and costs",
-    "effects": "What is believed of each effect, and from where the action would just pay",
-    "policies": "The plan beside what else could be done",
-    "segments": "Customers by tier and stage",
-    "returns": "What each action returns by tier: all who are eligible, before fixed costs",
-    "sceptic": "The plan if its actions do less than is believed",
-    "portfolio_by_tier": "Existing customers by tier: what they spent, and what they will",
-    "portfolio_by_group": "Existing customers by group: what they spent, and what they will",
-    "uplift": "What the tests measured, raw and shrunk",
-    "migration": "From which tier to which since the earlier export",
-    "test_plans": "Whether to test first",
-    "acquisition": "What new customers are worth against their cost",
-    "next_unit": "What one more unit of money brings",
+    "actions": mark("What each action brings and costs"),
+    "effects": mark("What is believed of each effect, and from where the action would just pay"),
+    "policies": mark("The plan beside what else could be done"),
+    "segments": mark("Customers by tier and stage"),
+    "returns": mark("What each action returns by tier: all who are eligible, before fixed costs"),
+    "sceptic": mark("The plan if its actions do less than is believed"),
+    "portfolio_by_tier": mark("Existing customers by tier: what they spent, and what they will"),
+    "portfolio_by_group": mark("Existing customers by group: what they spent, and what they will"),
+    "uplift": mark("What the tests measured, raw and shrunk"),
+    "migration": mark("From which tier to which since the earlier export"),
+    "test_plans": mark("Whether to test first"),
+    "acquisition": mark("What new customers are worth against their cost"),
+    "next_unit": mark("What one more unit of money brings"),
 }
 
 
@@ -108,9 +110,12 @@ def planned(plan: Plan | StoredPlan, *, suppress_below: int = 0) -> Section:
     ]
     return Section(
         "plan",
-        "What to do",
-        f"Who gets which action within {told.get('horizon')}, what that is expected to bring and to cost, "
-        "and how sure that is.",
+        tr("What to do"),
+        tr(
+            "Who gets which action within {horizon}, what that is expected to bring and to cost, and "
+            "how sure that is.",
+            horizon=span(told.get("horizon")),
+        ),
         _notes_of_plan(told, told.get(CURRENCY)),
         tuple(grids),
         _pictures(plan, suppress_below),
@@ -166,7 +171,7 @@ def _writers(currency: object) -> dict[str, Callable[[Any], str]]:
     cents = partial(money, currency=currency, decimals=2)
     write: dict[str, Callable[[Any], str]] = dict.fromkeys(_MONEY, partial(money, currency=currency))
     write |= dict.fromkeys(("value_per_customer", "average_order"), cents)
-    write |= dict.fromkeys(_SHARES, lambda share: f"{100 * share:.0f} %")
+    write |= dict.fromkeys(_SHARES, percent)
     return write | dict.fromkeys(COUNTS, lambda n: n if isinstance(n, str) else f"{int(n):,}")
 
 
@@ -201,13 +206,18 @@ def _notes_of_plan(told: Mapping[str, Any], currency: object) -> tuple[str, ...]
         net = [told[f"net_{part}"] for part in ("mean", "p05", "p95")]
         amounts = interval(net, partial(money, currency=currency))
         spent = money(told["cost_mean"], currency)
-        notes.append(f"The plan is expected to bring {amounts} net for {spent} spent.")
+        notes.append(
+            tr("The plan is expected to bring {amounts} net for {spent} spent.", amounts=amounts, spent=spent)
+        )
     if told.get("held_out"):
         notes.append(
-            f"{told['held_out']:,} more customers should get an action, and are held out at random, so that "
-            "the effects can be learnt."
+            tr(
+                "{held_out:,} more customers should get an action, and are held out at random, so that "
+                "the effects can be learnt.",
+                held_out=told["held_out"],
+            )
         )
     if told.get("shadow_price"):
         more = money(1 + told["shadow_price"], currency, decimals=2)
-        notes.append(f"Another {money(1, currency)} would return {more}.")
+        notes.append(tr("Another {unit} would return {more}.", unit=money(1, currency), more=more))
     return tuple(notes)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayesltv.evaluation.result import ALL
+from bayesltv.languages.language import mark, tr, word
+from bayesltv.languages.written import day
 from bayesltv.names import (
     COMMON_SHOCKS,
     CURRENCY,
@@ -60,16 +62,18 @@ def scored(
         "as of": told.get("as_of_date"),
         "posterior draws": count(told.get("draws")),
         "seed": count(told.get("seed")),
-        "totals": told.get(COMMON_SHOCKS),
+        "totals": tr(str(told[COMMON_SHOCKS])) if COMMON_SHOCKS in told else None,
         "failed checks that were accepted": ", ".join(told.get("accepted_failed_checks") or []),
     }
     return Section(
         "scores",
-        "What customers are worth",
-        "Sums over customers are taken within each posterior draw, so that intervals of totals are right; "
-        "a single customer's interval also holds that customer's own luck.",
+        tr("What customers are worth"),
+        tr(
+            "Sums over customers are taken within each posterior draw, so that intervals of totals "
+            "are right; a single customer's interval also holds that customer's own luck."
+        ),
         (),
-        (facts_of(facts, "Scores"), *grids),
+        (facts_of(facts, tr("Scores")), *grids),
         tuple(pictures),
     )
 
@@ -89,20 +93,23 @@ def held_out(evaluation: Evaluation, *, suppress_below: int = 0) -> Section:
     by_group["customers"] = by_group["customers"].fillna(by_group["group"].map(counts.groupby("group").max()))
     by_group = without_small(by_group, suppress_below, within="quantity")
     left = facts["new_customers_left_out"]
-    newcomers = f"; {left:,} new customers are left out" if left else ""
-    note = f"{facts['customers']:,} customers, {facts['after']} to {facts['until']}{newcomers}."
+    text = mark("{customers:,} customers, {after} to {until}.")
+    if left:
+        text = mark("{customers:,} customers, {after} to {until}; {left:,} new customers are left out.")
+    after, until = day(facts["after"]), day(facts["until"])
+    note = tr(text, customers=facts["customers"], after=after, until=until, left=left)
     return Section(
         "holdout",
-        "Forecasts against what happened",
-        "A time that the fit has not seen: calibrated forecasts are right as often as they say they are.",
+        tr("Forecasts against what happened"),
+        tr("A time that the fit has not seen: calibrated forecasts are right as often as they say they are."),
         (note,),
         (
-            _whole_numbers(overall_totals, "Totals, with 90 % intervals"),
-            grid_of(coverage, "Share of customers inside intervals: predictive, and of the expectation"),
-            grid_of(single.reset_index(names="score"), "Scores of single forecasts"),
-            grid_of(evaluation.events, "Events"),
-            grid_of(evaluation.ranking, "Ranking"),
-            _whole_numbers(by_group, "Totals by group, with 90 % intervals"),
+            _whole_numbers(overall_totals, tr("Totals, with 90 % intervals")),
+            grid_of(coverage, tr("Share of customers inside intervals: predictive, and of the expectation")),
+            grid_of(single.reset_index(names="score"), tr("Scores of single forecasts")),
+            grid_of(evaluation.events, tr("Events")),
+            grid_of(evaluation.ranking, tr("Ranking")),
+            _whole_numbers(by_group, tr("Totals by group, with 90 % intervals")),
         ),
         tuple(picture_of(name, draw()) for name, draw in evaluation_figures(evaluation).items()),
     )
@@ -119,7 +126,9 @@ def _totals(scores: ScoreTable, by: str, groups: Sequence[str], suppress_below: 
             columns[name] = ["" if math.isnan(row[1]) else interval(row, write) for row in amounts]
     table = pd.DataFrame(columns)
     status = ["total" if label == "total" else "" for label in table[by]]
-    caption = f"Totals over the horizon by {by}: means, which add up, and in brackets 90 % intervals"
+    caption = tr(
+        "Totals over the horizon by {by}: means, which add up, and in brackets 90 % intervals", by=word(by)
+    )
     return grid_of(table, caption, formats=dict.fromkeys([*columns][1:], str), status=status)
 
 

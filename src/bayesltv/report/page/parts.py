@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayesltv.evaluation.result import written
+from bayesltv.languages.language import tr, word
 from bayesltv.report.style import DESCRIPTION, words_of
 
 if TYPE_CHECKING:
@@ -122,8 +123,8 @@ def grid_of(
     ways = formats or {}
     columns = [[_cell(value, ways.get(name)) for value in shown[name].iloc[:most]] for name in names]
     return Grid(
-        caption,
-        tuple((heads or {}).get(name, name.replace("_", " ")) for name in names),
+        tr(caption),
+        tuple(word((heads or {}).get(name, name)) for name in names),
         tuple(zip(*columns, strict=True)),
         tuple(_is_numeric(shown[name]) or name in ways for name in names),
         tuple(status or [""] * len(shown))[:most],
@@ -133,14 +134,14 @@ def grid_of(
 
 def facts_of(facts: Mapping[str, object], caption: str) -> Grid:
     """Return names and values as a table of two columns; what is not known is left out."""
-    rows = tuple((name, text) for name, value in facts.items() if (text := _cell(value, None)))
-    return Grid(caption, ("", ""), rows, (False, False), ("",) * len(rows))
+    rows = tuple((word(name), text) for name, value in facts.items() if (text := _cell(value, None)))
+    return Grid(tr(caption), ("", ""), rows, (False, False), ("",) * len(rows))
 
 
 def interval(figures: Sequence[float], write: Callable[[float], str]) -> str:
     """Return "0.055 (0.048 to 0.063)" of the middle and the two ends."""
     middle, low, high = figures
-    return f"{write(middle)} ({write(low)} to {write(high)})"
+    return tr("{middle} ({low} to {high})", middle=write(middle), low=write(low), high=write(high))
 
 
 def picture_of(name: str, drawn: Axes | Figure) -> Picture:
