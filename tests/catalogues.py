@@ -12,6 +12,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from bayesltv.languages.language import DOMAIN, ENGLISH, FOLDER, LANGUAGES
+from bayesltv.languages.words import WORDS
 from source_text import SOURCE
 
 KEYWORDS = {"tr": None, "mark": None, "trn": (1, 2)}
@@ -42,6 +43,7 @@ def catalogue_of(code: str) -> Catalog:
 def texts_of_the_source() -> Iterator[str | tuple[str, ...]]:
     for _, _, message, _, _ in extract_from_dir(SOURCE, WAYS, keywords=KEYWORDS):
         yield message
+    yield from WORDS.strip().splitlines()
 
 
 def renew(code: str) -> int:

@@ -1,7 +1,7 @@
 """``customer_base``: a fit meets a summary once, and every question is then asked of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 
 if TYPE_CHECKING:
+    from bayesltv.arrivals.business import ArrivalsLike
     from bayesltv.arrivals.result import Forecast
     from bayesltv.cohorts.result import Cohorts
     from bayesltv.data.log.refunds import Refunds
@@ -191,20 +192,34 @@ class CustomerBase(AnalysisQuestions):
         timezone: str | None = None,
         datetime_format: str | None = None,
         log_end: Date | None = None,
+        arrivals: "ArrivalsLike | None" = None,
+        rivals: Sequence[str] = ("last_year", "seasonal_naive"),
         threads: int | None = None,
         block: int | None = None,
     ) -> "Evaluation":
-        """Return how the forecasts compare with what happened later in a log; see ``evaluate``."""
+        """Return how the forecasts compare with what happened later in a log; see ``evaluate``.
+
+        With `arrivals` the business with new customers is judged as well, beside `rivals`: see
+        ``evaluation.business.judge_forecast``.
+        """
         from bayesltv.evaluation.evaluate import evaluate_base
 
         reading = LogReading(
             customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format
         )
         judged = None if decision is None else decision_of(decision)
-        return evaluate_base(
-            self, LaterLog(log, reading, log_end), horizon=horizon, decision=judged, draws=draws,
+        later = LaterLog(log, reading, log_end)
+        found = evaluate_base(
+            self, later, horizon=horizon, decision=judged, draws=draws,
             tracking=tracking, threads=threads, block=block,
         )  # fmt: skip
+        if arrivals is None:
+            return found
+        from bayesltv.evaluation.business import judge_forecast
+
+        words = horizon if isinstance(horizon, str) else f"{horizon:g} {self.posterior.time_unit}s"
+        ahead = self.forecast(arrivals, horizon=words, log=log, reading=reading, threads=threads)
+        return replace(found, business=judge_forecast(ahead, later, rivals=rivals, seed=self.seed))
 
     def track(
         self,
@@ -258,7 +273,7 @@ class CustomerBase(AnalysisQuestions):
 
     def forecast(
         self,
-        arrivals: xr.DataTree | pd.DataFrame | str | Path,
+        arrivals: "ArrivalsLike",
         *,
         horizon: str | int = "13 weeks",
         by: str = "month",

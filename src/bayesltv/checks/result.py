@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import pandas as pd
 import xarray as xr
 
+from bayesltv.languages.language import label, tr
 from bayesltv.names import COMMON_SHOCKS
 
 if TYPE_CHECKING:
@@ -122,10 +123,10 @@ class CheckReport:
     def verdict(self) -> str:
         """In words: "passed", "passed, 1 with a warning, totals too sure", "2 of 14 failed"."""
         if self.failed:
-            return f"{len(self.failed)} of {len(self.results)} failed"
-        warned = [f"{len(self.warnings)} with a warning"] if self.warnings else []
+            return tr("{failed} of {results} failed", failed=len(self.failed), results=len(self.results))
+        warned = [tr("{warnings} with a warning", warnings=len(self.warnings))] if self.warnings else []
         looked = [_TOTALS.get(each.status) for each in self.results if each.name == COMMON_SHOCKS]
-        return ", ".join(["passed", *warned, *(word for word in looked if word)])
+        return ", ".join([tr("passed"), *warned, *(tr(each) for each in looked if each)])
 
     @property
     def table(self) -> pd.DataFrame:
@@ -141,16 +142,16 @@ class CheckReport:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=f"Checks: {self.verdict}", title_justify="left")
+        table = Table(title=tr("Checks: {verdict}", verdict=self.verdict), title_justify="left")
         for heading in ("check", "status", "value", "threshold", "what was found"):
             number, name = heading in ("value", "threshold"), heading == "check"  # names are never cut
-            table.add_column(heading, justify="right" if number else "left", no_wrap=name)
+            table.add_column(tr(heading), justify="right" if number else "left", no_wrap=name)
         for result in self.results:
             silent = result.status in ("pass", "not applicable") or not result.advice
             said = result.summary if silent else f"{result.summary}. {result.advice}"
             table.add_row(
-                result.name,
-                Text(result.status, style=_COLOURS[result.status]),
+                label(result.name),
+                Text(tr(result.status), style=_COLOURS[result.status]),
                 _number(result.value),
                 _number(result.threshold),
                 Text(said),

@@ -41,7 +41,7 @@ def demo(
 def report(
     fit: FitFile,
     out: Annotated[Path, typer.Option(help="Page to write, .html: one file that needs nothing else.")],
-    reading: Annotated["LogReading", Bundle(log_reading, without=("refunds", "timezone", "datetime_format"))],
+    reading: Annotated["LogReading", Bundle(log_reading)],
     hidden: Hidden,
     summary: Annotated[Path | None, typer.Option(help="The summary it was fitted to.")] = None,
     scores: Annotated[
@@ -58,6 +58,13 @@ def report(
         bool,
         typer.Option("--thorough", help="Also replicated weeks, priors, outliers among the checks."),
     ] = False,
+    people: Annotated[
+        int, typer.Option(min=0, help="Customers of each ranking that the page names; 0: nobody.")
+    ] = 100,
+    suppress_below: Annotated[
+        int | None,
+        typer.Option(min=0, help="Hide counts of fewer people; default 10 with groups."),
+    ] = None,
     threads: Threads = None,
     seed: Seed = DEFAULT_SEED,
     as_json: AsJson = False,
@@ -71,5 +78,6 @@ def report(
     written = jobs.report_file(
         fit, out, Made(summary, scores, plan, cohorts), seed=seed, thorough=thorough,
         later=LaterLog(log, reading, log_end, horizon), run=Run(threads, hidden),
+        people=people, suppress_below=suppress_below,
     )  # fmt: skip
     show.result(written, as_json=as_json)

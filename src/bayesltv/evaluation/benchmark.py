@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bayesltv.evaluation.result import records, rich_table
+from bayesltv.languages.language import tr
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,21 @@ class Benchmark:
         from rich.text import Text
 
         facts = self.facts
-        head = f"{facts['customers']:,} customers at {facts['cut']}, {facts['days']} days ahead"
+        head = tr(
+            "{customers:,} customers at {cut}, {days} days ahead",
+            customers=facts["customers"],
+            cut=facts["cut"],
+            days=facts["days"],
+        )
         shown = ["method", "mae", "rmse", "crps", "gini", "total", "inside_90"]
         parts = []
         for quantity, rows in self.table.groupby("quantity", sort=False):
             table = rows[shown].assign(**{"CRPS − ours [95 %]": [_interval(row) for row in records(rows)]})
             parts.append(rich_table(table, str(quantity)))
-        notes = [*self.verdict, *(f"not run: {name}: {why}" for name, why in self.skipped.items())]
+        notes = [
+            *self.verdict,
+            *(tr("not run: {name}: {why}", name=name, why=why) for name, why in self.skipped.items()),
+        ]
         return Group(head, *parts, *map(Text, notes))  # brackets are no markup
 
 

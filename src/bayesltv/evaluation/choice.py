@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bayesltv.evaluation.result import records, rich_table
+from bayesltv.languages.language import mark, tr
 from bayesltv.specs.model.model_spec import ModelSpec
 
 
@@ -71,7 +72,12 @@ class Choice:
 
         facts = self.facts
         cuts = ", ".join(facts["cuts"])
-        head = f"{facts['customers']:,} customers, {facts['days']} days after each of {cuts}"
+        head = tr(
+            "{customers:,} customers, {days} days after each of {cuts}",
+            customers=facts["customers"],
+            days=facts["days"],
+            cuts=cuts,
+        )
         scale = 100 / float(self.table.loc[self.table["spec"] == self.recommended, "crps"].iloc[0])
         gaps = self.table[["crps_diff", "crps_low", "crps_high"]].to_numpy() * scale
         rows = self.table.to_dict("records")
@@ -88,5 +94,7 @@ class Choice:
             }
         )
         return Group(
-            head, rich_table(shown, "Rolling origins"), Text(f"use {self.recommended}: {self.reason}")
+            head,
+            rich_table(shown, mark("Rolling origins")),
+            Text(tr("use {recommended}: {reason}", recommended=self.recommended, reason=self.reason)),
         )

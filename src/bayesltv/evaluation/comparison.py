@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.evaluation.result import Evaluation, records, rich_table
+from bayesltv.languages.language import mark
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Comparison:
         from rich.console import Group
         from rich.text import Text
 
-        shown = [rich_table(self.loo.drop(columns=["p", "diag_elpd"]), "Leave one customer out (PSIS)")]
+        shown = [rich_table(self.loo.drop(columns=["p", "diag_elpd"]), mark("Leave one customer out (PSIS)"))]
         if self.holdout is not None:
             turned = self.holdout.set_index("model").T.reset_index(names="")
-            shown.append(rich_table(turned, "Hold-out"))
+            shown.append(rich_table(turned, mark("Hold-out")))
         return Group(*shown, Text(self.verdict))

@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesltv.languages.language import label, mark, tr
+from bayesltv.languages.written import day
+
 TABLES = ("scores", "coverage", "totals", "events", "reliability", "by_frequency", "ranking", "lift")
 ALL = "all"
 """Label of the row about all customers."""
@@ -52,6 +55,8 @@ class Evaluation:
         ``plot_tracking_cumulative``.
     facts : mapping
         Horizon, dates, seed, draws, customers, new customers left out, how CRPS was estimated.
+    business : DataFrame, optional
+        Totals with new customers, beside rivals': see ``evaluation.business.judge_forecast``.
     """
 
     scores: pd.DataFrame
@@ -66,6 +71,7 @@ class Evaluation:
     tracking: xr.Dataset | None = field(repr=False)
     tracking_actual: xr.Dataset | None = field(repr=False)
     facts: dict[str, Any]
+    business: pd.DataFrame | None = None
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -95,20 +101,24 @@ class Evaluation:
         from rich.console import Group
 
         facts = self.facts
-        left = facts["new_customers_left_out"]
-        newcomers = f"; {left:,} new customers left out" if left else ""
-        head = f"{facts['customers']:,} customers, {facts['after']} to {facts['until']}{newcomers}"
+        text = mark("{customers:,} customers, {after} to {until}")
+        if facts["new_customers_left_out"]:
+            text = mark(
+                "{customers:,} customers, {after} to {until}; "
+                "{new_customers_left_out:,} new customers left out"
+            )
+        head = tr(text, **{**facts, "after": day(facts["after"]), "until": day(facts["until"])})
         overall = self.scores[self.scores["group"] == ALL].drop(columns=["group", "customers"])
         coverage = self.coverage[self.coverage["group"] == ALL].drop(columns=["group"])
         shown = ["quantity", "actual", "mean", "p05", "p95", "inside_90", "share_below"]
         totals = self.totals[self.totals["group"] == ALL][shown]
         return Group(
             head,
-            rich_table(overall.set_index("quantity").T.reset_index(names="score"), "Scores"),
-            rich_table(coverage, "Coverage of intervals: predictive, and of the expectation"),
-            rich_table(totals, "Totals"),
-            rich_table(self.events, "Events"),
-            rich_table(self.ranking, "Ranking"),
+            rich_table(overall.set_index("quantity").T.reset_index(names="score"), mark("Scores")),
+            rich_table(coverage, mark("Coverage of intervals: predictive, and of the expectation")),
+            rich_table(totals, mark("Totals")),
+            rich_table(self.events, mark("Events")),
+            rich_table(self.ranking, mark("Ranking")),
         )
 
 
@@ -133,10 +143,10 @@ def rich_table(table: pd.DataFrame, title: str) -> Any:  # noqa: ANN401
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=title, title_justify="left")
+    shown = Table(title=tr(title), title_justify="left")
     for name in table.columns:
         is_text = table[name].map(lambda value: isinstance(value, str)).all()
-        shown.add_column(str(name), justify="left" if is_text else "right")
+        shown.add_column(label(name), justify="left" if is_text else "right")
     for row in table.itertuples(index=False):
         shown.add_row(*(Text(written(value)) for value in row))
     return shown
@@ -148,7 +158,7 @@ def written(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return tr("yes") if value else tr("no")
     if isinstance(value, float):
         return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else label(value)

@@ -27,6 +27,8 @@ def report_file(
     later: LaterLog = NO_LOG,
     thorough: bool = False,
     run: Run = ALONE,
+    people: int = 100,
+    suppress_below: int | None = None,
 ) -> ReportFile:
     """Write one HTML file about a fit and what was made with it.
 
@@ -44,6 +46,8 @@ def report_file(
         Also make the checks that take a moment.
     run : Run
         With a redaction its hashes are shown in place of customer ids.
+    people, suppress_below : int
+        As in ``write_report``.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def report_file(
     judged = check(tree, customers, thorough=True) if thorough else judge(tree, customers)
     path = write_report(
         tree, out, summary=customers, checks=judged, scores=scores, evaluation=found, plan=plan,
-        cohorts=cohorts, redact_ids=run.redaction or False,
+        cohorts=cohorts, redact_ids=run.redaction or False, people=people, suppress_below=suppress_below,
     )  # fmt: skip
     redacted = None if run.redaction is None else run.redaction.described()
     return ReportFile(path, judged, path.stat().st_size, redacted)

@@ -91,6 +91,14 @@ def word(name: object) -> str:
     return tr(str(name).replace("_", " "))
 
 
+def label(name: object) -> str:
+    """Return a name or label that data bring: said where the catalogue has it, else as it is."""
+    text = str(name)
+    plain = text.replace("_", " ")
+    said = tr(plain)
+    return text if said == plain else said
+
+
 @lru_cache
 def catalogue(code: str) -> gettext.NullTranslations:
     """Return the texts of a language; those of English are the source's own."""

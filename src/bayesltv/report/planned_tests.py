@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesltv.experiments.worth import TestPlan
+from bayesltv.languages.language import label, mark, tr
+from bayesltv.languages.written import percent
 from bayesltv.report.style import BLACK, BLUE, GREY, ORANGE, dress, money, money_axis, new_axes
 
 if TYPE_CHECKING:
@@ -40,25 +42,29 @@ def plot_test_value(
     ax.set_xscale("log")
     ax.set_ylim(floor, 1.16 * reach)
     left = curve["n_per_arm"].iloc[0]
-    ceiling = f"ceiling: knowing the effect exactly, {money(plan.evppi, currency)}"
+    ceiling = tr("ceiling: knowing the effect exactly, {evppi}", evppi=money(plan.evppi, currency))
     ax.annotate(ceiling, (left, plan.evppi), xytext=(0, 4), textcoords="offset points", fontsize=9)
     if plan.is_worthwhile:
         ax.plot([plan.n_per_arm], [plan.net_benefit], "o", color=ORANGE, markersize=6)
-        told = f"best:\n{plan.n_per_arm:,} an arm\n{money(plan.net_benefit, currency)} net"
+        told = tr(
+            "best:\n{n_per_arm:,} an arm\n{net_benefit} net",
+            n_per_arm=plan.n_per_arm,
+            net_benefit=money(plan.net_benefit, currency),
+        )
         ax.annotate(
             told, (plan.n_per_arm, plan.net_benefit), xytext=(0, -48), textcoords="offset points",
             ha="center", fontsize=9,
         )  # fmt: skip
     ax.annotate(
-        "value of the test (EVSI)", _label_point(curve["n_per_arm"], curve["evsi"], 0.5), color=BLUE,
+        tr("value of the test (EVSI)"), _label_point(curve["n_per_arm"], curve["evsi"], 0.5), color=BLUE,
         xytext=(-6, 4), textcoords="offset points", ha="right", fontsize=9,
     )  # fmt: skip
-    ax.set_xlabel("customers in each arm")
-    ax.set_ylabel("expected gain over deciding now")
+    ax.set_xlabel(tr("customers in each arm"))
+    ax.set_ylabel(tr("expected gain over deciding now"))
     money_axis(ax.yaxis, currency)
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    title = ("A test pays" if plan.is_worthwhile else "No test pays") + (f": {name}" if name else "")
-    subtitle = "orange: net benefit, after what the test costs and what its arms forgo"
+    title = (tr("A test pays") if plan.is_worthwhile else tr("No test pays")) + (f": {name}" if name else "")
+    subtitle = tr("orange: net benefit, after what the test costs and what its arms forgo")
     return dress(ax, title=title, subtitle=subtitle)
 
 
@@ -66,7 +72,7 @@ def plans_for_terminal(plans: Mapping[str, TestPlan], *, currency: object = None
     """Return a rich table of test plans, one row per action."""
     from rich.table import Table
 
-    table = Table(title="Is a test worth it?", title_justify="left")
+    table = Table(title=tr("Is a test worth it?"), title_justify="left")
     for heading in (
         "action",
         "per arm",
@@ -77,17 +83,18 @@ def plans_for_terminal(plans: Mapping[str, TestPlan], *, currency: object = None
         "Test & Roll",
         "what to do",
     ):
-        table.add_column(heading, justify="left" if heading in ("action", "what to do") else "right")
+        table.add_column(tr(heading), justify="left" if heading in ("action", "what to do") else "right")
     for name, plan in plans.items():
         table.add_row(
-            name,
+            label(name),
             f"{plan.n_per_arm:,}" if plan.is_worthwhile else "–",
             "–" if plan.weeks is None else f"{plan.weeks:,.1f}",
             money(plan.net_benefit, currency),
             money(plan.evppi, currency),
-            "–" if plan.share_seen is None else f"{100 * plan.share_seen:.0f} %",
+            "–" if plan.share_seen is None else percent(plan.share_seen),
             f"{plan.test_and_roll:,}",
-            ("test" if plan.is_worthwhile else f"no test: {plan.without}") + _blind(plan),
+            (tr("test") if plan.is_worthwhile else tr("no test: {instead}", instead=tr(plan.without)))
+            + _blind(plan),
         )
     return table
 
@@ -96,8 +103,10 @@ def _blind(plan: TestPlan) -> str:
     """Return what to do instead where the window of a test shows little."""
     if not plan.is_blind or plan.watch_weeks is None:
         return ""
-    longer = "" if np.isnan(plan.watch_weeks) else f"watch returns over {plan.watch_weeks:,.0f} weeks, or "
-    return f"; nearly blind: {longer}accept the assumption"
+    if np.isnan(plan.watch_weeks):
+        return tr("; nearly blind: accept the assumption")
+    text = mark("; nearly blind: watch returns over {weeks:,.0f} weeks, or accept the assumption")
+    return tr(text, weeks=plan.watch_weeks)
 
 
 def _label_point(x: Any, y: Any, share: float) -> tuple[float, float]:  # noqa: ANN401

@@ -32,6 +32,7 @@ from bayesltv.report.figures.evaluation import plot_coverage as coverage
 from bayesltv.report.figures.evaluation import plot_lift as lift
 from bayesltv.report.figures.evaluation import plot_pit as pit
 from bayesltv.report.figures.evaluation import plot_reliability as reliability
+from bayesltv.report.figures.forecast import plot_forecast as forecast
 from bayesltv.report.figures.histories import plot_history as history
 from bayesltv.report.figures.histories import plot_matrix as matrix
 from bayesltv.report.figures.histories import plot_waits as waits
@@ -68,6 +69,7 @@ __all__ = [
     "comparison",
     "coverage",
     "customers",
+    "forecast",
     "history",
     "lift",
     "lorenz",

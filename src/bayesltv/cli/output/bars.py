@@ -9,6 +9,7 @@ from rich.text import Text
 
 from bayesltv.cli.manner import is_quiet
 from bayesltv.jobs.asked import Listeners
+from bayesltv.languages.language import tr
 
 WIDTH = 18
 """Of the bar itself: with a million customers to count the line fits 80 columns."""
@@ -21,18 +22,25 @@ class Count(ProgressColumn):
         """Return "1,200 of 5,000 customers", "1,200 rows", or nothing."""
         what = task.fields["what"]
         if task.total is not None:
-            return Text(f"{int(task.completed):,} of {int(task.total):,} {what}")
-        return Text(f"{int(task.completed):,} {what}" if task.completed else "")
+            return Text(
+                tr(
+                    "{done:,} of {total:,} {what}",
+                    done=int(task.completed),
+                    total=int(task.total),
+                    what=tr(what),
+                )
+            )
+        return Text(f"{int(task.completed):,} {tr(what)}" if task.completed else "")
 
 
 @contextmanager
 def scoring_bar() -> Iterator[Listeners]:
     """Yield those who tell a bar how far the rows and the customers are."""
-    with _bar("reading", "rows") as (progress, task):
+    with _bar(tr("reading"), "rows") as (progress, task):
         yield Listeners(
             lambda rows: progress.update(task, advance=rows),
             lambda total: progress.reset(
-                task, total=total, completed=0, description="scoring", what="customers"
+                task, total=total, completed=0, description=tr("scoring"), what="customers"
             ),
             lambda done: progress.update(task, advance=done),
         )
@@ -41,8 +49,8 @@ def scoring_bar() -> Iterator[Listeners]:
 @contextmanager
 def summary_bar() -> Iterator[Callable[[int], None]]:
     """Yield what tells a bar of customers that were summarized."""
-    with _bar("reading the log", "customers") as (progress, task):
-        yield lambda done: progress.update(task, advance=done, description="summarizing")
+    with _bar(tr("reading the log"), "customers") as (progress, task):
+        yield lambda done: progress.update(task, advance=done, description=tr("summarizing"))
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bayesltv.cohorts.result import OBSERVED, Cohorts
+from bayesltv.languages.language import tr, word
+from bayesltv.languages.written import percent
 from bayesltv.report.style import money
 
 MOST = 30
@@ -17,14 +19,20 @@ def show_cohorts(found: Cohorts, console: Console) -> None:
     quantity = found.ltv if has_money else "repurchase"
     values, status = found.wide(quantity), found.wide(quantity, show="status")
     ages = [name for name in values.columns if name not in (*found.attrs["by"], "kind", "customers")]
-    title = f"{quantity.replace('_', ' ').replace('ltv', 'LTV')} by day, per customer acquired"
-    table = Table(*found.attrs["by"], title=title, title_justify="left", caption="~ predicted, or partly so")
-    table.add_column("customers", justify="right")
+    quantity = word(quantity).replace("ltv", "LTV")
+    title = tr("{quantity} by day, per customer acquired", quantity=quantity)
+    table = Table(
+        *map(tr, found.attrs["by"]),
+        title=title,
+        title_justify="left",
+        caption=tr("~ predicted, or partly so"),
+    )
+    table.add_column(tr("customers"), justify="right")
     for age in ages:
         table.add_column(f"{age:g}", justify="right")
     paid = None if found.payback is None else found.payback.set_index(list(found.attrs["by"]))
     if paid is not None:
-        table.add_column("pays back", justify="right")
+        table.add_column(tr("pays back"), justify="right")
     rows = list(zip(values.itertuples(index=False), status.itertuples(index=False), strict=True))
     for value, told in rows[-MOST:]:
         labels, number = list(value[: len(found.attrs["by"])]), value[len(found.attrs["by"]) + 1]
@@ -36,13 +44,16 @@ def show_cohorts(found: Cohorts, console: Console) -> None:
         table.add_row(*labels, f"{number:,}", *cells, *back)
     console.print(table)
     if len(rows) > MOST:
-        console.print(f"the last {MOST} of {len(rows):,} rows; the tables have all", highlight=False)
+        console.print(
+            tr("the last {most} of {rows:,} rows; the tables have all", most=MOST, rows=len(rows)),
+            highlight=False,
+        )
 
 
 def _cell(value: float, is_known: bool, found: Cohorts, *, is_money: bool) -> str:
     if np.isnan(value):
         return "–"
-    text = money(value, found.attrs.get("currency"), decimals=2) if is_money else f"{100 * value:.1f} %"
+    text = money(value, found.attrs.get("currency"), decimals=2) if is_money else percent(value, 1)
     return text if is_known else f"~{text}"
 
 
@@ -50,4 +61,8 @@ def _day(value: "float | pd.Series[float]", found: Cohorts) -> str:
     day = float(np.ravel(value)[0])
     if np.isnan(day):
         return "–"
-    return f"day {day:.0f}" if np.isfinite(day) else f"not by {max(found.attrs['ages'])}"
+    return (
+        tr("day {day:.0f}", day=day)
+        if np.isfinite(day)
+        else tr("not by {ages}", ages=max(found.attrs["ages"]))
+    )

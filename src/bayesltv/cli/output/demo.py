@@ -17,54 +17,21 @@ from bayesltv.cli.output.plan import (
 from bayesltv.demo import HORIZON, Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.result import ALL, Evaluation
+from bayesltv.languages.language import mark, tr, trn
+from bayesltv.languages.written import day, percent, span
 from bayesltv.names import COMMON_SHOCKS, CUSTOMER_ID, FREQUENCY
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.prediction.scores.score_columns import tier_column
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.report.style import money
 
-CONTENT = {
-    "report.html": "all of it on one page, for a browser or for paper",
-    "summary.parquet": "one row per customer: what the model learns from",
-    "fit.nc": "the posterior, which ArviZ reads as it is",
-    "scores.parquet": "one row per customer: value, tier probabilities, next purchase",
-    "scores.csv": "the same for a spreadsheet",
-    "scores.totals.parquet": "sums over customers by group, tier and posterior draw",
-    "scores.manifest.json": "what it was made from: seed, hashes, versions",
-    "posterior.png": "how the cohorts differ",
-    "tracking_cumulative.png": "purchases added up, the hold-out beside the forecast",
-    "tracking_weekly.png": "the same week by week",
-    "calibration.png": "when the model says 30 %, do 30 % come back?",
-    "tiers.png": "how sure the tiers are",
-    "tier_probabilities.png": "the same for single customers",
-    "ltv_intervals.png": "what single customers may be worth",
-    "customers.parquet": "the plan for a CRM: one row per customer, who gets which action",
-    "customers.csv": "the same for a spreadsheet",
-    "actions.csv": "profit and loss of each action",
-    "effects.csv": "what is believed of each effect, and where the action would just pay",
-    "policies.csv": "the plan beside what else could be done",
-    "budget_curve.csv": "what each amount of money could bring",
-    "segments.csv": "tier by stage: who they are and how they are doing",
-    "portfolio.csv": "all customers by cohort and tier: what they brought and should bring",
-    "simple_ltv.csv": "the model's value beside simpler reckonings",
-    "returns.csv": "what each action returns in each tier, stage and cohort",
-    "sceptic.csv": "the plan if its actions do less than is believed",
-    "at_risk.csv": "who is slipping away, by the money at stake",
-    "plan.manifest.json": "what the plan was made from",
-    "plan_waterfall.png": "from incremental margin to net value",
-    "plan_roi.png": "what each action returns",
-    "plan_budget_curve.png": "what more budget would bring",
-    "plan_policies.png": "the plan beside what else could be done",
-    "plan_customers.png": "who gets what",
-    "plan_returns_tier.png": "what each action returns by tier",
-    "plan_returns_stage.png": "the same by stage",
+OPEN_NEXT = {
+    "report.html": mark("all of it on one page, for a browser or for paper"),
+    "customers.csv": mark("the plan for a CRM: one row per customer, who gets which action"),
+    "at_risk.csv": mark("who is slipping away, by the money at stake"),
+    "scores.csv": mark("one row per customer: value, tier probabilities, next purchase"),
 }
-"""What is in each file of the demo."""
-
-
-def percent(share: float, *, sign: str = "") -> str:
-    """Return a share in words: 0.3 is "30 %"."""
-    return f"{100 * share:{sign}.0f} %"
+"""What somebody opens first of all that the demo makes, and what is in it."""
 
 
 def summed_by_tier(scores: ScoreTable | ScoreFolder) -> pd.DataFrame:
@@ -93,109 +60,158 @@ def tiers_table(summed: pd.DataFrame, *, horizon: str, currency: str | None) -> 
     summed : DataFrame
         From `summed_by_tier`.
     """
-    unit = f", {currency}" if currency else ""
-    table = Table(title=f"Value within {horizon}{unit}", title_justify="left")
+    text = mark("Value within {horizon}, {currency}") if currency else mark("Value within {horizon}")
+    title = tr(text, horizon=span(horizon), currency=currency)
+    table = Table(title=title, title_justify="left")
     for heading in ("tier", "customers", "expected", "90 % interval"):
-        table.add_column(heading, justify="left" if heading == "tier" else "right")
+        table.add_column(tr(heading), justify="left" if heading == "tier" else "right")
     *tiers, whole = summed.to_dict("records")
     for row in (*reversed(tiers), whole):
         if row is whole:
             table.add_section()
         mean, low, high = (money(row[f"value_{part}"]) for part in ("mean", "p05", "p95"))
-        name = "all" if row is whole else str(row["tier"])
-        table.add_row(name, f"{int(row['customers']):,}", mean, f"{low} to {high}")
+        name = tr("all" if row is whole else str(row["tier"]))
+        interval = tr("{low} to {high}", low=low, high=high)
+        table.add_row(name, f"{int(row['customers']):,}", mean, interval)
     return table
 
 
 def tell_demo(demo: Demo, console: Console) -> None:
     """Print what was done, what came out, and where it is."""
-    observed = demo.summary.attrs["observation_end"]
+    observed = day(demo.summary.attrs["observation_end"])
     repeat = int((demo.summary[FREQUENCY] > 0).sum())
     cohorts = demo.summary["cohort"].nunique()
-    _heading(console, f"1  What was known on {observed}")
+    _heading(console, tr("1  What was known on {observed}", observed=observed))
     if demo.shop.note:
-        _say(console, f"These customers are made up. {demo.shop.note}\n")
+        _say(console, tr("These customers are made up. {note}\n", note=tr(demo.shop.note)))
     _say(
         console,
-        f"{len(demo.summary):,} customers of {demo.shop.name}, who first bought in one of {cohorts} weeks "
-        f"(cohorts) of 1997; {repeat:,} of them bought again, {int(demo.summary[FREQUENCY].sum()):,} times "
-        "in all.",
+        tr(
+            "{n:,} customers of {shop}, who first bought in one of {cohorts} weeks (cohorts) of 1997; "
+            "{repeat:,} of them bought again, {times:,} times in all.",
+            n=len(demo.summary),
+            shop=demo.shop.name,
+            cohorts=cohorts,
+            repeat=repeat,
+            times=int(demo.summary[FREQUENCY].sum()),
+        ),
     )
-    _heading(console, "2  Can the fit be trusted?")
+    _heading(console, tr("2  Can the fit be trusted?"))
     console.print(demo.report)
-    _heading(console, "3  Did the forecast hold?")
+    _heading(console, tr("3  Did the forecast hold?"))
     _tell_holdout(demo, console)
-    _heading(console, "4  What are the customers worth?")
+    _heading(console, tr("4  What are the customers worth?"))
     _tell_value(demo, console)
-    _heading(console, "5  Who should get what?")
+    _heading(console, tr("5  Who should get what?"))
     _tell_plan(demo, console)
-    _heading(console, "6  Where everything is")
-    console.print(f"In {demo.folder}:", markup=False, highlight=False, soft_wrap=True)
-    console.print(_files(demo))
+    _heading(console, tr("6  What to open next"))
+    console.print(tr("In {folder}:", folder=demo.folder), markup=False, highlight=False, soft_wrap=True)
+    console.print(_next(demo))
     _say(
         console,
-        "\nYour own purchases: bayesltv summarize LOG.csv ..., then fit, score and decide; each with --help. "
-        f"In Python: ltv.load({str(demo.folder / 'fit.nc')!r}).",
+        tr("All {files} files are there too: fit, tables, figures, manifests.", files=len(demo.files)),
+    )
+    _say(
+        console,
+        tr(
+            "\nYour own purchases: bayesltv summarize LOG.csv ..., then fit, score and decide; each with "
+            "--help. In Python: ltv.load({fit!r}).",
+            fit=str(demo.folder / "fit.nc"),
+        ),
     )
 
 
 def _tell_holdout(demo: Demo, console: Console) -> None:
     held = demo.evaluation
-    _say(console, f"The model has not seen the {HORIZON} that followed. All customers together:")
+    horizon = span(HORIZON)
+    _say(
+        console,
+        tr("The model has not seen the {horizon} that followed. All customers together:", horizon=horizon),
+    )
     table = Table()
     for heading in ("", "predicted", "90 % interval", "actual", "actual is"):
-        table.add_column(heading, justify="left" if heading in ("", "actual is") else "right")
+        table.add_column(tr(heading), justify="left" if heading in ("", "actual is") else "right")
     totals = [held.total(quantity) for quantity in ("purchases", "spend")]
     for name, total in zip(("purchases", "spend, USD"), totals, strict=True):
         mean, low, high, actual = (money(total[part]) for part in ("mean", "p05", "p95", "actual"))
         off = percent(total["actual"] / total["mean"] - 1, sign="+")
-        where = "inside" if total["inside_90"] else f"outside, {off} off"
-        table.add_row(name, mean, f"{low} to {high}", actual, where)
+        where = tr("inside") if total["inside_90"] else tr("outside, {off} off", off=off)
+        table.add_row(tr(name), mean, tr("{low} to {high}", low=low, high=high), actual, where)
     console.print(table)
     if not all(total["inside_90"] for total in totals):
         _say(
             console,
-            "Totals can miss: the model knows each customer's chances, but nothing that moves all "
-            "customers at once, such as a Christmas season or a price cut.",
+            tr(
+                "Totals can miss: the model knows each customer's chances, but nothing that moves all "
+                "customers at once, such as a Christmas season or a price cut."
+            ),
         )
+    share = percent(covered_share(held))
     _say(
         console,
-        f"Customer by customer: {percent(covered_share(held))} of them spent an amount within their own 90 % "
-        "interval.",
+        tr(
+            "Customer by customer: {share} of them spent an amount within their own 90 % interval.",
+            share=share,
+        ),
     )
 
 
 def _tell_value(demo: Demo, console: Console) -> None:
     value = demo.decision.value
+    share, horizon, rate = (
+        percent(value.margin_share),
+        span(value.horizon),
+        percent(value.annual_discount_rate),
+    )
     _say(
         console,
-        f"Value is {percent(value.margin_share)} of what a customer will spend within {value.horizon}, "
-        f"discounted by {percent(value.annual_discount_rate)} a year. Margin, horizon and tiers stand in "
-        "`bayesltv models show retention`.",
+        tr(
+            "Value is {share} of what a customer will spend within {horizon}, discounted by {rate} a "
+            "year. Margin, horizon and tiers stand in `bayesltv models show retention`.",
+            share=share,
+            horizon=horizon,
+            rate=rate,
+        ),
     )
     told = demo.scores.attrs
     summed = summed_by_tier(demo.scores)
     console.print(tiers_table(summed, horizon=told["horizon"], currency=told["currency"]))
-    _say(console, f"Totals: {told[COMMON_SHOCKS]}.")
-    _say(console, "Expected values add up, from customers to tiers to all; the ends of intervals do not.")
-    _say(console, "The customer in the middle of each tier. A point estimate would give you the mean alone:")
+    _say(console, tr("Totals: {shocks}.", shocks=tr(told[COMMON_SHOCKS])))
+    _say(console, tr("Expected values add up, from customers to tiers to all; the ends of intervals do not."))
+    _say(
+        console,
+        tr("The customer in the middle of each tier. A point estimate would give you the mean alone:"),
+    )
     console.print(_examples(demo))
     _say(
         console,
-        "Customers leave unseen: this model (MBG/NBD) lets them leave after any purchase, the first one "
-        "included. Under BG/NBD (the spec by_group) whoever bought once would count as active for ever.",
+        tr(
+            "Customers leave unseen: this model (MBG/NBD) lets them leave after any purchase, the "
+            "first one included. Under BG/NBD (the spec by_group) whoever bought once would count as "
+            "active for ever."
+        ),
     )
 
 
 def _tell_plan(demo: Demo, console: Console) -> None:
     budget = demo.decision.budget
-    amount = (
-        "no limit" if budget is None or budget.amount is None else f"a budget of {budget.amount:,.0f} USD"
-    )
+    amount = None if budget is None else budget.amount
     _say(
         console,
-        f"{len(demo.decision.actions)} kinds of action, {amount}. No campaign was tested here: every effect "
-        "is assumed, with harm allowed for; `bayesltv decide --plan-test` says whether a test pays first.",
+        tr(
+            mark(
+                "{actions} kinds of action, no limit. No campaign was tested here: every effect is assumed, "
+                "with harm allowed for; `bayesltv decide --plan-test` says whether a test pays first."
+            )
+            if amount is None
+            else mark(
+                "{actions} kinds of action, a budget of {amount:,.0f} USD. No campaign was tested here: "
+                "every effect is assumed, with harm allowed for; `bayesltv decide --plan-test` says "
+                "whether a test pays first."
+            ),
+            actions=len(demo.decision.actions),
+            amount=amount,
+        ),
     )
     console.print(segments_table(demo.plan))
     console.print(actions_table(demo.plan))
@@ -215,17 +231,19 @@ def _examples(demo: Demo) -> Table:
         "90 % interval",
         "how sure of the tier",
     ):
-        table.add_column(heading, justify="left" if heading in ("customer", "tier") else "right")
+        table.add_column(tr(heading), justify="left" if heading in ("customer", "tier") else "right")
     for tier in reversed([str(each) for each in demo.scores.totals["tier"].values]):
         row = middle_of(demo.scores, tier)
         if row is not None:
+            values = (row[f"ltv_{part}"] for part in ("mean", "p05", "p95"))
+            mean, low, high = (money(each, "USD", decimals=2) for each in values)
             table.add_row(
                 str(row[CUSTOMER_ID]),
-                tier,
+                tr(tier),
                 _times(int(row[FREQUENCY]) + 1),
                 percent(row["p_alive"]),
-                f"${row['ltv_mean']:,.2f}",
-                f"${row['ltv_p05']:,.2f} to ${row['ltv_p95']:,.2f}",
+                mean,
+                tr("{low} to {high}", low=low, high=high),
                 percent(row[tier_column(tier)]),
             )
     return table
@@ -237,15 +255,17 @@ def middle_of(scores: pd.DataFrame, tier: str) -> "pd.Series[Any] | None":
     return None if ranking.empty else ranking.iloc[len(ranking) // 2]
 
 
-def _files(demo: Demo) -> Table:
+def _next(demo: Demo) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for path in demo.files:
-        table.add_row(Text(str(path.relative_to(demo.folder))), CONTENT.get(path.name, ""))
+    for name, content in OPEN_NEXT.items():
+        for path in demo.files:
+            if path.name == name:
+                table.add_row(Text(str(path.relative_to(demo.folder))), tr(content))
     return table
 
 
 def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"
+    return trn("once", "{n} times", count)
 
 
 def covered_share(held: Evaluation) -> float:

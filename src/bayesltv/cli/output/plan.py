@@ -9,8 +9,19 @@ from rich.table import Table
 from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.decisions.plan import Plan
 from bayesltv.experiments.effects import RATE_FACTOR
+from bayesltv.languages.language import label, mark, tr, word
+from bayesltv.languages.written import percent, span
 from bayesltv.report.style import money
 
+_BUDGETS = {
+    (False, False): mark("no budget, of which {cost} is spent; more would not return itself"),
+    (False, True): mark("no budget, of which {cost} is spent; another {unit} would return {returned}"),
+    (True, False): mark("a budget of {budget}, of which {cost} is spent; more would not return itself"),
+    (True, True): mark(
+        "a budget of {budget}, of which {cost} is spent; another {unit} would return {returned}"
+    ),
+}
+"""By whether there is a budget, and whether more would pay."""
 POLICIES_SHOWN = 8
 NEXT_UNITS_SHOWN = 5
 
@@ -18,12 +29,13 @@ NEXT_UNITS_SHOWN = 5
 def actions_table(plan: Plan) -> Table:
     """Return the profit and loss of each action that somebody gets, and in all."""
     told, currency = plan.attrs, plan.attrs["currency"]
-    title = f"What the plan brings ({told['value_basis']}) within {told['horizon']}, discounted"
+    basis, horizon = word(told["value_basis"]), span(told["horizon"])
+    title = tr("What the plan brings ({basis}) within {horizon}, discounted", basis=basis, horizon=horizon)
     table = Table(title=title, title_justify="left")
     heads = (
         "action",
         "customers",
-        f"more {told['value_basis']}",
+        tr("more {value_basis}", value_basis=basis),
         "discount",
         "of it subsidy",
         "other cost",
@@ -32,7 +44,7 @@ def actions_table(plan: Plan) -> Table:
         "pays",
     )
     for head in heads:
-        table.add_column(head, justify="left" if head == "action" else "right")
+        table.add_column(tr(head), justify="left" if head == "action" else "right")
     rows = plan.actions[(plan.actions["customers"] > 0) | (plan.actions["action"] == "total")]
     for row in rows.to_dict("records"):
         if row["action"] == "total":
@@ -43,13 +55,13 @@ def actions_table(plan: Plan) -> Table:
             money(x, currency)
             for x in (row["incremental_margin"], discount, row["subsidy"], other, row["net"])
         ]
-        interval = f"{money(row['net_p05'], currency)} to {money(row['net_p95'], currency)}"
+        interval = _range(row, "net", currency)
         table.add_row(
-            str(row["action"]),
+            label(str(row["action"])),
             f"{int(row['customers']):,}",
             *amounts,
             interval,
-            f"{100 * row['p_pays']:.0f} %",
+            percent(row["p_pays"]),
         )
     return table
 
@@ -57,23 +69,24 @@ def actions_table(plan: Plan) -> Table:
 def policies_table(plan: Plan) -> Table:
     """Return the plan beside the best of what it is compared with."""
     currency = plan.attrs["currency"]
-    title = f"The plan beside what else could be done ({plan.attrs['value_basis']})"
+    basis = word(plan.attrs["value_basis"])
+    title = tr("The plan beside what else could be done ({basis})", basis=basis)
     table = Table(title=title, title_justify="left")
     for head in ("policy", "customers", "cost", "net", "90 % interval", "behind the plan", "plan is better"):
-        table.add_column(head, justify="left" if head == "policy" else "right")
+        table.add_column(tr(head), justify="left" if head == "policy" else "right")
     others = plan.policies.iloc[1:].sort_values("net", ascending=False, kind="stable")
     must = others["policy"].isin(("none", "current"))
     shown = others[must | (others["net"].rank(ascending=False, method="first") <= POLICIES_SHOWN)]
     for row in [*plan.policies.iloc[:1].to_dict("records"), *shown.to_dict("records")]:
         is_plan = row["policy"] == plan.policies["policy"].iloc[0]
         table.add_row(
-            str(row["policy"]).replace("_", " "),
+            word(row["policy"]),
             f"{int(row['customers']):,}",
             money(row["cost"], currency),
             money(row["net"], currency),
-            f"{money(row['net_p05'], currency)} to {money(row['net_p95'], currency)}",
+            _range(row, "net", currency),
             "" if is_plan else money(row["behind_plan"], currency),
-            "" if is_plan else f"{100 * row['p_plan_better']:.0f} %",
+            "" if is_plan else percent(row["p_plan_better"]),
             style="bold" if is_plan else None,
         )
     return table
@@ -85,13 +98,14 @@ def segments_table(plan: Plan) -> Table:
     Beside the customers of a label stands how many of the tier are in the stage, with 90 %.
     """
     told, currency = plan.attrs, plan.attrs["currency"]
-    title = f"Who they are: tier by stage, value ({told['value_basis']}) within {told['horizon']}"
+    basis, horizon = word(told["value_basis"]), span(told["horizon"])
+    title = tr("Who they are: tier by stage, value ({basis}) within {horizon}", basis=basis, horizon=horizon)
     table = Table(title=title, title_justify="left")
     heads = (
         "tier", "stage", "customers", "in stage", "buy again", "alive", "repeated", "order", "value", "each",
     )  # fmt: skip
     for head in heads:
-        table.add_column(head, justify="left" if head in ("tier", "stage") else "right")
+        table.add_column(tr(head), justify="left" if head in ("tier", "stage") else "right")
     has_stages = plan.segments["stage"].nunique() > 1
     names = [str(name) for name in dict.fromkeys(plan.segments["tier"])]
     for tier in (*reversed(names[:-1]), names[-1]):
@@ -102,7 +116,7 @@ def segments_table(plan: Plan) -> Table:
             interval = f"{row['in_stage_p05']:,.0f}–{row['in_stage_p95']:,.0f}" if known else ""
             shares = [_share(row[name]) for name in ("retention", "alive", "repurchase")]
             table.add_row(
-                tier, str(row["stage"]).replace("_", " "), f"{int(row['customers']):,}", interval, *shares,
+                tr(tier), word(row["stage"]), f"{int(row['customers']):,}", interval, *shares,
                 *(money(row[name], currency) for name in ("average_order", "value")),
                 money(row["value_per_customer"], currency, decimals=2), style="bold" if is_sum else None,
             )  # fmt: skip
@@ -113,36 +127,47 @@ def segments_table(plan: Plan) -> Table:
 def portfolio_lines(plan: Plan) -> list[str]:
     """Return what all customers brought and should bring, and what simpler reckonings say."""
     whole, currency = plan.portfolio.iloc[-1], plan.attrs["currency"]
-    future = f"{money(whole['value_latent'], currency)} ({_range(whole, 'value', currency)} at 90 %)"
+    value, interval = money(whole["value_latent"], currency), _range(whole, "value", currency)
+    past, basis = money(whole["past_value"], currency), word(whole["value_basis"])
+    scope, horizon = label(whole["scope"]), span(plan.attrs["horizon"])
     lines = [
-        f"value of {whole['scope']} within {plan.attrs['horizon']}: {future}; so far "
-        f"{money(whole['past_value'], currency)} ({whole['value_basis']})"
+        tr(
+            "value of {scope} within {horizon}: {value} ({interval} at 90 %); so far {past} ({basis})",
+            scope=scope,
+            horizon=horizon,
+            value=value,
+            interval=interval,
+            past=past,
+            basis=basis,
+        )
     ]
     simple = plan.simple_ltv[plan.simple_ltv["group"] == "all"]
-    said = [
-        f"{row['method'].replace('_', ' ')} {money(row['total'], currency)}"
-        for row in simple.to_dict("records")[1:]
-    ]
-    return [*lines, "simpler reckonings would say: " + ", ".join(said)] if said else lines
+    said = [f"{word(row['method'])} {money(row['total'], currency)}" for row in simple.to_dict("records")[1:]]
+    return [*lines, tr("simpler reckonings would say: {methods}", methods=", ".join(said))] if said else lines
 
 
 def acquisition_table(plan: Plan) -> Table:
     """Return what a new customer of each group is worth, against its cost."""
     told, currency = plan.attrs, plan.attrs["currency"]
     assert plan.acquisition is not None
-    title = f"New customers: value ({told['value_basis']}) within {told['horizon']}, first purchase included"
+    basis, horizon = word(told["value_basis"]), span(told["horizon"])
+    title = tr(
+        "New customers: value ({basis}) within {horizon}, first purchase included",
+        basis=basis,
+        horizon=horizon,
+    )
     table = Table(title=title, title_justify="left")
     heads = ("group", "worth", "90 %", "costs", "ratio", "90 %", "> target", "pays back", "at most")
     for head in heads:
-        table.add_column(head, justify="left" if head == "group" else "right")
+        table.add_column(tr(head), justify="left" if head == "group" else "right")
     for row in plan.acquisition.to_dict("records"):
         table.add_row(
-            str(row["group"]),
+            label(str(row["group"])),
             money(row["ltv_new"], currency, decimals=2),
             _range(row, "ltv_new", currency),
             money(row["cac"], currency, decimals=2),
             _number(row["ratio"]),
-            f"{_number(row['ratio_p05'])} to {_number(row['ratio_p95'])}",
+            tr("{low} to {high}", low=_number(row["ratio_p05"]), high=_number(row["ratio_p95"])),
             _share(row["p_ratio_above_target"]),
             _share(row["p_pays_back"]),
             money(row["max_cac"], currency, decimals=2),
@@ -155,18 +180,20 @@ def next_unit_line(plan: Plan) -> str:
     assert plan.next_unit is not None
     currency = plan.attrs["currency"]
     uses = [
-        f"{row['use']} {money(row['next_unit'], currency, decimals=2)}"
+        f"{label(row['use'])} {money(row['next_unit'], currency, decimals=2)}"
         for row in plan.next_unit.head(NEXT_UNITS_SHOWN).to_dict("records")
     ]
-    return f"one more {money(1, currency)} brings, net of itself: " + ", ".join(uses)
+    return tr("one more {unit} brings, net of itself: {uses}", unit=money(1, currency), uses=", ".join(uses))
 
 
 def refresh_line(refresh: Refresh) -> str:
     """Return what changed since the earlier export."""
-    return (
-        f"since the earlier export {len(refresh.movers):,} customers moved to another tier, "
-        f"{100 * refresh.stayed:.0f} % stayed; stability index {refresh.stability_index:.3f} "
-        "(below 0.1 stable, above 0.25 a shift)"
+    return tr(
+        "since the earlier export {movers:,} customers moved to another tier, {stayed} stayed; "
+        "stability index {stability_index:.3f} (below 0.1 stable, above 0.25 a shift)",
+        movers=len(refresh.movers),
+        stayed=percent(refresh.stayed),
+        stability_index=refresh.stability_index,
     )
 
 
@@ -177,17 +204,17 @@ def uplift_shown(table: pd.DataFrame, *, title: str) -> Table:
     rate = "rate ×" if list(kinds) == [RATE_FACTOR] else "hazard ratio"
     heads = ("cell", "arm", "customers", "control", "raw effect", "shrunk effect", "90 %", "P(> 0)", rate)
     for head in heads:
-        shown.add_column(head, justify="left" if head in ("cell", "arm") else "right")
+        shown.add_column(tr(head), justify="left" if head in ("cell", "arm") else "right")
     for row in table.to_dict("records"):
         raw = "" if math.isnan(row["effect_raw"]) else f"{row['effect_raw']:.3g} ± {row['effect_raw_se']:.2g}"
         shown.add_row(
-            str(row["cell"]),
+            label(str(row["cell"])),
             str(row["arm"]),
             f"{row['customers']:,}",
             f"{row['control_customers']:,}",
             raw,
             f"{row['effect_mean']:.3g}",
-            f"{row['effect_p05']:.3g} to {row['effect_p95']:.3g}",
+            _ends(row["effect_p05"], row["effect_p95"]),
             _share(row["p_positive"]),
             _number(row["rate_p50"]),
         )
@@ -202,48 +229,71 @@ def sceptic_lines(plan: Plan) -> list[str]:
     none, half = (money(net[share], plan.attrs["currency"]) for share in (0.0, 0.5))
     enough = plan.attrs["break_even_share"]
     pays = (
-        "it loses even if all do" if math.isnan(enough) else f"it pays from {100 * enough:.0f} % of them on"
+        mark(
+            "if no action works the plan nets {none}, with half of the believed effects {half}; "
+            "it loses even if all do"
+        )
+        if math.isnan(enough)
+        else mark(
+            "if no action works the plan nets {none}, with half of the believed effects {half}; "
+            "it pays from {enough} of them on"
+        )
     )
-    return [f"if no action works the plan nets {none}, with half of the believed effects {half}; {pays}"]
+    return [tr(pays, none=none, half=half, enough=percent(enough))]
 
 
 def _share(value: float) -> str:
-    return "–" if math.isnan(value) else f"{100 * value:.0f} %"
+    return "–" if math.isnan(value) else percent(value)
 
 
 def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:,.2f}"
 
 
+def _ends(low: float, high: float) -> str:
+    return tr("{low:.3g} to {high:.3g}", low=low, high=high)
+
+
 def _range(row: Any, name: str, currency: object = None) -> str:  # noqa: ANN401
     low, high = (money(row[f"{name}_{part}"], currency) for part in ("p05", "p95"))
-    return f"{low} to {high}"
+    return tr("{low} to {high}", low=low, high=high)
 
 
 def budget_lines(plan: Plan) -> list[str]:
     """Return what is to be said of budget, hold-out and where the effects come from."""
     told, currency = plan.attrs, plan.attrs["currency"]
-    budget = "no budget" if told["budget"] is None else f"a budget of {money(told['budget'], currency)}"
     price = told["shadow_price"]
-    more = (
-        f"another {money(1, currency)} would return {money(1 + price, currency, decimals=2)}"
-        if price > 0
-        else "more would not return itself"
-    )
-    lines = [f"{budget}, of which {money(told['cost_mean'], currency)} is spent; {more}"]
+    lines = [
+        tr(
+            _BUDGETS[told["budget"] is not None, price > 0],
+            budget=money(math.nan if told["budget"] is None else told["budget"], currency),
+            cost=money(told["cost_mean"], currency),
+            unit=money(1, currency),
+            returned=money(1 + price, currency, decimals=2),
+        )
+    ]
     counts = plan.customers["assignment"].value_counts()
     if counts.get("hold_out", 0):
         lines.append(
-            f"{counts['hold_out']:,} customers are held out at random, so that the effects can be learnt"
+            tr(
+                "{hold_out:,} customers are held out at random, so that the effects can be learnt",
+                hold_out=counts["hold_out"],
+            )
         )
     lines += sceptic_lines(plan)
     assumed = [
-        f"{row['action']} pays from {row['parameter']} {row['break_even']:.3g} on, assumed {row['mean']:.3g}"
+        tr(
+            "{action} pays from {parameter} {break_even:.3g} on, assumed {mean:.3g}",
+            action=label(row["action"]),
+            parameter=label(row["parameter"]),
+            break_even=row["break_even"],
+            mean=row["mean"],
+        )
         for row in plan.effects.to_dict("records")
         if not math.isnan(row["break_even"]) and row["effect_source"] == "assumed"
     ]
     if assumed:
-        lines.append("effects are assumed, not measured: " + "; ".join(assumed))
+        lines.append(tr("effects are assumed, not measured: {effects}", effects="; ".join(assumed)))
     return [*lines, *tested_lines(plan)]
 
 
@@ -253,7 +303,16 @@ def tested_lines(plan: Plan) -> list[str]:
     for action, rows in plan.effects.groupby("action", sort=False):
         tested = rows[rows["effect_source"] == "test"]
         if len(tested):
-            known = ", ".join(f"{name} ({how})" for name, how in tested[["parameter", "measured_as"]].values)
-            others = rows.loc[rows["effect_source"] != "test", "parameter"]
-            lines.append(f"{action}: a test measured {known}; {', '.join(others)} are assumed")
+            known = ", ".join(
+                f"{label(name)} ({label(how)})" for name, how in tested[["parameter", "measured_as"]].values
+            )
+            others = ", ".join(map(label, rows.loc[rows["effect_source"] != "test", "parameter"]))
+            lines.append(
+                tr(
+                    "{action}: a test measured {known}; {others} are assumed",
+                    action=label(action),
+                    known=known,
+                    others=others,
+                )
+            )
     return lines

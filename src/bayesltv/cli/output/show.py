@@ -34,6 +34,7 @@ from bayesltv.evaluation.benchmark import Benchmark
 from bayesltv.evaluation.choice import Choice
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
+from bayesltv.jobs.databases import ScoreRows
 from bayesltv.jobs.written import (
     CohortFolder,
     FitFile,
@@ -44,6 +45,8 @@ from bayesltv.jobs.written import (
     SummaryFile,
     UpliftFile,
 )
+from bayesltv.languages.language import mark, tr, word
+from bayesltv.languages.written import day, span
 from bayesltv.names import COMMON_SHOCKS
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.report.planned_tests import plans_for_terminal
@@ -72,7 +75,7 @@ def files(written: Sequence[Path]) -> None:
     """Say on stderr which files a report consists of."""
     for folder in dict.fromkeys(path.parent for path in written):
         count = sum(path.parent == folder for path in written)
-        say(f"written: {count} files in {folder}")
+        say(tr("written: {count} files in {folder}", count=count, folder=folder))
 
 
 def refusal(report: CheckReport, what_now: str) -> None:
@@ -90,7 +93,9 @@ def verdict(spec: ModelSpec | DecisionSpec, file: str, *, as_json: bool) -> None
             json.dumps({"file": file, "kind": kind, "title": spec.title, "hash": spec.hash(), "passed": True})
         )
     else:
-        _console().print(f"{file}: a sound {kind} file", markup=False, highlight=False)
+        _console().print(
+            tr("{file}: a sound {kind} file", file=file, kind=kind), markup=False, highlight=False
+        )
 
 
 @singledispatch
@@ -102,30 +107,62 @@ def show(found: object, console: Console) -> None:
 @show.register
 def _(found: SummaryFile, console: Console) -> None:
     told = found.attributes
-    groups = f", groups: {', '.join(told['groups'])}" if told["groups"] else ""
-    _line(console, f"{found.customers:,} customers, {found.repeaters:,} of them with repeat purchases")
-    _line(console, f"observed until {told['observation_end']}, time in {told['time_unit']}s{groups}")
+    _line(
+        console,
+        tr(
+            "{customers:,} customers, {repeaters:,} of them with repeat purchases",
+            customers=found.customers,
+            repeaters=found.repeaters,
+        ),
+    )
+    unit = word(f"{told['time_unit']}s")
+    until = day(told["observation_end"])
+    text = mark("observed until {until}, time in {unit}")
+    if told["groups"]:
+        text = mark("observed until {until}, time in {unit}, groups: {groups}")
+    _line(console, tr(text, until=until, unit=unit, groups=", ".join(told["groups"])))
     for reason, count in told["set_aside"].items():
-        _line(console, f"set aside: {count:,} {reason.replace('_', ' ')}")
-    _line(console, f"written: {found.path}")
+        _line(console, tr("set aside: {rows:,} {reason}", rows=count, reason=word(reason)))
+    _line(console, tr("written: {path}", path=found.path))
 
 
 @show.register
 def _(found: FitFile, console: Console) -> None:
     console.print(found.report)
-    _line(console, f"spec {found.spec_hash[:12]}: {found.spec}")
-    _line(console, f"{found.customers:,} customers, seed {found.seed}")
-    _line(console, f"written: {found.path}")
+    _line(console, tr("spec {spec_hash}: {spec}", spec_hash=found.spec_hash[:12], spec=found.spec))
+    _line(console, tr("{customers:,} customers, seed {seed}", customers=found.customers, seed=found.seed))
+    _line(console, tr("written: {path}", path=found.path))
 
 
 @show.register
 def _(found: UpliftFile, console: Console) -> None:
     console.print(found.report)
-    source = "as randomised" if found.effect_source == "test" else "NOT randomised: differences, not effects"
-    title = f"Effect on the outcome per customer ({source}); the rate is a {found.effects['rate_is'].iloc[0]}"
+    source = (
+        tr("as randomised")
+        if found.effect_source == "test"
+        else tr("NOT randomised: differences, not effects")
+    )
+    title = tr(
+        "Effect on the outcome per customer ({source}); the rate is a {rate}",
+        source=source,
+        rate=word(found.effects["rate_is"].iloc[0]),
+    )
     console.print(uplift_shown(found.effects, title=title))
-    _line(console, f"{found.customers:,} customers, seed {found.seed}")
-    _line(console, f"written: {found.path}")
+    _line(console, tr("{customers:,} customers, seed {seed}", customers=found.customers, seed=found.seed))
+    _line(console, tr("written: {path}", path=found.path))
+
+
+@show.register
+def _(found: ScoreRows, console: Console) -> None:
+    _show_scores(found.scores, len(found.scores), console)
+    done = "written" if found.changed else "there already, nothing changed"
+    _line(console, f"{done}: {found.target.title}, its manifest in {found.target.manifest}")
+
+
+@show.register(dict)
+def _(found: dict[str, object], console: Console) -> None:
+    for name, value in plain(found).items():
+        _line(console, f"{name:<28}{value:.6g}" if isinstance(value, float) else f"{name:<28}{value}")
 
 
 @show.register
@@ -145,20 +182,25 @@ def _(found: Evaluation | Comparison | Benchmark | Choice, console: Console) -> 
 def _(found: ScoreFile, console: Console) -> None:
     _show_scores(found.scores, len(found.scores), console)
     for path in (found.path, found.totals, found.manifest):
-        _line(console, f"written: {path}")
+        _line(console, tr("written: {path}", path=path))
 
 
 @show.register
 def _(found: ScoreFolder, console: Console) -> None:
     _show_scores(found, found.customers, console)
-    kept = f", {found.kept} of them by an earlier run" if found.kept else ""
-    _line(console, f"written: {found.parts} parts in {found.path}{kept}")
+    text = mark("written: {parts} parts in {path}")
+    if found.kept:
+        text = mark("written: {parts} parts in {path}, {kept} of them by an earlier run")
+    _line(console, tr(text, parts=found.parts, path=found.path, kept=found.kept))
 
 
 @show.register
 def _(found: ReportFile, console: Console) -> None:
     console.print(found.report)
-    _line(console, f"written: {found.path} ({found.size / 1e6:.1f} MB, opens in any browser)")
+    _line(
+        console,
+        tr("written: {path} ({size:.1f} MB, opens in any browser)", path=found.path, size=found.size / 1e6),
+    )
 
 
 def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Console) -> None:
@@ -169,14 +211,30 @@ def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Cons
         if name in scores.totals:
             mean, low, high = (money(summed[f"{name}_{part}"].iloc[-1]) for part in ("mean", "p05", "p95"))
             unit = f" {scores.attrs['currency'] or ''}".rstrip() if name != "purchases" else ""
-            _line(console, f"{name} within {horizon}: {mean}{unit} in all (90 %: {low} to {high})")
-    _line(console, f"totals: {scores.attrs[COMMON_SHOCKS]}")
+            _line(
+                console,
+                tr(
+                    "{name} within {horizon}: {mean}{unit} in all (90 %: {low} to {high})",
+                    name=word(name),
+                    horizon=span(horizon),
+                    mean=mean,
+                    unit=unit,
+                    low=low,
+                    high=high,
+                ),
+            )
+    _line(console, tr("totals: {shocks}", shocks=tr(scores.attrs[COMMON_SHOCKS])))
     accepted = scores.attrs["accepted_failed_checks"]
     if accepted:
-        _line(console, f"failed checks that were accepted: {', '.join(accepted)}")
+        _line(console, tr("failed checks that were accepted: {accepted}", accepted=", ".join(accepted)))
     _line(
         console,
-        f"{customers:,} customers, seed {scores.attrs['seed']}, {scores.attrs['draws']:,} posterior draws",
+        tr(
+            "{customers:,} customers, seed {seed}, {draws:,} posterior draws",
+            customers=customers,
+            seed=scores.attrs["seed"],
+            draws=scores.attrs["draws"],
+        ),
     )
 
 
@@ -191,7 +249,7 @@ def _(found: ForecastFolder, console: Console) -> None:
 def _(found: PlanFolder, console: Console) -> None:
     show_plan(found.plan, console)
     for path in found.files:
-        _line(console, f"written: {path}")
+        _line(console, tr("written: {path}", path=path))
 
 
 def show_plan(plan: Plan, console: Console) -> None:
@@ -200,7 +258,7 @@ def show_plan(plan: Plan, console: Console) -> None:
     console.print(actions_table(plan))
     console.print(policies_table(plan))
     if plan.uplift is not None:
-        console.print(uplift_shown(plan.uplift, title="What the tests measured, money per customer"))
+        console.print(uplift_shown(plan.uplift, title=tr("What the tests measured, money per customer")))
     if plan.tests:
         console.print(plans_for_terminal(plan.tests, currency=plan.attrs["currency"]))
     if plan.acquisition is not None:
@@ -218,10 +276,18 @@ def show_plan(plan: Plan, console: Console) -> None:
 def _(found: CohortFolder, console: Console) -> None:
     show_cohorts(found.cohorts, console)
     told = found.cohorts.attrs
-    _line(console, f"totals: {told[COMMON_SHOCKS]}")
-    _line(console, f"{told['customers']:,} customers, seed {told['seed']}, {told['draws']:,} posterior draws")
+    _line(console, tr("totals: {shocks}", shocks=tr(told[COMMON_SHOCKS])))
+    _line(
+        console,
+        tr(
+            "{customers:,} customers, seed {seed}, {draws:,} posterior draws",
+            customers=told["customers"],
+            seed=told["seed"],
+            draws=told["draws"],
+        ),
+    )
     for path in found.files:
-        _line(console, f"written: {path}")
+        _line(console, tr("written: {path}", path=path))
 
 
 @show.register
@@ -231,7 +297,7 @@ def _(found: Demo, console: Console) -> None:
 
 @show.register(tuple)
 def _(found: tuple[Any, ...], console: Console) -> None:
-    table = Table("name", "kind", "title", title="Shipped specs", title_justify="left")
+    table = Table(*map(word, ("name", "kind", "title")), title=tr("Shipped specs"), title_justify="left")
     for each in found:
         table.add_row(each.name, each.kind, each.title)
     console.print(table)

@@ -18,6 +18,7 @@ from bayesltv.report.figures.evaluation import (
     plot_pit,
     plot_reliability,
 )
+from bayesltv.report.figures.forecast import plot_forecast
 from bayesltv.report.figures.histories import plot_history, plot_matrix, plot_waits
 from bayesltv.report.figures.plan import (
     plot_budget_curve,
@@ -45,6 +46,7 @@ __all__ = [
     "plot_comparison",
     "plot_coverage",
     "plot_customers",
+    "plot_forecast",
     "plot_history",
     "plot_lift",
     "plot_lorenz",

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bayesltv.languages.language import tr
+from bayesltv.languages.written import span
 from bayesltv.report.style import BLUE, GREY, dress, legend, new_axes, percent_axis
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def plot_purchase_calibration(
     ax : Axes, optional
     """
     ax = new_axes(ax, size=(5.6, 5.2))
-    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
+    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label=tr("perfectly calibrated"))
     predicted, observed = table["predicted"].to_numpy(), table["observed"].to_numpy()
     reach = [observed - table["observed_p05"].to_numpy(), table["observed_p95"].to_numpy() - observed]
     ax.errorbar(
@@ -38,7 +40,7 @@ def plot_purchase_calibration(
         markersize=5.5,
         elinewidth=1.6,
         capsize=0,
-        label="observed share, 90 % interval",
+        label=tr("observed share, 90 % interval"),
     )
     for x, y, count in zip(predicted, observed, table["customers"], strict=True):
         ax.annotate(
@@ -51,12 +53,17 @@ def plot_purchase_calibration(
             color=GREY,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
         )
-    within = "within the horizon" if horizon is None else f"within {horizon}"
-    ax.set_xlabel(f"predicted probability of a purchase {within}")
-    ax.set_ylabel("share of customers who did buy")
+    if horizon is None:
+        ax.set_xlabel(tr("predicted probability of a purchase within the horizon"))
+    else:
+        ax.set_xlabel(tr("predicted probability of a purchase within {horizon}", horizon=span(horizon)))
+    ax.set_ylabel(tr("share of customers who did buy"))
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     percent_axis(ax.xaxis)
     percent_axis(ax.yaxis)
     legend(ax, location="upper left")
-    reading = f"On the line, 30 % means 30 %. Numbers: customers, {int(table['customers'].sum()):,} in all"
-    return dress(ax, title="Do the probabilities come true?", subtitle=reading, grid="both")
+    reading = tr(
+        "On the line, 30 % means 30 %. Numbers: customers, {customers:,} in all",
+        customers=int(table["customers"].sum()),
+    )
+    return dress(ax, title=tr("Do the probabilities come true?"), subtitle=reading, grid="both")

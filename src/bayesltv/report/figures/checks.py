@@ -14,6 +14,7 @@ from bayesltv.checks.assumptions import CONFLICT_TAIL
 from bayesltv.checks.result import CheckReport, CheckResult
 from bayesltv.errors import DataError
 from bayesltv.evaluation.posterior_predictive import PosteriorPredictive
+from bayesltv.languages.language import tr
 from bayesltv.report.figures.sampler import sampler_pictures
 from bayesltv.report.style import (
     BLACK,
@@ -88,12 +89,13 @@ def _plot_timing(result: CheckResult, ax: Axes | None) -> Axes:
     ax = new_axes(ax, size=(7.2, 4.0))
     ax.bar(result.table["share_from"] + 0.05, result.table["pairs"], width=0.088, color=BLUE, alpha=0.5)
     ax.axhline(result.table["expected"].iloc[0], color=BLACK, linewidth=1.2, linestyle=(0, (4, 3)))
-    ax.set_xlabel("share of two successive waits that the first one takes")
-    ax.set_ylabel("pairs of waits")
-    reading = (
-        f"Dashed: exponential waits. Heaped in the middle: regular; at the ends: bursts. {_said(result)}"
+    ax.set_xlabel(tr("share of two successive waits that the first one takes"))
+    ax.set_ylabel(tr("pairs of waits"))
+    reading = tr(
+        "Dashed: exponential waits. Heaped in the middle: regular; at the ends: bursts. {said}",
+        said=_said(result),
     )
-    return dress(ax, title="Do customers buy regularly?", subtitle=reading)
+    return dress(ax, title=tr("Do customers buy regularly?"), subtitle=reading)
 
 
 def _plot_shocks(result: CheckResult, ax: Axes | None) -> Axes:
@@ -105,10 +107,10 @@ def _plot_shocks(result: CheckResult, ax: Axes | None) -> Axes:
     ax.vlines(weeks, 0, residual, color=BLUE, linewidth=1.4)
     ax.plot(weeks, residual, color=BLACK, marker="o", markersize=4, linestyle="none")
     date_axis(ax.xaxis)
-    ax.set_xlabel("last day of each week")
-    ax.set_ylabel("residual, predictive standard deviations")
-    reading = f"Independent customers stay in the band 19 weeks of 20. {_said(result)}"
-    return dress(ax, title="Does something move all customers together?", subtitle=reading)
+    ax.set_xlabel(tr("last day of each week"))
+    ax.set_ylabel(tr("residual, predictive standard deviations"))
+    reading = tr("Independent customers stay in the band 19 weeks of 20. {said}", said=_said(result))
+    return dress(ax, title=tr("Does something move all customers together?"), subtitle=reading)
 
 
 def _plot_sensitivity(result: CheckResult, ax: Axes | None) -> Axes:
@@ -122,7 +124,9 @@ def _plot_spend(result: CheckResult, ax: Axes | None) -> Axes:
     place = np.arange(len(table))
     ax = new_axes(ax, size=(7.2, 4.2))
     ax.vlines(place, table["p25"], table["p75"], color=BLUE, alpha=0.35, linewidth=11, label="half of them")
-    ax.vlines(place, table["p50_low"], table["p50_high"], color=BLUE, linewidth=2.4, label="median ± 2 se")
+    ax.vlines(
+        place, table["p50_low"], table["p50_high"], color=BLUE, linewidth=2.4, label=tr("median ± 2 se")
+    )
     ax.scatter(place, table["p50"], color="white", edgecolor=BLUE, s=30, zorder=3, label="median")
     customers = [f"{often}\n({n:,})" for often, n in zip(table["frequency"], table["customers"], strict=True)]
     ax.set_xticks(place, customers)
@@ -130,11 +134,11 @@ def _plot_spend(result: CheckResult, ax: Axes | None) -> Axes:
     ax.set_ylim(top=1.7 * float(table["p75"].max()))  # room for the legend
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
-    ax.set_xlabel("repeat purchases (customers)")
-    ax.set_ylabel("mean spend of a customer, logarithmic")
+    ax.set_xlabel(tr("repeat purchases (customers)"))
+    ax.set_ylabel(tr("mean spend of a customer, logarithmic"))
     legend(ax, location="upper right")
-    reading = f"Level medians: unrelated, as the model takes it. Spearman {result.value:+.2f}"
-    return dress(ax, title="Do frequent buyers spend differently?", subtitle=reading)
+    reading = tr("Level medians: unrelated, as the model takes it. Spearman {value:+.2f}", value=result.value)
+    return dress(ax, title=tr("Do frequent buyers spend differently?"), subtitle=reading)
 
 
 def _plot_first(result: CheckResult, ax: Axes | None) -> Axes:
@@ -145,15 +149,15 @@ def _plot_first(result: CheckResult, ax: Axes | None) -> Axes:
     ax = new_axes(ax, size=(7.2, 1.7 + 0.7 * len(table)))
     ratio, error = table["value"] / table["alike"], table["standard_error"] / table["alike"]
     low, high = table["alike_from"] / table["alike"], table["alike_to"] / table["alike"]
-    ax.barh(place, high - low, left=low, height=0.5, color=FAINT, label="does little harm")
+    ax.barh(place, high - low, left=low, height=0.5, color=FAINT, label=tr("does little harm"))
     ax.axvline(1, color=GREY, linewidth=1)
-    ax.errorbar(ratio, place, xerr=2 * error, fmt="o", color=BLUE, capsize=3, label="found, ± 2 se")
+    ax.errorbar(ratio, place, xerr=2 * error, fmt="o", color=BLUE, capsize=3, label=tr("found, ± 2 se"))
     ax.set_yticks(place, list(table["figure"]))
     ax.set_ylim(-1.1, len(table) - 0.4)
-    ax.set_xlabel("over what it is if the first is like the others")
+    ax.set_xlabel(tr("over what it is if the first is like the others"))
     legend(ax, location="lower right")
-    reading = "Left of 1: the second purchase comes sooner, the first amount is smaller"
-    return dress(ax, title="Is the first purchase like the others?", subtitle=reading, grid="x")
+    reading = tr("Left of 1: the second purchase comes sooner, the first amount is smaller")
+    return dress(ax, title=tr("Is the first purchase like the others?"), subtitle=reading, grid="x")
 
 
 def _plot_conflict(result: CheckResult, ax: Axes | None) -> Axes:
@@ -174,9 +178,9 @@ def _plot_conflict(result: CheckResult, ax: Axes | None) -> Axes:
     ax.set_xticks([], minor=True)
     ax.set_yticks(place, list(table["scale"]))
     ax.set_ylim(-0.6, len(table) - 0.4)
-    ax.set_xlabel("quantile of the prior")
-    reading = "Median and 90 % of each posterior, in its own prior; a median in the red is a conflict"
-    return dress(ax, title="Where posteriors lie in their priors", subtitle=reading, grid="x")
+    ax.set_xlabel(tr("quantile of the prior"))
+    reading = tr("Median and 90 % of each posterior, in its own prior; a median in the red is a conflict")
+    return dress(ax, title=tr("Where posteriors lie in their priors"), subtitle=reading, grid="x")
 
 
 def _plot_influence(result: CheckResult, ax: Axes | None) -> Axes:
@@ -194,11 +198,14 @@ def _plot_influence(result: CheckResult, ax: Axes | None) -> Axes:
     ax.set_yscale("log")
     ax.set_ylim(0.7, 15 * ax.get_ylim()[1])  # room for the legend
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    ax.set_xlabel("k-hat: how far a customer alone moves the posterior")
-    ax.set_ylabel("customers, logarithmic")
+    ax.set_xlabel(tr("k-hat: how far a customer alone moves the posterior"))
+    ax.set_ylabel(tr("customers, logarithmic"))
     legend(ax, location="upper left")
-    reading = f"Beyond the dashed line ({limit.min():.2f}) leaving a customer out cannot be approximated"
-    return dress(ax, title="Do single customers decide?", subtitle=reading)
+    reading = tr(
+        "Beyond the dashed line ({limit:.2f}) leaving a customer out cannot be approximated",
+        limit=limit.min(),
+    )
+    return dress(ax, title=tr("Do single customers decide?"), subtitle=reading)
 
 
 def _plot_of(result: CheckResult) -> Callable[[CheckResult, Axes | None], Axes] | None:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from bayesltv.languages.language import mark, tr
 from bayesltv.names import CHAIN, CLOCK, CLOCK_BLOCK, DRAW, OBSERVATION_END
 from bayesltv.report.style import BLUE, GREY, ORANGE, date_axis, date_number, dress, legend, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BANDS = (((0.05, 0.95), "90 % of draws", 0.18), ((0.25, 0.75), "50 % of draws", 0.32))
+BANDS = (((0.05, 0.95), mark("90 % of draws"), 0.18), ((0.25, 0.75), mark("50 % of draws"), 0.32))
 
 
 def plot_clock(path: xr.DataArray, *, ax: Axes | None = None) -> Axes:
@@ -35,11 +36,11 @@ def plot_clock(path: xr.DataArray, *, ax: Axes | None = None) -> Axes:
         low, high = factor.quantile(list(edges), dim=(CHAIN, DRAW)).values
         for at, span in enumerate(spans):
             colour = ORANGE if ahead[at] else BLUE
-            label = name if at == 0 else None
+            label = tr(name) if at == 0 else None
             ax.fill_between(span, low[at], high[at], color=colour, alpha=solidity, linewidth=0, label=label)
     for at, (span, value) in enumerate(zip(spans, factor.median((CHAIN, DRAW)).values, strict=True)):
         colour = ORANGE if ahead[at] else BLUE
-        ax.plot(span, [value] * 2, color=colour, linewidth=1.6, label="median" if at == 0 else None)
+        ax.plot(span, [value] * 2, color=colour, linewidth=1.6, label=tr("median") if at == 0 else None)
     ax.axhline(1.0, color=GREY, linewidth=0.8)
     seen = date_number(np.datetime64(path.attrs[OBSERVATION_END], "D"))
     ax.axvline(seen, color=GREY, linewidth=0.8, linestyle="--")
@@ -49,11 +50,13 @@ def plot_clock(path: xr.DataArray, *, ax: Axes | None = None) -> Axes:
     ]
     ax.set_yticks(ticks, [f"× {each:g}" for each in ticks])
     ax.minorticks_off()
-    ax.set_ylabel("purchase rate, usual = 1")
+    ax.set_ylabel(tr("purchase rate, usual = 1"))
     date_axis(ax.xaxis)
     legend(ax, location="upper right")
     return dress(
         ax,
-        title="What moves all customers at once",
-        subtitle="factor on everybody's purchase rate; past the dashed line each draw goes on by the process",
+        title=tr("What moves all customers at once"),
+        subtitle=tr(
+            "factor on everybody's purchase rate; past the dashed line each draw goes on by the process"
+        ),
     )

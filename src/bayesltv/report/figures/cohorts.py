@@ -11,6 +11,8 @@ import pandas as pd
 from bayesltv.cohorts.members import ALL
 from bayesltv.cohorts.result import OBSERVED, Cohorts
 from bayesltv.errors import DataError
+from bayesltv.languages.language import mark, tr
+from bayesltv.languages.written import day, percent
 from bayesltv.names import GROUP_SEPARATOR
 from bayesltv.report.style import (
     BLACK,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS, MOST_CURVES = 36, 5
 _PERCENT = ("retention", "repurchase", "roi")
-_TITLES = {"retention": "Retention", "repurchase": "Share who have bought again", "roi": "ROI"}
+_TITLES = {"retention": mark("Retention"), "repurchase": mark("Share who have bought again"), "roi": "ROI"}
 _DASHED = (0, (3, 1.6))
 
 
@@ -76,7 +78,7 @@ def plot_cohorts(
         )  # fmt: skip
         text = write(each["p50"])
         if intervals and not is_known:
-            text += f"\n{write(each['p05'])} to {write(each['p95'])}"
+            text += "\n" + tr("{low} to {high}", low=write(each["p05"]), high=write(each["p95"]))
         ink = contrast(colour)
         box = None if is_known else {"facecolor": colour, "edgecolor": "none", "pad": 1.2}
         ax.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=7.8, color=ink, bbox=box)
@@ -84,7 +86,9 @@ def plot_cohorts(
     ax.set_ylim(len(labels), 0)
     ax.set_xticks(np.arange(len(ages)) + 0.5, [f"{age:g}" for age in ages])
     ax.set_yticks(np.arange(len(labels)) + 0.5, shortened(labels))
-    ax.set_xlabel("days since the first purchase" if name != "retention" else "last day of the period")
+    ax.set_xlabel(
+        tr("days since the first purchase") if name != "retention" else tr("last day of the period")
+    )
     dress(ax, title=_title(name), subtitle=_subtitle(found), grid="x")
     ax.grid(visible=False)
     ax.spines[["left", "bottom"]].set_visible(False)
@@ -122,14 +126,14 @@ def plot_cohort_curves(
         ax.plot(seen["age"], seen["p50"], color=colour, linewidth=1.9, label=label)
         ax.plot(ahead["age"], ahead["p50"], color=colour, linewidth=1.5, linestyle=_DASHED)
     name = str(table["quantity"].iloc[0])
-    ax.set_ylabel("per customer acquired")
-    ax.set_xlabel("days since the first purchase")
+    ax.set_ylabel(tr("per customer acquired"))
+    ax.set_xlabel(tr("days since the first purchase"))
     ax.set_ylim(bottom=min(0.0, float(table["p05"].min())))
     ax.margins(x=0.01)
     if name.startswith("ltv"):
         money_axis(ax.yaxis, found.attrs.get("currency"))
     legend(ax, location="upper left")
-    shown = "observed: solid; predicted or partly so: dashed, with the band of 90 % of draws"
+    shown = tr("observed: solid; predicted or partly so: dashed, with the band of 90 % of draws")
     return dress(ax, title=_title(name), subtitle=shown)
 
 
@@ -159,14 +163,14 @@ def plot_payback(found: Cohorts, *, ax: Axes | None = None) -> Axes:
             ax.plot(oldest, y, marker=">", color=BLUE, alpha=0.6, markersize=8)
         if np.isfinite(each["payback_p50"]):
             ax.plot(middle, y, marker="o", color=BLUE, markersize=6.5)
-        said = f"by day {oldest}: {100 * each['by_oldest']:.0f} %"
+        said = tr("by day {oldest}: {share}", oldest=oldest, share=percent(each["by_oldest"]))
         ax.text(1.02, y, said, transform=ax.get_yaxis_transform(), va="center", fontsize=8.5, color=BLACK)
     ax.set_yticks(range(len(rows)), shortened(list(rows["label"])))
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlim(-0.01 * right, 1.03 * right)
-    ax.set_xlabel("days since the first purchase")
-    how = "median and 90 % of draws; an arrow: later than the oldest age, or never"
-    return dress(ax, title="When margins have paid for acquisition", subtitle=how, grid="x")
+    ax.set_xlabel(tr("days since the first purchase"))
+    how = tr("median and 90 % of draws; an arrow: later than the oldest age, or never")
+    return dress(ax, title=tr("When margins have paid for acquisition"), subtitle=how, grid="x")
 
 
 def cohort_figures(found: Cohorts) -> dict[str, Callable[[], Axes]]:
@@ -226,7 +230,7 @@ def _payback_rows(found: Cohorts) -> pd.DataFrame:
 
 def _writer(quantity: str, found: Cohorts) -> Callable[[float], str]:
     if quantity in _PERCENT:
-        return lambda share: f"{100 * share:.0f} %"
+        return lambda share: percent(share)
     if quantity.startswith(("ltv_", "arp")) and quantity != "ltv_cac":
         return lambda amount: money(
             amount, found.attrs.get("currency"), decimals=0 if abs(amount) >= 100 else 1
@@ -236,16 +240,20 @@ def _writer(quantity: str, found: Cohorts) -> Callable[[float], str]:
 
 def _title(quantity: str) -> str:
     if quantity in _TITLES:
-        return _TITLES[quantity]
-    words = {"ltv_cac": "LTV : CAC", "purchases": "Purchases per customer acquired"}
-    return words.get(quantity, f"{quantity.split('_')[0].upper()} by age ({_basis(quantity)})")
+        return tr(_TITLES[quantity])
+    words = {"ltv_cac": "LTV : CAC", "purchases": mark("Purchases per customer acquired")}
+    if quantity in words:
+        return tr(words[quantity])
+    return tr("{name} by age ({basis})", name=quantity.split("_")[0].upper(), basis=_basis(quantity))
 
 
 def _basis(quantity: str) -> str:
-    return ", ".join(quantity.split("_")[1:])
+    return ", ".join(map(tr, quantity.split("_")[1:]))
 
 
 def _subtitle(found: Cohorts) -> str:
     until = found.attrs.get("observation_end")
-    end = f" until {until}" if until else ""
-    return f"{found.attrs['customers']:,} customers; observed{end}: plain; predicted or partly so: hatched"
+    text = mark("{customers:,} customers; observed: plain; predicted or partly so: hatched")
+    if until:
+        text = mark("{customers:,} customers; observed until {until}: plain; predicted or partly so: hatched")
+    return tr(text, customers=found.attrs["customers"], until=day(until))

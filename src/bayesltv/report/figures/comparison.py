@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bayesltv.languages.language import label, tr
 from bayesltv.report.style import BLUE, GREY, dress, new_axes
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ def plot_comparison(comparison: Comparison, *, part: str = "purchase", ax: Axes 
     )
     ax.set_yticks(place, list(table["model"]))
     ax.set_ylim(-0.6, len(table) - 0.4)
-    ax.set_xlabel(f"expected log predictive density of {part}, difference from the best")
-    reading = "Bars: two standard errors over customers; a bar that reaches 0 says nothing either way"
-    return dress(ax, title="Which model predicts a customer left out?", subtitle=reading, grid="x")
+    ax.set_xlabel(tr("expected log predictive density of {part}, difference from the best", part=label(part)))
+    reading = tr("Bars: two standard errors over customers; a bar that reaches 0 says nothing either way")
+    return dress(ax, title=tr("Which model predicts a customer left out?"), subtitle=reading, grid="x")
 
 
 def comparison_figures(comparison: Comparison) -> dict[str, Callable[[], Axes]]:
@@ -71,9 +72,11 @@ def plot_choice(choice: Choice, *, ax: Axes | None = None) -> Axes:
     ax.errorbar(gap, place, xerr=ends, fmt="o", color=BLUE, markersize=6, elinewidth=1.8)
     ax.set_yticks(place, list(table["spec"]))
     ax.set_ylim(-0.6, len(table) - 0.4)
-    ax.set_xlabel(f"CRPS of customers, difference from {choice.recommended}, %")
-    reading = "Bars: 95 % over customers; to the right is worse, a bar that reaches 0 says nothing either way"
-    return dress(ax, title="Which spec forecasts customers best?", subtitle=reading, grid="x")
+    ax.set_xlabel(tr("CRPS of customers, difference from {recommended}, %", recommended=choice.recommended))
+    reading = tr(
+        "Bars: 95 % over customers; to the right is worse, a bar that reaches 0 says nothing either way"
+    )
+    return dress(ax, title=tr("Which spec forecasts customers best?"), subtitle=reading, grid="x")
 
 
 def plot_choice_totals(choice: Choice, *, ax: Axes | None = None) -> Axes:
@@ -95,9 +98,9 @@ def plot_choice_totals(choice: Choice, *, ax: Axes | None = None) -> Axes:
         ax.plot([low, high], [place, place], color=BLUE, linewidth=1.8)
         ax.plot(mean, place, "o", color=BLUE, markersize=5)
     ax.set_yticks(range(len(keys)), [f"{spec}, {cut}" for spec, cut in reversed(keys)])
-    ax.set_xlabel("total of purchases, forecast against actual, %")
-    reading = "Lines: 90 % intervals; those that reach 0 held"
-    return dress(ax, title="Whose totals hold?", subtitle=reading, grid="x")
+    ax.set_xlabel(tr("total of purchases, forecast against actual, %"))
+    reading = tr("Lines: 90 % intervals; those that reach 0 held")
+    return dress(ax, title=tr("Whose totals hold?"), subtitle=reading, grid="x")
 
 
 def choice_figures(choice: Choice) -> dict[str, Callable[[], Axes]]:

@@ -12,6 +12,7 @@ from bayesltv.checks.psense import SENSITIVE
 from bayesltv.errors import DataError
 from bayesltv.evaluation.posterior_predictive import PosteriorPredictive
 from bayesltv.evaluation.prior_predictive import PriorPredictive
+from bayesltv.languages.language import mark, tr, trs
 from bayesltv.report.style import (
     BLACK,
     BLUE,
@@ -30,10 +31,26 @@ if TYPE_CHECKING:
 
 Picture = Callable[[], "Axes | Figure"]
 SUBJECTS = {
-    "frequency": ("How many customers come back how often", "repeat purchases", "customers"),
-    "recency given frequency": ("When they were last seen", "repeat purchases", "mean of recency / T"),
-    "repeat share": ("How many come back, by group", "group", "share with a repeat purchase"),
-    "mean spend": ("What a purchase is worth", "mean repeat amount of a customer", "share of repeaters"),
+    "frequency": (
+        mark("How many customers come back how often"),
+        mark("repeat purchases"),
+        mark("customers"),
+    ),
+    "recency given frequency": (
+        mark("When they were last seen"),
+        mark("repeat purchases"),
+        mark("mean of recency / T"),
+    ),
+    "repeat share": (
+        mark("How many come back, by group"),
+        mark("group"),
+        mark("share with a repeat purchase"),
+    ),
+    "mean spend": (
+        mark("What a purchase is worth"),
+        mark("mean repeat amount of a customer"),
+        mark("share of repeaters"),
+    ),
 }
 
 
@@ -57,7 +74,7 @@ def plot_posterior_predictive(
     if table.empty or statistic not in SUBJECTS:
         known = ", ".join(name for name in SUBJECTS if (found.table["statistic"] == name).any())
         raise DataError(f"statistic {statistic!r} cannot be drawn: use {known}")
-    title, across, up = SUBJECTS[statistic]
+    title, across, up = trs(SUBJECTS[statistic])
     place = np.arange(len(table))
     ax = new_axes(ax, size=(7.2, 4.2))
     _draw_replicas(table, place, ax)
@@ -75,8 +92,10 @@ def plot_posterior_predictive(
         ax.set_ylim(0, 6 * reach)
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     legend(ax, location="lower right" if statistic.startswith("recency") else "upper right")
-    reading = (
-        f"{found.facts['customers']:,} real customers, {found.facts['draws']:,} times made anew by the model"
+    reading = tr(
+        "{customers:,} real customers, {draws:,} times made anew by the model",
+        customers=found.facts["customers"],
+        draws=found.facts["draws"],
     )
     return dress(ax, title=title, subtitle=reading)
 
@@ -97,7 +116,7 @@ def plot_prior_predictive(found: PriorPredictive, *, ax: Axes | None = None) -> 
     colour = [VERMILLION if flagged else BLUE for flagged in table["flagged"]]
     ax.hlines(place, low, table["p95"], color=colour, linewidth=3)
     ax.scatter(
-        table["p50"].clip(lower=least), place, color=colour, s=42, zorder=3, label="prior: median, 90 %"
+        table["p50"].clip(lower=least), place, color=colour, s=42, zorder=3, label=tr("prior: median, 90 %")
     )
     if "observed" in table:
         ax.scatter(
@@ -114,10 +133,10 @@ def plot_prior_predictive(found: PriorPredictive, *, ax: Axes | None = None) -> 
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.set_yticks(place, list(table["quantity"]))
     ax.set_ylim(-1.3, len(table) - 0.4)
-    ax.set_xlabel("value, logarithmic")
+    ax.set_xlabel(tr("value, logarithmic"))
     legend(ax, location="lower right")
-    reading = "200 customers over a year for each draw of the prior; red: flagged as implausible"
-    return dress(ax, title="What the priors say about customers", subtitle=reading, grid="x")
+    reading = tr("200 customers over a year for each draw of the prior; red: flagged as implausible")
+    return dress(ax, title=tr("What the priors say about customers"), subtitle=reading, grid="x")
 
 
 def plot_psense(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -133,23 +152,23 @@ def plot_psense(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax = new_axes(ax, size=(7.2, 1.7 + 0.4 * len(table)))
     ax.axvspan(0, SENSITIVE, color=FAINT, linewidth=0)
     ax.hlines(place, table["prior"], table["likelihood"], color=GREY, linewidth=1)
-    ax.scatter(table["likelihood"], place, color=BLUE, s=42, zorder=3, label="to the data")
-    ax.scatter(table["prior"], place, color=ORANGE, marker="s", s=42, zorder=3, label="to the priors")
+    ax.scatter(table["likelihood"], place, color=BLUE, s=42, zorder=3, label=tr("to the data"))
+    ax.scatter(table["prior"], place, color=ORANGE, marker="s", s=42, zorder=3, label=tr("to the priors"))
     ax.set_yticks(place, list(table["parameter"]))
     ax.set_ylim(-0.6, len(table) - 0.4)
     ax.set_xlim(left=0)
-    ax.set_xlabel("change of the posterior as the power changes")
+    ax.set_xlabel(tr("change of the posterior as the power changes"))
     legend(ax, location="upper right")
-    reading = f"Priors should stay in the grey stretch (below {SENSITIVE:g}), data beyond it"
-    return dress(ax, title="Who decides, prior or data?", subtitle=reading, grid="x")
+    reading = tr("Priors should stay in the grey stretch (below {limit:g}), data beyond it", limit=SENSITIVE)
+    return dress(ax, title=tr("Who decides, prior or data?"), subtitle=reading, grid="x")
 
 
 def _draw_replicas(table: pd.DataFrame, place: np.ndarray[tuple[int], np.dtype[np.int64]], ax: Axes) -> None:
     ax.vlines(
-        place, table["p05"], table["p95"], color=BLUE, alpha=0.35, linewidth=11, label="90 % of replicas"
+        place, table["p05"], table["p95"], color=BLUE, alpha=0.35, linewidth=11, label=tr("90 % of replicas")
     )
-    ax.scatter(place, table["predicted"], color=BLUE, s=16, label="mean of replicas")
+    ax.scatter(place, table["predicted"], color=BLUE, s=16, label=tr("mean of replicas"))
     ax.scatter(
         place, table["observed"], color="white", edgecolor=BLACK, linewidth=1.3, marker="D", s=38, zorder=3,
-        label="observed",
+        label=tr("observed"),
     )  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayesltv.errors import DataError
+from bayesltv.languages.language import tr, trn
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
 from bayesltv.prediction.concentration import BEST, lorenz_curve
 from bayesltv.report.figures.tiers import rows_of
@@ -57,7 +58,13 @@ def plot_ltv_intervals(
     place = np.arange(len(chosen))
     ax = new_axes(ax, size=(7.6, 1.9 + 0.3 * len(chosen)))
     ax.hlines(
-        place, chosen["ltv_p05"], chosen["ltv_p95"], color=BLUE, linewidth=5, alpha=0.3, label="90 % interval"
+        place,
+        chosen["ltv_p05"],
+        chosen["ltv_p95"],
+        color=BLUE,
+        linewidth=5,
+        alpha=0.3,
+        label=tr("90 % interval"),
     )
     ax.plot(
         chosen["ltv_p50"],
@@ -67,7 +74,7 @@ def plot_ltv_intervals(
         markersize=11,
         markeredgewidth=2.4,
         color=BLUE,
-        label="median",
+        label=tr("median"),
     )
     ax.plot(
         chosen["ltv_mean"],
@@ -76,16 +83,16 @@ def plot_ltv_intervals(
         marker="o",
         markersize=5.5,
         color=VERMILLION,
-        label="expected value",
+        label=tr("expected value"),
     )
     ax.set_yticks(place, _labels(chosen))
     ax.set_ylim(-0.7, len(chosen) - 0.3)
     money_axis(ax.xaxis, scores.attrs.get("currency"))
     ax.set_xlabel(value_label(scores.attrs))
-    ax.set_ylabel("customer")
+    ax.set_ylabel(tr("customer"))
     legend(ax, location="lower right")
-    reading = "The expected value alone hides how far apart good and bad luck lie"
-    return dress(ax, title="What single customers may be worth", subtitle=reading, grid="x")
+    reading = tr("The expected value alone hides how far apart good and bad luck lie")
+    return dress(ax, title=tr("What single customers may be worth"), subtitle=reading, grid="x")
 
 
 def plot_lorenz(drawn: xr.Dataset, *, quantity: str = "value", ax: Axes | None = None) -> Axes:
@@ -149,6 +156,6 @@ def _labels(chosen: pd.DataFrame) -> list[str]:
     if FREQUENCY not in chosen:
         return ids
     return [
-        f"{who}  ({n:,} repeat purchase{'' if n == 1 else 's'})"
+        trn("{who}  ({n} repeat purchase)", "{who}  ({n} repeat purchases)", n, who=who)
         for who, n in zip(ids, chosen[FREQUENCY].astype(int), strict=True)
     ]

@@ -11,6 +11,8 @@ import pandas as pd
 
 from bayesltv.evaluation.result import ALL, TABLES, Evaluation
 from bayesltv.evaluation.rules import pit_curve
+from bayesltv.languages.language import label, mark, tr
+from bayesltv.languages.written import day
 from bayesltv.report.figures.calibration import plot_purchase_calibration
 from bayesltv.report.figures.tracking import plot_tracking_cumulative, plot_tracking_weekly
 from bayesltv.report.style import (
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 BAND = 0.95
 _POINTS, _SIMULATIONS, _SEED = 100, 1000, 214
-_UNITS = {"purchases": "purchases", "spend": "spend", "returners": "share who came back"}
+_UNITS = {"purchases": "purchases", "spend": "spend", "returners": mark("share who came back")}
 
 
 def plot_pit(evaluation: Evaluation, *, quantity: str = "purchases", ax: Axes | None = None) -> Axes:
@@ -58,19 +60,21 @@ def plot_pit(evaluation: Evaluation, *, quantity: str = "purchases", ax: Axes | 
     below, upto = (judged[f"{quantity}_pit_{end}"].to_numpy() for end in ("below", "upto"))
     ordered = np.sort(judged[f"{quantity}_pit"].to_numpy())
     ax = new_axes(ax, size=(7.2, 4.2))
-    label = f"{BAND:.0%} of calibrated forecasts stay inside"
+    label = tr("{share:.0%} of calibrated forecasts stay inside", share=BAND)
     ax.fill_between(at, low, high, color=BLUE, alpha=0.18, linewidth=0, label=label)
     ax.axhline(0, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
     empirical = np.searchsorted(ordered, at, side="right") / n - at
-    ax.plot(at, empirical, color=ORANGE, linewidth=1.4, label="randomised")
-    ax.plot(at, pit_curve(below, upto, at) - at, color=BLACK, linewidth=1.8, label="non-randomised")
+    ax.plot(at, empirical, color=ORANGE, linewidth=1.4, label=tr("randomised"))
+    ax.plot(at, pit_curve(below, upto, at) - at, color=BLACK, linewidth=1.8, label=tr("non-randomised"))
     reach = 1.5 * max(float(np.abs([low, high]).max()), float(np.abs(empirical).max()), 0.01)
     ax.set(xlim=(0, 1), ylim=(-reach, reach))
-    ax.set_xlabel(f"probability integral transform of {quantity}")
-    ax.set_ylabel("distribution − uniform")
+    ax.set_xlabel(tr("probability integral transform of {quantity}", quantity=tr(quantity)))
+    ax.set_ylabel(tr("distribution − uniform"))
     legend(ax, location="upper right")
-    reading = "Below 0: more happened than was forecast; an S: forecasts too narrow or too wide"
-    return dress(ax, title=f"Is the forecast of {quantity} calibrated?", subtitle=reading)
+    reading = tr("Below 0: more happened than was forecast; an S: forecasts too narrow or too wide")
+    return dress(
+        ax, title=tr("Is the forecast of {quantity} calibrated?", quantity=tr(quantity)), subtitle=reading
+    )
 
 
 def plot_coverage(evaluation: Evaluation, *, ax: Axes | None = None) -> Axes:
@@ -85,9 +89,9 @@ def plot_coverage(evaluation: Evaluation, *, ax: Axes | None = None) -> Axes:
     ax = new_axes(ax, size=(5.6, 5.0))
     ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)))
     customers = len(evaluation.customers)
-    lines = [("purchases", "predictive", BLUE, "o", "purchases, predictive")]
-    lines += [("spend", "predictive", ORANGE, "s", "spend, predictive")]
-    lines += [("purchases", "expectation", VERMILLION, "X", "purchases, interval of the expectation")]
+    lines = [("purchases", "predictive", BLUE, "o", tr("purchases, predictive"))]
+    lines += [("spend", "predictive", ORANGE, "s", tr("spend, predictive"))]
+    lines += [("purchases", "expectation", VERMILLION, "X", tr("purchases, interval of the expectation"))]
     for quantity, column, colour, marker, name in lines:
         rows = table[table["quantity"] == quantity]
         if len(rows):
@@ -97,13 +101,13 @@ def plot_coverage(evaluation: Evaluation, *, ax: Axes | None = None) -> Axes:
                 rows["level"], share, yerr=error, color=colour, marker=marker, linewidth=1.4, label=name
             )
     ax.set(xlim=(0.4, 1.02), ylim=(-0.03, 1.03))
-    ax.set_xlabel("level of the interval")
-    ax.set_ylabel("share of customers inside")
+    ax.set_xlabel(tr("level of the interval"))
+    ax.set_ylabel(tr("share of customers inside"))
     percent_axis(ax.xaxis)
     percent_axis(ax.yaxis)
     ax.legend(loc="center right", frameon=False, fontsize=9, labelcolor=BLACK)
-    reading = "Intervals of whole numbers hold more than they promise.\nBars: two standard errors"
-    return dress(ax, title="Do intervals hold what they promise?", subtitle=reading, grid="both")
+    reading = tr("Intervals of whole numbers hold more than they promise.\nBars: two standard errors")
+    return dress(ax, title=tr("Do intervals hold what they promise?"), subtitle=reading, grid="both")
 
 
 def plot_by_frequency(evaluation: Evaluation, *, quantity: str = "purchases", ax: Axes | None = None) -> Axes:
@@ -122,20 +126,24 @@ def plot_by_frequency(evaluation: Evaluation, *, quantity: str = "purchases", ax
     reach = [predicted - table["predicted_p05"], table["predicted_p95"] - predicted]
     ax.errorbar(
         place, predicted, yerr=reach, color=BLUE, marker="o", markersize=5, linewidth=1.6,
-        label="predicted, 90 %",
+        label=tr("predicted, 90 %"),
     )  # fmt: skip
     ax.plot(
         place, table["actual"], color=BLACK, marker="D", linestyle="none", markersize=6,
-        markerfacecolor="white", label="actual",
+        markerfacecolor="white", label=tr("actual"),
     )  # fmt: skip
     ticks = [f"{k}\n({n:,})" for k, n in zip(table["frequency"], table["customers"], strict=True)]
     ax.set_xticks(place, ticks)
     ax.set_ylim(bottom=0)
-    ax.set_xlabel("repeat purchases before (customers)")
-    ax.set_ylabel(f"{_UNITS[quantity]}, mean per customer")
+    ax.set_xlabel(tr("repeat purchases before (customers)"))
+    ax.set_ylabel(tr("{quantity}, mean per customer", quantity=tr(_UNITS[quantity])))
     legend(ax, location="upper left")
-    reading = f"{evaluation.facts['after']} to {evaluation.facts['until']}, by what was known before"
-    return dress(ax, title=f"Expected and actual {quantity}", subtitle=reading)
+    reading = tr(
+        "{after} to {until}, by what was known before",
+        after=day(evaluation.facts["after"]),
+        until=day(evaluation.facts["until"]),
+    )
+    return dress(ax, title=tr("Expected and actual {quantity}", quantity=tr(quantity)), subtitle=reading)
 
 
 def plot_reliability(evaluation: Evaluation, *, event: str = "purchase", ax: Axes | None = None) -> Axes:
@@ -152,8 +160,8 @@ def plot_reliability(evaluation: Evaluation, *, event: str = "purchase", ax: Axe
     chosen = table[table["event"] == event].rename(columns={"happened": "came_back"})
     ax = plot_purchase_calibration(chosen, horizon=str(evaluation.facts["horizon"]), ax=ax)
     if event != "purchase":
-        ax.set_xlabel(f"predicted probability of: {event}")
-        ax.set_ylabel("share of customers who were in it")
+        ax.set_xlabel(tr("predicted probability of: {event}", event=label(event)))
+        ax.set_ylabel(tr("share of customers who were in it"))
     return ax
 
 
@@ -168,20 +176,28 @@ def plot_lift(evaluation: Evaluation, *, quantity: str = "purchases", ax: Axes |
     """
     table = evaluation.lift[evaluation.lift["quantity"] == quantity]
     ax = new_axes(ax, size=(7.2, 4.2))
-    ax.bar(table["tenth"], table["actual"], width=0.72, color=BLUE, alpha=0.35, label="actual")
-    ax.plot(table["tenth"], table["predicted"], color=BLACK, marker="o", markersize=4, label="predicted")
+    ax.bar(table["tenth"], table["actual"], width=0.72, color=BLUE, alpha=0.35, label=tr("actual"))
+    ax.plot(table["tenth"], table["predicted"], color=BLACK, marker="o", markersize=4, label=tr("predicted"))
     for x, y, share in zip(table["tenth"], table["actual"], table["cumulative_share"], strict=True):
         ax.annotate(
             f"{share:.0%}", xy=(x, y), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=8,
             color=GREY, bbox={"facecolor": "white", "edgecolor": FAINT, "pad": 0.8, "linewidth": 0.5},
         )  # fmt: skip
     ax.set_xticks(table["tenth"])
-    ax.set_xlabel("tenth of customers by forecast, the best first")
-    ax.set_ylabel(f"{quantity}, mean per customer")
+    ax.set_xlabel(tr("tenth of customers by forecast, the best first"))
+    ax.set_ylabel(tr("{quantity}, mean per customer", quantity=tr(quantity)))
     legend(ax, location="upper right")
     gini = evaluation.score("gini", quantity)
-    reading = f"Numbers: share of all {quantity} up to this tenth. Normalised Gini {gini:.2f}"
-    return dress(ax, title=f"Does the forecast find the best customers, by {quantity}?", subtitle=reading)
+    reading = tr(
+        "Numbers: share of all {quantity} up to this tenth. Normalised Gini {gini:.2f}",
+        quantity=tr(quantity),
+        gini=gini,
+    )
+    return dress(
+        ax,
+        title=tr("Does the forecast find the best customers, by {quantity}?", quantity=tr(quantity)),
+        subtitle=reading,
+    )
 
 
 def evaluation_figures(evaluation: Evaluation) -> dict[str, Callable[[], Axes]]:

@@ -11,6 +11,8 @@ from bayesltv.allocation.hold_out import HOLD_OUT
 from bayesltv.decisions.offer.pnl import net_value, spending
 from bayesltv.decisions.plan import PLAN, Plan
 from bayesltv.errors import SpecError
+from bayesltv.languages.language import mark, tr, word
+from bayesltv.languages.written import percent, span
 from bayesltv.report.planned_tests import plot_test_value
 from bayesltv.report.style import (
     BLACK,
@@ -32,13 +34,13 @@ if TYPE_CHECKING:
 
 ACTION_COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, "#CC79A7", "#56B4E9", "#8A6D00", "#5B4B8A")
 _STEPS = (
-    ("incremental_margin", "incremental\nmargin"),
-    ("incremental_discount", "discount on\nnew sales"),
-    ("subsidy", "subsidy"),
-    ("contact_cost", "contact"),
-    ("running_cost", "running"),
-    ("service_cost", "service"),
-    ("fixed_cost", "fixed"),
+    ("incremental_margin", mark("incremental\nmargin")),
+    ("incremental_discount", mark("discount on\nnew sales")),
+    ("subsidy", mark("subsidy")),
+    ("contact_cost", mark("contact")),
+    ("running_cost", mark("running")),
+    ("service_cost", mark("service")),
+    ("fixed_cost", mark("fixed")),
 )
 
 
@@ -47,9 +49,9 @@ def plot_waterfall(plan: Plan, *, ax: Axes | None = None) -> Axes:
 
     On a revenue basis it says revenue.
     """
-    total, basis = plan.actions.iloc[-1], _basis(plan)
+    total, basis = plan.actions.iloc[-1], str(plan.attrs.get("value_basis") or "margin")
     steps = [
-        (label.replace("margin", basis), total[name] if at == 0 else -total[name])
+        (tr(label.replace("margin", basis)), total[name] if at == 0 else -total[name])
         for at, (name, label) in enumerate(_STEPS)
         if at == 0 or abs(total[name]) > 0
     ]
@@ -69,12 +71,12 @@ def plot_waterfall(plan: Plan, *, ax: Axes | None = None) -> Axes:
     ax.text(
         end + 0.1, level, f" {money(level, _currency(plan))}", ha="left", va="bottom", fontsize=9, color=BLACK
     )
-    ax.set_xticks(range(end + 1), [*(label for label, _ in steps), "net"])
+    ax.set_xticks(range(end + 1), [*(label for label, _ in steps), tr("net")])
     ax.axhline(0, color=BLACK, linewidth=0.8)
     money_axis(ax.yaxis, _currency(plan))
-    ax.set_ylabel(f"within {plan.attrs['horizon']}, discounted")
-    reading = "Subsidy: discount on purchases that would have been made anyway. On net: its 90 % interval"
-    return dress(ax, title=f"From incremental {basis} to net value", subtitle=reading)
+    ax.set_ylabel(tr("within {horizon}, discounted", horizon=_horizon(plan)))
+    reading = tr("Subsidy: discount on purchases that would have been made anyway. On net: its 90 % interval")
+    return dress(ax, title=tr("From incremental {basis} to net value", basis=_basis(plan)), subtitle=reading)
 
 
 def plot_roi(plan: Plan, *, ax: Axes | None = None) -> Axes:
@@ -93,7 +95,7 @@ def plot_roi(plan: Plan, *, ax: Axes | None = None) -> Axes:
         ax.hlines(at, quarter, three, color=BLUE, linewidth=5, alpha=0.7)
         ax.plot(middle, at, marker="|", markersize=12, markeredgewidth=2.4, color=BLACK)
         ax.annotate(
-            f"pays: {100 * (draws > 0).mean():.0f} %",
+            tr("pays: {mean}", mean=percent((draws > 0).mean())),
             (high, at),
             xytext=(6, 0),
             textcoords="offset points",
@@ -102,12 +104,14 @@ def plot_roi(plan: Plan, *, ax: Axes | None = None) -> Axes:
             color=GREY,
         )
     ax.axvline(0, color=VERMILLION, linewidth=1.2)
-    ax.set_yticks(range(len(shown)), [name.replace("_", " ") for name, _ in reversed(shown)])
+    ax.set_yticks(range(len(shown)), [word(name) for name, _ in reversed(shown)])
     ax.set_ylim(-0.6, max(0.6, len(shown) - 0.4))
     ax.margins(x=0.2)
-    ax.set_xlabel(f"net value ({_basis(plan)}) per unit of money spent")
-    reading = "Median, 50 % and 90 % interval of the portfolio's return; left of the line the action loses"
-    return dress(ax, title="Return on what each action costs", subtitle=reading, grid="x")
+    ax.set_xlabel(tr("net value ({basis}) per unit of money spent", basis=_basis(plan)))
+    reading = tr(
+        "Median, 50 % and 90 % interval of the portfolio's return; left of the line the action loses"
+    )
+    return dress(ax, title=tr("Return on what each action costs"), subtitle=reading, grid="x")
 
 
 def plot_returns(plan: Plan, *, by: str = "tier", ax: Axes | None = None) -> Axes:
@@ -139,22 +143,25 @@ def plot_returns(plan: Plan, *, by: str = "tier", ax: Axes | None = None) -> Axe
     for row in table[table["action"].isin(actions)].to_dict("records"):
         y, x = list(wide.index).index(row["segment"]), actions.index(row["action"])
         ax.text(x, y, _cell(row), ha="center", va="center", fontsize=8, color=_ink(row["roi"], reach))
-    ax.set_xticks(range(len(actions)), [name.replace("_", "\n") for name in actions])
-    ax.set_yticks(range(len(wide)), [str(each).replace("_", " ") for each in wide.index])
-    ax.set_ylabel(by)
-    reading = "ROI = net value / cost for all who are eligible, given the believed effects, with 5 and 95 %"
-    dress(ax, title=f"What each action returns by {by}", subtitle=reading)
+    ax.set_xticks(range(len(actions)), [word(name).replace(" ", "\n") for name in actions])
+    ax.set_yticks(range(len(wide)), [word(each) for each in wide.index])
+    ax.set_ylabel(tr(by))
+    reading = tr(
+        "ROI = net value / cost for all who are eligible, given the believed effects, with 5 and 95 %"
+    )
+    dress(ax, title=tr("What each action returns by {by}", by=by), subtitle=reading)
     ax.grid(visible=False)
     return ax
 
 
 def _cell(row: Mapping[Any, Any]) -> str:
     if not row["eligible"]:
-        return "nobody"
+        return tr("nobody")
     if np.isnan(row["roi"]):
-        return f"no cost\npays {100 * row['p_pays']:.0f} %"
-    interval = "" if np.isnan(row["roi_p05"]) else f"\n{row['roi_p05']:.1f} to {row['roi_p95']:.1f}"
-    return f"{row['roi']:.2f}{interval}\nchosen {row['chosen']:,} of {row['eligible']:,}"
+        return tr("no cost\npays {share}", share=percent(row["p_pays"]))
+    if np.isnan(row["roi_p05"]):
+        return tr("{roi:.2f}\nchosen {chosen:,} of {eligible:,}", **row)
+    return tr("{roi:.2f}\n{roi_p05:.1f} to {roi_p95:.1f}\nchosen {chosen:,} of {eligible:,}", **row)
 
 
 def _ink(roi: float, reach: float) -> str:
@@ -167,14 +174,15 @@ def plot_budget_curve(plan: Plan, *, ax: Axes | None = None) -> Axes:
     ax = new_axes(ax, size=(7.2, 4.2))
     ax.plot(curve["cost"], curve["net"], color=BLUE, linewidth=2)
     ax.plot(told["allocation_cost"], told["allocation_net"], marker="o", markersize=8, color=VERMILLION)
-    price, unit = told["shadow_price"], money(1, _currency(plan))
-    words = f"another {unit} would return {money(1 + price, _currency(plan), decimals=2)}"
+    price = told["shadow_price"]
+    words = mark("plan: {net} for {cost}\nanother {unit} would return {more}")
     if price == 0:
-        words = "more money would not return itself"
+        words = mark("plan: {net} for {cost}\nmore money would not return itself")
+    net, cost = (money(told[f"allocation_{part}"], _currency(plan)) for part in ("net", "cost"))
+    unit, more = money(1, _currency(plan)), money(1 + price, _currency(plan), decimals=2)
     right = told["allocation_cost"] < 0.6 * max(float(curve["cost"].max()), 1e-9)
     ax.annotate(
-        f"plan: {money(told['allocation_net'], _currency(plan))} for "
-        f"{money(told['allocation_cost'], _currency(plan))}\n{words}",
+        tr(words, net=net, cost=cost, unit=unit, more=more),
         (told["allocation_cost"], told["allocation_net"]),
         xytext=(12 if right else -12, -30),
         textcoords="offset points",
@@ -188,15 +196,16 @@ def plot_budget_curve(plan: Plan, *, ax: Axes | None = None) -> Axes:
     for axis in (ax.xaxis, ax.yaxis):
         money_axis(axis, _currency(plan))
     ax.set_xlabel("money spent, in expectation")
-    ax.set_ylabel(f"expected net value ({_basis(plan)})")
-    reading = "The best allocation of each amount of money; its slope is the shadow price"
+    ax.set_ylabel(tr("expected net value ({basis})", basis=_basis(plan)))
+    reading = tr("The best allocation of each amount of money; its slope is the shadow price")
     start = float(curve["cost"].min())
     if start > 0:
-        reading = (
-            f"The best use of each amount of money, once {money(start, _currency(plan))} of fixed costs are "
-            "spent;\nits slope is the shadow price"
+        reading = tr(
+            "The best use of each amount of money, once {start} of fixed costs are spent;\nits slope "
+            "is the shadow price",
+            start=money(start, _currency(plan)),
         )
-    return dress(ax, title="What does more budget bring?", subtitle=reading)
+    return dress(ax, title=tr("What does more budget bring?"), subtitle=reading)
 
 
 def plot_policies(plan: Plan, *, ax: Axes | None = None) -> Axes:
@@ -207,12 +216,14 @@ def plot_policies(plan: Plan, *, ax: Axes | None = None) -> Axes:
     ax.hlines(range(len(table)), table["net_p05"], table["net_p95"], color=colours, linewidth=5, alpha=0.35)
     ax.scatter(table["net"], range(len(table)), color=colours, s=26, zorder=3)
     ax.axvline(0, color=GREY, linewidth=0.8)
-    ax.set_yticks(range(len(table)), [str(name).replace("_", " ") for name in table["policy"]])
+    ax.set_yticks(range(len(table)), [word(name) for name in table["policy"]])
     ax.set_ylim(-0.6, len(table) - 0.4)
     money_axis(ax.xaxis, _currency(plan))
-    ax.set_xlabel(f"net value ({_basis(plan)}) within {plan.attrs['horizon']}, 90 % interval")
-    reading = "All at the same budget and on the same draws; nothing costs nothing and brings nothing"
-    return dress(ax, title="The plan beside what else could be done", subtitle=reading, grid="x")
+    ax.set_xlabel(
+        tr("net value ({basis}) within {horizon}, 90 % interval", basis=_basis(plan), horizon=_horizon(plan))
+    )
+    reading = tr("All at the same budget and on the same draws; nothing costs nothing and brings nothing")
+    return dress(ax, title=tr("The plan beside what else could be done"), subtitle=reading, grid="x")
 
 
 def plot_customers(plan: Plan, *, ax: Axes | None = None) -> Axes:
@@ -235,15 +246,15 @@ def plot_customers(plan: Plan, *, ax: Axes | None = None) -> Axes:
     for name, way in ways.items():
         mine = (table["assignment"] == name).to_numpy()
         if mine.any() or name == NO_ACTION:
-            label = f"{name.replace('_', ' ')} ({counts[name]:,})"
+            label = f"{word(name)} ({counts[name]:,})"
             ax.scatter(table["p_alive"][mine], np.maximum(value[mine], floor), label=label, **way)
     ax.set_yscale("log")
     money_axis(ax.yaxis, _currency(plan))
     percent_axis(ax.xaxis)
-    ax.set_xlabel("probability of still being a customer")
-    ax.set_ylabel(f"expected value ({_basis(plan)}), {plan.attrs['horizon']}")
+    ax.set_xlabel(tr("probability of still being a customer"))
+    ax.set_ylabel(tr("expected value ({basis}), {horizon}", basis=_basis(plan), horizon=_horizon(plan)))
     ax.legend(
-        title="what is done",
+        title=tr("what is done"),
         loc="upper left",
         bbox_to_anchor=(1.0, 1.0),
         frameon=False,
@@ -251,10 +262,11 @@ def plot_customers(plan: Plan, *, ax: Axes | None = None) -> Axes:
         title_fontsize=9,
     )
     treated = sum(counts[name] for name in names)
-    reading = f"{treated:,} customers get an action"
+    text = mark("{treated:,} customers get an action")
     if counts[HOLD_OUT]:
-        reading += f"; {counts[HOLD_OUT]:,} more should, and are held out at random"
-    return dress(ax, title="Who gets what", subtitle=reading, grid="both")
+        text = mark("{treated:,} customers get an action; {held:,} more should, and are held out at random")
+    reading = tr(text, treated=treated, held=counts[HOLD_OUT])
+    return dress(ax, title=tr("Who gets what"), subtitle=reading, grid="both")
 
 
 def plan_figures(plan: Plan) -> dict[str, Axes]:
@@ -279,7 +291,11 @@ def _returns_of(plan: Plan) -> dict[str, Axes]:
 
 
 def _basis(plan: Plan) -> str:
-    return str(plan.attrs.get("value_basis") or "margin")
+    return word(plan.attrs.get("value_basis") or "margin")
+
+
+def _horizon(plan: Plan) -> str:
+    return span(plan.attrs["horizon"])
 
 
 def _currency(plan: Plan) -> object:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayesltv.base.group_scales import CUSTOMERS, group_scales
 from bayesltv.errors import DataError
+from bayesltv.languages.language import mark, tr
 from bayesltv.names import (
     CURRENCY,
     DROPOUT_HAZARD,
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 BANDS = (0.5, 0.9)
 MOST_GROUPS = 40
 """A forest shows at most this many groups unless they are chosen: the largest ones."""
-READING = "dot: median · thick line: 50 % · thin line: 90 % of the posterior"
+READING = mark("dot: median · thick line: 50 % · thin line: 90 % of the posterior")
 _TITLES = {
-    PURCHASE_RATE: "How often they buy",
-    DROPOUT_MEAN: "How easily they leave",
-    DROPOUT_HAZARD: "How easily they leave",
-    SPEND_TYPICAL: "What a purchase is worth",
+    PURCHASE_RATE: mark("How often they buy"),
+    DROPOUT_MEAN: mark("How easily they leave"),
+    DROPOUT_HAZARD: mark("How easily they leave"),
+    SPEND_TYPICAL: mark("What a purchase is worth"),
 }
 
 
@@ -74,7 +75,7 @@ def plot_posterior_by_group(
         raise DataError(f"scale {scale!r} cannot be drawn for this fit: use {known}")
     ax = new_axes(ax, size=(6.4, _height(scales)))
     _draw_scale(scales, scale, currency or fit.attrs.get(CURRENCY), ax)
-    return dress(ax, title=_TITLES[scale], subtitle=READING, grid="x")
+    return dress(ax, title=tr(_TITLES[scale]), subtitle=tr(READING), grid="x")
 
 
 def plot_posterior(
@@ -101,9 +102,9 @@ def plot_posterior(
     panels = np.atleast_1d(figure.subplots(1, len(drawn), sharey=True))
     for at, (scale, ax) in enumerate(zip(drawn, panels, strict=True)):
         _draw_scale(scales, scale, currency or fit.attrs.get(CURRENCY), ax)
-        dress(ax, title=_TITLES[scale], grid="x")
+        dress(ax, title=tr(_TITLES[scale]), grid="x")
         ax.tick_params(axis="y", length=0, labelleft=at == 0)
-    figure.supxlabel(READING, fontsize=9, color=GREY)
+    figure.supxlabel(tr(READING), fontsize=9, color=GREY)
     return figure
 
 
@@ -126,7 +127,7 @@ def chosen_groups(scales: xr.Dataset, groups: Sequence[str] | None) -> xr.Datase
 def group_labels(scales: xr.Dataset) -> list[str]:
     """Return the label of each group with its number of customers, in the posterior's order."""
     if GROUP not in scales.dims:
-        return ["all customers"]
+        return [tr("all customers")]
     labels = shortened([str(label) for label in scales[GROUP].values])
     if CUSTOMERS not in scales.coords:
         return labels
@@ -151,7 +152,7 @@ def _forest(scale: xr.Dataset, ax: Axes) -> None:
 
     rows = scale.drop_vars(CUSTOMERS, errors="ignore")
     if GROUP not in rows.dims:
-        rows = rows.expand_dims({GROUP: ["all customers"]})
+        rows = rows.expand_dims({GROUP: [tr("all customers")]})
     # axes that exist already, instead of a new pyplot figure
     boxed = {"figure": np.array(ax.figure, dtype=object), "plot": np.array(ax, dtype=object)}
     drawing = xr.DataTree(xr.Dataset({name: ((), item) for name, item in boxed.items()}))
@@ -179,10 +180,10 @@ def _forest(scale: xr.Dataset, ax: Axes) -> None:
 
 def _axis_label(scale: str, time_unit: str) -> str:
     return {
-        PURCHASE_RATE: f"purchases per {time_unit} while active",
-        DROPOUT_MEAN: "chance of leaving after a purchase",
-        DROPOUT_HAZARD: f"hazard of leaving per {time_unit}, of new customers",
-        SPEND_TYPICAL: "typical spend per purchase",
+        PURCHASE_RATE: tr("purchases per {time_unit} while active", time_unit=tr(time_unit)),
+        DROPOUT_MEAN: tr("chance of leaving after a purchase"),
+        DROPOUT_HAZARD: tr("hazard of leaving per {time_unit}, of new customers", time_unit=tr(time_unit)),
+        SPEND_TYPICAL: tr("typical spend per purchase"),
     }[scale]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.errors import DataError
+from bayesltv.languages.language import tr
 from bayesltv.names import CUSTOMER_ID
 from bayesltv.prediction.scores.score_columns import tier_column, tiers_among
 from bayesltv.report.style import contrast, dress, new_axes, percent_axis, shades, shortened
@@ -41,12 +42,15 @@ def plot_tiers(scores: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     columns = [tier_column(name) for name in names]
     shares = np.array([scores.loc[labelled == name, columns].mean().to_numpy() for name in shown])
     counts = [int((labelled == name).sum()) for name in shown]
-    rows = [f"labelled {name}\n{n:,} customers" for name, n in zip(shown, counts, strict=True)]
+    rows = [
+        tr("labelled {name}\n{n:,} customers", name=tr(name), n=n)
+        for name, n in zip(shown, counts, strict=True)
+    ]
     ax = new_axes(ax, size=(7.6, 1.6 + 0.72 * len(rows)))
     _stack(shares, rows, names, ax)
-    ax.set_xlabel("share of customers expected to end up in each tier")
-    reading = "A label is a decision; the bar is what the customers who got it will turn out to be"
-    return dress(ax, title="How sure are the tiers?", subtitle=reading, grid="x")
+    ax.set_xlabel(tr("share of customers expected to end up in each tier"))
+    reading = tr("A label is a decision; the bar is what the customers who got it will turn out to be")
+    return dress(ax, title=tr("How sure are the tiers?"), subtitle=reading, grid="x")
 
 
 def plot_tier_probabilities(
@@ -72,12 +76,12 @@ def plot_tier_probabilities(
     shares = chosen[[tier_column(name) for name in names]].to_numpy(dtype=np.float64)
     ax = new_axes(ax, size=(7.6, 1.6 + 0.34 * len(chosen)))
     _stack(shares, shortened(chosen[CUSTOMER_ID].astype(str).tolist()), names, ax)
-    ax.set_xlabel("probability")
-    ax.set_ylabel("customer")
+    ax.set_xlabel(tr("probability"))
+    ax.set_ylabel(tr("customer"))
     return dress(
         ax,
-        title="Tier probabilities",
-        subtitle="How likely each customer is to end up in each tier",
+        title=tr("Tier probabilities"),
+        subtitle=tr("How likely each customer is to end up in each tier"),
         grid="x",
     )
 
@@ -178,7 +182,7 @@ def _stack(shares: NDArray[np.float64], rows: Sequence[str], names: Sequence[str
     ax.set_xlim(0, 1)
     percent_axis(ax.xaxis)
     ax.legend(
-        title="ends up in",
+        title=tr("ends up in"),
         loc="upper left",
         bbox_to_anchor=(1.0, 1.0),
         frameon=False,

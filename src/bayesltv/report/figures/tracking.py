@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayesltv.errors import DataError
+from bayesltv.languages.language import mark, tr
 from bayesltv.names import OBSERVATION_END, PERIOD_END
 from bayesltv.prediction.tracking import summarise_track
 from bayesltv.report.style import BLACK, BLUE, GREY, Corner, date_axis, date_number, dress, legend, new_axes
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Quantity = Literal["purchases", "spend"]
-_NAMES: dict[Quantity, str] = {"purchases": "repeat purchases", "spend": "spend on repeat purchases"}
-BANDS = ((("p05", "p95"), "90 % of draws", 0.18), (("p25", "p75"), "50 % of draws", 0.32))
+_NAMES: dict[Quantity, str] = {
+    "purchases": mark("repeat purchases"),
+    "spend": mark("spend on repeat purchases"),
+}
+BANDS = ((("p05", "p95"), mark("90 % of draws"), 0.18), (("p25", "p75"), mark("50 % of draws"), 0.32))
 """Edges, name and solidity, the wider first."""
-HELD_OUT = "actual, not seen by the fit"
+HELD_OUT = mark("actual, not seen by the fit")
 
 
 def plot_tracking_weekly(
@@ -60,8 +64,9 @@ def plot_tracking_weekly(
     if actual is not None:
         _draw_points(actual, quantity, ax)
     what, per = _NAMES[quantity], _period(track)
-    ax.set_ylabel(f"{what} per {per}")
-    title = f"{what.capitalize()} per {per}"
+    title = tr("{what} per {per}", what=tr(what), per=per)
+    ax.set_ylabel(title)
+    title = title[:1].upper() + title[1:]
     return _finish(track, actual, quantity, ax, title=title, legend_at="upper right")
 
 
@@ -102,8 +107,8 @@ def plot_tracking_cumulative(
     if actual is not None:
         _draw_line(actual, quantity, last, ax)
     what = _NAMES[quantity]
-    ax.set_ylabel(f"{what} since the first customer")
-    title = f"{what.capitalize()}, added up"
+    ax.set_ylabel(tr("{what} since the first customer", what=tr(what)))
+    title = tr("{what}, added up", what=tr(what).capitalize())
     return _finish(track, actual, quantity, ax, title=title, legend_at="upper left")
 
 
@@ -120,10 +125,10 @@ def _draw_bands(summary: xr.DataArray, ax: Axes, *, labelled: bool) -> None:
     for edges, name, alpha in BANDS:
         low, high = (summary.sel(statistic=edge).values for edge in edges)
         ax.fill_between(
-            days, low, high, color=BLUE, alpha=alpha, linewidth=0, label=name if labelled else None
+            days, low, high, color=BLUE, alpha=alpha, linewidth=0, label=tr(name) if labelled else None
         )
     mean = summary.sel(statistic="mean").values
-    ax.plot(days, mean, color=BLUE, linewidth=1.8, label="model, mean" if labelled else None)
+    ax.plot(days, mean, color=BLUE, linewidth=1.8, label=tr("model, mean") if labelled else None)
 
 
 def _draw_points(actual: xr.Dataset, quantity: Quantity, ax: Axes) -> None:
@@ -132,9 +137,9 @@ def _draw_points(actual: xr.Dataset, quantity: Quantity, ax: Axes) -> None:
     ahead, days, counts = actual["is_forecast"].values, actual[PERIOD_END].values, actual[quantity].values
     ax.plot(days, counts, color=BLACK, linewidth=0.8, alpha=0.45)
     style: dict[str, Any] = {"color": BLACK, "linestyle": "none", "marker": "o", "markersize": 3.8}
-    ax.plot(days[~ahead], counts[~ahead], label="actual", **style)
+    ax.plot(days[~ahead], counts[~ahead], label=tr("actual"), **style)
     if _has_holdout(actual, quantity):
-        ax.plot(days[ahead], counts[ahead], markerfacecolor="white", label=HELD_OUT, **style)
+        ax.plot(days[ahead], counts[ahead], markerfacecolor="white", label=tr(HELD_OUT), **style)
 
 
 def _draw_line(actual: xr.Dataset, quantity: Quantity, last: int, ax: Axes) -> None:
@@ -142,9 +147,9 @@ def _draw_line(actual: xr.Dataset, quantity: Quantity, last: int, ax: Axes) -> N
         return
     days, counts = actual[PERIOD_END].values, actual[f"cumulative_{quantity}"].values
     style: dict[str, Any] = {"color": BLACK, "linewidth": 1.8}
-    ax.plot(days[: last + 1], counts[: last + 1], label="actual", **style)
+    ax.plot(days[: last + 1], counts[: last + 1], label=tr("actual"), **style)
     if _has_holdout(actual, quantity):
-        ax.plot(days[last:], counts[last:], linestyle=(0, (3, 1.6)), label=HELD_OUT, **style)
+        ax.plot(days[last:], counts[last:], linestyle=(0, (3, 1.6)), label=tr(HELD_OUT), **style)
 
 
 def _has_holdout(actual: xr.Dataset | None, quantity: Quantity) -> bool:
@@ -155,7 +160,7 @@ def _has_holdout(actual: xr.Dataset | None, quantity: Quantity) -> bool:
 
 def _period(track: xr.Dataset) -> str:
     days = int(track.attrs["bin_days"])
-    return {1: "day", 7: "week"}.get(days, f"{days} days")
+    return {1: tr("day"), 7: tr("week")}.get(days, tr("{days} days", days=days))
 
 
 def _finish(
@@ -170,15 +175,19 @@ def _finish(
     ax.set_ylim(bottom=0)
     ax.margins(x=0.01)
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    ax.set_xlabel(f"last day of each {_period(track)}")
+    ax.set_xlabel(tr("last day of each {period}", period=_period(track)))
     date_axis(ax.xaxis)
-    reading = "the past as the model would replay it"
+    text = mark("{customers:,} customers: the past as the model would replay it")
     if track["is_forecast"].values.any():
         _mark_end(np.datetime64(track.attrs[OBSERVATION_END]), ax)
-        judged = ", set against what happened" if _has_holdout(actual, quantity) else ""
-        reading = f"left, the past replayed by the model; right, its forecast{judged}"
+        text = mark("{customers:,} customers: left, the past replayed by the model; right, its forecast")
+        if _has_holdout(actual, quantity):
+            text = mark(
+                "{customers:,} customers: left, the past replayed by the model; right, its forecast, "
+                "set against what happened"
+            )
     legend(ax, location=legend_at)
-    return dress(ax, title=title, subtitle=f"{int(track.attrs['customers']):,} customers: {reading}")
+    return dress(ax, title=title, subtitle=tr(text, customers=int(track.attrs["customers"])))
 
 
 def _mark_end(end: np.datetime64, ax: Axes) -> None:
