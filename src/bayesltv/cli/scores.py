@@ -127,7 +127,9 @@ def plan_asked(
 def decide(
     fit: FitFile,
     summary: NewerSummary,
-    decision: Annotated[str, typer.Option(help="Decision with actions: a file, or a shipped name.")],
+    decision: Annotated[
+        str, typer.Option(help="Decision with actions or acquisition: a file, or a shipped name.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for export, tables, figures and manifest.")],
     asked: Annotated["PlanAsked", Bundle(plan_asked)],
     met: Annotated["Meeting", Bundle(meeting)],
