@@ -13,7 +13,7 @@ import pandas as pd
 
 from bayesltv.evaluation.result import written
 from bayesltv.languages.language import tr, word
-from bayesltv.report.style import DESCRIPTION, words_of
+from bayesltv.report.style import DESCRIPTION, readable, words_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -148,6 +148,7 @@ def picture_of(name: str, drawn: Axes | Figure) -> Picture:
     """Return a drawn figure as a picture of the page; what is written on it becomes the words for it."""
     whole = drawn.get_figure(root=True) if hasattr(drawn, "get_figure") else drawn
     assert whole is not None
+    readable(whole)
     buffer = BytesIO()
     whole.savefig(buffer, dpi=DPI, format="png")  # type: ignore[union-attr]
     return png_picture(name, buffer.getvalue(), words=words_of(whole))  # type: ignore[arg-type]
