@@ -17,6 +17,11 @@ TITLES = {
     "bg_nbd_grouped": "BG/NBD, three groups",
     "mbg_nbd_pooled": "MBG/NBD, one population",
     "mbg_nbd_grouped": "MBG/NBD, three groups",
+    "mbg_cnbd2_pooled": "MBG/CNBD-2, one population",
+    "mbg_cnbd3_pooled": "MBG/CNBD-3, one population",
+    "mbg_cnbd2_grouped": "MBG/CNBD-2, three groups",
+    "pareto_nbd_pooled": "Pareto/NBD, one population",
+    "pareto_nbd_grouped": "Pareto/NBD, three groups",
 }
 ERRORS = {
     "dead_rate_over_T": "λ of customers who left from T, not t_x",
