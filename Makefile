@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .PHONY: help setup demo test test-fast test-slow check floors format lock notebooks bench bench-quick figures calibration cohorts criticism decisions language clean
 
 READY := .venv/.ready
+DOCS_READY := .venv/.docs
 BIN := .venv/bin
 DEMO_DIR := bayesltv-demo
 PYTEST_ARGS :=
@@ -24,6 +25,10 @@ setup: $(READY) ## Make .venv with everything pinned
 
 $(READY): pyproject.toml constraints.txt .python-version .ci/setup
 	@.ci/setup
+	@touch $@
+
+$(DOCS_READY): $(READY)
+	@.ci/setup docs
 	@touch $@
 
 demo: $(READY) ## Run everything on real purchases, into DEMO_DIR=bayesltv-demo
@@ -51,8 +56,11 @@ format: $(READY) ## Put the source into the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-notebooks: $(READY) ## Run every notebook
-	@set -e; for notebook in $(NOTEBOOKS); do echo "$$notebook"; $(TEST_ENV) $(BIN)/python "$$notebook"; done
+notebooks: $(DOCS_READY) ## Run every notebook once, and keep it with its outputs in build/notebooks
+	$(TEST_ENV) $(BIN)/python docs/make_gallery.py $(NOTEBOOKS)
+
+docs: notebooks ## Build the site into build/site, from the notebooks that ran; asks nothing of the network
+	$(TEST_ENV) $(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
 
 bench: $(READY) ## Run every benchmark (better with nothing else running)
 	@set -e; for benchmark in $(BENCHMARKS); do echo "$$benchmark"; $(TEST_ENV) $(BIN)/python "$$benchmark"; done
@@ -84,5 +92,5 @@ lock: ## Resolve constraints.txt, keeping pins that still fit (LOCK_ARGS=--upgra
 	.ci/setup lock $(LOCK_ARGS)
 
 clean: ## Remove everything that make and the tests have made
-	rm -rf .venv .uv .calibration $(DEMO_DIR) build dist .hypothesis .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .uv .calibration $(DEMO_DIR) build dist docs/reference docs/gallery docs/benchmarks.md .hypothesis .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from bayesltv.prediction.draws import predict as predict
     from bayesltv.prediction.scores.score import ScoreTable as ScoreTable
     from bayesltv.prediction.scores.score import score as score
+    from bayesltv.prediction.scores.score_one import score_one as score_one
     from bayesltv.prediction.tracking import track as track
     from bayesltv.questions import CustomerBase as CustomerBase
     from bayesltv.questions import customer_base as customer_base
@@ -159,6 +160,7 @@ _HOME = {
     "SamplerSpec": "specs.model.settings",
     "save": "fitting.store",
     "score": "prediction.scores.score",
+    "score_one": "prediction.scores.score_one",
     "score_to": "engines.local",
     "ScoreFolder": "engines.local",
     "ScoreTable": "prediction.scores.score",

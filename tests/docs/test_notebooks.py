@@ -13,9 +13,8 @@ SETTING = "SAMPLER = {}"
 
 
 def code_of(notebook):
-    """The source of each code cell, with the sampler made quick."""
+    """The source of each code cell; where one states the sampler, it is made quick."""
     cells = [cell.source for cell in jupytext.read(notebook).cells if cell.cell_type == "code"]
-    assert cells.count(SETTING) == 1, f"{notebook.name} must have one cell that is just {SETTING!r}"
     return [f"SAMPLER = {QUICK}" if cell == SETTING else cell for cell in cells]
 
 

@@ -12,7 +12,9 @@ from bayesltv import errors
 from bayesltv.cli.app import app
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/guide.md")}
+README = "\n".join(PAGES.values())
+"""The README and the guide that it leads to: their examples run one after the other."""
 QUICK = ("--chains", "4", "--tune", "400", "--draws", "600")
 
 
@@ -56,6 +58,10 @@ def test_the_table_of_columns_names_every_column_of_a_score_table(ran):
     assert "`p_tier_<tier>`" in README
 
 
+def test_the_readme_is_short():
+    assert PAGES["README.md"].count("\n") < 150
+
+
 def test_the_command_lines_run_in_the_order_given(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ltv.load_cdnow().to_csv("log.csv", index=False)
@@ -75,8 +81,9 @@ def test_the_table_of_exit_codes_names_every_code():
 
 
 def test_files_and_targets_that_are_named_exist():
-    for path in re.findall(r"\]\(([\w./-]+)\)", README):
-        assert (ROOT / path).exists(), path
+    for name, page in PAGES.items():
+        for path in re.findall(r"\]\(([\w./-]+)\)", page):
+            assert ((ROOT / name).parent / path).exists(), path
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     for target in re.findall(
         r"`?make ([a-z-]+)", "\n".join([*blocks("sh"), *re.findall(r"`make [a-z-]+`", README)])

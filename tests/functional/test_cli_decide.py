@@ -275,3 +275,24 @@ def test_wrong_options_are_usage_errors(world, tmp_path):
     done = decide(world, tmp_path, DECISION, "--current", tmp_path / "today.csv")
     assert done.exit_code == 10
     assert "lacks the column 'customer_id'" in done.stderr
+
+
+def test_acquisition_alone_is_told_written_and_reported(world, tmp_path):
+    value = DECISION[: DECISION.index("[tiers.high]")]
+    told = decide(world, tmp_path, f"{value}[acquisition]\ncac = 5.0\n")
+    assert told.exit_code == 0, told.output
+    words = " ".join(told.output.split())
+    for said in ("LTV:CAC", "s to pay back", "taken together, not of each of them", "acquisition: all"):
+        assert said in words, said
+    assert "What the plan brings" not in words
+    assert pd.read_csv(tmp_path / "plan" / "acquisition.csv")["cac"].tolist() == [5.0]
+    page = run(
+        "report", world / "fit.nc", "--summary", world / "summary.parquet", "--plan", tmp_path / "plan",
+        "--out", tmp_path / "report.html",
+    )  # fmt: skip
+    assert page.exit_code == 0, page.output
+    text = (tmp_path / "report.html").read_text()
+    assert "What new customers are worth" in text
+    assert "The plan is expected to bring" not in text
+    told = decide(world, tmp_path, f"{value}[acquisition]\ncac = 5.0\n", "--json")
+    assert json.loads(told.stdout)["tables"]["acquisition"][0]["holds_for"].startswith("the group's new")

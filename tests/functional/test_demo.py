@@ -22,7 +22,7 @@ from bayesltv.report import figures as draw
 from bayesltv.report.style import BLUE, money
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text("utf-8")
+README = "\n".join((ROOT / name).read_text("utf-8") for name in ("README.md", "docs/guide.md"))
 DECISIONS = (ROOT / "docs/decisions.md").read_text("utf-8")
 
 

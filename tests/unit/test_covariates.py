@@ -257,3 +257,16 @@ def test_a_covariate_on_spend_needs_spend_and_a_name_of_its_own():
         ltv.ModelSpec(spend=None, covariates={"age": AGE})
     with pytest.raises(ltv.SpecError, match="group"):
         ltv.ModelSpec(groups=("channel",), covariates={"channel": CHANNEL})
+
+
+def test_new_customers_of_a_fit_with_covariates_are_worth_the_mean_of_those_one_has(fit, summary):
+    value = ltv.ValueSpec(horizon="39 weeks", annual_discount_rate=0.1, margin=0.3)
+    decision = ltv.DecisionSpec(value=value, acquisition=ltv.AcquisitionSpec(cac=5.0))
+    few = {"seed": 1, "draws": 20}
+    plan = ltv.decide(fit, summary, decision, **few)
+    parts = summary.groupby("channel", sort=False)
+    worth = [ltv.decide(fit, part, decision, **few).acquisition["ltv_new"].iloc[0] for _, part in parts]
+    whole = plan.acquisition["ltv_new"].iloc[0]
+    assert whole == pytest.approx(np.average(worth, weights=parts.size()), rel=1e-9)
+    assert max(worth) / min(worth) > 1.2  # channels differ
+    assert plan.next_unit["use"].tolist() == ["acquisition: all"]

@@ -1,12 +1,20 @@
 """New customers against their cost: simulated lives, and what cannot be said."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import bayesltv as ltv
 from bayesltv.base.population import Population, hyperparameters_of, read_posterior
-from bayesltv.decisions.acquisition import acquisition, infinite_groups, next_unit_of_money
+from bayesltv.decisions.acquisition import (
+    STAND_INS,
+    acquisition,
+    infinite_groups,
+    mixture_of,
+    next_unit_of_money,
+)
 from bayesltv.errors import DataError, SpecError
 from bayesltv.families.bg_nbd import BG_NBD
 from bayesltv.prediction.terms import make_terms
@@ -155,3 +163,72 @@ def test_what_cannot_be_answered_is_refused():
         acquisition(bare, TERMS, AcquisitionSpec(cac=5.0))
     with pytest.raises(SpecError, match="no group 'web'"):
         acquisition(population(), TERMS, AcquisitionSpec(cac={"web": 5.0}))
+
+
+def with_covariates(draws=3):
+    """Customers of two groups at covariates that move their rates, a third group without customers."""
+    rng = np.random.default_rng(8)
+    natural = np.array([POINT[name] for name in ("r", "alpha", "a", "b")])[:, None, None]
+    purchase = natural * np.exp(0.4 * rng.standard_normal((4, 5, draws)))
+    spend = np.array([POINT[name] for name in "pqv"])[:, None, None] * np.ones((3, 5, draws))
+    spend[2] *= np.array([1.0, 2.0, 0.5, 1.0, 3.0])[:, None]
+    rows = Population(
+        BG_NBD, purchase, spend, np.arange(draws, dtype=np.uint64), 1, ("web", "shop", "fair"),
+        group_of_row=np.array([0, 0, 0, 1, 1], np.int32),
+    )  # fmt: skip
+    each = replace(rows, labels=tuple("abcde"), group_of_row=None)
+    customers = np.array([0, 4, 2, 0, 3, 0, 4, 4], np.int32)
+    shares = np.array([[3 / 4, 0, 1 / 4, 0, 0], [0, 0, 0, 1 / 4, 3 / 4]])
+    return rows, each, customers, shares
+
+
+def test_with_covariates_new_customers_are_a_mixture_of_those_one_has():
+    rows, each, customers, shares = with_covariates()
+    spec = AcquisitionSpec(cac={"web": 12.0, "shop": 25.0, "fair": 1.0})
+    with pytest.warns(ltv.BayesltvWarning, match=r"no customers of 1 groups \(fair\)"):
+        found = acquisition(rows, TERMS, spec, customers=customers)
+    alone = acquisition(each, TERMS, AcquisitionSpec(cac=1.0)).ltv_new.values
+    np.testing.assert_allclose(found.ltv_new.values[:2], shares @ alone, rtol=1e-12)
+    table = found.table.set_index("group")
+    assert table.loc["fair", ["ltv_new", "ratio", "payback", "p_pays_back", "next_unit"]].isna().all()
+    # no rows without customers: those of the summary are all that is known of covariates
+    assert (shares @ alone).mean(axis=1) == pytest.approx(table["ltv_new"].to_numpy()[:2])
+
+
+def test_a_mixture_has_paid_back_when_its_mean_has_earned_the_cost():
+    rows, each, customers, shares = with_covariates(draws=1)
+    at_once, whole = (
+        (
+            shares
+            @ acquisition(each, replace(TERMS, horizon=horizon), AcquisitionSpec(cac=1.0)).ltv_new.values
+        )[:, 0]
+        for horizon in (1e-9, 52.0)
+    )
+    costs = 0.4 * at_once + 0.6 * whole
+    spec = AcquisitionSpec(cac=dict(zip(("web", "shop"), costs, strict=True)))
+    with pytest.warns(ltv.BayesltvWarning, match="fair"):
+        found = acquisition(rows, TERMS, spec, customers=customers)
+    for at, cost in enumerate(costs):
+        time = found.table["payback"].iloc[at]
+        assert 0.1 < time < 52
+        earned = acquisition(each, replace(TERMS, horizon=time), AcquisitionSpec(cac=1.0)).ltv_new.values
+        assert float((shares @ earned)[at, 0]) == pytest.approx(cost, rel=1e-5)
+
+
+def test_of_many_covariates_an_even_selection_stands_for_all():
+    base = with_covariates(draws=1)[0]
+    levels = np.linspace(0.5, 2.0, 1000)
+    purchase = np.repeat(base.purchase[:, :1], 1000, axis=1)
+    purchase[1] /= levels[:, None]
+    many = replace(
+        base, purchase=purchase, spend=np.repeat(base.spend[:, :1], 1000, axis=1), labels=("web",),
+        group_of_row=np.zeros(1000, np.int32),
+    )  # fmt: skip
+    everybody = np.random.default_rng(1).permutation(1000).astype(np.int32)
+    mixture = mixture_of(many, everybody)
+    assert (mixture.rows.size, mixture.share.sum()) == (STAND_INS, pytest.approx(1.0))
+    few = acquisition(many, TERMS, AcquisitionSpec(cac=5.0), customers=everybody)
+    all_of_them = acquisition(
+        replace(many, labels=tuple(map(str, range(1000))), group_of_row=None), TERMS, AcquisitionSpec(cac=5.0)
+    )
+    assert float(few.ltv_new.mean()) == pytest.approx(float(all_of_them.ltv_new.mean()), rel=1e-3)

@@ -16,7 +16,7 @@ from bayesltv.decisions.offer.eligibility import fulfils
 from bayesltv.decisions.offer.pnl import PARTS
 from bayesltv.errors import BayesltvWarning, DataError, SpecError
 from bayesltv.experiments.effects import Effects, assumed_effects
-from bayesltv.report.figures.plan import plot_waterfall
+from bayesltv.report.figures.plan import plan_figures, plot_waterfall
 from bayesltv.report.files.crm import CRM_TYPES, crm_table, write_plan
 from bayesltv.specs.decision.acquisition import AcquisitionSpec
 from bayesltv.specs.decision.expression import parse
@@ -559,7 +559,7 @@ def test_what_is_wrong_is_said_before_anything_is_evaluated(fit, summary):
         with pytest.raises(SpecError) as caught:
             ltv.decide(fit, summary, decision(action), seed=4)
         assert says in str(caught.value)
-    with pytest.raises(SpecError, match="the decision has no actions"):
+    with pytest.raises(SpecError, match="has neither actions nor acquisition"):
         ltv.decide(fit, summary, ltv.DecisionSpec(value=VALUE), seed=4)
     dollars = summary.copy()
     dollars.attrs = {**summary.attrs, "currency": "USD"}
@@ -679,3 +679,26 @@ def test_a_price_change_breaks_even_at_an_elasticity(fit, summary):
     # fewer orders a week are partly made up for in the long run: customers leave after orders, not weeks
     assert 0.4 / 0.45 * 0.8 < row["break_even"] < 0.4 / 0.45
     assert row["break_even_elasticity"] == pytest.approx(np.log(row["break_even"]) / np.log(1.05))
+
+
+# ---------------------------------------------------------------------------------------- acquisition alone
+
+
+def test_acquisition_alone_says_what_a_decision_with_actions_says_of_it(fit, summary, tmp_path):
+    cost = AcquisitionSpec(cac=60.0, next_costs=1.2)
+    value = {"value": VALUE, "acquisition": cost}
+    alone = ltv.decide(fit, summary, ltv.DecisionSpec(**value), seed=4)
+    beside = ltv.decide(fit, summary, decision(acquisition=cost), seed=4)
+    pd.testing.assert_frame_equal(alone.acquisition, beside.acquisition, check_exact=True)
+    assert "retention" in set(beside.next_unit["use"])
+    pd.testing.assert_frame_equal(
+        alone.next_unit, beside.next_unit[beside.next_unit["use"] != "retention"].reset_index(drop=True)
+    )
+    pd.testing.assert_frame_equal(alone.portfolio, beside.portfolio)
+    assert alone.customers["recommended_action"].eq("none").all()
+    assert (alone.acquisition["payback_unit"].iloc[0], alone.attrs["cost_mean"]) == ("week", 0.0)
+    assert plan_figures(alone) == {}
+    write_plan(alone, tmp_path / "plan", provenance={}, figures={})
+    read = pd.read_csv(tmp_path / "plan" / "acquisition.csv")
+    assert read["holds_for"].tolist() == ["the group's new customers together"]
+    assert len(pd.read_csv(tmp_path / "plan" / "customers.csv")) == len(summary)

@@ -21,7 +21,7 @@ from bayesltv.prediction.scores.scoring import QUANTILES
 from bayesltv.report.files.crm import CRM_TYPES
 from helpers import point_fit, sealed
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[2] / "docs/guide.md").read_text(encoding="utf-8")
 POINT = {"r": 0.5, "alpha": 5.0, "a": 0.8, "b": 2.5, "p": 3.6, "q": 4.5, "v": 34.0}
 DTYPES = {"text": "str", "date": "datetime64", "count": "int64", "number": "float64"}
 EVERY = (

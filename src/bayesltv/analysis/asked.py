@@ -1,8 +1,11 @@
 """The questions of everyday that are asked of a customer base: one method each."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bayesltv.base.placed_base import PlacedBase
 from bayesltv.data.log.reading import LogReading
@@ -11,6 +14,14 @@ from bayesltv.specs.catalogue import DecisionLike, decision_of
 
 class AnalysisQuestions(PlacedBase):
     """What a base looks like, what its value hangs on, and who makes it: methods of ``CustomerBase``."""
+
+    def score_one(
+        self, customer_id: object, decision: DecisionLike, *, thresholds: NDArray[np.float64] | None = None
+    ) -> dict[str, Any]:
+        """Return one customer's row of ``score``; see ``score_one``."""
+        from bayesltv.prediction.scores.score_one import score_one_base
+
+        return score_one_base(self, decision_of(decision), customer_id, thresholds=thresholds)
 
     def elasticity(
         self, decision: DecisionLike, *, by: str | Sequence[str] = (), threads: int | None = None

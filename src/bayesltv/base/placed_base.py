@@ -4,6 +4,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple, Self
 
 import pandas as pd
@@ -118,6 +119,26 @@ class PlacedBase:
         if customers is None:
             return self
         return replace(self, summary=select_customers(self.summary, customers))
+
+    def row_of(self, customer_id: object) -> pd.DataFrame:
+        """Return one customer's row of the summary; found at once, however many there are.
+
+        Raises
+        ------
+        DataError
+            Where there is no such customer.
+        """
+        text = plain_text(customer_id)
+        if text not in self._places:
+            raise DataError(
+                f"no customer of {len(self):,} has this id ({{ids}}): ids are text, leading zeros count",
+                ids=[text],
+            )
+        return self.summary.iloc[[self._places[text]]]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {str(text): place for place, text in enumerate(self.summary[CUSTOMER_ID])}
 
     def require_customers(self) -> None:
         """Raise DataError where there are none."""

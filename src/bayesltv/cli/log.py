@@ -17,12 +17,25 @@ LogFile = Annotated[Path, typer.Argument(help="Transaction log: CSV or Parquet, 
 
 @example("bayesltv summarize log.csv --observation-end 1997-09-30 --time-unit week --out customers.parquet")
 def summarize(
-    log: LogFile,
+    log: Annotated[
+        str,
+        typer.Argument(
+            help="Transaction log, one row per purchase: CSV or Parquet, or a database: duckdb:///shop.db, "
+            "sqlite:///shop.db, postgres://host/db, mysql://host/db."
+        ),
+    ],
     observation_end: Annotated[str, typer.Option(help="Last day observed, 2024-01-31.")],
     time_unit: Annotated[str, typer.Option(help="day, week, month or year: the unit of recency and T.")],
     out: Annotated[Path, typer.Option(help="Customer summary to write, .parquet.")],
     reading: Annotated["LogReading", Bundle(log_reading, help={"no_amounts": "The log has no amounts."})],
     beside: Annotated["Carried", Bundle(carried)],
+    table: Annotated[
+        str | None, typer.Option(help="Table of a database, with its schema if need be.", rich_help_panel=LOG)
+    ] = None,
+    query: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.sql", help="Query in place of a table.", rich_help_panel=LOG),
+    ] = None,
     cohort: Annotated[
         Literal["month", "week"] | None,
         typer.Option(
@@ -51,15 +64,17 @@ def summarize(
 ) -> None:
     """Turn a transaction log into a customer summary."""
     from bayesltv import jobs
+    from bayesltv.cli.databases import log_of
     from bayesltv.cli.output import bars, show
     from bayesltv.data.log.reading import Summarizing
 
+    source = log_of(log, table, query)
     asked = Summarizing(
         reading, beside, observation_end, time_unit, acquired_from, late, currency, repeat_days,
         memory_limit, threads, cohort,
     )  # fmt: skip
     with bars.summary_bar() as advance:
-        made = jobs.summarize_file(log, out, asked, progress=advance)
+        made = jobs.summarize_file(source, out, asked, progress=advance)
     show.result(made, as_json=as_json)
 
 

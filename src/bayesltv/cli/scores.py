@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -34,24 +34,51 @@ def score(
     fit: FitFile,
     summary: NewerSummary,
     decision: Annotated[str, typer.Option(help="Decision: a file, or a name of `bayesltv models list`.")],
-    out: Annotated[
-        Path, typer.Option(help="Score table, .parquet or .csv, with more beside it; or a folder.")
-    ],
     met: Annotated[
         "Meeting",
         Bundle(meeting, help={"accept_failed": "Score although this check failed; repeatable."}),
     ],
     hidden: Hidden,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            help="Score table, .parquet or .csv, with more beside it; a folder; or a database, with --table."
+        ),
+    ] = None,
+    table: Annotated[str | None, typer.Option(help="Table of a database, for --out postgres://...")] = None,
+    mode: Annotated[
+        Literal["replace", "append"],
+        typer.Option(help="In a database: replace all rows, or those of this customer, day and model."),
+    ] = "replace",
+    customer_id: Annotated[
+        str | None, typer.Option("--id", help="Show the scores of this customer alone; writes nothing.")
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(help="With --id: a score table, whose relative tiers begin where this one's do."),
+    ] = None,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
     """Score every customer: value, tier probabilities, next purchase."""
     from bayesltv import jobs
+    from bayesltv.cli.databases import target_of
     from bayesltv.cli.output import bars, show
     from bayesltv.jobs.asked import Run
 
+    if (out is None) == (customer_id is None):
+        raise typer.BadParameter("say where the scores go, or name one customer (--id)", param_hint="--out")
+    if customer_id is not None:
+        one = jobs.score_customer(fit, summary, decision, customer_id, met, like=like)
+        show.result(one, as_json=as_json)
+        return
     with bars.scoring_bar() as told:
-        scored = jobs.score_file(fit, summary, decision, out, met, Run(threads, hidden, told))
+        run, target = Run(threads, hidden, told), target_of(str(out), table, mode)
+        scored: object = (
+            jobs.score_file(fit, summary, decision, Path(str(out)), met, run)
+            if target is None
+            else jobs.score_into(fit, summary, decision, target, met, run)
+        )
     show.result(scored, as_json=as_json)
 
 
@@ -100,7 +127,9 @@ def plan_asked(
 def decide(
     fit: FitFile,
     summary: NewerSummary,
-    decision: Annotated[str, typer.Option(help="Decision with actions: a file, or a shipped name.")],
+    decision: Annotated[
+        str, typer.Option(help="Decision with actions or acquisition: a file, or a shipped name.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for export, tables, figures and manifest.")],
     asked: Annotated["PlanAsked", Bundle(plan_asked)],
     met: Annotated["Meeting", Bundle(meeting)],

@@ -1,6 +1,7 @@
 """What a new customer is worth by group, against what it costs to find one."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers
 from bayesltv.base.population import Population
-from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.errors import BayesltvWarning, DataError, warn
 from bayesltv.kernels.payback import payback_times
 from bayesltv.names import DRAW, GROUP
 from bayesltv.prediction.expected import expect
@@ -19,6 +20,11 @@ from bayesltv.prediction.terms import Terms
 from bayesltv.specs.decision.acquisition import AcquisitionSpec
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.int32]
+STAND_INS = 100
+"""With covariates so many of a group's customers at most lend theirs to its new customers."""
+TOGETHER = "the group's new customers together"
+"""Whom ratios and pay-back are of."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,8 @@ class Acquisition:
     table : DataFrame
         One row per group: group; ``ltv_new`` with ``_p05`` and ``_p95``; ``cac``; ``ratio``, E[LTV]/CAC, with
         ``_p05`` and ``_p95``; ``p_ratio_above_target``; ``payback`` (median, time unit of the fit; infinite
-        where it does not pay back within the horizon) with ``_p05`` and ``_p95``, and ``p_pays_back``;
+        where it does not pay back within the horizon) with ``_p05`` and ``_p95``, and
+        ``p_pays_back``; ``holds_for``: the group's new customers together, not each of them;
         ``max_cac``, the highest CAC at which a new customer is worth it, and ``max_cac_at_target``;
         ``next_unit``, value of one more unit of money in acquisition, net of that unit.
     ltv_new : DataArray
@@ -42,7 +49,12 @@ class Acquisition:
 
 
 def acquisition(
-    population: Population, terms: Terms, spec: AcquisitionSpec, *, today: float | None = None
+    population: Population,
+    terms: Terms,
+    spec: AcquisitionSpec,
+    *,
+    today: float | None = None,
+    customers: Rows | None = None,
 ) -> Acquisition:
     """Return what new customers of each group are worth, against their cost.
 
@@ -50,7 +62,13 @@ def acquisition(
     and undiscounted, and the rest is the future of the history (0, 0, 0); under MBG/NBD a new customer may
     already be gone after the first purchase. ζ = p v/(q − 1), the mean amount, and δ the level of first
     orders against later ones, 1 where the fit does not tell. The interval is that of the expectation (what
-    a channel is worth on average), not of one customer.
+    a channel is worth on average), not of one customer: cost and value of a group's new customers are added
+    up before they are compared.
+
+    With covariates a group's new customers are a mixture: they have the covariates of the group's customers
+    in the base, in the same shares, and what they earn is averaged over these. (A customer at the mean of the
+    covariates would earn less than the mean of customers, since effects multiply.) Of a group with more than
+    a hundred different rows a hundred customers, evenly spread over the sorted covariates, stand for all.
 
     Parameters
     ----------
@@ -60,6 +78,8 @@ def acquisition(
     spec : AcquisitionSpec
     today : float, optional
         Day on which they are new, since 1970-01-01: under a clock it matters; default the fit's last day.
+    customers : ndarray of int32, shape (customer,), optional
+        Rows of the population in which customers stand who lend new ones their covariates.
 
     Returns
     -------
@@ -77,22 +97,17 @@ def acquisition(
         raise DataError(
             "the fit has no spend model: a new customer's value needs one. Fit a summary with amounts"
         )
-    if population.group_of_row is not None:
-        raise DataError(
-            "the fit has covariates, and a new customer of a group has none yet: leave [acquisition] out, or "
-            "fit a spec without covariates for it"
-        )
     labels = tuple(label or "all" for label in population.labels)
     spec.require_known(labels)
-    groups = len(labels)
-    newcomers = _newcomers(population, today)
+    mixture = mixture_of(population, customers)
+    newcomers = _newcomers(population, mixture.rows, today)
     found = expect(population, newcomers, horizon=terms.horizon, discount=terms.discount)
     discounted, alive = found.forms.discounted[found.cell], found.forms.time_alive[found.cell]
-    spend = mean_spend(population)
-    first = population.spend_family.formula("level_of_first")(*population.spend)
-    worth = terms.margin * spend * (first + discounted) - terms.service_cost * alive
+    spend = mean_spend(population)[mixture.rows]
+    first = population.spend_family.formula("level_of_first")(*population.spend[:, mixture.rows])
+    worth = mixture.mean(terms.margin * spend * (first + discounted) - terms.service_cost * alive)
     costs = np.array([np.nan if (cac := spec.cac_of(label)) is None else cac for label in labels])
-    times = np.empty((groups, population.draws.size))
+    times = np.empty((len(labels), population.draws.size))
     people = people_of(population, newcomers, terms.horizon)
     payback_times(
         people,
@@ -100,6 +115,7 @@ def acquisition(
         clock_of(population),
         terms.margin * spend,
         np.ascontiguousarray(first),
+        (mixture.share, mixture.ends),
         costs,
         terms.as_tuple(),
         times,
@@ -117,8 +133,66 @@ def acquisition(
     mean = worth.mean(axis=1)
     columns |= {"max_cac": mean, "max_cac_at_target": mean / spec.target_ratio}
     columns["next_unit"] = mean / (costs * spec.next_costs) - 1.0
+    columns["holds_for"] = TOGETHER
     array = xr.DataArray(worth, dims=(GROUP, DRAW), coords={GROUP: list(labels)}, name="ltv_new")
     return Acquisition(pd.DataFrame(columns), array)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Whose parameters the new customers of each group have.
+
+    Attributes
+    ----------
+    rows : ndarray of int32, shape (row,)
+        Rows of the population, group after group.
+    share : ndarray of float64, shape (row,)
+        Share of its group's new customers.
+    ends : ndarray of int64, shape (group,)
+        Where each group's rows end; a group of whose customers nothing is known has none.
+    """
+
+    rows: Rows
+    share: Floats
+    ends: NDArray[np.int64]
+
+    def mean(self, values: Floats) -> Floats:
+        """Return the mean over each group's new customers, shape (group, draw), of values by row and draw."""
+        parts = zip(np.split(self.share, self.ends[:-1]), np.split(values, self.ends[:-1]), strict=True)
+        return np.stack(
+            [share @ each if share.size else np.full(values.shape[1], np.nan) for share, each in parts]
+        )
+
+
+def mixture_of(population: Population, customers: Rows | None) -> Mixture:
+    """Return whose parameters new customers have: their group's, with covariates those of its customers."""
+    groups = len(population.labels)
+    if population.group_of_row is None:
+        return Mixture(np.arange(groups, dtype=np.int32), np.ones(groups), np.arange(1, groups + 1))
+    rows = np.zeros(0, np.int32) if customers is None else customers
+    group = population.groups(rows)
+    found = [_stand_ins(np.sort(rows[group == at])) for at in range(groups)]
+    _warn_of_nobody([population.labels[at] or "all" for at in range(groups) if not found[at][0].size])
+    ends = np.cumsum([each.size for each, _ in found])
+    chosen, share = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return Mixture(chosen, share, ends)
+
+
+def _stand_ins(rows: Rows) -> tuple[Rows, Floats]:
+    """Return different rows of a group's customers and their shares, of many an even selection."""
+    distinct, count = np.unique(rows, return_counts=True)
+    if distinct.size > STAND_INS:
+        even = (np.arange(STAND_INS) * 2 + 1) * rows.size // (2 * STAND_INS)
+        distinct, count = np.unique(rows[even], return_counts=True)
+    return distinct, count / max(1, count.sum())
+
+
+def _warn_of_nobody(groups: Sequence[str]) -> None:
+    if groups:
+        warn(
+            f"the summary has no customers of {len(groups):,} groups ({', '.join(groups[:5])}), whose "
+            "covariates new ones could have: what these are worth is left missing"
+        )
 
 
 def mean_spend(population: Population) -> Floats:
@@ -148,14 +222,15 @@ def warn_of_infinite_spend(population: Population) -> None:
         )
 
 
-def next_unit_of_money(found: Acquisition, shadow_price: float) -> pd.DataFrame:
+def next_unit_of_money(found: Acquisition, shadow_price: float | None) -> pd.DataFrame:
     """Return what one more unit of money brings, net of itself, in retention and in each group's acquisition.
 
     Parameters
     ----------
     found : Acquisition
-    shadow_price : float
-        Of the retention budget: net value gained per unit of budget added, the cost already taken off.
+    shadow_price : float, optional
+        Of the retention budget: net value gained per unit of budget added, the cost already taken off; None
+        where there are no actions.
 
     Returns
     -------
@@ -163,19 +238,19 @@ def next_unit_of_money(found: Acquisition, shadow_price: float) -> pd.DataFrame:
         ``use`` ("retention", "acquisition: <group>") and ``next_unit``, best first; groups without a cost or
         with infinite mean spend last. The prices are marginal: they hold for small shifts of money.
     """
-    uses = ["retention", *(f"acquisition: {group}" for group in found.table["group"])]
-    table = pd.DataFrame({"use": uses, "next_unit": [shadow_price, *found.table["next_unit"]]})
+    uses = [f"acquisition: {group}" for group in found.table["group"]]
+    table = pd.DataFrame({"use": uses, "next_unit": found.table["next_unit"]})
+    if shadow_price is not None:
+        table = pd.concat([pd.DataFrame({"use": ["retention"], "next_unit": [shadow_price]}), table])
     return table.sort_values("next_unit", ascending=False, na_position="last", ignore_index=True)
 
 
-def _newcomers(population: Population, today: float | None) -> Customers:
-    """Return one new customer of each group: the history (0, 0, 0)."""
-    groups = len(population.labels)
-    histories = np.zeros((7, groups))
+def _newcomers(population: Population, rows: Rows, today: float | None) -> Customers:
+    """Return one new customer in each row: the history (0, 0, 0)."""
+    histories = np.zeros((7, rows.size))
     histories[1] = population.family.coins(0)
-    days = population.clock.days_of_newcomers(groups, today)
-    ids = np.array(population.labels, dtype=object)
-    return Customers(ids, histories, np.arange(groups, dtype=np.int32), days)
+    days = population.clock.days_of_newcomers(rows.size, today)
+    return Customers(rows.astype(str).astype(object), histories, rows, days)
 
 
 def _interval(name: str, values: Floats) -> dict[str, Floats]:

@@ -82,6 +82,8 @@ def compare_with(
     """
     n, actions = setting.problem.net.shape
     policies, worth = {NONE: np.full(n, NOBODY, np.int32)}, np.zeros(actions)
+    if not actions:
+        return policies
     for a, name in enumerate(setting.names):
         alone = np.arange(actions) == a
         policy = _in_order(setting, setting.order, np.full((n, 1), a), alone, setting.problem.money)

@@ -79,7 +79,8 @@ def decide(
     summary : DataFrame
         Customer summary; it may be newer than the fit and hold new customers.
     decision : DecisionSpec, str or Path
-        A decision, a file, or the name of a shipped one: "retention". With actions.
+        A decision, a file, or the name of a shipped one: "retention". With actions, or with acquisition: the
+        plan then says what new customers are worth, and has nobody to treat.
     seed : int
     draws : int, optional
         Posterior draws, spread evenly over chains; None for all.
@@ -126,7 +127,8 @@ def decide(
         Where the summary does not fit the fit, the fit has no spend model, or `current` names an action that
         the decision does not have.
     SpecError
-        Where the decision has no actions, nobody is eligible for one, or limits cannot be met.
+        Where the decision has neither actions nor acquisition, nobody is eligible for an action, or limits
+        cannot be met.
     """
     decision = decision_of(decision)
     meeting = Meeting(
@@ -156,7 +158,7 @@ class PlanRequest:
 
 def decide_base(base: PlacedBase, decision: DecisionSpec, asked: PlanRequest, *, walking: Walking) -> Plan:
     """Return who of a base gets which action; see `decide`."""
-    _require_actions(decision)
+    _require_question(decision)
     threads = walking.threads
     scores = score_base(base, decision, draws=asked.draws, threads=threads, block=walking.block)
     placed = base.placed(asked.draws)
@@ -187,7 +189,7 @@ def _plan(
     """Return the tables of a plan: the second walk, over whole policies."""
     choice, budget, columns = policies.choice, policies.budget, base.posterior.columns
     ids, eligible = offer.offered.customers.ids, offer.offered.eligible
-    totals, returns = _totals(offer, policies, _segments(people, columns))
+    totals, returns = _totals(offer, policies, _segments(people, columns if offer.names else None))
     outcome = policy_draws(totals, policies.assigned, offer.names, offer.fixed, ids)
     sceptic, enough = _doubted(offer, choice, float(outcome["fixed_cost"].sel(policy=PLAN).sum()))
     comparison = policy_table(outcome, PLAN, tail=(decision.budget or budget).tail)
@@ -220,14 +222,14 @@ def _plan(
         | {"break_even_share": enough},
         returns=return_table(returns).assign(**basis) if returns.sizes["segment"] else None,
         return_draws=returns,
-        sceptic=sceptic.assign(**basis),
+        sceptic=sceptic.assign(**basis) if offer.names else None,
     )  # fmt: skip
 
 
-def _segments(people: Described, columns: Sequence[str]) -> Segments:
-    """Return the segments that returns are told by, tiers from high to low."""
+def _segments(people: Described, columns: Sequence[str] | None) -> Segments:
+    """Return the segments that returns are told by, tiers from high to low; none without actions."""
     orders = {"tier": people.tiers[::-1], "stage": STAGES}
-    return segments_of(people.table, ("tier", "stage", *columns), orders)
+    return segments_of(people.table, () if columns is None else ("tier", "stage", *columns), orders)
 
 
 def _totals(offer: Offer, policies: Policies, segments: Segments) -> tuple[Floats, xr.Dataset]:
@@ -259,12 +261,17 @@ def _with_acquisition(
 ) -> Plan:
     """Return the plan with what new customers are worth, and where the next unit of money does most."""
     assert decision.acquisition is not None
-    basis, price = {"value_basis": decision.value.basis}, policies.choice.allocation.shadow_price
+    basis = {"value_basis": decision.value.basis}
+    price = policies.choice.allocation.shadow_price if decision.actions else None
     terms = terms_of(decision.value, time_unit)
-    channels = acquisition(placed.population, terms, decision.acquisition, today=placed.customers.last_end)
+    channels = acquisition(
+        placed.population, terms, decision.acquisition, today=placed.customers.last_end,
+        customers=placed.customers.group,
+    )  # fmt: skip
     warn_of_infinite_spend(placed.population)
     following = next_unit_of_money(channels, price).assign(**basis)
-    return replace(plan, acquisition=channels.table.assign(**basis), next_unit=following)
+    table = channels.table.assign(payback_unit=time_unit, **basis)
+    return replace(plan, acquisition=table, next_unit=following)
 
 
 def _with_tests(plan: Plan, offer: Offer, decision: DecisionSpec, time_unit: str, asked: PlanRequest) -> Plan:
@@ -281,7 +288,13 @@ LATENT = "latent"
 """Value given the customer's latents: what actions are judged by. Totals of what will happen are realised."""
 
 
-_NET = {"net_mean": "net", "net_p05": "net_p05", "net_p50": "net_p50", "net_p95": "net_p95"}
+_NET = {
+    "p_loss": "p_loss",
+    "net_mean": "net",
+    "net_p05": "net_p05",
+    "net_p50": "net_p50",
+    "net_p95": "net_p95",
+}
 
 
 def _attributes(
@@ -306,8 +319,7 @@ def _attributes(
         "held_out": int(choice.held_out.sum()),
         "risk_weight": budget.risk_weight,
         "max_p_loss": budget.max_p_loss,
-        "p_loss": float(mine["p_loss"]),
-        **{name: float(mine[key]) for name, key in _NET.items()},
+        **{name: float(mine[key]) if actions else None for name, key in _NET.items()},
         "cost_mean": float(mine["cost"]),
         "allocation_cost": found.cost,
         "allocation_net": found.net,
@@ -324,6 +336,9 @@ def _attributes(
     }
 
 
-def _require_actions(decision: DecisionSpec) -> None:
-    if not decision.actions:
-        raise SpecError("the decision has no actions: add [actions.NAME] tables, or use score")
+def _require_question(decision: DecisionSpec) -> None:
+    if not decision.actions and decision.acquisition is None:
+        raise SpecError(
+            "the decision has neither actions nor acquisition: add [actions.NAME] tables, or [acquisition] "
+            "with what a new customer costs, or use score"
+        )

@@ -34,6 +34,10 @@ AT_RISK = (
     "recommended_action", "assignment", "reason", "runner_up",
 )  # fmt: skip
 """Columns of the list of who is slipping away."""
+EFFECT_COLUMNS = (
+    "action", "parameter", "mean", "p05", "p95", "effect_source", "measured_as", "break_even",
+    "break_even_elasticity",
+)  # fmt: skip
 UNTESTED = ("dropout", "rate_after")
 """What no test of some weeks shows: listed as assumed where an action was tested."""
 PLAN = "plan"
@@ -120,6 +124,11 @@ class Plan:
     sceptic: pd.DataFrame | None = None
 
     @property
+    def actions_offered(self) -> int:
+        """How many actions the decision has: without any the plan is about new customers alone."""
+        return int(self.options.sizes["action"])
+
+    @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """All tables but the customers', by name: those that every plan has, then those that it may have."""
         told = self.refresh
@@ -139,6 +148,8 @@ class Plan:
 
     def __repr__(self) -> str:
         told = self.attrs
+        if self.actions_offered == 0 and self.acquisition is not None:
+            return f"<Plan: no actions; what new customers of {len(self.acquisition):,} groups are worth>"
         counts = ", ".join(
             f"{name} {number:,}"
             for name, number in self.customers["assignment"].value_counts(sort=False).items()
@@ -166,7 +177,7 @@ def customer_table(
     is_none = at < 0
 
     def chosen(values: Floats) -> Floats:
-        return np.where(is_none, np.nan, values[rows, np.maximum(at, 0)])
+        return np.column_stack([values, np.full(len(rows), np.nan)])[rows, at]  # -1: the last, for none
 
     assignment = names[at].copy()
     assignment[choice.held_out] = HOLD_OUT
@@ -232,7 +243,7 @@ def effect_table(model: ActionModel, offered: Offered, effects: Sequence[Effects
                     "break_even_elasticity": elasticity(even, action.price),
                 }
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=EFFECT_COLUMNS)
 
 
 def curve_table(allocation: Allocation) -> pd.DataFrame:

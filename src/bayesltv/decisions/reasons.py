@@ -69,6 +69,7 @@ def runners_up(expected: Expected, recommended: Codes) -> tuple[Codes, Floats]:
     net = np.where(expected.eligible, expected.net, -np.inf)
     rows = np.flatnonzero(recommended >= 0)
     net[rows, recommended[rows]] = -np.inf
+    net = np.column_stack([net, np.full(len(net), -np.inf)])  # so that there is one where there is no action
     second = net.argmax(axis=1).astype(np.int32)
     value = net[np.arange(len(net)), second]
     return np.where(np.isfinite(value), second, NOBODY).astype(np.int32), np.where(

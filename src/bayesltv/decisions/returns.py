@@ -101,7 +101,7 @@ def return_draws(
     return xr.Dataset(
         {
             "pnl": (("segment", "who", "action", "part", DRAW), both),
-            "customers": (("segment", "who", "action"), np.array(count, np.int64).reshape(-1, 2, n)),
+            "customers": (("segment", "who", "action"), np.array(count, np.int64).reshape(len(places), 2, n)),
         },
         coords={
             "by": ("segment", [segments.columns[at] for at, _ in places]),

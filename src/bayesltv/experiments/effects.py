@@ -188,7 +188,7 @@ def warn_of_harmless(actions: Sequence[ActionSpec], given: Mapping[str, Effects]
 def stack_effects(effects: Sequence[Effects], draws: int) -> Floats:
     """Return effects of several actions as one array, shape (action, cell, draw, parameter)."""
     parts = [each.stacked(draws) for each in effects]
-    cells = max(part.shape[0] for part in parts)
+    cells = max((part.shape[0] for part in parts), default=1)
     stacked = np.zeros((len(parts), cells, draws, len(EFFECTS)))
     for at, part in enumerate(parts):
         stacked[at, : part.shape[0]] = part

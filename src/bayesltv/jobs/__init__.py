@@ -6,6 +6,8 @@ What comes out is written only when all has gone well, and whether it can be wri
 from bayesltv.jobs.choose import benchmark_file as benchmark_file
 from bayesltv.jobs.choose import choose_file as choose_file
 from bayesltv.jobs.cohorts import cohorts_file as cohorts_file
+from bayesltv.jobs.databases import score_customer as score_customer
+from bayesltv.jobs.databases import score_into as score_into
 from bayesltv.jobs.decide import decide_file as decide_file
 from bayesltv.jobs.fit import fit_file as fit_file
 from bayesltv.jobs.fit import uplift_file as uplift_file

@@ -25,7 +25,7 @@ def decide_file(
     ----------
     fit, summary : path
     decision : path
-        A decision file with actions, or the name of a shipped one.
+        A decision file with actions or acquisition, or the name of a shipped one.
     out : path
         Folder; made where it is not there.
     meeting : Meeting

@@ -44,33 +44,41 @@ def _place_after(road, time):
 
 
 @compiled
-def _earned_by(time, customer, draw, future, terms, units, scratch):
-    """Return expected value from a new customer's purchases in [0, time], the first included.
+def _earned_by(time, people, purchase, clock, draw, worth, mixture, terms, scratch):
+    """Return expected value from new customers' purchases in [0, time], the first included: their mean.
 
-    `units` are what a purchase is worth, and the first one in such units.
+    `worth` is what a purchase is worth, and the first one in such units, by row and draw; `mixture` the share
+    of each row and the rows meant.
     """
-    unit, first = units
-    if time <= 0.0:
-        return unit * first
-    (alive, law), (_, discount, _, service) = future, terms
-    _, purchases, present = expect_until(customer, draw, time, discount, law, scratch)
-    return unit * (first + alive * purchases) - service * alive * present
+    (unit, first), (share, begin, end), (_, discount, _, service) = worth, mixture, terms
+    total = 0.0
+    for i in range(begin, end):
+        earned = unit[i, draw] * first[i, draw]
+        if time > 0.0:
+            alive, law = newborn(at(purchase, people.group[i], draw), people.histories[1, i])
+            _, purchases, present = expect_until(stand(clock, people, i), draw, time, discount, law, scratch)
+            earned = unit[i, draw] * (first[i, draw] + alive * purchases) - service * alive * present
+        total += share[i] * earned
+    return total
 
 
 @compiled
-def payback_times(people, purchase, clock, unit, first, costs, terms, times):
+def payback_times(people, purchase, clock, unit, first, mixture, costs, terms, times):
     """Fill the first time at which expected value covers the cost of acquisition, given hyperparameters.
 
     Parameters
     ----------
     people : People
-        One new customer of each group: histories of zeros, but for the coins of a first purchase.
-    purchase : law of a family by (group, draw)
+        New customers, one per row, group after group: histories of zeros, but for the coins of a first
+        purchase.
+    purchase : law of a family by (row of the population, draw)
     clock : Still or Running
-    unit : ndarray of float64, shape (group, draw)
+    unit : ndarray of float64, shape (row, draw)
         Margin times mean amount; NaN where that is infinite.
-    first : ndarray of float64, shape (group, draw)
+    first : ndarray of float64, shape (row, draw)
         Level of the first order against later ones.
+    mixture : tuple of ndarray
+        Share of each row in its group, shape (row,); where each group's rows end, shape (group,).
     costs : ndarray of float64, shape (group,)
         Money per new customer; NaN where it is not known.
     terms : tuple of float
@@ -78,23 +86,24 @@ def payback_times(people, purchase, clock, unit, first, costs, terms, times):
     times : ndarray of float64, shape (group, draw)
         Filled; infinity where it is not covered within H, NaN where it cannot be said.
     """
-    scratch, horizon = scratch_of(clock), terms[0]
+    scratch, horizon, worth = scratch_of(clock), terms[0], (unit, first)
+    share, ends = mixture
     for g in range(costs.size):
-        customer = stand(clock, people, g)
+        rows = (share, 0 if g == 0 else ends[g - 1], ends[g])
         for d in range(times.shape[1]):
-            units, cost = (unit[g, d], first[g, d]), costs[g]
-            if math.isnan(units[0]) or math.isnan(cost):
+            cost = costs[g]
+            at_once = _earned_by(0.0, people, purchase, clock, d, worth, rows, terms, scratch)
+            if rows[1] == rows[2] or math.isnan(at_once) or math.isnan(cost):
                 times[g, d] = np.nan
                 continue
-            if units[0] * units[1] >= cost:
+            if at_once >= cost:
                 times[g, d] = 0.0
                 continue
-            future = newborn(at(purchase, people.group[g], d), people.histories[1, g])
             # value may fall again by service cost: find the first step of a grid that covers, then halve
             low, high, found = 0.0, 0.0, False
             for step in range(1, _GRID + 1):
                 low, high = high, horizon * step / _GRID
-                if _earned_by(high, customer, d, future, terms, units, scratch) >= cost:
+                if _earned_by(high, people, purchase, clock, d, worth, rows, terms, scratch) >= cost:
                     found = True
                     break
             if not found:
@@ -102,7 +111,7 @@ def payback_times(people, purchase, clock, unit, first, costs, terms, times):
                 continue
             for _ in range(_STEPS):
                 middle = 0.5 * (low + high)
-                if _earned_by(middle, customer, d, future, terms, units, scratch) >= cost:
+                if _earned_by(middle, people, purchase, clock, d, worth, rows, terms, scratch) >= cost:
                     high = middle
                 else:
                     low = middle

@@ -17,6 +17,7 @@ from bayesltv.evaluation.benchmark import Benchmark
 from bayesltv.evaluation.choice import Choice
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
+from bayesltv.jobs.databases import ScoreRows
 from bayesltv.jobs.written import (
     CohortFolder,
     FitFile,
@@ -104,6 +105,32 @@ def _(found: ScoreFile) -> Json:
         "customers": len(found.scores),
         **_plain_scores(found.scores),
     }
+
+
+@plain.register
+def _(found: ScoreRows) -> Json:
+    return {
+        "table": found.target.table,
+        "database": found.target.address.title,
+        "mode": found.target.mode,
+        "changed": found.changed,
+        "customers": len(found.scores),
+        **_plain_scores(found.scores),
+    }
+
+
+@plain.register(dict)
+def _(found: Json) -> Json:
+    return {name: _plain_value(value) for name, value in found.items()}
+
+
+def _plain_value(value: Any) -> Any:  # noqa: ANN401
+    """Return a cell of a table in JSON's types."""
+    if pd.isna(value) or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return (
+        value.isoformat()[:10] if isinstance(value, pd.Timestamp) else getattr(value, "item", lambda: value)()
+    )
 
 
 @plain.register

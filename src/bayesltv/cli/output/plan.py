@@ -24,6 +24,8 @@ _BUDGETS = {
 """By whether there is a budget, and whether more would pay."""
 POLICIES_SHOWN = 8
 NEXT_UNITS_SHOWN = 5
+GROUPS_SHOWN = 5
+FOR_WHOM = "LTV:CAC and pay-back are of a group's new customers taken together, not of each of them"
 
 
 def actions_table(plan: Plan) -> Table:
@@ -157,7 +159,7 @@ def acquisition_table(plan: Plan) -> Table:
         horizon=horizon,
     )
     table = Table(title=title, title_justify="left")
-    heads = ("group", "worth", "90 %", "costs", "ratio", "90 %", "> target", "pays back", "at most")
+    heads = ("group", "worth", "90 %", "costs", "LTV:CAC", "90 %", "> target", "pays back", "at most")
     for head in heads:
         table.add_column(tr(head), justify="left" if head == "group" else "right")
     for row in plan.acquisition.to_dict("records"):
@@ -173,6 +175,19 @@ def acquisition_table(plan: Plan) -> Table:
             money(row["max_cac"], currency, decimals=2),
         )
     return table
+
+
+def payback_line(plan: Plan) -> str:
+    """Return after what time new customers have paid for themselves, and of whom that is said."""
+    assert plan.acquisition is not None
+    known = plan.acquisition.dropna(subset="payback").head(GROUPS_SHOWN).to_dict("records")
+    said = [
+        f"{row['group']} {_time(row['payback'])} ({_time(row['payback_p05'])} to {_time(row['payback_p95'])} "
+        "at 90 %)"
+        for row in known
+    ]
+    after = f"{plan.acquisition['payback_unit'].iloc[0]}s to pay back: {', '.join(said)}; " if said else ""
+    return f"{after}{FOR_WHOM}"
 
 
 def next_unit_line(plan: Plan) -> str:
@@ -244,6 +259,12 @@ def sceptic_lines(plan: Plan) -> list[str]:
 
 def _share(value: float) -> str:
     return "–" if math.isnan(value) else percent(value)
+
+
+def _time(value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    return "not within" if math.isinf(value) else f"{value:,.1f}"
 
 
 def _number(value: float) -> str:

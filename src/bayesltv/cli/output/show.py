@@ -21,6 +21,7 @@ from bayesltv.cli.output.plan import (
     actions_table,
     budget_lines,
     next_unit_line,
+    payback_line,
     policies_table,
     portfolio_lines,
     refresh_line,
@@ -34,6 +35,7 @@ from bayesltv.evaluation.benchmark import Benchmark
 from bayesltv.evaluation.choice import Choice
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
+from bayesltv.jobs.databases import ScoreRows
 from bayesltv.jobs.written import (
     CohortFolder,
     FitFile,
@@ -152,6 +154,19 @@ def _(found: UpliftFile, console: Console) -> None:
 
 
 @show.register
+def _(found: ScoreRows, console: Console) -> None:
+    _show_scores(found.scores, len(found.scores), console)
+    done = "written" if found.changed else "there already, nothing changed"
+    _line(console, f"{done}: {found.target.title}, its manifest in {found.target.manifest}")
+
+
+@show.register(dict)
+def _(found: dict[str, object], console: Console) -> None:
+    for name, value in plain(found).items():
+        _line(console, f"{name:<28}{value:.6g}" if isinstance(value, float) else f"{name:<28}{value}")
+
+
+@show.register
 def _(found: CheckReport, console: Console) -> None:
     console.print(found)
 
@@ -241,17 +256,18 @@ def _(found: PlanFolder, console: Console) -> None:
 def show_plan(plan: Plan, console: Console) -> None:
     """Print the tables of a plan and what is to be said of them."""
     console.print(segments_table(plan))
-    console.print(actions_table(plan))
-    console.print(policies_table(plan))
+    if plan.actions_offered:
+        console.print(actions_table(plan))
+        console.print(policies_table(plan))
     if plan.uplift is not None:
         console.print(uplift_shown(plan.uplift, title=tr("What the tests measured, money per customer")))
     if plan.tests:
         console.print(plans_for_terminal(plan.tests, currency=plan.attrs["currency"]))
     if plan.acquisition is not None:
         console.print(acquisition_table(plan))
-    lines = [*portfolio_lines(plan), *budget_lines(plan)]
+    lines = [*portfolio_lines(plan), *(budget_lines(plan) if plan.actions_offered else ())]
     if plan.next_unit is not None:
-        lines.append(next_unit_line(plan))
+        lines += [payback_line(plan), next_unit_line(plan)]
     if plan.refresh is not None:
         lines.append(refresh_line(plan.refresh))
     for line in lines:
@@ -287,14 +303,6 @@ def _(found: tuple[Any, ...], console: Console) -> None:
     for each in found:
         table.add_row(each.name, each.kind, each.title)
     console.print(table)
-
-
-@show.register(ModelSpec)
-@show.register(DecisionSpec)
-def _(found: ModelSpec | DecisionSpec, console: Console) -> None:
-    from rich.pretty import Pretty
-
-    console.print(Pretty(found.to_dict(), expand_all=True))
 
 
 def _console() -> Console:

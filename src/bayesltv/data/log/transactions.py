@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bayesltv import names
 from bayesltv.data import sql
+from bayesltv.data.databases.reading import is_in_database, open_database
 from bayesltv.data.ids import FLOATS, WHOLE
 from bayesltv.data.log.labels import drop_zeros, label_sql, unlike
 from bayesltv.data.log.sources import Part, Source, explained, open_source
 from bayesltv.data.log.stamps import stamps_sql
+from bayesltv.data.log_columns import Columns as Columns
 from bayesltv.errors import DataError, warn
 from bayesltv.held import watch
 
@@ -23,24 +23,6 @@ ROWS = "purchase_rows"
 
 SMALL_AMOUNT = "0.0005"
 """Below this six decimals may move an amount by more than one in a thousand."""
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which column of the log is what."""
-
-    customer_id: str = names.CUSTOMER_ID
-    date: str = names.DATE
-    amount: str | None = names.AMOUNT
-    order_id: str | None = None
-    groups: tuple[str, ...] = ()
-    covariates: tuple[str, ...] = ()
-
-    @property
-    def wanted(self) -> tuple[str, ...]:
-        """Columns the log must have."""
-        optional = [c for c in (self.amount, self.order_id) if c is not None]
-        return tuple(dict.fromkeys([self.customer_id, self.date, *optional, *self.groups, *self.covariates]))
 
 
 def read_rows(
@@ -56,7 +38,7 @@ def read_rows(
     Parameters
     ----------
     connection : DuckDB connection
-    log : path or frame
+    log : path, frame, DatabaseTable or Ibis table
         See `bayesltv.data.log.sources.open_source`.
     columns : Columns
     timezone : str, optional
@@ -72,8 +54,12 @@ def read_rows(
     DataError
         Where the log is empty, or ids, dates or amounts are missing, cannot be parsed or are not finite.
     """
+    if is_in_database(log):
+        opened = open_database(connection, log, columns, timezone, datetime_format)
+        source, columns, timezone, log = opened.source, opened.columns, opened.timezone, None
     watched = watch(log)
-    source = open_source(connection, log, columns=columns.wanted)
+    if log is not None:
+        source = open_source(connection, log, columns=columns.wanted)
     with explained(source.path):
         expressions = _expressions(connection, source, columns, timezone, datetime_format)
         typed = source.union(lambda part: _typed(part, expressions[part.relation]))

@@ -148,7 +148,7 @@ class ActionModel:
         """Return the number of customers in a block."""
         if asked is not None:
             return asked
-        return max(16, _BLOCK_BYTES // (8 * len(self.actions) * self.population.draws.size))
+        return max(16, _BLOCK_BYTES // (8 * max(1, len(self.actions)) * self.population.draws.size))
 
     def _common(self, offered: Offered) -> tuple[object, ...]:
         customers, population = offered.customers, self.population
@@ -180,7 +180,7 @@ def make_action_model(
     """
     if not population.has_spend:
         raise DataError("the fit has no spend model: actions are worth money, fit a spec with [spend]")
-    offers = np.array([offer_row(action, terms.horizon, time_unit) for action in actions])
+    offers = np.array([offer_row(action, terms.horizon, time_unit) for action in actions]).reshape(-1, 10)
     stacked = stack_effects(effects, population.draws.size)
     return ActionModel(population, terms, tuple(actions), offers, stacked, seed)
 

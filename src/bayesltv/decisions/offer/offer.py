@@ -89,7 +89,7 @@ class Offer:
     ) -> Floats:
         """Return totals of whole policies under another model of the actions."""
         net, walking = self.options.net, self.walking
-        typical = max(float(np.abs(net).mean()), 1e-6) if len(net) else 1.0
+        typical = max(float(np.abs(net).mean()), 1e-6) if net.size else 1.0
         alternatives = replace(self.offered, assigned=np.stack(policies))
         return add_up_all(
             model, alternatives, step_of(typical), expand=expand, threads=walking.threads, block=walking.block

@@ -270,7 +270,9 @@ def plot_customers(plan: Plan, *, ax: Axes | None = None) -> Axes:
 
 
 def plan_figures(plan: Plan) -> dict[str, Axes]:
-    """Return every figure of a plan by name."""
+    """Return every figure of a plan by name; they are of actions, so that without any there is none."""
+    if not plan.actions_offered:
+        return {}
     return {
         "plan_waterfall": plot_waterfall(plan),
         "plan_roi": plot_roi(plan),

@@ -119,7 +119,8 @@ def planned(plan: Plan | StoredPlan, *, suppress_below: int = 0) -> Section:
 
 def _tables(plan: Plan | StoredPlan) -> dict[str, pd.DataFrame]:
     """Return the tables of a page in its order: rows and columns that people read."""
-    there = {name: table for name, table in plan.tables.items() if len(table)}
+    about_actions = ("actions", "policies") if plan.attrs.get("net_mean") is None else ()
+    there = {name: table for name, table in plan.tables.items() if len(table) and name not in about_actions}
     if "portfolio" in there:
         whole = there["portfolio"]
         by_tier, by_group = whole[whole["group"] == ALL], whole[whole["tier"] == ALL]

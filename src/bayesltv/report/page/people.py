@@ -123,7 +123,7 @@ def people_of(
     by = next((each for each in ("value_at_risk", "ltv_mean", "expected_purchases") if each in table), None)
     if by is None or table.empty:
         return None
-    chosen = _chosen(table, by, most).copy()
+    chosen = _chosen(table, by, most).dropna(axis=1, how="all")  # a plan without tiers has a column of them
     chosen[CUSTOMER_ID] = chosen[CUSTOMER_ID].astype(str)
     if redaction is not None:
         chosen[CUSTOMER_ID] = [redaction.hashed(each) for each in chosen[CUSTOMER_ID]]

@@ -72,7 +72,7 @@ class TierSpec:
         Customers of equal value at a boundary, most often those who buy nothing, fall into the tier below.
     cost : tuple of tuple of float
         ``cost[j][k]``: what it costs to label k a customer whose value falls into j, both from low to high,
-        in any one unit. The default |j - k| makes the label the tier of the posterior median.
+        in any one unit. The default ``abs(j - k)`` makes the label the tier of the posterior median.
     switching_cost : float
         In the unit of `cost`: a refresh changes a label only where that saves more than this.
 
