@@ -109,8 +109,9 @@ def _rows(
     if "ltv_mean" in table and (sums[2] > 0).any():
         order = sums[4][sums[2] > 0] / sums[2][sums[2] > 0]
         low, high = np.quantile(order, [0.05, 0.95])
-        expected = table["expected_purchases"] @ table["expected_spend_per_purchase"]
-        mean = float(expected / table["expected_purchases"].sum())
+        purchases = table["expected_purchases"].to_numpy(np.float64)
+        spend = purchases * table["expected_spend_per_purchase"].to_numpy(np.float64)
+        mean = float(spend.sum() / purchases.sum())
         yield "predicted", "average_order", "", mean, float(low), float(high)
 
 

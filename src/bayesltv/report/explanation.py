@@ -15,7 +15,7 @@ from bayesltv.data.ids import plain_text
 from bayesltv.decisions.reasons import HELD, NO_GAIN, NO_MONEY, NO_ROOM, NOT_ELIGIBLE
 from bayesltv.errors import DataError
 from bayesltv.languages.language import mark, tr, trn
-from bayesltv.languages.written import day, percent, span
+from bayesltv.languages.written import day, figure, percent, span
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, VALUE_TO_DATE
 from bayesltv.prediction.alive_path import alive_path_base
 from bayesltv.prediction.scores.score import score_base
@@ -49,6 +49,9 @@ _REASONS = {
     NO_MONEY: mark("The plan does nothing: the money does more elsewhere."),
     NO_ROOM: mark("The plan does nothing: the room for actions is used up."),
 }
+_BEST = mark("The best option would be {action}: {net} net.")
+_OTHER = mark("The best other option is {action}: {net} net.")
+_MORE = mark("{action} would bring more, {net} net, but the plan's money or limits stand against it.")
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,8 +121,10 @@ class Explanation:
 
     def _future(self) -> Iterator[str]:
         row, horizon = self.row, span(self.attrs["horizon"])
+        wait, purchases = figure(row["next_purchase_days_p50"]), figure(row["expected_purchases"], 2)
         yield tr(
-            "It is still a customer with probability {now}; without a purchase this falls to {then} by {day}.",
+            "It is still a customer with probability {now}; without a purchase this falls to {then} by "
+            "{day}.",
             now=percent(row["p_alive"]), then=percent(self.path["p_alive"].iloc[-1]),
             day=day(self.path["day"].iloc[-1].date()),
         )  # fmt: skip
@@ -127,10 +132,10 @@ class Explanation:
             yield tr("More likely than not it does not buy again.")
         else:
             yield tr("The next purchase comes within {n} days with probability {half}.",
-                     n=f"{row['next_purchase_days_p50']:,.0f}", half=percent(0.5))  # fmt: skip
+                     n=wait, half=percent(0.5))  # fmt: skip
         yield tr(
             "Within {horizon}, {n} purchases are expected; the probability of at least one is {share}.",
-            horizon=horizon, n=f"{row['expected_purchases']:,.2f}", share=percent(row["p_purchase_horizon"]),
+            horizon=horizon, n=purchases, share=percent(row["p_purchase_horizon"]),
         )  # fmt: skip
         if "ltv_mean" in row:
             yield tr(
@@ -153,16 +158,22 @@ class Explanation:
             yield tr(_REASONS[row["reason"]])
         else:
             yield tr(
-                "The plan's action is {action}: it brings {net} net in expectation, and pays with probability "
-                "{share}.",
+                "The plan's action is {action}: it brings {net} net in expectation, and pays with "
+                "probability {share}.",
                 action=row["recommended_action"], net=self._money("action_net_mean"),
                 share=percent(row["p_action_pays"]),
             )  # fmt: skip
         if row["assignment"] == HOLD_OUT or row["reason"] == HELD:
             yield tr("It is held out at random, so that one learns what the action does.")
         if row["runner_up"] != NO_ACTION:
-            yield tr("The best other option is {action}: {net} net.", action=row["runner_up"],
-                     net=self._money("runner_up_net_mean"))  # fmt: skip
+            yield tr(_second(row), action=row["runner_up"], net=self._money("runner_up_net_mean"))
+
+
+def _second(row: dict[str, Any]) -> str:
+    """Return the sentence of the runner-up; it can bring more where money or room stand against it."""
+    if row["recommended_action"] == NO_ACTION:
+        return _BEST
+    return _MORE if row["runner_up_net_mean"] > row["action_net_mean"] else _OTHER
 
 
 def explain_base(
@@ -211,7 +222,7 @@ def explain_base(
     path = alive_path_base(base, who, draws=draws)
     today = path[~path["is_forecast"]].iloc[-1]
     row |= {name: float(today[name]) for name in ("p_alive_p05", "p_alive_p95")}
-    return Explanation(who, row, path, dict(scores.attrs))
+    return Explanation(who, row, path, {str(name): value for name, value in scores.attrs.items()})
 
 
 def _row_of(table: pd.DataFrame, who: str) -> dict[str, Any]:
