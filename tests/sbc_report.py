@@ -107,7 +107,7 @@ def main(folder):
 
     done = [world for world in sbc.WORLDS if (Path(folder) / f"{world.name}-right.parquet").exists()]
     ranks = {world: {name: read(world, name) for name in ("right", *ERRORS)} for world in done}
-    draw(ranks).savefig(DOCS / "figures/sbc.png", dpi=60)  # hundreds of lines: at 120 it is four times as large
+    draw(ranks).savefig(DOCS / "figures/sbc.png", dpi=60)  # hundreds of lines: the file grows with it
     path = DOCS / "calibration.md"
     text = path.read_text(encoding="utf-8")
     for mark, table in (("right", right_table(ranks)), ("planted", planted_table(ranks))):
