@@ -8,6 +8,7 @@ import typer
 
 from bayesltv.cli.cohorts import cohorts
 from bayesltv.cli.command import ending
+from bayesltv.cli.doctor import doctor
 from bayesltv.cli.fits import check, compare, fit, uplift
 from bayesltv.cli.forecast import forecast
 from bayesltv.cli.guard import REDACTION, Guarded
@@ -36,6 +37,7 @@ COMMANDS = {
     "forecast": forecast,
     "report": report,
     "uplift": uplift,
+    "doctor": doctor,
 }
 
 app = typer.Typer(

@@ -32,6 +32,7 @@ chosen
 cohort
 cohort month
 cohort week
+compiler
 control
 cost
 costs
@@ -44,6 +45,7 @@ days
 difference
 discount
 discounted
+disk
 dormant
 dropout
 each
@@ -59,6 +61,7 @@ expected
 expected value
 fail
 failed
+fonts
 free delivery
 gift
 gini
@@ -73,6 +76,8 @@ how sure of the tier
 in stage
 inside
 inside 90
+java
+kernel cache
 kind
 lapsed
 letter
@@ -113,6 +118,7 @@ P(> 0)
 p05
 p50
 p95
+packages
 parameter
 pass
 past value
@@ -132,6 +138,7 @@ price rise
 prior
 purchase
 purchases
+python
 quantity
 R-hat
 rate
@@ -168,7 +175,9 @@ stage
 status
 still active
 summarized
+temporary disk
 Test & Roll
+threads
 threshold
 tier
 title

@@ -25,12 +25,17 @@ from bayesltv.report.figures.comparison import plot_comparison as comparison
 from bayesltv.report.figures.criticism import plot_posterior_predictive as posterior_predictive
 from bayesltv.report.figures.criticism import plot_prior_predictive as prior_predictive
 from bayesltv.report.figures.criticism import plot_psense as psense
+from bayesltv.report.figures.customers import plot_lorenz as lorenz
 from bayesltv.report.figures.customers import plot_ltv_intervals as values
 from bayesltv.report.figures.evaluation import plot_by_frequency as by_frequency
 from bayesltv.report.figures.evaluation import plot_coverage as coverage
 from bayesltv.report.figures.evaluation import plot_lift as lift
 from bayesltv.report.figures.evaluation import plot_pit as pit
 from bayesltv.report.figures.evaluation import plot_reliability as reliability
+from bayesltv.report.figures.forecast import plot_forecast as forecast
+from bayesltv.report.figures.histories import plot_history as history
+from bayesltv.report.figures.histories import plot_matrix as matrix
+from bayesltv.report.figures.histories import plot_waits as waits
 from bayesltv.report.figures.plan import plot_budget_curve as budget
 from bayesltv.report.figures.plan import plot_customers as customers
 from bayesltv.report.figures.plan import plot_policies as policies
@@ -40,6 +45,7 @@ from bayesltv.report.figures.plan import plot_waterfall as waterfall
 from bayesltv.report.figures.posterior import plot_posterior as posterior
 from bayesltv.report.figures.posterior import plot_posterior_by_group as posterior_by_group
 from bayesltv.report.figures.sampler import plot_sampler as sampler
+from bayesltv.report.figures.tiers import plot_migration as migration
 from bayesltv.report.figures.tiers import plot_tier_probabilities as tier_probabilities
 from bayesltv.report.figures.tiers import plot_tiers as tiers
 from bayesltv.report.figures.tracking import Quantity, plot_tracking_cumulative, plot_tracking_weekly
@@ -63,7 +69,12 @@ __all__ = [
     "comparison",
     "coverage",
     "customers",
+    "forecast",
+    "history",
     "lift",
+    "lorenz",
+    "matrix",
+    "migration",
     "payback",
     "pit",
     "policies",
@@ -82,6 +93,7 @@ __all__ = [
     "tiers",
     "tracking",
     "values",
+    "waits",
     "waterfall",
 ]
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
+import warnings
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from bayesltv.errors import BayesltvWarning
 from bayesltv.files import replacing
 from bayesltv.languages.language import ENGLISH, language, mark, spoken, tr, word
 from bayesltv.languages.written import currency_sign, figure, month, span, year
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
@@ -58,6 +63,7 @@ def save_figure(figure: Axes | Figure, path: str | Path, *, kind: str | None = N
     where = Path(path)
     whole = figure.get_figure(root=True) if hasattr(figure, "get_figure") else figure
     assert whole is not None
+    readable(whole)
     content = io.BytesIO()
     kind = kind or where.suffix[1:] or "png"
     told = {DESCRIPTION: words_of(whole)} if kind == "png" else None  # type: ignore[arg-type]
@@ -99,7 +105,54 @@ def dress(ax: Axes, *, title: str, subtitle: str = "", grid: str = "y") -> Axes:
             color=GREY,
             va="bottom",
         )
+    readable(ax)
     return ax
+
+
+_CJK_FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "Microsoft YaHei", "SimHei",
+    "PingFang SC", "Hiragino Sans GB", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Arial Unicode MS",
+)  # fmt: skip
+"""Fonts with Chinese characters, of Linux, Windows and macOS; the first one installed is used."""
+
+
+def readable(artist: Artist) -> None:
+    """Give texts with Chinese, Japanese or Korean characters a font that has them, where one is installed."""
+    from matplotlib.text import Text
+
+    for text in artist.findobj(Text):
+        if isinstance(text, Text) and _is_cjk(text.get_text()):
+            text.set_fontfamily([*text.get_fontfamily(), *cjk_fonts()])
+
+
+def _is_cjk(text: str) -> bool:
+    return any("\u2e80" <= letter <= "\ud7ff" or "\uf900" <= letter <= "\uffef" for letter in text)
+
+
+@cache
+def cjk_fonts() -> tuple[str, ...]:
+    """Return the first installed font with Chinese characters; none, and one warning, where none is."""
+    found = tuple(name for name in _CJK_FONTS if name in _installed())[:1]
+    if not found:
+        warnings.warn(
+            "no installed font has Chinese characters: figures show them as boxes. Install one, such as Noto "
+            "Sans CJK (apt install fonts-noto-cjk, or from fonts.google.com), and start Python anew",
+            BayesltvWarning,
+            stacklevel=3,
+        )
+    return found
+
+
+def _installed() -> set[str]:
+    """Return the names of fonts; those installed since matplotlib made its list are added to it."""
+    from matplotlib.font_manager import findSystemFonts, fontManager
+
+    listed = {each.fname for each in fontManager.ttflist}
+    if not {each.name for each in fontManager.ttflist} & set(_CJK_FONTS):
+        for path in set(findSystemFonts()) - listed:
+            with contextlib.suppress(OSError, RuntimeError):  # a file that is no font
+                fontManager.addfont(path)
+    return {each.name for each in fontManager.ttflist}
 
 
 def legend(ax: Axes, *, location: Corner) -> None:

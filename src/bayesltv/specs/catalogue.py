@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bayesltv.errors import LINE, SpecError, cut
+from bayesltv.errors import LINE, SpecError, StoreError, cut
+from bayesltv.files import replacing, require_ending
 from bayesltv.specs import checked
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.specs.model.model_spec import ModelSpec
@@ -142,6 +143,27 @@ def load_any(path: str | Path) -> ModelSpec | DecisionSpec:
         raise _absent(path, "spec", [file.stem for kind in kinds for file in _files(kind)])
     table = read_toml(path if os.path.isfile(path) else shipped[0])
     return DecisionSpec.read(table) if _SECTION["decision"] in table else ModelSpec.read(table)
+
+
+def copy_shipped(name: str, out: str | Path | None = None) -> Path:
+    """Write a shipped file as it is, with its remarks, and return where; default: its name in this folder.
+
+    Raises
+    ------
+    SpecError
+        Where no file of this name is shipped.
+    StoreError
+        Where the file exists, or is not called .toml, or cannot be written.
+    """
+    shipped = next((each for each in list_specs() if _is_named(name, each.path, each.kind)), None)
+    if shipped is None:
+        raise _absent(name, "spec", [each.name for each in list_specs()])
+    where = require_ending(out or f"{shipped.name}.toml", (".toml",), what="a spec is written as TOML")
+    if where.exists():
+        raise StoreError(f"{where} exists and stays as it is: give another --out, or move it away")
+    with replacing(where) as (part,):
+        part.write_bytes(shipped.path.read_bytes())
+    return where
 
 
 def list_specs() -> tuple[Shipped, ...]:

@@ -305,14 +305,6 @@ def _(found: tuple[Any, ...], console: Console) -> None:
     console.print(table)
 
 
-@show.register(ModelSpec)
-@show.register(DecisionSpec)
-def _(found: ModelSpec | DecisionSpec, console: Console) -> None:
-    from rich.pretty import Pretty
-
-    console.print(Pretty(found.to_dict(), expand_all=True))
-
-
 def _console() -> Console:
     console = Console()
     return console if console.is_terminal else Console(width=WIDTH)

@@ -141,6 +141,43 @@ def median_wait(summary: pd.DataFrame) -> float | None:
     return float(np.median(wait)) if wait.size else None
 
 
+def wait_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return how often customers waited how long, in bins that grow by a half.
+
+    Returns
+    -------
+    DataFrame
+        ``wait_from``, ``wait_to`` (days, both within), ``waits``, ``share`` and its ``standard_error``, in
+        which the waits of one customer count as one piece of news. ``attrs``: waits, customers, median.
+
+    Raises
+    ------
+    DataError
+        As `history_days` and `repeats_of`; and where nobody bought twice.
+    """
+    wait, customer = _waits(summary)
+    if not wait.size:
+        raise DataError(f"none of {len(summary):,} customers bought twice: there are no waits")
+    edges = np.unique((1.5 ** np.arange(2 + np.log(wait.max()) / np.log(1.5))).astype(np.int64))
+    bins = np.searchsorted(edges, wait, side="right") - 1
+    _, mine = np.unique(customer, return_inverse=True)
+    of = np.zeros((mine.max() + 1, bins.max() + 1))
+    np.add.at(of, (mine, bins), 1.0)
+    share = of.sum(axis=0) / wait.size
+    error = np.sqrt(((of - share * of.sum(axis=1, keepdims=True)) ** 2).sum(axis=0)) / wait.size
+    table = pd.DataFrame(
+        {
+            "wait_from": edges[: share.size],
+            "wait_to": edges[1 : share.size + 1] - 1,
+            "waits": of.sum(axis=0).astype(np.int64),
+            "share": share,
+            "standard_error": error,
+        }
+    )
+    table.attrs = {"waits": int(wait.size), "customers": len(of), "median": float(np.median(wait))}
+    return table
+
+
 def _waits(summary: pd.DataFrame) -> tuple[Integers, Integers]:
     """Return the days before each repeat purchase since the one before it, and whose purchase it is."""
     days = history_days(summary)

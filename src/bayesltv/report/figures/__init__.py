@@ -10,7 +10,7 @@ from bayesltv.report.figures.criticism import (
     plot_prior_predictive,
     plot_psense,
 )
-from bayesltv.report.figures.customers import plot_ltv_intervals, spread_of_customers
+from bayesltv.report.figures.customers import plot_lorenz, plot_ltv_intervals, spread_of_customers
 from bayesltv.report.figures.evaluation import (
     plot_by_frequency,
     plot_coverage,
@@ -19,6 +19,7 @@ from bayesltv.report.figures.evaluation import (
     plot_reliability,
 )
 from bayesltv.report.figures.forecast import plot_forecast
+from bayesltv.report.figures.histories import plot_history, plot_matrix, plot_waits
 from bayesltv.report.figures.plan import (
     plot_budget_curve,
     plot_customers,
@@ -29,7 +30,7 @@ from bayesltv.report.figures.plan import (
 )
 from bayesltv.report.figures.posterior import plot_posterior, plot_posterior_by_group
 from bayesltv.report.figures.sampler import plot_sampler
-from bayesltv.report.figures.tiers import plot_tier_probabilities, plot_tiers
+from bayesltv.report.figures.tiers import plot_migration, plot_tier_probabilities, plot_tiers
 from bayesltv.report.figures.tracking import plot_tracking_cumulative, plot_tracking_weekly
 from bayesltv.report.style import save_figure
 
@@ -46,8 +47,12 @@ __all__ = [
     "plot_coverage",
     "plot_customers",
     "plot_forecast",
+    "plot_history",
     "plot_lift",
+    "plot_lorenz",
     "plot_ltv_intervals",
+    "plot_matrix",
+    "plot_migration",
     "plot_payback",
     "plot_pit",
     "plot_policies",
@@ -65,6 +70,7 @@ __all__ = [
     "plot_tiers",
     "plot_tracking_cumulative",
     "plot_tracking_weekly",
+    "plot_waits",
     "plot_waterfall",
     "save_figure",
     "spread_of_customers",

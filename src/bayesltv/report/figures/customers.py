@@ -11,19 +11,23 @@ import pandas as pd
 from bayesltv.errors import DataError
 from bayesltv.languages.language import tr, trn
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
+from bayesltv.prediction.concentration import BEST, lorenz_curve
 from bayesltv.report.figures.tiers import rows_of
 from bayesltv.report.style import (
     BLUE,
+    GREY,
     VERMILLION,
     dress,
     legend,
     money_axis,
     new_axes,
+    percent_axis,
     shortened,
     value_label,
 )
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.axes import Axes
 
 CHOSEN = 12
@@ -89,6 +93,54 @@ def plot_ltv_intervals(
     legend(ax, location="lower right")
     reading = tr("The expected value alone hides how far apart good and bad luck lie")
     return dress(ax, title=tr("What single customers may be worth"), subtitle=reading, grid="x")
+
+
+def plot_lorenz(drawn: xr.Dataset, *, quantity: str = "value", ax: Axes | None = None) -> Axes:
+    """Draw the Lorenz curve of what customers will bring, with its 90 % band and the share of the top 20 %.
+
+    Parameters
+    ----------
+    drawn : Dataset
+        From ``base.predict``.
+    quantity : "value", "spend" or "purchases"
+    ax : Axes, optional
+
+    Raises
+    ------
+    DataError
+        Where the draws have no such quantity, or nobody brings any.
+    """
+    table = lorenz_curve(drawn, quantity=quantity)
+    low, middle, high = table.attrs["best"]
+    ax = new_axes(ax, size=(6.2, 5.2))
+    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="all bring the same")
+    ax.fill_between(
+        table["customers"],
+        table["p05"],
+        table["p95"],
+        color=BLUE,
+        alpha=0.22,
+        linewidth=0,
+        label="90 % of draws",
+    )
+    ax.plot(table["customers"], table["p50"], color=BLUE, linewidth=1.8, label="median")
+    ax.vlines(1 - BEST, 1 - middle, 1, color=VERMILLION, linewidth=2.4)
+    words = f"the top {100 * BEST:.0f} % bring\n{100 * middle:.0f} % ({100 * low:.0f} to {100 * high:.0f} %)"
+    ax.annotate(
+        words, (1 - BEST, 1), xytext=(-6, -4), textcoords="offset points", ha="right", va="top", fontsize=9
+    )
+    ax.set(xlim=(0, 1), ylim=(min(0.0, float(table["p05"].min())), 1))
+    for axis in (ax.xaxis, ax.yaxis):
+        percent_axis(axis)
+    ax.set_xlabel("share of customers, from those who bring least")
+    ax.set_ylabel(f"share of all {quantity}")
+    ax.legend(loc="center left", frameon=False, fontsize=9)
+    gini = table.attrs["gini"]
+    reading = (
+        f"{table.attrs['count']:,} customers, ordered in each draw by what they bring in it.\n"
+        f"Gini {gini[1]:.2f} ({gini[0]:.2f} to {gini[2]:.2f})"
+    )
+    return dress(ax, title=f"Who brings the {quantity}?", subtitle=reading, grid="both")
 
 
 def spread_of_customers(scores: pd.DataFrame, *, count: int = CHOSEN) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.errors import DataError
 from bayesltv.languages.language import tr
 from bayesltv.names import CUSTOMER_ID
@@ -83,6 +84,50 @@ def plot_tier_probabilities(
         subtitle=tr("How likely each customer is to end up in each tier"),
         grid="x",
     )
+
+
+def plot_migration(refresh: Refresh, *, ax: Axes | None = None) -> Axes:
+    """Draw who moved between tiers: customers, and the share of their old tier with its 90 % interval.
+
+    Parameters
+    ----------
+    refresh : Refresh
+        From ``compare_refresh``.
+    ax : Axes, optional
+
+    Notes
+    -----
+    Intervals are Jeffreys' of a share: what chance alone leaves open about moves between such tiers.
+    """
+    from matplotlib.colors import ListedColormap
+    from scipy.stats import beta
+
+    wide = refresh.migration.iloc[::-1]
+    counts = wide.to_numpy(np.int64)
+    of_row = counts.sum(axis=1, keepdims=True)
+    share = counts / np.maximum(of_row, 1)
+    low, high = (beta.ppf(at, counts + 0.5, of_row - counts + 0.5) for at in (0.05, 0.95))
+    ax = new_axes(ax, size=(2.2 + 1.5 * wide.shape[1], 1.9 + 0.75 * wide.shape[0]))
+    ramp = shades(64)
+    ax.imshow(share, cmap=ListedColormap(ramp), vmin=0, vmax=1, aspect="auto")
+    for (y, x), count in np.ndenumerate(counts):
+        words = f"{count:,}"
+        if of_row[y, 0]:
+            words += f"\n{100 * share[y, x]:.0f} % ({100 * low[y, x]:.0f} to {100 * high[y, x]:.0f})"
+        ink = contrast(ramp[int(63 * share[y, x])])
+        ax.text(x, y, words, ha="center", va="center", fontsize=8.5, color=ink)
+    ax.set_xticks(range(wide.shape[1]), [str(name) for name in wide.columns])
+    ax.set_yticks(range(wide.shape[0]), [str(name) for name in wide.index])
+    ax.set_xlabel("tier now")
+    ax.set_ylabel("tier before")
+    reading = (
+        f"Customers, and their share of the old tier with a 90 % interval.\n"
+        f"{100 * refresh.stayed:.0f} % stayed; "
+        f"stability index {refresh.stability_index:.2f}"
+    )
+    dress(ax, title="Who moved between tiers", subtitle=reading)
+    ax.grid(visible=False)
+    return ax
 
 
 def tier_names(scores: pd.DataFrame) -> list[str]:

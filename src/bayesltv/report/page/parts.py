@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayesltv.evaluation.result import written
-from bayesltv.report.style import DESCRIPTION, words_of
+from bayesltv.report.style import DESCRIPTION, readable, words_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -147,6 +147,7 @@ def picture_of(name: str, drawn: Axes | Figure) -> Picture:
     """Return a drawn figure as a picture of the page; what is written on it becomes the words for it."""
     whole = drawn.get_figure(root=True) if hasattr(drawn, "get_figure") else drawn
     assert whole is not None
+    readable(whole)
     buffer = BytesIO()
     whole.savefig(buffer, dpi=DPI, format="png")  # type: ignore[union-attr]
     return png_picture(name, buffer.getvalue(), words=words_of(whole))  # type: ignore[arg-type]
