@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bayesltv.evaluation.result import Evaluation
     from bayesltv.experiments.effects import Effects
     from bayesltv.prediction.scores.score import ScoreTable
+    from bayesltv.report.explanation import Explanation
 
 
 def customer_base(
@@ -303,29 +304,18 @@ class CustomerBase(AnalysisQuestions):
         asked = ForecastAsked(horizon, by, margin, cac, plan, target, reading or LogReading())
         return forecast_base(self, arrivals, asked, log=log, threads=threads)
 
-    def kpis(
-        self,
-        log: object | None = None,
-        *,
-        by: str | Sequence[str] = (),
-        days: int = 90,
-        decision: DecisionLike | None = None,
-        reading: LogReading | None = None,
-        threads: int | None = None,
-    ) -> pd.DataFrame:
-        """Return key figures up to now and from now on, by group and tier; see ``cohorts.kpis.kpis_base``."""
-        from bayesltv.cohorts.kpis import kpis_base
+    def explain(self, customer: object, decision: DecisionLike, plan: "Plan | None" = None) -> "Explanation":
+        """Return what is said of one customer, and why: in words, as a table and a picture.
 
-        judged = None if decision is None else decision_of(decision)
-        return kpis_base(self, log, by=by, days=days, decision=judged, reading=reading, threads=threads)
+        See ``report.explanation.explain_base``.
 
-    def newcomers(
-        self, decision: DecisionLike, *, levels: pd.DataFrame | None = None, threads: int | None = None
-    ) -> pd.DataFrame:
-        """Return value and tier of new customers on day 0; see ``cohorts.newcomers.newcomers_base``."""
-        from bayesltv.cohorts.newcomers import newcomers_base
+        Examples
+        --------
+        >>> print(base.explain("C0017", "retention", plan))  # doctest: +SKIP
+        """
+        from bayesltv.report.explanation import explain_base
 
-        return newcomers_base(self, decision_of(decision), levels=levels, threads=threads)
+        return explain_base(self, customer, decision_of(decision), plan)
 
     def posterior_predictive(
         self, *, draws: int | None = 500, threads: int | None = None

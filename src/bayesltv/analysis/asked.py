@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.base.placed_base import PlacedBase
+from bayesltv.data.log.reading import LogReading
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 
 
@@ -148,3 +149,38 @@ class AnalysisQuestions(PlacedBase):
 
         judged = None if decision is None else decision_of(decision)
         return rfm_base(self, judged, bins=bins, threads=threads)
+
+    def profile(self, where: str, decision: DecisionLike, *, threads: int | None = None) -> pd.DataFrame:
+        """Return who fulfils a condition, beside all customers; see ``analysis.profile.profile_base``.
+
+        Examples
+        --------
+        >>> base.profile("tier == 'high' and p_alive < 0.5", "retention")  # doctest: +SKIP
+        """
+        from bayesltv.analysis.profile import profile_base
+
+        return profile_base(self, where, decision_of(decision), threads=threads)
+
+    def kpis(
+        self,
+        log: object | None = None,
+        *,
+        by: str | Sequence[str] = (),
+        days: int = 90,
+        decision: DecisionLike | None = None,
+        reading: LogReading | None = None,
+        threads: int | None = None,
+    ) -> pd.DataFrame:
+        """Return key figures up to now and from now on, by group and tier; see ``cohorts.kpis.kpis_base``."""
+        from bayesltv.cohorts.kpis import kpis_base
+
+        judged = None if decision is None else decision_of(decision)
+        return kpis_base(self, log, by=by, days=days, decision=judged, reading=reading, threads=threads)
+
+    def newcomers(
+        self, decision: DecisionLike, *, levels: pd.DataFrame | None = None, threads: int | None = None
+    ) -> pd.DataFrame:
+        """Return value and tier of new customers on day 0; see ``cohorts.newcomers.newcomers_base``."""
+        from bayesltv.cohorts.newcomers import newcomers_base
+
+        return newcomers_base(self, decision_of(decision), levels=levels, threads=threads)
