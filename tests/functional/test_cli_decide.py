@@ -3,14 +3,18 @@
 import json
 from hashlib import sha256
 
+import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 import bayesltv as ltv
 from bayesltv.cli.app import app
 from bayesltv.cli.output.plain import plain
 from bayesltv.demo import Demo, Shop
+from bayesltv.report.files.options import write_options
+from bayesltv.report.files.sealed import read_sealed
 
 DECISION = """
 [value]
@@ -295,4 +299,57 @@ def test_acquisition_alone_is_told_written_and_reported(world, tmp_path):
     assert "What new customers are worth" in text
     assert "The plan is expected to bring" not in text
     told = decide(world, tmp_path, f"{value}[acquisition]\ncac = 5.0\n", "--json")
-    assert json.loads(told.stdout)["tables"]["acquisition"][0]["holds_for"].startswith("the group's new")
+    assert json.loads(told.stdout)["acquisition"][0]["holds_for"].startswith("the group's new")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_the_options_file_is_the_plan_s_options(world, tmp_path, ending):
+    path = tmp_path / f"options.{ending}"
+    told = decide(world, tmp_path, DECISION, "--options", path)
+    assert told.exit_code == 0, told.output
+    assert str(path) in "".join(told.output.split())
+    fit, summary = ltv.load(world / "fit.nc"), pd.read_parquet(world / "summary.parquet")
+    manifest = read_sealed(tmp_path / "options.manifest.json", cure="")
+    seed = manifest["seed"]
+    options = ltv.decide(fit, summary, tmp_path / "mine.toml", seed=seed, draws=60).options
+    found = pd.read_csv(path, dtype={"customer_id": str}) if ending == "csv" else pd.read_parquet(path)
+    assert len(found) == options.sizes["customer_id"] * options.sizes["action"]
+    assert found["customer_id"].iloc[::2].tolist() == options["customer_id"].values.tolist()
+    assert found["action"].iloc[:2].tolist() == ["letter", "coupon"]
+    for name in options:
+        known = options[name].values.ravel().astype(float)
+        np.testing.assert_allclose(found[name].to_numpy(float), known, rtol=1e-14, err_msg=str(name))
+    assert manifest["files"][path.name]["sha256"] == sha256(path.read_bytes()).hexdigest()
+
+
+def test_options_are_written_in_blocks_of_any_size(tmp_path):
+    ids, actions = np.array([f"=c{i}" for i in range(7)], object), ["a", "b", "c"]
+    values = np.arange(21.0).reshape(7, 3)
+    options = xr.Dataset(
+        {
+            "net_mean": (("customer_id", "action"), values),
+            "eligible": (("customer_id", "action"), values > 4),
+        },
+        coords={"customer_id": ids, "action": actions},
+    )
+    for ending in ("csv", "parquet"):
+        one, many = (tmp_path / f"{name}.{ending}" for name in ("one", "many"))
+        write_options(options, one, provenance={})
+        write_options(options, many, provenance={}, block=6)
+        read = pd.read_csv if ending == "csv" else pd.read_parquet
+        pd.testing.assert_frame_equal(read(one), read(many))
+        assert read(many)["net_mean"].tolist() == list(range(21))
+    assert pd.read_csv(tmp_path / "many.csv")["customer_id"].iloc[0] == "'=c0"
+
+
+def test_options_that_cannot_be_written_are_refused_before_the_work(world, tmp_path):
+    value = DECISION[: DECISION.index("[tiers.high]")]
+    for text, name, says in [
+        (f"{value}[acquisition]\ncac = 5.0\n", "options.csv", "no actions, so that there are no options"),
+        (DECISION, "options.txt", "cannot tell the format"),
+        (DECISION, "nowhere/options.csv", "is no folder"),
+    ]:
+        told = decide(world, tmp_path, text, "--options", tmp_path / name)
+        assert told.exit_code in (11, 14), told.output
+        assert says in " ".join(told.output.split())
+        assert not (tmp_path / "plan").exists()

@@ -70,7 +70,8 @@ def test_totals_and_report_say_it(shop, tmp_path):
     assert WORD in scores.totals.attrs["common_shocks"]
     assert scores.attrs["common_shocks"] == scores.totals.attrs["common_shocks"]
     page = read_html(ltv.write_report(fit, tmp_path / "report.html", scores=scores))
-    assert re.search(r"checks passed, \d+ with a warning, totals too sure", page)
+    assert re.search(r"No check failed; \d+ of \d+ warn: common shocks", page)
+    assert "The interval is too narrow" in page
     for place in re.finditer("passed", page):
         assert "total" not in page[place.start() : place.start() + 80] or WORD in page[place.start() :][:80]
     assert WORD in page[page.index("What customers are worth") :]

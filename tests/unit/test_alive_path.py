@@ -40,7 +40,8 @@ def test_a_days_figure_is_that_of_score_where_the_log_ends_that_day(fit, log):
     path = base.alive_path(who, ahead="30 days", draws=40)
     mine = log[log["customer_id"] == who]
     groups = list(base.posterior.columns)
-    for row in path.iloc[[0, 9, len(path) // 2, -31, -1]].to_dict("records"):
+    bought = np.flatnonzero(path["is_purchase"])[3]
+    for row in path.iloc[[0, 9, bought - 1, bought, -31, -1]].to_dict("records"):
         cut = mine[mine["date"] <= row["day"] + pd.Timedelta(hours=23)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ltv.BayesltvWarning)

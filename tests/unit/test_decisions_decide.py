@@ -702,3 +702,21 @@ def test_acquisition_alone_says_what_a_decision_with_actions_says_of_it(fit, sum
     read = pd.read_csv(tmp_path / "plan" / "acquisition.csv")
     assert read["holds_for"].tolist() == ["the group's new customers together"]
     assert len(pd.read_csv(tmp_path / "plan" / "customers.csv")) == len(summary)
+
+
+@pytest.mark.parametrize(("like", "lever"), [(LETTER, "rate"), (BACK, "reactivation")])
+def test_a_custom_action_is_worth_what_its_levers_are(fit, summary, like, lever):
+    known = ltv.decide(fit, summary, decision(like), seed=4)
+    custom = ltv.decide(fit, summary, decision(replace(like, kind="custom")), seed=4)
+    xr.testing.assert_identical(custom.options, known.options)
+    pd.testing.assert_frame_equal(custom.effects, known.effects)
+    assert custom.effects.set_index("parameter")["break_even"].notna()[lever]
+
+
+def test_more_spend_is_worth_as_much_whatever_sells_it(fit, summary):
+    bundle = replace(LETTER, kind="bundle", effects={"spend": belief(0.9, 1.4)})
+    sold = [
+        ltv.decide(fit, summary, decision(replace(bundle, kind=kind)), seed=4).options
+        for kind in ("bundle", "cross_sell")
+    ]
+    xr.testing.assert_identical(*sold)

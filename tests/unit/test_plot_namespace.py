@@ -153,3 +153,11 @@ def test_waits_are_counted_with_the_customers_as_the_news():
     assert one["standard_error"] == pytest.approx(np.sqrt(0.5**2 + 0.5**2) / 4)
     assert table.attrs == {"waits": 4, "customers": 2, "median": 5.5}
     assert (table["wait_from"].iloc[1:].to_numpy() == table["wait_to"].iloc[:-1].to_numpy() + 1).all()
+
+
+def test_a_bin_far_from_the_line_gets_a_word_and_one_on_it_none():
+    table = pd.DataFrame({"predicted": [0.05, 0.5], "observed": [0.43, 0.5], "customers": [300, 100]})
+    table = table.assign(observed_p05=table["observed"] - 0.05, observed_p95=table["observed"] + 0.05)
+    said = [text.get_text() for text in ltv.plot.calibration(table).texts]
+    assert "5 % said, 43 % came" in said
+    assert not any("said" in text.get_text() for text in ltv.plot.calibration(table.iloc[1:]).texts)

@@ -10,6 +10,7 @@ from bayesltv.specs.decision.budget import BudgetSpec, LimitSpec
 from bayesltv.specs.decision.decision_spec import DecisionSpec, ValueSpec
 from bayesltv.specs.decision.expression import Compared, Either, Every, Missing, Not, columns_of, parse
 from bayesltv.specs.prior import PriorSpec
+from bayesltv.specs.toml_file import Table
 
 VALUE = ValueSpec(horizon="12 months", annual_discount_rate=0.1, margin=0.3, currency="EUR")
 RATE = {"rate": PriorSpec.elicited(mass=0.9, between=(0.9, 1.3))}
@@ -36,7 +37,7 @@ def action(**changed):
 
 def test_the_shipped_decision_has_every_kind_of_action_with_reasons():
     decision = load_decision("retention")
-    assert {each.kind for each in decision.actions} == set(KINDS)
+    assert {each.kind for each in decision.actions} == set(KINDS) - {"cross_sell", "custom"}
     for each in decision.actions:
         assert each.main_effect in each.effects
         assert all(prior.why for prior in each.effects.values())
@@ -202,3 +203,21 @@ def test_conditions_bind_like_they_read():
 def test_what_is_no_condition_is_refused_and_never_run(text):
     with pytest.raises(SpecError, match="is no condition"):
         parse(text)
+
+
+def test_a_custom_action_is_stated_by_its_levers():
+    plain = ActionSpec(name="demo", kind="custom", effects={"spend": RATE["rate"], **RATE})
+    assert (plain.main_effect, plain.returns) == ("rate", False)  # whatever the order in the file
+    again = ActionSpec.read(Table({**plain.to_dict()}, "stored", is_file=False), "demo")
+    assert again == plain
+    back = {"reactivation": PriorSpec("Beta", {"alpha": 2, "beta": 8})}
+    both = ActionSpec(name="demo", kind="custom", effects=back | {"second_rate": RATE["rate"]})
+    assert (both.main_effect, both.returns) == ("reactivation", True)
+    assert ActionSpec(name="demo", kind="custom", test="t").main_effect == "rate"
+    assert ActionSpec(name="more", kind="cross_sell", effects={"spend": RATE["rate"]}).main_effect == "spend"
+    with pytest.raises(SpecError, match="custom action needs an effect"):
+        ActionSpec(name="demo", kind="custom")
+    with pytest.raises(SpecError, match=r"state effects\.reactivation too"):
+        ActionSpec(name="demo", kind="custom", effects={"second_rate": RATE["rate"]})
+    with pytest.raises(SpecError, match="a cross_sell needs a belief about spend"):
+        ActionSpec(name="more", kind="cross_sell", effects=RATE)

@@ -115,12 +115,16 @@ def plan_asked(
             help="Customers that a test can enrol in a week, both arms together.", rich_help_panel=TESTS
         ),
     ] = None,
+    options: Annotated[
+        Path | None,
+        typer.Option(help="Also write what each action would bring each customer: .parquet or .csv."),
+    ] = None,
 ) -> "PlanAsked":
     """Return what a plan is made from beside fit, summary and decision."""
     from bayesltv.jobs.asked import PlanAsked
 
     files = _named_files(tests or [])
-    return PlanAsked(files, current, previous, plan_test, test_cost, customers_per_week)
+    return PlanAsked(files, current, previous, plan_test, test_cost, customers_per_week, options)
 
 
 @example("bayesltv decide fit.nc summary.parquet --decision retention --out plan")

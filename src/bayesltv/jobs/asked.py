@@ -75,6 +75,8 @@ class PlanAsked:
         Fixed cost of a test, in money.
     customers_per_week : float, optional
         How many customers a test can enrol in a week, both arms together.
+    options : path, optional
+        .csv or .parquet to write what each action would bring each customer to, with a manifest beside it.
     """
 
     tests: Mapping[str, str | Path] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class PlanAsked:
     plan_test: bool = False
     test_cost: float = 0.0
     customers_per_week: float | None = None
+    options: str | Path | None = None
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from bayesltv.base.meeting import Meeting
-from bayesltv.files import require_folder, require_folder_name
+from bayesltv.errors import SpecError
+from bayesltv.files import require_folder, require_folder_name, require_writable
 from bayesltv.jobs.asked import ALONE, PlanAsked, Run
 from bayesltv.jobs.paths import load_held, place_files
 from bayesltv.jobs.written import PlanFolder
+from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 
 def decide_file(
@@ -40,10 +42,12 @@ def decide_file(
     from bayesltv.report.figures.plan import plan_figures
     from bayesltv.report.files.crm import write_plan
     from bayesltv.report.files.manifest import provenance_of
+    from bayesltv.report.files.options import write_options
     from bayesltv.specs.catalogue import load_decision
 
     declared = load_decision(decision)
     require_folder(require_folder_name(out, what="a plan's files"))
+    _require_options(asked, declared)
     placed = place_files(fit, summary, meeting)
     base = placed.base
     beside, origins = _read_beside(asked)
@@ -60,7 +64,19 @@ def decide_file(
     if run.redaction is not None:
         origin["redacted_ids"] = run.redaction.described()
     files = write_plan(plan, out, provenance=origin, figures=plan_figures(plan))
-    return PlanFolder(files.folder, files.all, plan)
+    also = () if asked.options is None else write_options(plan.options, asked.options, provenance=origin)
+    return PlanFolder(files.folder, (*files.all, *also), plan)
+
+
+def _require_options(asked: PlanAsked, decision: DecisionSpec) -> None:
+    """Raise where the table of options is asked for and cannot be written, or would be empty."""
+    from bayesltv.report.files.options import option_files
+
+    if asked.options is None:
+        return
+    if not decision.actions:
+        raise SpecError("the decision has no actions, so that there are no options to write: drop --options")
+    require_writable(*option_files(asked.options))
 
 
 def _read_beside(asked: PlanAsked) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bayesltv.languages.language import tr
-from bayesltv.languages.written import span
-from bayesltv.report.style import BLUE, GREY, dress, legend, new_axes, percent_axis
+from bayesltv.languages.written import percent, span
+from bayesltv.report.style import BLUE, GREY, VERMILLION, dress, legend, new_axes, percent_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,6 +53,7 @@ def plot_purchase_calibration(
             color=GREY,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
         )
+    _say_worst(table, ax)
     if horizon is None:
         ax.set_xlabel(tr("predicted probability of a purchase within the horizon"))
     else:
@@ -67,3 +68,22 @@ def plot_purchase_calibration(
         customers=int(table["customers"].sum()),
     )
     return dress(ax, title=tr("Do the probabilities come true?"), subtitle=reading, grid="both")
+
+
+def _say_worst(table: pd.DataFrame, ax: Axes) -> None:
+    """Write beside the point that is farthest from the line, where its interval does not reach it."""
+    beyond = (table["predicted"] < table["observed_p05"]) | (table["predicted"] > table["observed_p95"])
+    if not beyond.any():
+        return
+    worst = table[beyond].iloc[int((table["observed"] - table["predicted"])[beyond].abs().argmax())]
+    said, came = float(worst["predicted"]), float(worst["observed"])
+    ax.annotate(
+        tr("{said} said, {came} came", said=percent(said), came=percent(came)),
+        xy=(said, came),
+        xytext=(9, 13 if came > said else -13),
+        textcoords="offset points",
+        va="center",
+        ha="left" if said < 0.6 else "right",
+        fontsize=8.5,
+        color=VERMILLION,
+    )

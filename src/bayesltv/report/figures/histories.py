@@ -98,7 +98,8 @@ def plot_matrix(
     write = _percent if quantity == "p_alive" else _number
     for row in table[_some(table)].to_dict("records"):
         shade = colours(mesh.norm(row[quantity]))
-        words = f"{write(row[quantity])}\n{write(row[f'{quantity}_p05'])} to {write(row[f'{quantity}_p95'])}"
+        low, high = write(row[f"{quantity}_p05"]), write(row[f"{quantity}_p95"])
+        words = f"{write(row[quantity])}\n{low.removesuffix(' %')} to {high}"
         ax.text(
             row[RECENCY], row[FREQUENCY], words, ha="center", va="center", fontsize=6.5,
             color=contrast(_hex(shade)),
@@ -143,7 +144,7 @@ def plot_waits(of: PlacedBase | pd.DataFrame, *, ax: Axes | None = None) -> Axes
         elinewidth=1.2,
         capsize=3,
     )
-    ax.set_xticks(place, [f"{low}" if low == high else f"{low}–{high}" for low, high in _ends(table)])
+    ax.set_xticks(place, [f"{low}" if low == high else f"{low}–\n{high}" for low, high in _ends(table)])
     ax.set_xlabel("days between two purchases")
     ax.set_ylabel("share of waits")
     percent_axis(ax.yaxis)

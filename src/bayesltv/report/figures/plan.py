@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayesltv.allocation.hold_out import HOLD_OUT
 from bayesltv.decisions.offer.pnl import net_value, spending
@@ -261,12 +262,30 @@ def plot_customers(plan: Plan, *, ax: Axes | None = None) -> Axes:
         fontsize=9,
         title_fontsize=9,
     )
+    _mark_floor(value, floor, ax)
     treated = sum(counts[name] for name in names)
     text = mark("{treated:,} customers get an action")
     if counts[HOLD_OUT]:
         text = mark("{treated:,} customers get an action; {held:,} more should, and are held out at random")
     reading = tr(text, treated=treated, held=counts[HOLD_OUT])
     return dress(ax, title=tr("Who gets what"), subtitle=reading, grid="both")
+
+
+def _mark_floor(value: NDArray[np.float64], floor: float, ax: Axes) -> None:
+    """Say that who is worth less than the floor, which a logarithmic axis cannot show, stands on it."""
+    below = int((value < floor).sum())
+    if below:
+        ax.axhline(floor, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+        ax.annotate(
+            tr("on this line: {customers:,} worth as little or less", customers=below),
+            (1, floor),
+            xycoords=("axes fraction", "data"),
+            xytext=(-3, 4),
+            textcoords="offset points",
+            ha="right",
+            fontsize=8,
+            color=GREY,
+        )
 
 
 def plan_figures(plan: Plan) -> dict[str, Axes]:

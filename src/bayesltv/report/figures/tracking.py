@@ -104,6 +104,18 @@ def plot_tracking_cumulative(
         future = bands.isel({PERIOD_END: slice(last, None)}).copy(deep=True)
         future[{PERIOD_END: 0}] = track.attrs[f"{quantity}_observed"]
         _draw_bands(future, ax, labelled=False)
+        ax.annotate(
+            tr("from what was really bought"),
+            xy=(
+                date_number(np.datetime64(track.attrs[OBSERVATION_END])),
+                track.attrs[f"{quantity}_observed"],
+            ),
+            xytext=(10, -22),
+            textcoords="offset points",
+            fontsize=8.5,
+            color=GREY,
+            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.8},
+        )
     if actual is not None:
         _draw_line(actual, quantity, last, ax)
     what = _NAMES[quantity]

@@ -13,7 +13,8 @@ class ActionKind:
     name : str
         Word used in decision files.
     main_effect : str
-        The effect that it lives by, and whose break-even value is reported.
+        The effect that it lives by, and whose break-even value is reported; empty where any effect that is
+        stated will do.
     needs : str
         Field of the action that must be stated; empty where none must.
     returns : bool
@@ -37,5 +38,7 @@ KINDS: Mapping[str, ActionKind] = {
         ActionKind("bundle", "spend"),
         ActionKind("price_change", "rate", needs="price"),
         ActionKind("win_back", "reactivation", returns=True),
+        ActionKind("cross_sell", "spend"),
+        ActionKind("custom", ""),
     )
 }

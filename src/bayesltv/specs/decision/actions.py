@@ -28,6 +28,7 @@ EFFECTS: Mapping[str, Support] = {
 }
 """Parameters of an intervention: multipliers (1 is no effect) and probabilities."""
 
+CUSTOM = "custom"
 SECOND_LIFE = ("reactivation", "second_rate", "second_dropout")
 MOST_FACTOR = 1e6
 """No effect and no change of prices is larger."""
@@ -47,7 +48,9 @@ class ActionSpec:
     name : str
         Lower-case letters, digits and underscores.
     kind : str
-        contact, discount, free_delivery, membership, gift, bundle, price_change or win_back.
+        contact, discount, free_delivery, membership, gift, bundle, price_change, win_back, cross_sell; or
+        custom: any action stated by its effects and costs. It lives by the first of its effects in the order
+        of ``EFFECTS``, and with a reactivation it gives customers who have left a second life.
     label : str
         For display; the name where it is left out.
     window : str, optional
@@ -150,13 +153,14 @@ class ActionSpec:
 
     @property
     def main_effect(self) -> str:
-        """Return the parameter that the kind lives by."""
-        return KINDS[self.kind].main_effect
+        """Return the parameter that the action lives by; the order in a file says nothing."""
+        stated_first = next((name for name in EFFECTS if name in self.effects), "rate")
+        return KINDS[self.kind].main_effect or stated_first
 
     @property
     def returns(self) -> bool:
         """Whether it gives customers who have left a second life."""
-        return KINDS[self.kind].returns
+        return KINDS[self.kind].returns or (self.kind == CUSTOM and "reactivation" in self.effects)
 
     @property
     def redeems(self) -> bool:
@@ -218,6 +222,11 @@ class ActionSpec:
             raise SpecError(f"a {self.kind} needs {needed}: state it{free}")
 
     def _check_kind(self) -> None:
+        if self.test is None and self.kind == CUSTOM and not self.effects:
+            raise SpecError(
+                f"a custom action needs an effect: state [actions.{self.name}.effects.NAME] of one or more "
+                f"of {', '.join(EFFECTS)}, or name a test"
+            )
         if self.test is None and self.main_effect not in self.effects:
             raise SpecError(
                 f"a {self.kind} needs a belief about {self.main_effect}: state "
@@ -229,7 +238,8 @@ class ActionSpec:
             )
         second = [name for name in SECOND_LIFE if name in self.effects]
         if second and not self.returns:
-            raise SpecError(f"effects.{second[0]} belongs to a win_back: drop it, or change the kind")
+            cure = "state effects.reactivation too" if self.kind == CUSTOM else "drop it, or change the kind"
+            raise SpecError(f"effects.{second[0]} belongs to a win_back: {cure}")
         if not self.returns and "redemption" in self.effects and not self.redeems:
             raise SpecError("effects.redemption without discount or per_redemption: nothing can be redeemed")
         if self.cap is not None and not self.redeems:
