@@ -103,6 +103,10 @@ def test_an_unknown_customer_gets_the_nearest(base, asked):
     known = base.summary["customer_id"].iloc[5]
     with pytest.raises(ltv.DataError, match=f"no customer {known}x among the 120 .* nearest is id {known}$"):
         base.explain(f"{known}x", asked)
+    with pytest.raises(
+        ltv.DataError, match=r"no customer ZZZ among the 120 of the summary: it has ids c00001"
+    ):
+        base.explain("ZZZ", asked)
 
 
 def test_a_plan_of_another_decision_is_refused(base, plan):
@@ -137,6 +141,9 @@ def test_shares_and_known_means_are_those_reckoned_by_hand(base, asked, plan, pr
     for level in base.summary[column].unique():
         share = [(base.summary.loc[rows, column] == level).mean() for rows in (mine, mine | True)]
         assert profile.loc[("share", column, level), ["chosen", "all"]].tolist() == pytest.approx(share)
+    assert profile.xs("tier", level="name").index.get_level_values("level").tolist() == list(
+        asked.tiers.names
+    )
     assert profile.loc[("share", "tier", "low"), "chosen"] == 0
     assert profile.loc[("share", "tier", "high"), "chosen"] == 1
     lapsed = profile.loc[("share", "stage", "lapsed")]

@@ -91,8 +91,9 @@ def _rows(
     table, summary, nan = people.table[mine], base.summary[mine], np.nan
     yield "customers", "customers", "", float(mine.sum()), nan, nan
     for name in (*base.posterior.columns, *(["tier"] if people.tiers else [])):
-        for level, share in table[name].astype(str).value_counts(normalize=True).sort_index().items():
-            yield "share", name, str(level), float(share), nan, nan
+        labels = table[name].astype(str)
+        for level in people.tiers if name == "tier" else sorted(labels.unique()):
+            yield "share", name, level, float((labels == level).mean()), nan, nan
     for stage in STAGES if "stage" in table else ():
         yield "share", "stage", stage, float(table[f"p_stage_{stage}"].mean()), nan, nan
     since = (summary[T] - summary[RECENCY]) * DAYS_PER[base.posterior.time_unit]

@@ -206,10 +206,11 @@ def explain_base(
     who = plain_text(customer)
     ids = base.summary[CUSTOMER_ID]
     if not (ids == who).any():
-        near = get_close_matches(who, ids.tolist(), n=1, cutoff=0.0)
+        near = get_close_matches(who, ids.tolist(), n=1)
+        hint = "the nearest is {ids}" if near else "it has {ids}"
         raise DataError(
-            f"there is no customer {{quoted}} among the {len(base):,} of the summary: the nearest is {{ids}}",
-            ids=near, quoted=who,
+            f"there is no customer {{quoted}} among the {len(base):,} of the summary: {hint}",
+            ids=near or ids, quoted=who,
         )  # fmt: skip
     told: dict[str, Any] = {} if plan is None else dict(plan.attrs)
     draws = told.get("draws", DRAWS)
