@@ -37,6 +37,7 @@ cell
 check
 chosen
 cohort
+cohort curve
 cohort month
 cohort week
 compiler
@@ -65,6 +66,7 @@ effective draws
 eligible
 event
 existing customers
+existing customers only
 expectation
 expectation width
 expected
@@ -76,6 +78,7 @@ fingerprint
 fingerprint of the data
 first purchases
 fixed cost
+flat share of ltv
 fonts
 forecast
 free delivery
@@ -89,6 +92,9 @@ hash of the spec
 hazard ratio
 held out
 high
+highest churn risk
+highest ltv
+historical
 historical average
 hold out
 how sure of the tier
@@ -139,8 +145,17 @@ of it subsidy
 of them repeat buyers
 of them repeat buyers with amounts
 once
+one for all bundle
+one for all discount
+one for all free delivery
+one for all gift
+one for all letter
+one for all membership
+one for all price rise
+one for all win back
 one time
 order
+order frequency lifetime
 other cost
 outcome
 p alive
@@ -161,6 +176,7 @@ pit deviation
 plan
 plan is better
 plan is better with
+plug in means
 policy
 posterior draws
 predicted
@@ -174,6 +190,7 @@ purchases
 python
 quantity
 R-hat
+random
 rate
 rate after
 rate ×
@@ -187,6 +204,7 @@ retention
 retention rate
 returners
 revenue
+revenue lifetime retention
 rmse of mean
 roi
 ROI, 5 %

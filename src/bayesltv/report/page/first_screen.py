@@ -13,6 +13,7 @@ import xarray as xr
 
 from bayesltv.allocation.hold_out import HOLD_OUT
 from bayesltv.languages.language import word
+from bayesltv.languages.written import span
 from bayesltv.names import COMMON_SHOCKS, CURRENCY
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.report.style import money
@@ -203,7 +204,7 @@ def worth_of(scores: ScoreTable, *, is_too_sure: bool) -> Worth:
     whole = summarise_totals(totals, means=sums_of_means([scores])).iloc[-1]
     amount = Amount(*(money(whole[f"{name}_{part}"], currency) for part in ("mean", "p05", "p95")))
     basis = str(told.get("value_basis") or "margin") if name == "value" else None
-    return Worth(len(scores), amount, str(told.get("horizon")), basis, is_too_sure)
+    return Worth(len(scores), amount, span(told.get("horizon")), basis, is_too_sure)
 
 
 def at_risk_of(plan: Plan | StoredPlan) -> AtRisk | None:
