@@ -81,3 +81,12 @@ def grouped_laplace_fit(cdnow, once) -> xr.DataTree:
 @pytest.fixture(scope="session")
 def decision():
     return ltv.load_decision("retention")
+
+
+def pytest_configure(config):
+    """Where no installed font has Chinese characters, figures with them warn, and are drawn all the same."""
+    from bayesltv.report.style import has_cjk_font
+
+    if not has_cjk_font():
+        for said in ("no installed font has Chinese characters", "Glyph [0-9]+ .* missing from font"):
+            config.addinivalue_line("filterwarnings", f"ignore:{said}")

@@ -50,6 +50,9 @@ def folder(world, tmp_path_factory):
     later = pd.to_datetime(log["date"]) + pd.Timedelta(days=39 * 7)  # everybody does the same once more
     pd.concat([log, log.assign(date=later.dt.date)]).to_csv(where / "log.csv", index=False)
     (where / "decision.toml").write_text(DECISION)
+    weeks = pd.date_range("1997-10-01", periods=13, freq="7D").date
+    plan = pd.DataFrame({"week": weeks, "channel": "all", "customers": 20, "cac": 12.0})
+    plan.to_csv(where / "plan.csv", index=False)
     rng = np.random.default_rng(5)
     ids = [f"{i:04d}" for i in range(800)]
     test = pd.DataFrame({"customer_id": ids, "arm": ["control", "mail"] * 400, "tier": ["low"] * 800})

@@ -17,7 +17,7 @@ from bayesltv.languages.language import tr
 _COLOURS = {"pass": "green", "warn": "yellow", "fail": "bold red"}
 
 
-@example("bayesltv.cli.output.installation")
+@example("bayesltv doctor")
 def doctor(
     folder: Annotated[Path, typer.Option(help="Where results are to be written.")] = Path(),
     as_json: AsJson = False,

@@ -65,7 +65,9 @@ def forecast_options(
     return ForecastOptions(horizon, by, margin, cac, target, plan, arrivals, reach_plan, burn, log)
 
 
-@example("bayesltv forecast fit.nc customers.parquet --by month --margin 0.3 --cac 12 --out next_quarter")
+@example(
+    "bayesltv forecast fit.nc customers.parquet --by month --margin 0.3 --plan plan.csv --out next_quarter"
+)
 def forecast(
     fit: FitFile,
     summary: Annotated[Path, typer.Argument(help="Customer summary; it may be newer than the fit.")],

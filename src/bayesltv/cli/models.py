@@ -32,7 +32,7 @@ def show_one(
     typer.echo(json.dumps(spec) if as_json else toml_text(spec), nl=as_json)
 
 
-@example("bayesltv models copy retention --out decision.toml")
+@example("bayesltv models copy retention --out mine.toml")
 def copy_one(
     name: Annotated[str, typer.Argument(help="A shipped name.")],
     out: Annotated[

@@ -143,6 +143,11 @@ def cjk_fonts() -> tuple[str, ...]:
     return found
 
 
+def has_cjk_font() -> bool:
+    """Return whether an installed font has Chinese characters."""
+    return not _installed().isdisjoint(_CJK_FONTS)
+
+
 def _installed() -> set[str]:
     """Return the names of fonts; those installed since matplotlib made its list are added to it."""
     from matplotlib.font_manager import findSystemFonts, fontManager
