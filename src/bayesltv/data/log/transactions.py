@@ -54,11 +54,12 @@ def read_rows(
     DataError
         Where the log is empty, or ids, dates or amounts are missing, cannot be parsed or are not finite.
     """
-    if is_in_database(log):
+    is_elsewhere = is_in_database(log)
+    watched = watch(None if is_elsewhere else log)
+    if is_elsewhere:
         opened = open_database(connection, log, columns, timezone, datetime_format)
-        source, columns, timezone, log = opened.source, opened.columns, opened.timezone, None
-    watched = watch(log)
-    if log is not None:
+        source, columns, timezone = opened.source, opened.columns, opened.timezone
+    else:
         source = open_source(connection, log, columns=columns.wanted)
     with explained(source.path):
         expressions = _expressions(connection, source, columns, timezone, datetime_format)
