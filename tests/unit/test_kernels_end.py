@@ -19,7 +19,8 @@ from bayesltv.families.gamma_gamma.law import Buyer
 from bayesltv.kernels import actions, stretches
 from bayesltv.numerics import random_numbers, special
 from bayesltv.numerics.compile import compiled
-from bayesltv.numerics.quadrature import work_space
+from bayesltv.numerics.quadrature import MAX_NODES, work_space
+from bayesltv.families.pareto_nbd.expectations import time_alive
 
 NASTY = (np.nan, np.inf, -np.inf, -1.0, -1e300, 0.0)
 what = sys.argv[1]
@@ -50,8 +51,12 @@ elif what == "counts":
         counts.purchase_probability(3, horizon, alive, *rest)
 elif what == "expectations":
     for horizon, discount, *rest in spoiled((39.0, 0.002, 2.2, 40.0, 0.8, 2.4)):
-        if discount == discount:
-            expectations.expected_over_horizon(horizon, discount, *rest, work_space())
+        expectations.expected_over_horizon(horizon, discount, *rest, work_space())
+    for bad in NASTY:
+        assert 0 < expectations.node_count(2.0, 39.0, bad, 2.2, 0.8, 2.4) <= MAX_NODES
+    for good in ((39.0, 0.002, 0.6, 12.0), (39.0, 1e9, 0.6, 12.0)):
+        for horizon, discount, s, beta in spoiled(good):
+            time_alive(horizon, discount, s, beta)
     for good in ((39.0, 2.2, 40.0, 0.8, 2.4), (3900.0, 900.0, 40.0, 0.8, 2.4)):
         for each in spoiled(good):
             expectations._sums_at(*each)

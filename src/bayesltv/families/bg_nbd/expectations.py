@@ -27,7 +27,10 @@ def node_count(length, horizon, discount, shape, a, b):
     y = 2.0 * math.pi / length
     rho = y + math.sqrt(1.0 + y * y)
     decay = abs(discount) * horizon + a / (a + b) * shape * length
-    return min(MAX_NODES, math.ceil(11.0 / math.log(rho) + 2.5 * math.sqrt(decay)) + 1)
+    wanted = 11.0 / math.log(rho) + 2.5 * math.sqrt(decay)
+    if not wanted < MAX_NODES - 1:  # nor infinity nor what is no number becomes a whole number
+        return MAX_NODES
+    return math.ceil(wanted) + 1
 
 
 @compiled
@@ -176,8 +179,8 @@ def lay_nodes(steps, edges, end, until, discount, shape, rate, leaves, laid):
             y = 2.0 * math.pi / length
             decay = abs(discount) * span * (stop - begin) + leaves * shape * length
             extra = min(decay, 2.0 * math.sqrt(decay)) + max(0.0, 6.0 * length - 1.0)
-            wanted = math.ceil(9.5 / math.log(y + math.sqrt(1.0 + y * y)) + extra)
-            nodes = max(2, min(MOST_NODES, wanted))
+            wanted = 9.5 / math.log(y + math.sqrt(1.0 + y * y)) + extra
+            nodes = max(2, math.ceil(wanted)) if wanted < MOST_NODES else MOST_NODES
             for i in range(nodes):
                 u = 0.5 * length * (1.0 + NODES[nodes, i])
                 share = begin + since * math.expm1(u) / step

@@ -8,15 +8,19 @@ from bayesltv.numerics.quadrature import NODES, WEIGHTS
 from bayesltv.numerics.special import discounted_time
 
 _NODES, _WIDEST, _COUNT_NODES = 16, 1.5, 48
+_MOST_PANELS = 10_000.0
+"""Where discount leaves nothing after a moment, more would be a long way to the same number."""
 
 
 @compiled
 def time_alive(horizon, discount, s, beta):
     """Return the expected discounted time alive: ∫ β e^{u − su − δβ(e^u − 1)} du, u = ln(1 + t/β)."""
     length = math.log1p(horizon / beta)
+    if not abs(discount) < math.inf:
+        return math.nan
     if discount == 0.0 or not length < math.inf:
         return beta * discounted_time(length, s - 1.0)
-    panels = 1 + int(max(length, 0.25 * abs(discount) * horizon) / _WIDEST)
+    panels = 1 + int(min(max(length, 0.25 * abs(discount) * horizon) / _WIDEST, _MOST_PANELS))
     total, half = 0.0, 0.5 * length / panels
     for panel in range(panels):
         for i in range(_NODES):

@@ -7,13 +7,10 @@ from typing import Any
 import pandas as pd
 
 from bayesltv.cohorts.result import Cohorts
-from bayesltv.files import refilling
-from bayesltv.report.files.export import write_csv
-from bayesltv.report.files.sealed import FORMAT, digests_of, in_json, sealed
-from bayesltv.report.style import save_figure
+from bayesltv.report.files.folder import FIGURES, write_sealed_folder
+from bayesltv.report.files.sealed import in_json
 
 MANIFEST = "cohorts.manifest.json"
-FIGURES = "figures"
 TABLES = ("cohorts", "cohorts_ltv", "curves", "payback", "best")
 
 
@@ -49,17 +46,10 @@ def write_cohorts(
     StoreError
         Where a file cannot be written.
     """
-    tables, where = cohort_tables(found), Path(folder)
-    with refilling(folder, marker=MANIFEST, known=_is_ours) as part:
-        for name, table in tables.items():
-            write_csv(table, part / f"{name}.csv")
-        (part / FIGURES).mkdir()
-        for name, draw in figures.items():
-            save_figure(draw(), part / FIGURES / f"{name}.png")
-        told = {"format": FORMAT, **provenance, "cohorts": in_json(found.attrs), "sha256": digests_of(part)}
-        (part / MANIFEST).write_text(sealed(told), encoding="utf-8")
-    named = [f"{name}.csv" for name in tables] + [f"{FIGURES}/{name}.png" for name in figures]
-    return [where / name for name in (*named, MANIFEST)]
+    told = {**provenance, "cohorts": in_json(found.attrs)}
+    return write_sealed_folder(
+        folder, marker=MANIFEST, known=_is_ours, told=told, tables=cohort_tables(found), figures=figures
+    )
 
 
 def _is_ours(name: Path) -> bool:

@@ -1,18 +1,17 @@
 """A forecast on disk: tables as CSV and Parquet, figures, and a manifest that comes last."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bayesltv.arrivals.result import Forecast
-from bayesltv.files import refilling
-from bayesltv.report.files.export import write_csv
-from bayesltv.report.files.sealed import FORMAT, digests_of, in_json, sealed
-from bayesltv.report.style import save_figure
+from bayesltv.report.files.folder import FIGURES, write_sealed_folder
+from bayesltv.report.files.sealed import in_json
 
-MANIFEST, FIGURES, DRAWS, ARRIVALS = "forecast.manifest.json", "figures", "totals.parquet", "arrivals.nc"
+MANIFEST, DRAWS, ARRIVALS = "forecast.manifest.json", "totals.parquet", "arrivals.nc"
 TABLES = ("forecast", "reached")
 
 
@@ -43,23 +42,16 @@ def write_forecast(
     StoreError
         Where a file cannot be written.
     """
-    tables, where = {"forecast": found.table}, Path(folder)
+    tables = {"forecast": found.table}
     if found.reached is not None:
         tables["reached"] = found.reached
-    names = [f"{name}.csv" for name in tables] + [DRAWS]
-    with refilling(folder, marker=MANIFEST, known=_is_ours) as part:
-        for name, table in tables.items():
-            write_csv(table, part / f"{name}.csv")
-        _draws(found).to_parquet(part / DRAWS, index=False)
-        (part / FIGURES).mkdir()
-        for name, draw in figures.items():
-            save_figure(draw(), part / FIGURES / f"{name}.png")
-        if arrivals is not None:
-            (part / ARRIVALS).write_bytes(arrivals)
-            names.append(ARRIVALS)
-        told = {"format": FORMAT, **provenance, "forecast": in_json(found.attrs), "sha256": digests_of(part)}
-        (part / MANIFEST).write_text(sealed(told), encoding="utf-8")
-    return [where / name for name in (*names, *(f"{FIGURES}/{name}.png" for name in figures), MANIFEST)]
+    more: dict[str, Callable[[Path], object]] = {DRAWS: partial(_draws(found).to_parquet, index=False)}
+    if arrivals is not None:
+        more[ARRIVALS] = lambda path: path.write_bytes(arrivals)
+    told = {**provenance, "forecast": in_json(found.attrs)}
+    return write_sealed_folder(
+        folder, marker=MANIFEST, known=_is_ours, told=told, tables=tables, figures=figures, more=more
+    )
 
 
 def _draws(found: Forecast) -> pd.DataFrame:
