@@ -14,7 +14,7 @@ EMBEDDED = ("duckdb", "sqlite")
 """Databases that are one file."""
 SCHEMES = (*EMBEDDED, "postgres", "postgresql", "mysql", "mariadb", "mssql", "snowflake", "bigquery", "trino",
            "clickhouse", "databricks")  # fmt: skip
-"""What Ibis connects to by an address; the first six are tested."""
+"""What Ibis connects to by an address; the first six are tested, mysql with MariaDB."""
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SECRET = re.compile(r"pass|pwd|token|secret|key", re.IGNORECASE)
 SECRETS = ("PGPASSWORD", "MYSQL_PWD", "SNOWFLAKE_PASSWORD", "DATABRICKS_TOKEN", "CLICKHOUSE_PASSWORD")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
@@ -82,12 +83,23 @@ def _connect(address: Address, *, writing: bool) -> SQLBackend:
                 application_name="bayesltv",
             )  # fmt: skip
         if address.scheme in _MYSQL:
-            return ibis.mysql.connect(**_of_mysql(address))
+            return _connect_mysql(address)
         return ibis.connect(address.url)
     except ImportError as error:
         raise EngineError(
             f"no driver for {address.scheme} is installed ({error.name}): pip install 'bayesltv[databases]'"
         ) from None
+
+
+def _connect_mysql(address: Address) -> SQLBackend:
+    """Return a connection whose clock is UTC, also where the server has no table of zones by name."""
+    import ibis
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Unable to set session timezone")
+        backend = ibis.mysql.connect(**_of_mysql(address))
+    run(backend, "SET time_zone = '+00:00'")
+    return backend
 
 
 def _of_mysql(address: Address) -> dict[str, Any]:

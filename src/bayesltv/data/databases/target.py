@@ -147,7 +147,7 @@ def write_rows(target: Target, rows: pd.DataFrame, *, sha256: str, manifest: str
             changed = not _is_there(backend, target, rows, sha256)
             if changed:
                 _replace(backend, target, rows, sha256, manifest)
-            run(backend, f"DROP TABLE {'TEMPORARY ' if backend.name == 'mysql' else ''}{_STAGE}")
+            run(backend, f"DROP {'TEMPORARY ' if backend.name == 'mysql' else ''}TABLE {_STAGE}")
     return Loaded(len(rows), changed)
 
 
