@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
 
 BUILT = Path("build/notebooks")
@@ -24,7 +25,8 @@ def run(source: Path, package: bytes) -> None:
         return
     began = time.perf_counter()
     notebook = jupytext.read(source)
-    NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
+    kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")
+    NotebookClient(notebook, timeout=600, km=kernel).execute()
     notebook.metadata["source"] = digest
     nbformat.write(notebook, target)
     print(f"{source}: {time.perf_counter() - began:.0f} s")

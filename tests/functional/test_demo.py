@@ -127,7 +127,7 @@ def test_the_value_of_all_customers_is_one_figure_everywhere(demo, terminal, pag
     assert f"all 2,357 {mean} {low} to {high}" in terminal
     assert re.search(rf"all all 2,357 [\d %]+\$36 \${mean} ", terminal)
     assert f"existing customers only within 12 months: ${mean} (${low} to ${high} at 90 %)" in terminal
-    assert f"should bring ${mean} (${low} to ${high} with 90 %) of margin within 12 months" in page
+    assert f"should bring ${mean} (${low} to ${high} at 90 %) of margin within 12 months" in page
     assert page.count(f"${mean} (${low} to ${high})") == 2  # by tier, by group
     assert page.count(f"${mean}") == 6  # beside these the head, segments, customers one has by tier and group
     for name, column in (("segments", "value"), ("portfolio", "value_latent")):
@@ -187,7 +187,7 @@ def test_what_the_plan_brings_is_one_figure_in_table_pictures_and_page(demo, ter
     total = demo.plan.actions.iloc[-1]
     net, low, high = (money(total[name], "USD") for name in ("net", "net_p05", "net_p95"))
     assert re.search(rf" total [\d,]+ .*? {re.escape(net)} {re.escape(low)} to {re.escape(high)} ", terminal)
-    said = f"This should bring {net} ({low} to {high} with 90 %) net of its cost of".replace("-", "−")
+    said = f"This should bring {net} ({low} to {high} at 90 %) net of its cost of".replace("-", "−")
     assert said in page
     waterfall, curve = draw.plot_waterfall(demo.plan), draw.plot_budget_curve(demo.plan)
     assert f" {net}" in [text.get_text() for text in waterfall.texts]

@@ -144,7 +144,7 @@ def test_the_page_says_the_figures_of_the_results(page, fit, scores):
     low, high = np.quantile(value.values, [0.05, 0.95])
     whole = f"${scores['ltv_mean'].sum():,.0f}"
     assert f"{whole} (${low:,.0f} to ${high:,.0f})" in parsed.texts
-    assert f"<b>{whole}</b> (${low:,.0f} to ${high:,.0f} with 90 %) of margin within 12 months" in page
+    assert f"<b>{whole}</b> (${low:,.0f} to ${high:,.0f} at 90 %) of margin within 12 months" in page
     by_group = scores.groupby("channel")["ltv_mean"].sum()
     assert all(any(text.startswith(f"${mean:,.0f} (") for text in parsed.texts) for mean in by_group)
     rate = (fit["posterior"]["r"] / fit["posterior"]["alpha"]).sel(group="shop").values

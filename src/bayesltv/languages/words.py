@@ -6,6 +6,11 @@ WORDS = """
 90 % interval
 95 %
 > target
+P(> 0)
+R-hat
+ROI, 5 %
+ROI, 95 %
+Test & Roll
 action
 active
 actual
@@ -32,6 +37,7 @@ brier of share
 bundle
 buy again
 cac
+calendar and tenure
 ceiling (EVPPI)
 cell
 check
@@ -40,6 +46,7 @@ cohort
 cohort curve
 cohort month
 cohort week
+common shocks
 compiler
 contact cost
 control
@@ -57,13 +64,17 @@ difference
 discount
 discounted
 disk
+divergences
 dormant
 dropout
 each
+ebfmi
 effect
 effect source
 effective draws
 eligible
+ess bulk
+ess tail
 event
 existing customers
 existing customers only
@@ -76,6 +87,7 @@ failed
 failed checks that were accepted
 fingerprint
 fingerprint of the data
+first purchase effect
 first purchases
 fixed cost
 flat share of ltv
@@ -98,6 +110,7 @@ historical
 historical average
 hold out
 how sure of the tier
+importance ess
 in stage
 incremental discount
 incremental margin
@@ -154,17 +167,18 @@ one for all membership
 one for all price rise
 one for all win back
 one time
+one time buyers
 order
 order frequency lifetime
 other cost
 outcome
 p alive
-P(> 0)
 p05
 p50
 p95
 packages
 parameter
+pareto k
 pass
 past value
 pays
@@ -185,11 +199,11 @@ predictive
 predictive width
 price rise
 prior
+prior conflict
 purchase
 purchases
 python
 quantity
-R-hat
 random
 rate
 rate after
@@ -198,17 +212,18 @@ ratio
 raw effect
 reactivation
 redemption
+regular timing
 repeated
+replicated customers
 repurchase
 retention
 retention rate
 returners
 revenue
 revenue lifetime retention
+rhat
 rmse of mean
 roi
-ROI, 5 %
-ROI, 95 %
 rows
 running cost
 sampler
@@ -229,6 +244,8 @@ simple formula
 spearman
 spec
 spend
+spend independence
+spend mean exists
 spend, USD
 spent so far
 stage
@@ -237,7 +254,6 @@ still active
 subsidy
 summarized
 temporary disk
-Test & Roll
 threads
 threshold
 tier
@@ -247,6 +263,7 @@ total
 totals
 totals not looked at
 totals too sure
+treedepth
 value
 value is
 value per customer
