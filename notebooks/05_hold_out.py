@@ -34,6 +34,12 @@ holdout.totals
 # %%
 holdout.coverage
 
+# %%
+ltv.plot.coverage(holdout)
+
+# %%
+ltv.plot.tracking(holdout.tracking, holdout.tracking_actual, cumulative=True)
+
 # %% [markdown]
 # The same at several days of the past, each fit anew:
 

@@ -17,8 +17,6 @@
 # One fit, one customer base, and the questions that people ask at the coffee machine.
 
 # %%
-import matplotlib.pyplot as plt
-
 import bayesltv as ltv
 
 # %%
@@ -76,9 +74,10 @@ base.cohorts(log, by="month", ages=[30, 90, 365]).wide().head()
 base.kpis(log, days=90)
 
 # %%
-fig, ax = plt.subplots()
-by_week = base.track(horizon="26 weeks")
-by_week
+ltv.plot.tracking(base.track(horizon="26 weeks"))
+
+# %%
+ltv.plot.lorenz(base.predict(horizon="1 year", annual_discount_rate=0.1, margin=0.3, draws=300))
 
 # %% [markdown]
 # **What you may believe.** All answers come from the same draws, so that they agree with each other.

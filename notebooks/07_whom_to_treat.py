@@ -45,6 +45,12 @@ plan.policies[["policy", "customers", "cost", "net", "p_plan_better"]]
 plan.sceptic
 
 # %%
+ltv.plot.policies(plan)
+
+# %%
+ltv.plot.customers(plan)
+
+# %%
 plan.customers[["customer_id", "tier", "stage", "recommended_action", "reason"]].head()
 
 # %% [markdown]

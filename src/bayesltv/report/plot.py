@@ -125,3 +125,7 @@ def tracking(
     """
     draw = plot_tracking_cumulative if cumulative else plot_tracking_weekly
     return draw(track, actual, quantity=quantity, ax=ax)
+
+
+def __dir__() -> list[str]:
+    return __all__
