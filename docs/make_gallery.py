@@ -3,6 +3,7 @@
 A notebook is left as it is where neither its text nor the package has changed since it ran.
 """
 
+import os
 import sys
 import time
 from hashlib import sha256
@@ -33,6 +34,7 @@ def run(source: Path, package: bytes) -> None:
 
 
 if __name__ == "__main__":
+    os.environ.pop("MPLBACKEND", None)  # the kernel's own keeps pictures in the page
     BUILT.mkdir(parents=True, exist_ok=True)
     code = b"".join(path.read_bytes() for path in sorted(Path("src").rglob("*.py")))
     for old in BUILT.glob("*.ipynb"):

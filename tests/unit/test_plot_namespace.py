@@ -162,3 +162,13 @@ def test_a_bin_far_from_the_line_gets_a_word_and_one_on_it_none():
     said = [text.get_text() for text in ltv.plot.calibration(table).texts]
     assert "5 % said, 43 % came" in said
     assert not any("said" in text.get_text() for text in ltv.plot.calibration(table.iloc[1:]).texts)
+
+
+def test_a_notebook_shows_what_is_drawn_without_axes_of_its_own(pictures):
+    shown = pictures["lorenz"]()._repr_png_()
+    assert shown.startswith(b"\x89PNG")
+    assert not hasattr(pictures["lorenz"](ax=new_figure((7, 5)).subplots()), "_repr_png_")
+
+
+def test_the_namespace_lists_pictures_alone():
+    assert dir(ltv.plot) == sorted(ltv.plot.__all__)

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.languages.language import label, tr
+from bayesltv.languages.notebook import html_of
 from bayesltv.names import COMMON_SHOCKS
 
 if TYPE_CHECKING:
@@ -136,6 +137,10 @@ class CheckReport:
     def __getitem__(self, name: str) -> CheckResult:
         """Return the result of the check of this name."""
         return {result.name: result for result in self.results}[name]
+
+    def _repr_html_(self) -> str:
+        shown = self.table[["name", "status", "value", "threshold", "summary"]]
+        return html_of(tr("Checks: {verdict}", verdict=self.verdict), {"": shown})
 
     def __rich__(self) -> Any:  # noqa: ANN401
         """Return a table for the terminal."""

@@ -17,6 +17,7 @@ from bayesltv.decisions.offer.roi import break_even, elasticity
 from bayesltv.decisions.reasons import Expected, reasons, runners_up
 from bayesltv.experiments.effects import Effects
 from bayesltv.experiments.worth import TestPlan
+from bayesltv.languages.notebook import html_of
 from bayesltv.names import CUSTOMER_ID
 from bayesltv.specs.decision.actions import NO_ACTION, ActionSpec
 from bayesltv.specs.decision.budget import BudgetSpec
@@ -145,6 +146,12 @@ class Plan:
         }
         always = {name: getattr(self, name) for name in ALWAYS}
         return always | {name: table for name, table in may.items() if table is not None}
+
+    def _repr_html_(self) -> str:
+        policies = ["policy", "customers", "cost", "net", "net_p05", "net_p95", "p_plan_better"]
+        actions = ["action", "customers", "cost", "net", "net_p05", "net_p95", "p_pays"]
+        tables = {"what it brings": self.actions[actions], "beside other rules": self.policies[policies]}
+        return html_of(repr(self).strip("<>"), tables)
 
     def __repr__(self) -> str:
         told = self.attrs

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.languages.language import label, mark, tr
+from bayesltv.languages.notebook import html_of
 from bayesltv.languages.written import day
 
 TABLES = ("scores", "coverage", "totals", "events", "reliability", "by_frequency", "ranking", "lift")
@@ -95,6 +96,11 @@ class Evaluation:
     def to_json(self) -> str:
         """Return `to_dict` as JSON text."""
         return json.dumps(self.to_dict(), allow_nan=False)
+
+    def _repr_html_(self) -> str:
+        return html_of(
+            "Evaluation", {"totals": self.totals, "scores": self.scores, "coverage": self.coverage}
+        )
 
     def __rich__(self) -> Any:  # noqa: ANN401
         """Return the tables that a person reads first."""

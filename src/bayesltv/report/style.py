@@ -7,7 +7,7 @@ import io
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -34,11 +34,13 @@ Corner = Literal["upper left", "upper right", "lower right"]
 
 
 def new_axes(ax: Axes | None, *, size: tuple[float, float] = (7.2, 4.2)) -> Axes:
-    """Return `ax`, or the axes of a new figure that no global state knows of (``ax.figure`` shows it)."""
+    """Return `ax`, or the axes of a new figure that no global state knows of; a notebook shows them."""
     if ax is not None:
         return ax
-    axes = new_figure(size).subplots()
+    figure = new_figure(size)
+    axes = figure.subplots()
     assert not isinstance(axes, list)
+    axes._repr_png_ = figure._repr_png_  # type: ignore[attr-defined]  # what a notebook asks for
     return axes
 
 
@@ -49,7 +51,15 @@ def new_figure(size: tuple[float, float]) -> Figure:
 
     figure = Figure(figsize=size, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
+    figure._repr_png_ = partial(_as_png, figure)  # type: ignore[attr-defined]
     return figure
+
+
+def _as_png(figure: Figure) -> bytes:
+    content = io.BytesIO()
+    readable(figure)
+    figure.savefig(content, dpi=DPI // 2, format="png")
+    return content.getvalue()
 
 
 def save_figure(figure: Axes | Figure, path: str | Path, *, kind: str | None = None) -> Path:

@@ -6,6 +6,7 @@ from typing import Any
 
 from bayesltv import names
 from bayesltv.errors import SpecError
+from bayesltv.languages.notebook import html_of_text
 from bayesltv.specs import checked
 from bayesltv.specs.frozen import FrozenMapping, Plain, digest
 from bayesltv.specs.model import defaults, parts
@@ -14,7 +15,7 @@ from bayesltv.specs.model.covariates import Covariate, checked_covariates, witho
 from bayesltv.specs.model.pooling import Pooling, column_names
 from bayesltv.specs.model.settings import GateSpec, PurchaseSpec, SamplerSpec, SpendSpec
 from bayesltv.specs.prior import PriorSpec
-from bayesltv.specs.toml_file import Table
+from bayesltv.specs.toml_file import Table, toml_text
 
 SECTIONS = ("model", "purchase", "spend", "priors", "pooling", "covariates", "clock", "sampler", "gates")
 
@@ -198,6 +199,9 @@ class ModelSpec:
         typical = priors[names.SPEND_TYPICAL]
         priors[names.SPEND_TYPICAL] = typical.rescaled(unit / (spec.spend_unit or 1.0))
         return replace(spec, priors=priors, time_unit=time_unit, spend_unit=unit)
+
+    def _repr_html_(self) -> str:
+        return html_of_text(self.title or "ModelSpec", toml_text(self.to_dict()))
 
     def to_dict(self) -> dict[str, Plain]:
         """Return the spec as plain JSON types, laid out like a spec file with nothing left to a default."""
