@@ -40,7 +40,7 @@ test: $(READY) ## Run all tests but the slow ones (more options: PYTEST_ARGS="-n
 test-fast: $(READY) ## Run the tests of single parts only: units and properties
 	$(TEST_ENV) $(BIN)/pytest -m "not slow and not calibration" $(WORKERS) $(PYTEST_ARGS) tests/unit tests/property
 
-test-slow: $(READY) ## Run the slow tests: mutations, killed runs, fuzz, recovery (under an hour on two cores)
+test-slow: $(DOCS_READY) ## Run the slow tests: mutations, killed runs, fuzz, recovery (under an hour on two cores)
 	$(TEST_ENV) $(BIN)/pytest -m slow $(WORKERS) $(PYTEST_ARGS)
 
 check: $(READY) floors ## Lint, format, types, import floors, dependencies

@@ -35,7 +35,8 @@ log = ltv.load_cdnow()
 own = ltv.summarize(log, observation_end="1997-09-30", time_unit="week")
 theirs = own[["customer_id", "frequency", "recency", "T", "monetary_value"]].copy()
 summary = ltv.as_summary(theirs, time_unit="week", observation_end="1997-09-30")
-fit = ltv.fit(summary, "pooled", seed=1, method="laplace")
+spec = ltv.ModelSpec(spend=ltv.SpendSpec(first_amounts=False))  # BG/NBD and Gamma-Gamma, one population
+fit = ltv.fit(summary, spec, seed=1, method="laplace")
 fit["posterior"].to_dataset()[["r", "alpha", "a", "b"]].mean().to_array().to_series()
 
 # %% [markdown]

@@ -282,6 +282,9 @@ def test_an_interrupted_run_of_chains_is_no_fit(problem):
     model = model_of(problem)
     density = make_density(model)
     alarm = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored in what runs in the background
     alarm.start()
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -290,6 +293,7 @@ def test_an_interrupted_run_of_chains_is_no_fit(problem):
             )
     finally:
         alarm.cancel()
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_fit_has_the_fingerprint_that_scoring_finds(cdnow):
