@@ -467,6 +467,7 @@ def local(made):
     return ltv.score(fit, summary, ltv.load_decision(made / "relative.toml"), seed=3, draws=50)
 
 
+@pytest.mark.slow
 def test_the_commands_make_what_the_local_ones_make(spark, made, local):
     summary = pd.read_parquet(made / "summary.parquet")
     assert_same(collected(spark.read.parquet(str(made / "summary")), summary), summary)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _PROBES = 2
 _MISSING = "pyspark is not installed: pip install 'bayesltv[spark]'"
+_SUBMITTED = "PYSPARK_GATEWAY_PORT"
+"""Set by spark-submit, which has Java, and knows the workers' interpreter."""
 _ON_A_WORKER = re.compile(r"bayesltv\.errors\.(\w+): (.+)")
 """An error of this package in the stack trace of a task."""
 _OF_STORAGE = re.compile(
@@ -53,10 +55,10 @@ def session(master: str | None, *, with_tables: bool, shows_progress: bool) -> I
         raise EngineError(_MISSING) from None
     running = SparkSession.getActiveSession()
     if running is not None:
-        with answered():
+        with _quiet(), answered():
             yield running
         return
-    if "PYSPARK_GATEWAY_PORT" not in os.environ and java_program() is None:  # spark-submit has Java
+    if _SUBMITTED not in os.environ and java_program() is None:
         raise EngineError(
             "Spark needs Java 17 or newer, and none is found: install one, on Debian: apt install "
             "default-jre-headless, or set JAVA_HOME"
@@ -67,34 +69,39 @@ def session(master: str | None, *, with_tables: bool, shows_progress: bool) -> I
     if with_tables:
         builder = builder.enableHiveSupport()
     builder = builder.config("spark.ui.showConsoleProgress", str(shows_progress).lower())
-    with answered(), _started(builder, master) as spark:
+    with _quiet(), answered(), _started(builder, master) as spark:
         yield spark
 
 
 @contextmanager
 def _started(builder: SparkSession.Builder, master: str | None) -> Iterator[SparkSession]:
-    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
-    if master is None or master.startswith("local"):  # elsewhere workers have an interpreter of their own
+    is_submitted = _SUBMITTED in os.environ
+    if not is_submitted and (master is None or master.startswith("local")):  # elsewhere workers have their own
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    try:
+        spark = builder.getOrCreate()
+    except Exception as error:
+        where = "the configuration's master" if master is None else master
+        raise EngineError(
+            f"no Spark session could be started at {where}: {{quoted}}. Is the master up, and Java 17?",
+            quoted=_cause(error),
+        ) from error
+    try:
+        spark.sparkContext.setLogLevel("ERROR")
+        spark.conf.set("spark.sql.session.timeZone", "UTC")  # in which stamps that are instants are shown
+        yield spark
+    finally:
+        with suppress(Exception):
+            spark.stop()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what pyspark warns of itself."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"pyspark\..*")
-        warnings.filterwarnings("ignore", category=ResourceWarning)  # sockets of pyspark
-        try:
-            spark = builder.getOrCreate()
-        except Exception as error:
-            where = "the configuration's master" if master is None else master
-            raise EngineError(
-                f"no Spark session could be started at {where}: {{quoted}}. Is the master up, and Java 17 or "
-                "newer?",
-                quoted=_cause(error),
-            ) from error
-        try:
-            spark.sparkContext.setLogLevel("ERROR")
-            spark.conf.set("spark.sql.session.timeZone", "UTC")  # in which stamps that are instants are shown
-            yield spark
-        finally:
-            with suppress(Exception):
-                spark.stop()
+        warnings.filterwarnings("ignore", category=ResourceWarning)  # its sockets
+        yield
 
 
 @contextmanager
