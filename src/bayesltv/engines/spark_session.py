@@ -76,7 +76,7 @@ def session(master: str | None, *, with_tables: bool, shows_progress: bool) -> I
 @contextmanager
 def _started(builder: SparkSession.Builder, master: str | None) -> Iterator[SparkSession]:
     is_submitted = _SUBMITTED in os.environ
-    if not is_submitted and (master is None or master.startswith("local")):  # elsewhere workers have their own
+    if not is_submitted and (master is None or master.startswith("local")):  # else workers have their own
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     try:
         spark = builder.getOrCreate()
