@@ -1,15 +1,15 @@
 """Question: what does a log in a database cost beside the same log as a CSV, and are the rows the same?
 
-Large logs: ``bayesltv summarize`` on a table of DuckDB and of Postgres, beside today's road, the table exported
-as CSV and summarized from there. All the way: summarize, fit (Laplace), score, and the scores into a table, in
-Postgres and MariaDB, each row of summary and scores compared with those that files give. Every command is a
-process of its own; memory is the peak of bayesltv's, and the most that the server's processes held together
-(proportional set size, seen twice a second).
+Large logs: ``bayesltv summarize`` on a table of DuckDB and of Postgres, beside today's road, the table
+exported as CSV and summarized from there. All the way: summarize, fit (Laplace), score, and the scores into a
+table, in Postgres and MariaDB, each row of summary and scores compared with those that files give. Every
+command is a process of its own; memory is the peak of bayesltv's, and the most that the server's processes
+held together (proportional set size, seen twice a second).
 
 What would make it rigged: customers who buy several times a day, so that sums by day were few (here there are
 2.3 purchases per customer, and the rows that leave the database are nearly as many as it has); leaving the
-export out of the CSV road (it is counted, and shown apart); a table that is in memory for one road and not for
-the other (each is read once before); leaving out the memory of a server that does the work. Servers have
+export out of the CSV road (it is counted, and shown apart); a table that is in memory for one road and not
+for the other (each is read once before); leaving out the memory of a server that does the work. Servers have
 their packages' settings and run on this machine: nothing is learnt about networks.
 """
 
@@ -224,7 +224,7 @@ def count_equal(one, other):
     return int(same.sum())
 
 
-# ----------------------------------------------------------------------------------------------- setting it up
+# ---------------------------------------------------------------------------------------------- setting it up
 
 
 def prepared(folder, quick, stack):
@@ -249,9 +249,8 @@ def prepared(folder, quick, stack):
         connection.execute(f"CREATE TABLE orders AS SELECT {columns} FROM '{folder}/log.parquet'")
         days = "SELECT count(*) FROM (SELECT DISTINCT customer_id, date FROM {})".format
         ((moved,),) = connection.execute(days("orders")).fetchall()
-        ((shop_moved,),) = connection.execute(
-            days(f"read_csv('{folder}/shop.csv', all_varchar = true)")
-        ).fetchall()
+        shop_rows = f"read_csv('{folder}/shop.csv', all_varchar = true)"
+        ((shop_moved,),) = connection.execute(days(shop_rows)).fetchall()
         connection.execute(f"COPY orders TO '{folder}/log.csv' (HEADER)")
     told = {"duckdb": {"address": f"duckdb:///{shop}", "path": str(shop), "days": moved}}
     for kind in ("postgres", "mariadb"):
@@ -259,8 +258,8 @@ def prepared(folder, quick, stack):
         load(server, "shop", folder / "shop.csv")
         if kind == "postgres":
             load(server, "orders", folder / "log.csv")
-        told[kind] = {"address": server.address, "port": server.port, "pid": server.process.pid, "days": moved,
-                      "shop_days": shop_moved}  # fmt: skip
+        of_logs = {"days": moved, "shop_days": shop_moved}
+        told[kind] = {"address": server.address, "port": server.port, "pid": server.process.pid, **of_logs}
     (folder / "log.csv").unlink()
     return told
 
