@@ -349,6 +349,7 @@ def test_covariates_reach_the_workers(spark, cdnow):
         ltv.spark.score(summary.drop("channel"), fit, DECISION, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("relative", [False, True])
 def test_pareto_nbd_reaches_the_workers(spark, cdnow, relative):
     values = {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669, "p": 3.6, "q": 4.5, "v": 34.0}
