@@ -50,6 +50,7 @@ from bayesltv.languages.language import mark, tr, word
 from bayesltv.languages.written import day, span
 from bayesltv.names import COMMON_SHOCKS
 from bayesltv.prediction.scores.score import ScoreTable
+from bayesltv.report.page.about_plan import treated_notes
 from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.report.style import money
 from bayesltv.specs.decision.decision_spec import DecisionSpec
@@ -270,6 +271,7 @@ def show_plan(plan: Plan, console: Console) -> None:
         lines += [payback_line(plan), next_unit_line(plan)]
     if plan.refresh is not None:
         lines.append(refresh_line(plan.refresh))
+    lines += treated_notes(plan.attrs)
     for line in lines:
         _line(console, line)
 
