@@ -10,6 +10,7 @@ from bayesltv.cli.command import Bundle, example
 from bayesltv.cli.options import (
     RUN,
     AsJson,
+    Decision,
     FitFile,
     Hidden,
     LogEnd,
@@ -33,7 +34,7 @@ TESTS = "Tests of actions"
 def score(
     fit: FitFile,
     summary: NewerSummary,
-    decision: Annotated[str, typer.Option(help="Decision: a file, or a name of `bayesltv models list`.")],
+    decision: Decision,
     met: Annotated[
         "Meeting",
         Bundle(meeting, help={"accept_failed": "Score although this check failed; repeatable."}),
