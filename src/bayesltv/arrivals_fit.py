@@ -47,7 +47,7 @@ def fit_arrivals(
     reading : LogReading, optional
         Columns of the log and how it is read.
     sampler : mapping, optional
-        Overrides of 4 chains, 400 tuning steps, 1,000 draws, target_accept 0.8.
+        Overrides of 4 chains, 1,000 tuning steps, 2,000 draws, target_accept 0.9.
     cores : int, optional
         Chains run at once.
     progress : bool

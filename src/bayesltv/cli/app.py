@@ -16,6 +16,7 @@ from bayesltv.cli.log import benchmark, choose, summarize
 from bayesltv.cli.models import models
 from bayesltv.cli.pages import demo, report
 from bayesltv.cli.scores import decide, evaluate, score
+from bayesltv.cli.spark import spark
 from bayesltv.redaction import KEY_VARIABLE, redaction_of
 
 EXIT_CODES = (
@@ -51,6 +52,7 @@ app = typer.Typer(
 )
 for _name, _command in COMMANDS.items():
     _command.add_to(app, _name)
+app.add_typer(spark, name="spark")
 app.add_typer(models, name="models")
 
 

@@ -21,7 +21,8 @@ from bayesltv.specs.model.events import Events, iso
 from bayesltv.specs.model.settings import SamplerSpec
 from bayesltv.streams import stream_key
 
-SAMPLER = SamplerSpec(tune=400, draws=1000, target_accept=0.8)
+SAMPLER = SamplerSpec(tune=1000, draws=2000, target_accept=0.9)
+"""Long: sd and memory of the shocks mix slowly, and shorter runs failed the checks of one log in three."""
 
 
 def sample_arrivals(weeks: Weeks, events: Events | None, sampling: Sampling) -> xr.DataTree:

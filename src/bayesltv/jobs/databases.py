@@ -52,7 +52,7 @@ def score_into(
         Then the table is as it was.
     """
     from bayesltv.data.databases.target import kinds_of, require_target, write_rows
-    from bayesltv.report.files.manifest import provenance_of
+    from bayesltv.report.files.manifest import model_version, provenance_of
     from bayesltv.report.files.sealed import FORMAT, sealed
     from bayesltv.specs.catalogue import load_decision
 
@@ -61,7 +61,7 @@ def score_into(
     base = placed.base
     base.require_end()
     base.require_customers()
-    version = f"{str(base.fit.attrs.get('spec_hash', ''))[:12]}-{placed.fit_sha256[:12]}"
+    version = model_version(base.fit, placed.fit_sha256)
     require_target(target, kinds_of(_keyed(_sketch(base, declared), base, version)))
     run.listeners.started(len(base))
     table = base.score(declared, threads=run.threads, progress=run.listeners.progress)

@@ -13,7 +13,7 @@ from rich.table import Table
 from bayesltv.checks.result import CheckReport
 from bayesltv.cli.manner import is_quiet, say
 from bayesltv.cli.output.cohorts import show_cohorts
-from bayesltv.cli.output.demo import has_tiers, summed_by_tier, tell_demo, tiers_table
+from bayesltv.cli.output.demo import AnyScores, has_tiers, summed_by_tier, tell_demo, tiers_table
 from bayesltv.cli.output.forecast import show_forecast
 from bayesltv.cli.output.plain import plain
 from bayesltv.cli.output.plan import (
@@ -36,6 +36,7 @@ from bayesltv.evaluation.choice import Choice
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs.databases import ScoreRows
+from bayesltv.jobs.spark import SparkScores, SparkSummary
 from bayesltv.jobs.written import (
     CohortFolder,
     FitFile,
@@ -50,7 +51,7 @@ from bayesltv.jobs.written import (
 from bayesltv.languages.language import mark, tr, word
 from bayesltv.languages.written import day, span
 from bayesltv.names import COMMON_SHOCKS
-from bayesltv.prediction.scores.score import ScoreTable
+from bayesltv.report.page.about_plan import treated_notes
 from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.report.style import money
 from bayesltv.specs.decision.decision_spec import DecisionSpec
@@ -106,8 +107,9 @@ def show(found: object, console: Console) -> None:
     raise TypeError(f"nothing shows {type(found).__name__} on {console}")
 
 
-@show.register
-def _(found: SummaryFile, console: Console) -> None:
+@show.register(SummaryFile)
+@show.register(SparkSummary)
+def _(found: SummaryFile | SparkSummary, console: Console) -> None:
     told = found.attributes
     _line(
         console,
@@ -218,6 +220,14 @@ def _(found: ScoreFolder, console: Console) -> None:
 
 
 @show.register
+def _(found: SparkScores, console: Console) -> None:
+    _show_scores(found, found.written.customers, console)
+    held = found.written.worker_memory / 1e6
+    _line(console, tr("workers' Python processes held at most {held:,.0f} MB each", held=held))
+    _line(console, tr("written: {path}", path=found.path))
+
+
+@show.register
 def _(found: ReportFile, console: Console) -> None:
     console.print(found.report)
     _line(
@@ -226,7 +236,7 @@ def _(found: ReportFile, console: Console) -> None:
     )
 
 
-def _show_scores(scores: ScoreTable | ScoreFolder, customers: int, console: Console) -> None:
+def _show_scores(scores: AnyScores, customers: int, console: Console) -> None:
     summed, horizon = summed_by_tier(scores), scores.attrs["horizon"]
     if has_tiers(scores):
         console.print(tiers_table(summed, horizon=horizon, currency=scores.attrs["currency"]))
@@ -292,6 +302,7 @@ def show_plan(plan: Plan, console: Console) -> None:
         lines += [payback_line(plan), next_unit_line(plan)]
     if plan.refresh is not None:
         lines.append(refresh_line(plan.refresh))
+    lines += treated_notes(plan.attrs)
     for line in lines:
         _line(console, line)
 

@@ -1,6 +1,5 @@
 """What a refresh changed: who moved between tiers and why, and how stable the tiers are."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.dates import day_column
-from bayesltv.errors import BayesltvWarning, DataError, counted
+from bayesltv.errors import DataError, counted
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
-from bayesltv.specs.decision.actions import NO_ACTION
 from bayesltv.specs.decision.tiers import TierSpec
 
 BOUGHT, BUYS_LESS, SPENDS_MORE, SPENDS_LESS, OTHER = (
@@ -22,7 +19,6 @@ BOUGHT, BUYS_LESS, SPENDS_MORE, SPENDS_LESS, OTHER = (
     "new fit or new tiers",
 )
 """Reasons of a move, in words."""
-_UNTREATED = (NO_ACTION, "hold_out")
 _NEEDED = ("expected_purchases", "ltv_mean")
 
 
@@ -84,32 +80,6 @@ def compare_refresh(previous: pd.DataFrame, scores: pd.DataFrame, tiers: TierSpe
 def has_values(previous: pd.DataFrame) -> bool:
     """Whether an earlier table says enough to compare with: tiers alone do not say why somebody moved."""
     return all(name in previous for name in (CUSTOMER_ID, "tier", *_NEEDED))
-
-
-def warn_of_campaigns(previous: pd.DataFrame, as_of: str | None) -> None:
-    """Warn where an earlier plan has treated customers whose purchases since then are in the history.
-
-    Parameters
-    ----------
-    previous : DataFrame
-        An earlier export, with ``assignment`` and ``as_of_date``; without them nothing is known.
-    as_of : str, optional
-        Day up to which purchases are known now.
-    """
-    if as_of is None or not {"assignment", "as_of_date"} <= set(previous):
-        return
-    before = day_column(previous["as_of_date"], "as_of_date") < pd.Timestamp(as_of)
-    treated = before & previous["assignment"].notna() & ~previous["assignment"].isin(_UNTREATED)
-    if treated.any():
-        warnings.warn(
-            f"{int(treated.sum()):,} of {len(previous):,} customers got an action by the earlier plan, so "
-            "that what it did is already in their history and counts as their own habit: value is judged "
-            "too high where it worked, and the same action again is not worth what it was. Judge the plan by "
-            "its hold-out (policy_value), and fit on purchases before it or on those held out where it was "
-            "large",
-            BayesltvWarning,
-            stacklevel=3,
-        )
 
 
 def migration(old: pd.Series, new: pd.Series, tiers: TierSpec) -> pd.DataFrame:
