@@ -34,7 +34,6 @@ FOLDER, SERVERS = "BENCH_DATABASES", "BENCH_DATABASES_SERVERS"
 LARGE_END, END = "2023-12-31", "1997-12-31"
 THERE, EXPORTED, WHOLE = "summarized there", "exported, summarized", "summarize, fit, score, table"
 KILLED = "runs and servers killed"
-KINDS = {"duckdb": "DuckDB", "postgres": "Postgres", "mariadb": "MariaDB"}
 
 
 def cases(quick):

@@ -140,7 +140,7 @@ def test_scores_in_a_table_are_those_of_a_file_and_a_repeat_changes_nothing(addr
 
 @pytest.mark.parametrize("kind", ["postgres", "mariadb"])
 def test_killed_runs_and_killed_servers_leave_old_or_new_and_never_half(kind):
-    """Runs and servers in mid-read and in mid-write: see `killed_databases`; ten of each in `make bench`."""
+    """In mid-read and in mid-write: see `killed_databases`; ten of each by `make bench`."""
     script = Path(killed_databases.__file__)
     folders = os.pathsep.join(filter(None, [str(script.parent), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(

@@ -205,7 +205,10 @@ def block_of(x, t_x, draws):
     nothing = spend.laws(np.zeros((len(spend.parameters), 0, 0)))
     keys = [np.array([key], np.uint64) for key in (7, 8, 9)]
     people = People(
-        np.array([[x, 0.0, t_x, T, 0.0, 0.0, 0.0]], float).T, np.zeros(1, np.int32), np.zeros((0, 1))
+        np.array([[x, 0.0, t_x, T, 0.0, 0.0, 0.0]], float).T,
+        np.zeros(1, np.int32),
+        np.zeros((0, 1)),
+        np.zeros((1, 0, 3)),
     )
     return Streams(*keys, np.arange(draws, dtype=np.uint64)), people, Laws(law, nothing)
 

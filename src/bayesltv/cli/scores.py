@@ -97,7 +97,10 @@ def plan_asked(
         Path | None, typer.Option(help="Table of customer_id and action: what is done today.")
     ] = None,
     previous: Annotated[
-        Path | None, typer.Option(help="An earlier export, or plan folder: tiers that need not move stay.")
+        Path | None,
+        typer.Option(
+            help="An earlier export, or plan folder: tiers stay where they can, what it did is no habit."
+        ),
     ] = None,
     plan_test: Annotated[
         bool,

@@ -43,6 +43,8 @@ UNTESTED = ("dropout", "rate_after")
 """What no test of some weeks shows: listed as assumed where an action was tested."""
 PLAN = "plan"
 """Name of the plan among the policies."""
+TREATED_BEFORE = "treated_before"
+"""Attribute: customers whose time has run by the factors of an earlier plan."""
 
 
 @dataclass(frozen=True)

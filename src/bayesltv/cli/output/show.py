@@ -42,6 +42,7 @@ from bayesltv.jobs.written import (
     FitFile,
     ForecastFolder,
     PlanFolder,
+    RefitFolder,
     ReportFile,
     ScoreFile,
     SummaryFile,
@@ -50,6 +51,7 @@ from bayesltv.jobs.written import (
 from bayesltv.languages.language import mark, tr, word
 from bayesltv.languages.written import day, span
 from bayesltv.names import COMMON_SHOCKS
+from bayesltv.report.page.about_plan import treated_notes
 from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.report.style import money
 from bayesltv.specs.decision.decision_spec import DecisionSpec
@@ -134,6 +136,27 @@ def _(found: FitFile, console: Console) -> None:
     _line(console, tr("spec {spec_hash}: {spec}", spec_hash=found.spec_hash[:12], spec=found.spec))
     _line(console, tr("{customers:,} customers, seed {seed}", customers=found.customers, seed=found.seed))
     _line(console, tr("written: {path}", path=found.path))
+
+
+@show.register
+def _(found: RefitFolder, console: Console) -> None:
+    done = found.refit
+    if done is None:
+        _line(console, tr("there already, nothing changed: {path}", path=found.folder))
+        return
+    said = mark("refitted: data until {until} in place of {before}; the fit's own checks: {verdict}")
+    verdict = "" if found.report is None else found.report.verdict
+    _line(console, tr(said, until=day(done.facts["until"]), before=day(done.facts["from"]), verdict=verdict))
+    console.print(done.drift)
+    if done.changes:
+        said = mark(
+            "rows to load again: {new:,} new, {tier:,} other tier, {value:,} other value; {gone:,} gone"
+        )
+        _line(console, tr(said, **done.changes))
+    if done.refresh is not None:
+        _line(console, refresh_line(done.refresh))
+    for path in found.files:
+        _line(console, tr("written: {path}", path=path))
 
 
 @show.register
@@ -279,6 +302,7 @@ def show_plan(plan: Plan, console: Console) -> None:
         lines += [payback_line(plan), next_unit_line(plan)]
     if plan.refresh is not None:
         lines.append(refresh_line(plan.refresh))
+    lines += treated_notes(plan.attrs)
     for line in lines:
         _line(console, line)
 

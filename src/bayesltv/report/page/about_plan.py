@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bayesltv.decisions.plan import TREATED_BEFORE
 from bayesltv.evaluation.result import ALL
 from bayesltv.languages.language import mark, tr
 from bayesltv.languages.written import percent, span
@@ -200,6 +201,18 @@ def _is_of_use(picture: str, tests: pd.DataFrame | None) -> bool:
     return picture.removeprefix("test_value_") in set(paying)
 
 
+def treated_notes(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what was done with what an earlier plan did, where it did something."""
+    if not told.get(TREATED_BEFORE):
+        return ()
+    said = tr(
+        "{customers:,} customers were treated by the earlier plan: their time since has run by its believed "
+        "factors, so that what it did does not count as their habit.",
+        customers=told[TREATED_BEFORE],
+    )
+    return (said,)
+
+
 def _notes_of_plan(told: Mapping[str, Any], currency: object) -> tuple[str, ...]:
     notes = []
     if told.get("net_mean") is not None:
@@ -217,6 +230,7 @@ def _notes_of_plan(told: Mapping[str, Any], currency: object) -> tuple[str, ...]
                 held_out=told["held_out"],
             )
         )
+    notes += treated_notes(told)
     if told.get("shadow_price"):
         more = money(1 + told["shadow_price"], currency, decimals=2)
         notes.append(tr("Another {unit} would return {more}.", unit=money(1, currency), more=more))
