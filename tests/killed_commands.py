@@ -73,7 +73,9 @@ def plan_of(world: Path, out: Path) -> bytes:
 
 def refreshes_of(world: Path, out: Path) -> bytes:
     told = [(each.folder.name, each.fit().attrs["digest"], each.files) for each in refreshes(out)]
-    return "".join(f"{day} {fit} {[path.read_bytes() for path in files]}" for day, fit, files in told).encode()
+    return "".join(
+        f"{day} {fit} {[path.read_bytes() for path in files]}" for day, fit, files in told
+    ).encode()
 
 
 _SCORED = ("fit.nc", "summary.parquet", "--decision", "retention", "--draws", "20", "--threads", "1")

@@ -144,8 +144,8 @@ def test_killed_runs_and_killed_servers_leave_old_or_new_and_never_half(kind):
     script = Path(killed_databases.__file__)
     folders = os.pathsep.join(filter(None, [str(script.parent), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [sys.executable, str(script), kind, "--kills", str(KILLS)], text=True, check=False, stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": folders}, timeout=800,
+        [sys.executable, str(script), kind, "--kills", str(KILLS)], text=True, check=False,
+        stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": folders}, timeout=800,
     )  # fmt: skip
     print(done.stdout)
     told = json.loads(done.stdout)
