@@ -12,16 +12,20 @@ from rich.table import Table
 
 from bayesltv.checks.result import CheckReport
 from bayesltv.cli.manner import is_quiet, say
+from bayesltv.cli.output.acquisition import (
+    acquisition_table,
+    next_unit_line,
+    payback_line,
+    split_line,
+    split_table,
+)
 from bayesltv.cli.output.cohorts import show_cohorts
 from bayesltv.cli.output.demo import AnyScores, has_tiers, summed_by_tier, tell_demo, tiers_table
 from bayesltv.cli.output.forecast import show_forecast
 from bayesltv.cli.output.plain import plain
 from bayesltv.cli.output.plan import (
-    acquisition_table,
     actions_table,
     budget_lines,
-    next_unit_line,
-    payback_line,
     policies_table,
     portfolio_lines,
     refresh_line,
@@ -275,7 +279,11 @@ def show_plan(plan: Plan, console: Console) -> None:
         console.print(plans_for_terminal(plan.tests, currency=plan.attrs["currency"]))
     if plan.acquisition is not None:
         console.print(acquisition_table(plan))
+    if plan.split is not None:
+        console.print(split_table(plan))
     lines = [*portfolio_lines(plan), *(budget_lines(plan) if plan.actions_offered else ())]
+    if plan.split is not None:
+        lines.append(split_line(plan))
     if plan.next_unit is not None:
         lines += [payback_line(plan), next_unit_line(plan)]
     if plan.refresh is not None:
