@@ -287,7 +287,8 @@ def plan_sighted_test(
     sight, mean = make_sight(shown, brings), float(brings.mean())
     plan = _best(lambda n: sight.evsi(n, outcome_sd), mean, traffic)
     number, arm_sd = traffic.customers, float(shown.std()) / math.sqrt(2)
-    evppi = number * (float(np.maximum(brings, 0.0).mean()) - max(0.0, mean))
+    whole = float(np.maximum(brings, 0.0).mean()) - max(0.0, mean)
+    evppi = number * max(whole, sight.ceiling)  # equal where the window shows all, but for the last bit
     asked = plan["n_per_arm"] or max(1, number // 20)
     seen = number * float(sight.evsi(float(asked), outcome_sd))
     return TestPlan(
