@@ -46,6 +46,7 @@ from bayesltv.jobs.written import (
     FitFile,
     ForecastFolder,
     PlanFolder,
+    RefitFolder,
     ReportFile,
     ScoreFile,
     SummaryFile,
@@ -139,6 +140,27 @@ def _(found: FitFile, console: Console) -> None:
     _line(console, tr("spec {spec_hash}: {spec}", spec_hash=found.spec_hash[:12], spec=found.spec))
     _line(console, tr("{customers:,} customers, seed {seed}", customers=found.customers, seed=found.seed))
     _line(console, tr("written: {path}", path=found.path))
+
+
+@show.register
+def _(found: RefitFolder, console: Console) -> None:
+    done = found.refit
+    if done is None:
+        _line(console, tr("there already, nothing changed: {path}", path=found.folder))
+        return
+    said = mark("refitted: data until {until} in place of {before}; the fit's own checks: {verdict}")
+    verdict = "" if found.report is None else found.report.verdict
+    _line(console, tr(said, until=day(done.facts["until"]), before=day(done.facts["from"]), verdict=verdict))
+    console.print(done.drift)
+    if done.changes:
+        said = mark(
+            "rows to load again: {new:,} new, {tier:,} other tier, {value:,} other value; {gone:,} gone"
+        )
+        _line(console, tr(said, **done.changes))
+    if done.refresh is not None:
+        _line(console, refresh_line(done.refresh))
+    for path in found.files:
+        _line(console, tr("written: {path}", path=path))
 
 
 @show.register
