@@ -31,7 +31,6 @@ import numpy as np
 import pandas as pd
 
 import bayesltv as ltv
-from bayesltv.experiments.policy import policy_value
 
 # %% [markdown]
 # Sampler settings that differ from those shipped (4 chains, 200 sweeps of tuning, 1,500 draws).
@@ -190,7 +189,7 @@ for split in range(SPLITS):
     for half in (0, 1):
         mine, other = frame[rank % 2 == half], frame[rank % 2 != half].reset_index(drop=True)
         found, claims = policies_of(ltv.uplift_table(fitted(mine, seed=split)), other)
-        earned = policy_value(
+        earned = ltv.policy_value(
             other, found, outcome="spend", arm="arm", propensity=share.to_dict(), bootstraps=200, seed=split
         )
         earned = earned[earned["method"] == "ipw"].set_index("policy")
@@ -230,6 +229,12 @@ print(f"{best}: {plan.advice}")
 
 # %% [markdown]
 # A test's effects go into `decide` as draws, which pair with those of the customers:
-# `ltv.decide(fit, summary, decision, seed=1, effects={"letter": ltv.effect_draws(uplift, "letter",
-# draws=..., seed=1)})`. What a short test cannot say, an effect on dropout or what happens after its window,
-# stays a prior that is labelled `assumed`.
+
+# %%
+effects = ltv.effect_draws(uplift, best, draws=4000, seed=1)
+effects
+
+# %% [markdown]
+# as in `ltv.decide(fit, summary, decision, seed=1, draws=4000, effects={"letter": effects})`. What a short
+# test cannot say, an effect on dropout or what happens after its window, stays a prior that is labelled
+# `assumed`.

@@ -25,7 +25,7 @@ import bayesltv as ltv
 
 # %%
 log = ltv.simulate_log(
-    1200, seed=3, family="mbg_cnbd", k=3, start="2021-01-01", observation_end="2022-12-31",
+    700, seed=3, family="mbg_cnbd", k=3, start="2021-01-01", observation_end="2022-12-31",
     acquisition_days=200,
     purchase={"r": 2.0, "alpha": 3.0, "a": 0.8, "b": 4.0}, spend={"p": 5.0, "q": 4.0, "v": 30.0},
 )  # fmt: skip
@@ -37,6 +37,38 @@ found.table
 
 # %%
 print(found)
+
+# %%
+ltv.plot.choice(found)
+
+# %%
+ltv.plot.choice_totals(found)
+
+# %% [markdown]
+# **How do two specifications of mine differ?** `compare` fits both and sets them side by side: by
+# leave-one-out on what was fitted, and with a log by what came after it.
+
+# %%
+summary = ltv.summarize(log, observation_end="2022-06-30", time_unit="week")
+pair = ltv.compare(
+    summary, ["mbg_pooled", "mbg_cnbd"], log=log, horizon="26 weeks", method="laplace", progress=False
+)
+print(pair.verdict)
+pair.loo
+
+# %%
+ltv.plot.comparison(pair)
+
+# %% [markdown]
+# **Is it better than a rule of thumb?** Losses are told like wins.
+
+# %%
+beside = ltv.benchmark(
+    log, models=["mbg_cnbd"], rivals=["gradient boosting", "past spend"], cut="2022-06-30",
+    horizon="26 weeks",
+)  # fmt: skip
+print(*beside.verdict, sep="\n")
+beside.table
 
 # %% [markdown]
 # **What you may believe.** The difference in scores comes with its standard error over cuts and customers.

@@ -48,6 +48,12 @@ base.composition("retention", by="shop")[
 # %%
 base.newcomers("retention")
 
+# %%
+ltv.plot.posterior_by_group(fit, scale="purchase_rate")
+
+# %%
+ltv.plot.posterior(fit)
+
 # %% [markdown]
 # **What you may believe.** The small shop's figures are wider, and pulled towards the others by as much as
 # its data leave open. An unknown shop is refused, or with `unknown_groups="population"` drawn from the

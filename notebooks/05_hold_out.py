@@ -19,13 +19,15 @@
 
 # %%
 import bayesltv as ltv
+from bayesltv.evaluation.calibration import purchase_calibration
 
 # %%
 log = ltv.simulate_log(
     1500, seed=7, family="mbg_nbd", start="2021-01-01", observation_end="2022-12-31", acquisition_days=360,
     purchase={"r": 0.6, "alpha": 6.0, "a": 0.8, "b": 2.4}, spend={"p": 5.0, "q": 4.0, "v": 30.0},
 )  # fmt: skip
-summary = ltv.summarize(log, observation_end="2021-12-31", time_unit="week")
+halves = ltv.split(log, "2021-12-31")
+summary = ltv.summarize(halves.calibration, observation_end="2021-12-31", time_unit="week")
 fit = ltv.fit(summary, seed=1, method="laplace")
 base = ltv.customer_base(fit, summary, seed=1)
 holdout = base.evaluate(log, horizon="39 weeks", draws=400)
@@ -49,6 +51,29 @@ past = ltv.backtest(
     draws=200, progress=False,
 )  # fmt: skip
 past.table[["cut", "quantity", "actual", "mean", "p05", "p95", "inside_90", "common_shocks"]]
+
+# %% [markdown]
+# **Where does it miss?** Forecasts by number of past purchases; whether the actual numbers lie anywhere in
+# their predictive distributions (a flat histogram is right); whether 30 % came back of those who got 30 %.
+
+# %%
+ltv.plot.by_frequency(holdout)
+
+# %%
+ltv.plot.pit(holdout)
+
+# %%
+ltv.plot.reliability(holdout)
+
+# %%
+came = holdout.customers["purchases_actual"] > 0
+ltv.plot.calibration(purchase_calibration(holdout.customers["p_purchase"], came), horizon="39 weeks")
+
+# %% [markdown]
+# **Are the best the best?** The share of purchases that the customers who were ranked first made.
+
+# %%
+ltv.plot.lift(holdout)
 
 # %% [markdown]
 # **What you may believe.** Coverage of single customers is what intervals are for. A total that misses at

@@ -79,6 +79,50 @@ ltv.plot.tracking(base.track(horizon="26 weeks"))
 # %%
 ltv.plot.lorenz(base.predict(horizon="1 year", annual_discount_rate=0.1, margin=0.3, draws=300))
 
+# %%
+found = base.cohorts(log, by="month", ages=[30, 90, 180, 365], value=ltv.CohortValue(margin=0.3), cac=8.0)
+ltv.plot.cohorts(found, "ltv_margin")
+
+# %%
+ltv.plot.cohort_curves(found)
+
+# %%
+ltv.plot.payback(found)
+
+# %% [markdown]
+# **What does the model say of whom?** By frequency and recency; the waits that customers had; and one
+# customer's history with the path of P(alive).
+
+# %%
+ltv.plot.matrix(base.matrix(horizon="26 weeks"), "p_alive")
+
+# %%
+ltv.plot.waits(base)
+
+# %%
+someone = summary.sort_values("frequency")["customer_id"].iloc[-1]
+print(base.explain(someone, "retention"))
+
+# %%
+ltv.plot.history(base.alive_path(someone, ahead="90 days"))
+
+# %% [markdown]
+# **Just one customer, at once**: the row of the score table, without the table.
+
+# %%
+{name: base.score_one(someone, "retention")[name] for name in ("ltv_mean", "ltv_p05", "ltv_p95", "tier")}
+
+# %%
+scores = base.score("retention")
+ltv.plot.tiers(scores)
+
+# %%
+best = scores.nlargest(8, "ltv_mean")["customer_id"]
+ltv.plot.values(scores, best)
+
+# %%
+ltv.plot.tier_probabilities(scores, best)
+
 # %% [markdown]
 # **What you may believe.** All answers come from the same draws, so that they agree with each other.
 # Elasticities say what a lasting change would do, not how to bring it about.

@@ -47,6 +47,9 @@ fit = ltv.fit(summary, ltv.load_spec("clock_events"), seed=1, method="laplace")
 path = ltv.trace_clock(fit, seed=1, horizon="39 weeks")
 path.mean(("chain", "draw")).to_series().tail()
 
+# %%
+ltv.plot.clock(path)
+
 # %% [markdown]
 # **What you may believe.** An event that the data hold twice is known roughly; one that they hold once or
 # never leans on its prior, and the fit says so. The table of dates that ships is an example: replace it by

@@ -3,10 +3,12 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 PASSWORD = "not-for-any-log"
@@ -51,82 +53,128 @@ def open_folder():
         yield Path(name)
 
 
+@dataclass
+class Server:
+    """A server with a database `shop`, on a port of its own.
+
+    Attributes
+    ----------
+    address : str
+    command : list of str
+    owner : dict
+        As whom it runs.
+    """
+
+    address: str
+    port: int
+    command: list
+    owner: dict
+    process: subprocess.Popen | None = None
+
+    def start(self, works):
+        """Start it, and wait until `works` does."""
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.process = subprocess.Popen(self.command, **quiet, **self.owner)
+        wait_until(works)
+
+    def kill(self):
+        """End it, and each of its processes, by SIGKILL."""
+        doomed = [self.process.pid, *descendants(self.process.pid)]
+        for pid in doomed:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        while any(Path(f"/proc/{pid}/exe").exists() for pid in doomed):
+            time.sleep(0.05)
+
+    def connection(self):
+        """A connection as the user of the tests."""
+        told = {"host": "127.0.0.1", "port": self.port, "user": USER, "password": PASSWORD}
+        if self.address.startswith("postgres"):
+            import psycopg
+
+            return psycopg.connect(**told, dbname="shop")
+        import pymysql
+
+        return pymysql.connect(**told, database="shop")
+
+
+def descendants(pid):
+    with contextlib.suppress(OSError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [each for child in map(int, children) for each in (child, *descendants(child))]
+    return []
+
+
 @contextlib.contextmanager
-def stopped_at_the_end(server):
+def started(server, works):
+    server.start(works)
     try:
-        yield
+        yield server
     finally:
-        server.terminate()
+        server.process.terminate()
         try:
-            server.wait(20)
+            server.process.wait(20)
         except subprocess.TimeoutExpired:
             server.kill()
-            server.wait()
 
 
 @contextlib.contextmanager
 def postgres():
-    """Yield the address of a server with a database `shop`."""
-    with open_folder() as folder:
-        yield from postgres_in(folder)
-
-
-def postgres_in(folder):
+    """Yield a server of Postgres."""
     import psycopg
 
-    data, port, secret = folder / "data", free_port(), folder / "password"
-    secret.write_text(PASSWORD)
-    secret.chmod(0o644)
-    owner = as_user("postgres")
-    subprocess.run(
-        [program("postgres", "initdb"), "-D", data, "-U", USER, "--auth=scram-sha-256", f"--pwfile={secret}"],
-        check=True, capture_output=True, **owner,
-    )  # fmt: skip
-    command = [program("postgres", "postgres"), "-D", data, "-p", str(port), "-k", folder, "-h", "127.0.0.1"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **owner)
+    with open_folder() as folder:
+        data, port, secret = folder / "data", free_port(), folder / "password"
+        secret.write_text(PASSWORD)
+        secret.chmod(0o644)
+        owner = as_user("postgres")
+        subprocess.run(
+            [program("postgres", "initdb"), "-D", data, "-U", USER, "--auth=scram-sha-256",
+             f"--pwfile={secret}"],
+            check=True, capture_output=True, **owner,
+        )  # fmt: skip
+        words = [
+            program("postgres", "postgres"), "-D", data, "-p", str(port), "-k", folder, "-h", "127.0.0.1",
+        ]  # fmt: skip
 
-    def create():
-        with psycopg.connect(
-            host="127.0.0.1", port=port, user=USER, password=PASSWORD, dbname="postgres", autocommit=True
-        ) as connection:
-            connection.execute("CREATE DATABASE shop")
+        def create():
+            with psycopg.connect(
+                host="127.0.0.1", port=port, user=USER, password=PASSWORD, dbname="postgres", autocommit=True
+            ) as connection:
+                connection.execute("CREATE DATABASE shop")
 
-    with stopped_at_the_end(server):
-        wait_until(create)
-        yield f"postgres://{USER}@127.0.0.1:{port}/shop"
+        with started(
+            Server(f"postgres://{USER}@127.0.0.1:{port}/shop", port, words, owner), create
+        ) as server:
+            yield server
 
 
 @contextlib.contextmanager
 def mariadb():
-    """Yield the address of a server with a database `shop`."""
-    with open_folder() as folder:
-        yield from mariadb_in(folder)
-
-
-def mariadb_in(folder):
+    """Yield a server of MariaDB."""
     import pymysql
 
-    data, port, owner = folder / "data", free_port(), as_user("mysql")
-    subprocess.run(
-        [program("mariadb", "mariadb-install-db"), "--no-defaults", f"--datadir={data}",
-         "--auth-root-authentication-method=normal", "--skip-test-db"],
-        check=True, capture_output=True, **owner,
-    )  # fmt: skip
-    command = [
-        program("mariadb", "mariadbd"), "--no-defaults", f"--datadir={data}", f"--port={port}",
-        f"--socket={folder}/socket", "--bind-address=127.0.0.1",
-    ]  # fmt: skip
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **owner)
+    with open_folder() as folder:
+        data, port, owner = folder / "data", free_port(), as_user("mysql")
+        subprocess.run(
+            [program("mariadb", "mariadb-install-db"), "--no-defaults", f"--datadir={data}",
+             "--auth-root-authentication-method=normal", "--skip-test-db"],
+            check=True, capture_output=True, **owner,
+        )  # fmt: skip
+        words = [
+            program("mariadb", "mariadbd"), "--no-defaults", f"--datadir={data}", f"--port={port}",
+            f"--socket={folder}/socket", "--bind-address=127.0.0.1",
+        ]  # fmt: skip
 
-    def create():
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.connect(f"{folder}/socket")
-        connection = pymysql.connect(unix_socket=f"{folder}/socket", user="root")
-        with connection, connection.cursor() as cursor:
-            cursor.execute("CREATE DATABASE shop CHARACTER SET utf8mb4")
-            cursor.execute(f"CREATE USER {USER}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
-            cursor.execute(f"GRANT ALL ON shop.* TO {USER}@'127.0.0.1'")
+        def create():
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(f"{folder}/socket")
+            connection = pymysql.connect(unix_socket=f"{folder}/socket", user="root")
+            with connection, connection.cursor() as cursor:
+                cursor.execute("CREATE DATABASE shop CHARACTER SET utf8mb4")
+                cursor.execute(f"CREATE USER {USER}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
+                cursor.execute(f"GRANT ALL ON shop.* TO {USER}@'127.0.0.1'")
 
-    with stopped_at_the_end(server):
-        wait_until(create)
-        yield f"mysql://{USER}@127.0.0.1:{port}/shop"
+        with started(Server(f"mysql://{USER}@127.0.0.1:{port}/shop", port, words, owner), create) as server:
+            yield server

@@ -18,7 +18,7 @@ def laws(purchase, spend):
 def people(customers, group):
     """Customers without a clock, from x, k, t_x, T, count and sum of amounts, and first amounts or none."""
     whole = customers if len(customers) == 7 else np.vstack([customers, np.zeros(group.size)])
-    return People(whole, group, np.zeros((0, group.size)))
+    return People(whole, group, np.zeros((0, group.size)), np.zeros((group.size, 0, 3)))
 
 
 def draw_futures(of_latents, events, amounts, draws, customers, group, purchase, spend, terms, *filled):

@@ -3,6 +3,7 @@
 import math
 import os
 import platform
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 
@@ -81,6 +82,12 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def java_program() -> str | None:
+    """Return the path of Java; None where there is none."""
+    home = os.environ.get("JAVA_HOME")
+    return shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
 
 
 def versions() -> dict[str, str]:

@@ -1,16 +1,17 @@
 """Real servers, started here: the road of a file and the road of a database end at the same rows."""
 
+import json
 import os
-import random
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import bayesltv as ltv
 import database_servers as servers
+import killed_databases
 from golden_values import STORED, stored_fit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -58,27 +59,16 @@ def log():
 @pytest.fixture(scope="module", params=["postgres", "mariadb"])
 def address(request, log):
     """A server that holds the log as the table `orders`."""
-    with getattr(servers, request.param)() as where:
-        load(where, log)
-        yield where
+    with getattr(servers, request.param)() as server:
+        load(server, log)
+        yield server.address
 
 
-def load(where, log):
+def load(server, log):
     day = log.assign(date=log["date"].dt.date, amount=log["amount"].map("{:.2f}".format))
     rows = list(day.itertuples(index=False, name=None))
     columns = "(customer_id VARCHAR(40), date DATE, amount DECIMAL(12, 2))"
-    if where.startswith("postgres"):
-        import psycopg
-
-        connection = psycopg.connect(where.replace("postgres://", "postgresql://"), password=servers.PASSWORD)
-    else:
-        import pymysql
-
-        port = int(where.rpartition(":")[2].split("/")[0])
-        connection = pymysql.connect(
-            host="127.0.0.1", port=port, user=servers.USER, password=servers.PASSWORD, database="shop"
-        )
-    with connection, connection.cursor() as cursor:
+    with server.connection() as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE TABLE orders {columns}")
         cursor.executemany("INSERT INTO orders VALUES (%s, %s, %s)", rows)
         connection.commit()
@@ -148,31 +138,18 @@ def test_scores_in_a_table_are_those_of_a_file_and_a_repeat_changes_nothing(addr
     pd.testing.assert_frame_equal(rows_of(address, "scores_manifest"), manifest)
 
 
-def test_a_killed_run_leaves_the_table_as_it_was_or_whole(address, folder):
-    """Each kill comes at a moment of its own; the rows there are those of one seed or of the other."""
-    done(*score(folder, "--out", address, "--table", "kept"))
-    old, chances = as_rows(rows_of(address, "kept")), random.Random(1)
-    words = [
-        sys.executable,
-        "-m",
-        "bayesltv",
-        *map(str, score(folder, "--out", address, "--table", "kept")),
-    ]
-    words[words.index("--seed") + 1] = "2"
-    began = time.monotonic()
-    subprocess.run(words, env=environment(), check=True, capture_output=True)
-    took, new = time.monotonic() - began, as_rows(rows_of(address, "kept"))
-    assert not new.equals(old)
-    done(*score(folder, "--out", address, "--table", "kept"))
-    for _ in range(KILLS):
-        victim = subprocess.Popen(
-            words, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(took * chances.uniform(0.6, 1.0))
-        victim.kill()
-        victim.wait()
-        time.sleep(0.5)
-        found = as_rows(rows_of(address, "kept"))
-        assert found.equals(old) or found.equals(new)
-        done(*score(folder, "--out", address, "--table", "kept"))
-        assert as_rows(rows_of(address, "kept")).equals(old)
+@pytest.mark.parametrize("kind", ["postgres", "mariadb"])
+def test_killed_runs_and_killed_servers_leave_old_or_new_and_never_half(kind):
+    """In mid-read and in mid-write: see `killed_databases`; ten of each by `make bench`."""
+    script = Path(killed_databases.__file__)
+    folders = os.pathsep.join(filter(None, [str(script.parent), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, str(script), kind, "--kills", str(KILLS)], text=True, check=False,
+        stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": folders}, timeout=800,
+    )  # fmt: skip
+    print(done.stdout)
+    told = json.loads(done.stdout)
+    assert told["faults"] == []
+    assert told["kills"] == {
+        f"{what}, {whom}": KILLS for what in ("read", "write") for whom in ("run", "server")
+    }

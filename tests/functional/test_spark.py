@@ -1,19 +1,29 @@
 """Spark against the local engine, on a real session: what differs is only who walks the rows."""
 
+import json
 import os
 import re
+import shlex
 import shutil
+import subprocess
 import sys
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 import bayesltv as ltv
+from bayesltv.cli.app import app
 from bayesltv.prediction.scores import thresholds
+from bayesltv.report.files.stored import read_scores
+from bayesltv.specs.toml_file import toml_text
 from helpers import clock_fit, covariate_fit, point_fit, sealed
 
 HAS_JAVA = shutil.which("java") is not None or "JAVA_HOME" in os.environ
@@ -339,6 +349,20 @@ def test_covariates_reach_the_workers(spark, cdnow):
         ltv.spark.score(summary.drop("channel"), fit, DECISION, **options)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("relative", [False, True])
+def test_pareto_nbd_reaches_the_workers(spark, cdnow, relative):
+    values = {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669, "p": 3.6, "q": 4.5, "v": 34.0}
+    fit, some = point_fit(values, draws=20, family="pareto_nbd"), cdnow[:300]
+    decision = RELATIVE if relative else DECISION
+    local = ltv.score(fit, some, decision, seed=5)
+    options = {"seed": 5, "time_unit": "week", "observation_end": "1997-09-30"}
+    summary = frame_of(spark, some, 4)
+    made = ltv.spark.score(summary, fit, decision, **options)
+    assert_same(collected(made, local), pd.DataFrame(local))
+    assert ltv.spark.totals(summary, fit, decision, **options).identical(local.totals)
+
+
 @pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
 @pytest.mark.filterwarnings("ignore:The copy keyword is deprecated:DeprecationWarning")
 def test_first_amounts_reach_the_workers_and_are_left_out_when_that_is_asked(spark, cdnow):
@@ -412,3 +436,150 @@ def test_currencies_are_not_mixed(spark, fit, cdnow):
     euros = replace(DECISION, value=replace(DECISION.value, currency="EUR"))
     with pytest.raises(ltv.SpecError, match="the decision says EUR, the fit says USD"):
         ltv.spark.score(frame_of(spark, cdnow, 2), dollars, euros, seed=1, accept_failed=failed(fit))
+
+
+# ----------------------------------------------------------------------------------------------- the commands
+
+PASSWORD = "not-for-any-log"
+
+
+def run(*words):
+    return CliRunner().invoke(app, ["spark", *map(str, words)])
+
+
+def done(*words):
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def made(spark, world, tmp_path_factory):
+    """A folder with what the commands read, and the summary and scores that they have made of it."""
+    where = tmp_path_factory.mktemp("commands")
+    log = pd.read_csv(world / "log.csv", dtype={"customer_id": str}, parse_dates=["date"])
+    log.to_parquet(where / "log.parquet", index=False)
+    for name in ("fit.nc", "summary.parquet"):
+        (where / name).write_bytes((world / name).read_bytes())
+    (where / "relative.toml").write_text(toml_text(RELATIVE.to_dict()))
+    done("summarize", where / "log.parquet", "--observation-end", "1997-09-30", "--time-unit", "week",
+         "--group", "channel", "--out", where / "summary")  # fmt: skip
+    done(*scoring(where))
+    return where
+
+
+def scoring(where, *, summary="summary", out="scores", decision="relative.toml", seed=3):
+    """The words that score; places that are no tables lie in the folder."""
+    places = [each if each.startswith("table:") else where / each for each in (summary, out)]
+    return ("score", where / "fit.nc", places[0], "--decision", where / decision, "--draws", 50,
+            "--seed", seed, "--partitions", 3, "--out", places[1])  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def local(made):
+    fit, summary = ltv.load(made / "fit.nc"), pd.read_parquet(made / "summary.parquet")
+    return ltv.score(fit, summary, ltv.load_decision(made / "relative.toml"), seed=3, draws=50)
+
+
+@pytest.mark.slow
+def test_the_commands_make_what_the_local_ones_make(spark, made, local):
+    summary = pd.read_parquet(made / "summary.parquet")
+    assert_same(collected(spark.read.parquet(str(made / "summary")), summary), summary)
+    assert_same(collected(spark.read.parquet(str(made / "scores")), local), pd.DataFrame(local))
+    stored = read_scores(made / "scores", ltv.load(made / "fit.nc"))  # compared with its manifest
+    assert len(stored) == len(local)
+    assert stored.totals.equals(local.totals)
+    manifest = json.loads((made / "scores" / "_manifest.json").read_text())
+    assert manifest["found"]["thresholds"] == local.attrs["thresholds"]
+    assert sum(part.get("rows", 0) for part in manifest["files"].values()) == len(local)
+    assert not [each.name for each in made.iterdir() if each.name.startswith(".")]
+
+
+@pytest.mark.slow
+def test_tables_of_the_catalogue_are_read_and_written_by_name(spark, made, local):
+    spark.read.parquet(str(made / "log.parquet")).write.saveAsTable("orders")
+    done("summarize", "table:orders", "--observation-end", "1997-09-30", "--time-unit", "week",
+         "--group", "channel", "--out", "table:customers")  # fmt: skip
+    for seed in (4, 3):  # the second replaces the first
+        done(*scoring(made, summary="table:customers", out="table:scores", seed=seed))
+    found = spark.table("scores")
+    assert found.columns[:3] == ["customer_id", "as_of_date", "model_version"]
+    assert_same(collected(found, local), pd.DataFrame(local))
+    totals = spark.table("scores_totals").toPandas().set_index(["group", "tier", "draw"])
+    plain = local.totals.to_dataframe()
+    pd.testing.assert_frame_equal(totals.loc[plain.index][list(plain)], plain, check_dtype=False)
+    (line,) = spark.table("scores_manifest").collect()
+    assert (line["customers"], json.loads(line["manifest"])["seed"]) == (len(local), 3)
+    left = {each.name for each in spark.catalog.listTables()}
+    assert left == {"orders", "customers", "scores", "scores_totals", "scores_manifest"}
+    result = run(*scoring(made, summary="table:costumers", out="table:scores"))
+    assert (result.exit_code, "nearest: customers" in result.output) == (10, True), result.output
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_leaves_what_was_there(spark, made, local):
+    before = {each.name for each in (made / "scores").iterdir()}
+    summary = pd.read_parquet(made / "summary.parquet")
+    for name, wrong, said in (
+        ("bad", summary.assign(recency=summary["T"] + (summary.index == 7)), "recency"),
+        ("twice", pd.concat([summary, summary[:1]]), "more than once"),
+    ):
+        wrong.to_parquet(made / f"{name}.parquet", index=False)
+        words = (*scoring(made, summary=f"{name}.parquet", seed=9), "--time-unit", "week",
+                 "--observation-end", "1997-09-30")  # fmt: skip
+        result = run(*words)
+        assert (result.exit_code, said in result.output) == (10, True), result.output
+    for summary, out, said in (
+        ("nothing", "scores", "does not exist"),
+        ("summary", "", "holds other things"),
+        ("summary", "fit.nc", "Spark writes folders"),
+        ("summary", "summary", "read by this very command"),
+    ):
+        result = run(*scoring(made, summary=summary, out=out))
+        assert (result.exit_code, said in result.output) == (14, True), result.output
+    assert {each.name for each in (made / "scores").iterdir()} == before
+    assert_same(collected(spark.read.parquet(str(made / "scores")), local), pd.DataFrame(local))
+    assert not [each.name for each in made.iterdir() if each.name.startswith(".")]
+
+
+@pytest.mark.slow
+def test_the_examples_of_help_run(made, tmp_path, monkeypatch):
+    """Spark's paths are those of the process that its Java began in, so that they are made absolute here."""
+    for name in ("log.parquet", "fit.nc"):
+        (tmp_path / name).write_bytes((made / name).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    for name in ("summarize", "score"):
+        last = run(name, "--help").output.rstrip().splitlines()[-1]
+        program, group, *words = shlex.split(last)
+        assert (program, group) == ("bayesltv", "spark")
+        done(*words)
+
+
+@pytest.mark.slow
+def test_no_secret_of_the_configuration_is_told(made, monkeypatch, tmp_path):
+    """In a process of its own, whose configuration holds one: neither in output, files nor process list."""
+    (tmp_path / "spark-defaults.conf").write_text(f"spark.hadoop.fs.s3a.secret.key {PASSWORD}\n")
+    words = [sys.executable, "-m", "bayesltv", *map(str, ("spark", *scoring(made, out="other"), "--json"))]
+    environment = {**os.environ, "SPARK_CONF_DIR": str(tmp_path), "SPARK_LOCAL_IP": "127.0.0.1"}
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as job:
+        seen = set()
+        with ThreadPoolExecutor(1) as pool:
+            said = pool.submit(job.communicate)
+            while not said.done():
+                seen |= {PASSWORD in line for line in command_lines()}
+                time.sleep(0.2)
+            output, errors = said.result()
+    assert job.returncode == 0, errors
+    assert json.loads(output)["customers"] == 250
+    assert seen == {False}
+    assert PASSWORD not in output + errors
+    assert not [each for each in (made / "other").iterdir() if PASSWORD.encode() in each.read_bytes()]
+
+
+def command_lines():
+    """What a list of processes shows of each."""
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            yield each.read_bytes().decode("utf-8", "replace")

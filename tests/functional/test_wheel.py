@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sysconfig
 import venv
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import bayesltv as ltv
@@ -85,3 +88,43 @@ def test_a_model_is_chosen_and_set_beside_others_from_the_wheel(installed, run, 
     assert found["skipped"] == {"lifetimes, MLE": 'pip install "bayesltv[lifetimes]"'}
     methods = {row["method"] for row in found["table"]}
     assert methods == {"pooled", "mbg_pooled", "gradient boosting", "past spend"}
+
+
+def export_of_a_shop(path):
+    """Write what a German shop's export looks like: semicolons, a mark of bytes, commas, refunds."""
+    world = {"r": 0.55, "alpha": 6.0, "a": 0.9, "b": 2.2}
+    log = ltv.simulate_log(
+        800, seed=21, family="mbg_nbd", start="2023-01-02", observation_end="2024-12-31",
+        acquisition_days=600, purchase=world, spend={"p": 4.0, "q": 4.0, "v": 35.0},
+    )  # fmt: skip
+    amounts = log["amount"].map("{:,.2f}".format).str.translate(str.maketrans(",.", ".,"))
+    made = pd.DataFrame(
+        {
+            "Bestellnr.": range(100_001, 100_001 + len(log)), "Kundennummer": log["customer_id"].str[1:],
+            "Bestelldatum": log["date"].dt.strftime("%d.%m.%Y"), "Betrag (€)": amounts, "Status": "bezahlt",
+        }
+    )  # fmt: skip
+    back = made.iloc[::90].assign(Status="erstattet")
+    back["Betrag (€)"] = "-" + back["Betrag (€)"]
+    pd.concat([made, back]).to_csv(path, sep=";", index=False, encoding="utf-8-sig")
+
+
+@pytest.mark.slow
+def test_a_newcomer_walks_from_an_export_to_a_report(installed, run, tmp_path):
+    """The commands of docs/start.md, as they stand there."""
+    page = (ROOT / "docs/start.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```sh\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
+    install, *lines = block.splitlines()
+    assert (install, len(lines)) == ("pip install bayesltv", 5)
+    export_of_a_shop(tmp_path / "Bestellungen.csv")
+    for line in lines:
+        name, *options = shlex.split(line)
+        done = run(installed / "bin" / name, *options)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        if options[0] == "models":  # "open it in an editor"
+            path = tmp_path / "retention.toml"
+            path.write_text(path.read_text("utf-8").replace('"USD"', '"EUR"'), encoding="utf-8")
+    scores = pd.read_csv(tmp_path / "scores.csv", dtype={"customer_id": str}, encoding="utf-8-sig")
+    assert len(scores) > 780
+    assert scores["ltv_mean"].gt(0).all()
+    assert "Can this be trusted?" in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 """Allocation against complete enumeration, bounds and linear programs; hold-out by repeated draws of it."""
 
+import ctypes
 from dataclasses import replace
 from itertools import product
 
@@ -375,3 +376,16 @@ def test_no_more_are_recommended_than_the_room_is_for():
     assert 0 < (who & withheld).sum() < 15
     # the best customers are recommended it, whatever their coins
     assert net[who].min() > net[~who].max()
+
+
+def test_lines_that_the_solver_prints_do_not_reach_stdout(capfd, monkeypatch):
+    from scipy import optimize
+
+    solve, libc = optimize.milp, ctypes.CDLL(None)
+    monkeypatch.setattr(optimize, "milp", lambda *a, **k: (libc.printf(b"left in it\n"), solve(*a, **k))[1])
+    net, cost, eligible = problem(6, seed=1)
+    limits = [Limit("one", np.ones_like(eligible), at_most=1)]
+    assert allocate(net, cost, eligible, budget=4.0, limits=limits).method == "program"
+    print("ours")
+    libc.fflush(None)
+    assert capfd.readouterr().out == "ours\n"

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import decimal
+import warnings
 
 import duckdb
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from bayesltv.data.log.summarize import summarize
-from bayesltv.errors import DataError, StoreError
+from bayesltv.errors import BayesltvWarning, DataError, StoreError
 
 ROWS = {
     "customer_id": ["00007", "00007", "00010", "00007", "00010", "00003"],
@@ -360,3 +361,31 @@ def test_lists_are_no_ids_and_truth_is_no_date():
         summarize(LOG.assign(date=True))
     with pytest.raises(DataError, match="give numbers"):
         summarize(LOG.assign(amount=dt.date(2024, 1, 1)))
+
+
+def test_amounts_with_a_decimal_comma_are_read_as_they_are_meant(tmp_path):
+    plain, german = tmp_path / "plain.csv", tmp_path / "german.csv"
+    rows = [("1", "2024-01-01", "1234.50"), ("1", "2024-02-01", "103.5"), ("2", "2024-01-05", "1000"),
+            ("2", "2024-01-05", "-12.25")]  # fmt: skip
+    written = ("1.234,50", "103,5", "1.000", "-12,25")
+    plain.write_text("customer_id;date;amount\n" + "".join(";".join(row) + "\n" for row in rows))
+    german.write_text(
+        "customer_id;date;amount\n"
+        + "".join(f"{id};{day};{w}\n" for (id, day, _), w in zip(rows, written, strict=True))
+    )
+    meant = summarize(plain, observation_end="2024-03-31", time_unit="week")
+    with pytest.warns(BayesltvWarning, match="have a decimal comma"):
+        read = summarize(german, observation_end="2024-03-31", time_unit="week")
+    pd.testing.assert_frame_equal(read, meant, check_exact=True)
+
+
+@pytest.mark.parametrize("amounts", [("3,50", "12.5"), ("1,234", "5"), ("3,50", "4 €")])
+def test_amounts_that_may_be_meant_otherwise_are_refused(tmp_path, amounts):
+    log = tmp_path / "log.csv"
+    log.write_text(
+        "customer_id;date;amount\n" + "".join(f"1;2024-01-0{n};{a}\n" for n, a in enumerate(amounts, 1))
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BayesltvWarning)
+        with pytest.raises(DataError, match="1 unreadable"):
+            summarize(log, observation_end="2024-03-31", time_unit="week")

@@ -309,19 +309,6 @@ def test_draws_are_multiplied_before_means_are_taken(summary):
     assert shuffled < 0.8 * joint
 
 
-def test_a_campaign_that_is_already_in_the_history_is_warned_of(fit, summary, plan):
-    earlier = crm_table(plan).assign(as_of_date=pd.Timestamp("1997-06-30"))
-    treated = int(earlier["assignment"].isin(["letter", "coupon", "back"]).sum())
-    assert treated > 0
-    with pytest.warns(BayesltvWarning, match=f"{treated} of 120 customers got an action by the earlier plan"):
-        ltv.decide(fit, summary, decision(LETTER), seed=4, previous=earlier)
-    ltv.decide(
-        fit, summary, decision(LETTER), seed=4, previous=crm_table(plan)
-    )  # of the same day: no warning
-    held = earlier.assign(assignment="hold_out")
-    ltv.decide(fit, summary, decision(LETTER), seed=4, previous=held)
-
-
 # ------------------------------------------------------------------------------------------------ risk
 
 

@@ -32,7 +32,10 @@ POSTERIOR = point_fit(POINT, draws=2000)
 WITHOUT_SPEND = point_fit({name: POINT[name] for name in ("r", "alpha", "a", "b")}, draws=20)
 LAW = BgNbd(*(np.full((1, 1), POINT[name]) for name in ("r", "alpha", "a", "b")))
 PEOPLE = People(
-    np.array([[2.0], [2.0], [30.43], [38.86], [2.0], [44.7]]), np.zeros(1, np.int32), np.zeros((0, 1))
+    np.array([[2.0], [2.0], [30.43], [38.86], [2.0], [44.7]]),
+    np.zeros(1, np.int32),
+    np.zeros((0, 1)),
+    np.zeros((1, 0, 3)),
 )
 
 

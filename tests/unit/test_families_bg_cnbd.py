@@ -220,7 +220,7 @@ def block_of(known, x, t_x, draws):
     nothing = spend.laws(np.zeros((len(spend.parameters), 0, 0)))
     keys = [np.array([key], np.uint64) for key in (7, 8, 9)]
     histories = np.array([[x, known.coins(x), t_x, T, 0.0, 0.0, 0.0]], float).T
-    people = People(histories, np.zeros(1, np.int32), np.zeros((0, 1)))
+    people = People(histories, np.zeros(1, np.int32), np.zeros((0, 1)), np.zeros((1, 0, 3)))
     return Streams(*keys, np.arange(draws, dtype=np.uint64)), people, Laws(law, nothing)
 
 

@@ -72,15 +72,15 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 from bayesltv.families.registry import PURCHASE, SPEND
 from bayesltv.kernels.block import Laws, People, Streams
-from bayesltv.kernels.calendar import STILL, Running
+from bayesltv.kernels.calendar import NO_FACTORS, STILL, Running
 from bayesltv.kernels.futures import Filled, draw_futures
 
 draws, edges = int(sys.argv[2]), np.array([0.0, 30.0, 60.0])
 keys = [np.array([key], np.uint64) for key in (7, 8, 9)]
 histories, places = np.array([[3.0, 3, 20, 30, 3, 60, 0]]).T, np.array([[0.0, 0.7, 1.1, 1.9]]).T
-people = People(histories, np.zeros(1, np.int32), places)
+people = People(histories, np.zeros(1, np.int32), places, np.zeros((1, 0, 3)))
 spend = SPEND["gamma_gamma"].laws(np.ones((3, 1, draws)))
-clocks = [STILL, Running(np.zeros(1, np.int64), np.tile(edges, (1, draws, 1)), edges)]
+clocks = [STILL, Running(np.zeros(1, np.int64), np.tile(edges, (1, draws, 1)), edges, NO_FACTORS)]
 if sys.argv[1] == "faithful":
     from faithful import Faithful
 

@@ -317,3 +317,9 @@ def test_a_fit_without_spend_tells_purchases_alone(some):
     assert "revenue" not in base.forecast(plan_of()).draws
     with pytest.raises(SpecError, match="no spend model"):
         base.forecast(plan_of(), margin=0.3)
+
+
+def test_a_fit_of_arrivals_can_be_checked_like_others():
+    names = set(ltv.check(arrivals_of({"web": 20.0})).table["name"])
+    assert {"rhat", "ess_bulk", "divergences"} <= names
+    assert "one_time_buyers" not in names

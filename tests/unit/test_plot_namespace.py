@@ -172,3 +172,14 @@ def test_a_notebook_shows_what_is_drawn_without_axes_of_its_own(pictures):
 
 def test_the_namespace_lists_pictures_alone():
     assert dir(ltv.plot) == sorted(ltv.plot.__all__)
+
+
+def test_ticks_that_are_written_when_a_figure_is_drawn_have_their_characters(tmp_path):
+    if not style.has_cjk_font():
+        pytest.skip("no font with Chinese characters")
+    with warnings.catch_warnings(), ltv.language("zh"):
+        warnings.simplefilter("error")
+        ax = style.new_axes(None)
+        ax.plot(pd.date_range("2021-01-01", "2023-05-01", freq="W"), range(122))
+        style.date_axis(ax.xaxis)
+        assert style.save_figure(style.dress(ax, title="t"), tmp_path / "a.png").exists()

@@ -6,7 +6,7 @@ from scipy.optimize import brentq
 
 import bayesltv as ltv
 from bayesltv.families.bg_nbd.law import BgNbd
-from bayesltv.kernels.calendar import AsIs
+from bayesltv.kernels.calendar import NO_FACTORS, AsIs
 from bayesltv.kernels.expected import median_wait
 from bayesltv.numerics.compile import compiled
 from helpers import clock_fit, point_fit
@@ -25,7 +25,9 @@ def wait_of(alive, shape, rate):
     """The median wait under the laws of some futures, one draw each."""
     nothing = np.ones((1, shape.size))
     futures = BgNbd(shape[None], rate[None], nothing, nothing)
-    return median_of(AsIs(None, np.zeros((1, 1)), np.zeros(1)), futures, alive, CENTURY)
+    return median_of(
+        AsIs(None, np.zeros((1, 1)), np.zeros(1), np.zeros((0, 3)), NO_FACTORS), futures, alive, CENTURY
+    )
 
 
 def one_draw(shape, rate):

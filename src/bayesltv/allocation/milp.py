@@ -4,6 +4,11 @@ Where branch and bound takes too long the relaxation is rounded: a vertex of it 
 customers than there are constraints besides "one action each".
 """
 
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,11 +127,30 @@ def _branch_and_bound(program: _Program) -> tuple[Floats, float] | None:
 
     if not program.worth.size:
         return None
-    solved = milp(
-        -program.worth,
-        integrality=np.ones(program.worth.size),
-        bounds=Bounds(0, 1),
-        constraints=LinearConstraint(program.matrix, ub=program.upper),
-        options={"mip_rel_gap": RELATIVE_GAP, "time_limit": SECONDS},
-    )
+    with _own_stdout():
+        solved = milp(
+            -program.worth,
+            integrality=np.ones(program.worth.size),
+            bounds=Bounds(0, 1),
+            constraints=LinearConstraint(program.matrix, ub=program.upper),
+            options={"mip_rel_gap": RELATIVE_GAP, "time_limit": SECONDS},
+        )
     return None if solved.x is None else (solved.x, -float(solved.mip_dual_bound))
+
+
+@contextmanager
+def _own_stdout() -> Iterator[None]:
+    """Keep stdout for what we say: HiGHS leaves lines of its own there (SciPy 1.18)."""
+    if os.name != "posix":
+        yield
+        return
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        ctypes.CDLL(None).fflush(None)  # C's own buffer, while it still goes nowhere
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)

@@ -192,7 +192,7 @@ def _of_draw(crowd: _Crowd, coming: Coming, days: int, draw: slice) -> tuple[Any
     every = crowd.people
     people = People(
         np.ascontiguousarray(every.histories[:, chosen]), every.group[chosen],
-        np.ascontiguousarray(every.places[:, chosen]),
+        np.ascontiguousarray(every.places[:, chosen]), every.own[chosen],
     )  # fmt: skip
     repeat, later, own = (np.zeros(one, np.int64) for _ in range(3))
     bins = Bins(crowd.start[chosen], crowd.until, crowd.width, crowd.step, repeat, later)

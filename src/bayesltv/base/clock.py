@@ -61,9 +61,13 @@ class StillClock:
         """Return the clock with s = 0 from now on: itself."""
         return self
 
-    def for_kernels(self) -> Still:
-        """Return the clock as kernels take it."""
-        return STILL
+    def for_kernels(self, factors: Floats) -> Still:
+        """Return the clock as kernels take it, with the factors of customers' own time."""
+        return STILL._replace(factors=factors)
+
+    def own_of(self, customers: Customers) -> Floats:
+        """Return stretches of customers' own time with places for days: times are places."""
+        return customers.own
 
     def places_of(self, customers: Customers, horizon: float | Floats, *further: float) -> Floats:  # noqa: ARG002
         """Return where customers' days stand: nowhere, shape (0, customer)."""
@@ -117,9 +121,14 @@ class Clock:
         """Return the clock of one draw, the mean of all."""
         return replace(self, times=self.times.mean(axis=1, keepdims=True))
 
-    def for_kernels(self) -> Running:
-        """Return the clock as kernels take it."""
-        return Running(self.of_group, self.times, self.edges / self.days_per_unit)
+    def for_kernels(self, factors: Floats) -> Running:
+        """Return the clock as kernels take it, with the factors of customers' own time."""
+        return Running(self.of_group, self.times, self.edges / self.days_per_unit, factors)
+
+    def own_of(self, customers: Customers) -> Floats:
+        """Return stretches of customers' own time with places for times since the first purchase."""
+        days = customers.days[0][:, None, None] + customers.own[:, :, :2] * self.days_per_unit
+        return np.concatenate([self.timeline.place(days), customers.own[:, :, 2:]], axis=2)
 
     def days_of_newcomers(self, count: int, today: float | None) -> Floats:
         """Return the days of customers who come today, or as the fit ends, shape (3, customer)."""

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 import numpy as np
@@ -37,12 +37,16 @@ class Customers:
     group : ndarray of int32, shape (customer,)
     days : ndarray of float64, shape (3, customer), or (3, 0) without a clock
         First purchase, last purchase, end of observation, in days since 1970-01-01.
+    own : ndarray of float64, shape (customer, stretch, 3), or (0, 0, 3) where nobody has any
+        Stretches of the past in which a customer's own time ran by a factor: begin and end since the first
+        purchase, in the time unit, and the number of the factor; see ``base.own_time``.
     """
 
     ids: NDArray[np.object_]
     histories: Floats
     group: Codes
     days: Floats = field(default_factory=lambda: np.zeros((3, 0)))
+    own: Floats = field(default_factory=lambda: np.zeros((0, 0, 3)))
 
     def __len__(self) -> int:
         return int(self.ids.size)
@@ -51,18 +55,20 @@ class Customers:
         """Return some of the customers."""
         days = np.ascontiguousarray(self.days[:, chosen]) if self.days.shape[1] else self.days
         histories = np.ascontiguousarray(self.histories[:, chosen])
-        return Customers(self.ids[chosen], histories, self.group[chosen], days)
+        own = self.own[chosen] if self.own.size else self.own
+        return Customers(self.ids[chosen], histories, self.group[chosen], days, own)
 
     def as_newborn(self, family: Family) -> "Customers":
         """Return the customers as they were when they had just made their first purchase."""
         anew = np.zeros_like(self.histories)
         anew[1] = family.first_coins
-        return replace(self, histories=anew, days=self.days[[0, 0, 0]])
+        return Customers(self.ids, anew, self.group, self.days[[0, 0, 0]])
 
     @property
     def calendar(self) -> tuple[Floats, ...]:
-        """The days as columns: what tells equal histories apart under a clock; none without one."""
-        return tuple(self.days) if self.days.shape[1] else ()
+        """Days and stretches as columns: what tells equal histories apart under a clock, or by own time."""
+        days = tuple(self.days) if self.days.shape[1] else ()
+        return (*days, *self.own.reshape(len(self), -1).T) if self.own.size else days
 
     @property
     def last_end(self) -> float | None:

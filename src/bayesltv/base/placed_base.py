@@ -14,6 +14,7 @@ from bayesltv.base.customers import Customers, make_customers
 from bayesltv.base.gate import require_passed, require_recent
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.new_groups import place
+from bayesltv.base.own_time import OwnTime
 from bayesltv.base.population import (
     Hyperparameters,
     Population,
@@ -70,6 +71,8 @@ class PlacedBase:
     accept_failed : tuple of str
         Failed checks of the fit that are accepted.
     max_fit_age_days : float, optional
+    own_time : OwnTime, optional
+        Stretches of the past in which some customers' time ran by a factor.
     """
 
     fit: xr.DataTree
@@ -81,6 +84,7 @@ class PlacedBase:
     unknown_groups: UnknownGroups = "error"
     accept_failed: tuple[str, ...] = ()
     max_fit_age_days: float | None = None
+    own_time: OwnTime | None = None
     _placements: dict[int | None, Placement] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -102,10 +106,13 @@ class PlacedBase:
         """
         wanted = self.draws if self.draws is not None else draws
         if wanted not in self._placements:
-            self._placements[wanted] = place_customers(
+            placed = place_customers(
                 self.posterior, self.hyperparameters(wanted), self.summary,
                 unknown_groups=self.unknown_groups, seed=self.seed,
             )  # fmt: skip
+            if self.own_time is not None:
+                placed = Placement(placed.summary, *self.own_time.placed(placed.population, placed.customers))
+            self._placements[wanted] = placed
         return self._placements[wanted]
 
     def of(self, customers: Sequence[object] | None) -> Self:

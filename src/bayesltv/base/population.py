@@ -14,6 +14,7 @@ from bayesltv.data.arguments import require_fit
 from bayesltv.errors import DataError, StoreError
 from bayesltv.families.family import Family
 from bayesltv.families.gamma_gamma import GAMMA_GAMMA
+from bayesltv.kernels.calendar import NO_FACTORS
 from bayesltv.names import (
     CHAIN,
     CLOCK_END,
@@ -188,14 +189,17 @@ class Population(Hyperparameters):
         and this says the group of each; None where rows are the groups.
     clock : Clock or StillClock
         Operational time.
+    factors : ndarray of float64, shape (factor, draw), or (0, 0)
+        By which the own time of some customers ran in stretches of the past; see ``base.own_time``.
 
     Others are those of `Hyperparameters`.
     """
 
     group_of_row: NDArray[np.int32] | None = None
     clock: Clock | StillClock = field(default_factory=StillClock)
+    factors: Floats = field(default_factory=lambda: NO_FACTORS)
 
-    def of_draws(self, chosen: slice) -> "Population":
+    def of_draws(self, chosen: slice | NDArray[np.int64]) -> "Population":
         """Return the population at some of its draws, whatever chain they are of."""
         return replace(
             self,
@@ -204,6 +208,7 @@ class Population(Hyperparameters):
             draws=self.draws[chosen],
             chains=1,
             clock=self.clock.taken(np.arange(self.draws.size)[chosen]),
+            factors=np.ascontiguousarray(self.factors[:, chosen]) if self.factors.size else self.factors,
         )
 
     def at_mean_level(self) -> "Population":

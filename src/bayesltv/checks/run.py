@@ -41,6 +41,7 @@ def check(
     Parameters
     ----------
     fit : DataTree
+        Of arrivals or of a test: the sampler's checks alone.
     summary : DataFrame, optional
         The summary it was fitted to; checks of the data's assumptions need it.
     thorough : bool
@@ -62,6 +63,8 @@ def check(
         Where unit or end are not those that the summary's attributes say, or the unit is not the fit's.
     """
     require_fit(fit)
+    if not has_spec(fit):
+        return report_of([each(fit, None) for each in SAMPLER_CHECKS])
     if summary is not None:
         require_summary(summary)
         summary = _told(fit, summary, time_unit, observation_end)

@@ -9,13 +9,14 @@ import typer
 from bayesltv.cli.cohorts import cohorts
 from bayesltv.cli.command import ending
 from bayesltv.cli.doctor import doctor
-from bayesltv.cli.fits import check, compare, fit, uplift
+from bayesltv.cli.fits import check, compare, fit, refit, uplift
 from bayesltv.cli.forecast import forecast
 from bayesltv.cli.guard import REDACTION, Guarded
 from bayesltv.cli.log import benchmark, choose, summarize
 from bayesltv.cli.models import models
 from bayesltv.cli.pages import demo, report
 from bayesltv.cli.scores import decide, evaluate, score
+from bayesltv.cli.spark import spark
 from bayesltv.redaction import KEY_VARIABLE, redaction_of
 
 EXIT_CODES = (
@@ -26,6 +27,7 @@ COMMANDS = {
     "demo": demo,
     "summarize": summarize,
     "fit": fit,
+    "refit": refit,
     "check": check,
     "evaluate": evaluate,
     "compare": compare,
@@ -50,6 +52,7 @@ app = typer.Typer(
 )
 for _name, _command in COMMANDS.items():
     _command.add_to(app, _name)
+app.add_typer(spark, name="spark")
 app.add_typer(models, name="models")
 
 

@@ -1,20 +1,21 @@
-"""Where errors become exit codes and one line on stderr, for every command alike."""
+"""Where errors and signals become exit codes and one line on stderr, for every command alike."""
 
 import errno
 import json
 import re
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import typer
 
 from bayesltv.cli.command import ExampleGroup
-from bayesltv.cli.signals import ENDING, ended_in_order
 from bayesltv.errors import REDACTED, BayesltvError, BayesltvWarning, Message, StoreError
 from bayesltv.redaction import Redaction
 
@@ -29,6 +30,9 @@ _OF_THE_DISK = {
     errno.ENOSPC: "cannot write the output: no space left. Is there room?",
 }
 """What stands between us and the disk, where nobody has said it better."""
+ENDING = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
+"""Signal -> what the last line says. One that is ignored when the run starts (nohup) stays ignored."""
+_UNTOUCHED = (signal.SIG_DFL, signal.default_int_handler)
 INTERRUPTION = "files that were finished stay, and none is half written"
 BUG_REPORT = (
     "this is a bug in bayesltv, not something you did wrong: please report it with the lines above and the "
@@ -128,9 +132,9 @@ def told(message: Message, redaction: Redaction | None) -> str:
 
 def option_hint(message: str, command: Any) -> str:  # noqa: ANN401
     """Return a line that names the options of what the message calls by a Python keyword, or nothing."""
-    options = {
-        each.name: each.opts[0] for each in getattr(command, "params", ()) if each.opts[0].startswith("--")
-    }
+    commands = (command, *getattr(command, "commands", {}).values())
+    params = [each for one in commands for each in getattr(one, "params", ())]
+    options = {each.name: each.opts[0] for each in params if each.opts[0].startswith("--")}
     # possessive: a word of a hundred thousand letters is walked once
     named = re.findall(r"\b(\w++)=", message) + re.findall(r"sampler=\{'(\w++)'", message)
     found = list(dict.fromkeys(options[name] for name in named if name in options))
@@ -163,3 +167,37 @@ def _teller(ctx: Any, otherwise: Callable[..., None]) -> Callable[..., None]:  #
             typer.echo(f"warning: {text}", err=True)
 
     return show
+
+
+@contextmanager
+def ended_in_order() -> Iterator[list[signal.Signals]]:
+    """Turn the first such signal into KeyboardInterrupt, so that what is unfinished is removed; yield a list.
+
+    The list holds the signal once it has come: libraries turn an interruption into errors of their own. What
+    asks again is not heard, since tidying up has begun; but Ctrl-C is, from somebody who insists.
+    """
+    received: list[signal.Signals] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if not received or number == signal.SIGINT:
+            received.append(signal.Signals(number))
+            raise KeyboardInterrupt
+
+    with _handling(end):
+        yield received
+
+
+@contextmanager
+def _handling(end: object) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+    before = {number: signal.getsignal(number) for number in ENDING}
+    ours = [number for number, handler in before.items() if handler in _UNTOUCHED]
+    for number in ours:
+        signal.signal(number, end)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, before[number])

@@ -1,12 +1,28 @@
 """The commands that read a log."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bayesltv.cli.command import Bundle, example
-from bayesltv.cli.options import LOG, RUN, AsJson, Report, Threads, carried, log_reading, origins
+from bayesltv.cli.options import (
+    LOG,
+    RUN,
+    AcquiredFrom,
+    AsJson,
+    Cohort,
+    Currency,
+    Late,
+    ObservationDay,
+    RepeatDays,
+    Report,
+    Threads,
+    Unit,
+    carried,
+    log_reading,
+    origins,
+)
 
 if TYPE_CHECKING:
     from bayesltv.comparison.origins import Origins
@@ -24,8 +40,8 @@ def summarize(
             "sqlite:///shop.db, postgres://host/db, mysql://host/db."
         ),
     ],
-    observation_end: Annotated[str, typer.Option(help="Last day observed, 2024-01-31.")],
-    time_unit: Annotated[str, typer.Option(help="day, week, month or year: the unit of recency and T.")],
+    observation_end: ObservationDay,
+    time_unit: Unit,
     out: Annotated[Path, typer.Option(help="Customer summary to write, .parquet.")],
     reading: Annotated["LogReading", Bundle(log_reading, help={"no_amounts": "The log has no amounts."})],
     beside: Annotated["Carried", Bundle(carried)],
@@ -36,23 +52,11 @@ def summarize(
         Path | None,
         typer.Option(metavar="FILE.sql", help="Query in place of a table.", rich_help_panel=LOG),
     ] = None,
-    cohort: Annotated[
-        Literal["month", "week"] | None,
-        typer.Option(
-            help="Store the month or week of the first purchase as group cohort_month, cohort_week."
-        ),
-    ] = None,
-    acquired_from: Annotated[
-        str | None, typer.Option(help="Keep customers first seen from this day on.")
-    ] = None,
-    late: Annotated[
-        Literal["cut", "error"],
-        typer.Option(help="What to do with rows after the end of observation.", rich_help_panel=LOG),
-    ] = "cut",
-    currency: Annotated[str | None, typer.Option(help="For labels; amounts are never converted.")] = None,
-    repeat_days: Annotated[
-        bool, typer.Option(help="List repeat purchase days: a calendar clock and counts over time need them.")
-    ] = True,
+    cohort: Cohort = None,
+    acquired_from: AcquiredFrom = None,
+    late: Late = "cut",
+    currency: Currency = None,
+    repeat_days: RepeatDays = True,
     memory_limit: Annotated[
         str | None,
         typer.Option(

@@ -55,6 +55,24 @@ TimeUnit = Annotated[
 ObservationEnd = Annotated[
     str | None, typer.Option(help="Last day observed, where the summary has none.", rich_help_panel=SUMMARY)
 ]
+ObservationDay = Annotated[str, typer.Option("--observation-end", help="Last day observed, 2024-01-31.")]
+Unit = Annotated[
+    str, typer.Option("--time-unit", help="day, week, month or year: the unit of recency and T.")
+]
+Cohort = Annotated[
+    Literal["month", "week"] | None,
+    typer.Option(help="Store the month or week of the first purchase as group cohort_month, cohort_week."),
+]
+AcquiredFrom = Annotated[str | None, typer.Option(help="Keep customers first seen from this day on.")]
+Late = Annotated[
+    Literal["cut", "error"],
+    typer.Option(help="What to do with rows after the end of observation.", rich_help_panel=LOG),
+]
+Currency = Annotated[str | None, typer.Option(help="For labels; amounts are never converted.")]
+RepeatDays = Annotated[
+    bool, typer.Option(help="List repeat purchase days: a calendar clock and counts over time need them.")
+]
+Decision = Annotated[str, typer.Option(help="Decision: a file, or a name of `bayesltv models list`.")]
 LogEnd = Annotated[
     str | None,
     typer.Option(help="Last day that the log covers, where nobody bought on it.", rich_help_panel=LOG),
@@ -211,15 +229,11 @@ def origins(
     horizon: Annotated[
         str | None, typer.Option(help='How far ahead: "26 weeks"; default: by the length of the log.')
     ] = None,
-    time_unit: Annotated[
-        str, typer.Option(help="day, week, month or year: the unit of recency and T.")
-    ] = "week",
+    time_unit: Unit = "week",
     customers: Annotated[
         int, typer.Option(help="At most; of a larger log so many are drawn by lot.", rich_help_panel=RUN)
     ] = 5000,
-    acquired_from: Annotated[
-        str | None, typer.Option(help="Keep customers first seen from this day on.")
-    ] = None,
+    acquired_from: AcquiredFrom = None,
     log_end: LogEnd = None,
     seed: Seed = DEFAULT_SEED,
 ) -> "Origins":

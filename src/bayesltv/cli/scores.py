@@ -10,6 +10,7 @@ from bayesltv.cli.command import Bundle, example
 from bayesltv.cli.options import (
     RUN,
     AsJson,
+    Decision,
     FitFile,
     Hidden,
     LogEnd,
@@ -33,7 +34,7 @@ TESTS = "Tests of actions"
 def score(
     fit: FitFile,
     summary: NewerSummary,
-    decision: Annotated[str, typer.Option(help="Decision: a file, or a name of `bayesltv models list`.")],
+    decision: Decision,
     met: Annotated[
         "Meeting",
         Bundle(meeting, help={"accept_failed": "Score although this check failed; repeatable."}),
@@ -96,7 +97,10 @@ def plan_asked(
         Path | None, typer.Option(help="Table of customer_id and action: what is done today.")
     ] = None,
     previous: Annotated[
-        Path | None, typer.Option(help="An earlier export, or plan folder: tiers that need not move stay.")
+        Path | None,
+        typer.Option(
+            help="An earlier export, or plan folder: tiers stay where they can, what it did is no habit."
+        ),
     ] = None,
     plan_test: Annotated[
         bool,

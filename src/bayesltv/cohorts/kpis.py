@@ -114,7 +114,8 @@ def kpis_base(
     past = _past(base, members, bought, known, days)
     now = _bought_between(bought, known, 0, days, len(base))
     future = _future(base, members, now, days=days, threads=threads)
-    return _table(members, past, future)
+    table = _table(members, past, future)
+    return table if by else table.iloc[1::2].reset_index(drop=True)  # else all are there twice
 
 
 def _labelled(

@@ -189,7 +189,13 @@ def _flat_share(setting: Setting, ltv: Floats) -> Codes:
     return best
 
 
-def current_codes(current: Mapping[str, str], ids: NDArray[np.object_], names: tuple[str, ...]) -> Codes:
+def current_codes(
+    current: Mapping[str, str],
+    ids: NDArray[np.object_],
+    names: tuple[str, ...],
+    *,
+    whose: str = "the current assignment",
+) -> Codes:
     """Return what is done today as codes; customers who are not named, or have "none", get nothing.
 
     Neither eligibility nor budget takes anything away: what is done today is shown as it is done, at its own
@@ -204,16 +210,18 @@ def current_codes(current: Mapping[str, str], ids: NDArray[np.object_], names: t
     given = [str(current.get(str(i), NO_ACTION)) for i in ids]
     strange = [(str(i), name) for i, name in zip(ids, given, strict=True) if name not in code]
     if strange:
-        raise _unknown_actions(strange, len(given), names)
+        raise _unknown_actions(strange, len(given), names, whose)
     return np.array([code[name] for name in given], dtype=np.int32)
 
 
-def _unknown_actions(strange: list[tuple[str, str]], total: int, known: tuple[str, ...]) -> DataError:
+def _unknown_actions(
+    strange: list[tuple[str, str]], total: int, known: tuple[str, ...], whose: str
+) -> DataError:
     unknown = list(dict.fromkeys(name for _, name in strange))
     said = "; ".join(f"{shown(name)}: {checked.nearest(name, known)}" for name in unknown[:SHOWN])
     more = f" and {len(unknown) - SHOWN:,} more" if len(unknown) > SHOWN else ""
     ids = ", ".join(i for i, _ in strange[:SHOWN]) + (", ..." if len(strange) > SHOWN else "")
     return DataError(
-        f"the current assignment gives {len(strange):,} of {total:,} customers (ids {ids}) actions that the "
+        f"{whose} gives {len(strange):,} of {total:,} customers (ids {ids}) actions that the "
         f"decision does not have: {said}{more}. Rename them as in the decision, or to {shown(NO_ACTION)}"
     )

@@ -224,9 +224,14 @@ def finish(folder: Path, run: Mapping[str, Any], records: list[Record], totals: 
 
 def write_totals(folder: Path, totals: xr.Dataset) -> None:
     """Write the totals over all parts."""
+    _put(folder, folder / TOTALS, totals_bytes(totals))
+
+
+def totals_bytes(totals: xr.Dataset) -> bytes:
+    """Return totals as the content of their file."""
     content = io.BytesIO()  # HDF5 brings the whole process down when the disk fills up under it
     totals.to_netcdf(content, engine="h5netcdf")
-    _put(folder, folder / TOTALS, content.getvalue())
+    return content.getvalue()
 
 
 def write_manifest(folder: Path, run: Mapping[str, Any], records: list[Record]) -> None:

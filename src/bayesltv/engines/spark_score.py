@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
 
@@ -15,8 +16,8 @@ from bayesltv import names
 from bayesltv.base.meeting import UnknownGroups
 from bayesltv.engines.spark_engine import Partitions, attributes_of, chosen_columns, last_day, nobody_of
 from bayesltv.engines.spark_session import explained, require_spark_frame, require_workers
-from bayesltv.engines.spark_worker import as_arrow, totals_rows
-from bayesltv.prediction.scores.prepare import Request, prepare
+from bayesltv.engines.spark_worker import NOTE, TOTALS, as_arrow, totals_rows, with_totals
+from bayesltv.prediction.scores.prepare import Prepared, Request, prepare
 from bayesltv.prediction.scores.scoring import DRAWS, Scored, score_rows
 from bayesltv.prediction.totals import QUANTITIES, Totals, labelled
 from bayesltv.specs.catalogue import DecisionLike, decision_of
@@ -97,7 +98,7 @@ def score(
         decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days, thresholds,
         without_first_amounts,
     )  # fmt: skip
-    job = _prepared(summary, fit, request, time_unit=time_unit, observation_end=observation_end)
+    job = prepared_job(summary, fit, request, time_unit=time_unit, observation_end=observation_end)
     return job.engine.table("score_batches", as_arrow(job.empty.table).schema)
 
 
@@ -121,15 +122,7 @@ def totals(
     """
     job = _asked(summary, fit, decision, options)
     parts = job.engine.table("add_up_batches", totals_rows("", "", np.zeros((3, 0), np.int64), 0).schema)
-    by = (names.GROUP, "tier", names.DRAW)
-    with explained():
-        rows = parts.groupBy(*by).sum("purchases", "spend", "value", "customers").toPandas()
-    rows.columns = pd.Index([*by, "purchases", "spend", "value", "customers"])
-    groups = list(job.empty.groups)
-    groups += sorted(set(rows[names.GROUP]) - set(groups))
-    with_money = job.engine.scoring.hyperparameters.has_spend
-    added = _added(rows, groups, job)
-    return labelled(added, groups, job.empty.tiers, with_money=with_money, told=job.told)
+    return job.totals_of(parts)
 
 
 def thresholds(
@@ -160,29 +153,73 @@ def thresholds(
 
 
 @dataclass(frozen=True)
-class _Job:
+class Once:
+    """What one pass over all customers makes: their scores, and of each partition totals and a note."""
+
+    scores: DataFrame
+    totals: DataFrame
+    notes: DataFrame
+
+
+@dataclass(frozen=True)
+class Job:
     """A summary whose columns have been looked at, what maps over it, and the scores of nobody."""
 
     engine: Partitions
     empty: Scored
-    told: str
+    prepared: Prepared
+    end: pd.Timestamp | None
+
+    @contextmanager
+    def once(self) -> Iterator[Once]:
+        """Yield scores, totals and notes of one pass: its rows are kept on the workers' disks meanwhile.
+
+        What a worker that died had kept is made again, to the same bytes.
+        """
+        from pyspark import StorageLevel
+
+        schema = with_totals(as_arrow(self.empty.table).schema)
+        kept = self.engine.table("score_and_add_up_batches", schema, schema).persist(StorageLevel.DISK_ONLY)
+        is_score = kept[TOTALS].isNull() & kept[NOTE].isNull()
+        totals, notes = (kept.where(kept[name].isNotNull()).select(f"{name}.*") for name in (TOTALS, NOTE))
+        try:
+            yield Once(kept.where(is_score).drop(TOTALS, NOTE), totals, notes)
+        finally:
+            kept.unpersist()
+
+    def totals_of(self, parts: DataFrame) -> xr.Dataset:
+        """Return the totals that partitions' make; this is an action."""
+        by = (names.GROUP, "tier", names.DRAW)
+        with explained():
+            rows = parts.groupBy(*by).sum("purchases", "spend", "value", "customers").toPandas()
+        rows.columns = pd.Index([*by, "purchases", "spend", "value", "customers"])
+        groups = list(self.empty.groups)
+        groups += sorted(set(rows[names.GROUP]) - set(groups))
+        with_money = self.engine.scoring.hyperparameters.has_spend
+        added = _added(rows, groups, self)
+        return labelled(added, groups, self.empty.tiers, with_money=with_money, told=self.prepared.totals)
 
 
-def _asked(summary: DataFrame, fit: xr.DataTree, decision: DecisionLike, options: Mapping[str, Any]) -> _Job:
+def _asked(summary: DataFrame, fit: xr.DataTree, decision: DecisionLike, options: Mapping[str, Any]) -> Job:
     """Return the job that these keywords of `score` make."""
     known = dict(options)
     when = {name: known.pop(name, None) for name in ("time_unit", "observation_end")}
-    return _prepared(summary, fit, Request(decision_of(decision), **known), **when)
+    return prepared_job(summary, fit, Request(decision_of(decision), **known), **when)
 
 
-def _prepared(
+def prepared_job(
     summary: DataFrame,
     fit: xr.DataTree,
     request: Request,
     *,
     time_unit: str | None,
     observation_end: str | None,
-) -> _Job:
+) -> Job:
+    """Return what scores a summary, having asked all that can be asked before the first row.
+
+    Thresholds of relative tiers are found here, where they are not given: an action. Errors are those of
+    `score`.
+    """
     frame = require_spark_frame(summary, "score")
     told = attributes_of(frame)
     end = last_day(told, observation_end)
@@ -197,10 +234,10 @@ def _prepared(
         prepared = prepared.found_by(engine, customers=len(engine))
     engine = replace(engine, scoring=prepared.scoring)
     empty = score_rows(engine.scoring, placed, observation_end=end, threads=1)
-    return _Job(engine, empty, prepared.totals)
+    return Job(engine, empty, prepared, end)
 
 
-def _added(rows: pd.DataFrame, groups: Sequence[str], job: _Job) -> Totals:
+def _added(rows: pd.DataFrame, groups: Sequence[str], job: Job) -> Totals:
     tiers, draws = job.empty.tiers, job.engine.scoring.hyperparameters.draws.size
     sums = np.zeros((3, len(groups), len(tiers), draws), dtype=np.int64)
     customers = np.zeros((len(groups), len(tiers)), dtype=np.int64)

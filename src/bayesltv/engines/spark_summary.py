@@ -71,16 +71,19 @@ def summarize(
     EngineError
         Where a worker lacks the package or has another version.
     """
+    reading = LogReading(customer_id_col, datetime_col, monetary_value_col, refunds, timezone)
+    asked = Summarizing(
+        reading, Carried(groups=groups, group_conflict=group_conflict), observation_end, time_unit,
+        acquired_from, late, currency, repeat_days, cohort=cohort,
+    )  # fmt: skip
+    return summarized(log, asked)
+
+
+def summarized(log: DataFrame, asked: Summarizing) -> DataFrame:
+    """Return the customer summary of a log: `summarize`, asked by the record that all engines share."""
     from pyspark.sql import functions as F
 
-    frame = require_spark_frame(log, "summarize")
-    reading = LogReading(customer_id_col, datetime_col, monetary_value_col, refunds, timezone)
-    request = make_request(
-        Summarizing(
-            reading, Carried(groups=groups, group_conflict=group_conflict), observation_end, time_unit,
-            acquired_from, late, currency, repeat_days, cohort=cohort,
-        )
-    )  # fmt: skip
+    frame, request = require_spark_frame(log, "summarize"), make_request(asked)
     require_columns(frame.columns, request.columns.wanted, title="log")
     require_workers(frame.sparkSession)
     rows = _typed(frame, request)
@@ -104,7 +107,7 @@ def summarize(
     told = {
         names.TIME_UNIT: request.time_unit,
         names.OBSERVATION_END: end.isoformat(),
-        names.CURRENCY: currency,
+        names.CURRENCY: asked.currency,
         names.GROUPS: list(request.groups),
         names.SET_ASIDE: {k: facts[k] for k in ("rows_after_observation_end", "refund_rows") if facts[k]},
     }

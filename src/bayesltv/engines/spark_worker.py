@@ -6,6 +6,8 @@ A worker needs numpy, scipy, numba, pandas, pyarrow, xarray and this package, no
 from __future__ import annotations
 
 import datetime as dt
+import resource
+import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -19,12 +21,15 @@ from bayesltv.base.placed_base import Placement, match_summary
 from bayesltv.data.log.histories import Histories, summary_rows, walk_histories
 from bayesltv.engines.serialize import packed_tallies, unpacked, unpacked_sample
 from bayesltv.prediction.scores.engine import Threads
+from bayesltv.prediction.scores.prepare import count_infinite_means
 from bayesltv.prediction.scores.scoring import Scored, Scoring, score_rows
 from bayesltv.prediction.scores.thresholds import add_tallies
 
 if TYPE_CHECKING:
     Batches = Iterator[pa.RecordBatch]
 
+TOTALS, NOTE = "_bayesltv_totals", "_bayesltv_note"
+"""Columns beside scores in the rows that are none."""
 TROUBLE = "bayesltv on a worker: "
 """Begins what a worker says of itself, so that the driver finds it in a stack trace of three languages."""
 
@@ -89,17 +94,67 @@ def score_batches(batches: Batches, parcel: Any, end: str | None) -> Batches:  #
 
 def add_up_batches(batches: Batches, parcel: Any, end: str | None) -> Batches:  # noqa: ANN401
     """Yield a partition's totals: one row per group, tier and draw, sums in whole steps."""
-    sums: dict[tuple[str, str], Any] = {}
-    people: dict[tuple[str, str], int] = {}
+    sums = _Sums()
     for scored in _scored(batches, parcel, end):
+        sums.add(scored)
+    yield from sums.rows()
+
+
+def score_and_add_up_batches(batches: Batches, parcel: Any, end: str | None, schema: pa.Schema) -> Batches:  # noqa: ANN401
+    """Yield a partition's scores, then its totals and a note, as rows of one schema: see `with_totals`."""
+    sums, infinite = _Sums(), 0
+    for scored in _scored(batches, parcel, end):
+        sums.add(scored)
+        infinite += count_infinite_means(scored.table)
+        yield from _filled(as_arrow(scored.table), schema)
+    for rows in sums.rows():
+        yield from _filled(pa.table({TOTALS: rows.to_struct_array()}), schema)
+    note = {"infinite_means": infinite, "peak_memory": _peak_memory()}
+    yield from _filled(pa.table({NOTE: pa.array([note], schema.field(NOTE).type)}), schema)
+
+
+def with_totals(scores: pa.Schema) -> pa.Schema:
+    """Return the schema of scores with a column of totals and one of notes: a row has one of the three."""
+    totals = totals_rows("", "", np.zeros((3, 0), np.int64), 0).schema
+    note = pa.struct([("infinite_means", pa.int64()), ("peak_memory", pa.int64())])
+    return scores.append(pa.field(TOTALS, pa.struct(list(totals)))).append(pa.field(NOTE, note))
+
+
+def _filled(table: pa.Table, schema: pa.Schema) -> Batches:
+    """Yield rows with the columns of a schema, those that they have not as null."""
+    there = set(table.column_names)
+    columns = [
+        table[field.name].cast(field.type) if field.name in there else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    yield from pa.table(columns, schema=schema).to_batches()
+
+
+def _peak_memory() -> int:
+    """Return the most bytes that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+class _Sums:
+    """Totals of a partition by group and tier."""
+
+    def __init__(self) -> None:
+        self.sums: dict[tuple[str, str], Any] = {}
+        self.people: dict[tuple[str, str], int] = {}
+
+    def add(self, scored: Scored) -> None:
+        """Add those of a batch."""
         for g, group in enumerate(scored.groups):
             for k, tier in enumerate(scored.tiers):
                 if count := int(scored.totals.customers[g, k]):
                     cell = scored.totals.sums[:, g, k]
-                    sums[group, tier] = sums.get((group, tier), 0) + cell
-                    people[group, tier] = people.get((group, tier), 0) + count
-    for (group, tier), cell in sums.items():
-        yield totals_rows(group, tier, cell, people[group, tier])
+                    self.sums[group, tier] = self.sums.get((group, tier), 0) + cell
+                    self.people[group, tier] = self.people.get((group, tier), 0) + count
+
+    def rows(self) -> Batches:
+        """Yield one row per group, tier and draw."""
+        for (group, tier), cell in self.sums.items():
+            yield totals_rows(group, tier, cell, self.people[group, tier])
 
 
 def tally_batches(

@@ -10,7 +10,7 @@ import pandas as pd
 from bayesltv.base.meeting import Meeting
 from bayesltv.jobs.asked import ALONE, Run
 from bayesltv.jobs.paths import place_files
-from bayesltv.names import CUSTOMER_ID
+from bayesltv.names import AS_OF_DATE, CUSTOMER_ID, MODEL_VERSION
 
 if TYPE_CHECKING:
     from bayesltv.data.databases.target import Target
@@ -52,7 +52,7 @@ def score_into(
         Then the table is as it was.
     """
     from bayesltv.data.databases.target import kinds_of, require_target, write_rows
-    from bayesltv.report.files.manifest import provenance_of
+    from bayesltv.report.files.manifest import model_version, provenance_of
     from bayesltv.report.files.sealed import FORMAT, sealed
     from bayesltv.specs.catalogue import load_decision
 
@@ -61,7 +61,7 @@ def score_into(
     base = placed.base
     base.require_end()
     base.require_customers()
-    version = f"{str(base.fit.attrs.get('spec_hash', ''))[:12]}-{placed.fit_sha256[:12]}"
+    version = model_version(base.fit, placed.fit_sha256)
     require_target(target, kinds_of(_keyed(_sketch(base, declared), base, version)))
     run.listeners.started(len(base))
     table = base.score(declared, threads=run.threads, progress=run.listeners.progress)
@@ -116,7 +116,7 @@ def _sketch(base: "CustomerBase", decision: "DecisionSpec") -> pd.DataFrame:
 
 def _keyed(scores: pd.DataFrame, base: "CustomerBase", version: str) -> pd.DataFrame:
     """Return scores with the day and the model that they are of, in the order of ids."""
-    from bayesltv.data.databases.target import AS_OF_DATE, KEY, MODEL_VERSION
+    from bayesltv.data.databases.target import KEY
 
     rows = pd.DataFrame(scores).copy()
     rows[AS_OF_DATE], rows[MODEL_VERSION] = base.require_end(), version

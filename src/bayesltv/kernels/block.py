@@ -28,11 +28,15 @@ class People(NamedTuple):
     group : ndarray of int32, shape (customer,)
     places : ndarray of float64, shape (rows, customer), or (rows, 0) for the still clock
         See ``FIRST`` to ``CENTURY`` of `bayesltv.kernels.calendar`.
+    own : ndarray of float64, shape (customer, stretch, 3)
+        Stretches of the past in which a customer's own time ran by a factor: where each begins and ends (a
+        place on the clock; time since the first purchase with the still one), number of the factor.
     """
 
     histories: NDArray[np.float64]
     group: NDArray[np.int32]
     places: NDArray[np.float64]
+    own: NDArray[np.float64]
 
 
 class Laws(NamedTuple):

@@ -4,6 +4,9 @@ Customers' days come as places among the edges of a timeline (segment + share of
 table at the edges by clock and draw. Within a segment U is linear, so that a place is a look-up and the day
 of an event is found by walking the edges. `Running` is that clock. `Still` is the time itself: no look-up is
 left in a kernel compiled for it, and histories are those of the summary to the last bit.
+
+A customer's own time is ahead of the clock's, V = U + Σ_k (m_k − 1) × what U passes in stretch k of the past:
+a campaign, contacts, prices of one customer. A history is in V. What lies ahead goes by the clock alone.
 """
 
 from typing import NamedTuple
@@ -22,10 +25,14 @@ MONTH, QUARTER, CENTURY = 4, 5, 6
 
 
 class Still(NamedTuple):
-    """Time itself: one segment, [0, 1], that goes on for ever, and in which U passes as the time does."""
+    """Time itself: one segment, [0, 1], that goes on for ever, and in which U passes as the time does.
+
+    `factors`, shape (factor, draw), are those of customers' own time, as in `Running`.
+    """
 
     table: Floats
     edges: Floats
+    factors: Floats
 
 
 class Running(NamedTuple):
@@ -39,14 +46,18 @@ class Running(NamedTuple):
         U at the edges, in time units.
     edges : ndarray of float64, shape (edge,)
         In time units.
+    factors : ndarray of float64, shape (factor, draw)
+        By which customers' own time ran in stretches of the past.
     """
 
     of_group: NDArray[np.int64]
     times: Floats
     edges: Floats
+    factors: Floats
 
 
-STILL = Still(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+NO_FACTORS = np.zeros((0, 0))
+STILL = Still(np.array([0.0, 1.0]), np.array([0.0, 1.0]), NO_FACTORS)
 
 
 @inlined
@@ -64,12 +75,33 @@ def day_of(table, edges, j, time):
     return edges[j] + (time - table[j]) / (table[j + 1] - table[j]) * (edges[j + 1] - edges[j])
 
 
+@inlined
+def ahead_by(table, place, own, factors, draw):
+    """Return how far a customer's own time is ahead of the clock's at a place."""
+    more = 0.0
+    for k in range(own.shape[0]):
+        begin, until = min(place, own[k, 0]), min(place, own[k, 1])
+        more += (factors[int(own[k, 2]), draw] - 1.0) * (time_at(table, until) - time_at(table, begin))
+    return more
+
+
+@inlined
+def _is_same_own(people, i, j):
+    same = True
+    for k in range(people.own.shape[1]):
+        for at in range(3):
+            same = same and people.own[i, k, at] == people.own[j, k, at]
+    return same
+
+
 class AsIs(NamedTuple):
     """A customer without a clock: the history of the summary."""
 
     history: History
     table: Floats
     edges: Floats
+    own: Floats
+    factors: Floats
 
 
 class Placed(NamedTuple):
@@ -89,6 +121,8 @@ class Placed(NamedTuple):
     edges: Floats
     segment: int
     today: float
+    own: Floats
+    factors: Floats
 
 
 @verb
@@ -98,7 +132,7 @@ def stand(clock, people, i):
 
 @verb
 def history_at(customer, draw):
-    """Return the purchase history at a draw, in the clock's time."""
+    """Return the purchase history at a draw, in the customer's own time."""
 
 
 @verb
@@ -139,12 +173,15 @@ def _stand_still(clock, people, i):
         people.histories[2, i],
         people.histories[3, i],
     )
-    return AsIs(History(x, k, t_x, T), clock.table, clock.edges)
+    return AsIs(History(x, k, t_x, T), clock.table, clock.edges, people.own[i], clock.factors)
 
 
 @way(history_at, AsIs)
 def _history(customer, draw):
-    return customer.history
+    x, k, t_x, T = customer.history
+    table, own, factors = customer.table, customer.own, customer.factors
+    longer = ahead_by(table, T, own, factors, draw)
+    return History(x, k, t_x + ahead_by(table, t_x, own, factors, draw), T + longer)
 
 
 @way(ahead_of, AsIs)
@@ -169,14 +206,15 @@ def _road(customer, draw):
 
 @way(is_same_day, Still)
 def _is_same(clock, people, i, j):
-    return (
+    same = (
         people.histories[2, i] == people.histories[2, j] and people.histories[3, i] == people.histories[3, j]
     )
+    return same and _is_same_own(people, i, j)
 
 
 @way(is_same_present, Still)
 def _is_same_present(clock, people, i, j):
-    return people.histories[3, i] == people.histories[3, j]
+    return people.histories[3, i] == people.histories[3, j] and _is_same_own(people, i, j)
 
 
 @way(stand, Running)
@@ -190,7 +228,10 @@ def _stand_on_clock(clock, people, i):
     j = min(int(end), edges.size - 2)
     today = edges[j] + (end - j) * (edges[j + 1] - edges[j])
     x, k, times = people.histories[0, i], people.histories[1, i], clock.times[at]
-    return Placed(x, k, first, last, end, until, month, quarter, century, at, times, edges, j, today)
+    own, factors = people.own[i], clock.factors
+    return Placed(
+        x, k, first, last, end, until, month, quarter, century, at, times, edges, j, today, own, factors
+    )
 
 
 @way(history_at, Placed)
@@ -198,6 +239,9 @@ def _history_on_clock(customer, draw):
     table = customer.times[draw]
     first = time_at(table, customer.first)
     t_x, T = time_at(table, customer.last) - first, time_at(table, customer.end) - first
+    own, factors = customer.own, customer.factors
+    t_x += ahead_by(table, customer.last, own, factors, draw)
+    T += ahead_by(table, customer.end, own, factors, draw)
     return History(customer.x, customer.k, t_x, T)
 
 
@@ -229,7 +273,7 @@ def _road_on_clock(customer, draw):
 
 @way(is_same_day, Running)
 def _is_same_on_clock(clock, people, i, j):
-    same = True
+    same = _is_same_own(people, i, j)
     for row in range(people.places.shape[0]):
         same = same and people.places[row, i] == people.places[row, j]
     return same
@@ -238,4 +282,5 @@ def _is_same_on_clock(clock, people, i, j):
 @way(is_same_present, Running)
 def _is_same_present_on_clock(clock, people, i, j):
     places = people.places
-    return places[FIRST, i] == places[FIRST, j] and places[END, i] == places[END, j]
+    same = places[FIRST, i] == places[FIRST, j] and places[END, i] == places[END, j]
+    return same and _is_same_own(people, i, j)

@@ -6,7 +6,11 @@ WORDS = """
 90 % interval
 95 %
 > target
+forecast of purchases
+forecast of spend
 P(> 0)
+parameters moved
+past changed
 R-hat
 ROI, 5 %
 ROI, 95 %
@@ -257,6 +261,7 @@ temporary disk
 threads
 threshold
 tier
+tiers shifted
 time unit
 title
 total

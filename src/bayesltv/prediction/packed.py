@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bayesltv.base.customers import AMOUNTS, EVENTS, LATENTS, Customers
 from bayesltv.base.population import Population
 from bayesltv.kernels.block import Laws, People, Streams
-from bayesltv.kernels.calendar import Running, Still
+from bayesltv.kernels.calendar import NO_FACTORS, Running, Still
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ def laws_of(population: Population) -> Laws:
 
 def clock_of(population: Population) -> Still | Running:
     """Return the clock of a population, or the one that stands still."""
-    return population.clock.for_kernels()
+    return population.clock.for_kernels(population.factors)
 
 
 def at_means(population: Population) -> Population:
@@ -40,6 +40,7 @@ def at_means(population: Population) -> Population:
         draws=population.draws[:1],
         chains=1,
         clock=population.clock.at_means(),
+        factors=population.factors.mean(axis=1, keepdims=True) if population.factors.size else NO_FACTORS,
     )
 
 
@@ -64,4 +65,6 @@ def people_of(
         Where the clock begins later than a customer, or does not know the horizon.
     """
     places = population.clock.places_of(customers, horizon, *further)
-    return People(np.ascontiguousarray(customers.histories), customers.group, np.ascontiguousarray(places))
+    own = population.clock.own_of(customers) if customers.own.size else np.zeros((len(customers), 0, 3))
+    histories = np.ascontiguousarray(customers.histories)
+    return People(histories, customers.group, np.ascontiguousarray(places), np.ascontiguousarray(own))

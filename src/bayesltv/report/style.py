@@ -128,8 +128,12 @@ _CJK_FONTS = (
 
 def readable(artist: Artist) -> None:
     """Give texts with Chinese, Japanese or Korean characters a font that has them, where one is installed."""
+    from matplotlib.axis import Axis
     from matplotlib.text import Text
 
+    for axis in artist.findobj(Axis):
+        if isinstance(axis, Axis):
+            axis.get_ticklabels(which="both")  # ticks are written when they are asked for
     for text in artist.findobj(Text):
         if isinstance(text, Text) and _is_cjk(text.get_text()):
             text.set_fontfamily([*text.get_fontfamily(), *cjk_fonts()])

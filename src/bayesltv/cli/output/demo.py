@@ -17,6 +17,7 @@ from bayesltv.cli.output.plan import (
 from bayesltv.demo import HORIZON, Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.result import ALL, Evaluation
+from bayesltv.jobs.spark import SparkScores
 from bayesltv.languages.language import mark, tr, trn
 from bayesltv.languages.written import day, percent, span
 from bayesltv.names import COMMON_SHOCKS, CUSTOMER_ID, FREQUENCY
@@ -25,6 +26,7 @@ from bayesltv.prediction.scores.score_columns import tier_column
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.report.style import money
 
+type AnyScores = ScoreTable | ScoreFolder | SparkScores
 OPEN_NEXT = {
     "report.html": mark("all of it on one page, for a browser or for paper"),
     "customers.csv": mark("the plan for a CRM: one row per customer, who gets which action"),
@@ -34,18 +36,18 @@ OPEN_NEXT = {
 """What somebody opens first of all that the demo makes, and what is in it."""
 
 
-def summed_by_tier(scores: ScoreTable | ScoreFolder) -> pd.DataFrame:
+def summed_by_tier(scores: AnyScores) -> pd.DataFrame:
     """Return totals by tier and of all ("total"): means, which add up, and 5 and 95 % quantiles."""
-    tables = scores.tables() if isinstance(scores, ScoreFolder) else [scores]
+    tables = [scores] if isinstance(scores, ScoreTable) else scores.tables()
     return summarise_totals(scores.totals, means=sums_of_means(tables))
 
 
-def has_tiers(scores: ScoreTable | ScoreFolder) -> bool:
+def has_tiers(scores: AnyScores) -> bool:
     """Whether customers were put into tiers."""
     return [str(name) for name in scores.totals["tier"].values] != ["all"]
 
 
-def tier_sizes(scores: ScoreTable | ScoreFolder) -> dict[str, int]:
+def tier_sizes(scores: AnyScores) -> dict[str, int]:
     """Return how many customers each tier has, but for those that nobody is in; empty without tiers."""
     customers = scores.totals["customers"].sum("group")
     counts = {str(name): int(customers.sel(tier=name)) for name in scores.totals["tier"].values}

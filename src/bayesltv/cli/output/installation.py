@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from bayesltv.machine import PACKAGES, available_processors
+from bayesltv.machine import PACKAGES, available_processors, java_program
 
 CJK_FONTS = (
     "Noto Sans CJK",
@@ -135,10 +135,9 @@ def _fonts() -> Finding:
 
 
 def _java() -> Finding:
-    home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java") or (home and shutil.which("java", path=str(Path(home) / "bin")))
+    found = java_program()
     if found:
-        return Finding("java", "pass", str(found))
+        return Finding("java", "pass", found)
     if find_spec("pyspark") is None:
         return Finding("java", "pass", "none, and none is needed: pyspark is not installed")
     cure = "install a Java runtime, on Debian: apt install default-jre-headless"

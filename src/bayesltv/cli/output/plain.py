@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayesltv.checks.result import CheckReport
-from bayesltv.cli.output.demo import summed_by_tier, tier_sizes
+from bayesltv.cli.output.demo import AnyScores, summed_by_tier, tier_sizes
 from bayesltv.decisions.plan import Plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
@@ -18,17 +18,18 @@ from bayesltv.evaluation.choice import Choice
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs.databases import ScoreRows
+from bayesltv.jobs.spark import SparkScores, SparkSummary
 from bayesltv.jobs.written import (
     CohortFolder,
     FitFile,
     ForecastFolder,
     PlanFolder,
+    RefitFolder,
     ReportFile,
     ScoreFile,
     SummaryFile,
     UpliftFile,
 )
-from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.specs.catalogue import Shipped
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.specs.model.model_spec import ModelSpec
@@ -43,8 +44,9 @@ def plain(found: object) -> Json:
     raise TypeError(f"nothing writes {type(found).__name__} as JSON")
 
 
-@plain.register
-def _(found: SummaryFile) -> Json:
+@plain.register(SummaryFile)
+@plain.register(SparkSummary)
+def _(found: SummaryFile | SparkSummary) -> Json:
     return {
         "path": str(found.path),
         "customers": found.customers,
@@ -63,6 +65,19 @@ def _(found: FitFile) -> Json:
         "spec": found.spec,
         **_checks(found.report),
     }
+
+
+@plain.register
+def _(found: RefitFolder) -> Json:
+    told = {"folder": str(found.folder), "files": [str(path) for path in found.files]}
+    if found.refit is None or found.report is None:
+        return {**told, "changed": False}
+    done = found.refit
+    moved = {} if done.refresh is None else {"stayed": done.refresh.stayed}
+    return {
+        **told, "changed": True, **done.facts, "changes": done.changes, **moved,
+        "drift": _checks(done.drift), "parameters": _rows(done.parameters), **_checks(found.report),
+    }  # fmt: skip
 
 
 @plain.register
@@ -144,7 +159,17 @@ def _(found: ScoreFolder) -> Json:
     }
 
 
-def _plain_scores(scores: ScoreTable | ScoreFolder) -> Json:
+@plain.register
+def _(found: SparkScores) -> Json:
+    return {
+        "path": found.path,
+        "customers": found.written.customers,
+        "worker_memory": found.written.worker_memory,
+        **_plain_scores(found),
+    }
+
+
+def _plain_scores(scores: AnyScores) -> Json:
     whole = summed_by_tier(scores).iloc[-1]
     middle = {
         str(name): float(draws.sum(("group", "tier")).median()) for name, draws in scores.totals.items()

@@ -157,7 +157,8 @@ def _is_csv(path: Path) -> bool:
     if name.endswith(CSV_SUFFIXES):
         return True
     raise StoreError(
-        f"{path} is neither CSV nor Parquet by its name: use {', '.join(CSV_SUFFIXES + PARQUET_SUFFIXES)}"
+        f"{path} is neither CSV nor Parquet by its name: use {', '.join(CSV_SUFFIXES + PARQUET_SUFFIXES)}; "
+        "save a spreadsheet as CSV (UTF-8)"
     )
 
 

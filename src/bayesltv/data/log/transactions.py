@@ -25,6 +25,11 @@ SMALL_AMOUNT = "0.0005"
 """Below this six decimals may move an amount by more than one in a thousand."""
 
 
+_WHOLE = r"[+-]?(\d+|\d{1,3}(\.\d{3})+)"
+COMMA_AMOUNT, IN_COMMAS = rf"{_WHOLE},\d{{1,2}}", rf"{_WHOLE}(,\d{{1,2}})?"
+"""An amount that can only be meant with a decimal comma, and one of a column that has some."""
+
+
 def read_rows(
     connection: duckdb.DuckDBPyConnection,
     log: object,
@@ -63,8 +68,10 @@ def read_rows(
         source = open_source(connection, log, columns=columns.wanted)
     with explained(source.path):
         expressions = _expressions(connection, source, columns, timezone, datetime_format)
-        typed = source.union(lambda part: _typed(part, expressions[part.relation]))
-        connection.execute(f"CREATE TEMP TABLE {ROWS} AS SELECT *, CAST(stamp AS DATE) AS day FROM ({typed})")
+        _fill(connection, source, expressions)
+        if _has_decimal_commas(connection, source, columns.amount):
+            expressions = _with_commas(source, columns.amount, expressions)
+            _fill(connection, source, expressions)
         _refuse_bad_rows(connection, source, columns, expressions)
     watched.require_unchanged()
     return source
@@ -72,6 +79,37 @@ def read_rows(
 
 Expressions = Mapping[str, Mapping[str, str]]
 """Relation of a part -> name of a typed column -> SQL."""
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, source: Source, expressions: Expressions) -> None:
+    typed = source.union(lambda part: _typed(part, expressions[part.relation]))
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {ROWS} AS SELECT *, CAST(stamp AS DATE) AS day FROM ({typed})"
+    )
+
+
+def _has_decimal_commas(connection: duckdb.DuckDBPyConnection, source: Source, name: str | None) -> bool:
+    """Return whether amounts could not be read, and some of them end in a comma and one or two digits."""
+    if name is None or not sql.one(connection, f"SELECT count(*) FROM {ROWS} WHERE amount IS NULL")[0]:
+        return False
+    x = _trimmed(sql.quote(name))
+    written = source.union(
+        lambda part: f"SELECT regexp_full_match({x}, '{COMMA_AMOUNT}') AS has FROM {part.relation}"
+    )
+    return bool(sql.one(connection, f"SELECT coalesce(bool_or(has), false) FROM ({written})")[0])
+
+
+def _with_commas(source: Source, name: str | None, expressions: Expressions) -> Expressions:
+    """Return the expressions with amounts whose comma is a decimal one, points between thousands."""
+    assert name is not None
+    x = _trimmed(sql.quote(name))
+    plain = f"replace(replace({x}, '.', ''), ',', '.')"
+    amount = f"CASE WHEN regexp_full_match({x}, '{IN_COMMAS}') THEN TRY_CAST({plain} AS {sql.MONEY}) END"
+    warn(
+        f"amounts in column {name!r} of {source.title} have a decimal comma, and are read so: 1.234,50 is "
+        "one thousand and some"
+    )
+    return {at: {**each, "amount": amount} for at, each in expressions.items()}
 
 
 def _typed(part: Part, expressions: Mapping[str, str]) -> str:
@@ -182,7 +220,7 @@ def _refuse_bad_rows(
     if no_day:
         cure = (
             "write ISO dates with four digits of the year (2024-01-31), or give datetime_format= as strptime "
-            'has it ("%d/%m/%Y", "%d/%m/%y")'
+            'has it ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%y")'
         )
         raise _bad_values(connection, source, columns.date, "stamp", expressions, cure)
     if no_amount and columns.amount is not None:

@@ -9,7 +9,7 @@ import pandas as pd
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.placed_base import PlacedBase, Placement
 from bayesltv.base.population import Population
-from bayesltv.decisions.customers.refresh import Refresh, compare_refresh, has_values, warn_of_campaigns
+from bayesltv.decisions.customers.refresh import Refresh, compare_refresh, has_values
 from bayesltv.decisions.customers.segments import ALL, Counts
 from bayesltv.decisions.customers.stages import StageBlock, stage_block, stage_limits, warn_of_immortals
 from bayesltv.decisions.customers.tiers import with_tier_columns
@@ -69,8 +69,6 @@ def describe(
     tiers = decision.tiers.names if decision.tiers is not None and "tier" in table else ()
     table, in_stage = _with_stages(table, tiers, decision, placed, unit, seed=base.seed, threads=threads)
     refresh = _refreshed(previous, table, decision)
-    if isinstance(previous, pd.DataFrame):
-        warn_of_campaigns(previous, scores.attrs["as_of_date"])
     return Described(table, _columns_to_ask(table, base.summary), tiers, in_stage, refresh)
 
 

@@ -1,6 +1,5 @@
 """What a refresh changed: who moved between tiers and why, and how stable the tiers are."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.dates import day_column
-from bayesltv.errors import BayesltvWarning, DataError, counted
+from bayesltv.errors import DataError, counted
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
-from bayesltv.specs.decision.actions import NO_ACTION
 from bayesltv.specs.decision.tiers import TierSpec
 
 BOUGHT, BUYS_LESS, SPENDS_MORE, SPENDS_LESS, OTHER = (
@@ -22,7 +19,6 @@ BOUGHT, BUYS_LESS, SPENDS_MORE, SPENDS_LESS, OTHER = (
     "new fit or new tiers",
 )
 """Reasons of a move, in words."""
-_UNTREATED = (NO_ACTION, "hold_out")
 _NEEDED = ("expected_purchases", "ltv_mean")
 
 
@@ -86,32 +82,6 @@ def has_values(previous: pd.DataFrame) -> bool:
     return all(name in previous for name in (CUSTOMER_ID, "tier", *_NEEDED))
 
 
-def warn_of_campaigns(previous: pd.DataFrame, as_of: str | None) -> None:
-    """Warn where an earlier plan has treated customers whose purchases since then are in the history.
-
-    Parameters
-    ----------
-    previous : DataFrame
-        An earlier export, with ``assignment`` and ``as_of_date``; without them nothing is known.
-    as_of : str, optional
-        Day up to which purchases are known now.
-    """
-    if as_of is None or not {"assignment", "as_of_date"} <= set(previous):
-        return
-    before = day_column(previous["as_of_date"], "as_of_date") < pd.Timestamp(as_of)
-    treated = before & previous["assignment"].notna() & ~previous["assignment"].isin(_UNTREATED)
-    if treated.any():
-        warnings.warn(
-            f"{int(treated.sum()):,} of {len(previous):,} customers got an action by the earlier plan, so "
-            "that what it did is already in their history and counts as their own habit: value is judged "
-            "too high where it worked, and the same action again is not worth what it was. Judge the plan by "
-            "its hold-out (policy_value), and fit on purchases before it or on those held out where it was "
-            "large",
-            BayesltvWarning,
-            stacklevel=3,
-        )
-
-
 def migration(old: pd.Series, new: pd.Series, tiers: TierSpec) -> pd.DataFrame:
     """Return customers by old and new tier, see `Refresh`; both are indexed by customer id."""
     everybody = old.index.union(new.index, sort=False)
@@ -140,12 +110,6 @@ def _by_customer(table: pd.DataFrame, tiers: TierSpec) -> pd.DataFrame:
     absent = [name for name in (CUSTOMER_ID, "tier", *_NEEDED) if name not in table]
     if absent:
         raise DataError(f"a table to compare lacks {', '.join(absent)}: pass two score tables")
-    twice = table[CUSTOMER_ID][table[CUSTOMER_ID].duplicated()].unique()
-    if len(twice):
-        raise DataError(
-            f"{counted(len(twice), 'customer stands', 'customers stand')} twice in a score table ({{ids}})",
-            ids=twice,
-        )
     strange = ~table["tier"].isin(tiers.names)
     if strange.any():
         raise DataError(
@@ -153,7 +117,24 @@ def _by_customer(table: pd.DataFrame, tiers: TierSpec) -> pd.DataFrame:
             f"{', '.join(tiers.names)} ({{ids}})",
             ids=table.loc[strange, CUSTOMER_ID],
         )
-    return table.set_index(table[CUSTOMER_ID].astype(str).to_numpy(object))
+    return one_row_each(table, title="a score table")
+
+
+def one_row_each(table: pd.DataFrame, *, title: str) -> pd.DataFrame:
+    """Return a table under the texts of its customer ids.
+
+    Raises
+    ------
+    DataError
+        Where a customer stands in it twice.
+    """
+    twice = table[CUSTOMER_ID][table[CUSTOMER_ID].duplicated()].unique()
+    if len(twice):
+        raise DataError(
+            f"{counted(len(twice), 'customer stands', 'customers stand')} twice in {title} ({{ids}})",
+            ids=twice,
+        )
+    return pd.DataFrame(table).set_index(table[CUSTOMER_ID].astype(str).to_numpy(object))
 
 
 def _movers(before: pd.DataFrame, after: pd.DataFrame, tiers: TierSpec) -> pd.DataFrame:

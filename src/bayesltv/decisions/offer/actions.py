@@ -128,15 +128,8 @@ class ActionModel:
         """Return the model on about so many of its draws, evenly spread."""
         total = self.population.draws.size
         kept = np.unique(np.linspace(0, total - 1, min(draws, total)).astype(np.int64))
-        population = replace(
-            self.population,
-            purchase=np.ascontiguousarray(self.population.purchase[:, :, kept]),
-            spend=np.ascontiguousarray(self.population.spend[:, :, kept]),
-            draws=self.population.draws[kept],
-            chains=1,
-            clock=self.population.clock.taken(kept),
-        )
-        return replace(self, population=population, effects=np.ascontiguousarray(self.effects[:, :, kept]))
+        effects = np.ascontiguousarray(self.effects[:, :, kept])
+        return replace(self, population=self.population.of_draws(kept), effects=effects)
 
     def only(self, at: int) -> "ActionModel":
         """Return the model of one action."""

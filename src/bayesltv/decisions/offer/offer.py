@@ -96,14 +96,29 @@ class Offer:
         )
 
 
+def believed(
+    base: PlacedBase,
+    decision: DecisionSpec,
+    effects: Mapping[str, Effects | xr.Dataset],
+    tests: Mapping[str, xr.DataTree],
+) -> list[Effects]:
+    """Return what is believed of each action's effects, by draws of the whole posterior."""
+    total = base.posterior.chains * base.posterior.draws_per_chain
+    stated = {**effects_of_tests(decision.actions, tests, total, seed=base.seed), **effects}
+    compare_with_tests(decision.actions, stated)
+    given = all_effects(stated)
+    known = effects_of(decision.actions, given, total, base.seed)
+    warn_of_harmless(decision.actions, given)
+    return known
+
+
 def make_offer(
     base: PlacedBase,
     placed: Placement,
     decision: DecisionSpec,
     asked: pd.DataFrame,
     *,
-    effects: Mapping[str, Effects | xr.Dataset],
-    tests: Mapping[str, xr.DataTree],
+    effects: Sequence[Effects],
     walking: Walking,
 ) -> Offer:
     """Return what the actions of a decision are worth to the customers of a base: the first walk.
@@ -114,13 +129,7 @@ def make_offer(
         Where nobody is eligible for an action.
     """
     _, population, people = placed
-    total = base.posterior.chains * base.posterior.draws_per_chain
-    stated = {**effects_of_tests(decision.actions, tests, total, seed=base.seed), **effects}
-    compare_with_tests(decision.actions, stated)
-    given = all_effects(stated)
-    known = effects_of(decision.actions, given, total, base.seed)
-    known = [each.taken(population.draws) for each in known]
-    warn_of_harmless(decision.actions, given)
+    known = [each.taken(population.draws) for each in effects]
     unit = base.posterior.time_unit
     terms = terms_of(decision.value, unit)
     model = make_action_model(population, terms, decision.actions, known, time_unit=unit, seed=base.seed)

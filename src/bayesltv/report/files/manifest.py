@@ -73,6 +73,11 @@ def told_of_fit(fit: xr.DataTree) -> dict[str, Any]:
     return {**told, "versions": json.loads(fit.attrs.get("versions", "{}"))}
 
 
+def model_version(fit: xr.DataTree, fit_sha256: str) -> str:
+    """Return what tells scores of one model from another's in a table: its spec and its fit."""
+    return f"{str(fit.attrs.get('spec_hash', ''))[:12]}-{fit_sha256[:12]}"
+
+
 def digest_of(posterior: xr.Dataset) -> str:
     """Return the SHA-256 of the variables of a posterior by name, whatever file they were in."""
     digest = sha256()

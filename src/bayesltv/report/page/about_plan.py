@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bayesltv.decisions.plan import TREATED_BEFORE
 from bayesltv.evaluation.result import ALL
 from bayesltv.languages.language import mark, tr
 from bayesltv.languages.written import percent, span
@@ -24,7 +25,7 @@ _MONEY = (
     "incremental_margin", "incremental_discount", "subsidy", "contact_cost", "running_cost", "service_cost",
     "fixed_cost", "cost", "net", "net_p05", "net_p50", "net_p95", "behind_plan", "behind_plan_p05",
     "behind_plan_p95", "cvar", "regret", "evpi", "evppi", "net_benefit", "value", "value_latent", "value_p05",
-    "value_p95", "value_to_date", "past_value",
+    "value_p95", "value_to_date", "past_value", "money",
 )  # fmt: skip
 _SHARES = (
     "p_pays", "p_loss", "p_plan_better", "share_of_effect", "retention", "alive", "active", "repurchase",
@@ -95,6 +96,7 @@ _CAPTIONS = {
     "migration": mark("From which tier to which since the earlier export"),
     "test_plans": mark("Whether to test first"),
     "acquisition": mark("What new customers are worth against their cost"),
+    "split": mark("How the budget is shared between the customers one has and new ones"),
     "next_unit": mark("What one more unit of money brings"),
 }
 
@@ -200,6 +202,18 @@ def _is_of_use(picture: str, tests: pd.DataFrame | None) -> bool:
     return picture.removeprefix("test_value_") in set(paying)
 
 
+def treated_notes(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what was done with what an earlier plan did, where it did something."""
+    if not told.get(TREATED_BEFORE):
+        return ()
+    said = tr(
+        "{customers:,} customers were treated by the earlier plan: their time since has run by its believed "
+        "factors, so that what it did does not count as their habit.",
+        customers=told[TREATED_BEFORE],
+    )
+    return (said,)
+
+
 def _notes_of_plan(told: Mapping[str, Any], currency: object) -> tuple[str, ...]:
     notes = []
     if told.get("net_mean") is not None:
@@ -217,6 +231,7 @@ def _notes_of_plan(told: Mapping[str, Any], currency: object) -> tuple[str, ...]
                 held_out=told["held_out"],
             )
         )
+    notes += treated_notes(told)
     if told.get("shadow_price"):
         more = money(1 + told["shadow_price"], currency, decimals=2)
         notes.append(tr("Another {unit} would return {more}.", unit=money(1, currency), more=more))
