@@ -13,6 +13,7 @@ from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, Placement, place_base
 from bayesltv.decisions.acquisition import acquisition, next_unit_of_money, warn_of_infinite_spend
 from bayesltv.decisions.baselines import current_codes
+from bayesltv.decisions.budget_band import with_band
 from bayesltv.decisions.campaigns import own_time_of
 from bayesltv.decisions.choice import Choice, limit_names, limits_of
 from bayesltv.decisions.customers.described import Described, describe
@@ -193,7 +194,8 @@ def _plan(
     choice, budget, columns = policies.choice, policies.budget, base.posterior.columns
     ids, eligible = offer.offered.customers.ids, offer.offered.eligible
     totals, returns = _totals(offer, policies, _segments(people, columns if offer.names else None))
-    outcome = policy_draws(totals, policies.assigned, offer.names, offer.fixed, ids)
+    band = with_band(curve_table(choice.allocation), policies, totals, offer.fixed)
+    outcome = policy_draws(totals[: len(policies.assigned)], policies.assigned, offer.names, offer.fixed, ids)
     sceptic, enough = _doubted(offer, choice, float(outcome["fixed_cost"].sel(policy=PLAN).sum()))
     comparison = policy_table(outcome, PLAN, tail=(decision.budget or budget).tail)
     basis = {"value_basis": decision.value.basis}
@@ -208,7 +210,7 @@ def _plan(
         actions=action_table(outcome, PLAN).assign(**basis, value_kind=LATENT),
         effects=effect_table(offer.model, offer.offered, offer.effects),
         policies=comparison.assign(**basis, value_kind=LATENT),
-        budget_curve=curve_table(choice.allocation).assign(**basis),
+        budget_curve=band.assign(**basis),
         options=option_table(offer.options, eligible, ids, offer.names),
         draws=outcome,
         totals=scores.totals,
@@ -236,8 +238,9 @@ def _segments(people: Described, columns: Sequence[str] | None) -> Segments:
 
 
 def _totals(offer: Offer, policies: Policies, segments: Segments) -> tuple[Floats, xr.Dataset]:
-    """Return totals of the policies, and those by segment and action: one walk for both."""
-    whole, treated = list(policies.assigned.values()), policies.choice.treated
+    """Return totals of the policies and of those along the curve, and by segment and action: one walk."""
+    treated = policies.choice.treated
+    whole = [*policies.assigned.values(), *(each.assigned for each in policies.along)]
     n = len(whole)
 
     def expand(part: Offered) -> Codes:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.allocation.allocation import Problem
+from bayesltv.allocation.allocation import Allocation, Problem
+from bayesltv.allocation.budget_curve import allocations_along
 from bayesltv.decisions.baselines import Setting, compare_with, net_at_means
 from bayesltv.decisions.chance_constraint import choose_within, share_of_losses
 from bayesltv.decisions.choice import Choice, choose, limits_of
@@ -31,11 +32,14 @@ class Policies:
         Under which it was chosen: with ``max_p_loss`` the risk weight may have been raised.
     assigned : mapping of str to ndarray of int32, shape (customer,)
         By policy, the plan first.
+    along : tuple of Allocation
+        The best of other budgets: where the budget curve gets its band from.
     """
 
     choice: Choice
     budget: BudgetSpec
     assigned: dict[str, Codes]
+    along: tuple[Allocation, ...] = ()
 
 
 def make_policies(
@@ -61,22 +65,28 @@ def make_policies(
         return share_of_losses(offer.add_up([choice.treated]), choice, offer.fixed)
 
     choice, under = choose_within(chosen, p_loss, budget)
-    return Policies(choice, under, _assigned(offer, choice, under, table, today, seed))
+    problem = _problem(offer, choice, under, table)
+    along = allocations_along(problem, choice.allocation.curve) if offer.names else []
+    return Policies(choice, under, _assigned(offer, choice, problem, table, today, seed), tuple(along))
+
+
+def _problem(offer: Offer, choice: Choice, budget: BudgetSpec, table: pd.DataFrame) -> Problem:
+    """Return what is to be allocated to those who are not held out."""
+    free = offer.offered.eligible & ~choice.withheld[:, None]
+    money = np.inf if budget.amount is None else budget.amount
+    limits = tuple(limits_of(offer.model.actions, budget, table))
+    return Problem(offer.options.net, offer.options.cost, free, money, offer.fixed, limits)
 
 
 def _assigned(
-    offer: Offer, choice: Choice, budget: BudgetSpec, table: pd.DataFrame, today: Codes | None, seed: int
+    offer: Offer, choice: Choice, problem: Problem, table: pd.DataFrame, today: Codes | None, seed: int
 ) -> dict[str, Codes]:
     """Return what each policy does; customers who are held out get nothing from any."""
-    model, options = offer.model, offer.options
-    free = offer.offered.eligible & ~choice.withheld[:, None]
-    money = np.inf if budget.amount is None else budget.amount
-    limits = tuple(limits_of(model.actions, budget, table))
     setting = Setting(
         tuple(offer.names),
-        Problem(options.net, options.cost, free, money, offer.fixed, limits),
-        choice.allocation.cost if np.isinf(money) else money,
-        generator(seed, "policies").permutation(len(free)),
+        problem,
+        choice.allocation.cost if np.isinf(problem.money) else problem.money,
+        generator(seed, "policies").permutation(len(problem.eligible)),
         np.isin(np.arange(len(offer.names)), choice.recommended) | (choice.recommended < 0).all(),
         choice.withheld,
     )
@@ -84,7 +94,7 @@ def _assigned(
         setting,
         churn_risk=1 - table["p_alive"].to_numpy(float),
         ltv=table[LTV_WITH_REFERRAL if LTV_WITH_REFERRAL in table else "ltv_mean"].to_numpy(float),
-        net_at_means=lambda: net_at_means(model, offer.offered),
+        net_at_means=lambda: net_at_means(offer.model, offer.offered),
         current=today,
     )
     return {PLAN: choice.treated, **others}
