@@ -16,19 +16,8 @@ from bayesltv.cli.output.cohorts import show_cohorts
 from bayesltv.cli.output.demo import AnyScores, has_tiers, summed_by_tier, tell_demo, tiers_table
 from bayesltv.cli.output.forecast import show_forecast
 from bayesltv.cli.output.plain import plain
-from bayesltv.cli.output.plan import (
-    acquisition_table,
-    actions_table,
-    budget_lines,
-    next_unit_line,
-    payback_line,
-    policies_table,
-    portfolio_lines,
-    refresh_line,
-    segments_table,
-    uplift_shown,
-)
-from bayesltv.decisions.plan import Plan
+from bayesltv.cli.output.plan import refresh_line, uplift_shown
+from bayesltv.cli.output.whole_plan import show_plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.benchmark import Benchmark
@@ -51,8 +40,6 @@ from bayesltv.jobs.written import (
 from bayesltv.languages.language import mark, tr, word
 from bayesltv.languages.written import day, span
 from bayesltv.names import COMMON_SHOCKS
-from bayesltv.report.page.about_plan import treated_notes
-from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.report.style import money
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.specs.model.model_spec import ModelSpec
@@ -283,28 +270,6 @@ def _(found: PlanFolder, console: Console) -> None:
     show_plan(found.plan, console)
     for path in found.files:
         _line(console, tr("written: {path}", path=path))
-
-
-def show_plan(plan: Plan, console: Console) -> None:
-    """Print the tables of a plan and what is to be said of them."""
-    console.print(segments_table(plan))
-    if plan.actions_offered:
-        console.print(actions_table(plan))
-        console.print(policies_table(plan))
-    if plan.uplift is not None:
-        console.print(uplift_shown(plan.uplift, title=tr("What the tests measured, money per customer")))
-    if plan.tests:
-        console.print(plans_for_terminal(plan.tests, currency=plan.attrs["currency"]))
-    if plan.acquisition is not None:
-        console.print(acquisition_table(plan))
-    lines = [*portfolio_lines(plan), *(budget_lines(plan) if plan.actions_offered else ())]
-    if plan.next_unit is not None:
-        lines += [payback_line(plan), next_unit_line(plan)]
-    if plan.refresh is not None:
-        lines.append(refresh_line(plan.refresh))
-    lines += treated_notes(plan.attrs)
-    for line in lines:
-        _line(console, line)
 
 
 @show.register
