@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.decisions.baselines import current_codes
-from bayesltv.decisions.budget_band import with_band
 from bayesltv.decisions.budget_split import channels_of, with_new_customers
 from bayesltv.decisions.campaigns import own_time_of
 from bayesltv.decisions.choice import Choice, limit_names, limits_of
@@ -25,7 +24,7 @@ from bayesltv.decisions.offer.offer import Offer, Walking, believed, make_offer
 from bayesltv.decisions.offer.roi import option_table
 from bayesltv.decisions.plan import PLAN, TREATED_BEFORE, Plan, curve_table, customer_table, effect_table
 from bayesltv.decisions.planned_tests import plan_tests, plans_table
-from bayesltv.decisions.policies import Policies, make_policies
+from bayesltv.decisions.policies import Policies, make_policies, with_band
 from bayesltv.decisions.portfolio import action_table, policy_draws, policy_table
 from bayesltv.decisions.reasons import Expected
 from bayesltv.decisions.returns import Segments, return_draws, return_table, segments_of

@@ -13,6 +13,7 @@ from bayesltv.decisions.baselines import Setting, compare_with, net_at_means
 from bayesltv.decisions.chance_constraint import choose_within, share_of_losses
 from bayesltv.decisions.choice import Choice, choose, limits_of
 from bayesltv.decisions.offer.offer import Offer
+from bayesltv.decisions.offer.pnl import net_value
 from bayesltv.decisions.plan import PLAN
 from bayesltv.errors import warn
 from bayesltv.names import LTV_WITH_REFERRAL
@@ -20,6 +21,7 @@ from bayesltv.specs.decision.budget import BudgetSpec
 from bayesltv.streams import generator
 
 Codes = NDArray[np.int32]
+Floats = NDArray[np.float64]
 LEAST = 1e-6
 """Money of a budget that buys nothing."""
 
@@ -125,3 +127,34 @@ def _warn_of_fixed_costs(offer: Offer, budget: BudgetSpec) -> None:
                 f"actions.{action.name} is dropped: its fixed cost of {action.fixed:,g} leaves nothing of "
                 f"the budget of {budget.amount:,g}. Raise budget.amount, or leave the action out"
             )
+
+
+def with_band(curve: pd.DataFrame, policies: Policies, totals: Floats, fixed: Floats) -> pd.DataFrame:
+    """Return the budget curve with 5 and 95 % of its net value over draws, as ``net_p05`` and ``net_p95``.
+
+    The plan and the best allocations of some other budgets are added up draw by draw. Between two of them
+    each draw's distance from the mean is interpolated, as where some customers are treated by the one and
+    the others by the other; the mean is the curve's.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        ``cost`` and ``net``, from the least money on.
+    policies : Policies
+    totals : ndarray, shape (policy, action, part, draw)
+        Of the policies, the plan first, and after them of those along the curve.
+    fixed : ndarray, shape (action,)
+        Fixed cost of each action, paid where somebody gets it.
+    """
+    codes = [policies.choice.treated, *(each.assigned for each in policies.along)]
+    spent = np.array([policies.choice.allocation.cost, *(each.cost for each in policies.along)])
+    sums = net_value(totals, axis=2).sum(axis=1)[[0, *range(len(policies.assigned), len(totals))]]
+    paid = np.array([fixed[np.unique(each[each >= 0])].sum() for each in codes])
+    nets, asked = sums - paid[:, None], curve["cost"].to_numpy(float)
+    cost, first = np.unique(np.append(asked[0], spent), return_index=True)  # of the least money all is known
+    known = np.vstack([np.zeros(nets.shape[1]), nets - nets.mean(axis=1, keepdims=True)])[first]
+    above = np.clip(np.searchsorted(cost, asked), min(1, cost.size - 1), cost.size - 1)
+    below = np.maximum(above - 1, 0)
+    share = np.clip((asked - cost[below]) / np.maximum(cost[above] - cost[below], 1e-300), 0.0, 1.0)[:, None]
+    low, high = np.quantile(known[below] * (1 - share) + known[above] * share, [0.05, 0.95], axis=1)
+    return curve.assign(net_p05=curve["net"] + low, net_p95=curve["net"] + high)
