@@ -17,6 +17,7 @@ from scipy.special import ndtr
 
 from bayesltv.errors import SpecError
 from bayesltv.experiments.sight import make_sight
+from bayesltv.languages.language import as_kept, mark
 from bayesltv.specs import checked
 
 Floats = NDArray[np.float64]
@@ -95,33 +96,49 @@ class TestPlan:
     @property
     def without(self) -> str:
         """What to do without a test."""
-        return "treat everybody" if self.effect_mean > 0 else "leave the action out"
+        return mark("treat everybody") if self.effect_mean > 0 else mark("leave the action out")
 
     @property
     def advice(self) -> str:
         """What to do, in a sentence."""
-        decided = f"{self.without}{self._sight}"
+        decided = self._sighted(self.without)
         if not self.is_worthwhile:
-            return (
-                f"do not test: knowing the effect exactly would be worth {self.evppi:,.0f}, and no size of "
-                f"test gains more than it costs ({self.cost:,.0f}); {decided}"
+            return as_kept(
+                "do not test: knowing the effect exactly would be worth {most}, and no size of test gains "
+                "more than it costs ({cost}); {decided}",
+                most=f"{self.evppi:,.0f}", cost=f"{self.cost:,.0f}", decided=decided,
+            )  # fmt: skip
+        text = mark(
+            "test {n} customers in each arm: worth {net} net of its cost, of at most {most}; without a test: "
+            "{decided}"
+        )
+        if self.weeks is not None:
+            text = mark(
+                "test {n} customers in each arm, {weeks} weeks: worth {net} net of its cost, of at most "
+                "{most}; without a test: {decided}"
             )
-        waiting = "" if self.weeks is None else f", {self.weeks:,.1f} weeks"
-        return (
-            f"test {self.n_per_arm:,} customers in each arm{waiting}: worth {self.net_benefit:,.0f} net "
-            f"of its cost, of at most {self.evppi:,.0f}; without a test: {decided}"
-        )
+        return as_kept(
+            text, n=f"{self.n_per_arm:,}", weeks=f"{self.weeks or 0:,.1f}", net=f"{self.net_benefit:,.0f}",
+            most=f"{self.evppi:,.0f}", decided=decided,
+        )  # fmt: skip
 
-    @property
-    def _sight(self) -> str:
-        """What is to be said of a test that is nearly blind."""
+    def _sighted(self, decided: str) -> str:
+        """Return what was decided, and what is to be said of a test that is nearly blind."""
         if not self.is_blind or self.watch_weeks is None:
-            return ""
-        instead = f"watch returns over {self.watch_weeks:,.0f} weeks instead, or "
-        return (
-            f". Nearly blind: {self.window_weeks:,.0f} weeks show {self.share_seen:.0%} of what knowing the "
-            f"effect is worth; {instead if self.watch_weeks == self.watch_weeks else ''}accept the assumption"
+            return decided
+        text = mark(
+            "{decided}. Nearly blind: {weeks} weeks show {share} of what knowing the effect is worth; accept "
+            "the assumption"
         )
+        if self.watch_weeks == self.watch_weeks:
+            text = mark(
+                "{decided}. Nearly blind: {weeks} weeks show {share} of what knowing the effect is worth; "
+                "watch returns over {watch} weeks instead, or accept the assumption"
+            )
+        return as_kept(
+            text, decided=decided, weeks=f"{self.window_weeks:,.0f}", share=f"{self.share_seen:.0%}",
+            watch=f"{self.watch_weeks:,.0f}",
+        )  # fmt: skip
 
 
 def evsi(n: float | Floats, effect_mean: float, effect_sd: float, outcome_sd: float) -> Floats:

@@ -1,34 +1,44 @@
 """Names of columns, labels and headings that tables and figures show, as ``word`` and ``label`` say them."""
 
 WORDS = """
+(gone)
+(none)
 5 %
 90 %
 90 % interval
 95 %
 > target
 P(> 0)
+P(alive)
 R-hat
 ROI, 5 %
 ROI, 95 %
 Test & Roll
+a belief
+acquisition
 action
 active
 actual
 actual is
 actual mean
+advice
 age
 alive
 all
 arm
+arrivals
 as an elasticity
 as of
+as planned
 assumed
 at most
 at risk
 auc
 average
 average order
+behind plan
 behind the plan
+best of 200, a year
 best with
 bias
 bought
@@ -40,6 +50,8 @@ cac
 calendar and tenure
 ceiling (EVPPI)
 cell
+chains
+channel
 check
 chosen
 cohort
@@ -58,35 +70,51 @@ current
 customer
 customer ids
 customers
+customers acquired earlier
+customers without purchase
+date
 day
 days
+days, money
 difference
 discount
 discounted
 disk
 divergences
 dormant
+draws
 dropout
+dropout concentration
+dropout hazard
+dropout mean
 each
 ebfmi
 effect
+effect mean
+effect sd
 effect source
 effective draws
 eligible
 ess bulk
 ess tail
 event
+evpi
+evppi
+evppi window
+existing
 existing customers
 existing customers only
 expectation
 expectation width
 expected
+expected purchases
 expected value
 fail
 failed
 failed checks that were accepted
 fingerprint
 fingerprint of the data
+first
 first purchase effect
 first purchases
 fixed cost
@@ -94,6 +122,7 @@ flat share of ltv
 fonts
 forecast
 free delivery
+frequency
 from
 gift
 gini
@@ -134,25 +163,37 @@ margin
 margin so far
 mature
 mature days
+max treedepth
 mean
+mean / typical spend
 mean repeat spend
 mean value
 measured
+measured as
 medium
 membership
 method
 model
+monetary value
+money
 month
 months
+n per arm
 name
 net
 net benefit
+net p05
+net p50
+net p95
 net, 5 %
 net, 95 %
 new
+new customers
+no effect
 none
 not applicable
 nothing
+observed
 observed until
 of it subsidy
 of them repeat buyers
@@ -172,6 +213,7 @@ order
 order frequency lifetime
 other cost
 outcome
+outcome sd
 p alive
 p05
 p50
@@ -179,6 +221,7 @@ p95
 packages
 parameter
 pareto k
+part
 pass
 past value
 pays
@@ -186,6 +229,7 @@ pays back
 pays back on day
 pays from
 per arm
+period
 pit deviation
 plan
 plan is better
@@ -201,7 +245,11 @@ price rise
 prior
 prior conflict
 purchase
+purchase days netted to zero
+purchase rate
+purchase shape
 purchases
+purchases a year
 python
 quantity
 random
@@ -211,8 +259,15 @@ rate ×
 ratio
 raw effect
 reactivation
+recent purchase
 redemption
+refund amount unmatched
+refund rows
+refund rows dropped
+refund rows unmatched
 regular timing
+repeat
+repeat share, 1 year
 repeated
 replicated customers
 repurchase
@@ -225,6 +280,7 @@ rhat
 rmse of mean
 roi
 rows
+rows after observation end
 running cost
 sampler
 scale
@@ -236,16 +292,22 @@ seconds
 seed
 segment
 service cost
+share
 share below
 share of effect
 share of the effects
+share seen
 shrunk effect
 simple formula
 spearman
 spec
 spend
+spend between
+spend first
 spend independence
 spend mean exists
+spend typical
+spend within
 spend, USD
 spent so far
 stage
@@ -253,10 +315,13 @@ status
 still active
 subsidy
 summarized
+target accept
 temporary disk
+test and roll
 threads
 threshold
 tier
+tier previous
 time unit
 title
 total
@@ -264,6 +329,7 @@ totals
 totals not looked at
 totals too sure
 treedepth
+tune
 value
 value is
 value per customer
@@ -279,6 +345,7 @@ what was found
 why
 win back
 window shows
+window weeks
 worth
 year
 years
