@@ -20,12 +20,11 @@ counted up from 0). In the plan's favour: where effects differ they are drawn fr
 
 import contextlib
 import io
-import json
-import sys
-import time
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 
 import bayesltv as ltv
 import common
@@ -39,12 +38,13 @@ from campaigns import NOTHING, Campaign, Luck, run
 
 CUSTOMERS, TESTED, DRAWS, LIVES = 2_000, 8_000, 1_000, 16
 ROAD = (STILL.table, STILL.edges, 0, 0.0)
+END = "1997-12-31"
 WINDOW, HORIZON, ANNUAL, MARGIN = 8.0, "52 weeks", 0.10, 0.40
 DISCOUNT = np.log1p(ANNUAL) / (365.25 / 7)
 BUDGET = 300.0
 SAMPLER = {"chains": 2, "draws": 500}
 SPREAD = 0.35
-"""Sd of the log of true effects, and of the prior."""
+"""Sd of the log of true effects."""
 CAMPAIGNS = {
     "letter": Campaign(window=WINDOW, contact=0.5),
     "coupon": Campaign(window=WINDOW, contact=0.05, depth=0.10),
@@ -75,9 +75,9 @@ def shop(seed):
     spend = {"p": 5.0, "q": 4.5, "v": 30.0 * float(np.exp(rng.normal(0, 0.2)))}
     world = ltv.simulate_world(
         CUSTOMERS + TESTED, seed=seed, purchase=purchase, spend=spend, family="mbg_nbd",
-        observation_end="1997-12-31", acquisition_days=270,
+        observation_end=END, acquisition_days=270,
     )  # fmt: skip
-    return world, spend["p"]
+    return world, purchase | spend | {"delta": 1.0}
 
 
 def people_of(truth, shape, repeat=1):
@@ -86,75 +86,56 @@ def people_of(truth, shape, repeat=1):
     return tuple(np.repeat(np.asarray(each), repeat) for each in columns)
 
 
-def tested(rng, truth, shape, factors, weights):
-    """Return draws of each action's factor, given a test in which arms were drawn at random.
-
-    The likelihood is normal for the log of the ratio of mean purchases per customer, whose expectation at a
-    factor m follows from the posterior's latents; the prior of ln m is N(0, 0.35^2), as in the shops where
-    effects differ.
-    """
+def tested(rng, truth, shape, factors):
+    """Return a test in which arms were drawn at random, orders and spend by customer."""
     arm = rng.integers(0, 1 + len(factors), len(truth))
     rate = np.append(1.0, list(factors.values()))[arm]
-    bought = run(
+    took = run(
         rng, people_of(truth, shape), replace(NOTHING, window=WINDOW, rate=rate), horizon=WINDOW,
         discount=0.0, margin=1.0,
-    ).purchases  # fmt: skip
-    grid = np.linspace(-5 * SPREAD, 5 * SPREAD, 241)
-    ratio = np.log(np.array([weights(np.exp(x)) for x in grid]) / weights(1.0))
-    mean = np.array([bought[arm == k].mean() for k in range(1 + len(factors))])
-    relative = (
-        np.array([bought[arm == k].var() / (arm == k).sum() for k in range(1 + len(factors))]) / mean**2
-    )
-    draws = {}
-    for k, name in enumerate(factors, start=1):
-        se2 = relative[0] + relative[k]
-        log = -0.5 * (grid / SPREAD) ** 2 - 0.5 * (np.log(mean[k] / mean[0]) - ratio) ** 2 / se2
-        cumulative = np.cumsum(np.exp(log - log.max()))
-        u = (rng.permutation(weights.draws) + rng.random(weights.draws)) / weights.draws
-        draws[name] = np.exp(np.interp(u, cumulative / cumulative[-1], grid))
-    return draws
+    )  # fmt: skip
+    columns = {"arm": np.array(["control", *factors])[arm], "orders": took.purchases}
+    return pd.DataFrame({"customer_id": truth.index, **columns, "spend": took.contribution})
 
 
-class ExpectedPurchases:
-    """Mean purchases per customer in the window at a factor m, over draws of latents from the posterior."""
+def told_by(test, fit, summary, seed):
+    """Return what the shipped way makes of the test: the customers as they were, and ``fit_uplift``."""
+    base = ltv.customer_base(fit, summary, seed=seed, accept_failed=_failed(fit))
+    return ltv.fit_uplift(
+        test, cells=[], outcome="spend", purchases="orders", randomised=True, base=base,
+        window=f"{WINDOW:g} weeks", assigned_on=END, seed=seed, progress=False,
+    )  # fmt: skip
 
-    def __init__(self, fit, summary):
-        from bayesltv.base.customers import make_customers
-        from bayesltv.base.population import hyperparameters_of, read_posterior
-        from bayesltv.kernels.latents import draw_latents
-        from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 
-        population = hyperparameters_of(read_posterior(fit)).thinned(24).as_population()
-        self.draws = fit["posterior"].sizes["chain"] * fit["posterior"].sizes["draw"]
-        codes = np.zeros(len(summary), np.int32)
-        people = make_customers(
-            summary, codes, population.family, with_spend=True, with_first=population.uses_first_amounts
-        )
-        shape = (len(people), population.draws.size)
-        alive, self.lam, self.p, nu = np.empty(shape, bool), np.empty(shape), np.empty(shape), np.empty(shape)
-        draw_latents(
-            streams_of(population, people, seed=77), people_of(population, people, WINDOW),
-            laws_of(population), clock_of(population), alive, self.lam, self.p, nu,
-        )  # fmt: skip
-        self.lam, self.p = self.lam[alive], np.maximum(self.p[alive], 1e-12)
+def knowing(fit, hidden):
+    """Return the fit with the truth in place of every draw: customers' posteriors are then exact."""
+    from bayesltv.base.seal import stamped
 
-    def __call__(self, m):
-        """Return the sum over customers and draws; only ratios are used."""
-        return float((-np.expm1(-m * self.lam * self.p * WINDOW) / self.p).sum())
+    known, posterior = fit.copy(), fit["posterior"].to_dataset()
+    posterior = posterior.assign({name: xr.full_like(posterior[name], at) for name, at in hidden.items()})
+    known["posterior"] = xr.DataTree(posterior)
+    return stamped(known)
+
+
+def part(summary, rows):
+    """Return some rows of a summary."""
+    some = summary[rows].reset_index(drop=True)
+    some.attrs = {key: value for key, value in summary.attrs.items() if key != "fingerprint"}
+    return some
 
 
 def decision():
-    """Return the decision that a team would write down; the priors are replaced by the test."""
-    belief = {"rate": ltv.PriorSpec("LogNormal", {"mu": 0.0, "sigma": SPREAD})}
+    """Return the decision that a team would write down: effects are those of the test."""
     actions = tuple(
         ltv.ActionSpec(
-            name=name, kind=KINDS[name], window="8 weeks", contact=each.contact, discount=each.depth,
-            effects=belief,
+            name=name, kind=KINDS[name], window=f"{WINDOW:g} weeks", contact=each.contact,
+            discount=each.depth, test="pilot",
         )
         for name, each in CAMPAIGNS.items()
     )  # fmt: skip
     value = ltv.ValueSpec(horizon=HORIZON, annual_discount_rate=ANNUAL, margin=MARGIN)
-    return ltv.DecisionSpec(value=value, actions=actions, budget=ltv.BudgetSpec(amount=BUDGET))
+    budget = ltv.BudgetSpec(amount=BUDGET)
+    return ltv.DecisionSpec(value=value, actions=actions, budget=budget, stages=ltv.StageSpec())
 
 
 def happens(rng, truth, shape, factors):
@@ -193,49 +174,77 @@ def at_truth(truth, shape, factors):
 
 
 def measure(seed):
-    """Return what one shop's plan claims and brings, beside every other rule."""
-    world, shape = shop(seed)
+    """Return what one shop's plan claims and brings, beside every other rule and a planner who knows more."""
+    world, hidden = shop(seed)
+    shape = hidden["p"]
     kind, factors = true_effects(seed)
     rng = np.random.default_rng([seed, 3])
-    summary = ltv.summarize(world.log, observation_end="1997-12-31", time_unit="week")
+    summary = ltv.summarize(world.log, observation_end=END, time_unit="week")
     truth = world.customers.set_index("customer_id").loc[summary["customer_id"]]
     fit = ltv.fit(
         summary, ltv.load_spec("mbg_pooled"), seed=seed, method="laplace", sampler=SAMPLER, progress=False
     )
     is_tested = rng.permutation(len(summary)) < TESTED
-    known = tested(rng, truth[is_tested], shape, factors, ExpectedPurchases(fit, summary[is_tested]))
-    effects = {name: ltv.Effects({"rate": draws}, {"rate": "test"}) for name, draws in known.items()}
-    mine, truth = summary[~is_tested].reset_index(drop=True), truth[~is_tested]
-    mine.attrs = summary.attrs
-    plan = ltv.decide(
-        fit, mine, decision(), seed=seed, draws=DRAWS, effects=effects, accept_failed=_failed(fit), threads=1
-    )
+    uplift = told_by(tested(rng, truth[is_tested], shape, factors), fit, part(summary, is_tested), seed)
+    mine, truth = part(summary, ~is_tested), truth[~is_tested]
+    asked = {"seed": seed, "draws": DRAWS, "accept_failed": _failed(fit), "threads": 1}
+    plan = ltv.decide(fit, mine, decision(), tests={"pilot": uplift}, **asked)
+    sure = {name: ltv.Effects({"rate": np.full(DRAWS, m)}, {"rate": "test"}) for name, m in factors.items()}
+    planner = ltv.decide(knowing(fit, hidden), mine, decision(), effects=sure, **asked)
     net = happens(rng, truth, shape, factors)
     expected, cost = at_truth(truth, shape, factors)
     oracle = allocate(expected, cost, np.ones(net.shape, bool), budget=BUDGET).assigned
-    realised = {
-        str(name): brings(net, plan.draws["assigned"].sel(policy=name).values)
-        for name in plan.draws["policy"].values
-    }
+    given = {str(name): codes_of(plan, name) for name in plan.draws["policy"].values}
     told = plan.policies.set_index("policy")
-    p_pays = plan.options["p_pays"].values
     return {
-        "seed": seed,
         "kind": kind,
+        "failed": _failed(fit),
         "claimed": float(told.loc["plan", "net"]),
-        "p_pays": 1 - float(told.loc["plan", "p_loss"]),
         "spent": float(told.loc["plan", "cost"]),
-        "realised": realised,
-        "oracle": brings(net, oracle),
-        "expected_regret": brings(expected, oracle)
-        - brings(expected, plan.draws["assigned"].sel(policy="plan").values),
-        "calibration": [
-            [float(p_pays[inside].sum()), float((expected > 0)[inside].sum()), int(inside.sum())]
-            for low in np.arange(0, 1, 0.1)
-            for inside in [(p_pays >= low) & ((p_pays < low + 0.1) | (low >= 0.9 - 1e-9))]
-        ],
+        "realised": {name: brings(net, codes) for name, codes in given.items()},
+        "expected": {name: brings(expected, codes) for name, codes in given.items()},
+        "planner": brings(expected, codes_of(planner, "plan")),
+        "planner_claims": float(planner.policies.set_index("policy").loc["plan", "net"]),
+        "oracle": brings(expected, oracle),
+        "p_loss": {name: float(told.loc[name, "p_loss"]) for name in given if name != "none"},
+        "reliability": reliability(plan, mine, truth, expected),
         "ltv": float(np.nansum(plan.customers["ltv_mean"])),
     }
+
+
+def codes_of(plan, policy):
+    """Return what a policy gives each customer."""
+    return plan.draws["assigned"].sel(policy=policy).values
+
+
+def reliability(plan, summary, truth, expected):
+    """Return what was said and what is so, added up in ten bins, for chances of single customers.
+
+    ``dropping out`` is set beside its probability at the true latents, what cannot be otherwise beside yes
+    and no.
+    """
+    people, stages = plan.customers, ltv.StageSpec()
+    new_within, ahead = stages.limits_in("week")
+    lam, p, alive = (truth[name].to_numpy() for name in ("lam", "p", "alive_at_end"))
+    frequency, recency, observed = (summary[name].to_numpy() for name in ("frequency", "recency", "T"))
+    settled = (frequency > 0) | (observed > new_within)
+    drops_out = -np.expm1(-lam * p * ahead)
+    is_late = observed - recency > -np.log1p(-stages.overdue_quantile) / lam
+    at_risk = settled & alive & (is_late | (drops_out > stages.dropout_limit))
+    pairs = {
+        "pays": (plan.options["p_pays"].values, expected > 0),
+        "lapsed": (people["p_stage_lapsed"], settled & ~alive),
+        "at risk": (people["p_stage_at_risk"], at_risk),
+        "drops out": (people["p_drops_out"], alive * drops_out),
+    }
+    return {name: in_bins(said, came) for name, (said, came) in pairs.items()}
+
+
+def in_bins(said, came):
+    """Return sums of what was said, of what came, and how many, in tenths of what was said."""
+    said, came = (np.asarray(each, dtype=float).ravel() for each in (said, came))
+    at = np.minimum((10 * said).astype(int), 9)
+    return [np.bincount(at, weights=each, minlength=10).tolist() for each in (said, came, np.ones(said.size))]
 
 
 def _failed(fit):
@@ -256,8 +265,15 @@ def mean_and_se(values):
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(values.size))
 
 
+def share_and_se(part, whole):
+    """Return the ratio of sums over shops, and its standard error by the delta method."""
+    part, whole = np.asarray(part, dtype=float), np.asarray(whole, dtype=float)
+    share = part.sum() / whole.sum()
+    return float(share), float((part - share * whole).std(ddof=1) / np.sqrt(part.size) / whole.mean())
+
+
 def summarise(worlds):
-    """Return what the shops say together."""
+    """Return what the shops say together: one row per kind of shop."""
     rows = []
     for kind in ("all", *FAMILIES):
         mine = [each for each in worlds if kind in ("all", each["kind"])]
@@ -268,68 +284,78 @@ def summarise(worlds):
         row["off"], row["off_se"] = mean_and_se([each["claimed"] - each["realised"]["plan"] for each in mine])
         row["spent"] = np.mean([each["spent"] for each in mine])
         row["claimed_of_ltv"] = np.sum([e["claimed"] for e in mine]) / np.sum([e["ltv"] for e in mine])
-        row["regret"], row["regret_se"] = mean_and_se(
-            [each["oracle"] - each["realised"]["plan"] for each in mine]
-        )
-        row["p_no_loss"] = np.mean([each["p_pays"] for each in mine])
-        row["no_loss"] = np.mean([each["realised"]["plan"] >= 0 for each in mine])
+        earned = [each["expected"]["plan"] for each in mine]
+        row["regret"], row["regret_se"] = mean_and_se(np.subtract([each["oracle"] for each in mine], earned))
+        planned = [each["planner"] for each in mine]
+        row["planner"] = np.mean(planned)
+        row["share"], row["share_se"] = share_and_se(earned, planned) if any(planned) else (np.nan, np.nan)
         for rule in RULES:
-            ahead = [each["realised"]["plan"] - each["realised"][rule] for each in mine]
+            ahead = np.subtract(earned, [each["expected"][rule] for each in mine])
             row[f"{rule}"], row[f"{rule}_se"] = mean_and_se(ahead)
+            row[f"{rule}_worst"], row[f"{rule}_behind"] = float(ahead.min()), int((ahead < 0).sum())
         rows.append(
             {key: value if isinstance(value, str | int) else float(value) for key, value in row.items()}
         )
-    bins = np.sum([each["calibration"] for each in worlds], axis=0)
-    filled = bins[:, 2] > 0
-    said, came = bins[filled, 0] / bins[filled, 2], bins[filled, 1] / bins[filled, 2]
-    return rows, [
-        {"said": float(s), "came": float(c), "pairs": int(n)}
-        for s, c, n in zip(said, came, bins[filled, 2], strict=True)
-    ]
+    return rows
 
 
-def show(rows, calibration):
+def reliabilities(worlds):
+    """Return rows of (said, came, number) by what was said: of single customers, and of policies of shops."""
+    names = worlds[0]["reliability"]
+    sums = {name: np.sum([each["reliability"][name] for each in worlds], axis=0) for name in names}
+    said = [[each["p_loss"][rule] for rule in each["p_loss"]] for each in worlds]
+    came = [[each["expected"][rule] < 0 for rule in each["p_loss"]] for each in worlds]
+    sums |= {"policy loses": np.array(in_bins(said, came))}
+    plans = [each["p_loss"]["plan"] for each in worlds]
+    lost = [each["expected"]["plan"] < 0 for each in worlds]
+    sums |= {"plan loses": np.array(in_bins(plans, lost))}
+    return {
+        name: [(float(s / n), float(c / n), int(n)) for s, c, n in zip(*table, strict=True) if n > 0]
+        for name, table in sums.items()
+    }
+
+
+def show(worlds, rows, reliable):
     """Print the tables that the documents quote."""
-    heads = f"{'shops':>6}{'claimed':>9}{'realised':>9}{'claimed - realised':>20}{'spent':>7}{'regret':>14}"
-    print(f"{'':<16}{heads}")
+    print(
+        f"{'':<16} shops  claimed realised  claimed - realised  spent   planner  share of it          regret"
+    )
     for row in rows:
         print(
             f"{row['shops']:<16}{row['number']:>6}{row['claimed']:>9.1f}{row['realised']:>9.1f}"
-            f"{row['off']:>13.1f} +- {row['off_se']:.1f}{row['spent']:>7.0f}{row['regret']:>8.1f} +- "
-            f"{row['regret_se']:.1f}"
+            f"{row['off']:>13.1f} +- {row['off_se']:<4.1f}{row['spent']:>6.0f}{row['planner']:>10.1f}"
+            f"{row['share']:>8.1%} +- {row['share_se']:<5.1%}{row['regret']:>8.1f} +- {row['regret_se']:.1f}"
         )
+    none = ", ".join(f"{row['claimed_of_ltv']:.3%}" for row in rows if row["shops"] == "no effect")
     print(
-        f"\nclaimed of all customers' value: {rows[0]['claimed_of_ltv']:.2%}; with no effect at all: "
-        + ", ".join(f"{row['claimed_of_ltv']:.3%}" for row in rows if row["shops"] == "no effect")
+        f"\nclaimed of all customers' value: {rows[0]['claimed_of_ltv']:.2%}; with no effect at all: {none}"
     )
-    print(f"P(no loss) said {rows[0]['p_no_loss']:.2f}, came true {rows[0]['no_loss']:.2f}")
-    print("\nthe plan brings more than (mean, standard error)")
-    print(f"{'':<22}" + "".join(f"{row['shops']:>20}" for row in rows))
+    failed = sum(bool(each["failed"]) for each in worlds)
+    print(f"fits that failed a check, and were used all the same: {failed}")
+    print("\nthe plan brings more than (mean, standard error; all shops: how often less, and the worst shop)")
+    print(f"{'':<20}" + "".join(f"{row['shops']:>19}" for row in rows) + "    less   worst")
     for rule in RULES:
-        cells = "".join(f"{row[rule]:>13.1f} +- {row[rule + '_se']:<4.1f}" for row in rows)
-        print(f"{rule.replace('_', ' '):<22}{cells}")
-    print("\nP(action pays for this customer): said, came true at the true latents and effects, pairs")
-    for each in calibration:
-        print(f"{each['said']:>8.2f}{each['came']:>8.2f}{each['pairs']:>10,}")
+        cells = "".join(f"{row[rule]:>11.1f} +- {row[rule + '_se']:<4.1f}" for row in rows)
+        last = f"{rows[0][rule + '_behind']:>8}{rows[0][rule + '_worst']:>8.0f}"
+        print(f"{rule.replace('_', ' '):<20}{cells}{last}")
+    print("\nsaid, came, number")
+    for name, table in reliable.items():
+        print(f"{name:<14}" + "  ".join(f"{said:.2f} {came:.2f} {n:,}" for said, came, n in table))
 
 
 def main():
     parser = common.parser(__doc__)
     parser.add_argument("--shops", type=int, default=100, help="how many")
+    parser.add_argument("--keep", metavar="FILE", help="lines of seeds done: they are not run again")
     asked = parser.parse_args()
-    number = 6 if asked.quick else asked.shops
-    began, worlds = time.process_time(), []
-    for seed in range(number):
-        worlds.append(measure(seed))
-        print(json.dumps(worlds[-1]), file=sys.stderr, flush=True)
-    rows, calibration = summarise(worlds)
-    result = {"worlds": worlds, "calibration": calibration, "cpu_seconds": time.process_time() - began}
+    worlds = common.each_seed(6 if asked.quick else asked.shops, measure, keep=asked.keep)
+    rows, reliable = summarise(worlds), reliabilities(worlds)
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
-        show(rows, calibration)
+        show(worlds, rows, reliable)
     if asked.json:
         made = common.envelope("bench_decisions", rows, columns={}, question=__doc__.split("\n")[0], title="")
-        common.write_json(asked.json, made | result | {"text": text.getvalue()})
+        common.write_json(asked.json, made | {"reliability": reliable, "text": text.getvalue()})
     else:
         print(text.getvalue(), end="")
 

@@ -2,8 +2,9 @@
 
 Shops are simulated event by event: customers with a rate and a dropout coin of their own, half of them
 treated for 32 weeks in which their purchases come m times as fast (and their amounts are f times as large,
-with another spread). The rest is the shipped way: ``summarize``, ``fit``, ``customer_base``, ``fit_uplift``,
-``decide``. What is read is the plan's own table of effects.
+with another spread). Each shop has one past and a window for each setting. The rest is the shipped way:
+``summarize``, ``fit``, ``customer_base``, ``fit_uplift``, ``decide``. What is read is the plan's own table of
+effects.
 
 What would make it rigged: using the formulas under test in the simulation; fitting on the window; scoring
 the estimate on anything but the truth of each world; leaving out worlds whose fit failed a check (they are
@@ -12,8 +13,6 @@ without histories says.
 """
 
 import json
-import sys
-import time
 import warnings
 
 import numpy as np
@@ -49,78 +48,102 @@ SHEET = {"purchases": 0.079, "conversions": 0.118}
 """Width of a 90 % interval of ln m with 30,000 customers, as an independent prototype found it."""
 
 
-def simulate(rng, customers, *, m=1.0, season=1.0, f=1.0, spread=None):
-    """Return a log until the window ends, and the arm of each customer: nothing of bayesltv is used."""
+def past(rng, customers):
+    """Return customers as they are where the test begins, and their log: nothing of bayesltv is used."""
     lam = rng.gamma(RATE[0], 1 / RATE[1], customers)
     coin = rng.beta(*DROPOUT, customers)
     nu = rng.gamma(AMOUNT[1], 1 / AMOUNT[2], customers)
     born = rng.integers(0, LENGTH // 2, customers).astype(float)
     treated = rng.permutation(customers) % 2 == 1
-    fast = season * np.where(treated, m, 1.0)
-    who, when = [np.arange(customers)], [born.copy()]
-    time_now = born.copy()
     alive = np.flatnonzero(rng.random(customers) >= coin)
+    who, when, alive = _lived(rng, alive, born, lam, coin, LENGTH)
+    who, when = np.append(np.arange(customers), who), np.append(born, when)
+    log = _log(who, when, rng.gamma(AMOUNT[0], size=who.size) / nu[who])
+    return {"log": log, "lam": lam, "coin": coin, "nu": nu, "treated": treated, "alive": alive}
+
+
+def window(rng, shop, *, m=1.0, season=1.0, f=1.0, spread=None):
+    """Return the log of the test's window: waits have no memory, so that all who are alive begin anew."""
+    fast = shop["lam"] * season * np.where(shop["treated"], m, 1.0)
+    began = np.full(fast.size, float(LENGTH))
+    who, when, _ = _lived(rng, shop["alive"], began, fast, shop["coin"], LENGTH + WINDOW)
+    treated = shop["treated"][who]
+    shape = np.where(treated & (spread is not None), spread or 1.0, AMOUNT[0])
+    amounts = rng.gamma(shape) / shape * AMOUNT[0] / shop["nu"][who] * np.where(treated, f, 1.0)
+    return _log(who, when, amounts)
+
+
+def _lived(rng, alive, since, lam, coin, until):
+    """Return who bought and when, and who is alive at the end: wait, buy, drop out or not, wait again."""
+    now, who, when, stay = since.copy(), [], [], []
     while alive.size:
-        waits, now = rng.standard_exponential(alive.size) / lam[alive], time_now[alive]
-        left = np.maximum(LENGTH - now, 0.0)  # until the window begins time passes as it does
-        then = np.where(waits <= left, now + waits, np.maximum(now, LENGTH) + (waits - left) / fast[alive])
-        inside = then <= LENGTH + WINDOW
-        alive, then = alive[inside], then[inside]
-        time_now[alive] = then
+        then = now[alive] + rng.standard_exponential(alive.size) / lam[alive]
+        inside = then <= until
+        stay.append(alive[~inside])
+        alive = alive[inside]
+        now[alive] = then[inside]
         who.append(alive)
-        when.append(then)
+        when.append(now[alive])
         alive = alive[rng.random(alive.size) >= coin[alive]]
-    who, when = np.concatenate(who), np.concatenate(when)
-    in_window = when > LENGTH
-    changed = in_window & treated[who]
-    shape = np.where(changed & (spread is not None), spread or 1.0, AMOUNT[0])
-    amounts = rng.gamma(shape) / shape * AMOUNT[0] / nu[who] * np.where(changed, f, 1.0)
+    return np.concatenate(who), np.concatenate(when), np.concatenate(stay)
+
+
+def _log(who, when, amounts):
     days = END + pd.to_timedelta(np.ceil(when) - LENGTH, unit="D")
-    log = pd.DataFrame({"customer_id": np.char.add("k", who.astype(str)), "date": days, "amount": amounts})
-    return log, np.where(treated, "letter", "control")
+    return pd.DataFrame({"customer_id": np.char.add("k", who.astype(str)), "date": days, "amount": amounts})
 
 
-def table_of(log, arms, *, with_purchases):
+def table_of(log, treated, *, with_purchases):
     """Return the test as a file would have it: what each customer spent in the window, on how many days."""
-    later = log[log["date"] > END]
-    by = later.groupby("customer_id")
+    by = log.groupby("customer_id")
+    arms = np.where(treated, "letter", "control")
     frame = pd.DataFrame({"customer_id": np.char.add("k", np.arange(arms.size).astype(str)), "arm": arms})
     frame["spend"] = frame["customer_id"].map(by["amount"].sum()).fillna(0.0)
     frame["orders"] = frame["customer_id"].map(by["date"].nunique()).fillna(0).astype(int)
     return frame if with_purchases else frame.drop(columns="orders")
 
 
-def measure(seed, setting, customers, *, with_purchases=True, also_without=True):
-    """Return what the shipped way says of one world."""
-    rng = np.random.default_rng([seed, 9])
-    log, arms = simulate(rng, customers, **setting)
-    summary = ltv.summarize(log[log["date"] <= END], observation_end=END, time_unit="week")
+def measure(seed, settings, customers, *, with_purchases=True):
+    """Return what the shipped way says of the tests of one shop: one past, a window for each setting."""
+    shop = past(np.random.default_rng([seed, 9]), customers)
+    summary = ltv.summarize(shop["log"], observation_end=END, time_unit="week")
     fit = ltv.fit(summary, "mbg_pooled", seed=seed, method="laplace", progress=False)
     failed = [each.name for each in ltv.check(fit).failed]
     base = ltv.customer_base(fit, summary, seed=seed, accept_failed=failed)
-    test = table_of(log, arms, with_purchases=with_purchases)
-    asked = {"cells": [], "outcome": "spend", "randomised": True, "seed": seed, "progress": False}
-    more = {"base": base, "window": "32 weeks", "assigned_on": END}
-    uplift = ltv.fit_uplift(test, purchases="orders" if with_purchases else None, **asked, **more)
-    decision = _decision()
     few = summary.iloc[:200].copy()
     few.attrs = dict(summary.attrs)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        plan = ltv.decide(fit, few, decision, seed=seed, tests={"spring": uplift}, accept_failed=failed)
+    rows = []
+    for setting in settings:
+        log = window(np.random.default_rng([seed, 9, SETTINGS.index(setting)]), shop, **setting)
+        test = table_of(log, shop["treated"], with_purchases=with_purchases)
+        asked = {"cells": [], "outcome": "spend", "randomised": True, "seed": seed, "progress": False}
+        uplift = ltv.fit_uplift(
+            test, base=base, window="32 weeks", assigned_on=END,
+            purchases="orders" if with_purchases else None, **asked,
+        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            plan = ltv.decide(
+                fit, few, _decision(), seed=seed, tests={"spring": uplift}, accept_failed=failed
+            )
+        alone = ltv.fit_uplift(test, **asked)
+        row = {"seed": seed, "setting": setting, "failed": failed, **_told(plan, uplift, seed)}
+        row["hazard_ratio"] = float(np.exp(np.median(alone["posterior"]["rate_effect"].values)))
+        rows.append(row)
+    return rows
+
+
+def _told(plan, uplift, seed):
+    """Return what the plan's table of effects says, and the mean of the logs of what it draws."""
     effects = plan.effects.set_index("parameter")
-    drawn = ltv.effect_draws(uplift, "letter", draws=4000, seed=seed)
-    row = {"failed": failed}
+    drawn, told = ltv.effect_draws(uplift, "letter", draws=4000, seed=seed), {}
     for name in ("rate", "spend"):
         logs = np.log(drawn[name].values[0])
-        row |= {
-            f"{name}": float(np.exp(np.median(logs))), f"ln_{name}": float(logs.mean()),
+        told |= {
+            name: float(np.exp(np.median(logs))), f"ln_{name}": float(logs.mean()),
             f"{name}_p05": float(effects.loc[name, "p05"]), f"{name}_p95": float(effects.loc[name, "p95"]),
         }  # fmt: skip
-    if also_without:
-        alone = ltv.fit_uplift(test, **asked)
-        row["hazard_ratio"] = float(np.exp(np.median(alone["posterior"]["rate_effect"].values)))
-    return row
+    return told
 
 
 def _decision():
@@ -151,8 +174,8 @@ def summarise(setting, rows, customers, statistic):
             ),
         }
     found["sheet_width"] = SHEET[statistic] * np.sqrt(30_000 / customers)
-    if "hazard_ratio" in rows[0]:
-        found["hazard_ratio"] = float(np.median([row["hazard_ratio"] for row in rows]))
+    found["hazard_ratio"] = float(np.median([row["hazard_ratio"] for row in rows]))
+    found["failed_fits"] = sum(bool(row["failed"]) for row in rows)
     return found
 
 
@@ -167,21 +190,22 @@ def main():
     parser = common.parser(__doc__)
     parser.add_argument("--worlds", type=int, default=100, help="of each setting")
     parser.add_argument("--customers", type=int, default=30_000, help="of each world, half of them treated")
+    parser.add_argument("--keep", metavar="FILE", help="lines of seeds done: they are not run again")
     parser.add_argument("--conversions", action="store_true", help="read conversions alone")
     asked = parser.parse_args()
     worlds, customers = (2, 3_000) if asked.quick else (asked.worlds, asked.customers)
     statistic = "conversions" if asked.conversions else "purchases"
-    rows = []
-    for setting in SETTINGS:
-        if asked.only and asked.only not in json.dumps(setting):
-            continue
-        began, found = time.process_time(), []
-        for seed in range(worlds):
-            found.append(measure(seed, setting, customers, with_purchases=not asked.conversions))
-            print(json.dumps({"seed": seed, **setting, **found[-1]}), file=sys.stderr, flush=True)
-        rows.append(summarise(setting, found, customers, statistic))
-        rows[-1]["cpu_seconds"] = time.process_time() - began
-        print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    settings = [each for each in SETTINGS if not asked.only or asked.only in json.dumps(each)]
+
+    def of_seed(seed):
+        return measure(seed, settings, customers, with_purchases=not asked.conversions)
+
+    terms = {"settings": settings, "customers": customers, "statistic": statistic}
+    found = [row for each in common.each_seed(worlds, of_seed, keep=asked.keep, **terms) for row in each]
+    rows = [
+        summarise(setting, [row for row in found if row["setting"] == setting], customers, statistic)
+        for setting in settings
+    ]
     made = common.envelope("bench_uplift", rows, columns=COLUMNS, question=__doc__.split("\n")[0], title="")
     if asked.json:
         common.write_json(asked.json, made)
@@ -193,6 +217,7 @@ COLUMNS = {
     "setting": ("true", ""),
     "statistic": ("read", ""),
     "worlds": ("worlds", ","),
+    "failed_fits": ("failed checks", ","),
     "customers": ("customers", ","),
     "rate_median": ("m", ".3f"),
     "rate_inside": ("in 90 %", ".2f"),

@@ -35,7 +35,7 @@ from bayesltv.specs.model.covariates import Covariate
 from helpers import point_fit
 
 P, H, T, DISCOUNT = (0.553, 10.578, 0.606, 11.669), 39.0, 38.86, math.log(1.1) / 52
-FAMILY = registry.PURCHASE["pareto_nbd"]
+FAMILY, WORK = registry.PURCHASE["pareto_nbd"], work_space()
 N = 60_000
 
 PINS = [
@@ -332,6 +332,46 @@ def test_covariates_move_the_hazard_unless_told_otherwise():
     assert ltv.ModelSpec(covariates={"age": age}).covariates["age"].on[1] == "dropout_mean"
     with pytest.raises(ltv.SpecError, match="no such scale"):
         ltv.ModelSpec(covariates={"age": Covariate(kind="numeric", on=("dropout_hazard",))})
+
+
+def test_a_covariate_is_recovered_from_simulated_lives_and_carried_into_scores():
+    """Lived without model code; scored by the published formulas, with r / alpha and s / beta moved."""
+    rng, n, rate_effect, hazard_effect = np.random.default_rng(20261130), 3000, 0.5, 0.7
+    z = rng.integers(0, 2, n).astype(float)
+    rate, hazard = rng.gamma(1.5, 1 / 10, n) * np.exp(rate_effect * z), rng.gamma(2.0, 1 / 60, n)
+    hazard *= np.exp(hazard_effect * z)
+    observed = rng.integers(30, 60, n).astype(float)
+    alive = np.minimum(rng.exponential(1 / hazard), observed)
+    x = rng.poisson(rate * alive)
+    last = np.array([rng.uniform(0, span, k).max(initial=0.0) for span, k in zip(alive, x, strict=True)])
+    ids = [f"c{i}" for i in range(n)]
+    frame = pd.DataFrame({"customer_id": ids, "frequency": x, "recency": last, "T": observed, "plan": z})
+    frame.attrs = {"time_unit": "week"}
+    covariates = {"plan": Covariate(kind="numeric", on=("purchase_rate", "dropout_hazard"))}
+    spec = ltv.ModelSpec(purchase=ltv.PurchaseSpec("pareto_nbd"), spend=None, covariates=covariates)
+    fit = ltv.fit(frame, spec, seed=3, method="laplace", sampler={"chains": 2, "draws": 100})
+    drawn = fit["posterior"].dataset.stack(sample=("chain", "draw"))
+    moved = {name: drawn[f"{name}_covariates"].values.ravel() for name in ("purchase_rate", "dropout_hazard")}
+    for name, truth in (("purchase_rate", rate_effect), ("dropout_hazard", hazard_effect)):
+        slope = moved[name] / z.std()
+        assert abs(slope.mean() - truth) < 4.5 * slope.std(), name
+        assert (slope > 0).mean() > 0.99
+    failed = [each.name for each in ltv.check(fit).failed]
+    with pytest.warns(ltv.BayesltvWarning, match="no spend model"):
+        scores = ltv.score(fit, frame[:6], "retention", seed=1, draws=None, accept_failed=failed)
+    year, laws = 365.25 / 7, [drawn[name].values.tolist() for name in ("r", "alpha", "s", "beta")]
+    for i, row in frame[:6].iterrows():
+        step, found = (row["plan"] - z.mean()) / z.std(), []
+        for k, (r, alpha, s, beta) in enumerate(zip(*laws, strict=True)):
+            rate_scale = alpha / math.exp(step * moved["purchase_rate"][k])
+            hazard_scale = beta / math.exp(step * moved["dropout_hazard"][k])
+            law, history = law_and_history(
+                row["frequency"], row["recency"], row["T"], (r, rate_scale, s, hazard_scale)
+            )
+            share = 1 / verbs.inverse_p_alive(law, history)
+            found.append((share, share * verbs.expected(verbs.given_alive(law, history), year, 0.0, WORK)[0]))
+        wanted = np.mean(found, axis=0)
+        assert scores.loc[i, ["p_alive", "expected_purchases"]].tolist() == pytest.approx(wanted, rel=1e-6)
 
 
 def test_a_simulated_world_is_that_of_the_parameters():

@@ -27,7 +27,8 @@ CURVE_POINTS = 400
 ALWAYS = ("actions", "effects", "policies", "budget_curve", "segments", "portfolio", "simple_ltv")
 """Tables that every plan has."""
 SOMETIMES = (
-    "returns", "sceptic", "at_risk", "migration", "movers", "uplift", "test_plans", "acquisition", "next_unit"
+    "returns", "sceptic", "at_risk", "migration", "movers", "uplift", "test_plans", "acquisition", "split",
+    "next_unit",
 )  # fmt: skip
 """Tables that earlier versions lack, or that need stages, an earlier export, tests or acquisition."""
 AT_RISK = (
@@ -94,6 +95,9 @@ class Plan:
         `tests` as a table.
     acquisition : DataFrame, optional
         What new customers of each group are worth against their cost, where the decision states costs.
+    split : DataFrame, optional
+        How the budget is shared between the customers one has and new ones, where capacities are stated; net
+        value draw by draw is ``draws["split_net"]``.
     next_unit : DataFrame, optional
         What one more unit of money brings in retention and in each group's acquisition.
     returns : DataFrame, optional
@@ -121,6 +125,7 @@ class Plan:
     tests: Mapping[str, TestPlan] = field(default_factory=dict)
     test_plans: pd.DataFrame | None = None
     acquisition: pd.DataFrame | None = None
+    split: pd.DataFrame | None = None
     next_unit: pd.DataFrame | None = None
     returns: pd.DataFrame | None = None
     return_draws: xr.Dataset | None = None
@@ -141,6 +146,7 @@ class Plan:
             "uplift": self.uplift,
             "test_plans": self.test_plans,
             "acquisition": self.acquisition,
+            "split": self.split,
             "next_unit": self.next_unit,
             "returns": self.returns,
             "sceptic": self.sceptic,

@@ -15,6 +15,7 @@ from bayesltv.experiments.worth import TestPlan, Traffic, plan_sighted_test
 from bayesltv.kernels.actions import CAP, CONTACT, DEPTH, MARGIN, PER_REDEMPTION, RATE, RUNNING
 from bayesltv.prediction.draws import simulate_futures
 from bayesltv.prediction.terms import Terms
+from bayesltv.specs.decision.actions import EFFECTS as PARAMETERS
 from bayesltv.specs.decision.actions import ActionSpec
 from bayesltv.streams import generator
 from bayesltv.units import convert
@@ -77,7 +78,7 @@ def plan_tests(
         if eligible.size < 2:
             continue
         some, alone = _chosen(offered, eligible, CUSTOMERS, at), model.only(at)
-        effects = _with_rate(action, _evenly(alone.effects[0], EFFECTS), rate_sd, model.seed)
+        effects = _with_rate(action, _spread(alone.effects[0], action.main_effect), rate_sd, model.seed)
         net = nested_net(alone, some, effects) - action.fixed / eligible.size
         brings, window = net.mean(axis=(0, 2)), float(alone.offers[0, 0])
         traffic = Traffic(int(eligible.size), cost, customers_per_week, convert(window, time_unit, "week"))
@@ -161,10 +162,16 @@ def _with_rate(action: ActionSpec, effects: Floats, rate_sd: float, seed: int) -
     return found
 
 
-def _evenly(effects: Floats, size: int) -> Floats:
-    """Return about so many draws of effects, evenly spread, shape (cell, effect, parameter)."""
-    kept = np.unique(np.linspace(0, effects.shape[1] - 1, min(size, effects.shape[1])).astype(np.int64))
-    return effects[:, kept]
+def _spread(effects: Floats, main: str) -> Floats:
+    """Return at most `EFFECTS` draws, shape (cell, effect, parameter), that are spread as all are.
+
+    They are evenly spaced in the order of the main effect: any others would move what knowing it is worth by
+    what chance makes of their mean.
+    """
+    number = effects.shape[1]
+    order = np.argsort(effects[..., list(PARAMETERS).index(main)].mean(axis=0), kind="stable")
+    middle = (np.arange(min(EFFECTS, number)) + 0.5) * max(1.0, number / EFFECTS)
+    return effects[:, np.sort(order[middle.astype(np.int64)])]
 
 
 def _chosen(offered: Offered, eligible: NDArray[np.int64], size: int, action: int) -> Offered:

@@ -1,12 +1,13 @@
 """What is chosen: who gets which action under the budget, and the policies that it is compared with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import Problem
+from bayesltv.allocation.shared_budget import Market
 from bayesltv.decisions.baselines import Setting, compare_with, net_at_means
 from bayesltv.decisions.chance_constraint import choose_within, share_of_losses
 from bayesltv.decisions.choice import Choice, choose, limits_of
@@ -18,6 +19,8 @@ from bayesltv.specs.decision.budget import BudgetSpec
 from bayesltv.streams import generator
 
 Codes = NDArray[np.int32]
+LEAST = 1e-6
+"""Money of a budget that buys nothing."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,17 @@ class Policies:
 
 
 def make_policies(
-    offer: Offer, budget: BudgetSpec, table: pd.DataFrame, *, today: Codes | None, seed: int
+    offer: Offer,
+    budget: BudgetSpec,
+    table: pd.DataFrame,
+    *,
+    market: Market | None = None,
+    today: Codes | None,
+    seed: int,
 ) -> Policies:
     """Return the plan under a budget, and what it is compared with.
+
+    Where new customers share the budget, all of these have what is left when they are paid for.
 
     Raises
     ------
@@ -61,6 +72,10 @@ def make_policies(
         return share_of_losses(offer.add_up([choice.treated]), choice, offer.fixed)
 
     choice, under = choose_within(chosen, p_loss, budget)
+    if market is not None and budget.amount is not None:
+        left = market.left_to(choice.allocation.curve, budget.amount)
+        if left < budget.amount:
+            choice, under = choose_within(chosen, p_loss, replace(budget, amount=max(left, LEAST)))
     return Policies(choice, under, _assigned(offer, choice, under, table, today, seed))
 
 

@@ -304,9 +304,9 @@ def plan_sighted_test(
     sight, mean = make_sight(shown, brings), float(brings.mean())
     plan = _best(lambda n: sight.evsi(n, outcome_sd), mean, traffic)
     number, arm_sd = traffic.customers, float(shown.std()) / math.sqrt(2)
-    evppi = number * (float(np.maximum(brings, 0.0).mean()) - max(0.0, mean))
-    asked = plan["n_per_arm"] or max(1, number // 20)
-    seen = number * float(sight.evsi(float(asked), outcome_sd))
+    window = number * sight.ceiling
+    evppi = max(window, number * (float(np.maximum(brings, 0.0).mean()) - max(0.0, mean)))
+    seen = number * float(sight.evsi(float(plan["n_per_arm"] or max(1, number // 20)), outcome_sd))
     return TestPlan(
         effect_mean=mean,
         effect_sd=float(brings.std()),
@@ -314,7 +314,7 @@ def plan_sighted_test(
         evppi=evppi,
         evpi=evpi,
         test_and_roll=round(test_and_roll(number, outcome_sd, arm_sd)) if arm_sd > 0 else 0,
-        evppi_window=number * sight.ceiling,
+        evppi_window=window,
         share_seen=seen / evppi if evppi > 0 else None,
         **plan,
     )

@@ -121,6 +121,8 @@ fixed cost
 flat share of ltv
 fonts
 forecast
+forecast of purchases
+forecast of spend
 free delivery
 frequency
 from
@@ -220,9 +222,11 @@ p50
 p95
 packages
 parameter
+parameters moved
 pareto k
 part
 pass
+past changed
 past value
 pays
 pays back
@@ -322,6 +326,7 @@ threads
 threshold
 tier
 tier previous
+tiers shifted
 time unit
 title
 total

@@ -8,10 +8,12 @@ from typing import Literal
 from bayesltv.languages.language import mark, tr
 from bayesltv.names import (
     ACCEPTED_FAILED,
+    AS_OF_DATE,
     CUSTOMER_ID,
     FIRST_PURCHASE,
     FREQUENCY,
     LAST_PURCHASE,
+    MODEL_VERSION,
     VALUE_TO_DATE,
 )
 
@@ -105,6 +107,14 @@ SCORE_COLUMNS = (
     ScoreColumn(
         ACCEPTED_FAILED, "text", "",
         mark("failed checks of the fit that were accepted; only there where there are any"), "accepted",
+    ),
+    ScoreColumn(
+        AS_OF_DATE, "date", "date",
+        "the last day observed; only in tables of databases and catalogues, and in plans", "as of",
+    ),
+    ScoreColumn(
+        MODEL_VERSION, "text", "",
+        "hash of the spec, in tables also of the fit; only there and in plans", "model",
     ),
 )  # fmt: skip
 """In the order of the table. What a fit or a decision does not say is left out."""
