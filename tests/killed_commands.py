@@ -93,8 +93,8 @@ COMMANDS = {
     "decide": Command(("decide", *_SCORED), "plan", plan_of),
     "report": Command(("report", "fit.nc", "--scores", "ready.parquet"), "report.html", whole),
     "refit": Command(
-        ("refit", "fit.nc", "later.csv", "--decision", "retention", "--score-draws", "20", "--observation-end",
-         "2021-02-28"), "refreshes", refreshes_of,
+        ("refit", "fit.nc", "later.csv", "--decision", "retention", "--score-draws", "20",
+         "--observation-end", "2021-02-28"), "refreshes", refreshes_of,
     ),
 }  # fmt: skip
 

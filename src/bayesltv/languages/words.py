@@ -5,11 +5,9 @@ WORDS = """
 (none)
 5 %
 90 %
-90 % interval
 95 %
 > target
 P(> 0)
-P(alive)
 R-hat
 ROI, 5 %
 ROI, 95 %
@@ -18,13 +16,11 @@ a belief
 acquisition
 action
 active
-actual
 actual is
 actual mean
 advice
 age
 alive
-all
 arm
 arrivals
 as an elasticity
@@ -67,13 +63,10 @@ costs
 crps
 currency
 current
-customer
 customer ids
-customers
 customers acquired earlier
 customers without purchase
 date
-day
 days
 days, money
 difference
@@ -102,13 +95,11 @@ evpi
 evppi
 evppi window
 existing
-existing customers
 existing customers only
 expectation
 expectation width
 expected
 expected purchases
-expected value
 fail
 failed
 failed checks that were accepted
@@ -120,7 +111,6 @@ first purchases
 fixed cost
 flat share of ltv
 fonts
-forecast
 forecast of purchases
 forecast of spend
 free delivery
@@ -128,12 +118,10 @@ frequency
 from
 gift
 gini
-group
 groups
 growing
 hash of the spec
 hazard ratio
-held out
 high
 highest churn risk
 highest ltv
@@ -145,7 +133,6 @@ importance ess
 in stage
 incremental discount
 incremental margin
-inside
 inside 90
 java
 kernel cache
@@ -182,7 +169,6 @@ month
 months
 n per arm
 name
-net
 net benefit
 net p05
 net p50
@@ -194,13 +180,10 @@ new customers
 no effect
 none
 not applicable
-nothing
-observed
 observed until
 of it subsidy
 of them repeat buyers
 of them repeat buyers with amounts
-once
 one for all bundle
 one for all discount
 one for all free delivery
@@ -229,7 +212,6 @@ pass
 past changed
 past value
 pays
-pays back
 pays back on day
 pays from
 per arm
@@ -241,7 +223,6 @@ plan is better with
 plug in means
 policy
 posterior draws
-predicted
 predicted mean
 predictive
 predictive width
@@ -252,7 +233,6 @@ purchase
 purchase days netted to zero
 purchase rate
 purchase shape
-purchases
 purchases a year
 python
 quantity
@@ -314,17 +294,13 @@ spend typical
 spend within
 spend, USD
 spent so far
-stage
-status
 still active
-subsidy
 summarized
 target accept
 temporary disk
 test and roll
 threads
 threshold
-tier
 tier previous
 tiers shifted
 time unit
@@ -335,7 +311,6 @@ totals not looked at
 totals too sure
 treedepth
 tune
-value
 value is
 value per customer
 value to date
@@ -343,7 +318,6 @@ value, 5 %
 value, 95 %
 versions
 warn
-week
 weeks
 what to do
 what was found
