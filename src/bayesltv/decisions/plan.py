@@ -16,7 +16,7 @@ from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
 from bayesltv.decisions.offer.roi import break_even, elasticity
 from bayesltv.decisions.reasons import Expected, reasons, runners_up
 from bayesltv.experiments.effects import Effects
-from bayesltv.experiments.worth import TestPlan
+from bayesltv.experiments.test_plan import TestPlan
 from bayesltv.languages.notebook import html_of
 from bayesltv.names import CUSTOMER_ID
 from bayesltv.specs.decision.actions import NO_ACTION, ActionSpec

@@ -150,7 +150,7 @@ def plot_returns(plan: Plan, *, by: str = "tier", ax: Axes | None = None) -> Axe
     reading = tr(
         "ROI = net value / cost for all who are eligible, given the believed effects, with 5 and 95 %"
     )
-    dress(ax, title=tr("What each action returns by {by}", by=by), subtitle=reading)
+    dress(ax, title=tr("What each action returns by {by}", by=tr(by)), subtitle=reading)
     ax.grid(visible=False)
     return ax
 
@@ -197,7 +197,7 @@ def plot_budget_curve(plan: Plan, *, ax: Axes | None = None) -> Axes:
     ax.axhline(0, color=GREY, linewidth=0.8)
     for axis in (ax.xaxis, ax.yaxis):
         money_axis(axis, _currency(plan))
-    ax.set_xlabel("money spent, in expectation")
+    ax.set_xlabel(tr("money spent, in expectation"))
     ax.set_ylabel(tr("expected net value ({basis})", basis=_basis(plan)))
     reading = tr("The best allocation of each amount of money, with 90 %; its slope is the shadow price")
     start = float(curve["cost"].min())
