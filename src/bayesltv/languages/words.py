@@ -36,6 +36,7 @@ behind the plan
 best with
 bias
 bought
+bought again
 brier
 brier of share
 bundle
@@ -94,7 +95,6 @@ fingerprint of the data
 first purchase effect
 first purchases
 fixed cost
-flat share of ltv
 fonts
 forecast
 free delivery
@@ -108,21 +108,21 @@ hash of the spec
 hazard ratio
 held out
 high
-highest churn risk
-highest ltv
 historical
 historical average
 hold out
 how sure of the tier
 importance ess
-in stage
+in stage, 90 %
 incremental discount
 incremental margin
 inside
 inside 90
 java
+just pays at
 kernel cache
 kind
+labelled
 lapsed
 letter
 level
@@ -173,7 +173,6 @@ one for all win back
 one time
 one time buyers
 order
-order frequency lifetime
 other cost
 outcome
 p alive
@@ -188,13 +187,11 @@ past value
 pays
 pays back
 pays back on day
-pays from
 per arm
 pit deviation
 plan
 plan is better
 plan is better with
-plug in means
 policy
 posterior draws
 predicted
@@ -224,7 +221,6 @@ retention
 retention rate
 returners
 revenue
-revenue lifetime retention
 rhat
 rmse of mean
 roi
@@ -282,6 +278,7 @@ weeks
 what to do
 what was found
 why
+will buy
 win back
 window shows
 worth
