@@ -2,7 +2,7 @@
 
 A standalone master and two workers of one core each on 127.0.0.1, each a Java process of its own, score
 simulated customers by ``bayesltv spark score``, into tiers relative to other customers, from one Parquet file
-dealt into 64 partitions. In a second run the Java process of an executor is killed after a quarter of the
+dealt into 32 partitions. In a second run the Java process of an executor is killed after a quarter of the
 time that the first took, and a worker with its executor after half of it (SIGKILL). Scores are compared with
 those of ``bayesltv score`` column by column, to the last bit, and so are totals and where tiers begin.
 
@@ -45,7 +45,7 @@ FOLDER = "BENCH_SPARK"
 
 
 def cases(quick):
-    size = {"customers": 1_000_000, "draws": 400, "partitions": 64}
+    size = {"customers": 1_000_000, "draws": 200, "partitions": 32}
     if quick:
         size = {"customers": 3_000, "draws": 100, "partitions": 8}
     return [{"what": what, **size} for what in RUNS]

@@ -6,6 +6,8 @@ A text is one whole sentence, heading or label with named places; it is never ma
 from __future__ import annotations
 
 import gettext
+import re
+import string
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -79,6 +81,49 @@ def trn(one: str, many: str, count: int, **places: object) -> str:
 def mark(text: str) -> str:
     """Return a text as it is, so that the catalogue has it; ``tr`` says it where it is shown."""
     return text
+
+
+def as_kept(text: str, **places: object) -> str:
+    """Return a sentence as it is kept, in English; ``retold`` says it where it is shown."""
+    return text.format(**places)
+
+
+def retold(sentence: str) -> str:
+    """Return a kept sentence in the language spoken: the text of the catalogue that it fills says how."""
+    said = catalogue(spoken()).gettext(sentence) if sentence else ""
+    if said != sentence or spoken() == ENGLISH or len(sentence) < _LEAST:
+        return said
+    for pattern, text in _patterns(spoken()):
+        if found := pattern.fullmatch(sentence):
+            return tr(text, **{name: retold(each) for name, each in found.groupdict().items()})
+    several = sentence.split(". ")
+    return "。".join(map(retold, several)) if len(several) > 1 else sentence
+
+
+_LEAST = 10
+"""Letters of its own that a text needs, so that a sentence is taken for it."""
+
+
+@lru_cache
+def _patterns(code: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return the texts with places and a pattern of what each makes; those that say most come first."""
+    found = []
+    texts = [text for text in getattr(catalogue(code), "_catalog", {}) if isinstance(text, str)]
+    for text in texts:
+        parts = [(own, name) for own, name, _, _ in string.Formatter().parse(text)]
+        names = [name for _, name in parts if name]
+        own = sum(len(each) for each, _ in parts)
+        if not names or own < _LEAST or not all(name.isidentifier() for name in names):
+            continue
+        seen: set[str] = set()
+        pattern = ""
+        for each, name in parts:
+            pattern += re.escape(each)
+            if name:
+                pattern += f"(?P={name})" if name in seen else f"(?P<{name}>.+?)"
+                seen.add(name)
+        found.append((own, re.compile(pattern, re.DOTALL), text))
+    return tuple((pattern, text) for _, pattern, text in sorted(found, key=lambda each: -each[0]))
 
 
 def trs(texts: Sequence[str]) -> tuple[str, ...]:
