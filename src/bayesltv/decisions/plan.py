@@ -70,7 +70,8 @@ class Plan:
     policies : DataFrame
         The plan and what it is compared with.
     budget_curve : DataFrame
-        ``cost`` and ``net``: expected net value of the best allocation for each amount of money.
+        ``cost`` and ``net``: expected net value of the best allocation for each amount of money; ``net_p05``
+        and ``net_p95`` over draws.
     options : xarray.Dataset
         What each action would bring each customer, dims (customer_id, action).
     draws : xarray.Dataset

@@ -170,9 +170,10 @@ def _ink(roi: float, reach: float) -> str:
 
 
 def plot_budget_curve(plan: Plan, *, ax: Axes | None = None) -> Axes:
-    """Draw expected net value against money spent, the plan's place on it and the shadow price."""
+    """Draw expected net value against money spent with its band, the plan's place and the shadow price."""
     curve, told = plan.budget_curve, plan.attrs
     ax = new_axes(ax, size=(7.2, 4.2))
+    ax.fill_between(curve["cost"], curve["net_p05"], curve["net_p95"], color=BLUE, alpha=0.15, linewidth=0)
     ax.plot(curve["cost"], curve["net"], color=BLUE, linewidth=2)
     ax.plot(told["allocation_cost"], told["allocation_net"], marker="o", markersize=8, color=VERMILLION)
     price = told["shadow_price"]
@@ -198,12 +199,12 @@ def plot_budget_curve(plan: Plan, *, ax: Axes | None = None) -> Axes:
         money_axis(axis, _currency(plan))
     ax.set_xlabel(tr("money spent, in expectation"))
     ax.set_ylabel(tr("expected net value ({basis})", basis=_basis(plan)))
-    reading = tr("The best allocation of each amount of money; its slope is the shadow price")
+    reading = tr("The best allocation of each amount of money, with 90 %; its slope is the shadow price")
     start = float(curve["cost"].min())
     if start > 0:
         reading = tr(
-            "The best use of each amount of money, once {start} of fixed costs are spent;\nits slope "
-            "is the shadow price",
+            "The best use of each amount of money, with 90 %, once {start} of fixed costs are spent;\n"
+            "its slope is the shadow price",
             start=money(start, _currency(plan)),
         )
     return dress(ax, title=tr("What does more budget bring?"), subtitle=reading)
