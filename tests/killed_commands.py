@@ -72,10 +72,8 @@ def plan_of(world: Path, out: Path) -> bytes:
 
 
 def refreshes_of(world: Path, out: Path) -> bytes:
-    told = [(each.folder.name, each.fit().attrs["digest"], each.files) for each in refreshes(out)]
-    return "".join(
-        f"{day} {fit} {[path.read_bytes() for path in files]}" for day, fit, files in told
-    ).encode()
+    found = refreshes(out)
+    return b"".join(path.read_bytes() for each in found for path in each.files if each.fit() is not None)
 
 
 _SCORED = ("fit.nc", "summary.parquet", "--decision", "retention", "--draws", "20", "--threads", "1")

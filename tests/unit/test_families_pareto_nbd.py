@@ -17,9 +17,10 @@ from bayesltv.families.cells import Cells, purchase_value_and_gradient
 from bayesltv.families.gamma_gamma.law import Buyer
 from bayesltv.families.pareto_nbd import formulas
 from bayesltv.families.pareto_nbd.dead import draw_end
-from bayesltv.families.pareto_nbd.integral import silent_odds
+from bayesltv.families.pareto_nbd.integral import _odds_by_panels, silence_odds, silent_odds
 from bayesltv.families.pareto_nbd.latents import Latents
 from bayesltv.families.pareto_nbd.law import ParetoNbd
+from bayesltv.families.pareto_nbd.series import odds_by_series
 from bayesltv.families.verbs import History
 from bayesltv.kernels.actions import CAP, DEPTH, GAIN, PARTS, SUBSIDY, WINDOW, act_on_alive
 from bayesltv.kernels.block import Laws, People, Streams
@@ -166,6 +167,48 @@ def test_slopes_of_the_wait_are_its_derivatives():
         assert steep == pytest.approx((math.log(silent) - math.log(beside[0])) / step, rel=1e-3)
         curve = math.log(beside[0] * beside[1]) - math.log(silent * steep)
         assert further == pytest.approx(curve / step, rel=1e-3, abs=1e-4)
+
+
+def _corners(number):
+    rng = np.random.default_rng(20)
+    alpha, beta = np.exp(rng.uniform(-2, 7, (2, number)))
+    shape, s = np.exp(rng.uniform(-3, 5, number)), np.exp(rng.uniform(-2, 2, number))
+    t_0 = np.where(rng.random(number) < 0.5, 0.0, np.exp(rng.uniform(-3, 6, number)))
+    return zip(t_0, t_0 + np.exp(rng.uniform(-4, 7, number)), alpha, beta, shape, s, strict=True)
+
+
+def test_the_series_is_the_integral_with_its_means():
+    compared = 0
+    for case in _corners(3000):
+        total, *means = odds_by_series(*case)
+        if math.isnan(total):
+            continue
+        wanted, *slopes = _odds_by_panels(*case)
+        assert total == pytest.approx(wanted, rel=1e-12)
+        assert means == pytest.approx(slopes, rel=1e-11, abs=1e-12)
+        compared += 1
+    assert compared > 300
+
+
+def test_the_integral_of_scores_is_that_of_the_likelihood():
+    for case in _corners(3000):
+        assert silence_odds(*case) == pytest.approx(silent_odds(*case)[:2], rel=1e-9)
+
+
+def test_a_customer_has_no_usual_wait_only_where_no_draw_has_one():
+    for r, alpha, s, beta, ever in (
+        (0.5, 10.0, 2.0, 20.0, 0.9),
+        (0.5, 10.0, 0.2, 20.0, 0.9),
+        (2, 30, 1, 9, 1),
+    ):
+        laws = ParetoNbd(*(np.full((1, 3), float(each)) for each in (r, alpha, s, beta)))
+        wait, law = verbs.usual_wait(laws, ever), verbs.at(laws, 0, 0)
+        bought = ever * verbs.p_bought(law, 1e7)
+        assert (
+            bought <= 0.5
+            if not wait < math.inf
+            else verbs.p_bought(law, wait) * ever == pytest.approx(0.5, rel=0.05)
+        )
 
 
 # --------------------------------------------------------------------------------------- latents and futures

@@ -24,7 +24,7 @@ from bayesltv.decisions.offer.offer import Offer, Walking, believed, make_offer
 from bayesltv.decisions.offer.roi import option_table
 from bayesltv.decisions.plan import PLAN, TREATED_BEFORE, Plan, curve_table, customer_table, effect_table
 from bayesltv.decisions.planned_tests import plan_tests, plans_table
-from bayesltv.decisions.policies import Policies, make_policies
+from bayesltv.decisions.policies import Policies, make_policies, with_band
 from bayesltv.decisions.portfolio import action_table, policy_draws, policy_table
 from bayesltv.decisions.reasons import Expected
 from bayesltv.decisions.returns import Segments, return_draws, return_table, segments_of
@@ -195,7 +195,8 @@ def _plan(
     choice, budget, columns = policies.choice, policies.budget, base.posterior.columns
     ids, eligible = offer.offered.customers.ids, offer.offered.eligible
     totals, returns = _totals(offer, policies, _segments(people, columns if offer.names else None))
-    outcome = policy_draws(totals, policies.assigned, offer.names, offer.fixed, ids)
+    band = with_band(curve_table(choice.allocation), policies, totals, offer.fixed)
+    outcome = policy_draws(totals[: len(policies.assigned)], policies.assigned, offer.names, offer.fixed, ids)
     sceptic, enough = _doubted(offer, choice, float(outcome["fixed_cost"].sel(policy=PLAN).sum()))
     comparison = policy_table(outcome, PLAN, tail=(decision.budget or budget).tail)
     basis = {"value_basis": decision.value.basis}
@@ -210,7 +211,7 @@ def _plan(
         actions=action_table(outcome, PLAN).assign(**basis, value_kind=LATENT),
         effects=effect_table(offer.model, offer.offered, offer.effects),
         policies=comparison.assign(**basis, value_kind=LATENT),
-        budget_curve=curve_table(choice.allocation).assign(**basis),
+        budget_curve=band.assign(**basis),
         options=option_table(offer.options, eligible, ids, offer.names),
         draws=outcome,
         totals=scores.totals,
@@ -238,8 +239,9 @@ def _segments(people: Described, columns: Sequence[str] | None) -> Segments:
 
 
 def _totals(offer: Offer, policies: Policies, segments: Segments) -> tuple[Floats, xr.Dataset]:
-    """Return totals of the policies, and those by segment and action: one walk for both."""
-    whole, treated = list(policies.assigned.values()), policies.choice.treated
+    """Return totals of the policies and of those along the curve, and by segment and action: one walk."""
+    treated = policies.choice.treated
+    whole = [*policies.assigned.values(), *(each.assigned for each in policies.along)]
     n = len(whole)
 
     def expand(part: Offered) -> Codes:

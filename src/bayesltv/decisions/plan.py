@@ -16,7 +16,7 @@ from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
 from bayesltv.decisions.offer.roi import break_even, elasticity
 from bayesltv.decisions.reasons import Expected, reasons, runners_up
 from bayesltv.experiments.effects import Effects
-from bayesltv.experiments.worth import TestPlan
+from bayesltv.experiments.test_plan import TestPlan
 from bayesltv.languages.notebook import html_of
 from bayesltv.names import CUSTOMER_ID
 from bayesltv.specs.decision.actions import NO_ACTION, ActionSpec
@@ -70,7 +70,8 @@ class Plan:
     policies : DataFrame
         The plan and what it is compared with.
     budget_curve : DataFrame
-        ``cost`` and ``net``: expected net value of the best allocation for each amount of money.
+        ``cost`` and ``net``: expected net value of the best allocation for each amount of money; ``net_p05``
+        and ``net_p95`` over draws.
     options : xarray.Dataset
         What each action would bring each customer, dims (customer_id, action).
     draws : xarray.Dataset

@@ -37,7 +37,7 @@ from bayesltv.jobs.written import (
     SummaryFile,
     UpliftFile,
 )
-from bayesltv.languages.language import mark, tr, word
+from bayesltv.languages.language import mark, retold, tr, word
 from bayesltv.languages.written import day, span
 from bayesltv.names import COMMON_SHOCKS
 from bayesltv.report.style import money
@@ -243,7 +243,7 @@ def _show_scores(scores: AnyScores, customers: int, console: Console) -> None:
                     high=high,
                 ),
             )
-    _line(console, tr("totals: {shocks}", shocks=tr(scores.attrs[COMMON_SHOCKS])))
+    _line(console, tr("totals: {shocks}", shocks=retold(scores.attrs[COMMON_SHOCKS])))
     accepted = scores.attrs["accepted_failed_checks"]
     if accepted:
         _line(console, tr("failed checks that were accepted: {accepted}", accepted=", ".join(accepted)))
@@ -276,7 +276,7 @@ def _(found: PlanFolder, console: Console) -> None:
 def _(found: CohortFolder, console: Console) -> None:
     show_cohorts(found.cohorts, console)
     told = found.cohorts.attrs
-    _line(console, tr("totals: {shocks}", shocks=tr(told[COMMON_SHOCKS])))
+    _line(console, tr("totals: {shocks}", shocks=retold(told[COMMON_SHOCKS])))
     _line(
         console,
         tr(
