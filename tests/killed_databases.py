@@ -1,12 +1,12 @@
 """Runs and servers that are killed while rows are on their way: python killed_databases.py postgres
 
 A command reaches its server through a relay, which counts the bytes of a direction and, at a number of them
-drawn at random between a tenth and nine tenths of those of an undisturbed run, ends by SIGKILL the command or
-the server. Reading (`summarize`), the file must be the earlier one afterwards, and nothing beside it; writing
-(`score`), the rows of the table must be those of one seed or the other, and the manifest of the same. Where
-the server died the command must say so, with exit code 15. Then the server is started again, and the next run
-must leave what an undisturbed one leaves. Prints counts, and every fault. `--kills` is of each kind: runs and
-servers, in mid-read and in mid-write.
+drawn at random, ends by SIGKILL the command or the server: between a tenth and nine tenths of the bytes of an
+undisturbed run, and every other time among the last 6,000. Reading (`summarize`), the file must be the
+earlier one afterwards, and nothing beside it; writing (`score`), the rows of the table must be those of one
+seed or the other, and the manifest of the same. Where the server died the command must say so, with exit code
+15. Then the server is started again, and the next run must leave what an undisturbed one leaves. Prints
+counts, and every fault. `--kills` is of each kind: runs and servers, in mid-read and in mid-write.
 """
 
 import argparse
@@ -34,6 +34,8 @@ WORLD = {
     "purchase": {"r": 0.9, "alpha": 5.0, "a": 0.8, "b": 2.5}, "spend": {"p": 6.0, "q": 4.0, "v": 15.0},
 }  # fmt: skip
 READ, WRITE = "read", "write"
+LAST = 6000
+"""Bytes: about as many as a manifest has, which is written after the rows have taken their places."""
 
 
 class Relay:
@@ -205,8 +207,10 @@ def main():
             there = 1
             for whom in ("run", "server"):
                 rng = random.Random(f"{asked.seed} {what} {whom}")
-                for _ in range(asked.kills):
-                    limit = int(rng.uniform(0.1, 0.9) * moved)
+                for i in range(
+                    asked.kills
+                ):  # every other one in the last statements, which put rows in place
+                    limit = int(rng.uniform(0.1, 0.9) * moved if i % 2 else moved - rng.uniform(200, LAST))
                     line, old, new = campaign.lines[what][1 - there], results[there], results[1 - there]
                     state, found = campaign.killed(what, whom, limit, line, old, new)
                     there = 1 - there
