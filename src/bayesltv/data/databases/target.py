@@ -136,17 +136,19 @@ def write_rows(target: Target, rows: pd.DataFrame, *, sha256: str, manifest: str
     with connected(target.address, writing=True) as backend:
         if has_table(backend, target.table):
             _require_columns(backend, target, kinds)
-        if backend.name == "mysql":
+        is_mysql = backend.name == "mysql"  # whose CREATE TABLE ends the transaction that it stands in
+        if is_mysql:
             _make(backend, target, kinds)
         with _transaction(backend, keep=True):
-            _make(backend, target, kinds)
+            if not is_mysql:
+                _make(backend, target, kinds)
             _lock(backend, target)
             run(backend, f"CREATE {_temporary(backend)} TABLE {_STAGE} ({_defined(backend, kinds)})")
             _load(backend, _STAGE, rows, kinds)
             changed = not _is_there(backend, target, rows, sha256)
             if changed:
                 _replace(backend, target, rows, sha256, manifest)
-            run(backend, f"DROP {'TEMPORARY ' if backend.name == 'mysql' else ''}TABLE {_STAGE}")
+            run(backend, f"DROP {'TEMPORARY ' if is_mysql else ''}TABLE {_STAGE}")
     return Loaded(len(rows), changed)
 
 
