@@ -80,7 +80,7 @@ _HEADS = {
     "roi": "ROI",
     "share_of_effect": "share of the effects",
     "effect_source": "from",
-    "break_even": "pays from",
+    "break_even": "just pays at",
     "break_even_elasticity": "as an elasticity",
 }
 _CAPTIONS = {
