@@ -4,7 +4,8 @@ Large logs: ``bayesltv summarize`` on a table of DuckDB and of Postgres, beside 
 exported as CSV and summarized from there. All the way: summarize, fit (Laplace), score, and the scores into a
 table, in Postgres and MariaDB, each row of summary and scores compared with those that files give. Every
 command is a process of its own; memory is the peak of bayesltv's, and the most that the server's processes
-held together (proportional set size, seen twice a second).
+held together (proportional set size, seen twice a second). And runs and servers that are killed while rows
+are on their way, a quarter each in mid-read and in mid-write: see ``tests/killed_databases.py``.
 
 What would make it rigged: customers who buy several times a day, so that sums by day were few (here there are
 2.3 purchases per customer, and the rows that leave the database are nearly as many as it has); leaving the
@@ -28,11 +29,11 @@ import common
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 ROWS, CUSTOMERS = {True: 30_000, False: 10_000_000}, {True: 1_000, False: 200_000}
-DRAWS = {True: 50, False: 400}
+DRAWS, KILLS = {True: 50, False: 200}, {True: 4, False: 40}
 FOLDER, SERVERS = "BENCH_DATABASES", "BENCH_DATABASES_SERVERS"
 LARGE_END, END = "2023-12-31", "1997-12-31"
 THERE, EXPORTED, WHOLE = "summarized there", "exported, summarized", "summarize, fit, score, table"
-KINDS = {"duckdb": "DuckDB", "postgres": "Postgres", "mariadb": "MariaDB"}
+KILLED = "runs and servers killed"
 
 
 def cases(quick):
@@ -45,13 +46,16 @@ def cases(quick):
         {"database": kind, "what": WHOLE, "customers": CUSTOMERS[quick], "draws": DRAWS[quick]}
         for kind in ("postgres", "mariadb")
     ]
-    return large + whole
+    killed = [{"database": kind, "what": KILLED, "kills": KILLS[quick]} for kind in ("postgres", "mariadb")]
+    return large + whole + killed
 
 
 def one(case):
     """Measure one road."""
     told = json.loads(os.environ[SERVERS])[case["database"]]
     folder = Path(os.environ[FOLDER])
+    if case["what"] == KILLED:
+        return killed(case)
     with tempfile.TemporaryDirectory(dir=folder) as own:
         work = whole if case["what"] == WHOLE else large
         return work(case, told, folder, Path(own))
@@ -135,6 +139,19 @@ def road(case, folder, log, target, *, source=(), server=None):
     ]  # fmt: skip
     most = {name: max(step[name] or 0 for step in steps) for name in ("own_memory", "server_memory")}
     return {"seconds": sum(step["seconds"] for step in steps)} | most
+
+
+# ------------------------------------------------------------------------------------------------------ kills
+
+
+def killed(case):
+    """Kill so many runs, and as often the server, in mid-read and in mid-write."""
+    import killed_databases
+
+    each = str(case["kills"] // 4)
+    words = [sys.executable, killed_databases.__file__, case["database"], "--kills", each]
+    told = json.loads(subprocess.run(words, capture_output=True, text=True, check=False).stdout)
+    return {"seconds": told["seconds"], "faults": len(told["faults"])}
 
 
 # ---------------------------------------------------------------------------------------- commands, databases
@@ -296,6 +313,8 @@ COLUMNS = {
     "own_memory": ("peak MB", ",.0f", 1e-6),
     "server_memory": ("server, MB", ",.0f", 1e-6),
     "equal": ("rows equal", ",d"),
+    "kills": ("kills", ",d"),
+    "faults": ("half-written or lost", ",d"),
 }
 
 

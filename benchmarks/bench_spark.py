@@ -2,9 +2,9 @@
 
 A standalone master and two workers of one core each on 127.0.0.1, each a Java process of its own, score
 simulated customers by ``bayesltv spark score``, into tiers relative to other customers, from one Parquet file
-in 64 partitions. In a second run the Java process of an executor is killed after a quarter of the time that
-the first took, and a worker with its executor after half of it (SIGKILL). Scores are compared with those of
-``bayesltv score`` column by column, to the last bit, and so are totals and where tiers begin.
+dealt into 32 partitions. In a second run the Java process of an executor is killed after a quarter of the
+time that the first took, and a worker with its executor after half of it (SIGKILL). Scores are compared with
+those of ``bayesltv score`` column by column, to the last bit, and so are totals and where tiers begin.
 
 What would make it rigged: killing before the first or after the last task (shown are the tasks that Spark's
 event log says were lost); comparing sorted quantiles in place of rows; letting one process serve both
@@ -29,7 +29,7 @@ from pathlib import Path
 import common
 
 RUNS = ("bayesltv score", "spark score", "spark score, an executor and a worker killed")
-PARTITIONS, MEMORY = 64, "1g"
+MEMORY = "1g"
 DECISION = """
 [value]
 horizon = "12 months"
@@ -45,7 +45,9 @@ FOLDER = "BENCH_SPARK"
 
 
 def cases(quick):
-    size = {"customers": 3_000, "draws": 100} if quick else {"customers": 1_000_000, "draws": 400}
+    size = {"customers": 1_000_000, "draws": 200, "partitions": 32}
+    if quick:
+        size = {"customers": 3_000, "draws": 100, "partitions": 8}
     return [{"what": what, **size} for what in RUNS]
 
 
@@ -59,12 +61,12 @@ def one(case):
         return spent
     out = case["what"].replace(" ", "-").replace(",", "")
     words = [*scoring(folder, case, out), "--time-unit", "day", "--observation-end", "1997-12-31",
-             "--partitions", str(PARTITIONS)]  # fmt: skip
+             "--partitions", str(case["partitions"])]  # fmt: skip
     words.insert(words.index("score"), "spark")
     with cluster(folder / "spark") as (master, processes, environment):
         words += ["--master", master]
         usual = None if case["what"] == RUNS[1] else json.loads((folder / "usual.json").read_text())
-        spent = watched(words, environment, processes, usual)
+        spent = watched(words, environment, processes, usual, folder)
     if usual is None:
         (folder / "usual.json").write_text(json.dumps(spent["seconds"]))
     return spent | lost_tasks(folder / "spark" / "events") | compared(folder / "local", folder / out)
@@ -165,7 +167,7 @@ def cluster(folder):
 # ------------------------------------------------------------------------------------ watching, and killing
 
 
-def watched(words, environment, workers, usual):
+def watched(words, environment, workers, usual, folder):
     """Run a command; return its seconds and the memory of executors; kill, where its usual time is known."""
     held, done = {}, threading.Event()
     eye = threading.Thread(target=look, args=(workers, held, done))
@@ -180,7 +182,9 @@ def watched(words, environment, workers, usual):
     done.set()
     eye.join()
     if job.returncode:
-        raise RuntimeError(f"exit {job.returncode}: {errors[-3000:]}")
+        (folder / "errors").write_text(errors)
+        said = [line for line in errors.splitlines() if line.startswith("error:")]
+        raise RuntimeError(f"exit {job.returncode}: {said or errors[-500:]}")
     most = {kind: max((each[kind] for each in held.values()), default=0) for kind in ("java", "python")}
     own = json.loads(output)["worker_memory"]
     return {
@@ -214,22 +218,28 @@ def look(workers, held, done):
 
 
 def executors(worker):
-    return [pid for pid in descendants(worker) if b"CoarseGrainedExecutorBackend" in told(pid, "cmdline")]
+    return [
+        pid
+        for pid in descendants(worker)
+        if b"CoarseGrainedExecutorBackend" in read(Path(f"/proc/{pid}/cmdline"))
+    ]
 
 
 def descendants(pid):
-    children = told(pid, f"task/{pid}/children").split()
-    return [each for child in map(int, children) for each in (child, *descendants(child))]
+    threads = Path(f"/proc/{pid}/task").glob("*/children")  # a child is that of the thread that began it
+    children = [int(child) for each in threads for child in read(each).split()]
+    return [each for child in children for each in (child, *descendants(child))]
 
 
-def told(pid, what):
+def read(path):
     with suppress(OSError):
-        return Path(f"/proc/{pid}/{what}").read_bytes()
+        return path.read_bytes()
     return b""
 
 
 def memory(pid):
-    lines = [line for line in told(pid, "status").splitlines() if line.startswith(b"VmRSS:")]
+    status = read(Path(f"/proc/{pid}/status")).splitlines()
+    lines = [line for line in status if line.startswith(b"VmRSS:")]
     return int(lines[0].split()[1]) * 1024 if lines else 0
 
 

@@ -14,8 +14,12 @@ project, author, language = "bayesltv", "bayesltv", "en"
 extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx_design"]
 exclude_patterns = ["make_*.py", "reference_pages.py", "conf.py"]
 html_theme = "pydata_sphinx_theme"
-html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "footer_start": ["copyright"]}
+html_theme_options = {
+    "show_toc_level": 2, "navigation_with_keys": False, "footer_start": ["copyright"],
+    "header_links_before_dropdown": 3,
+}  # fmt: skip
 html_title = "bayesltv"
+html_static_path, html_css_files = ["_static"], ["site.css"]
 html_show_sphinx = False
 html_show_sourcelink = False
 html_sidebars = {"**": []}  # one level of pages: the header has them all

@@ -60,9 +60,13 @@ def _keys() -> str:
 def _columns() -> str:
     from bayesltv.prediction.scores.score_columns import documented
 
-    rows = "\n".join(f"| {names} | {unit} | {how} |" for names, unit, how in documented())
+    def rows() -> str:
+        return "\n".join(f"| {names} | {unit} | {how} |" for names, unit, how in documented())
+
     why = "Why P(alive) is no reason to act: [](../concepts.md)."
-    return f"# Columns of a score table\n\n| column | unit | meaning |\n|---|---|---|\n{rows}\n\n{why}\n"
+    english = f"# Columns of a score table\n\n| column | unit | meaning |\n|---|---|---|\n{rows()}\n\n{why}\n"
+    with ltv.language("zh"):
+        return f"{english}\n## 评分表的列\n\n| 列 | 单位 | 含义 |\n|---|---|---|\n{rows()}\n"
 
 
 def _command_line() -> str:

@@ -15,7 +15,7 @@ from bayesltv.languages.language import DOMAIN, ENGLISH, FOLDER, LANGUAGES
 from bayesltv.languages.words import WORDS
 from source_text import SOURCE
 
-KEYWORDS = {"tr": None, "mark": None, "trn": (1, 2)}
+KEYWORDS = {"tr": None, "mark": None, "as_kept": None, "trn": (1, 2)}
 """The functions that say a text, and which of their arguments are texts; the first where None."""
 OTHERS = [code for code in LANGUAGES if code != ENGLISH]
 WAYS = [("**.py", "python"), ("**.j2", "jinja2")]

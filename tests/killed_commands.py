@@ -25,10 +25,13 @@ from pathlib import Path
 import bayesltv as ltv
 from bayesltv import files
 from bayesltv.cli.app import app
+from bayesltv.refresh.history import refreshes
 from bayesltv.report.files.stored import read_plan, read_scores
 from killed_runs import die, forked
 
-AT_RANDOM = {"summarize": 6, "fit": 4, "score": 5, "score parts": 5, "decide": 5, "report": 4}
+AT_RANDOM = {
+    "summarize": 6, "fit": 4, "score": 5, "score parts": 5, "decide": 5, "report": 4, "refit": 5,
+}  # fmt: skip
 """Moments drawn for each command: every third comes as SIGTERM."""
 SPILL = ".bayesltv-spill."
 
@@ -68,6 +71,11 @@ def plan_of(world: Path, out: Path) -> bytes:
     return "".join(table.to_csv() for table in found.tables.values()).encode()
 
 
+def refreshes_of(world: Path, out: Path) -> bytes:
+    found = refreshes(out)
+    return b"".join(path.read_bytes() for each in found for path in each.files if each.fit() is not None)
+
+
 _SCORED = ("fit.nc", "summary.parquet", "--decision", "retention", "--draws", "20", "--threads", "1")
 COMMANDS = {
     "summarize": Command(
@@ -82,6 +90,10 @@ COMMANDS = {
     "score parts": Command(("score", *_SCORED), "parts", scores_of, starts_anew=False),
     "decide": Command(("decide", *_SCORED), "plan", plan_of),
     "report": Command(("report", "fit.nc", "--scores", "ready.parquet"), "report.html", whole),
+    "refit": Command(
+        ("refit", "fit.nc", "later.csv", "--decision", "retention", "--score-draws", "20",
+         "--observation-end", "2021-02-28"), "refreshes", refreshes_of,
+    ),
 }  # fmt: skip
 
 
@@ -96,6 +108,8 @@ def run(world: Path, command: Command, out: Path, *, old: bool = False) -> int:
         line = [{"log.csv": "old.csv", "pooled": "mbg_pooled"}.get(each, each) for each in line]
         if command.line[0] in ("score", "decide"):
             line += ["--seed", "99"]
+        if command.line[0] == "refit":  # a refresh of another day, which stays
+            line[-1] = "2021-01-31"
         if command.line[0] == "report":
             line = line[:2]
     sys.stderr = sys.stdout = open(os.devnull, "w")  # noqa: SIM115
@@ -258,6 +272,8 @@ def make_world(world: Path) -> None:
     }  # fmt: skip
     ltv.simulate_log(200, seed=3, **given).to_csv(world / "log.csv", index=False)
     ltv.simulate_log(150, seed=4, **given).to_csv(world / "old.csv", index=False)
+    later = {**given, "observation_end": "2021-02-28"}
+    ltv.simulate_log(200, seed=3, **later).to_csv(world / "later.csv", index=False)
     for name, out in (("summarize", "summary.parquet"), ("fit", "fit.nc"), ("score", "ready.parquet")):
         assert forked(lambda name=name, out=out: run(world, COMMANDS[name], world / out))[0] == 0, name
 

@@ -76,6 +76,8 @@ if TYPE_CHECKING:
     from bayesltv.prediction.tracking import track as track
     from bayesltv.questions import CustomerBase as CustomerBase
     from bayesltv.questions import customer_base as customer_base
+    from bayesltv.refresh.refit import refit as refit
+    from bayesltv.refresh.result import Refit as Refit
     from bayesltv.report.page.html import write_report as write_report
     from bayesltv.specs.catalogue import load_decision as load_decision
     from bayesltv.specs.catalogue import load_spec as load_spec
@@ -156,6 +158,8 @@ _HOME = {
     "PriorSpec": "specs.prior",
     "psense": "checks.psense",
     "PurchaseSpec": "specs.model.settings",
+    "refit": "refresh.refit",
+    "Refit": "refresh.result",
     "Refresh": "decisions.customers.refresh",
     "SamplerSpec": "specs.model.settings",
     "save": "fitting.store",

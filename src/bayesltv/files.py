@@ -139,6 +139,35 @@ def refilling(path: str | Path, *, marker: str, known: Callable[[Path], bool]) -
                 _publish(part, folder, made, Path(marker), known)
 
 
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Yield an empty folder to fill; at the end, if nothing failed, it takes its place as a whole.
+
+    What is there already is never replaced. A run that is killed leaves nothing, and the next one removes
+    what it had begun.
+
+    Raises
+    ------
+    StoreError
+        Where something is there, or cannot be written.
+    """
+    target = Path(path)
+    folder = make_folder(target.parent)
+    with ExitStack() as stack:
+        with _explained(target):
+            part = stack.enter_context(unfinished_folder(folder, target.name)) / target.name
+            part.mkdir()  # one below: the folder above is locked, and files that come in lock theirs
+        with _explained(target):
+            yield part
+            for each in (part, *part.rglob("*")):
+                sync_folder(each) if each.is_dir() else sync(each)
+            with _publishing([folder]):
+                if os.path.lexists(target):
+                    raise StoreError(f"cannot write {target}: it is there already, and is never replaced")
+                part.replace(target)
+                sync_folder(folder)
+
+
 def _publish(
     part: Path, folder: Path, made: Sequence[Path], marker: Path, known: Callable[[Path], bool]
 ) -> None:

@@ -16,6 +16,7 @@ from golden_values import STORED, stored_fit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 END = "1997-12-28"
+KILLS = 5
 
 
 def environment(password=servers.PASSWORD):
@@ -139,16 +140,16 @@ def test_scores_in_a_table_are_those_of_a_file_and_a_repeat_changes_nothing(addr
 
 @pytest.mark.parametrize("kind", ["postgres", "mariadb"])
 def test_killed_runs_and_killed_servers_leave_old_or_new_and_never_half(kind):
-    """Ten processes and ten servers in mid-read and as many in mid-write: see `killed_databases`."""
+    """In mid-read and in mid-write: see `killed_databases`; ten of each by `make bench`."""
     script = Path(killed_databases.__file__)
     folders = os.pathsep.join(filter(None, [str(script.parent), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [sys.executable, str(script), kind, "--kills", "10"], text=True, check=False, stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": folders}, timeout=800,
+        [sys.executable, str(script), kind, "--kills", str(KILLS)], text=True, check=False,
+        stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": folders}, timeout=800,
     )  # fmt: skip
     print(done.stdout)
     told = json.loads(done.stdout)
     assert told["faults"] == []
     assert told["kills"] == {
-        f"{what}, {whom}": 10 for what in ("read", "write") for whom in ("run", "server")
+        f"{what}, {whom}": KILLS for what in ("read", "write") for whom in ("run", "server")
     }

@@ -349,6 +349,20 @@ def test_covariates_reach_the_workers(spark, cdnow):
         ltv.spark.score(summary.drop("channel"), fit, DECISION, **options)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("relative", [False, True])
+def test_pareto_nbd_reaches_the_workers(spark, cdnow, relative):
+    values = {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669, "p": 3.6, "q": 4.5, "v": 34.0}
+    fit, some = point_fit(values, draws=20, family="pareto_nbd"), cdnow[:300]
+    decision = RELATIVE if relative else DECISION
+    local = ltv.score(fit, some, decision, seed=5)
+    options = {"seed": 5, "time_unit": "week", "observation_end": "1997-09-30"}
+    summary = frame_of(spark, some, 4)
+    made = ltv.spark.score(summary, fit, decision, **options)
+    assert_same(collected(made, local), pd.DataFrame(local))
+    assert ltv.spark.totals(summary, fit, decision, **options).identical(local.totals)
+
+
 @pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
 @pytest.mark.filterwarnings("ignore:The copy keyword is deprecated:DeprecationWarning")
 def test_first_amounts_reach_the_workers_and_are_left_out_when_that_is_asked(spark, cdnow):

@@ -229,6 +229,23 @@ def test_replace_takes_the_place_of_all_and_append_of_its_own(target):
     assert len(read(target)[0]) == 3
 
 
+def test_append_is_keyed_by_customer_day_and_model(target):
+    """What the key does not name stays: other models, other days, other customers of the same run."""
+    put(target)
+    adding = Target(target.address, target.table, "append")
+    assert put(adding, ROWS.assign(model_version="m2").astype({"model_version": "str"}), "d2")
+    assert put(adding, ROWS[:1].assign(frequency=8), "d3")
+    more = ROWS[:1].assign(customer_id="new", frequency=5)
+    assert put(adding, more, "d4")
+    rows, manifests = read(target)
+    found = {tuple(map(str, (row[0], row[1], row[2]))): row[4] for row in rows}
+    assert len(found) == len(rows) == 7
+    day = "2024-01-31"
+    assert [found["001", day, model] for model in ("m1", "m2")] == [8, 0]
+    assert [found[who, day, "m1"] for who in ("b", "B", "new")] == [2, 3, 5]
+    assert sorted((told[1], told[3]) for told in manifests) == [("m1", 1), ("m2", 3)]
+
+
 def test_a_table_with_other_columns_is_refused_before_the_work(target):
     put(target)
     before = read(target)

@@ -120,6 +120,24 @@ def test_what_was_asked_is_respected(plan):
     assert (table.loc[limited, "cost"] <= 40.0 + 1e-5).all()
 
 
+def test_the_band_of_the_budget_curve_is_that_of_plans_with_these_budgets(fit, summary, plan):
+    curve = plan.budget_curve
+
+    def band(cost):
+        return [np.interp(cost, curve["cost"], curve[name]) for name in ("net_p05", "net_p95")]
+
+    def said(made):
+        return [made.attrs["net_p05"], made.attrs["net_p95"]]
+
+    assert band(plan.attrs["allocation_cost"]) == pytest.approx(said(plan), abs=0.02 * np.ptp(said(plan)))
+    assert (curve["net_p05"] <= curve["net_p95"]).all()
+    assert curve["net"].between(curve["net_p05"], curve["net_p95"]).all()
+    for amount in (15.0, 90.0):  # between those that were added up
+        other = ltv.decide(fit, summary, decision(budget=replace(BUDGET, amount=amount)), seed=4)
+        wide = np.ptp(said(other))
+        assert band(other.attrs["allocation_cost"]) == pytest.approx(said(other), abs=0.1 * wide)
+
+
 def test_no_other_rule_claims_more_at_the_same_money(plan):
     table = plan.policies.set_index("policy")
     others = table.drop(index="plan")

@@ -17,9 +17,10 @@ from bayesltv.families.cells import Cells, purchase_value_and_gradient
 from bayesltv.families.gamma_gamma.law import Buyer
 from bayesltv.families.pareto_nbd import formulas
 from bayesltv.families.pareto_nbd.dead import draw_end
-from bayesltv.families.pareto_nbd.integral import silent_odds
+from bayesltv.families.pareto_nbd.integral import _odds_by_panels, silence_odds, silent_odds
 from bayesltv.families.pareto_nbd.latents import Latents
 from bayesltv.families.pareto_nbd.law import ParetoNbd
+from bayesltv.families.pareto_nbd.series import odds_by_series
 from bayesltv.families.verbs import History
 from bayesltv.kernels.actions import CAP, DEPTH, GAIN, PARTS, SUBSIDY, WINDOW, act_on_alive
 from bayesltv.kernels.block import Laws, People, Streams
@@ -35,7 +36,7 @@ from bayesltv.specs.model.covariates import Covariate
 from helpers import point_fit
 
 P, H, T, DISCOUNT = (0.553, 10.578, 0.606, 11.669), 39.0, 38.86, math.log(1.1) / 52
-FAMILY = registry.PURCHASE["pareto_nbd"]
+FAMILY, WORK = registry.PURCHASE["pareto_nbd"], work_space()
 N = 60_000
 
 PINS = [
@@ -166,6 +167,48 @@ def test_slopes_of_the_wait_are_its_derivatives():
         assert steep == pytest.approx((math.log(silent) - math.log(beside[0])) / step, rel=1e-3)
         curve = math.log(beside[0] * beside[1]) - math.log(silent * steep)
         assert further == pytest.approx(curve / step, rel=1e-3, abs=1e-4)
+
+
+def _corners(number):
+    rng = np.random.default_rng(20)
+    alpha, beta = np.exp(rng.uniform(-2, 7, (2, number)))
+    shape, s = np.exp(rng.uniform(-3, 5, number)), np.exp(rng.uniform(-2, 2, number))
+    t_0 = np.where(rng.random(number) < 0.5, 0.0, np.exp(rng.uniform(-3, 6, number)))
+    return zip(t_0, t_0 + np.exp(rng.uniform(-4, 7, number)), alpha, beta, shape, s, strict=True)
+
+
+def test_the_series_is_the_integral_with_its_means():
+    compared = 0
+    for case in _corners(3000):
+        total, *means = odds_by_series(*case)
+        if math.isnan(total):
+            continue
+        wanted, *slopes = _odds_by_panels(*case)
+        assert total == pytest.approx(wanted, rel=1e-12)
+        assert means == pytest.approx(slopes, rel=1e-11, abs=1e-12)
+        compared += 1
+    assert compared > 300
+
+
+def test_the_integral_of_scores_is_that_of_the_likelihood():
+    for case in _corners(3000):
+        assert silence_odds(*case) == pytest.approx(silent_odds(*case)[:2], rel=1e-9)
+
+
+def test_a_customer_has_no_usual_wait_only_where_no_draw_has_one():
+    for r, alpha, s, beta, ever in (
+        (0.5, 10.0, 2.0, 20.0, 0.9),
+        (0.5, 10.0, 0.2, 20.0, 0.9),
+        (2, 30, 1, 9, 1),
+    ):
+        laws = ParetoNbd(*(np.full((1, 3), float(each)) for each in (r, alpha, s, beta)))
+        wait, law = verbs.usual_wait(laws, ever), verbs.at(laws, 0, 0)
+        bought = ever * verbs.p_bought(law, 1e7)
+        assert (
+            bought <= 0.5
+            if not wait < math.inf
+            else verbs.p_bought(law, wait) * ever == pytest.approx(0.5, rel=0.05)
+        )
 
 
 # --------------------------------------------------------------------------------------- latents and futures
@@ -332,6 +375,46 @@ def test_covariates_move_the_hazard_unless_told_otherwise():
     assert ltv.ModelSpec(covariates={"age": age}).covariates["age"].on[1] == "dropout_mean"
     with pytest.raises(ltv.SpecError, match="no such scale"):
         ltv.ModelSpec(covariates={"age": Covariate(kind="numeric", on=("dropout_hazard",))})
+
+
+def test_a_covariate_is_recovered_from_simulated_lives_and_carried_into_scores():
+    """Lived without model code; scored by the published formulas, with r / alpha and s / beta moved."""
+    rng, n, rate_effect, hazard_effect = np.random.default_rng(20261130), 3000, 0.5, 0.7
+    z = rng.integers(0, 2, n).astype(float)
+    rate, hazard = rng.gamma(1.5, 1 / 10, n) * np.exp(rate_effect * z), rng.gamma(2.0, 1 / 60, n)
+    hazard *= np.exp(hazard_effect * z)
+    observed = rng.integers(30, 60, n).astype(float)
+    alive = np.minimum(rng.exponential(1 / hazard), observed)
+    x = rng.poisson(rate * alive)
+    last = np.array([rng.uniform(0, span, k).max(initial=0.0) for span, k in zip(alive, x, strict=True)])
+    ids = [f"c{i}" for i in range(n)]
+    frame = pd.DataFrame({"customer_id": ids, "frequency": x, "recency": last, "T": observed, "plan": z})
+    frame.attrs = {"time_unit": "week"}
+    covariates = {"plan": Covariate(kind="numeric", on=("purchase_rate", "dropout_hazard"))}
+    spec = ltv.ModelSpec(purchase=ltv.PurchaseSpec("pareto_nbd"), spend=None, covariates=covariates)
+    fit = ltv.fit(frame, spec, seed=3, method="laplace", sampler={"chains": 2, "draws": 100})
+    drawn = fit["posterior"].dataset.stack(sample=("chain", "draw"))
+    moved = {name: drawn[f"{name}_covariates"].values.ravel() for name in ("purchase_rate", "dropout_hazard")}
+    for name, truth in (("purchase_rate", rate_effect), ("dropout_hazard", hazard_effect)):
+        slope = moved[name] / z.std()
+        assert abs(slope.mean() - truth) < 4.5 * slope.std(), name
+        assert (slope > 0).mean() > 0.99
+    failed = [each.name for each in ltv.check(fit).failed]
+    with pytest.warns(ltv.BayesltvWarning, match="no spend model"):
+        scores = ltv.score(fit, frame[:6], "retention", seed=1, draws=None, accept_failed=failed)
+    year, laws = 365.25 / 7, [drawn[name].values.tolist() for name in ("r", "alpha", "s", "beta")]
+    for i, row in frame[:6].iterrows():
+        step, found = (row["plan"] - z.mean()) / z.std(), []
+        for k, (r, alpha, s, beta) in enumerate(zip(*laws, strict=True)):
+            rate_scale = alpha / math.exp(step * moved["purchase_rate"][k])
+            hazard_scale = beta / math.exp(step * moved["dropout_hazard"][k])
+            law, history = law_and_history(
+                row["frequency"], row["recency"], row["T"], (r, rate_scale, s, hazard_scale)
+            )
+            share = 1 / verbs.inverse_p_alive(law, history)
+            found.append((share, share * verbs.expected(verbs.given_alive(law, history), year, 0.0, WORK)[0]))
+        wanted = np.mean(found, axis=0)
+        assert scores.loc[i, ["p_alive", "expected_purchases"]].tolist() == pytest.approx(wanted, rel=1e-6)
 
 
 def test_a_simulated_world_is_that_of_the_parameters():

@@ -47,7 +47,7 @@ FLOORS = (
     ("report",),
     ("engines",),
     ("questions", "pipeline", "arrivals_fit"),
-    ("comparison",),
+    ("comparison", "refresh"),
     ("jobs",),
     ("demo",),
     ("cli", "__main__"),

@@ -58,7 +58,8 @@ def test_a_score_table_has_the_columns_of_the_table_in_its_order_and_types(score
 
 def test_every_column_of_the_table_is_made_by_some_score(scores):
     made = {column.name for name in scores.columns if (column := score_column(name)) is not None}
-    assert {column.name for column in SCORE_COLUMNS} - made == {"<group>"}
+    of_tables = {"as_of_date", "model_version"}  # which say which run a row is of
+    assert {column.name for column in SCORE_COLUMNS} - made == {"<group>", *of_tables}
 
 
 def test_what_kernels_and_quantiles_fill_is_in_the_table():

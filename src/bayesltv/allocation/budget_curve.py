@@ -5,6 +5,7 @@ budget alone decides, and under limits from Lagrangian prices at a ladder of bud
 fixed costs it is the upper envelope over sets of actions, each from its fixed costs on.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations
 
@@ -25,6 +26,8 @@ RUNGS = 12
 NEAR = 0.02
 """So near the plan's own budget there are points on both sides, that the curve has its slope there."""
 POINTS = 400
+STEPS = 6
+"""Budgets of which whole allocations are sought: between them a curve's draws are interpolated."""
 
 
 def budget_curve(problem: Problem, found: Allocation) -> Floats:
@@ -45,6 +48,23 @@ def budget_curve(problem: Problem, found: Allocation) -> Floats:
         if curve.size:
             curves.append(_without_steps(curve) + np.array([[due], [-due]]))
     return _envelope(curves, problem.money) if curves else np.zeros((2, 1))
+
+
+def allocations_along(problem: Problem, curve: Floats) -> list[Allocation]:
+    """Return the best allocations of some budgets up to where more money no longer matters, cheapest first.
+
+    Parameters
+    ----------
+    problem : Problem
+    curve : ndarray, shape (2, point)
+        Its curve.
+    """
+    found: dict[float, Allocation] = {}
+    for share in np.linspace(0, 1, STEPS + 1)[1:] ** 2:
+        with suppress(SpecError):  # an "at least" that so little money cannot meet
+            each = replace(problem, money=float(share * curve[0, -1]) * (1 + 1e-9)).solve()
+            found.setdefault(each.cost, each)
+    return [found[cost] for cost in sorted(found)]
 
 
 def _sets(problem: Problem, found: Allocation) -> list[Actions]:

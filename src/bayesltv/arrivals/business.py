@@ -22,6 +22,7 @@ from bayesltv.data.day_lists import day_number
 from bayesltv.data.log.reading import LogReading
 from bayesltv.data.summary.weeks import CHANNEL, NEW_CUSTOMERS, WEEK
 from bayesltv.errors import DataError, SpecError, shown, warn
+from bayesltv.languages.language import mark
 from bayesltv.names import COMMON_SHOCKS, DRAW
 from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.prediction.tracking import BinSums, futures_in_bins
@@ -29,7 +30,7 @@ from bayesltv.specs import checked
 from bayesltv.units import DAYS_PER
 
 Floats = NDArray[np.float64]
-NO_CLOCK = (
+NO_CLOCK = mark(
     "the fit has no shared clock: what moves all customers together is left out of existing customers and of "
     "repeats, so that their intervals and those of totals are too narrow"
 )

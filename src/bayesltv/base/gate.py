@@ -9,6 +9,7 @@ import xarray as xr
 from bayesltv.base.seal import CHECKS, require_sound
 from bayesltv.data.arguments import require_fit
 from bayesltv.errors import CheckFailed
+from bayesltv.languages.language import mark
 from bayesltv.names import COMMON_SHOCKS, OBSERVATION_END
 
 
@@ -46,7 +47,7 @@ def require_passed(fit: xr.DataTree, accept_failed: Sequence[str] = ()) -> list[
     return failed
 
 
-NOT_LOOKED = "could not look: the fit was made before this check"
+NOT_LOOKED = mark("could not look: the fit was made before this check")
 
 
 def told_of_totals(fit: xr.DataTree) -> str:

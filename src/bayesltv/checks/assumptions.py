@@ -7,6 +7,7 @@ from scipy.stats import spearmanr
 
 from bayesltv.base.population import read_posterior
 from bayesltv.checks.result import CheckResult
+from bayesltv.languages.language import as_kept, mark
 from bayesltv.names import FREQUENCY, MONETARY_VALUE, SPEND_BETWEEN
 
 CONFLICT_TAIL = 0.005
@@ -28,7 +29,9 @@ def prior_conflict(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResul
             at = np.quantile(posterior.dataset[scale].values, [0.05, 0.5, 0.95])
             rows.append([scale, *at, *posterior.spec.priors[scale].frozen().cdf(at)])
     if not rows:
-        return CheckResult("prior_conflict", "not applicable", None, None, "the posterior holds no scales")
+        return CheckResult(
+            "prior_conflict", "not applicable", None, None, mark("the posterior holds no scales")
+        )
     table = pd.DataFrame(
         rows, columns=["scale", "p05", "p50", "p95", "prior_below_p05", "prior_below_p50", "prior_below_p95"]
     )
@@ -37,13 +40,20 @@ def prior_conflict(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResul
     worst = table.iloc[int(table["tail"].argmin())]
     scale, tail = str(worst["scale"]), float(worst["tail"])
     clash = tail < CONFLICT_TAIL
-    advice = f"Look at the unit of the data and at the prior of {scale}: one of them is not what was meant"
+    advice = as_kept(
+        "Look at the unit of the data and at the prior of {scale}: one of them is not what was meant",
+        scale=scale,
+    )
     return CheckResult(
         "prior_conflict",
         "warn" if clash else "pass",
         tail,
         CONFLICT_TAIL,
-        f"the posterior median of {scale} leaves {tail:.2%} of its prior beyond it",
+        as_kept(
+            "the posterior median of {scale} leaves {tail} of its prior beyond it",
+            scale=scale,
+            tail=f"{tail:.2%}",
+        ),
         advice if clash else "",
         table=table,
     )
@@ -53,17 +63,25 @@ def spend_mean_exists(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckRe
     """Warn where q is not above 1 in every draw, so that mean spend need not exist."""
     posterior = read_posterior(fit)
     if posterior.spec.spend is None:
-        return CheckResult("spend_mean_exists", "not applicable", None, None, "the fit has no spend model")
+        return CheckResult(
+            "spend_mean_exists", "not applicable", None, None, mark("the fit has no spend model")
+        )
     q = posterior.spend[1]
     share = float((q <= 1).any(axis=0).mean())
     heavy = share > 0
-    advice = f"Expected spend is infinite there: use medians, or a prior of {SPEND_BETWEEN} above 1"
+    advice = as_kept(
+        "Expected spend is infinite there: use medians, or a prior of {scale} above 1", scale=SPEND_BETWEEN
+    )
     return CheckResult(
         "spend_mean_exists",
         "warn" if heavy else "pass",
         share,
         0.0,
-        f"q <= 1 in {share:.2%} of draws" + ("" if heavy else f"; smallest q {q.min():.2f}"),
+        as_kept("q <= 1 in {share} of draws", share=f"{share:.2%}")
+        if heavy
+        else as_kept(
+            "q <= 1 in {share} of draws; smallest q {least}", share=f"{share:.2%}", least=f"{q.min():.2f}"
+        ),
         advice if heavy else "",
     )
 
@@ -72,20 +90,24 @@ def spend_independence(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckR
     """Warn where spend per purchase goes with frequency, which the model takes to be unrelated."""
     name = "spend_independence"
     if read_posterior(fit).spec.spend is None or summary is None or MONETARY_VALUE not in summary.columns:
-        return CheckResult(name, "not applicable", None, None, "needs a spend model and the summary")
+        return CheckResult(name, "not applicable", None, None, mark("needs a spend model and the summary"))
     repeaters = summary[(summary[FREQUENCY] > 0) & (summary[MONETARY_VALUE] > 0)]
     if len(repeaters) < FEW or repeaters[FREQUENCY].nunique() < 2:
-        few = f"only {len(repeaters):,} repeaters with spend"
+        few = as_kept("only {n} repeaters with spend", n=f"{len(repeaters):,}")
         return CheckResult(name, "not applicable", None, None, few)
     rho = float(np.asarray(spearmanr(repeaters[FREQUENCY], repeaters[MONETARY_VALUE]).statistic))
     related = abs(rho) >= SPEARMAN_MAX
-    advice = "Frequent buyers spend differently: value is biased for them; split them by a group column"
+    advice = mark("Frequent buyers spend differently: value is biased for them; split them by a group column")
     return CheckResult(
         name,
         "warn" if related else "pass",
         rho,
         SPEARMAN_MAX,
-        f"Spearman correlation of frequency and mean spend {rho:+.3f} over {len(repeaters):,} repeaters",
+        as_kept(
+            "Spearman correlation of frequency and mean spend {rho} over {n} repeaters",
+            rho=f"{rho:+.3f}",
+            n=f"{len(repeaters):,}",
+        ),
         advice if related else "",
         table=_spend_by_frequency(repeaters),
     )

@@ -16,6 +16,7 @@ from bayesltv.data.summary.days import Days, Repeats, history_days, repeats_of
 from bayesltv.errors import DataError
 from bayesltv.kernels.calendar import Running
 from bayesltv.kernels.expected import expect_newborns, silence_of_newborns
+from bayesltv.languages.language import mark
 from bayesltv.names import FIRST_PURCHASE, REPEAT_DAYS, TIME_UNIT
 from bayesltv.prediction.packed import at_means, clock_of
 from bayesltv.units import DAYS_PER
@@ -100,7 +101,7 @@ def follow(fit: xr.DataTree, summary: pd.DataFrame | None) -> Course | str:
     Where covariates set most customers apart they are evenly picked ones.
     """
     if summary is None:
-        return "needs the summary"
+        return mark("needs the summary")
     try:
         return _placed(place_base(fit, summary, Meeting(0, unknown_groups="population", draws=DRAWS)))
     except DataError as error:

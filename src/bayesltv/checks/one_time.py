@@ -15,6 +15,7 @@ from bayesltv.errors import DataError
 from bayesltv.families.family import Family
 from bayesltv.families.registry import PURCHASE
 from bayesltv.kernels.calendar import Running
+from bayesltv.languages.language import as_kept, mark
 from bayesltv.names import FREQUENCY, RECENCY, T
 from bayesltv.prediction.packed import clock_of
 
@@ -47,33 +48,45 @@ def one_time_buyers(
     name = "one_time_buyers"
     course = follow(fit, summary) if course is None else course
     if isinstance(course, str):
-        return CheckResult(name, "not applicable", None, None, f"could not look: {course}")
+        return CheckResult(name, "not applicable", None, None, as_kept("could not look: {why}", why=course))
     try:
         table = returns(course)
     except DataError as error:
-        return CheckResult(name, "not applicable", None, None, f"could not look: {reason(error)}")
+        return CheckResult(
+            name, "not applicable", None, None, as_kept("could not look: {why}", why=reason(error))
+        )
     bought_once, came, expected, variance = (
         float(table[column].sum()) for column in ("bought_once", "came_back", "expected", "variance")
     )
     if expected <= 0:
-        return CheckResult(name, "not applicable", None, None, "nobody could have come back yet")
+        return CheckResult(name, "not applicable", None, None, mark("nobody could have come back yet"))
     family = course.population.family
-    since = " in the first half of their time here" if course.knows_days else ""
-    then = " in the second" if course.knows_days else ""
-    found = (
-        f"of {bought_once:,.0f} customers who had bought once{since}, {came:,.0f} came back{then}, "
-        f"{expected:,.0f} expected"
+    text = (
+        mark(
+            "of {once} customers who had bought once in the first half of their time here, {came} came back "
+            "in the second, {expected} expected"
+        )
+        if course.knows_days
+        else mark("of {once} customers who had bought once, {came} came back, {expected} expected")
     )
+    numbers = {"once": bought_once, "came": came, "expected": expected}
+    found = as_kept(text, **{name: f"{number:,.0f}" for name, number in numbers.items()})
     other = PURCHASE.get(LETS_GO.get(family.name, ""))
     other = None if other is None else other.of(*family.settings)
     if other is None:
         few = came < FEWER * expected and expected - came > CLEAR * np.sqrt(variance)
-        value, limit, cure = came / expected, FEWER, "split them by a group column"
+        value, limit, cure = came / expected, FEWER, mark("split them by a group column")
     else:
         value, limit = higher(course, other), HIGHER
-        few, cure = value > limit and came < expected, f"use {other.title}"
-        found += f"; log likelihood of {other.title} less that of {family.title} {value:+.1f}"
-    less = f"one-time buyers come back less than {family.title} can say: {cure} ({found})"
+        few, cure = value > limit and came < expected, as_kept("use {model}", model=other.title)
+        found = as_kept(
+            "{found}; log likelihood of {other} less that of {own} {value}",
+            found=found, other=other.title, own=family.title, value=f"{value:+.1f}",
+        )  # fmt: skip
+    less = as_kept(
+        "one-time buyers come back less than {model} can say: {cure} ({found})",
+        model=family.title, cure=cure, found=found,
+    )  # fmt: skip
     return CheckResult(
         name,
         "warn" if few else "pass",
@@ -87,9 +100,11 @@ def one_time_buyers(
 
 def _advice(other: Family | None) -> str:
     if other is None:
-        return "Something tells those who never come back from the others: first product, channel, offer"
+        return mark(
+            "Something tells those who never come back from the others: first product, channel, offer"
+        )
     specs = 'load_spec("mbg_cnbd")' if other.is_regular else 'load_spec("mbg_pooled") or "mbg_by_group"'
-    return f"Forecasts of those who bought once are too high: {specs}"
+    return as_kept("Forecasts of those who bought once are too high: {specs}", specs=specs)
 
 
 def returns(course: Course) -> pd.DataFrame:

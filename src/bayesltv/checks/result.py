@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import pandas as pd
 import xarray as xr
 
-from bayesltv.languages.language import label, tr
+from bayesltv.languages.language import label, retold, tr
 from bayesltv.languages.notebook import html_of
 from bayesltv.names import COMMON_SHOCKS
 
@@ -62,6 +62,14 @@ class CheckResult:
     def passed(self) -> bool:
         """Whether the check does not stand in the way of scoring."""
         return self.status != "fail"
+
+    @property
+    def said(self) -> str:
+        """What was found and, where it matters, what to do, in the language spoken."""
+        found = retold(self.summary)
+        if self.status in ("pass", "not applicable") or not self.advice:
+            return found
+        return tr("{found}. {advice}", found=found, advice=retold(self.advice))
 
 
 class Check(Protocol):
@@ -140,6 +148,7 @@ class CheckReport:
 
     def _repr_html_(self) -> str:
         shown = self.table[["name", "status", "value", "threshold", "summary"]]
+        shown = shown.assign(summary=[retold(each) for each in shown["summary"]])
         return html_of(tr("Checks: {verdict}", verdict=self.verdict), {"": shown})
 
     def __rich__(self) -> Any:  # noqa: ANN401
@@ -152,14 +161,12 @@ class CheckReport:
             number, name = heading in ("value", "threshold"), heading == "check"  # names are never cut
             table.add_column(tr(heading), justify="right" if number else "left", no_wrap=name)
         for result in self.results:
-            silent = result.status in ("pass", "not applicable") or not result.advice
-            said = result.summary if silent else f"{result.summary}. {result.advice}"
             table.add_row(
                 label(result.name),
                 Text(tr(result.status), style=_COLOURS[result.status]),
                 _number(result.value),
                 _number(result.threshold),
-                Text(said),
+                Text(result.said),
             )
         return table
 

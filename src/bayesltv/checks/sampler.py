@@ -14,9 +14,10 @@ import xarray as xr
 from bayesltv.base.population import read_posterior
 from bayesltv.base.seal import is_uplift
 from bayesltv.checks.result import CheckResult
+from bayesltv.languages.language import as_kept, mark
 from bayesltv.specs.model.settings import GateSpec
 
-_MORE = "Sample longer (sampler={'draws': ...}), or simplify the pooling"
+_MORE = mark("Sample longer (sampler={'draws': ...}), or simplify the pooling")
 
 
 def rhat(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
@@ -28,19 +29,20 @@ def rhat(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa
     worst, where = _extreme(az.rhat(_posterior(fit)), np.max)
     gate = _gates(fit).rhat_max
     return _judged(
-        "rhat", worst, gate, worst <= gate, f"largest R-hat {worst:.4f}, of {where}",
-        "Chains disagree: tune longer (sampler={'tune': ...}) and look at the trace of that parameter",
+        "rhat", worst, gate, worst <= gate,
+        as_kept("largest R-hat {worst}, of {where}", worst=f"{worst:.4f}", where=where),
+        mark("Chains disagree: tune longer (sampler={'tune': ...}) and look at the trace of that parameter"),
     )  # fmt: skip
 
 
 def ess_bulk(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
     """Smallest bulk effective sample size of any parameter."""
-    return _ess("ess_bulk", "bulk", fit)
+    return _ess("ess_bulk", mark("smallest bulk ESS {worst}, of {where}"), fit)
 
 
 def ess_tail(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
     """Smallest tail effective sample size of any parameter."""
-    return _ess("ess_tail", "tail", fit)
+    return _ess("ess_tail", mark("smallest tail ESS {worst}, of {where}"), fit)
 
 
 def divergences(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
@@ -49,10 +51,12 @@ def divergences(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult: 
     if "diverging" not in stats:
         return _not_applicable("divergences")
     count, gate = int(stats["diverging"].sum()), _gates(fit).divergences_max
-    found = f"{count:,} divergent of {stats['diverging'].size:,} transitions"
+    found = as_kept(
+        "{count} divergent of {size} transitions", count=f"{count:,}", size=f"{stats['diverging'].size:,}"
+    )
     return _judged(
         "divergences", count, gate, count <= gate, found,
-        "Raise target_accept towards 0.99, pool fewer scales or tighten the priors of their sds",
+        mark("Raise target_accept towards 0.99, pool fewer scales or tighten the priors of their sds"),
     )  # fmt: skip
 
 
@@ -65,8 +69,9 @@ def ebfmi(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noq
     worst = float(np.min(np.mean(np.diff(energy, axis=1) ** 2, axis=1) / np.var(energy, axis=1)))
     gate = _gates(fit).ebfmi_min
     return _judged(
-        "ebfmi", worst, gate, worst >= gate, f"smallest E-BFMI of a chain {worst:.2f}",
-        "Heavy tails: tighten the priors of the pooling sds",
+        "ebfmi", worst, gate, worst >= gate,
+        as_kept("smallest E-BFMI of a chain {worst}", worst=f"{worst:.2f}"),
+        mark("Heavy tails: tighten the priors of the pooling sds"),
     )  # fmt: skip
 
 
@@ -76,10 +81,10 @@ def treedepth(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  #
     if "maxdepth_reached" not in stats:
         return _not_applicable("treedepth")
     share, gate = float(stats["maxdepth_reached"].mean()), _gates(fit).treedepth_share_max
-    found = f"{share:.2%} of transitions reached the greatest tree depth"
+    found = as_kept("{share} of transitions reached the greatest tree depth", share=f"{share:.2%}")
     return _judged(
         "treedepth", share, gate, share <= gate, found,
-        "Raise max_treedepth, or look for parameters that the data cannot tell apart",
+        mark("Raise max_treedepth, or look for parameters that the data cannot tell apart"),
     )  # fmt: skip
 
 
@@ -87,12 +92,13 @@ def pareto_k(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # 
     """Tail shape of the importance weights of a Laplace fit (Vehtari et al. 2024)."""
     stats = _stats(fit)
     if "pareto_k" not in stats:
-        return _not_applicable("pareto_k", "the posterior was not importance sampled")
+        return _not_applicable("pareto_k", mark("the posterior was not importance sampled"))
     gate = min(_gates(fit).khat_max, 1 - 1 / np.log10(_proposals(fit)))
     khat = float(stats["pareto_k"])
     return _judged(
-        "pareto_k", khat, gate, khat < gate, f"k-hat of the importance weights {khat:.2f}",
-        "The posterior is too far from a normal for laplace: use method='nuts'",
+        "pareto_k", khat, gate, khat < gate,
+        as_kept("k-hat of the importance weights {khat}", khat=f"{khat:.2f}"),
+        mark("The posterior is too far from a normal for laplace: use method='nuts'"),
     )  # fmt: skip
 
 
@@ -100,25 +106,26 @@ def importance_ess(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResul
     """Effective number of importance-sampled draws of a Laplace fit."""
     stats = _stats(fit)
     if "importance_ess" not in stats:
-        return _not_applicable("importance_ess", "the posterior was not importance sampled")
+        return _not_applicable("importance_ess", mark("the posterior was not importance sampled"))
     size, gate = float(stats["importance_ess"]), _gates(fit).ess_min
     return _judged(
-        "importance_ess", size, gate, size >= gate, f"importance weights are worth {size:,.0f} draws",
-        "The posterior is too far from a normal for laplace: use method='nuts'",
+        "importance_ess", size, gate, size >= gate,
+        as_kept("importance weights are worth {size} draws", size=f"{size:,.0f}"),
+        mark("The posterior is too far from a normal for laplace: use method='nuts'"),
     )  # fmt: skip
 
 
 SAMPLER_CHECKS = (rhat, ess_bulk, ess_tail, divergences, ebfmi, treedepth, pareto_k, importance_ess)
 
 
-def _ess(name: str, method: str, fit: xr.DataTree) -> CheckResult:
+def _ess(name: str, text: str, fit: xr.DataTree) -> CheckResult:
     if not _has_chains(fit):
         return _not_applicable(name)
     if still := _still(fit):
         return _point(name, still, _gates(fit).ess_min)
-    worst, where = _extreme(az.ess(_posterior(fit), method=method), np.min)
+    worst, where = _extreme(az.ess(_posterior(fit), method=name.removeprefix("ess_")), np.min)
     gate = _gates(fit).ess_min
-    return _judged(name, worst, gate, worst >= gate, f"smallest {method} ESS {worst:,.0f}, of {where}", _MORE)
+    return _judged(name, worst, gate, worst >= gate, as_kept(text, worst=f"{worst:,.0f}", where=where), _MORE)
 
 
 def _judged(name: str, value: float, gate: float, good: bool, summary: str, advice: str) -> CheckResult:
@@ -135,12 +142,12 @@ def _still(fit: xr.DataTree) -> list[str]:
 
 def _point(name: str, still: list[str], gate: float) -> CheckResult:
     """Return a failure: a point has no chains, and leaves its uncertainty out of every interval."""
-    found = f"{', '.join(still)}: a single point, the same in every draw"
-    advice = "Intervals leave out what is not known of these: sample them, or accept that by name"
+    found = as_kept("{names}: a single point, the same in every draw", names=", ".join(still))
+    advice = mark("Intervals leave out what is not known of these: sample them, or accept that by name")
     return CheckResult(name, "fail", None, float(gate), found, advice)
 
 
-def _not_applicable(name: str, reason: str = "the posterior was not sampled by NUTS") -> CheckResult:
+def _not_applicable(name: str, reason: str = mark("the posterior was not sampled by NUTS")) -> CheckResult:
     return CheckResult(name, "not applicable", None, None, reason)
 
 

@@ -16,6 +16,7 @@ from bayesltv.checks.result import CheckResult
 from bayesltv.data.day_lists import day_numbers
 from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.errors import DataError
+from bayesltv.languages.language import as_kept, mark
 from bayesltv.names import COMMON_SHOCKS, FIRST_PURCHASE, PERIOD_END
 
 Floats = NDArray[np.float64]
@@ -81,20 +82,19 @@ def common_shocks(
         return _not_looked(course)
     block = read_posterior(fit).spec.block_days
     width, least = (max(block, WEEK), LEAST_BLOCKS) if block else (WEEK, LEAST_WEEKS)
-    what = "weeks" if width == WEEK else f"stretches of {width} days"
+    what = "weeks" if width == WEEK else as_kept("stretches of {width} days", width=width)
     try:
         weeks = weeks_of(course, width)
     except DataError as error:
         return _not_looked(reason(error))
     weeks = weeks.chosen(weeks.expected >= LEAST_EXPECTED)
     if weeks.actual.size < least:
-        return _not_looked(f"only {weeks.actual.size} {what} with purchases enough")
+        return _not_looked(as_kept("only {n} {what} with purchases enough", n=weeks.actual.size, what=what))
     residual, eigenvalues = standardised(weeks)
     figure, mean = float((residual**2).mean()), float(eigenvalues.sum()) / residual.size
     scale = 2 * float((eigenvalues**2).sum()) / residual.size**2 / mean
     limit = float(gamma.ppf(1 - RARE, mean / scale, scale=scale))
     times = figure / mean
-    said = f"{what} vary {times:.1f} times as much as independent customers can make them"
     shocked = figure > limit
     table = pd.DataFrame(
         {
@@ -109,23 +109,38 @@ def common_shocks(
         "warn" if shocked else "pass",
         times,
         limit / mean,
-        f"{said}: {too_sure(fit)}" if shocked else f"{said} ({residual.size} {what})",
+        as_kept(
+            "{what} vary {times} times as much as independent customers can make them: {so}",
+            what=what,
+            times=f"{times:.1f}",
+            so=too_sure(fit),
+        )
+        if shocked
+        else as_kept(
+            "{what} vary {times} times as much as independent customers can make them ({n} {what})",
+            what=what,
+            times=f"{times:.1f}",
+            n=residual.size,
+        ),
         ADVICE if shocked else "",
         table=table,
     )
 
 
-ADVICE = 'Seasons or campaigns move all customers together: try [clock] in the spec, or load_spec("clock")'
+ADVICE = mark(
+    'Seasons or campaigns move all customers together: try [clock] in the spec, or load_spec("clock")'
+)
 
 
 def too_sure(fit: xr.DataTree) -> str:
     """Return what common shocks mean for the totals of this fit."""
-    cure = "use a clock" if not read_posterior(fit).spec.block_days else "look at the process of its clock"
-    return f"totals of this fit are too sure; {cure}"
+    if read_posterior(fit).spec.block_days:
+        return mark("totals of this fit are too sure; look at the process of its clock")
+    return mark("totals of this fit are too sure; use a clock")
 
 
 def _not_looked(why: str) -> CheckResult:
-    return CheckResult(COMMON_SHOCKS, "not applicable", None, None, f"could not look: {why}")
+    return CheckResult(COMMON_SHOCKS, "not applicable", None, None, as_kept("could not look: {why}", why=why))
 
 
 def weeks_of(course: Course, width: int = WEEK) -> Weeks:
@@ -192,20 +207,22 @@ def calendar_and_tenure(fit: xr.DataTree, summary: pd.DataFrame | None) -> Check
     """Warn of a clock fitted to customers who all came at once: it may have learnt how customers fade."""
     name = "calendar_and_tenure"
     if not read_posterior(fit).spec.block_days:
-        return CheckResult(name, "not applicable", None, None, "the fit has no clock")
+        return CheckResult(name, "not applicable", None, None, mark("the fit has no clock"))
     if summary is None or summary.empty or FIRST_PURCHASE not in summary.columns:
-        return CheckResult(name, "not applicable", None, None, "needs a summary with first_purchase")
+        return CheckResult(name, "not applicable", None, None, mark("needs a summary with first_purchase"))
     first = day_numbers(summary[FIRST_PURCHASE])
     days = float(np.diff(np.nanquantile(first, [(1 - SHARE) / 2, (1 + SHARE) / 2]))[0])
     alike = days <= QUARTER
-    found = f"{SHARE:.0%} of customers were acquired within {days:.0f} days"
+    found = as_kept(
+        "{share} of customers were acquired within {days} days", share=f"{SHARE:.0%}", days=f"{days:.0f}"
+    )
     return CheckResult(
         name,
         "warn" if alike else "pass",
         days,
         QUARTER,
-        f"{found}: calendar and tenure cannot be told apart" if alike else found,
-        "Compare with the same spec without [clock]; customers' forecasts may be worse by it"
+        as_kept("{found}: calendar and tenure cannot be told apart", found=found) if alike else found,
+        mark("Compare with the same spec without [clock]; customers' forecasts may be worse by it")
         if alike
         else "",
     )

@@ -17,6 +17,7 @@ from bayesltv.checks.result import CheckResult
 from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.evaluation.posterior_predictive import FREQUENCY as BY_FREQUENCY
 from bayesltv.evaluation.posterior_predictive import RECENCY, REPEAT, posterior_predictive
+from bayesltv.languages.language import as_kept, mark
 from bayesltv.names import OBSERVATION_END, PERIOD_END
 from bayesltv.prediction.actual import actual_counts
 from bayesltv.prediction.tracking import track
@@ -61,34 +62,41 @@ def common_shocks(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult
     figure, others = float((residual**2).mean()), (replicated**2).mean(axis=1)
     lagged = float((residual[1:] * residual[:-1]).sum() / (residual**2).sum())
     limit = float(np.quantile(others, 1 - RARE))
-    said = (
-        f"{plain.summary}; by replicas {figure:.2f} times, 99.5 % of them within {limit:.2f} "
-        f"(autocorrelation {lagged:+.2f})"
-    )
+    said = as_kept(
+        "{plain}; by replicas {figure} times, 99.5 % of them within {limit} (autocorrelation {lagged})",
+        plain=plain.summary, figure=f"{figure:.2f}", limit=f"{limit:.2f}", lagged=f"{lagged:+.2f}",
+    )  # fmt: skip
     if plain.status == "warn" or (others >= figure).mean() >= RARE:
         return replace(plain, summary=said)
-    return replace(plain, status="warn", summary=f"{said}: {shocks.too_sure(fit)}", advice=shocks.ADVICE)
+    so = as_kept("{said}: {so}", said=said, so=shocks.too_sure(fit))
+    return replace(plain, status="warn", summary=so, advice=shocks.ADVICE)
 
 
 def replicated_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
     """Warn where customers made by the model are unlike the real ones."""
     name = "replicated_customers"
     if summary is None or summary.empty:
-        return CheckResult(name, "not applicable", None, None, "needs the summary")
+        return CheckResult(name, "not applicable", None, None, mark("needs the summary"))
     unit = read_posterior(fit).time_unit
     found = posterior_predictive(fit, summary, seed=SEED, draws=DRAWS, time_unit=unit)
     seen, made, low, high = found.table[["observed", "predicted", "p05", "p95"]].to_numpy(float).T
     distance: Floats = np.abs(seen - made) / np.maximum((high - low) / _TAILS, 1e-12)
     worst = found.table.iloc[int(distance.argmax())]
     strange = bool(distance.max() > FAR)
-    where = f"{worst['statistic']} ({worst['label']}): {worst['observed']:.4g}"
     return CheckResult(
         name,
         "warn" if strange else "pass",
         float(distance.max()),
         FAR,
-        f"furthest of {len(distance)} statistics from its replicas, in their standard deviations: {where} "
-        f"against {worst['predicted']:.4g}",
+        as_kept(
+            "furthest of {n} statistics from its replicas, in their standard deviations: {statistic} "
+            "({label}): {observed} against {predicted}",
+            n=len(distance),
+            statistic=worst["statistic"],
+            label=worst["label"],
+            observed=f"{worst['observed']:.4g}",
+            predicted=f"{worst['predicted']:.4g}",
+        ),
         _cure(str(worst["statistic"]), str(worst["label"])) if strange else "",
         table=found.table,
         facts=found.facts,
@@ -99,22 +107,35 @@ def prior_sensitivity(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckRe
     """Warn where a posterior moves with the weight of the priors."""
     name = "prior_sensitivity"
     if summary is None or "log_prior" not in fit.children:
-        return CheckResult(name, "not applicable", None, None, "needs the summary, and log_prior in the fit")
+        return CheckResult(
+            name, "not applicable", None, None, mark("needs the summary, and log_prior in the fit")
+        )
     table = psense(fit, summary, time_unit=read_posterior(fit).time_unit)
     worst = table.iloc[int(table["prior"].argmax())]
     moved = bool(worst["prior"] >= SENSITIVE)
-    kind = "pull against each other" if worst["diagnosis"] == CONFLICT else "are decided by the prior"
-    advice = (
-        f"Prior of {worst['strongest_prior']} and data on {worst['parameter']} {kind}: state why that "
-        "prior is what is known, or widen it and see what changes"
+    text = (
+        mark(
+            "Prior of {prior} and data on {parameter} pull against each other: state why that prior is what "
+            "is known, or widen it and see what changes"
+        )
+        if worst["diagnosis"] == CONFLICT
+        else mark(
+            "Prior of {prior} and data on {parameter} are decided by the prior: state why that prior is what "
+            "is known, or widen it and see what changes"
+        )
     )
+    advice = as_kept(text, prior=worst["strongest_prior"], parameter=worst["parameter"])
     return CheckResult(
         name,
         "warn" if moved else "pass",
         float(worst["prior"]),
         SENSITIVE,
-        f"most sensitive to priors: {worst['parameter']} ({worst['prior']:.3f}; to data "
-        f"{worst['likelihood']:.3f})",
+        as_kept(
+            "most sensitive to priors: {parameter} ({prior}; to data {data})",
+            parameter=worst["parameter"],
+            prior=f"{worst['prior']:.3f}",
+            data=f"{worst['likelihood']:.3f}",
+        ),
         advice if moved else "",
         table=table,
     )
@@ -124,7 +145,7 @@ def influential_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> Che
     """Warn where leave-one-out is unreliable for many customers: each of them moves the posterior."""
     name = "influential_customers"
     if summary is None or summary.empty:
-        return CheckResult(name, "not applicable", None, None, "needs the summary")
+        return CheckResult(name, "not applicable", None, None, mark("needs the summary"))
     parts = loo(fit, summary, time_unit=read_posterior(fit).time_unit)
     rows, shapes = [], []
     for part, elpd in parts.items():
@@ -143,9 +164,16 @@ def influential_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> Che
         "warn" if many else "pass",
         float(worst["share"]),
         OUTLIERS,
-        f"{worst['share']:.2%} of customers have k-hat above {worst['good_k']:.2f} in {worst['part']} "
-        f"(largest {worst['largest_k']:.2f})",
-        "Look at those customers: resellers and test accounts belong in a group of their own" if many else "",
+        as_kept(
+            "{share} of customers have k-hat above {good} in {part} (largest {largest})",
+            share=f"{worst['share']:.2%}",
+            good=f"{worst['good_k']:.2f}",
+            part=worst["part"],
+            largest=f"{worst['largest_k']:.2f}",
+        ),
+        mark("Look at those customers: resellers and test accounts belong in a group of their own")
+        if many
+        else "",
         table=table,
         facts={"shapes": pd.concat(shapes, ignore_index=True)},
     )
@@ -165,15 +193,22 @@ def _residuals(real: Floats, drawn: Floats) -> tuple[Floats, Floats]:
 
 def _cure(statistic: str, label: str) -> str:
     if statistic == BY_FREQUENCY and label == "0":
-        return (
+        return mark(
             "One-time buyers are not as many as the family allows: compare bg_nbd with mbg_nbd (ltv.compare)"
         )
     if statistic == BY_FREQUENCY:
-        return "Frequencies are not the family's: compare families, or split customers by a group column"
+        return mark(
+            "Frequencies are not the family's: compare families, or split customers by a group column"
+        )
     if statistic == RECENCY:
-        return "Customers stop sooner or later than dropout allows: compare families, or try [clock]"
+        return mark("Customers stop sooner or later than dropout allows: compare families, or try [clock]")
     if statistic == REPEAT and label == "all":
-        return "More or fewer come back than the family allows: compare bg_nbd with mbg_nbd (ltv.compare)"
+        return mark(
+            "More or fewer come back than the family allows: compare bg_nbd with mbg_nbd (ltv.compare)"
+        )
     if statistic == REPEAT:
-        return f"Group {label} is off: pool dropout_mean and purchase_shape over the group column too"
-    return "Amounts pile up or spread unlike gamma ones (price points?): read tiers near them with care"
+        return as_kept(
+            "Group {label} is off: pool dropout_mean and purchase_shape over the group column too",
+            label=label,
+        )
+    return mark("Amounts pile up or spread unlike gamma ones (price points?): read tiers near them with care")

@@ -15,6 +15,7 @@ from bayesltv.base.group_scales import group_scales
 from bayesltv.checks.result import Check, CheckResult, FunctionCheck
 from bayesltv.data.day_lists import day_lists
 from bayesltv.families.bg_cnbd import MOST_STAGES
+from bayesltv.languages.language import as_kept, mark
 from bayesltv.names import (
     FIRST_PURCHASE,
     FREQUENCY,
@@ -75,10 +76,12 @@ def regular_timing(
     name = "regular_timing"
     pairs = pairs_of_waits(summary) if pairs is None else pairs
     if pairs is None:
-        return CheckResult(name, "not applicable", None, None, "needs a summary with repeat_days")
+        return CheckResult(name, "not applicable", None, None, mark("needs a summary with repeat_days"))
     share, total = pairs.share, pairs.total
     if share.size < FEW:
-        return CheckResult(name, "not applicable", None, None, f"only {share.size:,} pairs of waits")
+        return CheckResult(
+            name, "not applicable", None, None, as_kept("only {n} pairs of waits", n=f"{share.size:,}")
+        )
     expected = (total - 2) / (12 * total)
     excess = (share - 0.5) ** 2 - expected
     ratio = 1 + float(excess.mean() / expected.mean())
@@ -88,7 +91,9 @@ def regular_timing(
     own = _own_shape(fit)
     low, high = (own * factor for factor in REGULARITY)
     strange = not low <= shape <= high and abs(ratio - 3 / (2 * own + 1)) > CLEAR * error
-    how = "more regularly" if shape > own else "less regularly"
+    text = mark("waits are spread as gamma with shape {shape} ({own} in the model), over {pairs} pairs")
+    if strange:
+        text = _MORE_REGULAR if shape > own else _LESS_REGULAR
     histogram = np.histogram(share, bins=10, range=(0, 1))[0]
     table = pd.DataFrame({"share_from": np.arange(10) / 10, "pairs": histogram, "expected": share.size / 10})
     return CheckResult(
@@ -96,11 +101,27 @@ def regular_timing(
         "warn" if strange else "pass",
         shape,
         high if shape > own else low,
-        f"waits are spread as gamma with shape {shape:.2f} ({own} in the model), over {share.size:,} pairs"
-        + (f": customers buy {how} than the model takes them to" if strange else ""),
+        as_kept(text, shape=f"{shape:.2f}", own=own, pairs=f"{share.size:,}"),
         _advice(shape, own) if strange else "",
         table=table,
     )
+
+
+_MORE_REGULAR = mark(
+    "waits are spread as gamma with shape {shape} ({own} in the model), over {pairs} pairs: customers buy "
+    "more regularly than the model takes them to"
+)
+_LESS_REGULAR = mark(
+    "waits are spread as gamma with shape {shape} ({own} in the model), over {pairs} pairs: customers buy "
+    "less regularly than the model takes them to"
+)
+_FIRST_AMOUNT = mark(
+    "the first wait takes {share} of the first two; the first amount is {factor} times the repeat ones"
+)
+_FIRST_LEVEL = mark(
+    "the first wait takes {share} of the first two; the first amount is {factor} times the repeat ones "
+    "(delta of the fit)"
+)
 
 
 def _own_shape(fit: xr.DataTree) -> int:
@@ -111,14 +132,17 @@ def _own_shape(fit: xr.DataTree) -> int:
 def _advice(shape: float, own: int) -> str:
     """Return what to do where waits are unlike the model's; totals may err either way."""
     if shape < REGULARITY[0]:
-        return "Bursts look like many purchases and then dropout: merge purchases of a few days into one"
+        return mark(
+            "Bursts look like many purchases and then dropout: merge purchases of a few days into one"
+        )
     near = min(max(round(shape), 1), MOST_STAGES)
     rival = f"mbg_cnbd with k = {near}" if near > 1 else "mbg_nbd"
     if near == own:
-        return "P(alive) after a silence and totals may be off, either way: judge them by a hold-out"
-    return (
-        "P(alive) after a silence and totals may be off, either way: compare with "
-        f"{rival} by a hold-out (ltv.backtest), which alone tells whether it forecasts better"
+        return mark("P(alive) after a silence and totals may be off, either way: judge them by a hold-out")
+    return as_kept(
+        "P(alive) after a silence and totals may be off, either way: compare with {rival} by a hold-out "
+        "(ltv.backtest), which alone tells whether it forecasts better",
+        rival=rival,
     )
 
 
@@ -137,10 +161,10 @@ def first_purchase_effect(
     name = "first_purchase_effect"
     pairs = pairs_of_waits(summary) if pairs is None else pairs
     if summary is None or pairs is None:
-        return CheckResult(name, "not applicable", None, None, "needs a summary with repeat_days")
+        return CheckResult(name, "not applicable", None, None, mark("needs a summary with repeat_days"))
     first = pairs.share[pairs.is_first]
     if first.size < FEW:
-        few = f"only {first.size:,} customers with two repeat purchases"
+        few = as_kept("only {n} customers with two repeat purchases", n=f"{first.size:,}")
         return CheckResult(name, "not applicable", None, None, few)
     mean, error = float(first.mean()), float(first.std(ddof=1) / np.sqrt(first.size))
     waits = abs(mean - 0.5) > FIRST_WAIT and abs(mean - 0.5) > CLEAR * error
@@ -148,18 +172,27 @@ def first_purchase_effect(
     factor, factor_error = _first_amount(summary) if level is None else level
     harmful = max(np.log(FIRST_AMOUNT), CLEAR * factor_error)
     money = bool(factor) and level is None and abs(np.log(factor)) > harmful
-    found = f"the first wait takes {mean:.0%} of the first two"
-    found += f"; the first amount is {factor:.2f} times the repeat ones" if factor else ""
-    found += "" if level is None else " (delta of the fit)"
-    how = "sooner" if mean < 0.5 else "later"
+    text = mark("the first wait takes {share} of the first two")
+    if factor:
+        text = _FIRST_AMOUNT if level is None else _FIRST_LEVEL
+    found = as_kept(text, share=f"{mean:.0%}", factor=f"{factor or 0:.2f}")
     advice = []
     if waits:
         advice.append(
-            f"The second purchase comes {how} than later ones: forecasts of new customers are off; is it a "
-            "welcome offer? Mark its customers by a group column"
+            mark(
+                "The second purchase comes sooner than later ones: forecasts of new customers are off; is it "
+                "a welcome offer? Mark its customers by a group column"
+            )
+            if mean < 0.5
+            else mark(
+                "The second purchase comes later than later ones: forecasts of new customers are off; is it "
+                "a welcome offer? Mark its customers by a group column"
+            )
         )
     if money:
-        advice.append("Value of new customers at repeat spend is not their first basket: keep the two apart")
+        advice.append(
+            mark("Value of new customers at repeat spend is not their first basket: keep the two apart")
+        )
     limit = 0.5 - FIRST_WAIT, 0.5 + FIRST_WAIT
     rows = [("first wait / first two waits", mean, error, 0.5, *limit)]
     if factor:

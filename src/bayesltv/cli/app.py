@@ -9,7 +9,7 @@ import typer
 from bayesltv.cli.cohorts import cohorts
 from bayesltv.cli.command import ending
 from bayesltv.cli.doctor import doctor
-from bayesltv.cli.fits import check, compare, fit, uplift
+from bayesltv.cli.fits import check, compare, fit, refit, uplift
 from bayesltv.cli.forecast import forecast
 from bayesltv.cli.guard import REDACTION, Guarded
 from bayesltv.cli.log import benchmark, choose, summarize
@@ -27,6 +27,7 @@ COMMANDS = {
     "demo": demo,
     "summarize": summarize,
     "fit": fit,
+    "refit": refit,
     "check": check,
     "evaluate": evaluate,
     "compare": compare,

@@ -1,20 +1,26 @@
 """The commands that make fits and judge them: of a model, and of a test."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from bayesltv.cli.command import Bundle, example
 from bayesltv.cli.options import (
+    LOG,
+    RUN,
+    SAMPLER,
     SUMMARY,
     AcceptFailed,
     AsJson,
     FitFile,
+    Hidden,
     LogEnd,
     ObservationEnd,
     Report,
     ThisSummary,
+    Threads,
     TimeUnit,
     log_reading,
     sampling,
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
     from bayesltv.data.log.reading import Assignment, ExperimentReading, LogReading
     from bayesltv.fitting.sampling import Sampling
+    from bayesltv.jobs.refit import RefitOptions
 
 CHECK_FAILED = 13
 TEST = "The test"
@@ -59,6 +66,67 @@ def fit(
     )
     show.result(fitted, as_json=as_json)
     _refuse_failed(fitted.report, f"kept as {fitted.path} to be looked at; `bayesltv score` will refuse it")
+
+
+def refit_options(
+    decision: Annotated[
+        str | None, typer.Option(help="Decision of the scores: a file or a shipped name; none: no scores.")
+    ] = None,
+    previous: Annotated[
+        Path | None, typer.Option(help="Scores in use. Default: the earlier refresh's, or fit's.")
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Share by which a value may differ and is not loaded again.")
+    ] = 0.05,
+    method: Annotated[
+        Literal["nuts", "laplace"] | None,
+        typer.Option(help="Default: as the earlier fit was made.", rich_help_panel=SAMPLER),
+    ] = None,
+    score_draws: Annotated[
+        int, typer.Option(min=2, help="Posterior draws of scores and forecast.", rich_help_panel=RUN)
+    ] = 1000,
+    accept_failed: AcceptFailed = None,
+    observation_end: Annotated[
+        str | None, typer.Option(help="Last day observed; default: the log's last.", rich_help_panel=LOG)
+    ] = None,
+    acquired_from: Annotated[
+        str | None,
+        typer.Option(help="Keep customers first seen from this day on, as before.", rich_help_panel=LOG),
+    ] = None,
+) -> "RefitOptions":
+    """Return what is asked of a refit."""
+    from bayesltv.data.log.reading import Summarizing
+    from bayesltv.jobs.refit import RefitOptions
+
+    read = Summarizing(observation_end=observation_end, acquired_from=acquired_from)
+    return RefitOptions(read, decision, previous, method, score_draws, tolerance, tuple(accept_failed or ()))
+
+
+@example("bayesltv refit fit.nc log.csv --decision retention --out refreshes")
+def refit(
+    fit: Annotated[Path, typer.Argument(help="Earlier fit; or a folder of refreshes: the latest in it.")],
+    log: Annotated[Path, typer.Argument(help="The whole log, now longer; or a summary, .parquet.")],
+    asked: Annotated["RefitOptions", Bundle(refit_options)],
+    reading: Annotated["LogReading", Bundle(log_reading)],
+    sampled: Annotated["Sampling", Bundle(sampling, without=("method",))],
+    hidden: Hidden,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of refreshes: each gets its own, none is written over.")
+    ] = None,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a fit up to date with a longer log, and say what has changed."""
+    from bayesltv import jobs
+    from bayesltv.cli.output import show
+    from bayesltv.jobs.asked import Run
+
+    show.step(f"sampling from where {fit} was, with seed {sampled.seed}")
+    wanted = replace(asked, summarizing=replace(asked.summarizing, reading=reading))
+    done = jobs.refit_file(fit, log, out, wanted, sampled, Run(threads, hidden))
+    show.result(done, as_json=as_json)
+    if done.report is not None and done.refit is not None and done.refit.scores is None:
+        _refuse_failed(done.report, f"kept as {done.files[-1]} to be looked at; earlier refreshes stay")
 
 
 @example("bayesltv check fit.nc --summary summary.parquet")

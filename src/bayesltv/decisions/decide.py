@@ -10,9 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.base.meeting import Meeting, UnknownGroups
-from bayesltv.base.placed_base import PlacedBase, Placement, place_base
-from bayesltv.decisions.acquisition import acquisition, next_unit_of_money, warn_of_infinite_spend
+from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.decisions.baselines import current_codes
+from bayesltv.decisions.budget_split import channels_of, with_new_customers
 from bayesltv.decisions.campaigns import own_time_of
 from bayesltv.decisions.choice import Choice, limit_names, limits_of
 from bayesltv.decisions.customers.described import Described, describe
@@ -24,7 +24,7 @@ from bayesltv.decisions.offer.offer import Offer, Walking, believed, make_offer
 from bayesltv.decisions.offer.roi import option_table
 from bayesltv.decisions.plan import PLAN, TREATED_BEFORE, Plan, curve_table, customer_table, effect_table
 from bayesltv.decisions.planned_tests import plan_tests, plans_table
-from bayesltv.decisions.policies import Policies, make_policies
+from bayesltv.decisions.policies import Policies, make_policies, with_band
 from bayesltv.decisions.portfolio import action_table, policy_draws, policy_table
 from bayesltv.decisions.reasons import Expected
 from bayesltv.decisions.returns import Segments, return_draws, return_table, segments_of
@@ -34,7 +34,6 @@ from bayesltv.experiments.effects import Effects
 from bayesltv.experiments.measured import uplift_of_tests
 from bayesltv.prediction.scores.score import ScoreTable, score_base
 from bayesltv.prediction.scores.scoring import DRAWS
-from bayesltv.prediction.terms import terms_of
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 from bayesltv.specs.decision.budget import BudgetSpec
 from bayesltv.specs.decision.decision_spec import DecisionSpec
@@ -170,14 +169,17 @@ def decide_base(base: PlacedBase, decision: DecisionSpec, asked: PlanRequest, *,
     today = None if asked.current is None else current_codes(asked.current, placed.customers.ids, names)
     people = describe(base, placed, scores, decision, previous=asked.previous, threads=threads)
     offer = make_offer(base, placed, decision, people.asked, effects=effects, walking=walking)
+    channels = channels_of(placed, decision, base.posterior.time_unit)
+    market = channels.market if channels is not None and channels.share else None
     policies = make_policies(
-        offer, decision.budget or BudgetSpec(), people.table, today=today, seed=base.seed
+        offer, decision.budget or BudgetSpec(), people.table, market=market, today=today, seed=base.seed
     )
     plan = _plan(base, decision, scores, people, offer, policies)
     attrs = {**plan.attrs, TREATED_BEFORE: 0 if base.own_time is None else base.own_time.customers}
     plan = replace(plan, uplift=uplift_of_tests(asked.tests), attrs=attrs)
-    if decision.acquisition is not None:
-        plan = _with_acquisition(plan, placed, decision, policies, base.posterior.time_unit)
+    if channels is not None:
+        found = policies.choice.allocation
+        plan = with_new_customers(plan, channels, decision, found, base.posterior.time_unit)
     return _with_tests(plan, offer, decision, base.posterior.time_unit, asked) if asked.plan_test else plan
 
 
@@ -193,7 +195,8 @@ def _plan(
     choice, budget, columns = policies.choice, policies.budget, base.posterior.columns
     ids, eligible = offer.offered.customers.ids, offer.offered.eligible
     totals, returns = _totals(offer, policies, _segments(people, columns if offer.names else None))
-    outcome = policy_draws(totals, policies.assigned, offer.names, offer.fixed, ids)
+    band = with_band(curve_table(choice.allocation), policies, totals, offer.fixed)
+    outcome = policy_draws(totals[: len(policies.assigned)], policies.assigned, offer.names, offer.fixed, ids)
     sceptic, enough = _doubted(offer, choice, float(outcome["fixed_cost"].sel(policy=PLAN).sum()))
     comparison = policy_table(outcome, PLAN, tail=(decision.budget or budget).tail)
     basis = {"value_basis": decision.value.basis}
@@ -208,7 +211,7 @@ def _plan(
         actions=action_table(outcome, PLAN).assign(**basis, value_kind=LATENT),
         effects=effect_table(offer.model, offer.offered, offer.effects),
         policies=comparison.assign(**basis, value_kind=LATENT),
-        budget_curve=curve_table(choice.allocation).assign(**basis),
+        budget_curve=band.assign(**basis),
         options=option_table(offer.options, eligible, ids, offer.names),
         draws=outcome,
         totals=scores.totals,
@@ -236,8 +239,9 @@ def _segments(people: Described, columns: Sequence[str] | None) -> Segments:
 
 
 def _totals(offer: Offer, policies: Policies, segments: Segments) -> tuple[Floats, xr.Dataset]:
-    """Return totals of the policies, and those by segment and action: one walk for both."""
-    whole, treated = list(policies.assigned.values()), policies.choice.treated
+    """Return totals of the policies and of those along the curve, and by segment and action: one walk."""
+    treated = policies.choice.treated
+    whole = [*policies.assigned.values(), *(each.assigned for each in policies.along)]
     n = len(whole)
 
     def expand(part: Offered) -> Codes:
@@ -257,24 +261,6 @@ def _doubted(offer: Offer, choice: Choice, fixed: float) -> tuple[pd.DataFrame, 
         return totals
 
     return sceptic_table(offer.model, add_up, fixed)
-
-
-def _with_acquisition(
-    plan: Plan, placed: Placement, decision: DecisionSpec, policies: Policies, time_unit: str
-) -> Plan:
-    """Return the plan with what new customers are worth, and where the next unit of money does most."""
-    assert decision.acquisition is not None
-    basis = {"value_basis": decision.value.basis}
-    price = policies.choice.allocation.shadow_price if decision.actions else None
-    terms = terms_of(decision.value, time_unit)
-    channels = acquisition(
-        placed.population, terms, decision.acquisition, today=placed.customers.last_end,
-        customers=placed.customers.group,
-    )  # fmt: skip
-    warn_of_infinite_spend(placed.population)
-    following = next_unit_of_money(channels, price).assign(**basis)
-    table = channels.table.assign(payback_unit=time_unit, **basis)
-    return replace(plan, acquisition=table, next_unit=following)
 
 
 def _with_tests(plan: Plan, offer: Offer, decision: DecisionSpec, time_unit: str, asked: PlanRequest) -> Plan:

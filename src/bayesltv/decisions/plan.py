@@ -16,7 +16,7 @@ from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
 from bayesltv.decisions.offer.roi import break_even, elasticity
 from bayesltv.decisions.reasons import Expected, reasons, runners_up
 from bayesltv.experiments.effects import Effects
-from bayesltv.experiments.worth import TestPlan
+from bayesltv.experiments.test_plan import TestPlan
 from bayesltv.languages.notebook import html_of
 from bayesltv.names import CUSTOMER_ID
 from bayesltv.specs.decision.actions import NO_ACTION, ActionSpec
@@ -27,7 +27,8 @@ CURVE_POINTS = 400
 ALWAYS = ("actions", "effects", "policies", "budget_curve", "segments", "portfolio", "simple_ltv")
 """Tables that every plan has."""
 SOMETIMES = (
-    "returns", "sceptic", "at_risk", "migration", "movers", "uplift", "test_plans", "acquisition", "next_unit"
+    "returns", "sceptic", "at_risk", "migration", "movers", "uplift", "test_plans", "acquisition", "split",
+    "next_unit",
 )  # fmt: skip
 """Tables that earlier versions lack, or that need stages, an earlier export, tests or acquisition."""
 AT_RISK = (
@@ -69,7 +70,8 @@ class Plan:
     policies : DataFrame
         The plan and what it is compared with.
     budget_curve : DataFrame
-        ``cost`` and ``net``: expected net value of the best allocation for each amount of money.
+        ``cost`` and ``net``: expected net value of the best allocation for each amount of money; ``net_p05``
+        and ``net_p95`` over draws.
     options : xarray.Dataset
         What each action would bring each customer, dims (customer_id, action).
     draws : xarray.Dataset
@@ -94,6 +96,9 @@ class Plan:
         `tests` as a table.
     acquisition : DataFrame, optional
         What new customers of each group are worth against their cost, where the decision states costs.
+    split : DataFrame, optional
+        How the budget is shared between the customers one has and new ones, where capacities are stated; net
+        value draw by draw is ``draws["split_net"]``.
     next_unit : DataFrame, optional
         What one more unit of money brings in retention and in each group's acquisition.
     returns : DataFrame, optional
@@ -121,6 +126,7 @@ class Plan:
     tests: Mapping[str, TestPlan] = field(default_factory=dict)
     test_plans: pd.DataFrame | None = None
     acquisition: pd.DataFrame | None = None
+    split: pd.DataFrame | None = None
     next_unit: pd.DataFrame | None = None
     returns: pd.DataFrame | None = None
     return_draws: xr.Dataset | None = None
@@ -141,6 +147,7 @@ class Plan:
             "uplift": self.uplift,
             "test_plans": self.test_plans,
             "acquisition": self.acquisition,
+            "split": self.split,
             "next_unit": self.next_unit,
             "returns": self.returns,
             "sceptic": self.sceptic,

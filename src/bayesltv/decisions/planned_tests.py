@@ -11,7 +11,8 @@ from scipy.special import ndtri
 from bayesltv.base.customers import walk
 from bayesltv.decisions.offer.actions import ActionModel, Offered
 from bayesltv.experiments.sight import make_sight
-from bayesltv.experiments.worth import TestPlan, Traffic, plan_sighted_test
+from bayesltv.experiments.test_plan import TestPlan
+from bayesltv.experiments.worth import Traffic, plan_sighted_test
 from bayesltv.kernels.actions import CAP, CONTACT, DEPTH, MARGIN, PER_REDEMPTION, RATE, RUNNING
 from bayesltv.prediction.draws import simulate_futures
 from bayesltv.prediction.terms import Terms

@@ -1,16 +1,19 @@
 """What is chosen: who gets which action under the budget, and the policies that it is compared with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.allocation.allocation import Problem
+from bayesltv.allocation.allocation import Allocation, Problem
+from bayesltv.allocation.budget_curve import allocations_along
+from bayesltv.allocation.shared_budget import Market
 from bayesltv.decisions.baselines import Setting, compare_with, net_at_means
 from bayesltv.decisions.chance_constraint import choose_within, share_of_losses
 from bayesltv.decisions.choice import Choice, choose, limits_of
 from bayesltv.decisions.offer.offer import Offer
+from bayesltv.decisions.offer.pnl import net_value
 from bayesltv.decisions.plan import PLAN
 from bayesltv.errors import warn
 from bayesltv.names import LTV_WITH_REFERRAL
@@ -18,6 +21,9 @@ from bayesltv.specs.decision.budget import BudgetSpec
 from bayesltv.streams import generator
 
 Codes = NDArray[np.int32]
+Floats = NDArray[np.float64]
+LEAST = 1e-6
+"""Money of a budget that buys nothing."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +37,28 @@ class Policies:
         Under which it was chosen: with ``max_p_loss`` the risk weight may have been raised.
     assigned : mapping of str to ndarray of int32, shape (customer,)
         By policy, the plan first.
+    along : tuple of Allocation
+        The best of other budgets: where the budget curve gets its band from.
     """
 
     choice: Choice
     budget: BudgetSpec
     assigned: dict[str, Codes]
+    along: tuple[Allocation, ...] = ()
 
 
 def make_policies(
-    offer: Offer, budget: BudgetSpec, table: pd.DataFrame, *, today: Codes | None, seed: int
+    offer: Offer,
+    budget: BudgetSpec,
+    table: pd.DataFrame,
+    *,
+    market: Market | None = None,
+    today: Codes | None,
+    seed: int,
 ) -> Policies:
     """Return the plan under a budget, and what it is compared with.
+
+    Where new customers share the budget, all of these have what is left when they are paid for.
 
     Raises
     ------
@@ -61,22 +78,32 @@ def make_policies(
         return share_of_losses(offer.add_up([choice.treated]), choice, offer.fixed)
 
     choice, under = choose_within(chosen, p_loss, budget)
-    return Policies(choice, under, _assigned(offer, choice, under, table, today, seed))
+    if market is not None and budget.amount is not None:
+        left = market.left_to(choice.allocation.curve, budget.amount)
+        if left < budget.amount:
+            choice, under = choose_within(chosen, p_loss, replace(budget, amount=max(left, LEAST)))
+    problem = _problem(offer, choice, under, table)
+    along = allocations_along(problem, choice.allocation.curve) if offer.names else []
+    return Policies(choice, under, _assigned(offer, choice, problem, table, today, seed), tuple(along))
+
+
+def _problem(offer: Offer, choice: Choice, budget: BudgetSpec, table: pd.DataFrame) -> Problem:
+    """Return what is to be allocated to those who are not held out."""
+    free = offer.offered.eligible & ~choice.withheld[:, None]
+    money = np.inf if budget.amount is None else budget.amount
+    limits = tuple(limits_of(offer.model.actions, budget, table))
+    return Problem(offer.options.net, offer.options.cost, free, money, offer.fixed, limits)
 
 
 def _assigned(
-    offer: Offer, choice: Choice, budget: BudgetSpec, table: pd.DataFrame, today: Codes | None, seed: int
+    offer: Offer, choice: Choice, problem: Problem, table: pd.DataFrame, today: Codes | None, seed: int
 ) -> dict[str, Codes]:
     """Return what each policy does; customers who are held out get nothing from any."""
-    model, options = offer.model, offer.options
-    free = offer.offered.eligible & ~choice.withheld[:, None]
-    money = np.inf if budget.amount is None else budget.amount
-    limits = tuple(limits_of(model.actions, budget, table))
     setting = Setting(
         tuple(offer.names),
-        Problem(options.net, options.cost, free, money, offer.fixed, limits),
-        choice.allocation.cost if np.isinf(money) else money,
-        generator(seed, "policies").permutation(len(free)),
+        problem,
+        choice.allocation.cost if np.isinf(problem.money) else problem.money,
+        generator(seed, "policies").permutation(len(problem.eligible)),
         np.isin(np.arange(len(offer.names)), choice.recommended) | (choice.recommended < 0).all(),
         choice.withheld,
     )
@@ -84,7 +111,7 @@ def _assigned(
         setting,
         churn_risk=1 - table["p_alive"].to_numpy(float),
         ltv=table[LTV_WITH_REFERRAL if LTV_WITH_REFERRAL in table else "ltv_mean"].to_numpy(float),
-        net_at_means=lambda: net_at_means(model, offer.offered),
+        net_at_means=lambda: net_at_means(offer.model, offer.offered),
         current=today,
     )
     return {PLAN: choice.treated, **others}
@@ -100,3 +127,34 @@ def _warn_of_fixed_costs(offer: Offer, budget: BudgetSpec) -> None:
                 f"actions.{action.name} is dropped: its fixed cost of {action.fixed:,g} leaves nothing of "
                 f"the budget of {budget.amount:,g}. Raise budget.amount, or leave the action out"
             )
+
+
+def with_band(curve: pd.DataFrame, policies: Policies, totals: Floats, fixed: Floats) -> pd.DataFrame:
+    """Return the budget curve with 5 and 95 % of its net value over draws, as ``net_p05`` and ``net_p95``.
+
+    The plan and the best allocations of some other budgets are added up draw by draw. Between two of them
+    each draw's distance from the mean is interpolated, as where some customers are treated by the one and
+    the others by the other; the mean is the curve's.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        ``cost`` and ``net``, from the least money on.
+    policies : Policies
+    totals : ndarray, shape (policy, action, part, draw)
+        Of the policies, the plan first, and after them of those along the curve.
+    fixed : ndarray, shape (action,)
+        Fixed cost of each action, paid where somebody gets it.
+    """
+    codes = [policies.choice.treated, *(each.assigned for each in policies.along)]
+    spent = np.array([policies.choice.allocation.cost, *(each.cost for each in policies.along)])
+    sums = net_value(totals, axis=2).sum(axis=1)[[0, *range(len(policies.assigned), len(totals))]]
+    paid = np.array([fixed[np.unique(each[each >= 0])].sum() for each in codes])
+    nets, asked = sums - paid[:, None], curve["cost"].to_numpy(float)
+    cost, first = np.unique(np.append(asked[0], spent), return_index=True)  # of the least money all is known
+    known = np.vstack([np.zeros(nets.shape[1]), nets - nets.mean(axis=1, keepdims=True)])[first]
+    above = np.clip(np.searchsorted(cost, asked), min(1, cost.size - 1), cost.size - 1)
+    below = np.maximum(above - 1, 0)
+    share = np.clip((asked - cost[below]) / np.maximum(cost[above] - cost[below], 1e-300), 0.0, 1.0)[:, None]
+    low, high = np.quantile(known[below] * (1 - share) + known[above] * share, [0.05, 0.95], axis=1)
+    return curve.assign(net_p05=curve["net"] + low, net_p95=curve["net"] + high)

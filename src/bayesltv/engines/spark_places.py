@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 TABLE = "table:"
+_PATIENCE = 30.0
+"""Seconds to wait for tasks to end that were told to."""
 _NAME = re.compile(r"\w+(\.\w+){0,2}")
 
 
@@ -138,7 +141,8 @@ def replaced_folder(spark: SparkSession, out: Place) -> Iterator[str]:
         for end in ("part", "old")
     )
     try:
-        yield part.toString()
+        with _ended_tasks(spark):
+            yield part.toString()
         if files.exists(target):
             _rename(files, target, old)
         _rename(files, part, target)
@@ -147,6 +151,22 @@ def replaced_folder(spark: SparkSession, out: Place) -> Iterator[str]:
         if files.exists(old) and not files.exists(target):
             _rename(files, old, target)
         files.delete(part, True)
+
+
+@contextmanager
+def _ended_tasks(spark: SparkSession) -> Iterator[None]:
+    """See to it that no task writes any more when something has gone wrong, so that all can be removed."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):
+            spark.sparkContext.cancelAllJobs()
+            tracker, until = spark._jsc.sc().statusTracker(), time.monotonic() + _PATIENCE
+            while any(each.numRunningTasks() for each in tracker.getExecutorInfos()):
+                if time.monotonic() > until:
+                    break
+                time.sleep(0.1)
+        raise
 
 
 def _rename(files: Any, source: Any, target: Any) -> None:  # noqa: ANN401
@@ -165,7 +185,8 @@ def replaced_tables(spark: SparkSession) -> Iterator[Callable[[Place, DataFrame]
         frame.write.saveAsTable(f"{place.name}__new_{mark}")
 
     try:
-        yield put
+        with _ended_tasks(spark):
+            yield put
         for name in made:
             if spark.catalog.tableExists(name):
                 spark.sql(f"ALTER TABLE {name} RENAME TO {name}__old_{mark}")

@@ -142,10 +142,10 @@ def _told(error: Exception) -> BayesltvError:
 
 
 def _cause(error: Exception) -> str:
-    """Return the innermost cause that a stack trace of Java names, or the first line."""
+    """Return the innermost cause that a stack trace of Java names, else the error or the first line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return causes[-1] if causes else (lines or [type(error).__name__])[0]
+    causes = [line for line in lines if line.startswith(("Caused by: ", ": "))]
+    return causes[-1].partition(": ")[2] if causes else (lines or [type(error).__name__])[0]
 
 
 def require_spark_frame(frame: object, what: str) -> DataFrame:

@@ -14,6 +14,7 @@ from bayesltv.evaluation.calibration import purchase_calibration
 from bayesltv.evaluation.ranking import lift_by_tenth, normalised_gini, spearman
 from bayesltv.evaluation.result import ALL
 from bayesltv.evaluation.score_forecast import BINS
+from bayesltv.languages.language import mark
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, MONETARY_VALUE, RECENCY, VALUE_TO_DATE, T
 from bayesltv.prediction.scores.score_columns import label_of, tier_column
 from bayesltv.prediction.totals import Totals
@@ -21,7 +22,7 @@ from bayesltv.prediction.totals import Totals
 Floats = NDArray[np.float64]
 GROUP_LABEL = "group"
 RETURNERS = "returners"
-PURCHASE, ALIVE = "purchase", "P(alive) as a forecast"
+PURCHASE, ALIVE = "purchase", mark("P(alive) as a forecast")
 BASELINES = (FREQUENCY, VALUE_TO_DATE, MONETARY_VALUE)
 
 

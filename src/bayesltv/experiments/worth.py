@@ -17,111 +17,11 @@ from scipy.special import ndtr
 
 from bayesltv.errors import SpecError
 from bayesltv.experiments.sight import make_sight
+from bayesltv.experiments.test_plan import TestPlan
 from bayesltv.specs import checked
 
 Floats = NDArray[np.float64]
 _GRID, _NEAR = 120, 40
-BLIND = 0.5
-"""Share of EVPPI below which a test is called nearly blind."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TestPlan:
-    """What a test would be worth, and how large it should be.
-
-    Attributes
-    ----------
-    effect_mean, effect_sd : float
-        m₀ and s₀: belief about the net effect per customer, in money.
-    outcome_sd : float
-        s: standard deviation of one customer's outcome, in money.
-    customers : int
-        N: everybody whom the action is for.
-    n_per_arm : int
-        Size with the highest expected net benefit; 0: do not test.
-    net_benefit : float
-        ENBS at that size, in money: what deciding after the test is worth more than deciding now.
-    evppi : float
-        Value of knowing the effect exactly, over all customers: no test can be worth more.
-    evpi : float, optional
-        Value of knowing everything, each customer's future included: not a ceiling that a test can come near.
-    weeks : float, optional
-        To enrol both arms at the given traffic and wait for the window to pass.
-    test_and_roll : int
-        n of Feit & Berman (2019) for two arms alike a priori, with sd of an arm's mean s₀/√2.
-    cost : float
-        Fixed cost of testing.
-    curve : DataFrame
-        n_per_arm, evsi (over all customers), net_benefit.
-    evppi_window : float, optional
-        Value of all that a window of any number of customers shows: between EVSI and EVPPI.
-    share_seen : float, optional
-        EVSI at the planned size (without one: at a twentieth of all) as a share of EVPPI.
-    window_weeks : float
-        How long the outcome is watched.
-    watch_weeks : float, optional
-        Where a test is nearly blind: how long to watch returns instead; NaN: longer than the horizon.
-    """
-
-    __test__ = False  # no test of pytest's
-
-    effect_mean: float
-    effect_sd: float
-    outcome_sd: float
-    customers: int
-    n_per_arm: int
-    net_benefit: float
-    evppi: float
-    evpi: float | None
-    weeks: float | None
-    test_and_roll: int
-    cost: float
-    curve: pd.DataFrame
-    evppi_window: float | None = None
-    share_seen: float | None = None
-    window_weeks: float = 0.0
-    watch_weeks: float | None = None
-
-    @property
-    def is_blind(self) -> bool:
-        """Whether the window shows little of what the action does."""
-        return self.share_seen is not None and self.share_seen < BLIND
-
-    @property
-    def is_worthwhile(self) -> bool:
-        """Whether to test."""
-        return self.n_per_arm > 0
-
-    @property
-    def without(self) -> str:
-        """What to do without a test."""
-        return "treat everybody" if self.effect_mean > 0 else "leave the action out"
-
-    @property
-    def advice(self) -> str:
-        """What to do, in a sentence."""
-        decided = f"{self.without}{self._sight}"
-        if not self.is_worthwhile:
-            return (
-                f"do not test: knowing the effect exactly would be worth {self.evppi:,.0f}, and no size of "
-                f"test gains more than it costs ({self.cost:,.0f}); {decided}"
-            )
-        waiting = "" if self.weeks is None else f", {self.weeks:,.1f} weeks"
-        return (
-            f"test {self.n_per_arm:,} customers in each arm{waiting}: worth {self.net_benefit:,.0f} net "
-            f"of its cost, of at most {self.evppi:,.0f}; without a test: {decided}"
-        )
-
-    @property
-    def _sight(self) -> str:
-        """What is to be said of a test that is nearly blind."""
-        if not self.is_blind or self.watch_weeks is None:
-            return ""
-        instead = f"watch returns over {self.watch_weeks:,.0f} weeks instead, or "
-        return (
-            f". Nearly blind: {self.window_weeks:,.0f} weeks show {self.share_seen:.0%} of what knowing the "
-            f"effect is worth; {instead if self.watch_weeks == self.watch_weeks else ''}accept the assumption"
-        )
 
 
 def evsi(n: float | Floats, effect_mean: float, effect_sd: float, outcome_sd: float) -> Floats:

@@ -138,7 +138,10 @@ def wait_and_slopes(law, time):
 
 @verb
 def usual_wait(laws, ever):
-    """Return about the median wait of one customer, who buys again with probability `ever` > 0.5."""
+    """Return about the median wait of one customer, who is alive with probability `ever` > 0.5.
+
+    Infinity where that is not known, NaN where surely no purchase is the likelier.
+    """
 
 
 @verb

@@ -20,6 +20,7 @@ from bayesltv.fitting.laplace.blocks import independent_blocks
 from bayesltv.fitting.laplace.posterior import sample_laplace
 from bayesltv.fitting.sample import PLAIN_TUNE, coordinates, plain_coordinates, sample_nuts
 from bayesltv.fitting.sampling import Sampling
+from bayesltv.fitting.warm_start import warm_start
 from bayesltv.machine import versions
 from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.clock_prior import clock_priors
@@ -119,13 +120,20 @@ def _drawn(problem: Problem, settings: SamplerSpec, sampling: Sampling) -> Mappi
     """Return what the sampler gives: ``posterior`` and ``sample_stats``."""
     model = model_of(problem)
     density = make_density(model)
+    warm = None
+    if sampling.earlier is not None:
+        rng = generator(sampling.seed, "warm start")
+        warm = warm_start(sampling.earlier, model, density, problem, rng)
+        density = replace(density, start=warm.start(density.start))
     if sampling.method == "laplace":
         rng = generator(sampling.seed, "laplace")
         return sample_laplace(model, density, problem, settings, rng=rng, cores=sampling.cores)
     blocks = independent_blocks(model, density, problem)
     timeline, rng = problem.timeline, generator(sampling.seed, "coordinates")
     has_own = timeline is not None and timeline.clock.by is not None  # the approximation is far off there
-    frame = plain_coordinates(density) if has_own else coordinates(density, blocks, rng)
+    frame = None if warm is None else warm.coordinates()
+    if frame is None:
+        frame = plain_coordinates(density) if has_own else coordinates(density, blocks, rng)
     if frame.scale is None and not has_own:
         settings = replace(settings, tune=max(settings.tune, PLAIN_TUNE))
     has_sds = any(block.hypers.size for block in blocks)

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bayesltv.errors import FitError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Method = Literal["nuts", "laplace"]
 
@@ -24,6 +27,8 @@ class Sampling:
         Chains run at once.
     progress : bool
         Show a progress bar where somebody watches.
+    earlier : Dataset, optional
+        Posterior of an earlier fit of the same spec, to start from; see ``fitting.warm_start``.
 
     Raises
     ------
@@ -36,6 +41,7 @@ class Sampling:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     cores: int | None = None
     progress: bool = True
+    earlier: "xr.Dataset | None" = None
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):

@@ -15,6 +15,7 @@ from bayesltv.jobs.forecast import forecast_file as forecast_file
 from bayesltv.jobs.judge import check_file as check_file
 from bayesltv.jobs.judge import compare_files as compare_files
 from bayesltv.jobs.judge import evaluate_file as evaluate_file
+from bayesltv.jobs.refit import refit_file as refit_file
 from bayesltv.jobs.report import report_file as report_file
 from bayesltv.jobs.score import score_file as score_file
 from bayesltv.jobs.spark import score_on_spark as score_on_spark

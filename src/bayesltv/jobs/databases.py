@@ -10,7 +10,7 @@ import pandas as pd
 from bayesltv.base.meeting import Meeting
 from bayesltv.jobs.asked import ALONE, Run
 from bayesltv.jobs.paths import place_files
-from bayesltv.names import CUSTOMER_ID
+from bayesltv.names import AS_OF_DATE, CUSTOMER_ID, MODEL_VERSION
 
 if TYPE_CHECKING:
     from bayesltv.data.databases.target import Target
@@ -116,7 +116,7 @@ def _sketch(base: "CustomerBase", decision: "DecisionSpec") -> pd.DataFrame:
 
 def _keyed(scores: pd.DataFrame, base: "CustomerBase", version: str) -> pd.DataFrame:
     """Return scores with the day and the model that they are of, in the order of ids."""
-    from bayesltv.data.databases.target import AS_OF_DATE, KEY, MODEL_VERSION
+    from bayesltv.data.databases.target import KEY
 
     rows = pd.DataFrame(scores).copy()
     rows[AS_OF_DATE], rows[MODEL_VERSION] = base.require_end(), version

@@ -6,16 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayesltv.base.meeting import Meeting
-from bayesltv.data.log.reading import Carried, LaterLog
-from bayesltv.dates import Date
+from bayesltv.data.log.reading import Carried, LaterLog, Summarizing
 from bayesltv.errors import DataError
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.held import watch
 from bayesltv.jobs.paths import customers_of, require_report
-from bayesltv.names import OBSERVATION_END
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
     from bayesltv.checks.result import CheckReport
@@ -71,7 +68,9 @@ def check_file(
     found = check(tree, customers, thorough=thorough)
     if report is None:
         return found, []
-    return found, write_folder(report, figures=check_figures(found, tree), tables=check_tables(found))
+    return found, write_folder(
+        report, "checks", figures=check_figures(found, tree), tables=check_tables(found)
+    )
 
 
 def evaluate_file(
@@ -117,8 +116,10 @@ def evaluate_file(
     DataError, SpecError, StoreError
         Then nothing is written.
     """
+    from bayesltv.base.population import read_posterior
     from bayesltv.fitting.store import load
     from bayesltv.questions import CustomerBase
+    from bayesltv.refresh.customers import end_of, summarized
     from bayesltv.report.figures.evaluation import evaluation_figures, evaluation_tables
     from bayesltv.report.files.folder import write_folder
     from bayesltv.specs.catalogue import load_decision
@@ -130,7 +131,10 @@ def evaluate_file(
     tree = load(fit)
     declared = None if decision is None else load_decision(decision)
     if summary is None:
-        customers = _summarized(tree, later, carried, observation_end=meeting.observation_end)
+        customers = summarized(
+            read_posterior(tree), later.log, Summarizing(later.reading, carried),
+            observation_end=meeting.observation_end or end_of(tree),
+        )  # fmt: skip
     else:
         customers = customers_of(
             tree, summary, time_unit=meeting.time_unit, observation_end=meeting.observation_end
@@ -144,25 +148,7 @@ def evaluate_file(
     if report is None:
         return found, []
     tables = evaluation_tables(found)
-    return found, write_folder(report, figures=evaluation_figures(found), tables=tables)
-
-
-def _summarized(
-    tree: "xr.DataTree", later: LaterLog, carried: Carried, *, observation_end: Date | None
-) -> "pd.DataFrame":
-    """Return the customers of a log as they were when the fit's observation ended, or on another day."""
-    from bayesltv.base.population import read_posterior
-    from bayesltv.data.log.summarize import summarize
-
-    posterior = read_posterior(tree)
-    end = observation_end or tree.attrs[OBSERVATION_END] or None
-    if end is None:
-        raise DataError("the fit does not say when observation ended: pass observation_end=")
-    return summarize(
-        later.log, observation_end=end, time_unit=posterior.time_unit, groups=posterior.columns,
-        covariates=tuple(posterior.spec.covariates), order_id_col=carried.order_id_col,
-        group_conflict=carried.group_conflict, **later.reading.keywords,
-    )  # fmt: skip
+    return found, write_folder(report, "evaluation", figures=evaluation_figures(found), tables=tables)
 
 
 def compare_files(
@@ -212,7 +198,9 @@ def compare_files(
     watched.require_unchanged()
     if report is None:
         return found, []
-    return found, write_folder(report, figures=comparison_figures(found), tables=comparison_tables(found))
+    return found, write_folder(
+        report, "comparison", figures=comparison_figures(found), tables=comparison_tables(found)
+    )
 
 
 def _models(specs: Sequence[str]) -> "dict[str, ModelSpec | xr.DataTree]":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bayesltv.cohorts.result import Cohorts
     from bayesltv.decisions.plan import Plan
     from bayesltv.prediction.scores.score import ScoreTable
+    from bayesltv.refresh.result import Refit
 
 
 @dataclass(frozen=True)
@@ -164,3 +165,25 @@ class UpliftFile:
     customers: int
     seed: int
     effect_source: str
+
+
+@dataclass(frozen=True)
+class RefitFolder:
+    """A refresh that was written.
+
+    Attributes
+    ----------
+    folder : Path
+        Called by its last day.
+    files : tuple of Path
+        The manifest last; of a fit that failed its checks, that fit alone.
+    refit : Refit, optional
+        None where the refresh was there already.
+    report : CheckReport, optional
+        What the new fit's checks say.
+    """
+
+    folder: Path
+    files: tuple[Path, ...]
+    refit: "Refit | None"
+    report: "CheckReport | None"

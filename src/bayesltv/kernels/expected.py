@@ -84,6 +84,8 @@ def _median_wait(customer, futures, alive, farthest):
     if ever <= 0.5:
         return np.nan
     wait = usual_wait(futures, ever)
+    if math.isnan(wait):
+        return np.nan
     if wait > farthest:
         if _bought_by(farthest, futures, alive)[0] <= 0.5:
             return np.nan

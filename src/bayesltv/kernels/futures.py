@@ -102,13 +102,16 @@ def draw_futures(streams, people, laws, clock, terms, filled):
             open_stream(latents, key, draws[d])
             if not draw_alive(latents, inverse[d]):
                 continue
+            u = uniform(latents)
+            if service == 0.0 and u <= silent[d]:  # how long who buys nothing lives is then of no worth
+                alive[i, d] = True
+                continue
             law, history = at(purchase, g, d), history_at(customer, d)
             span, left = draw_life(law, history, coins, key, draws[d]), horizon
             alive[i, d], value[i, d] = True, 0.0 - whole
             if span < math.inf and span < ahead_of(customer, d, horizon):
                 left = passed_until(customer, d, span)
                 value[i, d] = 0.0 - service * discounted_time(left, discount)
-            u = uniform(latents)
             if u <= silent[d]:
                 continue
             time, ahead = first_wait(law, history, u), min(ahead_of(customer, d, horizon), span)

@@ -6,6 +6,8 @@ A text is one whole sentence, heading or label with named places; it is never ma
 from __future__ import annotations
 
 import gettext
+import re
+import string
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -81,22 +83,79 @@ def mark(text: str) -> str:
     return text
 
 
+def as_kept(text: str, **places: object) -> str:
+    """Return a sentence as it is kept, in English; ``retold`` says it where it is shown."""
+    return text.format(**places)
+
+
+def retold(sentence: str) -> str:
+    """Return a kept sentence in the language spoken: the text of the catalogue that it fills says how."""
+    said = catalogue(spoken()).gettext(sentence) if sentence else ""
+    if said != sentence or spoken() == ENGLISH or len(sentence) < _LEAST:
+        return said
+    for pattern, text in _patterns(spoken()):
+        if found := pattern.fullmatch(sentence):
+            return tr(text, **{name: retold(each) for name, each in found.groupdict().items()})
+    several = sentence.split(". ")
+    return "。".join(map(retold, several)) if len(several) > 1 else sentence
+
+
+_LEAST = 10
+"""Letters of its own that a text needs, so that a sentence is taken for it."""
+
+
+@lru_cache
+def _patterns(code: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return the texts with places and a pattern of what each makes; those that say most come first."""
+    found = []
+    texts = [text for text in getattr(catalogue(code), "_catalog", {}) if isinstance(text, str)]
+    for text in texts:
+        parts = [(own, name) for own, name, _, _ in string.Formatter().parse(text)]
+        names = [name for _, name in parts if name]
+        own = sum(len(each) for each, _ in parts)
+        if not names or own < _LEAST or not all(name.isidentifier() for name in names):
+            continue
+        seen: set[str] = set()
+        pattern = ""
+        for each, name in parts:
+            pattern += re.escape(each)
+            if name:
+                pattern += f"(?P={name})" if name in seen else f"(?P<{name}>.+?)"
+                seen.add(name)
+        found.append((own, re.compile(pattern, re.DOTALL), text))
+    return tuple((pattern, text) for _, pattern, text in sorted(found, key=lambda each: -each[0]))
+
+
 def trs(texts: Sequence[str]) -> tuple[str, ...]:
     """Return marked texts in the language spoken."""
     return tuple(tr(text) for text in texts)
 
 
+_CLEARER = {
+    "plug in means": mark("as if means were sure"),
+    "flat share of ltv": mark("same share of each value"),
+    "highest ltv": mark("highest value first"),
+    "highest churn risk": mark("highest churn risk first"),
+    "order frequency lifetime": mark("order × frequency × lifetime"),
+    "revenue lifetime retention": mark("yearly revenue × lifetime × retention"),
+}
+"""Names that do not say what they mean, said otherwise."""
+_FOR_ALL = "one for all "
+
+
 def word(name: object) -> str:
     """Return the name of a column or a label as people read it: without underscores, said where known."""
-    return tr(str(name).replace("_", " "))
+    text = str(name).replace("_", " ")
+    if text.startswith(_FOR_ALL):
+        return tr("{action} for all", action=tr(text.removeprefix(_FOR_ALL)))
+    return tr(_CLEARER.get(text, text))
 
 
 def label(name: object) -> str:
     """Return a name or label that data bring: said where the catalogue has it, else as it is."""
     text = str(name)
-    plain = text.replace("_", " ")
-    said = tr(plain)
-    return text if said == plain else said
+    said = word(text)
+    return text if said == text.replace("_", " ") else said
 
 
 @lru_cache

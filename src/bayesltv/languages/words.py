@@ -1,9 +1,10 @@
 """Names of columns, labels and headings that tables and figures show, as ``word`` and ``label`` say them."""
 
 WORDS = """
+(gone)
+(none)
 5 %
 90 %
-90 % interval
 95 %
 > target
 P(> 0)
@@ -11,27 +12,33 @@ R-hat
 ROI, 5 %
 ROI, 95 %
 Test & Roll
+a belief
+acquisition
 action
 active
-actual
 actual is
 actual mean
+advice
 age
 alive
-all
 arm
+arrivals
 as an elasticity
 as of
+as planned
 assumed
 at most
 at risk
 auc
 average
 average order
+behind plan
 behind the plan
+best of 200, a year
 best with
 bias
 bought
+bought again
 brier
 brier of share
 bundle
@@ -40,6 +47,8 @@ cac
 calendar and tenure
 ceiling (EVPPI)
 cell
+chains
+channel
 check
 chosen
 cohort
@@ -55,70 +64,79 @@ costs
 crps
 currency
 current
-customer
 customer ids
-customers
-day
+customers acquired earlier
+customers without purchase
+date
 days
+days, money
 difference
 discount
 discounted
 disk
 divergences
 dormant
+draws
 dropout
+dropout concentration
+dropout hazard
+dropout mean
 each
 ebfmi
 effect
+effect mean
+effect sd
 effect source
 effective draws
 eligible
 ess bulk
 ess tail
 event
-existing customers
+evpi
+evppi
+evppi window
+existing
 existing customers only
 expectation
 expectation width
 expected
-expected value
+expected purchases
 fail
 failed
 failed checks that were accepted
 fingerprint
 fingerprint of the data
+first
 first purchase effect
 first purchases
 fixed cost
-flat share of ltv
 fonts
-forecast
+forecast of purchases
+forecast of spend
 free delivery
+frequency
 from
 gift
 gini
-group
 groups
 growing
 hash of the spec
 hazard ratio
-held out
 high
-highest churn risk
-highest ltv
 historical
 historical average
 hold out
 how sure of the tier
 importance ess
-in stage
+in stage, 90 %
 incremental discount
 incremental margin
-inside
 inside 90
 java
+just pays at
 kernel cache
 kind
+labelled
 lapsed
 letter
 level
@@ -134,30 +152,38 @@ margin
 margin so far
 mature
 mature days
+max treedepth
 mean
+mean / typical spend
 mean repeat spend
 mean value
 measured
+measured as
 medium
 membership
 method
 model
+monetary value
+money
 month
 months
+n per arm
 name
-net
 net benefit
+net p05
+net p50
+net p95
 net, 5 %
 net, 95 %
 new
+new customers
+no effect
 none
 not applicable
-nothing
 observed until
 of it subsidy
 of them repeat buyers
 of them repeat buyers with amounts
-once
 one for all bundle
 one for all discount
 one for all free delivery
@@ -169,31 +195,31 @@ one for all win back
 one time
 one time buyers
 order
-order frequency lifetime
 other cost
 outcome
+outcome sd
 p alive
 p05
 p50
 p95
 packages
 parameter
+parameters moved
 pareto k
+part
 pass
+past changed
 past value
 pays
-pays back
 pays back on day
-pays from
 per arm
+period
 pit deviation
 plan
 plan is better
 plan is better with
-plug in means
 policy
 posterior draws
-predicted
 predicted mean
 predictive
 predictive width
@@ -201,7 +227,10 @@ price rise
 prior
 prior conflict
 purchase
-purchases
+purchase days netted to zero
+purchase rate
+purchase shape
+purchases a year
 python
 quantity
 random
@@ -211,8 +240,15 @@ rate ×
 ratio
 raw effect
 reactivation
+recent purchase
 redemption
+refund amount unmatched
+refund rows
+refund rows dropped
+refund rows unmatched
 regular timing
+repeat
+repeat share, 1 year
 repeated
 replicated customers
 repurchase
@@ -220,11 +256,11 @@ retention
 retention rate
 returners
 revenue
-revenue lifetime retention
 rhat
 rmse of mean
 roi
 rows
+rows after observation end
 running cost
 sampler
 scale
@@ -236,27 +272,33 @@ seconds
 seed
 segment
 service cost
+share
 share below
 share of effect
 share of the effects
+share seen
 shrunk effect
 simple formula
 spearman
 spec
 spend
+spend between
+spend first
 spend independence
 spend mean exists
+spend typical
+spend within
 spend, USD
 spent so far
-stage
-status
 still active
-subsidy
 summarized
+target accept
 temporary disk
+test and roll
 threads
 threshold
-tier
+tier previous
+tiers shifted
 time unit
 title
 total
@@ -264,7 +306,7 @@ totals
 totals not looked at
 totals too sure
 treedepth
-value
+tune
 value is
 value per customer
 value to date
@@ -272,13 +314,14 @@ value, 5 %
 value, 95 %
 versions
 warn
-week
 weeks
 what to do
 what was found
 why
+will buy
 win back
 window shows
+window weeks
 worth
 year
 years

@@ -14,7 +14,7 @@ from bayesltv.base.placed_base import PlacedBase
 from bayesltv.data.ids import plain_text
 from bayesltv.decisions.reasons import HELD, NO_GAIN, NO_MONEY, NO_ROOM, NOT_ELIGIBLE
 from bayesltv.errors import DataError
-from bayesltv.languages.language import mark, tr, trn
+from bayesltv.languages.language import label, mark, tr, trn
 from bayesltv.languages.written import day, figure, percent, span
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, VALUE_TO_DATE
 from bayesltv.prediction.alive_path import alive_path_base
@@ -147,8 +147,10 @@ class Explanation:
 
     def _tier(self) -> Iterator[str]:
         if "tier" in self.row:
-            shares = ", ".join(f"{t} {percent(self.row[tier_column(t)])}" for t in tiers_among(self.row))
-            yield tr("Its tier is {tier} ({shares}).", tier=self.row["tier"], shares=shares)
+            shares = ", ".join(
+                f"{label(t)} {percent(self.row[tier_column(t)])}" for t in tiers_among(self.row)
+            )
+            yield tr("Its tier is {tier} ({shares}).", tier=label(self.row["tier"]), shares=shares)
 
     def _plan(self) -> Iterator[str]:
         row = self.row
@@ -160,13 +162,13 @@ class Explanation:
             yield tr(
                 "The plan's action is {action}: it brings {net} net in expectation, and pays with "
                 "probability {share}.",
-                action=row["recommended_action"], net=self._money("action_net_mean"),
+                action=label(row["recommended_action"]), net=self._money("action_net_mean"),
                 share=percent(row["p_action_pays"]),
             )  # fmt: skip
         if row["assignment"] == HOLD_OUT or row["reason"] == HELD:
             yield tr("It is held out at random, so that one learns what the action does.")
         if row["runner_up"] != NO_ACTION:
-            yield tr(_second(row), action=row["runner_up"], net=self._money("runner_up_net_mean"))
+            yield tr(_second(row), action=label(row["runner_up"]), net=self._money("runner_up_net_mean"))
 
 
 def _second(row: dict[str, Any]) -> str:

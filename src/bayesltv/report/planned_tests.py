@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesltv.experiments.worth import TestPlan
+from bayesltv.experiments.test_plan import TestPlan
 from bayesltv.languages.language import label, mark, tr
 from bayesltv.languages.written import percent
 from bayesltv.report.style import BLACK, BLUE, GREY, ORANGE, dress, money, money_axis, new_axes

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bayesltv.cohorts.result import OBSERVED, Cohorts
-from bayesltv.languages.language import tr, word
+from bayesltv.languages.language import label, tr, word
 from bayesltv.languages.written import percent
 from bayesltv.report.style import money
 
@@ -41,7 +41,7 @@ def show_cohorts(found: Cohorts, console: Console) -> None:
             for each, how in zip(value[-len(ages) :], told[-len(ages) :], strict=True)
         ]
         back = [] if paid is None else [_day(paid.loc[tuple(labels), "payback_p50"], found)]
-        table.add_row(*labels, f"{number:,}", *cells, *back)
+        table.add_row(*map(label, labels), f"{number:,}", *cells, *back)
     console.print(table)
     if len(rows) > MOST:
         console.print(

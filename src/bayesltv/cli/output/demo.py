@@ -18,7 +18,7 @@ from bayesltv.demo import HORIZON, Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.result import ALL, Evaluation
 from bayesltv.jobs.spark import SparkScores
-from bayesltv.languages.language import mark, tr, trn
+from bayesltv.languages.language import mark, retold, tr, trn
 from bayesltv.languages.written import day, percent, span
 from bayesltv.names import COMMON_SHOCKS, CUSTOMER_ID, FREQUENCY
 from bayesltv.prediction.scores.score import ScoreTable
@@ -178,7 +178,7 @@ def _tell_value(demo: Demo, console: Console) -> None:
     told = demo.scores.attrs
     summed = summed_by_tier(demo.scores)
     console.print(tiers_table(summed, horizon=told["horizon"], currency=told["currency"]))
-    _say(console, tr("Totals: {shocks}.", shocks=tr(told[COMMON_SHOCKS])))
+    _say(console, tr("Totals: {shocks}.", shocks=retold(told[COMMON_SHOCKS])))
     _say(console, tr("Expected values add up, from customers to tiers to all; the ends of intervals do not."))
     _say(
         console,

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bayesltv.arrivals.result import WHOLE, Forecast
+from bayesltv.languages.language import label, retold, tr, word
 from bayesltv.names import COMMON_SHOCKS
 from bayesltv.report.style import money
 
@@ -14,22 +15,31 @@ COUNTS = ("new_customers", "purchases")
 def show_forecast(found: Forecast, console: Console) -> None:
     """Print the total by period, and the parts of the whole horizon."""
     currency = found.attrs["currency"]
-    table = Table(title=f"The business ahead, {found.attrs['source']}", title_justify="left")
+    table = Table(
+        title=tr("The business ahead, {source}", source=word(found.attrs["source"])), title_justify="left"
+    )
     for heading in ("period", "part", "quantity", "p05", "p50", "p95"):
         table.add_column(
-            heading, justify="right" if heading.startswith("p0") or heading[1:].isdigit() else "left"
+            word(heading), justify="right" if heading.startswith("p0") or heading[1:].isdigit() else "left"
         )
     rows = found.table[(found.table["part"] == "total") | (found.table["period"] == WHOLE)]
     periods = [*list(dict.fromkeys(rows["period"]))[: MOST - 1], WHOLE]
     for each in rows[rows["period"].isin(periods)].to_dict("records"):
         unit = None if each["quantity"] in COUNTS else currency
         numbers = [money(each[level], unit) for level in ("p05", "p50", "p95")]
-        table.add_row(each["period"], each["part"], each["quantity"].replace("_", " "), *numbers)
+        table.add_row(word(each["period"]), label(each["part"]), word(each["quantity"]), *numbers)
     console.print(table)
     for each in () if found.reached is None else found.reached.to_dict("records"):
         if each["period"] == WHOLE:
-            what = f"{each['planned']:,.0f} {each['quantity'].replace('_', ' ')} ({each['channel']})"
-            console.print(f"P({what} reached) = {each['p_reached']:.2f}", highlight=False, markup=False)
-    for text in (found.attrs["said"], f"totals: {found.attrs[COMMON_SHOCKS]}"):
+            said = tr(
+                "P({planned} {quantity} ({channel}) reached) = {p}",
+                planned=f"{each['planned']:,.0f}", quantity=word(each["quantity"]),
+                channel=label(each["channel"]), p=f"{each['p_reached']:.2f}",
+            )  # fmt: skip
+            console.print(said, highlight=False, markup=False)
+    for text in (
+        retold(found.attrs["said"]),
+        tr("totals: {shocks}", shocks=retold(found.attrs[COMMON_SHOCKS])),
+    ):
         if text:
             console.print(text, highlight=False, markup=False)

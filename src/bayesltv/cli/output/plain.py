@@ -24,6 +24,7 @@ from bayesltv.jobs.written import (
     FitFile,
     ForecastFolder,
     PlanFolder,
+    RefitFolder,
     ReportFile,
     ScoreFile,
     SummaryFile,
@@ -64,6 +65,19 @@ def _(found: FitFile) -> Json:
         "spec": found.spec,
         **_checks(found.report),
     }
+
+
+@plain.register
+def _(found: RefitFolder) -> Json:
+    told = {"folder": str(found.folder), "files": [str(path) for path in found.files]}
+    if found.refit is None or found.report is None:
+        return {**told, "changed": False}
+    done = found.refit
+    moved = {} if done.refresh is None else {"stayed": done.refresh.stayed}
+    return {
+        **told, "changed": True, **done.facts, "changes": done.changes, **moved,
+        "drift": _checks(done.drift), "parameters": _rows(done.parameters), **_checks(found.report),
+    }  # fmt: skip
 
 
 @plain.register

@@ -12,6 +12,7 @@ from bayesltv.experiments.effects import RATE_FACTOR
 from bayesltv.languages.language import label, mark, tr, word
 from bayesltv.languages.written import percent, span
 from bayesltv.report.style import money
+from bayesltv.specs.decision.actions import EFFECTS
 
 _BUDGETS = {
     (False, False): mark("no budget, of which {cost} is spent; more would not return itself"),
@@ -22,17 +23,24 @@ _BUDGETS = {
     ),
 }
 """By whether there is a budget, and whether more would pay."""
+_PAYS = {
+    False: mark("{action} pays from {parameter} {break_even} on (assumed {mean})"),
+    True: mark("{action} pays up to {parameter} {break_even} (assumed {mean})"),
+}
+"""By whether less of the effect is better."""
+LESS_IS_MORE = ("dropout", "second_dropout")
 POLICIES_SHOWN = 8
-NEXT_UNITS_SHOWN = 5
-GROUPS_SHOWN = 5
-FOR_WHOM = "LTV:CAC and pay-back are of a group's new customers taken together, not of each of them"
 
 
 def actions_table(plan: Plan) -> Table:
     """Return the profit and loss of each action that somebody gets, and in all."""
     told, currency = plan.attrs, plan.attrs["currency"]
     basis, horizon = word(told["value_basis"]), span(told["horizon"])
-    title = tr("What the plan brings ({basis}) within {horizon}, discounted", basis=basis, horizon=horizon)
+    title = tr(
+        "What the plan brings ({basis}) within {horizon}, discounted, given the believed effects",
+        basis=basis,
+        horizon=horizon,
+    )
     table = Table(title=title, title_justify="left")
     heads = (
         "action",
@@ -57,7 +65,7 @@ def actions_table(plan: Plan) -> Table:
             money(x, currency)
             for x in (row["incremental_margin"], discount, row["subsidy"], other, row["net"])
         ]
-        interval = _range(row, "net", currency)
+        interval = range_text(row, "net", currency)
         table.add_row(
             label(str(row["action"])),
             f"{int(row['customers']):,}",
@@ -86,7 +94,7 @@ def policies_table(plan: Plan) -> Table:
             f"{int(row['customers']):,}",
             money(row["cost"], currency),
             money(row["net"], currency),
-            _range(row, "net", currency),
+            range_text(row, "net", currency),
             "" if is_plan else money(row["behind_plan"], currency),
             "" if is_plan else percent(row["p_plan_better"]),
             style="bold" if is_plan else None,
@@ -104,7 +112,8 @@ def segments_table(plan: Plan) -> Table:
     title = tr("Who they are: tier by stage, value ({basis}) within {horizon}", basis=basis, horizon=horizon)
     table = Table(title=title, title_justify="left")
     heads = (
-        "tier", "stage", "customers", "in stage", "buy again", "alive", "repeated", "order", "value", "each",
+        "tier", "stage", "labelled", "in stage, 90 %", "will buy", "alive", "bought again", "order",
+        "value", "each",
     )  # fmt: skip
     for head in heads:
         table.add_column(tr(head), justify="left" if head in ("tier", "stage") else "right")
@@ -116,7 +125,7 @@ def segments_table(plan: Plan) -> Table:
             is_sum = row["stage"] == "all" and has_stages
             known = not math.isnan(row["in_stage_p05"])
             interval = f"{row['in_stage_p05']:,.0f}–{row['in_stage_p95']:,.0f}" if known else ""
-            shares = [_share(row[name]) for name in ("retention", "alive", "repurchase")]
+            shares = [share_text(row[name]) for name in ("retention", "alive", "repurchase")]
             table.add_row(
                 tr(tier), word(row["stage"]), f"{int(row['customers']):,}", interval, *shares,
                 *(money(row[name], currency) for name in ("average_order", "value")),
@@ -129,12 +138,12 @@ def segments_table(plan: Plan) -> Table:
 def portfolio_lines(plan: Plan) -> list[str]:
     """Return what all customers brought and should bring, and what simpler reckonings say."""
     whole, currency = plan.portfolio.iloc[-1], plan.attrs["currency"]
-    value, interval = money(whole["value_latent"], currency), _range(whole, "value", currency)
+    value, interval = money(whole["value_latent"], currency), range_text(whole, "value", currency)
     past, basis = money(whole["past_value"], currency), word(whole["value_basis"])
     scope, horizon = label(whole["scope"]), span(plan.attrs["horizon"])
     lines = [
         tr(
-            "value of {scope} within {horizon}: {value} ({interval} at 90 %); so far {past} ({basis})",
+            "{scope}: worth {value} within {horizon} ({interval} at 90 %), {past} so far ({basis})",
             scope=scope,
             horizon=horizon,
             value=value,
@@ -146,59 +155,6 @@ def portfolio_lines(plan: Plan) -> list[str]:
     simple = plan.simple_ltv[plan.simple_ltv["group"] == "all"]
     said = [f"{word(row['method'])} {money(row['total'], currency)}" for row in simple.to_dict("records")[1:]]
     return [*lines, tr("simpler reckonings would say: {methods}", methods=", ".join(said))] if said else lines
-
-
-def acquisition_table(plan: Plan) -> Table:
-    """Return what a new customer of each group is worth, against its cost."""
-    told, currency = plan.attrs, plan.attrs["currency"]
-    assert plan.acquisition is not None
-    basis, horizon = word(told["value_basis"]), span(told["horizon"])
-    title = tr(
-        "New customers: value ({basis}) within {horizon}, first purchase included",
-        basis=basis,
-        horizon=horizon,
-    )
-    table = Table(title=title, title_justify="left")
-    heads = ("group", "worth", "90 %", "costs", "LTV:CAC", "90 %", "> target", "pays back", "at most")
-    for head in heads:
-        table.add_column(tr(head), justify="left" if head == "group" else "right")
-    for row in plan.acquisition.to_dict("records"):
-        table.add_row(
-            label(str(row["group"])),
-            money(row["ltv_new"], currency, decimals=2),
-            _range(row, "ltv_new", currency),
-            money(row["cac"], currency, decimals=2),
-            _number(row["ratio"]),
-            tr("{low} to {high}", low=_number(row["ratio_p05"]), high=_number(row["ratio_p95"])),
-            _share(row["p_ratio_above_target"]),
-            _share(row["p_pays_back"]),
-            money(row["max_cac"], currency, decimals=2),
-        )
-    return table
-
-
-def payback_line(plan: Plan) -> str:
-    """Return after what time new customers have paid for themselves, and of whom that is said."""
-    assert plan.acquisition is not None
-    known = plan.acquisition.dropna(subset="payback").head(GROUPS_SHOWN).to_dict("records")
-    said = [
-        f"{row['group']} {_time(row['payback'])} ({_time(row['payback_p05'])} to {_time(row['payback_p95'])} "
-        "at 90 %)"
-        for row in known
-    ]
-    after = f"{plan.acquisition['payback_unit'].iloc[0]}s to pay back: {', '.join(said)}; " if said else ""
-    return f"{after}{FOR_WHOM}"
-
-
-def next_unit_line(plan: Plan) -> str:
-    """Return where one more unit of money does most."""
-    assert plan.next_unit is not None
-    currency = plan.attrs["currency"]
-    uses = [
-        f"{label(row['use'])} {money(row['next_unit'], currency, decimals=2)}"
-        for row in plan.next_unit.head(NEXT_UNITS_SHOWN).to_dict("records")
-    ]
-    return tr("one more {unit} brings, net of itself: {uses}", unit=money(1, currency), uses=", ".join(uses))
 
 
 def refresh_line(refresh: Refresh) -> str:
@@ -230,8 +186,8 @@ def uplift_shown(table: pd.DataFrame, *, title: str) -> Table:
             raw,
             f"{row['effect_mean']:.3g}",
             _ends(row["effect_p05"], row["effect_p95"]),
-            _share(row["p_positive"]),
-            _number(row["rate_p50"]),
+            share_text(row["p_positive"]),
+            number_text(row["rate_p50"]),
         )
     return shown
 
@@ -257,17 +213,13 @@ def sceptic_lines(plan: Plan) -> list[str]:
     return [tr(pays, none=none, half=half, enough=percent(enough))]
 
 
-def _share(value: float) -> str:
+def share_text(value: float) -> str:
+    """Return a share in per cent; a dash where it is not known."""
     return "–" if math.isnan(value) else percent(value)
 
 
-def _time(value: float) -> str:
-    if math.isnan(value):
-        return "–"
-    return "not within" if math.isinf(value) else f"{value:,.1f}"
-
-
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """Return a number; a dash where it is not known."""
     return "–" if math.isnan(value) else f"{value:,.2f}"
 
 
@@ -275,7 +227,8 @@ def _ends(low: float, high: float) -> str:
     return tr("{low:.3g} to {high:.3g}", low=low, high=high)
 
 
-def _range(row: Any, name: str, currency: object = None) -> str:  # noqa: ANN401
+def range_text(row: Any, name: str, currency: object = None) -> str:  # noqa: ANN401
+    """Return the 90 % interval of an amount of money of a row."""
     low, high = (money(row[f"{name}_{part}"], currency) for part in ("p05", "p95"))
     return tr("{low} to {high}", low=low, high=high)
 
@@ -284,15 +237,19 @@ def budget_lines(plan: Plan) -> list[str]:
     """Return what is to be said of budget, hold-out and where the effects come from."""
     told, currency = plan.attrs, plan.attrs["currency"]
     price = told["shadow_price"]
-    lines = [
-        tr(
-            _BUDGETS[told["budget"] is not None, price > 0],
-            budget=money(math.nan if told["budget"] is None else told["budget"], currency),
-            cost=money(told["cost_mean"], currency),
-            unit=money(1, currency),
-            returned=money(1 + price, currency, decimals=2),
-        )
-    ]
+    lines = (
+        []
+        if plan.split is not None
+        else [
+            tr(
+                _BUDGETS[told["budget"] is not None, price > 0],
+                budget=money(math.nan if told["budget"] is None else told["budget"], currency),
+                cost=money(told["cost_mean"], currency),
+                unit=money(1, currency),
+                returned=money(1 + price, currency, decimals=2),
+            )
+        ]
+    )
     counts = plan.customers["assignment"].value_counts()
     if counts.get("hold_out", 0):
         lines.append(
@@ -304,11 +261,11 @@ def budget_lines(plan: Plan) -> list[str]:
     lines += sceptic_lines(plan)
     assumed = [
         tr(
-            "{action} pays from {parameter} {break_even:.3g} on, assumed {mean:.3g}",
+            _PAYS[row["parameter"] in LESS_IS_MORE],
             action=label(row["action"]),
             parameter=label(row["parameter"]),
-            break_even=row["break_even"],
-            mean=row["mean"],
+            break_even=_size(row["parameter"], row["break_even"]),
+            mean=_size(row["parameter"], row["mean"]),
         )
         for row in plan.effects.to_dict("records")
         if not math.isnan(row["break_even"]) and row["effect_source"] == "assumed"
@@ -316,6 +273,11 @@ def budget_lines(plan: Plan) -> list[str]:
     if assumed:
         lines.append(tr("effects are assumed, not measured: {effects}", effects="; ".join(assumed)))
     return [*lines, *tested_lines(plan)]
+
+
+def _size(parameter: str, value: float) -> str:
+    """Return a factor, or a share in per cent."""
+    return f"× {value:.3g}" if EFFECTS[parameter] == "positive" else percent(value)
 
 
 def tested_lines(plan: Plan) -> list[str]:

@@ -16,19 +16,8 @@ from bayesltv.cli.output.cohorts import show_cohorts
 from bayesltv.cli.output.demo import AnyScores, has_tiers, summed_by_tier, tell_demo, tiers_table
 from bayesltv.cli.output.forecast import show_forecast
 from bayesltv.cli.output.plain import plain
-from bayesltv.cli.output.plan import (
-    acquisition_table,
-    actions_table,
-    budget_lines,
-    next_unit_line,
-    payback_line,
-    policies_table,
-    portfolio_lines,
-    refresh_line,
-    segments_table,
-    uplift_shown,
-)
-from bayesltv.decisions.plan import Plan
+from bayesltv.cli.output.plan import refresh_line, uplift_shown
+from bayesltv.cli.output.whole_plan import show_plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.benchmark import Benchmark
@@ -42,16 +31,15 @@ from bayesltv.jobs.written import (
     FitFile,
     ForecastFolder,
     PlanFolder,
+    RefitFolder,
     ReportFile,
     ScoreFile,
     SummaryFile,
     UpliftFile,
 )
-from bayesltv.languages.language import mark, tr, word
+from bayesltv.languages.language import mark, retold, tr, word
 from bayesltv.languages.written import day, span
 from bayesltv.names import COMMON_SHOCKS
-from bayesltv.report.page.about_plan import treated_notes
-from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.report.style import money
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.specs.model.model_spec import ModelSpec
@@ -135,6 +123,27 @@ def _(found: FitFile, console: Console) -> None:
     _line(console, tr("spec {spec_hash}: {spec}", spec_hash=found.spec_hash[:12], spec=found.spec))
     _line(console, tr("{customers:,} customers, seed {seed}", customers=found.customers, seed=found.seed))
     _line(console, tr("written: {path}", path=found.path))
+
+
+@show.register
+def _(found: RefitFolder, console: Console) -> None:
+    done = found.refit
+    if done is None:
+        _line(console, tr("there already, nothing changed: {path}", path=found.folder))
+        return
+    said = mark("refitted: data until {until} in place of {before}; the fit's own checks: {verdict}")
+    verdict = "" if found.report is None else found.report.verdict
+    _line(console, tr(said, until=day(done.facts["until"]), before=day(done.facts["from"]), verdict=verdict))
+    console.print(done.drift)
+    if done.changes:
+        said = mark(
+            "rows to load again: {new:,} new, {tier:,} other tier, {value:,} other value; {gone:,} gone"
+        )
+        _line(console, tr(said, **done.changes))
+    if done.refresh is not None:
+        _line(console, refresh_line(done.refresh))
+    for path in found.files:
+        _line(console, tr("written: {path}", path=path))
 
 
 @show.register
@@ -234,7 +243,7 @@ def _show_scores(scores: AnyScores, customers: int, console: Console) -> None:
                     high=high,
                 ),
             )
-    _line(console, tr("totals: {shocks}", shocks=tr(scores.attrs[COMMON_SHOCKS])))
+    _line(console, tr("totals: {shocks}", shocks=retold(scores.attrs[COMMON_SHOCKS])))
     accepted = scores.attrs["accepted_failed_checks"]
     if accepted:
         _line(console, tr("failed checks that were accepted: {accepted}", accepted=", ".join(accepted)))
@@ -263,33 +272,11 @@ def _(found: PlanFolder, console: Console) -> None:
         _line(console, tr("written: {path}", path=path))
 
 
-def show_plan(plan: Plan, console: Console) -> None:
-    """Print the tables of a plan and what is to be said of them."""
-    console.print(segments_table(plan))
-    if plan.actions_offered:
-        console.print(actions_table(plan))
-        console.print(policies_table(plan))
-    if plan.uplift is not None:
-        console.print(uplift_shown(plan.uplift, title=tr("What the tests measured, money per customer")))
-    if plan.tests:
-        console.print(plans_for_terminal(plan.tests, currency=plan.attrs["currency"]))
-    if plan.acquisition is not None:
-        console.print(acquisition_table(plan))
-    lines = [*portfolio_lines(plan), *(budget_lines(plan) if plan.actions_offered else ())]
-    if plan.next_unit is not None:
-        lines += [payback_line(plan), next_unit_line(plan)]
-    if plan.refresh is not None:
-        lines.append(refresh_line(plan.refresh))
-    lines += treated_notes(plan.attrs)
-    for line in lines:
-        _line(console, line)
-
-
 @show.register
 def _(found: CohortFolder, console: Console) -> None:
     show_cohorts(found.cohorts, console)
     told = found.cohorts.attrs
-    _line(console, tr("totals: {shocks}", shocks=tr(told[COMMON_SHOCKS])))
+    _line(console, tr("totals: {shocks}", shocks=retold(told[COMMON_SHOCKS])))
     _line(
         console,
         tr(

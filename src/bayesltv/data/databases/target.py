@@ -13,13 +13,12 @@ import pandas as pd
 from bayesltv.data.databases.address import Address
 from bayesltv.data.databases.connection import connected, has_table, run
 from bayesltv.errors import DataError, StoreError
-from bayesltv.names import CUSTOMER_ID
+from bayesltv.names import AS_OF_DATE, CUSTOMER_ID, MODEL_VERSION
 
 if TYPE_CHECKING:
     from ibis.backends.sql import SQLBackend
 
 Mode = Literal["replace", "append"]
-AS_OF_DATE, MODEL_VERSION = "as_of_date", "model_version"
 KEY = (CUSTOMER_ID, AS_OF_DATE, MODEL_VERSION)
 """What tells one row of a table of scores from another."""
 _STAGE, _BATCH = "bayesltv_stage", 10_000

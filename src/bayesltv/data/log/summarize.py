@@ -129,14 +129,17 @@ def summarize(
         customer_id_col, datetime_col, monetary_value_col, refunds, timezone, datetime_format
     )
     carried = Carried(order_id_col, groups, covariates, group_conflict)
-    request = make_request(
-        Summarizing(
-            reading, carried, observation_end, time_unit, acquired_from, late, currency, repeat_days,
-            memory_limit, threads, cohort,
-        )
+    asked = Summarizing(
+        reading, carried, observation_end, time_unit, acquired_from, late, currency, repeat_days,
+        memory_limit, threads, cohort,
     )  # fmt: skip
+    return summarize_as(log, asked)
+
+
+def summarize_as(log: object, asked: Summarizing) -> pd.DataFrame:
+    """Return the customer summary of a log; see `summarize`."""
     parts: list[pd.DataFrame] = []
-    attributes = walk_summary(log, request, lambda part: parts.append(as_frame(part)))
+    attributes = walk_summary(log, make_request(asked), lambda part: parts.append(as_frame(part)))
     summary = pd.concat(parts, ignore_index=True)
     summary.attrs.update(attributes)
     return summary

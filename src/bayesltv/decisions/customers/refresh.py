@@ -110,12 +110,6 @@ def _by_customer(table: pd.DataFrame, tiers: TierSpec) -> pd.DataFrame:
     absent = [name for name in (CUSTOMER_ID, "tier", *_NEEDED) if name not in table]
     if absent:
         raise DataError(f"a table to compare lacks {', '.join(absent)}: pass two score tables")
-    twice = table[CUSTOMER_ID][table[CUSTOMER_ID].duplicated()].unique()
-    if len(twice):
-        raise DataError(
-            f"{counted(len(twice), 'customer stands', 'customers stand')} twice in a score table ({{ids}})",
-            ids=twice,
-        )
     strange = ~table["tier"].isin(tiers.names)
     if strange.any():
         raise DataError(
@@ -123,7 +117,24 @@ def _by_customer(table: pd.DataFrame, tiers: TierSpec) -> pd.DataFrame:
             f"{', '.join(tiers.names)} ({{ids}})",
             ids=table.loc[strange, CUSTOMER_ID],
         )
-    return table.set_index(table[CUSTOMER_ID].astype(str).to_numpy(object))
+    return one_row_each(table, title="a score table")
+
+
+def one_row_each(table: pd.DataFrame, *, title: str) -> pd.DataFrame:
+    """Return a table under the texts of its customer ids.
+
+    Raises
+    ------
+    DataError
+        Where a customer stands in it twice.
+    """
+    twice = table[CUSTOMER_ID][table[CUSTOMER_ID].duplicated()].unique()
+    if len(twice):
+        raise DataError(
+            f"{counted(len(twice), 'customer stands', 'customers stand')} twice in {title} ({{ids}})",
+            ids=twice,
+        )
+    return pd.DataFrame(table).set_index(table[CUSTOMER_ID].astype(str).to_numpy(object))
 
 
 def _movers(before: pd.DataFrame, after: pd.DataFrame, tiers: TierSpec) -> pd.DataFrame:

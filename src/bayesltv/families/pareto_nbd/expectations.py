@@ -3,6 +3,7 @@
 import math
 
 from bayesltv.families.bg_nbd.law import wait_of
+from bayesltv.families.pareto_nbd.integral import nodes_for
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.quadrature import NODES, WEIGHTS
 from bayesltv.numerics.special import discounted_time
@@ -22,10 +23,11 @@ def time_alive(horizon, discount, s, beta):
         return beta * discounted_time(length, s - 1.0)
     panels = 1 + int(min(max(length, 0.25 * abs(discount) * horizon) / _WIDEST, _MOST_PANELS))
     total, half = 0.0, 0.5 * length / panels
+    nodes = min(nodes_for(2.0 * half, abs(discount) * horizon / panels), _NODES)
     for panel in range(panels):
-        for i in range(_NODES):
-            u = half * (2.0 * panel + 1.0 + NODES[_NODES, i])
-            total += half * WEIGHTS[_NODES, i] * math.exp((1.0 - s) * u - discount * beta * math.expm1(u))
+        for i in range(nodes):
+            u = half * (2.0 * panel + 1.0 + NODES[nodes, i])
+            total += half * WEIGHTS[nodes, i] * math.exp((1.0 - s) * u - discount * beta * math.expm1(u))
     return beta * total
 
 

@@ -4,14 +4,21 @@ F(t₀, t₁) = s ∫ ((α+t₁)/(α+y))^R ((β+t₁)/(β+y))^s dy/(β+y) over (
 without a purchase. In v = ln(min(α, β) + y) the integrand is analytic in a strip of half-width π, and falls
 from the left: panels of 16 Gauss-Legendre nodes, at most 2.5 wide and 20 powers of e high, leave an error of
 1e-13 of F; past 42 powers of e nothing is left.
+
+Where α and β are not far apart, ``series`` is quicker. Scores ask for the integral alone, by the hundred
+thousand, and 1e-10 of it will do: one panel then has as many nodes as its width and its height want.
 """
 
 import math
 
+from bayesltv.families.pareto_nbd.series import odds_by_series, total_by_series
 from bayesltv.numerics.compile import compiled, inlined
 from bayesltv.numerics.quadrature import NODES, WEIGHTS
 
 _NODES, _WIDEST, _HIGHEST, _NOTHING = 16, 2.5, 20.0, 42.0
+_ONE_PANEL, _MOST = 6.0, 28
+_WORTH = 0.04
+"""Largest z, by nodes, at which the series is quicker."""
 
 
 @inlined
@@ -40,6 +47,15 @@ def silent_odds(t_0, t_1, alpha, beta, shape, s):
         Means of ln(α+y), 1/(α+y), ln(β+y), 1/(β+y).
     """
     fall = _falls(t_0, t_1, alpha, beta, shape, s)
+    total, log_a, per_a, log_b, per_b = odds_by_series(t_0, t_1, alpha, beta, shape, s)
+    if not total > 0.0:
+        total, log_a, per_a, log_b, per_b = _odds_by_panels(t_0, t_1, alpha, beta, shape, s)
+    return total, fall, log_a, per_a, log_b, per_b
+
+
+@compiled
+def _odds_by_panels(t_0, t_1, alpha, beta, shape, s):
+    """Return `total` and the four means of `silent_odds`."""
     start = min(alpha, beta) + t_0
     end, done, lost, total = math.log1p((t_1 - t_0) / start), 0.0, 0.0, 0.0
     log_a, per_a, log_b, per_b = 0.0, 0.0, 0.0, 0.0
@@ -65,23 +81,66 @@ def silent_odds(t_0, t_1, alpha, beta, shape, s):
         lost += _falls(low, t_0 + start * math.expm1(done + width), alpha, beta, shape, s)
         done = end if width >= end - done else done + width
         if not width > 0.0:
-            return math.nan, math.nan, math.nan, math.nan, math.nan, math.nan
+            return math.nan, math.nan, math.nan, math.nan, math.nan
     if not total > 0.0:
-        return 0.0, fall, 0.0, 0.0, 0.0, 0.0
+        return 0.0, 0.0, 0.0, 0.0, 0.0
     log_a, log_b = math.log(alpha + t_0) + log_a / total, math.log(beta + t_0) + log_b / total
-    return total, fall, log_a, per_a / total, log_b, per_b / total
+    return total, log_a, per_a / total, log_b, per_b / total
+
+
+@inlined
+def nodes_for(length, fall):
+    """Return how many Gauss-Legendre nodes leave about 1e-10 of an integral over v, `fall` powers of e high.
+
+    Measured: enough in all of 4,000 cases, R to 50, s to 7, α/β within e^±8.
+    """
+    y = 2.0 * math.pi / length
+    wanted = 11.2 / math.log(y + math.sqrt(1.0 + y * y)) + 2.0 * math.sqrt(fall) + 1.4
+    return 1 + int(wanted) if wanted < _MOST else _MOST + 1
+
+
+@compiled
+def _by_one_panel(t_0, t_1, alpha, beta, shape, s, nodes):
+    """Return what `silent_odds` calls total; no number where one panel is too few."""
+    rates = (alpha, beta) if alpha <= beta else (beta, alpha)
+    powers = (shape, s) if alpha <= beta else (s, shape)
+    start, later = rates[0] + t_0, rates[1] + t_0
+    length = math.log1p((t_1 - t_0) / start)
+    if not 0.0 < length <= _ONE_PANEL or nodes > _MOST:
+        return math.nan
+    total = 0.0
+    for i in range(nodes):
+        v = 0.5 * length * (1.0 + NODES[nodes, i])
+        past = start * math.expm1(v)
+        term = WEIGHTS[nodes, i] * math.exp(-powers[0] * v - powers[1] * math.log1p(past / later))
+        total += term * (start + past) / (beta + t_0 + past)
+    return 0.5 * length * total
+
+
+@inlined
+def silence_odds(t_0, t_1, alpha, beta, shape, s):
+    """Return the first two of `silent_odds`, within 1e-10: what is wanted where no slopes are."""
+    fall = _falls(t_0, t_1, alpha, beta, shape, s)
+    nodes = nodes_for(math.log1p((t_1 - t_0) / (min(alpha, beta) + t_0)), fall)
+    total = math.nan
+    if abs(alpha - beta) < _WORTH * nodes * (max(alpha, beta) + t_0):
+        total = total_by_series(t_0, t_1, alpha, beta, shape, s)
+    if not total > 0.0:
+        total = _by_one_panel(t_0, t_1, alpha, beta, shape, s, nodes)
+    if not total > 0.0:
+        total = _odds_by_panels(t_0, t_1, alpha, beta, shape, s)[0]
+    return total, fall
 
 
 @inlined
 def odds_dead(t_0, t_1, alpha, beta, shape, s):
     """Return F, infinity where that overflows."""
-    total, fall, _, _, _, _ = silent_odds(t_0, t_1, alpha, beta, shape, s)
+    total, fall = silence_odds(t_0, t_1, alpha, beta, shape, s)
     return s * total * math.exp(fall) if total > 0.0 else total
 
 
 @compiled
 def p_silent(time, alpha, beta, shape, s):
     """Return P(no purchase within `time`) of who is alive at 0: neither bought nor left, or left first."""
-    tail = math.exp(-_falls(0.0, time, alpha, beta, shape, s))
-    total, _, _, _, _, _ = silent_odds(0.0, time, alpha, beta, shape, s)
-    return tail + s * total
+    total, fall = silence_odds(0.0, time, alpha, beta, shape, s)
+    return math.exp(-fall) + s * total

@@ -15,14 +15,15 @@ from bayesltv.families import verbs
 from bayesltv.families.bg_nbd.law import draw_rate, wait_of
 from bayesltv.families.pareto_nbd.dead import draw_end
 from bayesltv.families.pareto_nbd.expectations import count_probability, life_of, time_alive
-from bayesltv.families.pareto_nbd.integral import odds_dead, p_silent, silent_odds
+from bayesltv.families.pareto_nbd.integral import odds_dead, p_silent, silence_odds, silent_odds
 from bayesltv.families.pareto_nbd.latents import Latents
 from bayesltv.families.pareto_nbd.likelihood import value_and_slopes
 from bayesltv.families.verbs import DROPOUT_BRANCH, draw_alive
-from bayesltv.numerics.compile import way
+from bayesltv.numerics.compile import inlined, way
 from bayesltv.numerics.random_numbers import exponential, gamma, open_branch, open_stream, uniform
 
 _SAFELY = 1e-9
+_DOUBLINGS, _HALVINGS = 16, 6
 
 
 class ParetoNbd(NamedTuple):
@@ -91,7 +92,7 @@ def _next_purchase(life, n, time, coins, events):
 def _draw_latents(law, history, state, key, draw):
     open_stream(state, key, draw)
     shape = law.r + history.x
-    total, fall, _, _, _, _ = silent_odds(history.t_x, history.T, law.alpha, law.beta, shape, law.s)
+    total, fall = silence_odds(history.t_x, history.T, law.alpha, law.beta, shape, law.s)
     odds = law.s * total * math.exp(fall) if total > 0.0 else total
     alive, u = draw_alive(state, 1.0 + odds), uniform(state)
     end = history.T
@@ -119,16 +120,42 @@ def _p_bought(law, time):
 @way(verbs.wait_and_slopes, ParetoNbd)
 def _wait_and_slopes(law, time):
     """Return P, e and d ln(P·e)/d ln time: P·e is time × the density of the first purchase."""
-    silent = p_silent(time, law.alpha, law.beta, law.r, law.s)
-    in_rate, in_life = time / (law.alpha + time), time / (law.beta + time)
-    buys = math.exp(-law.r * math.log1p(time / law.alpha) - law.s * math.log1p(time / law.beta))
+    total, fall = silence_odds(0.0, time, law.alpha, law.beta, law.r, law.s)
+    neither, in_rate, in_life = math.exp(-fall), time / (law.alpha + time), time / (law.beta + time)
+    silent = neither + law.s * total
     further = 1.0 - (law.r + 1.0) * in_rate - law.s * in_life
-    return silent, law.r * in_rate * buys / silent, further
+    return silent, law.r * in_rate * neither / silent, further
+
+
+@inlined
+def _ever_buys_at_most(law):
+    """Return a bound of E[λ/(λ+μ)]: B/(B + (1 − B) α/β) of a beta B is concave or convex in it (Jensen)."""
+    return law.r / (law.r + law.s * min(1.0, law.alpha / law.beta))
 
 
 @way(verbs.usual_wait, ParetoNbd)
 def _usual_wait(laws, ever):
-    return math.inf  # who leaves first never buys: whether there is a median at all is asked far out
+    """Return about the median of the mean law, infinity where it has none; NaN where no draw has one."""
+    most = 0.0
+    for d in range(laws.r.shape[1]):
+        most = max(most, _ever_buys_at_most(verbs.at(laws, 0, d)))
+    if ever * most <= 0.5:
+        return math.nan
+    law = ParetoNbd(laws.r.mean(), laws.alpha.mean(), laws.s.mean(), laws.beta.mean())
+    low, high, silent = 0.0, law.alpha / law.r, 1.0 - 0.5 / ever
+    for _ in range(_DOUBLINGS):
+        if p_silent(high, law.alpha, law.beta, law.r, law.s) <= silent:
+            break
+        low, high = high, 2.0 * high
+    else:
+        return math.inf
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        if p_silent(middle, law.alpha, law.beta, law.r, law.s) > silent:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 @way(verbs.room_for, ParetoNbd)

@@ -183,7 +183,7 @@ class Block:
 
 def independent_blocks(model: pm.Model, density: Density, problem: Problem) -> list[Block]:
     """Return the blocks of a model, each with the likelihoods it feeds and the pools it holds."""
-    places = _places(model, density.size)
+    places = places_of(model, density.size)
     pools = list(_pools(problem, places))
     clocks = list(_clocks(problem, places))
     terms, others = likelihoods_and_others(model)
@@ -197,7 +197,7 @@ def independent_blocks(model: pm.Model, density: Density, problem: Problem) -> l
     return blocks
 
 
-def _places(model: pm.Model, size: int) -> dict[str, Places]:
+def places_of(model: pm.Model, size: int) -> dict[str, Places]:
     """Return where each free variable stands in the unconstrained point."""
     pieces = pieces_of([model.rvs_to_values[rv] for rv in model.free_RVs])
     return {rv.name: np.arange(size)[piece] for rv, piece in zip(model.free_RVs, pieces, strict=True)}

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
+from bayesltv.languages.language import mark, tr
 from bayesltv.names import (
     ACCEPTED_FAILED,
+    AS_OF_DATE,
     CUSTOMER_ID,
     FIRST_PURCHASE,
     FREQUENCY,
     LAST_PURCHASE,
+    MODEL_VERSION,
     VALUE_TO_DATE,
 )
 
@@ -52,50 +55,66 @@ class ScoreColumn:
         return head if mark else None
 
 
-GROUP_COLUMNS = ScoreColumn("<group>", "text", "", "as in the summary", "group", is_shown=True)
-_QUANTILE = "quantiles of the predictive distribution of value"
-_PURCHASE = "at least one purchase within 30 days, 90 days, the horizon"
+GROUP_COLUMNS = ScoreColumn("<group>", "text", "", mark("as in the summary"), "group", is_shown=True)
+_QUANTILE = mark("quantiles of the predictive distribution of value")
+_PURCHASE = mark("at least one purchase within 30 days, 90 days, the horizon")
 SCORE_COLUMNS = (
-    ScoreColumn(CUSTOMER_ID, "text", "", "as in the summary", "customer", is_shown=True),
+    ScoreColumn(CUSTOMER_ID, "text", "", mark("as in the summary"), "customer", is_shown=True),
     GROUP_COLUMNS,
     ScoreColumn(
         "ltv_mean", "number", "money",
-        "expected value within the decision's horizon; missing where it is infinite", "value", is_shown=True,
+
+        mark("expected value within the decision's horizon; missing where it is infinite"),
+        "value", is_shown=True,
     ),
     ScoreColumn("ltv_p05", "number", "money", _QUANTILE, "value, 5 %", is_shown=True),
     ScoreColumn("ltv_p50", "number", "money", _QUANTILE, "value, median", is_shown=True),
     ScoreColumn("ltv_p95", "number", "money", _QUANTILE, "value, 95 %", is_shown=True),
     ScoreColumn(
         "p_alive", "number", "share",
-        "still a customer at the end of observation; not a reason to act by itself, see below", "P(alive)",
+
+        mark("still a customer at the end of observation; not a reason to act by itself, see below"),
+        "P(alive)",
         is_shown=True,
     ),
     ScoreColumn("p_purchase_30d", "number", "share", _PURCHASE, "P(buys in 30 d)"),
     ScoreColumn("p_purchase_90d", "number", "share", _PURCHASE, "P(buys in 90 d)"),
     ScoreColumn("p_purchase_horizon", "number", "share", _PURCHASE, "P(buys)"),
     ScoreColumn(
-        "expected_purchases", "number", "purchases", "within the horizon", "purchases", is_shown=True
+        "expected_purchases", "number", "purchases", mark("within the horizon"), "purchases", is_shown=True
     ),
-    ScoreColumn("expected_spend_per_purchase", "number", "money", "expected amount of one", "per purchase"),
+    ScoreColumn("expected_spend_per_purchase", "number", "money",
+        mark("expected amount of one"), "per purchase"),
     ScoreColumn(
         "next_purchase_days_p50", "number", "days",
-        "median wait; missing where no further purchase within a century is the likelier outcome", "next",
+
+        mark("median wait; missing where no further purchase within a century is the likelier outcome"),
+        "next",
     ),
     ScoreColumn(
-        f"{TIER_PREFIX}<tier>", "number", "share", "value falls in the tier", "P(tier)", is_shown=True
+        f"{TIER_PREFIX}<tier>", "number", "share", mark("value falls in the tier"), "P(tier)", is_shown=True
     ),
-    ScoreColumn("tier", "text", "", "the label with the least expected cost of error", "tier", is_shown=True),
-    ScoreColumn(FIRST_PURCHASE, "date", "date", "of a customer's purchases", "first purchase"),
-    ScoreColumn(LAST_PURCHASE, "date", "date", "of a customer's purchases", "last purchase"),
-    ScoreColumn(FREQUENCY, "count", "days", "what is known", "repeats", is_shown=True),
-    ScoreColumn(VALUE_TO_DATE, "number", "money", "what is known", "so far"),
+    ScoreColumn("tier", "text", "",
+        mark("the label with the least expected cost of error"), "tier", is_shown=True),
+    ScoreColumn(FIRST_PURCHASE, "date", "date", mark("of a customer's purchases"), "first purchase"),
+    ScoreColumn(LAST_PURCHASE, "date", "date", mark("of a customer's purchases"), "last purchase"),
+    ScoreColumn(FREQUENCY, "count", "days", mark("what is known"), "repeats", is_shown=True),
+    ScoreColumn(VALUE_TO_DATE, "number", "money", mark("what is known"), "so far"),
     ScoreColumn(
         "fit_age_days", "number", "days",
-        "from the fit's end of observation to that of the summary", "age of the fit",
+        mark("from the fit's end of observation to that of the summary"), "age of the fit",
     ),
     ScoreColumn(
         ACCEPTED_FAILED, "text", "",
-        "failed checks of the fit that were accepted; only there where there are any", "accepted",
+        mark("failed checks of the fit that were accepted; only there where there are any"), "accepted",
+    ),
+    ScoreColumn(
+        AS_OF_DATE, "date", "date",
+        "the last day observed; only in tables of databases and catalogues, and in plans", "as of",
+    ),
+    ScoreColumn(
+        MODEL_VERSION, "text", "",
+        "hash of the spec, in tables also of the fit; only there and in plans", "model",
     ),
 )  # fmt: skip
 """In the order of the table. What a fit or a decision does not say is left out."""
@@ -141,11 +160,11 @@ def in_order(names: Iterable[str], *, groups: Sequence[str] = ()) -> list[str]:
 
 
 def documented() -> list[tuple[str, str, str]]:
-    """Return names, units and meaning of the columns, as lines of documentation in Markdown."""
+    """Return names, units and meaning of the columns in the language spoken, as lines in Markdown."""
     lines = []
     for how, alike in groupby(SCORE_COLUMNS, key=lambda each: each.how):
         columns = list(alike)
-        names = ["group columns" if each is GROUP_COLUMNS else f"`{each.name}`" for each in columns]
+        names = [tr("group columns") if each is GROUP_COLUMNS else f"`{each.name}`" for each in columns]
         units = dict.fromkeys(each.unit for each in columns if each.unit)
-        lines.append((", ".join(names), ", ".join(units), how))
+        lines.append((", ".join(names), ", ".join(map(tr, units)), tr(how)))
     return lines

@@ -127,11 +127,11 @@ def plot_prior_predictive(found: PriorPredictive, *, ax: Axes | None = None) -> 
             marker="D",
             s=44,
             zorder=4,
-            label="observed",
+            label=tr("observed"),
         )
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    ax.set_yticks(place, list(table["quantity"]))
+    ax.set_yticks(place, [tr(each) for each in table["quantity"]])
     ax.set_ylim(-1.3, len(table) - 0.4)
     ax.set_xlabel(tr("value, logarithmic"))
     legend(ax, location="lower right")

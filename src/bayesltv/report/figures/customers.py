@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from bayesltv.errors import DataError
-from bayesltv.languages.language import tr, trn
+from bayesltv.languages.language import tr, trn, word
+from bayesltv.languages.written import percent
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
 from bayesltv.prediction.concentration import BEST, lorenz_curve
 from bayesltv.report.figures.tiers import rows_of
@@ -113,7 +114,7 @@ def plot_lorenz(drawn: xr.Dataset, *, quantity: str = "value", ax: Axes | None =
     table = lorenz_curve(drawn, quantity=quantity)
     low, middle, high = table.attrs["best"]
     ax = new_axes(ax, size=(6.2, 5.2))
-    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="all bring the same")
+    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label=tr("all bring the same"))
     ax.fill_between(
         table["customers"],
         table["p05"],
@@ -121,26 +122,31 @@ def plot_lorenz(drawn: xr.Dataset, *, quantity: str = "value", ax: Axes | None =
         color=BLUE,
         alpha=0.22,
         linewidth=0,
-        label="90 % of draws",
+        label=tr("90 % of draws"),
     )
-    ax.plot(table["customers"], table["p50"], color=BLUE, linewidth=1.8, label="median")
+    ax.plot(table["customers"], table["p50"], color=BLUE, linewidth=1.8, label=tr("median"))
     ax.vlines(1 - BEST, 1 - middle, 1, color=VERMILLION, linewidth=2.4)
-    words = f"the top {100 * BEST:.0f} % bring\n{100 * middle:.0f} % ({100 * low:.0f} to {100 * high:.0f} %)"
+    words = tr(
+        "the top {best} bring\n{middle} ({low} to {high})", best=percent(BEST), middle=percent(middle),
+        low=f"{100 * low:.0f}", high=percent(high),
+    )  # fmt: skip
     ax.annotate(
         words, (1 - BEST, 1), xytext=(-6, -4), textcoords="offset points", ha="right", va="top", fontsize=9
     )
     ax.set(xlim=(0, 1), ylim=(min(0.0, float(table["p05"].min())), 1))
     for axis in (ax.xaxis, ax.yaxis):
         percent_axis(axis)
-    ax.set_xlabel("share of customers, from those who bring least")
-    ax.set_ylabel(f"share of all {quantity}")
+    ax.set_xlabel(tr("share of customers, from those who bring least"))
+    ax.set_ylabel(tr("share of all {quantity}", quantity=word(quantity)))
     ax.legend(loc="center left", frameon=False, fontsize=9)
     gini = table.attrs["gini"]
-    reading = (
-        f"{table.attrs['count']:,} customers, ordered in each draw by what they bring in it.\n"
-        f"Gini {gini[1]:.2f} ({gini[0]:.2f} to {gini[2]:.2f})"
-    )
-    return dress(ax, title=f"Who brings the {quantity}?", subtitle=reading, grid="both")
+    reading = tr(
+        "{customers:,} customers, ordered in each draw by what they bring in it.\n"
+        "Gini {middle:.2f} ({low:.2f} to {high:.2f})",
+        customers=table.attrs["count"], middle=gini[1], low=gini[0], high=gini[2],
+    )  # fmt: skip
+    title = tr("Who brings the {quantity}?", quantity=word(quantity))
+    return dress(ax, title=title, subtitle=reading, grid="both")
 
 
 def spread_of_customers(scores: pd.DataFrame, *, count: int = CHOSEN) -> list[str]:

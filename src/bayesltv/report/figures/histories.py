@@ -9,6 +9,8 @@ import pandas as pd
 
 from bayesltv.base.placed_base import PlacedBase
 from bayesltv.data.summary.days import wait_table
+from bayesltv.languages.language import tr, trn, word
+from bayesltv.languages.written import percent, span
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, RECENCY, TIME_UNIT, T
 from bayesltv.report.style import (
     BLACK,
@@ -49,7 +51,7 @@ def plot_history(path: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     bought = path.loc[path["is_purchase"], "day"].to_numpy()
     ax.plot(
         bought, np.full(len(bought), -0.07), linestyle="none", marker="|", markersize=11, markeredgewidth=1.6,
-        color=BLACK, label="purchases",
+        color=BLACK, label=tr("purchases"),
     )  # fmt: skip
     today = path.loc[~path["is_forecast"]].iloc[-1]
     ax.axvline(date_number(today["day"]), color=GREY, linewidth=1, linestyle=(0, (4, 3)))
@@ -58,16 +60,17 @@ def plot_history(path: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks(np.linspace(0, 1, 6))
     percent_axis(ax.yaxis)
     date_axis(ax.xaxis)
-    ax.set_ylabel("P(alive)")
-    ax.set_xlabel("day")
+    ax.set_ylabel(tr("P(alive)"))
+    ax.set_xlabel(tr("day"))
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9)
-    reading = (
-        f"Now {100 * today['p_alive']:.0f} % ({100 * today['p_alive_p05']:.0f} to "
-        f"{100 * today['p_alive_p95']:.0f} %), after {int(today['purchases']):,} repeat purchases. "
-        "Band: 90 % of draws"
-    )
+    reading = trn(
+        "Now {now} ({low} to {high}), after {n} repeat purchase. Band: 90 % of draws",
+        "Now {now} ({low} to {high}), after {n} repeat purchases. Band: 90 % of draws",
+        int(today["purchases"]), now=percent(today["p_alive"]), low=f"{100 * today['p_alive_p05']:.0f}",
+        high=percent(today["p_alive_p95"]),
+    )  # fmt: skip
     who = shortened([str(path.attrs.get(CUSTOMER_ID, ""))])[0]
-    return dress(ax, title=f"Is customer {who} still there?", subtitle=reading)
+    return dress(ax, title=tr("Is customer {who} still there?", who=who), subtitle=reading)
 
 
 def plot_matrix(
@@ -99,19 +102,28 @@ def plot_matrix(
     for row in table[_some(table)].to_dict("records"):
         shade = colours(mesh.norm(row[quantity]))
         low, high = write(row[f"{quantity}_p05"]), write(row[f"{quantity}_p95"])
-        words = f"{write(row[quantity])}\n{low.removesuffix(' %')} to {high}"
+        ends = tr("{low} to {high}", low=low.removesuffix("%").rstrip(), high=high)
+        words = f"{write(row[quantity])}\n{ends}"
         ax.text(
             row[RECENCY], row[FREQUENCY], words, ha="center", va="center", fontsize=6.5,
             color=contrast(_hex(shade)),
         )  # fmt: skip
-    ax.set_xlabel(f"recency: {unit}s from the first to the last purchase, of {told[T]:.0f} observed")
-    ax.set_ylabel("frequency: repeat purchases")
+    ax.set_xlabel(
+        tr(
+            "recency: {unit} from the first to the last purchase, of {observed} observed",
+            unit=word(f"{unit}s"),
+            observed=f"{told[T]:.0f}",
+        )
+    )
+    ax.set_ylabel(tr("frequency: repeat purchases"))
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    what = "P(alive)" if quantity == "p_alive" else "Expected purchases"
-    ahead = "" if quantity == "p_alive" else f" within {_horizon(told['horizon'], unit)}"
+    title = tr("P(alive), by what was bought")
+    if quantity != "p_alive":
+        ahead = span(_horizon(told["horizon"], unit))
+        title = tr("Expected purchases within {horizon}, by what was bought", horizon=ahead)
+    reading = tr("numbers: mean, and 90 % of draws. White: no such history can be")
     of = f"{told['group']}: " if told.get("group") else ""
-    reading = f"{of}numbers: mean, and 90 % of draws. White: no such history can be"
-    dress(ax, title=f"{what}{ahead}, by what was bought", subtitle=reading)
+    dress(ax, title=title, subtitle=of + reading)
     ax.grid(visible=False)
     return ax
 
@@ -145,23 +157,28 @@ def plot_waits(of: PlacedBase | pd.DataFrame, *, ax: Axes | None = None) -> Axes
         capsize=3,
     )
     ax.set_xticks(place, [f"{low}" if low == high else f"{low}–\n{high}" for low, high in _ends(table)])
-    ax.set_xlabel("days between two purchases")
-    ax.set_ylabel("share of waits")
+    ax.set_xlabel(tr("days between two purchases"))
+    ax.set_ylabel(tr("share of waits"))
     percent_axis(ax.yaxis)
     told = table.attrs
-    reading = (
-        f"{told['waits']:,} waits of {told['customers']:,} customers, median {told['median']:.0f} days; "
-        "bars: two standard errors.\nWaits that still last are not among them, so long ones are too few"
-    )
-    return dress(ax, title="How long between two purchases?", subtitle=reading)
+    reading = tr(
+        "{waits:,} waits of {customers:,} customers, median {median:.0f} days; bars: two standard errors.\n"
+        "Waits that still last are not among them, so long ones are too few",
+        waits=told["waits"], customers=told["customers"], median=told["median"],
+    )  # fmt: skip
+    return dress(ax, title=tr("How long between two purchases?"), subtitle=reading)
 
 
 def _stretches(path: pd.DataFrame) -> list[tuple[pd.DataFrame, str, Any, str]]:
     """Return the past, and the future joined to its last day."""
     ahead = path["is_forecast"].to_numpy()
     future = path[ahead | np.append(ahead[1:], False)]
-    past = (path[~ahead], BLUE, "-", "said at the time")
-    return [past, (future, ORANGE, (0, (3, 1.6)), "as long as no\npurchase comes")] if ahead.any() else [past]
+    past = (path[~ahead], BLUE, "-", tr("said at the time"))
+    return (
+        [past, (future, ORANGE, (0, (3, 1.6)), tr("as long as no\npurchase comes"))]
+        if ahead.any()
+        else [past]
+    )
 
 
 def _ramp() -> Any:  # noqa: ANN401
@@ -191,7 +208,7 @@ def _ends(table: pd.DataFrame) -> list[tuple[int, int]]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return percent(share)
 
 
 def _number(value: float) -> str:

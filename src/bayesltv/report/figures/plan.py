@@ -148,9 +148,10 @@ def plot_returns(plan: Plan, *, by: str = "tier", ax: Axes | None = None) -> Axe
     ax.set_yticks(range(len(wide)), [word(each) for each in wide.index])
     ax.set_ylabel(tr(by))
     reading = tr(
-        "ROI = net value / cost for all who are eligible, given the believed effects, with 5 and 95 %"
+        "ROI = net value / cost for all who are eligible, before fixed costs, given the believed effects, "
+        "with 5 and 95 %"
     )
-    dress(ax, title=tr("What each action returns by {by}", by=by), subtitle=reading)
+    dress(ax, title=tr("What each action returns by {by}", by=tr(by)), subtitle=reading)
     ax.grid(visible=False)
     return ax
 
@@ -159,7 +160,7 @@ def _cell(row: Mapping[Any, Any]) -> str:
     if not row["eligible"]:
         return tr("nobody")
     if np.isnan(row["roi"]):
-        return tr("no cost\npays {share}", share=percent(row["p_pays"]))
+        return tr("no cost each\npays {share}", share=percent(row["p_pays"]))
     if np.isnan(row["roi_p05"]):
         return tr("{roi:.2f}\nchosen {chosen:,} of {eligible:,}", **row)
     return tr("{roi:.2f}\n{roi_p05:.1f} to {roi_p95:.1f}\nchosen {chosen:,} of {eligible:,}", **row)
@@ -170,9 +171,10 @@ def _ink(roi: float, reach: float) -> str:
 
 
 def plot_budget_curve(plan: Plan, *, ax: Axes | None = None) -> Axes:
-    """Draw expected net value against money spent, the plan's place on it and the shadow price."""
+    """Draw expected net value against money spent with its band, the plan's place and the shadow price."""
     curve, told = plan.budget_curve, plan.attrs
     ax = new_axes(ax, size=(7.2, 4.2))
+    ax.fill_between(curve["cost"], curve["net_p05"], curve["net_p95"], color=BLUE, alpha=0.15, linewidth=0)
     ax.plot(curve["cost"], curve["net"], color=BLUE, linewidth=2)
     ax.plot(told["allocation_cost"], told["allocation_net"], marker="o", markersize=8, color=VERMILLION)
     price = told["shadow_price"]
@@ -196,15 +198,20 @@ def plot_budget_curve(plan: Plan, *, ax: Axes | None = None) -> Axes:
     ax.axhline(0, color=GREY, linewidth=0.8)
     for axis in (ax.xaxis, ax.yaxis):
         money_axis(axis, _currency(plan))
-    ax.set_xlabel("money spent, in expectation")
+    ax.set_xlabel(tr("money spent, in expectation"))
     ax.set_ylabel(tr("expected net value ({basis})", basis=_basis(plan)))
-    reading = tr("The best allocation of each amount of money; its slope is the shadow price")
+    reading = tr("The best allocation of each amount of money, with 90 %; its slope is the shadow price")
     start = float(curve["cost"].min())
     if start > 0:
         reading = tr(
-            "The best use of each amount of money, once {start} of fixed costs are spent;\nits slope "
-            "is the shadow price",
+            "The best use of each amount of money, with 90 %, once {start} of fixed costs are spent;\n"
+            "its slope is the shadow price",
             start=money(start, _currency(plan)),
+        )
+    elif (plan.actions["fixed_cost"] > 0).any():
+        reading = tr(
+            "The best use of each amount of money, with 90 %; its slope is the shadow price.\nLevel where "
+            "money does not yet pay for another fixed cost"
         )
     return dress(ax, title=tr("What does more budget bring?"), subtitle=reading)
 

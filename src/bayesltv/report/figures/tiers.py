@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.errors import DataError
-from bayesltv.languages.language import tr
+from bayesltv.languages.language import label, tr
+from bayesltv.languages.written import percent
 from bayesltv.names import CUSTOMER_ID
 from bayesltv.prediction.scores.score_columns import tier_column, tiers_among
 from bayesltv.report.style import contrast, dress, new_axes, percent_axis, shades, shortened
@@ -43,7 +44,7 @@ def plot_tiers(scores: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     shares = np.array([scores.loc[labelled == name, columns].mean().to_numpy() for name in shown])
     counts = [int((labelled == name).sum()) for name in shown]
     rows = [
-        tr("labelled {name}\n{n:,} customers", name=tr(name), n=n)
+        tr("labelled {name}\n{n:,} customers", name=label(name), n=n)
         for name, n in zip(shown, counts, strict=True)
     ]
     ax = new_axes(ax, size=(7.6, 1.6 + 0.72 * len(rows)))
@@ -113,19 +114,20 @@ def plot_migration(refresh: Refresh, *, ax: Axes | None = None) -> Axes:
     for (y, x), count in np.ndenumerate(counts):
         words = f"{count:,}"
         if of_row[y, 0]:
-            words += f"\n{100 * share[y, x]:.0f} % ({100 * low[y, x]:.0f} to {100 * high[y, x]:.0f})"
+            ends = {"low": f"{100 * low[y, x]:.0f}", "high": f"{100 * high[y, x]:.0f}"}
+            words += "\n" + tr("{middle} ({low} to {high})", middle=percent(share[y, x]), **ends)
         ink = contrast(ramp[int(63 * share[y, x])])
         ax.text(x, y, words, ha="center", va="center", fontsize=8.5, color=ink)
-    ax.set_xticks(range(wide.shape[1]), [str(name) for name in wide.columns])
-    ax.set_yticks(range(wide.shape[0]), [str(name) for name in wide.index])
-    ax.set_xlabel("tier now")
-    ax.set_ylabel("tier before")
-    reading = (
-        f"Customers, and their share of the old tier with a 90 % interval.\n"
-        f"{100 * refresh.stayed:.0f} % stayed; "
-        f"stability index {refresh.stability_index:.2f}"
-    )
-    dress(ax, title="Who moved between tiers", subtitle=reading)
+    ax.set_xticks(range(wide.shape[1]), [label(name) for name in wide.columns])
+    ax.set_yticks(range(wide.shape[0]), [label(name) for name in wide.index])
+    ax.set_xlabel(tr("tier now"))
+    ax.set_ylabel(tr("tier before"))
+    reading = tr(
+        "Customers, and their share of the old tier with a 90 % interval.\n"
+        "{stayed} stayed; stability index {index:.2f}",
+        stayed=percent(refresh.stayed), index=refresh.stability_index,
+    )  # fmt: skip
+    dress(ax, title=tr("Who moved between tiers"), subtitle=reading)
     ax.grid(visible=False)
     return ax
 
@@ -170,11 +172,18 @@ def _stack(shares: NDArray[np.float64], rows: Sequence[str], names: Sequence[str
     for k, (name, colour) in enumerate(zip(names, shades(len(names)), strict=True)):
         share = shares[:, k]
         ax.barh(
-            place, share, left=left, height=0.68, color=colour, edgecolor="white", linewidth=1.2, label=name
+            place,
+            share,
+            left=left,
+            height=0.68,
+            color=colour,
+            edgecolor="white",
+            linewidth=1.2,
+            label=label(name),
         )
         for y, x, width in zip(place, left, share, strict=True):
             if width >= _ROOM_FOR_TEXT:
-                words = f"{100 * width:.0f} %"
+                words = percent(width)
                 ax.text(x + width / 2, y, words, ha="center", va="center", fontsize=9, color=contrast(colour))
         left = left + share
     ax.set_yticks(place, rows)

@@ -206,7 +206,7 @@ def _mark_end(end: np.datetime64, ax: Axes) -> None:
     """Draw the line at which observation ends."""
     at = date_number(end)
     ax.axvline(at, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
-    for words, side, shift in (("observed", "right", -6), ("forecast", "left", 6)):
+    for words, side, shift in ((tr("observed"), "right", -6), (tr("forecast"), "left", 6)):
         ax.annotate(
             words,
             xy=(at, 1),

@@ -18,12 +18,14 @@ from bayesltv.files import refilling
 from bayesltv.held import Held
 from bayesltv.names import (
     ACCEPTED_FAILED,
+    AS_OF_DATE,
     CURRENCY,
     CUSTOMER_ID,
     FIRST_PURCHASE,
     FREQUENCY,
     LAST_PURCHASE,
     LTV_WITH_REFERRAL,
+    MODEL_VERSION,
     REFERRAL_VALUE,
     VALUE_TO_DATE,
 )
@@ -37,9 +39,7 @@ from bayesltv.units import horizon_in
 
 CRM_TYPES: dict[str, str] = {
     **kinds_of(CUSTOMER_ID),
-    "as_of_date": "date",
-    **kinds_of("fit_age_days"),
-    "model_version": "text",
+    **kinds_of(AS_OF_DATE, "fit_age_days", MODEL_VERSION),
     CURRENCY: "text",
     "horizon_days": "number",
     "value_basis": "text",
@@ -106,8 +106,8 @@ def crm_table(plan: Plan) -> pd.DataFrame:
     """
     known, told = plan.customers, plan.attrs
     given = pd.DataFrame(known).copy()
-    given["as_of_date"] = pd.Timestamp(told["as_of_date"]) if told["as_of_date"] else pd.NaT
-    given["model_version"] = str(told["spec_hash"] or "")[:12]
+    given[AS_OF_DATE] = pd.Timestamp(told["as_of_date"]) if told["as_of_date"] else pd.NaT
+    given[MODEL_VERSION] = str(told["spec_hash"] or "")[:12]
     given[CURRENCY] = told["currency"]
     given["horizon_days"] = horizon_in(told["horizon"], "day")
     given["value_basis"] = told["value_basis"]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from bayesltv.cohorts.result import OBSERVED, SMALLEST, Cohorts
-from bayesltv.languages.language import tr
+from bayesltv.languages.language import retold, tr
 from bayesltv.languages.written import percent
 from bayesltv.names import COMMON_SHOCKS
 from bayesltv.report.figures.cohorts import cohort_figures
@@ -25,7 +25,7 @@ def acquired(found: Cohorts, *, suppress_below: int = SMALLEST) -> Section:
             "A cohort is all who were acquired, whoever came back. What has been observed is one "
             "number; the rest stands with the interval that holds 90 % of the draws."
         ),
-        tr("Totals: {shocks}.", shocks=tr(found.attrs[COMMON_SHOCKS])),
+        tr("Totals: {shocks}.", shocks=retold(found.attrs[COMMON_SHOCKS])),
         *(
             [
                 tr(

@@ -12,7 +12,7 @@ import xarray as xr
 
 from bayesltv.base.group_scales import CUSTOMERS, group_scales
 from bayesltv.evaluation.result import written
-from bayesltv.languages.language import tr
+from bayesltv.languages.language import tr, word
 from bayesltv.languages.written import day
 from bayesltv.names import (
     CHAIN,
@@ -42,7 +42,7 @@ def origin(fit: xr.DataTree, redaction: Redaction | None = None) -> Section:
     told = fit.attrs
     spec = json.loads(told["spec"])
     sampler = ", ".join(
-        f"{name.replace('_', ' ')} {value}" for name, value in json.loads(told.get("sampler", "{}")).items()
+        f"{word(name)} {value}" for name, value in json.loads(told.get("sampler", "{}")).items()
     )
     facts = {
         "model": spec.get("model", {}).get("title"),
@@ -52,7 +52,7 @@ def origin(fit: xr.DataTree, redaction: Redaction | None = None) -> Section:
         "customers": count(told.get("customers")),
         "of them repeat buyers with amounts": count(told.get("repeaters")),
         "observed until": day(told[OBSERVATION_END]) if OBSERVATION_END in told else None,
-        "time unit": told.get(TIME_UNIT),
+        "time unit": word(told[TIME_UNIT]) if TIME_UNIT in told else None,
         "currency": told.get(CURRENCY),
         "method": told.get("method"),
         "sampler": sampler,
@@ -86,7 +86,7 @@ def verdict(report: CheckReport) -> Section:
             "status": each.status,
             "value": each.value,
             "threshold": each.threshold,
-            "what was found": f"{each.summary}. {each.advice}." if each.advice else each.summary,
+            "what was found": each.said,
         }
         for each in report.results
     ]

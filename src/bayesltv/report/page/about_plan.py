@@ -25,7 +25,7 @@ _MONEY = (
     "incremental_margin", "incremental_discount", "subsidy", "contact_cost", "running_cost", "service_cost",
     "fixed_cost", "cost", "net", "net_p05", "net_p50", "net_p95", "behind_plan", "behind_plan_p05",
     "behind_plan_p95", "cvar", "regret", "evpi", "evppi", "net_benefit", "value", "value_latent", "value_p05",
-    "value_p95", "value_to_date", "past_value",
+    "value_p95", "value_to_date", "past_value", "money",
 )  # fmt: skip
 _SHARES = (
     "p_pays", "p_loss", "p_plan_better", "share_of_effect", "retention", "alive", "active", "repurchase",
@@ -80,7 +80,7 @@ _HEADS = {
     "roi": "ROI",
     "share_of_effect": "share of the effects",
     "effect_source": "from",
-    "break_even": "pays from",
+    "break_even": "just pays at",
     "break_even_elasticity": "as an elasticity",
 }
 _CAPTIONS = {
@@ -96,6 +96,7 @@ _CAPTIONS = {
     "migration": mark("From which tier to which since the earlier export"),
     "test_plans": mark("Whether to test first"),
     "acquisition": mark("What new customers are worth against their cost"),
+    "split": mark("How the budget is shared between the customers one has and new ones"),
     "next_unit": mark("What one more unit of money brings"),
 }
 

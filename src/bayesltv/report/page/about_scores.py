@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayesltv.evaluation.result import ALL
-from bayesltv.languages.language import mark, tr, word
+from bayesltv.languages.language import mark, retold, tr, word
 from bayesltv.languages.written import day
 from bayesltv.names import (
     COMMON_SHOCKS,
@@ -62,7 +62,7 @@ def scored(
         "as of": told.get("as_of_date"),
         "posterior draws": count(told.get("draws")),
         "seed": count(told.get("seed")),
-        "totals": tr(str(told[COMMON_SHOCKS])) if COMMON_SHOCKS in told else None,
+        "totals": retold(str(told[COMMON_SHOCKS])) if COMMON_SHOCKS in told else None,
         "failed checks that were accepted": ", ".join(told.get("accepted_failed_checks") or []),
     }
     return Section(

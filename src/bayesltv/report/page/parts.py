@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayesltv.evaluation.result import written
-from bayesltv.languages.language import tr, word
+from bayesltv.languages.language import label, retold, tr, word
 from bayesltv.report.style import DESCRIPTION, readable, words_of
 
 if TYPE_CHECKING:
@@ -175,7 +175,9 @@ def _is_numeric(column: pd.Series[Any]) -> bool:
 def _cell(value: object, write: Callable[[Any], str] | None) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    return write(value) if write is not None else written(value)
+    if write is not None:
+        return write(value)
+    return retold(label(value)) if isinstance(value, str) else written(value)
 
 
 def count(number: object) -> str | None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 from bayesltv.errors import SpecError, shown
 from bayesltv.specs import checked
-from bayesltv.specs.frozen import FrozenMapping, Plain, put
+from bayesltv.specs.frozen import FrozenMapping, Plain, put, stated
 from bayesltv.specs.toml_file import Table
 
 
@@ -23,6 +24,10 @@ class AcquisitionSpec:
     next_costs : float
         What the next customer costs, relative to `cac`, at least 1: the mean hides that each further one is
         harder to find. Used where money is moved between acquisition and retention.
+    capacity : float or mapping of str to float, optional
+        How many new customers of a group can be won at that cost: one number for every group, or group
+        label -> number, none of other groups. With it acquisition and actions share
+        ``budget.amount``; without it the two are shown side by side.
 
     Raises
     ------
@@ -38,26 +43,24 @@ class AcquisitionSpec:
     cac: float | Mapping[str, float]
     target_ratio: float = 3.0
     next_costs: float = 1.0
+    capacity: float | Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.cac, Mapping):
-            if not self.cac:
-                raise SpecError("cac names no group: state money per new customer for each")
-            by_group = {
-                checked.text("cac", label): checked.money(f"cac.{label}", value, above=0.0)
-                for label, value in self.cac.items()
-            }
-            put(self, cac=FrozenMapping(by_group))
-        else:
-            put(self, cac=checked.money("cac", self.cac, above=0.0))
+        put(self, cac=_by_group("cac", self.cac, above=0.0))
         put(self, target_ratio=checked.money("target_ratio", self.target_ratio, above=0.0))
         put(self, next_costs=checked.money("next_costs", self.next_costs, at_least=1.0))
+        if self.capacity is not None:
+            put(self, capacity=_by_group("capacity", self.capacity, at_least=0.0))
 
     def cac_of(self, label: str) -> float | None:
         """Return what a new customer of a group costs; None where the file does not say."""
-        if isinstance(self.cac, Mapping):
-            return self.cac.get(label)
-        return self.cac
+        return self.cac.get(label) if isinstance(self.cac, Mapping) else self.cac
+
+    def capacity_of(self, label: str) -> float:
+        """Return how many new customers of a group can be won; infinity where no capacity is stated."""
+        if self.capacity is None:
+            return inf
+        return self.capacity.get(label, 0.0) if isinstance(self.capacity, Mapping) else self.capacity
 
     def require_known(self, labels: tuple[str, ...]) -> None:
         """Refuse a cost for a group that is not among `labels`.
@@ -67,24 +70,44 @@ class AcquisitionSpec:
         SpecError
             Naming the nearest group.
         """
-        if isinstance(self.cac, Mapping):
-            for label in self.cac:
+        for name, value in (("cac", self.cac), ("capacity", self.capacity)):
+            for label in value if isinstance(value, Mapping) else ():
                 if label not in labels:
                     near = checked.nearest(label, labels)
-                    raise SpecError(f"acquisition.cac: the fit has no group {shown(label)}; {near}")
+                    raise SpecError(f"acquisition.{name}: the fit has no group {shown(label)}; {near}")
 
     def to_dict(self) -> dict[str, Plain]:
         """Return the section as a decision file would state it."""
-        cac: Plain = dict(self.cac) if isinstance(self.cac, Mapping) else self.cac
-        return {"cac": cac, "target_ratio": self.target_ratio, "next_costs": self.next_costs}
+        return {
+            name: dict(value) if isinstance(value, Mapping) else value for name, value in stated(self).items()
+        }
 
     @classmethod
     def read(cls, table: Table) -> "AcquisitionSpec":
         """Return the costs that a table states: ``cac = 12.0``, or a table ``[acquisition.cac]`` by group."""
-        table.only(("cac", "target_ratio", "next_costs"))
-        if isinstance(table.values.get("cac"), Mapping):
-            by_group = table.table("cac")
-            cac: float | dict[str, float] = {label: by_group.number(label) for label in by_group.values}
-        else:
-            cac = table.number("cac")
-        return table.record(cls, cac=cac)
+        table.only(("cac", "target_ratio", "next_costs", "capacity"))
+        found = {"cac": _read(table, "cac")}
+        if "capacity" in table:
+            found["capacity"] = _read(table, "capacity")
+        return table.record(cls, **found)
+
+
+def _by_group(name: str, value: object, **bounds: float) -> float | FrozenMapping[float]:
+    """Return a number for all groups, or one for each."""
+    if not isinstance(value, Mapping):
+        return checked.money(name, value, **bounds)
+    if not value:
+        raise SpecError(f"{name} names no group: state a number for each")
+    return FrozenMapping(
+        {
+            checked.text(name, label): checked.money(f"{name}.{label}", each, **bounds)
+            for label, each in value.items()
+        }
+    )
+
+
+def _read(table: Table, name: str) -> float | dict[str, float]:
+    if isinstance(table.values.get(name), Mapping):
+        inner = table.table(name)
+        return {label: inner.number(label) for label in inner.values}
+    return table.number(name)

@@ -1,0 +1,182 @@
+"""What a reader of Chinese sees is Chinese: the page, what is written on figures, tables of the terminal."""
+
+import json
+import re
+import warnings
+from html.parser import HTMLParser
+from io import StringIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.text import Text
+from rich.console import Console
+
+import bayesltv as ltv
+from bayesltv.cli.output.cohorts import show_cohorts
+from bayesltv.cli.output.forecast import show_forecast
+from bayesltv.cli.output.show import show, show_plan
+from bayesltv.decisions.customers.refresh import compare_refresh
+from bayesltv.prediction.scores.score_columns import documented
+from bayesltv.report import style
+from bayesltv.report.style import new_figure
+from golden_values import SEED, STORED, decision, stored_fit, stored_summary
+
+DRAWS = 60
+ENGLISH = re.compile(r"[A-Za-z][A-Za-z']+")
+NAMES = """
+AUC BFMI BG Brier CAC CDF CNY CRPS CSV ESS EVPI EVPPI EVSI Gamma Gini HalfNormal LTV LogNormal
+LogitNormal MAE MBG NBD NUTS PIT Pareto RFM RMSE ROI Roll Spearman Test US USD bayesltv delta
+hat laplace mu nuts sigma
+"""
+"""Abbreviations of the field, names of distributions and methods (Test & Roll), currencies."""
+CODE = re.compile(
+    r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b|\b[0-9a-f]{16,64}\b|[a-z-]+ \d+(?:\.\d+)+|ltv\.\w+|\[\w+\]|`[^`]*`"
+)
+"""Names of columns and parameters, hashes, versions."""
+
+
+class Seen(HTMLParser):
+    """The texts of a page and what stands for its pictures."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.texts, self.is_code = [], False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.is_code = tag in ("script", "style")
+        self.texts += [v for k, v in attributes if k in ("alt", "title", "aria-label", "placeholder") and v]
+
+    def handle_endtag(self, _tag):
+        self.is_code = False
+
+    def handle_data(self, data):
+        if not self.is_code:
+            self.texts.append(data)
+
+
+def in_english(texts, own=()):
+    """The texts with an English word in them; `own` are what the spec, the decision and the data bring."""
+    found = {}
+    for text in texts:
+        rest = str(text)
+        for each in sorted(own, key=len, reverse=True):
+            rest = rest.replace(each, "")
+        words = set(ENGLISH.findall(CODE.sub("", rest))) - set(NAMES.split())
+        if words:
+            found[str(text).strip()[:120]] = sorted(words)
+    return found
+
+
+@pytest.fixture(scope="module")
+def spec_texts():
+    """What a spec and a decision say in the words of whoever wrote them, and labels of the data."""
+    spec = ltv.ModelSpec.from_dict(json.loads(stored_fit("grouped").attrs["spec"]), source="")
+    chosen = decision("retention")
+    reasons = [prior.why for prior in spec.priors.values()]
+    reasons += [each.why for action in chosen.actions for each in action.effects.values()]
+    return [*reasons, spec.title, chosen.title, *(action.label for action in chosen.actions), "web", "shop",
+            *(tier.label for tier in chosen.tiers.tiers if tier.label)]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def told():
+    """What people ask of a small fit with Chinese ids, asked in Chinese."""
+    fit, summary = stored_fit("grouped"), stored_summary("summary_grouped")
+    named = summary.assign(customer_id="客户" + summary["customer_id"].astype(str))
+    named.attrs = summary.attrs
+    log = pd.read_csv(STORED / "log.csv", parse_dates=["date"], dtype={"customer_id": str})
+    log["customer_id"] = "客户" + log["customer_id"]
+    with warnings.catch_warnings(), ltv.language("zh"):
+        warnings.simplefilter("ignore", ltv.BayesltvWarning)
+        base, chosen = ltv.customer_base(fit, named, seed=SEED, draws=DRAWS), decision("retention")
+        scores = base.score(chosen, draws=DRAWS)
+        old = scores.assign(tier=np.roll(scores["tier"].to_numpy(object), 3))
+        margin = ltv.CohortValue(margin=0.3)
+        weeks = pd.date_range(base.require_end() + pd.Timedelta(days=1), periods=13, freq="7D")
+        ahead = pd.DataFrame({"week": weeks, "channel": "web", "customers": 20, "cac": 9.0})
+        return {
+            "fit": fit, "summary": named, "base": base, "scores": scores, "checks": ltv.check(fit, named),
+            "plan": base.decide(chosen, draws=DRAWS, plan_test=True, previous=old),
+            "evaluation": base.evaluate(log, horizon="13 weeks", draws=DRAWS),
+            "cohorts": base.cohorts(log, by="month", ages=[30, 90], value=margin, cac=5.0),
+            "forecast": base.forecast(ahead, horizon="13 weeks", margin=0.3, target=1000.0, log=log),
+            "refresh": compare_refresh(old, scores, chosen.tiers), "decision": chosen,
+        }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_page_is_chinese(told, tmp_path, spec_texts):
+    given = {name: told[name] for name in ("summary", "checks", "scores", "evaluation", "plan", "cohorts")}
+    path = ltv.write_report(told["fit"], tmp_path / "page.html", language="zh", **given)
+    assert in_english(Seen(path.read_text(encoding="utf-8")).texts, spec_texts) == {}
+
+
+def pictures(told):
+    base, scores, plan = told["base"], told["scores"], told["plan"]
+    busy = base.summary.sort_values("frequency")["customer_id"].iloc[-1]
+    drawn = base.predict(horizon="26 weeks", annual_discount_rate=0.1, margin=0.3, draws=DRAWS)
+    evaluation, cohorts = told["evaluation"], told["cohorts"]
+    matrix = base.matrix(horizon="26 weeks", levels={"channel": "web"}, most=6, draws=DRAWS)
+    track = base.track(horizon="13 weeks", draws=DRAWS)
+    prior = ltv.prior_predictive("mbg_pooled", draws=40)
+    calls = {
+        "history": lambda ax: ltv.plot.history(base.alive_path(busy, draws=DRAWS), ax=ax),
+        "matrix": lambda ax: ltv.plot.matrix(matrix, ax=ax),
+        "P(alive)": lambda ax: ltv.plot.matrix(matrix, "p_alive", ax=ax),
+        "waits": lambda ax: ltv.plot.waits(base, ax=ax),
+        "lorenz": lambda ax: ltv.plot.lorenz(drawn, ax=ax),
+        "migration": lambda ax: ltv.plot.migration(told["refresh"], ax=ax),
+        "tracking": lambda ax: ltv.plot.tracking(track, ax=ax),
+        "forecast": lambda ax: ltv.plot.forecast(told["forecast"], ax=ax),
+        "new": lambda ax: ltv.plot.forecast(told["forecast"], "new_customers", ax=ax),
+        "values": lambda ax: ltv.plot.values(scores, ax=ax),
+        "tiers": lambda ax: ltv.plot.tiers(scores, ax=ax),
+        "tier_probabilities": lambda ax: ltv.plot.tier_probabilities(scores, [busy], ax=ax),
+        "cohorts": lambda ax: ltv.plot.cohorts(cohorts, ax=ax),
+        "curves": lambda ax: ltv.plot.cohort_curves(cohorts, ax=ax),
+        "payback": lambda ax: ltv.plot.payback(cohorts, ax=ax),
+        "by_group": lambda ax: ltv.plot.posterior_by_group(told["fit"], ax=ax),
+        "prior": lambda ax: ltv.plot.prior_predictive(prior, ax=ax),
+    }  # fmt: skip
+    for name in ("coverage", "pit", "by_frequency", "reliability", "lift"):
+        calls[name] = lambda ax, name=name: getattr(ltv.plot, name)(evaluation, ax=ax)
+    for name in ("budget", "customers", "policies", "returns", "roi", "waterfall"):
+        calls[name] = lambda ax, name=name: getattr(ltv.plot, name)(plan, ax=ax)
+    return calls
+
+
+@pytest.mark.slow
+def test_figures_are_chinese_and_have_the_characters(told, tmp_path, spec_texts):
+    found = {}
+    with ltv.language("zh"), warnings.catch_warnings():
+        warnings.simplefilter("error" if style.has_cjk_font() else "ignore")  # a box warns
+        warnings.simplefilter("ignore", ltv.BayesltvWarning)
+        for name, draw in pictures(told).items():
+            figure = new_figure((7, 5))
+            draw(figure.subplots())
+            style.save_figure(figure, tmp_path / f"{name}.png")
+            if texts := in_english({each.get_text() for each in figure.findobj(Text)}, spec_texts):
+                found[name] = texts
+    assert found == {}
+
+
+@pytest.mark.slow
+def test_tables_of_the_terminal_are_chinese(told, spec_texts):
+    console = Console(file=StringIO(), width=400)
+    with ltv.language("zh"):
+        for name in ("checks", "evaluation"):
+            show(told[name], console)
+        show_plan(told["plan"], console)
+        show_cohorts(told["cohorts"], console)
+        show_forecast(told["forecast"], console)
+        customer = told["summary"]["customer_id"].iloc[0]
+        console.print(str(told["base"].explain(customer, told["decision"], told["plan"])), markup=False)
+    assert in_english(console.file.getvalue().splitlines(), spec_texts) == {}
+
+
+def test_the_dictionary_of_columns_is_chinese():
+    with ltv.language("zh"):
+        assert in_english(text for _, *said in documented() for text in said) == {}
+    assert in_english(text for _, *said in documented() for text in said)
