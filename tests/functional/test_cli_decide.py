@@ -68,7 +68,7 @@ def test_a_plan_is_told_and_written(world, tmp_path):
     for words in (
         "a budget of 30",
         "held out at random",
-        "one for all letter",
+        "letter for all",
         "effects are assumed",
         "pays from rate",
         "tier by stage",

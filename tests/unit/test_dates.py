@@ -1,6 +1,7 @@
 """Days given as arguments: what is a day, and what is refused, in every place that takes one."""
 
 import datetime as dt
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from bayesltv.data.log.reading import ExperimentReading, LaterLog
 from bayesltv.data.log.split import split
 from bayesltv.data.summary.validate import validate_summary
 from bayesltv.dates import as_day, day_column, require_day, stamps_of_text
-from bayesltv.decisions.customers.refresh import warn_of_campaigns
+from bayesltv.decisions.campaigns import _days_since
 from bayesltv.errors import DataError, SpecError
 from bayesltv.evaluation.holdout import require_holdout
 from bayesltv.specs.model.events import day_number
@@ -150,11 +151,11 @@ def test_days_of_a_spec_go_by_the_same_rule():
 
 
 def test_days_of_an_earlier_plan_go_by_the_same_rule():
-    plan = pd.DataFrame({"assignment": ["mail", None], "as_of_date": ["1997-09-03", None]})
-    with pytest.warns(ltv.BayesltvWarning, match="1 of 2 customers"):
-        warn_of_campaigns(plan, "1997-10-01")
+    plan = pd.DataFrame({"customer_id": ["a"], "as_of_date": ["1997-09-03"]})
+    base = SimpleNamespace(require_end=lambda: pd.Timestamp("1997-10-01"))
+    assert _days_since(plan, base) == [28.0]
     with pytest.raises(DataError, match="as_of_date='03/09/1997' is not a date"):
-        warn_of_campaigns(plan.assign(as_of_date="03/09/1997"), "1997-10-01")
+        _days_since(plan.assign(as_of_date="03/09/1997"), base)
 
 
 def test_a_column_of_days():

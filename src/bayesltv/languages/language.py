@@ -149,17 +149,31 @@ def trs(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(tr(text) for text in texts)
 
 
+_CLEARER = {
+    "plug in means": mark("as if means were sure"),
+    "flat share of ltv": mark("same share of each value"),
+    "highest ltv": mark("highest value first"),
+    "highest churn risk": mark("highest churn risk first"),
+    "order frequency lifetime": mark("order × frequency × lifetime"),
+    "revenue lifetime retention": mark("yearly revenue × lifetime × retention"),
+}
+"""Names that do not say what they mean, said otherwise."""
+_FOR_ALL = "one for all "
+
+
 def word(name: object) -> str:
     """Return the name of a column or a label as people read it: without underscores, said where known."""
-    return tr(str(name).replace("_", " "))
+    text = str(name).replace("_", " ")
+    if text.startswith(_FOR_ALL):
+        return tr("{action} for all", action=tr(text.removeprefix(_FOR_ALL)))
+    return tr(_CLEARER.get(text, text))
 
 
 def label(name: object) -> str:
     """Return a name or label that data bring: said where the catalogue has it, else as it is."""
     text = str(name)
-    plain = text.replace("_", " ")
-    said = tr(plain)
-    return text if said == plain else said
+    said = word(text)
+    return text if said == text.replace("_", " ") else said
 
 
 @lru_cache

@@ -7,6 +7,7 @@ WORDS = """
 90 %
 95 %
 > target
+LTV:CAC
 P(> 0)
 R-hat
 ROI, 5 %
@@ -38,6 +39,7 @@ best of 200, a year
 best with
 bias
 bought
+bought again
 brier
 brier of share
 bundle
@@ -109,7 +111,6 @@ first
 first purchase effect
 first purchases
 fixed cost
-flat share of ltv
 fonts
 forecast of purchases
 forecast of spend
@@ -123,20 +124,20 @@ growing
 hash of the spec
 hazard ratio
 high
-highest churn risk
-highest ltv
 historical
 historical average
 hold out
 how sure of the tier
 importance ess
-in stage
+in stage, 90 %
 incremental discount
 incremental margin
 inside 90
 java
+just pays at
 kernel cache
 kind
+labelled
 lapsed
 letter
 level
@@ -195,7 +196,6 @@ one for all win back
 one time
 one time buyers
 order
-order frequency lifetime
 other cost
 outcome
 outcome sd
@@ -209,18 +209,17 @@ parameters moved
 pareto k
 part
 pass
+pays back
 past changed
 past value
 pays
 pays back on day
-pays from
 per arm
 period
 pit deviation
 plan
 plan is better
 plan is better with
-plug in means
 policy
 posterior draws
 predicted mean
@@ -259,7 +258,6 @@ retention
 retention rate
 returners
 revenue
-revenue lifetime retention
 rhat
 rmse of mean
 roi
@@ -322,6 +320,7 @@ weeks
 what to do
 what was found
 why
+will buy
 win back
 window shows
 window weeks

@@ -12,6 +12,7 @@ from bayesltv.experiments.effects import RATE_FACTOR
 from bayesltv.languages.language import label, mark, tr, word
 from bayesltv.languages.written import percent, span
 from bayesltv.report.style import money
+from bayesltv.specs.decision.actions import EFFECTS
 
 _BUDGETS = {
     (False, False): mark("no budget, of which {cost} is spent; more would not return itself"),
@@ -22,6 +23,12 @@ _BUDGETS = {
     ),
 }
 """By whether there is a budget, and whether more would pay."""
+_PAYS = {
+    False: mark("{action} pays from {parameter} {break_even} on (assumed {mean})"),
+    True: mark("{action} pays up to {parameter} {break_even} (assumed {mean})"),
+}
+"""By whether less of the effect is better."""
+LESS_IS_MORE = ("dropout", "second_dropout")
 POLICIES_SHOWN = 8
 
 
@@ -29,7 +36,11 @@ def actions_table(plan: Plan) -> Table:
     """Return the profit and loss of each action that somebody gets, and in all."""
     told, currency = plan.attrs, plan.attrs["currency"]
     basis, horizon = word(told["value_basis"]), span(told["horizon"])
-    title = tr("What the plan brings ({basis}) within {horizon}, discounted", basis=basis, horizon=horizon)
+    title = tr(
+        "What the plan brings ({basis}) within {horizon}, discounted, given the believed effects",
+        basis=basis,
+        horizon=horizon,
+    )
     table = Table(title=title, title_justify="left")
     heads = (
         "action",
@@ -101,7 +112,8 @@ def segments_table(plan: Plan) -> Table:
     title = tr("Who they are: tier by stage, value ({basis}) within {horizon}", basis=basis, horizon=horizon)
     table = Table(title=title, title_justify="left")
     heads = (
-        "tier", "stage", "customers", "in stage", "buy again", "alive", "repeated", "order", "value", "each",
+        "tier", "stage", "labelled", "in stage, 90 %", "will buy", "alive", "bought again", "order",
+        "value", "each",
     )  # fmt: skip
     for head in heads:
         table.add_column(tr(head), justify="left" if head in ("tier", "stage") else "right")
@@ -131,7 +143,7 @@ def portfolio_lines(plan: Plan) -> list[str]:
     scope, horizon = label(whole["scope"]), span(plan.attrs["horizon"])
     lines = [
         tr(
-            "value of {scope} within {horizon}: {value} ({interval} at 90 %); so far {past} ({basis})",
+            "{scope}: worth {value} within {horizon} ({interval} at 90 %), {past} so far ({basis})",
             scope=scope,
             horizon=horizon,
             value=value,
@@ -249,11 +261,11 @@ def budget_lines(plan: Plan) -> list[str]:
     lines += sceptic_lines(plan)
     assumed = [
         tr(
-            "{action} pays from {parameter} {break_even:.3g} on, assumed {mean:.3g}",
+            _PAYS[row["parameter"] in LESS_IS_MORE],
             action=label(row["action"]),
             parameter=label(row["parameter"]),
-            break_even=row["break_even"],
-            mean=row["mean"],
+            break_even=_size(row["parameter"], row["break_even"]),
+            mean=_size(row["parameter"], row["mean"]),
         )
         for row in plan.effects.to_dict("records")
         if not math.isnan(row["break_even"]) and row["effect_source"] == "assumed"
@@ -261,6 +273,11 @@ def budget_lines(plan: Plan) -> list[str]:
     if assumed:
         lines.append(tr("effects are assumed, not measured: {effects}", effects="; ".join(assumed)))
     return [*lines, *tested_lines(plan)]
+
+
+def _size(parameter: str, value: float) -> str:
+    """Return a factor, or a share in per cent."""
+    return f"× {value:.3g}" if EFFECTS[parameter] == "positive" else percent(value)
 
 
 def tested_lines(plan: Plan) -> list[str]:

@@ -148,7 +148,8 @@ def plot_returns(plan: Plan, *, by: str = "tier", ax: Axes | None = None) -> Axe
     ax.set_yticks(range(len(wide)), [word(each) for each in wide.index])
     ax.set_ylabel(tr(by))
     reading = tr(
-        "ROI = net value / cost for all who are eligible, given the believed effects, with 5 and 95 %"
+        "ROI = net value / cost for all who are eligible, before fixed costs, given the believed effects, "
+        "with 5 and 95 %"
     )
     dress(ax, title=tr("What each action returns by {by}", by=tr(by)), subtitle=reading)
     ax.grid(visible=False)
@@ -159,7 +160,7 @@ def _cell(row: Mapping[Any, Any]) -> str:
     if not row["eligible"]:
         return tr("nobody")
     if np.isnan(row["roi"]):
-        return tr("no cost\npays {share}", share=percent(row["p_pays"]))
+        return tr("no cost each\npays {share}", share=percent(row["p_pays"]))
     if np.isnan(row["roi_p05"]):
         return tr("{roi:.2f}\nchosen {chosen:,} of {eligible:,}", **row)
     return tr("{roi:.2f}\n{roi_p05:.1f} to {roi_p95:.1f}\nchosen {chosen:,} of {eligible:,}", **row)
@@ -206,6 +207,11 @@ def plot_budget_curve(plan: Plan, *, ax: Axes | None = None) -> Axes:
             "The best use of each amount of money, with 90 %, once {start} of fixed costs are spent;\n"
             "its slope is the shadow price",
             start=money(start, _currency(plan)),
+        )
+    elif (plan.actions["fixed_cost"] > 0).any():
+        reading = tr(
+            "The best use of each amount of money, with 90 %; its slope is the shadow price.\nLevel where "
+            "money does not yet pay for another fixed cost"
         )
     return dress(ax, title=tr("What does more budget bring?"), subtitle=reading)
 
