@@ -1,7 +1,7 @@
 """Simulation-based calibration of arrivals: weeks from the prior, the public fit, ranks of all it says.
 
-The simulator is this file's own. Levels come evenly from a wide range where the fit's prior is flat. Seeds are
-1, 2, 3, ... and have not been chosen. With SBC_RANKS=FOLDER, ranks are kept there, and taken from there.
+The simulator is this file's own. Levels come evenly from a wide range where the fit's prior is flat. Seeds
+are 1, 2, 3, ... and have not been chosen. With SBC_RANKS=FOLDER, ranks are kept there, and taken from there.
 """
 
 import os
@@ -65,7 +65,9 @@ def ranks(seed, *, plant=False):
             cores=1, progress=False,
         )  # fmt: skip
     drawn, rng = fit["posterior"].to_dataset().isel(draw=slice(None, None, THIN)), np.random.default_rng(seed)
-    flat = {name: drawn[name].values.reshape(drawn.sizes["chain"] * drawn.sizes["draw"], -1) for name in drawn}
+    flat = {
+        name: drawn[name].values.reshape(drawn.sizes["chain"] * drawn.sizes["draw"], -1) for name in drawn
+    }
     draws = {name: flat[name][:, 0] for name in ("shock_sd", "shock_rho", "season_sd")}
     draws |= {f"{name}[{at}]": flat[name][:, at] for name, places in SEEN.items() for at in places}
     failed = [each.name for each in ltv.check(fit).results if each.status == "fail"]

@@ -216,12 +216,12 @@ def worth_of(scores: ScoreTable, *, is_too_sure: bool) -> Worth:
 def business_of(forecast: Forecast, *, is_too_sure: bool) -> Worth:
     """Return what the business should bring with new customers: net of acquisition where it is known."""
     whole = forecast.table[(forecast.table["period"] == WHOLE) & (forecast.table["part"] == TOTAL)]
-    by = whole.set_index("quantity")
-    basis = next((each for each in ("net", "margin", "revenue") if each in by.index), None)
-    row, told = by.loc[basis or "purchases"], forecast.attrs
+    by: dict[str, dict[str, float]] = {str(row["quantity"]): row for row in whole.to_dict("records")}  # type: ignore[misc]
+    basis = next((each for each in ("net", "margin", "revenue") if each in by), None)
+    row, told = by[basis or "purchases"], forecast.attrs
     currency = told.get(CURRENCY) if basis else None
-    amount = Amount(*(money(float(row[part]), currency) for part in ("mean", "p05", "p95")))
-    coming = round(float(by.loc[NEW_CUSTOMERS, "mean"]))
+    amount = Amount(*(money(row[part], currency) for part in ("mean", "p05", "p95")))
+    coming = round(by[NEW_CUSTOMERS]["mean"])
     return Worth(coming, amount, span(f"{told['horizon_days']:g} days"), basis, is_too_sure)
 
 
