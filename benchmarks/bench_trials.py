@@ -174,7 +174,7 @@ def main():
     asked = parser.parse_args()
     names = ["simulated"] if asked.quick or "BENCH_TRIALS" not in os.environ else list(TRIALS)[:2]
     rows = []
-    for name in names:
+    for name in (each for each in names if asked.only in {None, each}):
         keep = asked.keep and str(Path(asked.keep) / f"{name.replace(' ', '_')}.jsonl")
         found = common.each_seed(
             1 if asked.quick else asked.splits, lambda seed, name=name: measure(name, seed, asked.rivals),

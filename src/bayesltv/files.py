@@ -128,7 +128,8 @@ def refilling(path: str | Path, *, marker: str, known: Callable[[Path], bool]) -
     folder = make_folder(path)
     with ExitStack() as stack:
         with _explained(folder / marker):
-            part = stack.enter_context(unfinished_folder(folder, marker))
+            part = stack.enter_context(unfinished_folder(folder, marker)) / "new"
+            part.mkdir()  # one below: the folder above is locked, and files that come in lock theirs
         with _explained(folder / marker):
             yield part
             made = sorted(each.relative_to(part) for each in part.rglob("*") if each.is_file())

@@ -167,7 +167,8 @@ def test_choose_writes_a_spec_that_fit_takes(world, tmp_path):
     assert ltv.load_spec(out) == ltv.load_spec(told["recommended"])
     assert told["reason"].split(";")[0] in out.read_text(encoding="utf-8").splitlines()[0]
     names = {path.name for path in (tmp_path / "report").iterdir()}
-    assert names == {"choice.csv", "choice_cuts.csv", "choice_customers.png", "choice_totals.png"}
+    pictures = {"choice_customers.png", "choice_totals.png"}
+    assert names == {"choice.csv", "choice_cuts.csv", "choice.manifest.json", *pictures}
 
 
 @pytest.mark.parametrize(

@@ -102,3 +102,26 @@ def test_what_cannot_be_is_refused_with_its_code_and_leaves_what_was_there(files
     assert asked(files, "--plan", files / "plan.csv", "--cac", "3", "--out", out).exit_code == 2
     assert asked(files, "--arrivals", files / "fit.nc", "--out", out).exit_code == 14
     assert (out / "forecast.manifest.json").read_bytes() == before
+
+
+def test_a_report_says_what_the_business_brings_with_new_customers(files, tmp_path):
+    done = asked(files, "--plan", files / "plan.csv", "--margin", "0.4", "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.stderr
+    table = pd.read_csv(tmp_path / "out" / "forecast.csv", encoding="utf-8-sig")
+    whole = table[(table["period"] == "all") & (table["part"] == "total")].set_index("quantity")
+    mean, low, high = (f"{whole.loc['net', name]:,.0f}" for name in ("mean", "p05", "p95"))
+    page = ("report", files / "fit.nc", "--forecast", tmp_path / "out", "--out", tmp_path / "page.html")
+    assert run(*page).exit_code == 0
+    text = (tmp_path / "page.html").read_text()
+    said = (
+        f"(260 expected) the business should bring <b>{mean}</b> ({low} to {high} at 90 %) of margin, their"
+    )
+    assert said in text
+    assert run(*page, "--language", "zh").exit_code == 0
+    assert "加上新客户（预计 260 位）" in (tmp_path / "page.html").read_text()
+    ltv.save(point_fit({**PARAMETERS, "r": 0.6}, draws=40, family="bg_nbd"), tmp_path / "other.nc")
+    refused = run("report", tmp_path / "other.nc", *page[2:])
+    assert refused.exit_code == 14
+    assert "is not from this fit" in refused.stderr
+    (tmp_path / "out" / "forecast.csv").write_text("changed")
+    assert run(*page).exit_code == 14

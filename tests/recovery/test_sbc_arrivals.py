@@ -1,7 +1,7 @@
 """Simulation-based calibration of arrivals: weeks from the prior, the public fit, ranks of all it says.
 
-The simulator is this file's own. Levels come evenly from a wide range where the fit's prior is flat. Seeds are
-1, 2, 3, ... and have not been chosen. With SBC_RANKS=FOLDER, ranks are kept there, and taken from there.
+The simulator is this file's own. Levels come evenly from a wide range where the fit's prior is flat. Seeds
+are 1, 2, 3, ... and have not been chosen. With SBC_RANKS=FOLDER, ranks are kept there, and taken from there.
 """
 
 import os

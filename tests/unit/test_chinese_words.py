@@ -17,6 +17,7 @@ from bayesltv.cli.output.cohorts import show_cohorts
 from bayesltv.cli.output.forecast import show_forecast
 from bayesltv.cli.output.show import show, show_plan
 from bayesltv.decisions.customers.refresh import compare_refresh
+from bayesltv.evaluation.calibration import purchase_calibration
 from bayesltv.prediction.scores.score_columns import documented
 from bayesltv.report import style
 from bayesltv.report.style import new_figure
@@ -34,6 +35,10 @@ CODE = re.compile(
     r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b|\b[0-9a-f]{16,64}\b|[a-z-]+ \d+(?:\.\d+)+|ltv\.\w+|\[\w+\]|`[^`]*`"
 )
 """Names of columns and parameters, hashes, versions."""
+PICTURED = (
+    "prior_conflict", "spend_independence", "regular_timing", "first_purchase_effect",
+    "common_shocks",
+)  # fmt: skip
 
 
 class Seen(HTMLParser):
@@ -142,6 +147,20 @@ def pictures(told):
     }  # fmt: skip
     for name in ("coverage", "pit", "by_frequency", "reliability", "lift"):
         calls[name] = lambda ax, name=name: getattr(ltv.plot, name)(evaluation, ax=ax)
+    for name in PICTURED:
+        calls[name] = lambda ax, name=name: ltv.plot.check(told["checks"][name], ax=ax)
+    path = ltv.trace_clock(stored_fit("clock"), seed=1, horizon="13 weeks")
+    calls["clock"] = lambda ax: ltv.plot.clock(path, ax=ax)
+    replicas = base.posterior_predictive(draws=40)
+    for name in ("frequency", "recency given frequency", "repeat share", "mean spend"):
+        calls[f"replicas of {name}"] = lambda ax, name=name: ltv.plot.posterior_predictive(
+            replicas, statistic=name, ax=ax
+        )
+    test = next(iter(plan.tests.values()))
+    calls["test_value"] = lambda ax: ltv.plot.test_value(test, currency="CNY", name="信函", ax=ax)
+    came = evaluation.customers["purchases_actual"] > 0
+    bins = purchase_calibration(evaluation.customers["p_purchase"], came)
+    calls["calibration"] = lambda ax: ltv.plot.calibration(bins, horizon="13 weeks", ax=ax)
     for name in ("budget", "customers", "policies", "returns", "roi", "waterfall"):
         calls[name] = lambda ax, name=name: getattr(ltv.plot, name)(plan, ax=ax)
     return calls

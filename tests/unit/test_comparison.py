@@ -4,6 +4,7 @@ import json
 
 import arviz as az
 import numpy as np
+import pandas as pd
 import pytest
 from rich.console import Console
 
@@ -153,6 +154,25 @@ def test_a_backtest_is_an_evaluation_at_each_cut():
     assert row["interval_score"] == pytest.approx((width + 20 * miss) / len(summary))
     assert 0 <= found.total_coverage["purchases"] <= 1
     json.loads(found.to_json())
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:\\d+ weeks are there:bayesltv.BayesltvWarning")
+def test_a_backtest_judges_the_business_with_new_customers():
+    log = ltv.simulate_log(
+        1200, seed=44, family="bg_nbd", purchase=WORLD, observation_end=END, acquisition_days=350
+    )
+    settings = {"horizon": "4 weeks", "seed": 5, "draws": 50, "method": "laplace", "progress": False}
+    cuts, columns = ["1997-09-30", "1997-10-15"], {"monetary_value_col": None}
+    found = ltv.backtest(
+        log, specs()["bg"], cuts=cuts, columns=columns, arrivals=True, rivals=["last_year"], **settings
+    )
+    table = found.business.query("forecaster == 'bayesltv'")
+    assert table["cut"].tolist() == cuts
+    days = pd.to_datetime(log["date"])
+    bought = log.assign(day=days)[(days > cuts[0]) & (days <= "1997-10-28")]
+    assert table["actual"].iloc[0] == len(bought.drop_duplicates(["customer_id", "day"]))
+    assert ltv.backtest(log, specs()["bg"], cuts=cuts[:1], columns=columns, **settings).business is None
 
 
 def test_a_backtest_looks_at_dates_before_it_fits(cdnow_log):

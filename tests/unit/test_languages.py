@@ -12,7 +12,7 @@ from babel.messages.mofile import read_mo, write_mo
 
 import bayesltv as ltv
 from bayesltv.errors import SpecError
-from bayesltv.languages.language import in_language, language, spoken, tr, trn
+from bayesltv.languages.language import as_kept, in_language, language, retold, spoken, tr, trn
 from bayesltv.languages.written import currency_sign, day, month, percent, span, year
 from bayesltv.report.style import money
 from catalogues import KEYWORDS, OTHERS, catalogue_of, file_of, texts_of_the_source
@@ -137,6 +137,17 @@ def test_a_function_speaks_the_language_it_is_asked_for_else_the_one_around_it()
 def test_an_unknown_language_is_an_error_that_names_those_there_are() -> None:
     with pytest.raises(SpecError, match="no language 'fr': there are en, zh"), language("fr"):
         pass
+
+
+def test_a_kept_sentence_is_said_by_the_text_that_it_fills() -> None:
+    kept = as_kept("largest R-hat {worst}, of {where}", worst="1.0042", where="alpha")
+    unclear = "could not look: only 3 pairs of waits"
+    assert [kept, retold(kept)] == ["largest R-hat 1.0042, of alpha"] * 2
+    with language("zh"):
+        assert retold(kept) == "最大 R-hat 为 1.0042，参数 alpha"
+        assert retold(unclear) == "无法检查：只有 3 对相邻间隔"  # what fills a place is said as well
+        assert retold(f"{kept}. {unclear}") == f"{retold(kept)}。{retold(unclear)}"
+        assert [retold(each) for each in ("", "c00017", "Look. There")] == ["", "c00017", "Look. There"]
 
 
 # ------------------------------------------------------------------------------------- numbers and days

@@ -194,10 +194,10 @@ def first_purchase_effect(
             mark("Value of new customers at repeat spend is not their first basket: keep the two apart")
         )
     limit = 0.5 - FIRST_WAIT, 0.5 + FIRST_WAIT
-    rows = [("first wait / first two waits", mean, error, 0.5, *limit)]
+    rows = [(mark("first wait / first two waits"), mean, error, 0.5, *limit)]
     if factor:
         amounts = (factor, factor * factor_error, 1.0, 1 / FIRST_AMOUNT, FIRST_AMOUNT)
-        rows.append(("first amount / repeat amounts", *amounts))
+        rows.append((mark("first amount / repeat amounts"), *amounts))
     table = pd.DataFrame(
         rows, columns=["figure", "value", "standard_error", "alike", "alike_from", "alike_to"]
     )

@@ -54,6 +54,9 @@ def report(
     cohorts: Annotated[
         Path | None, typer.Option(metavar="DIR", help="What `bayesltv cohorts` wrote.")
     ] = None,
+    forecast: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="What `bayesltv forecast` wrote: with new customers.")
+    ] = None,
     thorough: Annotated[
         bool,
         typer.Option("--thorough", help="Also replicated weeks, priors, outliers among the checks."),
@@ -76,7 +79,7 @@ def report(
     from bayesltv.jobs.asked import Made, Run
 
     written = jobs.report_file(
-        fit, out, Made(summary, scores, plan, cohorts), seed=seed, thorough=thorough,
+        fit, out, Made(summary, scores, plan, cohorts, forecast), seed=seed, thorough=thorough,
         later=LaterLog(log, reading, log_end, horizon), run=Run(threads, hidden),
         people=people, suppress_below=suppress_below,
     )  # fmt: skip

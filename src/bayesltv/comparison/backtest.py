@@ -13,17 +13,19 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from bayesltv.arrivals_fit import fit_arrivals
 from bayesltv.checks.result import CheckReport
 from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.data.log.summarize import summarize
 from bayesltv.dates import Date, require_day
 from bayesltv.errors import BayesltvError, DataError, EngineError
-from bayesltv.evaluation.evaluate import evaluate
+from bayesltv.evaluation.business import NAIVE
 from bayesltv.evaluation.holdout import require_holdout
 from bayesltv.evaluation.result import ALL, Evaluation, records, rich_table
 from bayesltv.evaluation.rules import interval_score
 from bayesltv.names import COMMON_SHOCKS
 from bayesltv.pipeline import fit
+from bayesltv.questions import customer_base
 from bayesltv.specs.catalogue import SpecLike, spec_of
 from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.units import time_unit_of
@@ -48,6 +50,12 @@ class Backtest:
 
     table: pd.DataFrame
     evaluations: Mapping[str, Evaluation] = field(repr=False)
+
+    @property
+    def business(self) -> pd.DataFrame | None:
+        """Return totals with new customers by ``cut``, beside rivals' ; None where not asked for."""
+        tables = {cut: each.business for cut, each in self.evaluations.items() if each.business is not None}
+        return pd.concat(tables, names=["cut"]).reset_index("cut") if tables else None
 
     @property
     def total_coverage(self) -> dict[str, float]:
@@ -84,6 +92,8 @@ def backtest(
     columns: Mapping[str, Any] | None = None,
     acquired_from: Date | None = None,
     log_end: Date | None = None,
+    arrivals: bool = False,
+    rivals: Sequence[str] = NAIVE,
     progress: bool = True,
 ) -> Backtest:
     """Return how forecasts made at several dates compare with what came next.
@@ -114,6 +124,10 @@ def backtest(
         As for ``summarize``.
     log_end : date, optional
         Last day that the log covers, where that is later than its last row.
+    arrivals : bool
+        Fit arrivals by `groups` at each cut as well, and judge the business with new customers.
+    rivals : sequence of str
+        What the business is then set beside, as for ``evaluation.business.judge_forecast``.
     progress : bool
         Show a progress bar where somebody watches.
 
@@ -140,7 +154,7 @@ def backtest(
         raise DataError(f"columns has no {unknown[0]!r}: it may have {', '.join(known)}")
     job = _Job(
         log, spec_of(spec), horizon, time_unit, tuple(groups), seed, method, dict(sampler or {}), draws,
-        dict(columns or {}), acquired_from, log_end,
+        dict(columns or {}), acquired_from, log_end, tuple(rivals) if arrivals else None,
     )  # fmt: skip
     return _backtest(job, days, workers=workers, progress=progress)
 
@@ -177,6 +191,7 @@ class _Job:
     columns: dict[str, Any]
     acquired_from: Date | None
     log_end: Date | None
+    rivals: tuple[str, ...] | None
 
 
 def _one(job: _Job, cut: str) -> tuple[str, Evaluation, CheckReport]:
@@ -190,9 +205,14 @@ def _one(job: _Job, cut: str) -> tuple[str, Evaluation, CheckReport]:
             acquired_from=job.acquired_from, **job.columns,
         )  # fmt: skip
         tree = fit(summary, job.spec, seed=job.seed, method=job.method, sampler=job.sampler, progress=False)
-        evaluation = evaluate(
-            tree, summary, job.log, horizon=job.horizon, seed=job.seed, draws=job.draws, tracking=False,
-            log_end=job.log_end, **job.columns,
+        come = None
+        if job.rivals is not None:
+            by = job.groups or job.spec.groups
+            come = fit_arrivals(summary, seed=job.seed, by=by, progress=False)
+        base = customer_base(tree, summary, seed=job.seed, draws=job.draws)
+        evaluation = base.evaluate(
+            job.log, horizon=job.horizon, draws=job.draws, tracking=False, log_end=job.log_end,
+            arrivals=come, rivals=job.rivals or (), **job.columns,
         )  # fmt: skip
     except BayesltvError as error:
         raise type(error)(f"cut {cut}: {error.template}", ids=error.ids, quoted=error.quoted) from None

@@ -23,6 +23,7 @@ from bayesltv.dates import Date
 from bayesltv.errors import QUOTED, DataError
 from bayesltv.errors import cut as cut_short
 from bayesltv.evaluation.benchmark import Benchmark
+from bayesltv.languages.language import as_kept, mark
 from bayesltv.specs.catalogue import SpecLike
 from bayesltv.specs.model.model_spec import ModelSpec
 
@@ -212,12 +213,21 @@ def verdicts(table: pd.DataFrame, kept: Mapping[str, Sequence[Named]]) -> tuple[
             if len(best[1]):
                 ours, theirs = (each.iloc[0] for each in best)
                 gap = paired(measure, judged[theirs["method"]], judged[ours["method"]])
-                said.append(f"{quantity}, {MEASURES[measure]}: {_beside(ours, theirs, measure, gap)}")
+                where = {"quantity": quantity, "measure": MEASURES[measure]}
+                said.append(as_kept(_beside(measure, gap), **where, **_named(ours, theirs, measure)))
     return tuple(said)
 
 
-def _beside(ours: Any, theirs: Any, measure: Measure, gap: tuple[float, float, float]) -> str:  # noqa: ANN401
+def _beside(measure: Measure, gap: tuple[float, float, float]) -> str:
+    """Return the sentence that says how ours stands beside theirs, its places open."""
     _, low, high = gap
-    is_better = high < 0 if measure == "gini" else low > 0
-    word = "is not told apart from" if low <= 0 <= high else "beats" if is_better else "LOSES to"
-    return f"{ours['method']} {ours[measure]:.4g} {word} {theirs['method']} {theirs[measure]:.4g}"
+    if low <= 0 <= high:
+        return mark("{quantity}, {measure}: {ours} {mine} is not told apart from {theirs} {other}")
+    if high < 0 if measure == "gini" else low > 0:
+        return mark("{quantity}, {measure}: {ours} {mine} beats {theirs} {other}")
+    return mark("{quantity}, {measure}: {ours} {mine} LOSES to {theirs} {other}")
+
+
+def _named(ours: Any, theirs: Any, measure: Measure) -> dict[str, str]:  # noqa: ANN401
+    mine, other = f"{ours[measure]:.4g}", f"{theirs[measure]:.4g}"
+    return {"ours": ours["method"], "mine": mine, "theirs": theirs["method"], "other": other}

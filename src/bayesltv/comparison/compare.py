@@ -30,6 +30,7 @@ from bayesltv.evaluation.evaluate import evaluate_base
 from bayesltv.evaluation.holdout import require_holdout
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.fitting.sampling import Sampling
+from bayesltv.languages.language import as_kept, mark
 from bayesltv.names import FINGERPRINT
 from bayesltv.pipeline import fit_as
 from bayesltv.specs.catalogue import SpecLike, spec_of
@@ -263,16 +264,16 @@ def _verdict(ranked: pd.DataFrame) -> str:
         near = [each["model"] for each in others if not _is_clear(each)]
         if not near:
             nearest = others[0]
-            said.append(
-                f"{part}: use {best['model']}; the next, {nearest['model']}, is worse by "
-                f"{-nearest['elpd_diff']:.1f} ± {nearest['dse']:.1f} in elpd."
-            )
+            text = mark("{part}: use {best}, since the next, {nearest}, is worse by {gap} ± {error} in elpd.")
+            gap, error = f"{-nearest['elpd_diff']:.1f}", f"{nearest['dse']:.1f}"
+            told = {"best": best["model"], "nearest": nearest["model"], "gap": gap, "error": error}
         else:
-            same = ", ".join([best["model"], *near])
-            said.append(
-                f"{part}: {same} cannot be told apart by these customers: take the simplest, or the one "
-                "whose assumptions you believe."
+            text = mark(
+                "{part}: {same} cannot be told apart by these customers: take the simplest, or the one whose "
+                "assumptions you believe."
             )
+            told = {"same": ", ".join([best["model"], *near])}
+        said.append(as_kept(text, part=part, **told))
     return " ".join(said)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from bayesltv.comparison.backtest import Backtest
 from bayesltv.comparison.scores import resampled_means
 from bayesltv.evaluation.result import written
+from bayesltv.languages.language import as_kept, mark
 from bayesltv.names import CUSTOMER_ID
 
 TELLING = 0.9
@@ -18,6 +19,9 @@ TELLING = 0.9
 totals a difference of a tenth is none."""
 HARM = 0.01
 """Share by which it may make the CRPS of single customers worse."""
+
+
+_NO_CLOCK = mark("no clock is needed")
 
 
 @dataclass(frozen=True)
@@ -111,18 +115,22 @@ def _by_customers(tried: Mapping[str, Backtest], *, dropped: list[str]) -> Verdi
     scale = mean_crps(tried[best])
     worse = [name for name in gaps if name not in level]
     said = [
-        f"its CRPS of single customers is {written(scale)}"
+        as_kept("its CRPS of single customers is {crps}", crps=written(scale))
         if chosen == best
-        else f"no difference of CRPS is seen from {best}, and it is the simpler one"
+        else as_kept("no difference of CRPS is seen from {best}, and it is the simpler one", best=best)
     ]
     if chosen == best and level:
-        said.append(f"no difference is seen from {', '.join(level)}, of which it is the simplest")
+        text = mark("no difference is seen from {others}, of which it is the simplest")
+        said.append(as_kept(text, others=", ".join(level)))
     said += [
-        f"{name} is worse by {gaps[name].mean / scale:.1%} [{gaps[name].low / scale:.1%}, "
-        f"{gaps[name].high / scale:.1%}]"
+        as_kept(
+            "{name} is worse by {mean} [{low}, {high}]",
+            name=name,
+            **{part: f"{getattr(gaps[name], part) / scale:.1%}" for part in ("mean", "low", "high")},
+        )
         for name in worse
     ]
-    said += [f"{name} failed its checks at two cuts or more" for name in dropped]
+    said += [as_kept("{name} failed its checks at two cuts or more", name=name) for name in dropped]
     return Verdict(chosen, "; ".join(said), not level)
 
 
@@ -131,20 +139,22 @@ def _by_totals(chosen: Verdict, plain: Backtest, clocks: Mapping[str, Backtest])
     name = min(clocks, key=lambda each: interval_share(clocks[each]))
     mine, theirs = interval_share(plain), interval_share(clocks[name])
     gap = crps_gap(clocks[name], plain)
-    held = f"{int(clocks[name].table['inside_90'].sum())} against {int(plain.table['inside_90'].sum())}"
-    scored = f"the total's interval score with a clock is {theirs:.0%} of the actual, {mine:.0%} without"
-    told = f"{scored}, and its 90 % interval held at {held} of {len(plain.table)} cuts"
+    told = as_kept(
+        "the total's interval score with a clock is {clock} of the actual, {plain} without, and its 90 % "
+        "interval held at {held} against {before} of {cuts} cuts",
+        clock=f"{theirs:.0%}", plain=f"{mine:.0%}", held=int(clocks[name].table["inside_90"].sum()),
+        before=int(plain.table["inside_90"].sum()), cuts=len(plain.table),
+    )  # fmt: skip
     share = gap.mean / mean_crps(plain)
     if gap.low > 0 and share > HARM:
-        return Verdict(
-            chosen.name,
-            f"{chosen.reason}; {told}; but it makes the CRPS of single customers worse by {share:.1%}",
-            chosen.is_clear,
-        )
+        text = mark("but it makes the CRPS of single customers worse by {share}")
+        reason = f"{chosen.reason}; {told}; {as_kept(text, share=f'{share:.1%}')}"
+        return Verdict(chosen.name, reason, chosen.is_clear)
     if theirs < TELLING * mine:
-        told = f"{told}; the CRPS of single customers changes by {share:+.1%}"
-        return Verdict(name, f"{told}. Before the clock: {chosen.reason}", is_clear=True)
-    return Verdict(chosen.name, f"{chosen.reason}; {told}: no clock is needed", chosen.is_clear)
+        more = as_kept("the CRPS of single customers changes by {share}", share=f"{share:+.1%}")
+        before = as_kept("Before the clock: {reason}", reason=chosen.reason)
+        return Verdict(name, f"{told}; {more}. {before}", is_clear=True)
+    return Verdict(chosen.name, f"{chosen.reason}; {told}; {_NO_CLOCK}", chosen.is_clear)
 
 
 def mean_crps(found: Backtest) -> float:

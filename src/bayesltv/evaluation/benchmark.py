@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bayesltv.evaluation.result import records, rich_table
-from bayesltv.languages.language import tr
+from bayesltv.languages.language import retold, tr, word
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class Benchmark:
         parts = []
         for quantity, rows in self.table.groupby("quantity", sort=False):
             table = rows[shown].assign(**{"CRPS − ours [95 %]": [_interval(row) for row in records(rows)]})
-            parts.append(rich_table(table, str(quantity)))
+            parts.append(rich_table(table, word(quantity)))
         notes = [
-            *self.verdict,
+            *map(retold, self.verdict),
             *(tr("not run: {name}: {why}", name=name, why=why) for name, why in self.skipped.items()),
         ]
         return Group(head, *parts, *map(Text, notes))  # brackets are no markup

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bayesltv.evaluation.result import records, rich_table
-from bayesltv.languages.language import mark, tr
+from bayesltv.languages.language import mark, retold, tr
 from bayesltv.specs.model.model_spec import ModelSpec
 
 
@@ -96,5 +96,5 @@ class Choice:
         return Group(
             head,
             rich_table(shown, mark("Rolling origins")),
-            Text(tr("use {recommended}: {reason}", recommended=self.recommended, reason=self.reason)),
+            Text(tr("use {recommended}: {reason}", recommended=self.recommended, reason=retold(self.reason))),
         )

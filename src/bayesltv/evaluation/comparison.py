@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.evaluation.result import Evaluation, records, rich_table
-from bayesltv.languages.language import mark
+from bayesltv.languages.language import mark, retold
 
 
 @dataclass(frozen=True)
@@ -66,4 +66,4 @@ class Comparison:
         if self.holdout is not None:
             turned = self.holdout.set_index("model").T.reset_index(names="")
             shown.append(rich_table(turned, mark("Hold-out")))
-        return Group(*shown, Text(self.verdict))
+        return Group(*shown, Text(retold(self.verdict)))

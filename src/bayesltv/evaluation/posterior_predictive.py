@@ -182,7 +182,7 @@ def _statistics(
     if population.has_spend and edges.size:
         ends = ["", *(f"{edge:,.2f}" for edge in edges), ""]
         for k in range(edges.size + 1):
-            yield SPEND, f"{ends[k]} to {ends[k + 1]}".strip(), _ratio(tallied.spend[k], tallied.spenders)
+            yield SPEND, f"{ends[k]}–{ends[k + 1]}", _ratio(tallied.spend[k], tallied.spenders)
         yield TYPICAL, "all", np.exp(_ratio(tallied.log_mean, tallied.spenders))
         yield SPREAD, "all", _ratio(tallied.spread, tallied.spread_of)
     if population.uses_first_amounts:

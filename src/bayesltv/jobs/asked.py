@@ -158,9 +158,12 @@ class Made:
         Folder that ``decide_file`` wrote.
     cohorts : path, optional
         Folder that ``cohorts_file`` wrote.
+    forecast : path, optional
+        Folder that ``forecast_file`` wrote.
     """
 
     summary: str | Path | None = None
     scores: str | Path | None = None
     plan: str | Path | None = None
     cohorts: str | Path | None = None
+    forecast: str | Path | None = None

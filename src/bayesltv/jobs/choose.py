@@ -54,7 +54,7 @@ def benchmark_file(
     watched.require_unchanged()
     if report is None:
         return found, []
-    return found, write_folder(report, figures={}, tables={"benchmark": found.table})
+    return found, write_folder(report, "benchmark", figures={}, tables={"benchmark": found.table})
 
 
 def choose_file(
@@ -106,7 +106,7 @@ def choose_file(
         part.write_text(head + toml_text(found.spec.to_dict()), encoding="utf-8")
     written = [Path(out)]
     if report is not None:
-        written += write_folder(report, figures=choice_figures(found), tables=choice_tables(found))
+        written += write_folder(report, "choice", figures=choice_figures(found), tables=choice_tables(found))
     return found, written
 
 

@@ -68,7 +68,9 @@ def check_file(
     found = check(tree, customers, thorough=thorough)
     if report is None:
         return found, []
-    return found, write_folder(report, figures=check_figures(found, tree), tables=check_tables(found))
+    return found, write_folder(
+        report, "checks", figures=check_figures(found, tree), tables=check_tables(found)
+    )
 
 
 def evaluate_file(
@@ -146,7 +148,7 @@ def evaluate_file(
     if report is None:
         return found, []
     tables = evaluation_tables(found)
-    return found, write_folder(report, figures=evaluation_figures(found), tables=tables)
+    return found, write_folder(report, "evaluation", figures=evaluation_figures(found), tables=tables)
 
 
 def compare_files(
@@ -196,7 +198,9 @@ def compare_files(
     watched.require_unchanged()
     if report is None:
         return found, []
-    return found, write_folder(report, figures=comparison_figures(found), tables=comparison_tables(found))
+    return found, write_folder(
+        report, "comparison", figures=comparison_figures(found), tables=comparison_tables(found)
+    )
 
 
 def _models(specs: Sequence[str]) -> "dict[str, ModelSpec | xr.DataTree]":

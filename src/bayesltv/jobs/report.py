@@ -57,7 +57,7 @@ def report_file(
     from bayesltv.checks.run import check
     from bayesltv.data.summary.validate import validate_summary
     from bayesltv.fitting.store import load
-    from bayesltv.report.files.stored import read_cohorts, read_plan, read_scores
+    from bayesltv.report.files.stored import read_cohorts, read_forecast, read_plan, read_scores
     from bayesltv.report.page.html import judge, require_html, write_report
 
     given = [path for path in (made.summary, made.scores, later.log) if path is not None]
@@ -69,12 +69,14 @@ def report_file(
     scores = None if made.scores is None else read_scores(made.scores, tree)
     plan = None if made.plan is None else read_plan(made.plan, tree)
     cohorts = None if made.cohorts is None else read_cohorts(made.cohorts, tree)
+    ahead = None if made.forecast is None else read_forecast(made.forecast, tree)
     found = _evaluated(fit, made, later, seed=seed, threads=run.threads)
     watched.require_unchanged()
     judged = check(tree, customers, thorough=True) if thorough else judge(tree, customers)
     path = write_report(
         tree, out, summary=customers, checks=judged, scores=scores, evaluation=found, plan=plan,
-        cohorts=cohorts, redact_ids=run.redaction or False, people=people, suppress_below=suppress_below,
+        cohorts=cohorts, forecast=ahead, redact_ids=run.redaction or False, people=people,
+        suppress_below=suppress_below,
     )  # fmt: skip
     redacted = None if run.redaction is None else run.redaction.described()
     return ReportFile(path, judged, path.stat().st_size, redacted)

@@ -93,11 +93,29 @@ def retold(sentence: str) -> str:
     said = catalogue(spoken()).gettext(sentence) if sentence else ""
     if said != sentence or spoken() == ENGLISH or len(sentence) < _LEAST:
         return said
+    parts = re.split(r"(?<=[.;]) ", sentence)
+    if whole := _filled(sentence, one_sentence=True):
+        return whole
+    several = [_part(each) for each in parts] if len(parts) > 1 else parts
+    if len(parts) > 1 and all(new != old for new, old in zip(several, parts, strict=True)):
+        return "".join(several)
+    return _filled(sentence, one_sentence=False) or sentence
+
+
+def _part(text: str) -> str:
+    """Return one of several sentences, with the stop that the language has."""
+    bare = text.rstrip(".;")
+    said = retold(bare)
+    return retold(text) if said == bare else said + {".": "。", ";": "；"}.get(text[-1], "")
+
+
+def _filled(sentence: str, *, one_sentence: bool) -> str | None:
+    """Return the translation of the text that a sentence fills; with `one_sentence` no place spans two."""
     for pattern, text in _patterns(spoken()):
-        if found := pattern.fullmatch(sentence):
+        found = pattern.fullmatch(sentence)
+        if found and not (one_sentence and any(re.search("[.;] ", each) for each in found.groups())):
             return tr(text, **{name: retold(each) for name, each in found.groupdict().items()})
-    several = sentence.split(". ")
-    return "。".join(map(retold, several)) if len(several) > 1 else sentence
+    return None
 
 
 _LEAST = 10

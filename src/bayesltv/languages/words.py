@@ -7,6 +7,7 @@ WORDS = """
 90 %
 95 %
 > target
+LTV:CAC
 P(> 0)
 R-hat
 ROI, 5 %
@@ -208,6 +209,7 @@ parameters moved
 pareto k
 part
 pass
+pays back
 past changed
 past value
 pays

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bayesltv.checks.result import CheckReport, CheckResult, report_of
 from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.evaluation.result import Evaluation
-from bayesltv.languages.written import day
+from bayesltv.languages.language import as_kept
 from bayesltv.names import CHAIN, CLOCK_BLOCK, DRAW, FINGERPRINT
 from bayesltv.specs.model.model_spec import ModelSpec
 
@@ -92,14 +92,19 @@ def past_changed(fit: xr.DataTree, past: pd.DataFrame | None) -> CheckResult:
     """Say whether the log still tells what the earlier fit was fitted to."""
     name = "past_changed"
     if past is None:
-        return _unlooked(name, "a summary does not say what was when: pass the log")
+        return _unlooked(name, as_kept("a summary does not say what was when: pass the log"))
     if past.attrs[FINGERPRINT] == fit.attrs.get(FINGERPRINT):
-        return CheckResult(name, "pass", None, None, "up to the earlier end the log is what was fitted")
+        same = as_kept("up to the earlier end the log is what was fitted")
+        return CheckResult(name, "pass", None, None, same)
     return CheckResult(
         name, "warn", float(len(past)), float(fit.attrs.get("customers", 0)),
-        f"up to the earlier end the log has {len(past):,} customers, the earlier fit had "
-        f"{int(fit.attrs.get('customers', 0)):,}, and their histories differ",
-        "late refunds, deleted customers or other columns; read the log as it was read for the earlier fit",
+        as_kept(
+            "up to the earlier end the log has {customers} customers, the earlier fit had {before}, and "
+            "their histories differ",
+            customers=f"{len(past):,}",
+            before=f"{int(fit.attrs.get('customers', 0)):,}",
+        ),
+        as_kept("late refunds, deleted customers, or a log that is read otherwise than for the earlier fit"),
     )  # fmt: skip
 
 
@@ -107,45 +112,53 @@ def parameters_moved(moved: pd.DataFrame) -> CheckResult:
     """Say whether a parameter has moved farther than more data would move it."""
     name, known = "parameters_moved", moved.dropna(subset="moved")
     if known.empty:
-        return _unlooked(name, "the fits have no parameters in common")
+        return _unlooked(name, as_kept("the fits have no parameters in common"))
     far, most = known[known["moved"].abs() > MOST_MOVED], known.iloc[0]
-    said = f"{most['parameter']} moved most, by {most['moved']:+.1f} of its earlier sds"
+    told = {"parameter": str(most["parameter"]), "sds": f"{most['moved']:+.1f}"}
     value = abs(float(most["moved"]))
     if far.empty:
+        said = as_kept("{parameter} moved most, by {sds} of its earlier sds", **told)
         return CheckResult(name, "pass", value, MOST_MOVED, said)
-    return CheckResult(
-        name, "warn", value, MOST_MOVED, f"{len(far)} of {len(known)} parameters moved: {said}",
-        "customers behave otherwise than before: look at the parameters, a group or a [clock] may carry it",
+    said = as_kept(
+        "{far} of {known} parameters moved, {parameter} most, by {sds} of its earlier sds",
+        far=len(far), known=len(known), **told,
     )  # fmt: skip
+    advice = as_kept("customers behave otherwise than before: a group or a [clock] may carry it")
+    return CheckResult(name, "warn", value, MOST_MOVED, said, advice)
 
 
 def forecast_missed(fit: xr.DataTree, evaluation: Evaluation | None, quantity: str) -> CheckResult:
     """Say whether a total fell within the 95 % interval that the earlier fit gave it."""
     name = f"forecast_of_{quantity}"
     if evaluation is None or quantity not in evaluation.quantities:
-        return _unlooked(name, "nothing to compare with")
-    of, until = evaluation.total(quantity), day(evaluation.facts["until"])
+        return _unlooked(name, as_kept("nothing to compare with"))
+    of = evaluation.total(quantity)
     came, off = float(of["actual"]), float(of["actual"]) / max(float(of["mean"]), 1e-12) - 1
-    said = f"{came:,.0f} came until {until}, {of['p025']:,.0f} to {of['p975']:,.0f} were expected (95 %)"
+    said = as_kept(
+        "{came} came until {until}, {low} to {high} were expected (95 %): {off} against the mean",
+        came=f"{came:,.0f}", until=evaluation.facts["until"], low=f"{of['p025']:,.0f}",
+        high=f"{of['p975']:,.0f}", off=f"{off:+.0%}",
+    )  # fmt: skip
     if of["p025"] <= came <= of["p975"]:
         return CheckResult(name, "pass", off, None, said)
     has_clock = bool(json.loads(fit.attrs["spec"]).get("clock"))
-    return CheckResult(
-        name, "warn", off, None, f"{said}: {off:+.0%}",
-        "" if has_clock else "something moved all customers together: a [clock] would carry this",
-    )  # fmt: skip
+    clock = as_kept("something moved all customers together: a [clock] would carry this")
+    return CheckResult(name, "warn", off, None, said, "" if has_clock else clock)
 
 
 def tiers_shifted(refresh: Refresh | None) -> CheckResult:
     """Say whether the sizes of the tiers have shifted."""
     name = "tiers_shifted"
     if refresh is None:
-        return _unlooked(name, "no tiers to compare")
+        return _unlooked(name, as_kept("no tiers to compare"))
     index = refresh.stability_index
-    said = f"{refresh.stayed:.0%} of customers kept their tier, {len(refresh.movers):,} moved"
+    said = as_kept(
+        "{stayed} of customers kept their tier, {moved} moved",
+        stayed=f"{refresh.stayed:.0%}", moved=f"{len(refresh.movers):,}",
+    )  # fmt: skip
     if index <= MOST_SHIFT:
         return CheckResult(name, "pass", index, MOST_SHIFT, said)
-    return CheckResult(name, "warn", index, MOST_SHIFT, said, "look at the movers and their reasons")
+    return CheckResult(name, "warn", index, MOST_SHIFT, said, as_kept("look at the movers and their reasons"))
 
 
 def _unlooked(name: str, why: str) -> CheckResult:

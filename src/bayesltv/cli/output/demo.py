@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bayesltv.cli.output.narrow import print_line
 from bayesltv.cli.output.plan import (
     actions_table,
     budget_lines,
@@ -107,7 +108,7 @@ def tell_demo(demo: Demo, console: Console) -> None:
     _heading(console, tr("5  Who should get what?"))
     _tell_plan(demo, console)
     _heading(console, tr("6  What to open next"))
-    console.print(tr("In {folder}:", folder=demo.folder), markup=False, highlight=False, soft_wrap=True)
+    print_line(console, tr("In {folder}:", folder=demo.folder))
     console.print(_next(demo))
     _say(
         console,

@@ -15,6 +15,7 @@ from bayesltv.cli.manner import is_quiet, say
 from bayesltv.cli.output.cohorts import show_cohorts
 from bayesltv.cli.output.demo import AnyScores, has_tiers, summed_by_tier, tell_demo, tiers_table
 from bayesltv.cli.output.forecast import show_forecast
+from bayesltv.cli.output.narrow import Screen, has_width, print_line
 from bayesltv.cli.output.plain import plain
 from bayesltv.cli.output.plan import refresh_line, uplift_shown
 from bayesltv.cli.output.whole_plan import show_plan
@@ -98,7 +99,7 @@ def show(found: object, console: Console) -> None:
 @show.register(SparkSummary)
 def _(found: SummaryFile | SparkSummary, console: Console) -> None:
     told = found.attributes
-    _line(
+    print_line(
         console,
         tr(
             "{customers:,} customers, {repeaters:,} of them with repeat purchases",
@@ -111,39 +112,43 @@ def _(found: SummaryFile | SparkSummary, console: Console) -> None:
     text = mark("observed until {until}, time in {unit}")
     if told["groups"]:
         text = mark("observed until {until}, time in {unit}, groups: {groups}")
-    _line(console, tr(text, until=until, unit=unit, groups=", ".join(told["groups"])))
+    print_line(console, tr(text, until=until, unit=unit, groups=", ".join(told["groups"])))
     for reason, count in told["set_aside"].items():
-        _line(console, tr("set aside: {rows:,} {reason}", rows=count, reason=word(reason)))
-    _line(console, tr("written: {path}", path=found.path))
+        print_line(console, tr("set aside: {rows:,} {reason}", rows=count, reason=word(reason)))
+    print_line(console, tr("written: {path}", path=found.path))
 
 
 @show.register
 def _(found: FitFile, console: Console) -> None:
     console.print(found.report)
-    _line(console, tr("spec {spec_hash}: {spec}", spec_hash=found.spec_hash[:12], spec=found.spec))
-    _line(console, tr("{customers:,} customers, seed {seed}", customers=found.customers, seed=found.seed))
-    _line(console, tr("written: {path}", path=found.path))
+    print_line(console, tr("spec {spec_hash}: {spec}", spec_hash=found.spec_hash[:12], spec=found.spec))
+    print_line(
+        console, tr("{customers:,} customers, seed {seed}", customers=found.customers, seed=found.seed)
+    )
+    print_line(console, tr("written: {path}", path=found.path))
 
 
 @show.register
 def _(found: RefitFolder, console: Console) -> None:
     done = found.refit
     if done is None:
-        _line(console, tr("there already, nothing changed: {path}", path=found.folder))
+        print_line(console, tr("there already, nothing changed: {path}", path=found.folder))
         return
     said = mark("refitted: data until {until} in place of {before}; the fit's own checks: {verdict}")
     verdict = "" if found.report is None else found.report.verdict
-    _line(console, tr(said, until=day(done.facts["until"]), before=day(done.facts["from"]), verdict=verdict))
+    print_line(
+        console, tr(said, until=day(done.facts["until"]), before=day(done.facts["from"]), verdict=verdict)
+    )
     console.print(done.drift)
     if done.changes:
         said = mark(
             "rows to load again: {new:,} new, {tier:,} other tier, {value:,} other value; {gone:,} gone"
         )
-        _line(console, tr(said, **done.changes))
+        print_line(console, tr(said, **done.changes))
     if done.refresh is not None:
-        _line(console, refresh_line(done.refresh))
+        print_line(console, refresh_line(done.refresh))
     for path in found.files:
-        _line(console, tr("written: {path}", path=path))
+        print_line(console, tr("written: {path}", path=path))
 
 
 @show.register
@@ -160,21 +165,23 @@ def _(found: UpliftFile, console: Console) -> None:
         rate=word(found.effects["rate_is"].iloc[0]),
     )
     console.print(uplift_shown(found.effects, title=title))
-    _line(console, tr("{customers:,} customers, seed {seed}", customers=found.customers, seed=found.seed))
-    _line(console, tr("written: {path}", path=found.path))
+    print_line(
+        console, tr("{customers:,} customers, seed {seed}", customers=found.customers, seed=found.seed)
+    )
+    print_line(console, tr("written: {path}", path=found.path))
 
 
 @show.register
 def _(found: ScoreRows, console: Console) -> None:
     _show_scores(found.scores, len(found.scores), console)
     done = "written" if found.changed else "there already, nothing changed"
-    _line(console, f"{done}: {found.target.title}, its manifest in {found.target.manifest}")
+    print_line(console, f"{done}: {found.target.title}, its manifest in {found.target.manifest}")
 
 
 @show.register(dict)
 def _(found: dict[str, object], console: Console) -> None:
     for name, value in plain(found).items():
-        _line(console, f"{name:<28}{value:.6g}" if isinstance(value, float) else f"{name:<28}{value}")
+        print_line(console, f"{name:<28}{value:.6g}" if isinstance(value, float) else f"{name:<28}{value}")
 
 
 @show.register
@@ -194,7 +201,7 @@ def _(found: Evaluation | Comparison | Benchmark | Choice, console: Console) -> 
 def _(found: ScoreFile, console: Console) -> None:
     _show_scores(found.scores, len(found.scores), console)
     for path in (found.path, found.totals, found.manifest):
-        _line(console, tr("written: {path}", path=path))
+        print_line(console, tr("written: {path}", path=path))
 
 
 @show.register
@@ -203,21 +210,21 @@ def _(found: ScoreFolder, console: Console) -> None:
     text = mark("written: {parts} parts in {path}")
     if found.kept:
         text = mark("written: {parts} parts in {path}, {kept} of them by an earlier run")
-    _line(console, tr(text, parts=found.parts, path=found.path, kept=found.kept))
+    print_line(console, tr(text, parts=found.parts, path=found.path, kept=found.kept))
 
 
 @show.register
 def _(found: SparkScores, console: Console) -> None:
     _show_scores(found, found.written.customers, console)
     held = found.written.worker_memory / 1e6
-    _line(console, tr("workers' Python processes held at most {held:,.0f} MB each", held=held))
-    _line(console, tr("written: {path}", path=found.path))
+    print_line(console, tr("workers' Python processes held at most {held:,.0f} MB each", held=held))
+    print_line(console, tr("written: {path}", path=found.path))
 
 
 @show.register
 def _(found: ReportFile, console: Console) -> None:
     console.print(found.report)
-    _line(
+    print_line(
         console,
         tr("written: {path} ({size:.1f} MB, opens in any browser)", path=found.path, size=found.size / 1e6),
     )
@@ -231,7 +238,7 @@ def _show_scores(scores: AnyScores, customers: int, console: Console) -> None:
         if name in scores.totals:
             mean, low, high = (money(summed[f"{name}_{part}"].iloc[-1]) for part in ("mean", "p05", "p95"))
             unit = f" {scores.attrs['currency'] or ''}".rstrip() if name != "purchases" else ""
-            _line(
+            print_line(
                 console,
                 tr(
                     "{name} within {horizon}: {mean}{unit} in all (90 %: {low} to {high})",
@@ -243,11 +250,11 @@ def _show_scores(scores: AnyScores, customers: int, console: Console) -> None:
                     high=high,
                 ),
             )
-    _line(console, tr("totals: {shocks}", shocks=retold(scores.attrs[COMMON_SHOCKS])))
+    print_line(console, tr("totals: {shocks}", shocks=retold(scores.attrs[COMMON_SHOCKS])))
     accepted = scores.attrs["accepted_failed_checks"]
     if accepted:
-        _line(console, tr("failed checks that were accepted: {accepted}", accepted=", ".join(accepted)))
-    _line(
+        print_line(console, tr("failed checks that were accepted: {accepted}", accepted=", ".join(accepted)))
+    print_line(
         console,
         tr(
             "{customers:,} customers, seed {seed}, {draws:,} posterior draws",
@@ -262,22 +269,22 @@ def _show_scores(scores: AnyScores, customers: int, console: Console) -> None:
 def _(found: ForecastFolder, console: Console) -> None:
     show_forecast(found.forecast, console)
     for path in found.files:
-        _line(console, f"written: {path}")
+        print_line(console, f"written: {path}")
 
 
 @show.register
 def _(found: PlanFolder, console: Console) -> None:
     show_plan(found.plan, console)
     for path in found.files:
-        _line(console, tr("written: {path}", path=path))
+        print_line(console, tr("written: {path}", path=path))
 
 
 @show.register
 def _(found: CohortFolder, console: Console) -> None:
     show_cohorts(found.cohorts, console)
     told = found.cohorts.attrs
-    _line(console, tr("totals: {shocks}", shocks=retold(told[COMMON_SHOCKS])))
-    _line(
+    print_line(console, tr("totals: {shocks}", shocks=retold(told[COMMON_SHOCKS])))
+    print_line(
         console,
         tr(
             "{customers:,} customers, seed {seed}, {draws:,} posterior draws",
@@ -287,7 +294,7 @@ def _(found: CohortFolder, console: Console) -> None:
         ),
     )
     for path in found.files:
-        _line(console, tr("written: {path}", path=path))
+        print_line(console, tr("written: {path}", path=path))
 
 
 @show.register
@@ -304,10 +311,5 @@ def _(found: tuple[Any, ...], console: Console) -> None:
 
 
 def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH)
-
-
-def _line(console: Console, text: str) -> None:
-    """Print a line as it is: names and paths are no markup."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console = Screen()
+    return console if has_width(console) else Screen(width=WIDTH)

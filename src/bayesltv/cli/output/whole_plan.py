@@ -9,6 +9,7 @@ from bayesltv.cli.output.acquisition import (
     split_line,
     split_table,
 )
+from bayesltv.cli.output.narrow import print_line
 from bayesltv.cli.output.plan import (
     actions_table,
     budget_lines,
@@ -47,4 +48,4 @@ def show_plan(plan: Plan, console: Console) -> None:
         lines.append(refresh_line(plan.refresh))
     lines += treated_notes(plan.attrs)
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_line(console, line)

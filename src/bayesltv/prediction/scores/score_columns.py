@@ -110,11 +110,11 @@ SCORE_COLUMNS = (
     ),
     ScoreColumn(
         AS_OF_DATE, "date", "date",
-        "the last day observed; only in tables of databases and catalogues, and in plans", "as of",
+        mark("the last day observed; only in tables of databases and catalogues, and in plans"), "as of",
     ),
     ScoreColumn(
         MODEL_VERSION, "text", "",
-        "hash of the spec, in tables also of the fit; only there and in plans", "model",
+        mark("hash of the spec, in tables also of the fit; only there and in plans"), "model",
     ),
 )  # fmt: skip
 """In the order of the table. What a fit or a decision does not say is left out."""

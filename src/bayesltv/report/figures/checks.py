@@ -123,11 +123,13 @@ def _plot_spend(result: CheckResult, ax: Axes | None) -> Axes:
     table = result.table
     place = np.arange(len(table))
     ax = new_axes(ax, size=(7.2, 4.2))
-    ax.vlines(place, table["p25"], table["p75"], color=BLUE, alpha=0.35, linewidth=11, label="half of them")
+    ax.vlines(
+        place, table["p25"], table["p75"], color=BLUE, alpha=0.35, linewidth=11, label=tr("half of them")
+    )
     ax.vlines(
         place, table["p50_low"], table["p50_high"], color=BLUE, linewidth=2.4, label=tr("median ± 2 se")
     )
-    ax.scatter(place, table["p50"], color="white", edgecolor=BLUE, s=30, zorder=3, label="median")
+    ax.scatter(place, table["p50"], color="white", edgecolor=BLUE, s=30, zorder=3, label=tr("median"))
     customers = [f"{often}\n({n:,})" for often, n in zip(table["frequency"], table["customers"], strict=True)]
     ax.set_xticks(place, customers)
     ax.set_yscale("log")
@@ -152,7 +154,7 @@ def _plot_first(result: CheckResult, ax: Axes | None) -> Axes:
     ax.barh(place, high - low, left=low, height=0.5, color=FAINT, label=tr("does little harm"))
     ax.axvline(1, color=GREY, linewidth=1)
     ax.errorbar(ratio, place, xerr=2 * error, fmt="o", color=BLUE, capsize=3, label=tr("found, ± 2 se"))
-    ax.set_yticks(place, list(table["figure"]))
+    ax.set_yticks(place, [tr(each) for each in table["figure"]])
     ax.set_ylim(-1.1, len(table) - 0.4)
     ax.set_xlabel(tr("over what it is if the first is like the others"))
     legend(ax, location="lower right")

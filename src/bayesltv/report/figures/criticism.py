@@ -12,7 +12,7 @@ from bayesltv.checks.psense import SENSITIVE
 from bayesltv.errors import DataError
 from bayesltv.evaluation.posterior_predictive import PosteriorPredictive
 from bayesltv.evaluation.prior_predictive import PriorPredictive
-from bayesltv.languages.language import mark, tr, trs
+from bayesltv.languages.language import label, mark, tr, trs
 from bayesltv.report.style import (
     BLACK,
     BLUE,
@@ -78,7 +78,7 @@ def plot_posterior_predictive(
     place = np.arange(len(table))
     ax = new_axes(ax, size=(7.2, 4.2))
     _draw_replicas(table, place, ax)
-    labels = list(table["label"])
+    labels = [label(each) for each in table["label"]]
     long = max(map(len, labels)) > 6
     ax.set_xticks(place, labels, rotation=30 if long else 0, ha="right" if long else "center")
     ax.set_xlim(-0.6, len(table) - 0.4)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bayesltv.files import make_folder, refilling, replacing
-from bayesltv.report.files.export import safe_for_spreadsheets, write_csv
-from bayesltv.report.files.sealed import FORMAT, digests_of, sealed
+from bayesltv.errors import StoreError
+from bayesltv.files import refilling
+from bayesltv.report.files.export import write_csv
+from bayesltv.report.files.sealed import FORMAT, digests_of, read_sealed, sealed
+from bayesltv.report.files.verified import checksums
 from bayesltv.report.style import save_figure
 
 if TYPE_CHECKING:
@@ -23,16 +25,22 @@ FIGURES = "figures"
 
 def write_folder(
     folder: str | Path,
+    name: str,
     *,
     figures: Mapping[str, Callable[[], Axes | Figure]],
     tables: Mapping[str, pd.DataFrame],
 ) -> list[Path]:
-    """Write pictures (PNG) and tables (CSV), all of them or none, and return their paths.
+    """Write pictures (PNG), tables (CSV) and a manifest that comes last, and return their paths.
+
+    Several such sets may share a folder: each has a manifest of its own, and takes away what the earlier run
+    of its own wrote and this one does not.
 
     Parameters
     ----------
     folder : path
         Made where it is not there.
+    name : str
+        Of the set: its manifest is NAME.manifest.json.
     figures : mapping
         Name of the file without suffix -> what draws it.
     tables : mapping
@@ -43,15 +51,24 @@ def write_folder(
     StoreError
         Where the folder or a file cannot be written.
     """
-    where = make_folder(folder)
-    paths = [where / f"{name}.csv" for name in tables] + [where / f"{name}.png" for name in figures]
-    with replacing(*paths) as parts:
-        for table, part in zip(tables.values(), parts[: len(tables)], strict=True):
-            safe_for_spreadsheets(table).to_csv(part, index=False, encoding="utf-8-sig")
-        for draw, part in zip(figures.values(), parts[len(tables) :], strict=True):
-            figure = draw()
-            save_figure(figure, part, kind="png")
-    return paths
+    marker = f"{name}.manifest.json"
+    earlier = _listed(Path(folder) / marker)
+    with refilling(folder, marker=marker, known=lambda place: place.as_posix() in earlier) as part:
+        for each, table in tables.items():
+            write_csv(table, part / f"{each}.csv")
+        for each, draw in figures.items():
+            save_figure(draw(), part / f"{each}.png", kind="png")
+        (part / marker).write_text(sealed({"format": FORMAT, "sha256": digests_of(part)}), encoding="utf-8")
+    names = [*(f"{each}.csv" for each in tables), *(f"{each}.png" for each in figures), marker]
+    return [Path(folder) / each for each in names]
+
+
+def _listed(manifest: Path) -> Collection[str]:
+    """Return the files that a manifest tells of; none where it is not there, or damaged."""
+    try:
+        return checksums(read_sealed(manifest, cure=""), manifest, cure="").keys()
+    except StoreError:
+        return ()
 
 
 def write_sealed_folder(

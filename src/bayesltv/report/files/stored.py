@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
+from bayesltv.arrivals.result import LEVELS, Forecast
 from bayesltv.base.gate import told_of_totals
 from bayesltv.cohorts.result import Cohorts
 from bayesltv.data.csv_table import read_csv_table, with_numbers
@@ -27,6 +28,8 @@ from bayesltv.report.files.cohorts import MANIFEST as COHORTS_MANIFEST
 from bayesltv.report.files.cohorts import TABLES as COHORT_TABLES
 from bayesltv.report.files.crm import EXPORT, FIGURES
 from bayesltv.report.files.export import ScoreFiles, is_folder, score_files, unescaped
+from bayesltv.report.files.forecast import MANIFEST as FORECAST_MANIFEST
+from bayesltv.report.files.forecast import TABLES as FORECAST_TABLES
 from bayesltv.report.files.sealed import read_sealed
 from bayesltv.report.files.verified import (
     FOLDER_MANIFEST,
@@ -177,6 +180,33 @@ def read_cohorts(folder: str | Path, fit: xr.DataTree) -> Cohorts:
     except KeyError as error:
         raise StoreError(f"{where} lacks the table {error.args[0]}. {cure}") from error
     return Cohorts(*tables, draws=xr.Dataset(), attrs=attrs)
+
+
+def read_forecast(folder: str | Path, fit: xr.DataTree) -> Forecast:
+    """Return the table of a forecast in a folder, without draws.
+
+    Parameters
+    ----------
+    folder : path
+        What ``bayesltv forecast`` wrote.
+    fit : DataTree
+        From which the forecast must be.
+
+    Raises
+    ------
+    StoreError
+        Where the folder holds no whole forecast, a file cannot be read, or it is another fit's.
+    """
+    where, name, cure = Path(folder), f"{FORECAST_TABLES[0]}.csv", "Forecast again"
+    told = _read_manifest(where / FORECAST_MANIFEST, fit, f"the forecast in {where}")
+    listed = checksums(told, where / FORECAST_MANIFEST, cure=cure)
+    if name not in listed:
+        raise StoreError(f"{where} lacks the table {name}. {cure}")
+    with verified(where / name, listed[name], cure=cure) as file:
+        plain = unescaped(read_csv_table(file))
+    levels = with_numbers(plain[["mean", *LEVELS]])
+    table = plain.assign(**{str(each): levels[each] for each in levels})
+    return Forecast(table, xr.Dataset(), None, told.get("forecast", {}))
 
 
 def _cohort_table(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -27,9 +27,13 @@ _MONEY = (
     "behind_plan_p95", "cvar", "regret", "evpi", "evppi", "net_benefit", "value", "value_latent", "value_p05",
     "value_p95", "value_to_date", "past_value", "money",
 )  # fmt: skip
+_CENTS = (
+    "value_per_customer", "average_order", "ltv_new", "ltv_new_p05", "ltv_new_p95", "cac", "max_cac",
+    "max_cac_at_target", "next_unit",
+)  # fmt: skip
 _SHARES = (
     "p_pays", "p_loss", "p_plan_better", "share_of_effect", "retention", "alive", "active", "repurchase",
-    "roi", "roi_p05", "roi_p95",
+    "roi", "roi_p05", "roi_p95", "p_ratio_above_target", "p_pays_back",
 )  # fmt: skip
 _COLUMNS = {
     "actions": (
@@ -78,6 +82,11 @@ _HEADS = {
     "roi_p05": "ROI, 5 %",
     "roi_p95": "ROI, 95 %",
     "roi": "ROI",
+    "ltv_new": "worth",
+    "ratio": "LTV:CAC",
+    "p_ratio_above_target": "> target",
+    "p_pays_back": "pays back",
+    "max_cac": "at most",
     "share_of_effect": "share of the effects",
     "effect_source": "from",
     "break_even": "just pays at",
@@ -172,7 +181,7 @@ def _writers(currency: object) -> dict[str, Callable[[Any], str]]:
     """Return how cells are written, by column."""
     cents = partial(money, currency=currency, decimals=2)
     write: dict[str, Callable[[Any], str]] = dict.fromkeys(_MONEY, partial(money, currency=currency))
-    write |= dict.fromkeys(("value_per_customer", "average_order"), cents)
+    write |= dict.fromkeys(_CENTS, cents)
     write |= dict.fromkeys(_SHARES, percent)
     return write | dict.fromkeys(COUNTS, lambda n: n if isinstance(n, str) else f"{int(n):,}")
 

@@ -12,6 +12,8 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.allocation.hold_out import HOLD_OUT
+from bayesltv.arrivals.result import TOTAL, WHOLE
+from bayesltv.data.summary.weeks import NEW_CUSTOMERS
 from bayesltv.languages.language import word
 from bayesltv.languages.written import span
 from bayesltv.names import COMMON_SHOCKS, CURRENCY
@@ -20,6 +22,7 @@ from bayesltv.report.style import money
 from bayesltv.specs.decision.actions import NO_ACTION
 
 if TYPE_CHECKING:
+    from bayesltv.arrivals.result import Forecast
     from bayesltv.checks.result import CheckReport
     from bayesltv.decisions.plan import Plan
     from bayesltv.evaluation.result import Evaluation
@@ -47,11 +50,12 @@ class Worth:
     Attributes
     ----------
     customers : int
+        Those one has; with new customers, those who are expected.
     amount : Amount
         Money, or purchases where there is none.
     horizon : str
     basis : str, optional
-        "margin" or "revenue"; None where purchases are counted.
+        "margin", "revenue", or "net" of acquisition; None where purchases are counted.
     is_too_sure : bool
         Whether the checks say that intervals of totals are too narrow.
     """
@@ -157,6 +161,7 @@ def first_screen(
     scores: ScoreTable | None,
     evaluation: Evaluation | None,
     plan: Plan | StoredPlan | None,
+    forecast: Forecast | None = None,
     suppress_below: int,
 ) -> FirstScreen:
     """Return the answers that can be given from what is there."""
@@ -164,6 +169,7 @@ def first_screen(
     return FirstScreen(
         trust_of(fit, checks, evaluation),
         worth=None if scores is None else worth_of(scores, is_too_sure=too_sure),
+        with_new=None if forecast is None else business_of(forecast, is_too_sure=too_sure),
         at_risk=None if plan is None else at_risk_of(plan),
         todo=None if plan is None else todo_of(plan, suppress_below=suppress_below),
     )
@@ -205,6 +211,18 @@ def worth_of(scores: ScoreTable, *, is_too_sure: bool) -> Worth:
     amount = Amount(*(money(whole[f"{name}_{part}"], currency) for part in ("mean", "p05", "p95")))
     basis = str(told.get("value_basis") or "margin") if name == "value" else None
     return Worth(len(scores), amount, span(told.get("horizon")), basis, is_too_sure)
+
+
+def business_of(forecast: Forecast, *, is_too_sure: bool) -> Worth:
+    """Return what the business should bring with new customers: net of acquisition where it is known."""
+    whole = forecast.table[(forecast.table["period"] == WHOLE) & (forecast.table["part"] == TOTAL)]
+    by: dict[str, dict[str, float]] = {str(row["quantity"]): row for row in whole.to_dict("records")}  # type: ignore[misc]
+    basis = next((each for each in ("net", "margin", "revenue") if each in by), None)
+    row, told = by[basis or "purchases"], forecast.attrs
+    currency = told.get(CURRENCY) if basis else None
+    amount = Amount(*(money(row[part], currency) for part in ("mean", "p05", "p95")))
+    coming = round(by[NEW_CUSTOMERS]["mean"])
+    return Worth(coming, amount, span(f"{told['horizon_days']:g} days"), basis, is_too_sure)
 
 
 def at_risk_of(plan: Plan | StoredPlan) -> AtRisk | None:

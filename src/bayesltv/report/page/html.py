@@ -30,6 +30,7 @@ from bayesltv.report.page.parts import Section
 from bayesltv.report.page.people import People, people_of
 
 if TYPE_CHECKING:
+    from bayesltv.arrivals.result import Forecast
     from bayesltv.checks.result import CheckReport
     from bayesltv.cohorts.result import Cohorts
     from bayesltv.decisions.plan import Plan
@@ -61,6 +62,7 @@ def write_report(
     evaluation: Evaluation | None = None,
     plan: Plan | StoredPlan | None = None,
     cohorts: Cohorts | None = None,
+    forecast: Forecast | None = None,
     title: str | None = None,
     redact_ids: bool | Redaction = False,
     people: int = MOST_PEOPLE,
@@ -92,6 +94,8 @@ def write_report(
         From ``decide``.
     cohorts : Cohorts, optional
         From ``CustomerBase.cohorts``.
+    forecast : Forecast, optional
+        From ``CustomerBase.forecast``: the first screen says what the business brings with new customers.
     title : str, optional
         Default: "Customer lifetime value" in the language of the page.
     redact_ids : bool or Redaction
@@ -137,7 +141,9 @@ def write_report(
     if summary is not None:
         statistics.append(data(summary, found))
     statistics.append(origin(fit, redaction))
-    first = first_screen(fit, found, scores=scores, evaluation=evaluation, plan=plan, suppress_below=least)
+    first = first_screen(
+        fit, found, scores=scores, evaluation=evaluation, plan=plan, forecast=forecast, suppress_below=least
+    )
     who = people_of(scores, plan, most=people, redaction=redaction)
     text = render(title or tr("Customer lifetime value"), first, who, Parts(business, statistics), fit=fit)
     with replacing(path) as (part,):
