@@ -21,7 +21,8 @@ WEEKS, AHEAD, CHANNELS = 60, 13, ("search", "shop")
 END = pd.Timestamp("2023-07-02")
 SAMPLER = {"chains": 2, "tune": 300, "draws": 400}
 THIN = 4
-SEEN = {"season": (0, 6), "shock": (0, WEEKS - 1), "level": (0, 1), "trend": (0, 1), "overdispersion": (0, 1)}
+SEEN = {"season": (0, 6), "shock": (-30, -1), "level": (0, 1), "trend": (0, 1), "overdispersion": (0, 1)}
+"""Elements that are ranked; weeks count from the last one, since a log begins with its first customer."""
 
 
 def simulate(seed):
@@ -40,7 +41,13 @@ def simulate(seed):
     eta = level[:, None] + trend[:, None] * years + season[block] + shock
     counts = rng.poisson(np.exp(eta) * rng.gamma(1 / spread[:, None], spread[:, None], (2, whole)))
     truth = {"shock_sd": sd, "shock_rho": rho, "season_sd": season_sd}
-    arrays = {"season": season, "shock": shock, "level": level, "trend": trend, "overdispersion": spread}
+    arrays = {
+        "season": season,
+        "shock": shock[:WEEKS],
+        "level": level,
+        "trend": trend,
+        "overdispersion": spread,
+    }
     truth |= {f"{name}[{at}]": arrays[name][at] for name, places in SEEN.items() for at in places}
     return truth, counts
 
