@@ -25,7 +25,7 @@ def blocks(language):
 def commands():
     """The lines of the README that call `bayesltv`, as lists of arguments."""
     return [
-        shlex.split(line)[1:]
+        shlex.split(line, comments=True)[1:]
         for block in blocks("sh")
         for line in block.splitlines()
         if line.startswith("bayesltv")

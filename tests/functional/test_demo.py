@@ -126,7 +126,7 @@ def test_the_value_of_all_customers_is_one_figure_everywhere(demo, terminal, pag
     mean, low, high = whole(value)
     assert f"all 2,357 {mean} {low} to {high}" in terminal
     assert re.search(rf"all all 2,357 [\d %]+\$36 \${mean} ", terminal)
-    assert f"existing customers only within 12 months: ${mean} (${low} to ${high} at 90 %)" in terminal
+    assert f"worth ${mean} within 12 months (${low} to ${high} at 90 %)" in terminal
     assert f"should bring ${mean} (${low} to ${high} at 90 %) of margin within 12 months" in page
     assert page.count(f"${mean} (${low} to ${high})") == 2  # by tier, by group
     assert page.count(f"${mean}") == 6  # beside these the head, segments, customers one has by tier and group
@@ -210,11 +210,11 @@ def test_the_readme_says_what_the_demo_prints(happened):
 
 
 def test_the_page_on_decisions_says_what_the_demo_prints(demo, value, happened):
-    """Within a hundredth: chains on another processor end a little away."""
+    """Within a fiftieth: chains on another processor end a little away, and figures are rounded."""
     row = re.search(r"^\| the model \|(.*)$", DECISIONS, flags=re.MULTILINE).group(1)
     figures = numbers_in(row)
     expected = [value[0] / 2357, *value, *(0.3 * number for number in happened["spend"])]
-    assert figures == pytest.approx(expected, rel=0.01)
+    assert figures == pytest.approx(expected, rel=0.02)
     assert f"they brought {0.3 * 70976.39:,.0f}" in DECISIONS.replace("\n", " ")
     simple = demo.plan.simple_ltv.set_index(["group", "method"]).loc["all"]
     for method, words in (
