@@ -172,7 +172,13 @@ def test_a_backtest_judges_the_business_with_new_customers():
     days = pd.to_datetime(log["date"])
     bought = log.assign(day=days)[(days > cuts[0]) & (days <= "1997-10-28")]
     assert table["actual"].iloc[0] == len(bought.drop_duplicates(["customer_id", "day"]))
+    assert len(json.loads(found.to_json())["business"]) == len(found.business)
     assert ltv.backtest(log, specs()["bg"], cuts=cuts[:1], columns=columns, **settings).business is None
+
+
+def test_a_backtest_refuses_an_unknown_rival_before_it_fits(cdnow_log):
+    with pytest.raises(ltv.SpecError, match="rival 'prophet' is unknown: there are last_year"):
+        ltv.backtest(cdnow_log, "pooled", cuts=["1997-09-30"], horizon="4 weeks", rivals=["prophet"])
 
 
 def test_a_backtest_looks_at_dates_before_it_fits(cdnow_log):

@@ -19,7 +19,7 @@ from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.data.log.summarize import summarize
 from bayesltv.dates import Date, require_day
 from bayesltv.errors import BayesltvError, DataError, EngineError
-from bayesltv.evaluation.business import NAIVE
+from bayesltv.evaluation.business import NAIVE, require_rivals
 from bayesltv.evaluation.holdout import require_holdout
 from bayesltv.evaluation.result import ALL, Evaluation, records, rich_table
 from bayesltv.evaluation.rules import interval_score
@@ -53,7 +53,7 @@ class Backtest:
 
     @property
     def business(self) -> pd.DataFrame | None:
-        """Return totals with new customers by ``cut``, beside rivals' ; None where not asked for."""
+        """Totals with new customers by ``cut``, beside rivals'; None where not asked for."""
         tables = {cut: each.business for cut, each in self.evaluations.items() if each.business is not None}
         return pd.concat(tables, names=["cut"]).reset_index("cut") if tables else None
 
@@ -63,8 +63,9 @@ class Backtest:
         return {str(k): float(v) for k, v in self.table.groupby("quantity")["inside_90"].mean().items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the table in JSON's types."""
-        return {"total_coverage": self.total_coverage, "table": records(self.table)}
+        """Return the tables in JSON's types."""
+        told = {"total_coverage": self.total_coverage, "table": records(self.table)}
+        return told if self.business is None else told | {"business": records(self.business)}
 
     def to_json(self) -> str:
         """Return `to_dict` as JSON text."""
@@ -140,6 +141,8 @@ def backtest(
     DataError
         Where there is no cut, one is no date, or the log does not reach a horizon; before anything is fitted
         where the dates alone say so.
+    SpecError
+        Where a rival is unknown.
     EngineError
         Where a worker died.
     """
@@ -152,6 +155,7 @@ def backtest(
     unknown = [name for name in columns or {} if name not in known]
     if unknown:
         raise DataError(f"columns has no {unknown[0]!r}: it may have {', '.join(known)}")
+    require_rivals(rivals)
     job = _Job(
         log, spec_of(spec), horizon, time_unit, tuple(groups), seed, method, dict(sampler or {}), draws,
         dict(columns or {}), acquired_from, log_end, tuple(rivals) if arrivals else None,

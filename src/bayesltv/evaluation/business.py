@@ -50,9 +50,7 @@ def judge_forecast(
     SpecError, EngineError
         Where a rival is unknown, or not installed.
     """
-    unknown = [name for name in rivals if name not in RIVALS]
-    if unknown:
-        raise SpecError(f"rival {shown(unknown[0])} is unknown: there are {', '.join(RIVALS)}")
+    require_rivals(rivals)
     days = int(found.attrs["horizon_days"])
     end = day_number(pd.Timestamp(found.attrs["observation_end"]))
     by_day = _daily(later, end, days, with_money="revenue" in found.draws)
@@ -64,6 +62,13 @@ def judge_forecast(
         drawn |= {name: RIVALS[name](past, days, rng) for name in rivals}
         rows += [_row(quantity, name, each, actual) for name, each in drawn.items()]
     return pd.DataFrame(rows)
+
+
+def require_rivals(rivals: Sequence[str]) -> None:
+    """Refuse a rival that is unknown; SpecError says which there are."""
+    unknown = [name for name in rivals if name not in RIVALS]
+    if unknown:
+        raise SpecError(f"rival {shown(unknown[0])} is unknown: there are {', '.join(RIVALS)}")
 
 
 def _daily(later: LaterLog, end: int, days: int, *, with_money: bool) -> dict[str, Floats]:

@@ -6,7 +6,7 @@ from the left: panels of 16 Gauss-Legendre nodes, at most 2.5 wide and 20 powers
 1e-13 of F; past 42 powers of e nothing is left.
 
 Where α and β are not far apart, ``series`` is quicker. Scores ask for the integral alone, by the hundred
-thousand, and 1e-10 of it will do: one panel then has as many nodes as its width and its height want.
+thousand, and some 1e-10 of it will do: one panel then has as many nodes as its width and its height want.
 """
 
 import math
@@ -92,7 +92,7 @@ def _odds_by_panels(t_0, t_1, alpha, beta, shape, s):
 def nodes_for(length, fall):
     """Return how many Gauss-Legendre nodes leave about 1e-10 of an integral over v, `fall` powers of e high.
 
-    Measured: enough in all of 4,000 cases, R to 50, s to 7, α/β within e^±8.
+    Measured: 2.2e-10 at worst in 28,000 cases with R to 150, s to 7, α/β within e^±9 and v to 6 wide.
     """
     y = 2.0 * math.pi / length
     wanted = 11.2 / math.log(y + math.sqrt(1.0 + y * y)) + 2.0 * math.sqrt(fall) + 1.4
@@ -119,7 +119,7 @@ def _by_one_panel(t_0, t_1, alpha, beta, shape, s, nodes):
 
 @inlined
 def silence_odds(t_0, t_1, alpha, beta, shape, s):
-    """Return the first two of `silent_odds`, within 1e-10: what is wanted where no slopes are."""
+    """Return the first two of `silent_odds`, within 1e-9: what is wanted where no slopes are."""
     fall = _falls(t_0, t_1, alpha, beta, shape, s)
     nodes = nodes_for(math.log1p((t_1 - t_0) / (min(alpha, beta) + t_0)), fall)
     total = math.nan
