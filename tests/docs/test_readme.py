@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/guide.md")}
 README = "\n".join(PAGES.values())
 """The README and the guide that it leads to: their examples run one after the other."""
-QUICK = ("--chains", "4", "--tune", "400", "--draws", "600")
+QUICK = {"fit": ("--chains", "4", "--tune", "400", "--draws", "600"), "refit": ("--method", "laplace")}
 
 
 def blocks(language):
@@ -68,7 +68,7 @@ def test_the_command_lines_run_in_the_order_given(tmp_path, monkeypatch):
     lines = commands()
     assert [line[0] for line in lines[:4]] == ["summarize", "fit", "check", "score"]
     for line in lines:
-        done = CliRunner().invoke(app, [*line, *(QUICK if line[0] == "fit" else ())])
+        done = CliRunner().invoke(app, [*line, *QUICK.get(line[0], ())])
         assert done.exit_code == 0, f"bayesltv {shlex.join(line)}\n{done.output}"
     assert Path("scores.parquet").exists()
 

@@ -55,7 +55,10 @@ def sold():
 
 @pytest.fixture(scope="module")
 def fitted(sold):
-    return ltv.fit_arrivals(sold, by="channel", seed=3, events=SALE, observation_end=END, progress=False)
+    quick = {"tune": 400, "draws": 1000, "target_accept": 0.8}
+    return ltv.fit_arrivals(
+        sold, by="channel", seed=3, events=SALE, observation_end=END, sampler=quick, progress=False
+    )
 
 
 # ----------------------------------------------------------------------------------------------------- weeks

@@ -1,7 +1,6 @@
 """The sampler's density is the PyMC model's, and pooled effects are what the model says they are."""
 
 import gc
-import time
 import weakref
 from dataclasses import replace
 
@@ -166,9 +165,7 @@ def test_a_second_model_of_the_same_shape_compiles_nothing_and_keeps_its_own_num
     before = first(first.start + 0.2)
     model = ltv.build_model(*another_problem(cdnow, name))
     monkeypatch.setattr(pytensor, "function", None)  # whoever compiles now breaks
-    begun = time.process_time()
     second = make_density(model)
-    assert time.process_time() - begun < 1.0
     assert second.size == first.size
     point = second.start + 0.2
     monkeypatch.undo()
