@@ -102,6 +102,7 @@ expectation
 expectation width
 expected
 expected purchases
+factor on the purchase rate
 fail
 failed
 failed checks that were accepted
@@ -125,6 +126,7 @@ groups
 growing
 hash of the spec
 hazard ratio
+hazard ratio of conversions
 high
 historical
 historical average
