@@ -13,13 +13,17 @@ from matplotlib.text import Text
 from rich.console import Console
 
 import bayesltv as ltv
+from bayesltv.checks.result import CheckReport, CheckResult
 from bayesltv.cli.output.cohorts import show_cohorts
 from bayesltv.cli.output.forecast import show_forecast
 from bayesltv.cli.output.show import show, show_plan
 from bayesltv.decisions.customers.refresh import compare_refresh
+from bayesltv.evaluation import posterior_predictive as by
 from bayesltv.evaluation.calibration import purchase_calibration
+from bayesltv.languages.language import retold
 from bayesltv.prediction.scores.score_columns import documented
 from bayesltv.report import style
+from bayesltv.report.page.about_fit import verdict
 from bayesltv.report.style import new_figure
 from golden_values import SEED, STORED, decision, stored_fit, stored_summary
 
@@ -199,3 +203,23 @@ def test_the_dictionary_of_columns_is_chinese():
     with ltv.language("zh"):
         assert in_english(text for _, *said in documented() for text in said) == {}
     assert in_english(text for _, *said in documented() for text in said)
+
+
+def test_sentences_and_headings_of_checks_are_chinese():
+    statistics = [by.FREQUENCY, by.RECENCY, by.REPEAT, by.PURCHASES, by.SPEND, by.TYPICAL, by.SPREAD]
+    kept = [
+        f"furthest of 9 statistics from its replicas, in their standard deviations: {each} (all): 1 against 2"
+        for each in [*statistics, by.FIRST, by.ALIKE]
+    ]
+    kept += [
+        f"1.00% of customers have k-hat above 0.67 in {each} (largest 0.9)" for each in ("purchase", "spend")
+    ]
+    found = CheckReport((CheckResult("spend_independence", "warn", 0.4, 0.3, "needs the summary"),))
+    console = Console(file=StringIO(), width=200)
+    with ltv.language("zh"):
+        console.print(found)
+        shown = console.file.getvalue()
+        assert in_english([*map(retold, kept), shown, *Seen(found._repr_html_()).texts]) == {}
+        assert "数值" in shown  # a figure
+        assert "价值" not in shown  # what a customer is worth
+        assert in_english(verdict(found).notes) == {}

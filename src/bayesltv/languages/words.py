@@ -105,9 +105,11 @@ expected purchases
 fail
 failed
 failed checks that were accepted
+figure
 fingerprint
 fingerprint of the data
 first
+first and repeat amounts, correlation of logs
 first purchase effect
 first purchases
 fixed cost
@@ -157,6 +159,7 @@ max treedepth
 mean
 mean / typical spend
 mean repeat spend
+mean spend
 mean value
 measured
 measured as
@@ -209,10 +212,10 @@ parameters moved
 pareto k
 part
 pass
-pays back
 past changed
 past value
 pays
+pays back
 pays back on day
 per arm
 period
@@ -242,6 +245,7 @@ rate ×
 ratio
 raw effect
 reactivation
+recency given frequency
 recent purchase
 redemption
 refund amount unmatched
@@ -250,6 +254,7 @@ refund rows dropped
 refund rows unmatched
 regular timing
 repeat
+repeat share
 repeat share, 1 year
 repeated
 replicated customers
@@ -309,6 +314,8 @@ totals not looked at
 totals too sure
 treedepth
 tune
+typical first amount
+typical spend
 value is
 value per customer
 value to date
@@ -324,6 +331,7 @@ will buy
 win back
 window shows
 window weeks
+within-customer spread
 worth
 year
 years
