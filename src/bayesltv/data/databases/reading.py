@@ -207,7 +207,9 @@ def _source(connection: duckdb.DuckDBPyConnection, title: str) -> Source:
     return Source((Part(_ROWS, sql.types_of(connection, _ROWS), title),), title)
 
 
-def _take(connection: duckdb.DuckDBPyConnection, backend: SQLBackend, asked: list[Table], select: str) -> None:
+def _take(
+    connection: duckdb.DuckDBPyConnection, backend: SQLBackend, asked: list[Table], select: str
+) -> None:
     """Let the engine have the answers, batch by batch: drivers do not like to be read from its threads."""
     import pyarrow as pa
 
