@@ -110,7 +110,7 @@ def expected_over_horizon(horizon, discount, shape, rate, a, b, work):
         r' = r + x and α' = α + T.
     a, b : float
         a and b' = b + k.
-    work : ndarray of float64, shape (6, 64)
+    work : ndarray of float64, from `work_space`
         Scratch space of the caller.
     """
     return expected_over_span(0.0, horizon, discount, shape, rate, a, b, work)
