@@ -102,6 +102,7 @@ expectation
 expectation width
 expected
 expected purchases
+factor on the purchase rate
 fail
 failed
 failed checks that were accepted
@@ -125,6 +126,7 @@ groups
 growing
 hash of the spec
 hazard ratio
+hazard ratio of conversions
 high
 historical
 historical average
@@ -134,6 +136,7 @@ importance ess
 in stage, 90 %
 incremental discount
 incremental margin
+influential customers
 inside 90
 java
 just pays at
@@ -231,6 +234,7 @@ predictive width
 price rise
 prior
 prior conflict
+prior sensitivity
 purchase
 purchase days netted to zero
 purchase rate

@@ -112,7 +112,7 @@ def expected_over_span(low, high, discount, shape, rate, a, b, work):
         r' = r + x and α' = α + T.
     a, b : float
         a and b' = b + k.
-    work : ndarray of float64, shape (6, 64)
+    work : ndarray of float64, from `work_space`
         Scratch space of the caller.
     """
     if not (0.0 <= low <= high and 0.0 < rate < math.inf and settles(high / (rate + high), shape, a, b)):
