@@ -15,7 +15,7 @@ from bayesltv.numerics.compile import inlined, usual, verb
 from bayesltv.numerics.random_numbers import exponential, uniform
 
 DROPOUT_BRANCH, SPEND_BRANCH = np.uint64(1), np.uint64(2)
-"""Streams beside the latent one: what ends a life; what a customer spends."""
+"""Streams beside the latent one."""
 
 
 class History(NamedTuple):
@@ -37,14 +37,9 @@ class History(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """What is known of one customer's amounts.
+    """What is known of one customer's amounts: number and sum of the positive repeat ones, and the first.
 
-    Attributes
-    ----------
-    number, total : float
-        Number and sum of the positive repeat amounts.
-    first : float
-        The first amount; 0 where there is none, or it says nothing.
+    The first is 0 where there is none, or it says nothing.
     """
 
     number: float
@@ -112,10 +107,9 @@ def next_purchase(life, n, time, coins, events):
 
 @verb
 def value_and_slopes(kind, parameters, cells):
-    """Return the log likelihood of `cells.Cells` and its derivatives.
+    """Return the log likelihood of `cells.Cells`, and its slopes by parameter and group, distinct T, recency.
 
-    `kind` says the family and what is no parameter; `parameters` has shape (parameter, group), as has the
-    first derivative; the others are by each distinct T and recency.
+    `kind` says the family and what is no parameter; `parameters` has shape (parameter, group).
     """
 
 
@@ -141,10 +135,7 @@ def wait_and_slopes(law, time):
 
 @verb
 def usual_wait(laws, ever):
-    """Return about the median wait of one customer, who is alive with probability `ever` > 0.5.
-
-    Infinity where that is not known, NaN where surely no purchase is the likelier.
-    """
+    """Return about the median wait if P(alive) = `ever` > 0.5: inf if unknown, NaN if surely none."""
 
 
 @verb
@@ -159,10 +150,7 @@ def put(laws, draw, law):
 
 @verb
 def expected(law, horizon, discount, work):
-    """Return E of purchases, discounted purchases and discounted time alive within the horizon.
-
-    `work` is the array of `bayesltv.numerics.quadrature.work_space`.
-    """
+    """Return E of purchases, discounted purchases and time alive within the horizon; `work`: `work_space`."""
 
 
 @usual
@@ -202,10 +190,7 @@ def stages_of(law):
 
 @usual
 def stage_shares(law, history, futures, draw, shares):
-    """Fill the probability of each of these futures, and let `futures` know the recency where it matters.
-
-    What is true of a stage of `futures` (``at(futures, stage, draw)``) holds whatever the recency.
-    """
+    """Fill the probability of each of these futures, and let `futures` know the recency where it matters."""
     shares[0] = 1.0
 
 
