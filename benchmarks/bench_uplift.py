@@ -177,7 +177,7 @@ def without(luck, off):
     lucky = luck - luck.mean()
     slope = (lucky @ off) / (lucky @ lucky)
     left = off - slope * luck
-    spread = (left - left.mean()) @ (left - left.mean()) / (off.size - 2)
+    spread = (left - left.mean()) @ (left - left.mean()) / max(off.size - 2, 1)
     return left.mean(), np.sqrt(spread * (1 / off.size + luck.mean() ** 2 / (lucky @ lucky)))
 
 
