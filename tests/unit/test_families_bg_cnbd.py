@@ -9,11 +9,11 @@ import pytest
 from scipy import linalg, stats
 
 import bayesltv as ltv
+import beta_geometric as formulas
 from bayesltv.base.meeting import Meeting
 from bayesltv.base.placed_base import place_base
 from bayesltv.data.summary.cells import make_cells
 from bayesltv.families import registry, verbs
-from bayesltv.families.bg_cnbd import formulas
 from bayesltv.families.bg_cnbd.latents import Latents
 from bayesltv.families.bg_cnbd.law import Ahead, BgCnbd
 from bayesltv.families.bg_cnbd.stages import ROOTS, wait_past

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
+import beta_geometric
 from bayesltv.base.meeting import Meeting
 from bayesltv.base.own_time import OwnTime
 from bayesltv.base.placed_base import place_base
 from bayesltv.errors import BayesltvWarning, DataError
-from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.prediction.draws import predict_base
 from bayesltv.prediction.expected import alive_of, expect
 from helpers import clock_fit, point_fit

@@ -83,11 +83,6 @@ def _at(law, group, draw):
     )
 
 
-@way(verbs.draws_of, BgCnbd)
-def _draws_of(law):
-    return law.r.shape[1]
-
-
 @way(verbs.value_and_slopes, BgCnbd)
 def _value_and_slopes(kind, parameters, cells):
     return value_and_slopes(parameters, cells, kind.stages)
@@ -113,11 +108,6 @@ def _silent_below(law, history, ahead):
 def _first_wait(law, history, u):
     shape, since = law.r + law.stages * history.x, history.T - history.t_x
     return wait_past(u, shape, law.alpha + history.T, since, law.stages)
-
-
-@way(verbs.draw_life, BgCnbd)
-def _draw_life(law, history, coins, key, draw):
-    return math.inf
 
 
 @way(verbs.begin_life, BgCnbd)
@@ -227,16 +217,6 @@ def _fill_expected(laws, draw, horizon, discount, work, given):
     fill_stages(horizon, discount, verbs.at(laws, 0, draw), work)
     for stage in range(laws.stages):
         given[3, stage, draw], given[4, stage, draw], given[5, stage, draw] = expected_in_stage(stage, work)
-
-
-@way(verbs.lay_nodes, Ahead)
-def _lay_nodes(laws, steps, edges, end, until, discount, laid):
-    return 0  # no clock
-
-
-@way(verbs.expected_at_nodes, Ahead)
-def _expected_at_nodes(law, count, laid, table, edges, now, work):
-    return math.nan, math.nan, math.nan  # no clock
 
 
 @way(verbs.count_probability, Ahead)
