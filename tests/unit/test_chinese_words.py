@@ -244,7 +244,7 @@ def test_tables_of_tests_choices_and_benchmarks_are_chinese_and_fit():
     scored = {"quantity": "purchases", "method": "mbg_pooled", "mae": 0.2, "rmse": 0.4, "crps": 0.1,
               "gini": 0.5, "total": 0.031, "inside_90": 0.92, "crps_diff": -0.01, "crps_low": -0.03,
               "crps_high": 0.01}  # fmt: skip
-    lost = "purchases, crps: mbg_pooled 0.1 LOSES to last_year 0.09"
+    lost = "purchases, crps: mbg_pooled (0.1) LOSES to order × frequency × time (0.09)"
     benchmark = Benchmark(pd.DataFrame([scored]), (lost,), {}, facts)
     effect = {"cell": "high", "arm": "", "customers": 300, "control_customers": 300, "effect_raw": 4.316,
               "effect_raw_se": 1.2, "effect_mean": 4.1, "effect_p05": 2.6, "effect_p95": 5.8,
@@ -255,6 +255,6 @@ def test_tables_of_tests_choices_and_benchmarks_are_chinese_and_fit():
             show(found, console)
         console.print(uplift_shown(pd.DataFrame([effect]), title=word(effect["rate_is"]), currency="CNY"))
     said = console.file.getvalue()
-    assert in_english(said.splitlines(), ["mbg_pooled", "pooled", "last_year"]) == {}
+    assert in_english(said.splitlines(), ["mbg_pooled", "pooled", "order × frequency × time"]) == {}
     assert max(map(cell_len, said.splitlines())) <= 80
     assert all(each in said for each in ("1997年7月8日", "+3%", "92%", "¥4.32 ± ¥1.20", "¥2.60 至 ¥5.80"))

@@ -226,7 +226,7 @@ def test_a_rival_that_breaks_is_a_result_too(log, quick, monkeypatch):
 def test_losses_are_told_as_plainly_as_wins(log, quick):
     found = ltv.benchmark(log, rivals=["past spend", "last window repeated"], **quick)
     gini = next(line for line in found.verdict if line.startswith("purchases, Gini"))
-    assert "pooled 0 LOSES to" in gini  # a constant orders nobody
+    assert "pooled (0) LOSES to" in gini  # a constant orders nobody
     assert len(found.verdict) == 6
     table = found.table[found.table["quantity"] == "purchases"].set_index("method")
     mean = table.loc["pooled", "actual"] / found.facts["customers"]

@@ -222,10 +222,10 @@ def _beside(measure: Measure, gap: tuple[float, float, float]) -> str:
     """Return the sentence that says how ours stands beside theirs, its places open."""
     _, low, high = gap
     if low <= 0 <= high:
-        return mark("{quantity}, {measure}: {ours} {mine} is not told apart from {theirs} {other}")
+        return mark("{quantity}, {measure}: {ours} ({mine}) is not told apart from {theirs} ({other})")
     if high < 0 if measure == "gini" else low > 0:
-        return mark("{quantity}, {measure}: {ours} {mine} beats {theirs} {other}")
-    return mark("{quantity}, {measure}: {ours} {mine} LOSES to {theirs} {other}")
+        return mark("{quantity}, {measure}: {ours} ({mine}) beats {theirs} ({other})")
+    return mark("{quantity}, {measure}: {ours} ({mine}) LOSES to {theirs} ({other})")
 
 
 def _named(ours: Any, theirs: Any, measure: Measure) -> dict[str, str]:  # noqa: ANN401
