@@ -42,7 +42,8 @@ COLUMNS = {
     "interval_score": ("interval score", ".2f"), "worse_by": ("worse by", "+.2f"),
     "standard_error": ("± s.e.", ".2f"), "wins": ("ours is better", ".0f"), "crps": ("CRPS", ".3f"),
     "width": ("width", ".2f"), "inside": ("inside", ".0f"), "number": ("of", ".0f"), "gate": ("gate", ""),
-    "bias": ("median / actual − 1", "+.2f"), "refused": ("refused", ".0f"), "seconds": ("CPU seconds", ",.0f"),
+    "bias": ("median / actual − 1", "+.2f"),
+    "refused": ("refused", ".0f"), "seconds": ("CPU seconds", ",.0f"),
 }  # fmt: skip
 
 
