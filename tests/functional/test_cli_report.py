@@ -28,12 +28,11 @@ def made(world, small_log, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("scores", ["scores.parquet", "parts"])
-def test_everything_goes_into_one_page(world, made, tmp_path, scores):
+def test_everything_goes_into_one_page(world, made, tmp_path):
     page = tmp_path / "report.html"
     done = run(
         "--redact-ids", "report", world / "fit.nc", "--summary", world / "summary.parquet", "--scores",
-        made / scores, "--plan", made / "plan", "--log", made / "log.csv", "--horizon", "20 weeks",
+        made / "parts", "--plan", made / "plan", "--log", made / "log.csv", "--horizon", "20 weeks",
         "--log-end", "1998-02-28", "--out", page, "--json",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
@@ -54,6 +53,18 @@ def test_everything_goes_into_one_page(world, made, tmp_path, scores):
     assert words.isdisjoint(people["customer_id"])  # hashes stand for them
     at_risk = people["value_at_risk"].fillna(0)
     assert re.search(rf"<b>\$?{at_risk.sum():,.0f}</b> of that is at risk soon", text)
+
+
+def test_a_page_tells_the_same_of_a_table_and_of_parts(world, made, tmp_path):
+    pages = []
+    for scores in ("scores.parquet", "parts"):
+        start = ("report", world / "fit.nc", "--scores", made / scores, "--people", 0)
+        done = run(*start, "--out", tmp_path / "page.html")
+        assert done.exit_code == 0, done.output
+        text = (tmp_path / "page.html").read_text("utf-8")
+        pages.append(re.search('<section id="scores">.*?</section>', text, flags=re.DOTALL).group())
+    assert "customers we have" not in pages[0]
+    assert pages[0] == pages[1]
 
 
 def test_totals_are_told_alike_of_a_table_and_of_parts_and_their_means_are_those_of_customers(

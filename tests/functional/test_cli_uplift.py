@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from bayesltv.cli.app import app
 from bayesltv.specs.decision.stages import STAGES
 
-QUICK = ("--chains", 4, "--draws", 800, "--cores", 2)
+QUICK = ("--chains", 4, "--draws", 400, "--cores", 2)
 DECISION = """
 [value]
 horizon = "12 months"

@@ -110,9 +110,9 @@ def test_there_and_back_is_the_same_fit_draw_by_draw(pooled_fit, few):
     assert again["constant_data"]["count"].sum() == len(few)
 
 
-def test_a_grouped_fit_cannot_be_handed_over(grouped_fit, cdnow):
+def test_a_grouped_fit_cannot_be_handed_over(grouped_laplace_fit, cdnow):
     with pytest.raises(ltv.SpecError, match=r"groups \(cohort\)"):
-        ltv.to_pymc_marketing(grouped_fit, cdnow)
+        ltv.to_pymc_marketing(grouped_laplace_fit, cdnow)
 
 
 # ---- taking over

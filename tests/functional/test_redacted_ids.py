@@ -43,9 +43,8 @@ def drawn(monkeypatch):
     save = matplotlib.figure.Figure.savefig
 
     def keep(figure, *arguments, **options):
-        figure.canvas.draw()
+        save(figure, *arguments, **options)  # which draws it: ticks have their labels from then on
         texts.extend(each.get_text() for each in figure.findobj(Text))
-        return save(figure, *arguments, **options)
 
     monkeypatch.setattr(matplotlib.figure.Figure, "savefig", keep)
     return texts

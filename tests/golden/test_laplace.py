@@ -8,16 +8,6 @@ import bayesltv as ltv
 NATURAL = ("r", "alpha", "a", "b", "p", "q", "v")
 
 
-@pytest.fixture(scope="module")
-def laplace_fit(cdnow):
-    return ltv.fit(cdnow, ltv.load_spec("pooled"), seed=3, method="laplace", progress=False)
-
-
-@pytest.fixture(scope="module")
-def laplace_by_cohort(cdnow):
-    return ltv.fit(cdnow, ltv.load_spec("by_group"), seed=3, method="laplace", progress=False)
-
-
 def require_agreement(ours, nuts, name):
     """Means within 0.1 sd, sds within 10 %, for every level; positive quantities by their logarithm."""
     ours, nuts = (
@@ -34,12 +24,13 @@ def test_laplace_draws_agree_with_nuts(laplace_fit, pooled_fit, name):
     require_agreement(laplace_fit, pooled_fit, name)
 
 
-def test_laplace_draws_by_cohort_agree_with_nuts(laplace_by_cohort, grouped_fit):
+@pytest.mark.slow
+def test_laplace_draws_by_cohort_agree_with_nuts(grouped_laplace_fit, grouped_fit):
     names = [str(name) for name in grouped_fit["posterior"].data_vars]
     assert {*NATURAL, "purchase_rate_sd_cohort", "spend_typical_effect_cohort"} <= set(names)
-    assert set(laplace_by_cohort["posterior"].data_vars) == set(names)
+    assert set(grouped_laplace_fit["posterior"].data_vars) == set(names)
     for name in names:
-        require_agreement(laplace_by_cohort, grouped_fit, name)
+        require_agreement(grouped_laplace_fit, grouped_fit, name)
 
 
 @pytest.mark.slow
@@ -59,11 +50,11 @@ def test_laplace_passes_its_own_gates_and_is_scored_like_any_fit(laplace_fit, cd
     assert len(ltv.score(laplace_fit, cdnow.iloc[:20], decision, seed=1)) == 20
 
 
-def test_laplace_by_cohort_passes_its_own_gates_and_is_scored_like_any_fit(
-    laplace_by_cohort, cdnow, decision
+def test_grouped_laplace_fit_passes_its_own_gates_and_is_scored_like_any_fit(
+    grouped_laplace_fit, cdnow, decision
 ):
-    report = ltv.check(laplace_by_cohort, cdnow)
+    report = ltv.check(grouped_laplace_fit, cdnow)
     assert report.passed
     assert report["importance_ess"].value > 2000
     assert report["pareto_k"].value < 0.6
-    assert len(ltv.score(laplace_by_cohort, cdnow.iloc[:20], decision, seed=1)) == 20
+    assert len(ltv.score(grouped_laplace_fit, cdnow.iloc[:20], decision, seed=1)) == 20

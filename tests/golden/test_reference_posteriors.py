@@ -28,7 +28,7 @@ def cases():
     """Every reference; those that need minutes of their own are slow."""
     for name, reference in REFERENCES.items():
         spec = ltv.load_spec(name)
-        is_long = name not in SHARED and (bool(spec.groups) or spec.clock is not None)
+        is_long = bool(spec.groups) or spec.clock is not None
         yield pytest.param(name, reference, marks=[pytest.mark.slow] if is_long else [], id=name)
 
 

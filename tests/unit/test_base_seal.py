@@ -67,7 +67,7 @@ def test_a_digest_survives_the_disk(make, tmp_path):
     assert digest_of(read) == read.attrs[DIGEST] == digest_of(fit)
 
 
-@pytest.mark.parametrize("name", ["pooled_fit", "grouped_fit", "laplace_fit"])
+@pytest.mark.parametrize("name", ["pooled_fit", "grouped_laplace_fit", "laplace_fit"])
 def test_a_fit_that_was_sampled_carries_its_digest(name, request):
     fit = request.getfixturevalue(name)  # saved and loaded
     assert fit.attrs["format"] == FORMAT

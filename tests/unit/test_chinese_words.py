@@ -10,16 +10,25 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
+from rich.cells import cell_len
 from rich.console import Console
 
 import bayesltv as ltv
+from bayesltv.checks.result import CheckReport, CheckResult
 from bayesltv.cli.output.cohorts import show_cohorts
 from bayesltv.cli.output.forecast import show_forecast
+from bayesltv.cli.output.narrow import Screen
+from bayesltv.cli.output.plan import uplift_shown
 from bayesltv.cli.output.show import show, show_plan
 from bayesltv.decisions.customers.refresh import compare_refresh
+from bayesltv.evaluation import posterior_predictive as by
+from bayesltv.evaluation.benchmark import Benchmark
 from bayesltv.evaluation.calibration import purchase_calibration
+from bayesltv.evaluation.choice import Choice
+from bayesltv.languages.language import retold, word
 from bayesltv.prediction.scores.score_columns import documented
 from bayesltv.report import style
+from bayesltv.report.page.about_fit import verdict
 from bayesltv.report.style import new_figure
 from golden_values import SEED, STORED, decision, stored_fit, stored_summary
 
@@ -199,3 +208,49 @@ def test_the_dictionary_of_columns_is_chinese():
     with ltv.language("zh"):
         assert in_english(text for _, *said in documented() for text in said) == {}
     assert in_english(text for _, *said in documented() for text in said)
+
+
+def test_sentences_and_headings_of_checks_are_chinese():
+    statistics = [by.FREQUENCY, by.RECENCY, by.REPEAT, by.PURCHASES, by.SPEND, by.TYPICAL, by.SPREAD]
+    kept = [
+        f"furthest of 9 statistics from its replicas, in their standard deviations: {each} (all): 1 against 2"
+        for each in [*statistics, by.FIRST, by.ALIKE]
+    ]
+    kept += [
+        f"1.00% of customers have k-hat above 0.67 in {each} (largest 0.9)" for each in ("purchase", "spend")
+    ]
+    found = CheckReport((CheckResult("spend_independence", "warn", 0.4, 0.3, "needs the summary"),))
+    console = Console(file=StringIO(), width=200)
+    with ltv.language("zh"):
+        console.print(found)
+        shown = console.file.getvalue()
+        assert in_english([*map(retold, kept), shown, *Seen(found._repr_html_()).texts]) == {}
+        assert "数值" in shown  # a figure
+        assert "价值" not in shown  # what a customer is worth
+        assert in_english(verdict(found).notes) == {}
+
+
+def test_tables_of_tests_choices_and_benchmarks_are_chinese_and_fit():
+    row = {"spec": "mbg_pooled", "crps": 0.1231, "crps_diff": 0.01, "crps_low": -0.01, "crps_high": 0.03,
+           "gini": 0.5, "interval_score": 0.7, "inside_90": 2, "cuts": 3, "failed": 0,
+           "seconds": 1.0}  # fmt: skip
+    why = "no difference of CRPS is seen from pooled, and it is the simpler one"
+    facts = {"cuts": ["1997-05-27", "1997-07-08"], "customers": 300, "days": 42, "cut": "1997-05-27"}
+    choice = Choice("mbg_pooled", None, why, False, pd.DataFrame([row]), pd.DataFrame(), facts)
+    scored = {"quantity": "purchases", "method": "mbg_pooled", "mae": 0.2, "rmse": 0.4, "crps": 0.1,
+              "gini": 0.5, "total": 0.031, "inside_90": 0.92, "crps_diff": -0.01, "crps_low": -0.03,
+              "crps_high": 0.01}  # fmt: skip
+    lost = "purchases, crps: mbg_pooled 0.1 LOSES to last_year 0.09"
+    benchmark = Benchmark(pd.DataFrame([scored]), (lost,), {}, facts)
+    effect = {"cell": "high", "arm": "", "customers": 300, "control_customers": 300, "effect_raw": 4.316,
+              "effect_raw_se": 1.2, "effect_mean": 4.1, "effect_p05": 2.6, "effect_p95": 5.8,
+              "p_positive": 0.99, "rate_p50": 1.77, "rate_is": "hazard ratio of conversions"}  # fmt: skip
+    console = Screen(file=StringIO(), width=80)
+    with ltv.language("zh"):
+        for found in (choice, benchmark):
+            show(found, console)
+        console.print(uplift_shown(pd.DataFrame([effect]), title=word(effect["rate_is"]), currency="CNY"))
+    said = console.file.getvalue()
+    assert in_english(said.splitlines(), ["mbg_pooled", "pooled", "last_year"]) == {}
+    assert max(map(cell_len, said.splitlines())) <= 80
+    assert all(each in said for each in ("1997年7月8日", "+3%", "92%", "¥4.32 ± ¥1.20", "¥2.60 至 ¥5.80"))

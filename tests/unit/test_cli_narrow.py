@@ -67,3 +67,23 @@ def test_a_plan_fits_a_terminal_of_80_columns(monkeypatch, capsys):
         texts[columns] = capsys.readouterr().out
     assert max(map(len, texts["80"].splitlines())) <= 80
     assert set(NUMBER.findall(texts["1000"])) <= set(NUMBER.findall(texts["80"]))
+
+
+def test_columns_that_wrap_leave_room_for_each_other():
+    """Wrapped to its longest word, the second column leaves one letter too many for the others."""
+    table = Table()
+    for heading in ("spec", "CRPS", "difference, % [95 %]", "Gini", "total: score", "90 % held", "failed"):
+        table.add_column(heading, justify="right" if heading in ("CRPS", "Gini", "failed") else "left")
+    table.add_row("mbg_pooled", "0.1231", "-0.42 [-1.13, +0.23]", "0.5525", "74 %", "3 of 3", "0")
+    for width in range(75, 95):
+        text = printed(table, width)
+        lines = text.splitlines()
+        assert max(map(len, lines)) <= width
+        assert len({len(each) for each in lines}) == 1  # the right border is there
+        assert "failed" in text
+
+
+def test_what_is_said_below_a_table_stays_below_its_last_part():
+    table, _ = made(12)
+    table.caption, table.caption_justify = "~ predicted", "left"
+    assert printed(table, 80).rstrip().endswith("~ predicted")

@@ -50,6 +50,7 @@ def shop(tmp_path_factory):
             f"CREATE TABLE orders AS SELECT {kinds} FROM read_csv('{folder}/log.csv', types={types})"
         )
         connection.execute("CREATE TABLE floats AS SELECT * REPLACE (amount::DOUBLE AS amount) FROM orders")
+        connection.execute("CREATE VIEW seen AS SELECT * FROM orders")
         connection.execute("CREATE TABLE days AS SELECT * REPLACE (date::DATE AS date) FROM orders")
         connection.execute(
             "CREATE TABLE instants AS "
@@ -116,6 +117,17 @@ def test_at_most_one_row_leaves_for_each_customer_day_and_group(shop, monkeypatc
         ltv.summarize(at(shop, "duckdb"), **OPTIONS)
     days = LOG.assign(date=LOG["date"].dt.date).groupby(["customer_id", "date", "shop"]).ngroups
     assert sum(moved) == days + 1 < len(LOG), "and one row of facts"
+
+
+@pytest.mark.parametrize(("table", "portions"), [("orders", 8), ("seen", 1)])
+def test_many_rows_of_a_table_come_in_portions_of_whole_customers(shop, monkeypatch, table, portions):
+    """A view is asked once: it may say something else the next time."""
+    taken = []
+    take = reading._take
+    monkeypatch.setattr(reading, "_AT_ONCE", len(LOG) // 7)
+    monkeypatch.setattr(reading, "_take", lambda *given: (taken.append(len(given[2])), take(*given)))
+    both(at(shop, "duckdb", table), shop / "log.csv", **OPTIONS)
+    assert taken == [portions]
 
 
 def test_rows_that_cannot_be_summed_up_get_the_error_of_a_file(shop):

@@ -33,10 +33,10 @@ EVERY = (
 
 
 @pytest.fixture(scope="module")
-def scores(grouped_fit, cdnow):
+def scores(grouped_laplace_fit, cdnow):
     """Scores with every column that there is."""
-    results = [{**result, "status": "fail"} for result in json.loads(grouped_fit.attrs["checks"])]
-    bad = sealed(grouped_fit, checks=json.dumps(results))
+    results = [{**result, "status": "fail"} for result in json.loads(grouped_laplace_fit.attrs["checks"])]
+    bad = sealed(grouped_laplace_fit, checks=json.dumps(results))
     accepted = [result["name"] for result in results]
     return ltv.score(bad, cdnow[:50], "retention", seed=1, draws=20, accept_failed=accepted)
 

@@ -169,7 +169,7 @@ def test_a_failed_check_is_said_at_the_top(fit, tmp_path):
     texts = [text for text in Parsed(path.read_text("utf-8")).texts if text]
     assert texts.index("Red: do not use it as it is.") < 30
     assert "1 of 1 checks failed: ess bulk." in texts
-    assert "Failed: ess_bulk. Scores and decisions from this fit must not be used as they are." in texts
+    assert "Failed: ess bulk. Scores and decisions from this fit must not be used as they are." in texts
 
 
 def test_people_stand_in_one_table_and_can_be_left_out_or_hashed(fit, page, scores, monkeypatch, tmp_path):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import pandas as pd
 import xarray as xr
 
-from bayesltv.languages.language import label, retold, tr
+from bayesltv.languages.language import label, listed, retold, tr
 from bayesltv.languages.notebook import html_of
 from bayesltv.names import COMMON_SHOCKS
 
@@ -20,6 +20,7 @@ Status = Literal["pass", "warn", "fail", "not applicable"]
 _TOTALS: dict[Status, str] = {"warn": "totals too sure", "not applicable": "totals not looked at"}
 """What is said of totals wherever a fit is said to have passed, by what the check of common shocks found."""
 _UNSTORED = ("table", "facts", "plot")
+_HEADINGS = ("check", "status", "figure", "threshold", "what was found")
 _COLOURS: dict[Status, str] = {"pass": "green", "warn": "yellow", "fail": "bold red", "not applicable": "dim"}
 
 
@@ -135,7 +136,7 @@ class CheckReport:
             return tr("{failed} of {results} failed", failed=len(self.failed), results=len(self.results))
         warned = [tr("{warnings} with a warning", warnings=len(self.warnings))] if self.warnings else []
         looked = [_TOTALS.get(each.status) for each in self.results if each.name == COMMON_SHOCKS]
-        return ", ".join([tr("passed"), *warned, *(tr(each) for each in looked if each)])
+        return listed([tr("passed"), *warned, *(tr(each) for each in looked if each)])
 
     @property
     def table(self) -> pd.DataFrame:
@@ -147,8 +148,11 @@ class CheckReport:
         return {result.name: result for result in self.results}[name]
 
     def _repr_html_(self) -> str:
-        shown = self.table[["name", "status", "value", "threshold", "summary"]]
-        shown = shown.assign(summary=[retold(each) for each in shown["summary"]])
+        rows = [
+            (label(each.name), tr(each.status), each.value, each.threshold, retold(each.summary))
+            for each in self.results
+        ]
+        shown = pd.DataFrame(rows, columns=[tr(each) for each in _HEADINGS])
         return html_of(tr("Checks: {verdict}", verdict=self.verdict), {"": shown})
 
     def __rich__(self) -> Any:  # noqa: ANN401
@@ -157,8 +161,8 @@ class CheckReport:
         from rich.text import Text
 
         table = Table(title=tr("Checks: {verdict}", verdict=self.verdict), title_justify="left")
-        for heading in ("check", "status", "value", "threshold", "what was found"):
-            number, name = heading in ("value", "threshold"), heading == "check"  # names are never cut
+        for heading in _HEADINGS:
+            number, name = heading in ("figure", "threshold"), heading == "check"  # names are never cut
             table.add_column(tr(heading), justify="right" if number else "left", no_wrap=name)
         for result in self.results:
             table.add_row(

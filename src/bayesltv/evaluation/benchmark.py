@@ -10,7 +10,10 @@ from typing import Any
 import pandas as pd
 
 from bayesltv.evaluation.result import records, rich_table
-from bayesltv.languages.language import retold, tr, word
+from bayesltv.languages.language import mark, retold, tr, word
+from bayesltv.languages.written import percent
+
+_NAMES = {"mae": "MAE", "rmse": "RMSE", "crps": "CRPS", "gini": "Gini"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,10 @@ class Benchmark:
         shown = ["method", "mae", "rmse", "crps", "gini", "total", "inside_90"]
         parts = []
         for quantity, rows in self.table.groupby("quantity", sort=False):
-            table = rows[shown].assign(**{"CRPS − ours [95 %]": [_interval(row) for row in records(rows)]})
+            shares = {"total": [percent(each, sign="+") for each in rows["total"]],
+                      "inside_90": ["" if pd.isna(each) else percent(each) for each in rows["inside_90"]],
+                      mark("CRPS − ours [95 %]"): [_interval(row) for row in records(rows)]}  # fmt: skip
+            table = rows[shown].assign(**shares).rename(columns=_NAMES)
             parts.append(rich_table(table, word(quantity)))
         notes = [
             *map(retold, self.verdict),

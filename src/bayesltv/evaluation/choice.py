@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from bayesltv.evaluation.result import records, rich_table
-from bayesltv.languages.language import mark, retold, tr
+from bayesltv.languages.language import listed, mark, retold, tr
+from bayesltv.languages.written import day, percent
 from bayesltv.specs.model.model_spec import ModelSpec
 
 
@@ -71,7 +72,7 @@ class Choice:
         from rich.text import Text
 
         facts = self.facts
-        cuts = ", ".join(facts["cuts"])
+        cuts = listed(day(each) for each in facts["cuts"])
         head = tr(
             "{customers:,} customers, {days} days after each of {cuts}",
             customers=facts["customers"],
@@ -85,10 +86,12 @@ class Choice:
             {
                 "spec": self.table["spec"],
                 "CRPS": self.table["crps"],
-                "difference, % [95 %]": ["{:+.2f} [{:+.2f}, {:+.2f}]".format(*gap) for gap in gaps],
+                mark("difference, % [95 %]"): ["{:+.2f} [{:+.2f}, {:+.2f}]".format(*gap) for gap in gaps],
                 "Gini": self.table["gini"],
-                "total: score": [f"{row['interval_score']:.0%}" for row in rows],
-                "90 % held": [f"{row['inside_90']} of {row['cuts']}" for row in rows],
+                mark("total: score"): [percent(row["interval_score"]) for row in rows],
+                mark("90 % held"): [
+                    tr("{inside} of {cuts}", inside=row["inside_90"], cuts=row["cuts"]) for row in rows
+                ],
                 "failed": self.table["failed"],
                 "seconds": self.table["seconds"].round(1),
             }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gettext
 import re
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, wraps
@@ -142,6 +142,11 @@ def _patterns(code: str) -> tuple[tuple[re.Pattern[str], str], ...]:
                 seen.add(name)
         found.append((own, re.compile(pattern, re.DOTALL), text))
     return tuple((pattern, text) for _, pattern, text in sorted(found, key=lambda each: -each[0]))
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names one after the other, as the language spoken parts them."""
+    return tr(", ").join(names)
 
 
 def trs(texts: Sequence[str]) -> tuple[str, ...]:

@@ -102,12 +102,15 @@ expectation
 expectation width
 expected
 expected purchases
+factor on the purchase rate
 fail
 failed
 failed checks that were accepted
+figure
 fingerprint
 fingerprint of the data
 first
+first and repeat amounts, correlation of logs
 first purchase effect
 first purchases
 fixed cost
@@ -123,6 +126,7 @@ groups
 growing
 hash of the spec
 hazard ratio
+hazard ratio of conversions
 high
 historical
 historical average
@@ -157,6 +161,7 @@ max treedepth
 mean
 mean / typical spend
 mean repeat spend
+mean spend
 mean value
 measured
 measured as
@@ -209,10 +214,10 @@ parameters moved
 pareto k
 part
 pass
-pays back
 past changed
 past value
 pays
+pays back
 pays back on day
 per arm
 period
@@ -242,6 +247,7 @@ rate ×
 ratio
 raw effect
 reactivation
+recency given frequency
 recent purchase
 redemption
 refund amount unmatched
@@ -250,6 +256,7 @@ refund rows dropped
 refund rows unmatched
 regular timing
 repeat
+repeat share
 repeat share, 1 year
 repeated
 replicated customers
@@ -309,6 +316,8 @@ totals not looked at
 totals too sure
 treedepth
 tune
+typical first amount
+typical spend
 value is
 value per customer
 value to date
@@ -324,6 +333,7 @@ will buy
 win back
 window shows
 window weeks
+within-customer spread
 worth
 year
 years

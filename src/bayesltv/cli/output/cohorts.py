@@ -22,10 +22,11 @@ def show_cohorts(found: Cohorts, console: Console) -> None:
     quantity = word(quantity).replace("ltv", "LTV")
     title = tr("{quantity} by day, per customer acquired", quantity=quantity)
     table = Table(
-        *map(tr, found.attrs["by"]),
+        *map(label, found.attrs["by"]),
         title=title,
         title_justify="left",
         caption=tr("~ predicted, or partly so"),
+        caption_justify="left",
     )
     table.add_column(tr("customers"), justify="right")
     for age in ages:

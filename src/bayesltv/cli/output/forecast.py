@@ -24,10 +24,13 @@ def show_forecast(found: Forecast, console: Console) -> None:
         )
     rows = found.table[(found.table["part"] == "total") | (found.table["period"] == WHOLE)]
     periods = [*list(dict.fromkeys(rows["period"]))[: MOST - 1], WHOLE]
-    for each in rows[rows["period"].isin(periods)].to_dict("records"):
+    shown = rows[rows["period"].isin(periods)]
+    ends = shown["quantity"] != shown["quantity"].shift(-1)
+    for each, is_last in zip(shown.to_dict("records"), ends, strict=True):
         unit = None if each["quantity"] in COUNTS else currency
         numbers = [money(each[level], unit) for level in ("p05", "p50", "p95")]
-        table.add_row(word(each["period"]), label(each["part"]), word(each["quantity"]), *numbers)
+        names = (word(each["period"]), label(each["part"]), word(each["quantity"]))
+        table.add_row(*names, *numbers, end_section=is_last)
     console.print(table)
     for each in () if found.reached is None else found.reached.to_dict("records"):
         if each["period"] == WHOLE:

@@ -62,7 +62,8 @@ def _narrowed(table: Table, width: int) -> Any:  # noqa: ANN401
         if parts[-1] and taken + least[at] >= width:
             parts.append([])
         parts[-1].append(at)
-    made = [_part(table, columns, [*range(keys), *part], first=at == 0) for at, part in enumerate(parts)]
+    made = [_part(table, columns, [*range(keys), *part], width) for part in parts]
+    made[0].title, made[-1].caption = table.title, table.caption
     return made[0] if len(made) == 1 else Group(*made)
 
 
@@ -83,15 +84,30 @@ def _least(column: Column) -> int:
     return max(map(cell_len, pieces), default=0)
 
 
-def _part(table: Table, columns: Sequence[Column], chosen: Sequence[int], *, first: bool) -> Table:
-    """Return some columns of a table, under its title where they come first."""
-    part = Table(title=table.title if first else None, title_justify=table.title_justify, box=table.box)
-    cells = [list(columns[at].cells) for at in chosen]
-    for at in chosen:
-        column = columns[at]
+def _widths(columns: Sequence[Column], width: int) -> list[int]:
+    """Return the letters of each column: what it needs, and what is left to those that wrap most."""
+    widths, wanted = [_least(each) for each in columns], [_most(each) for each in columns]
+    for _ in range(width - 1 - sum(widths) - BESIDE * len(columns)):
+        short = [most - each for most, each in zip(wanted, widths, strict=True)]
+        widths[short.index(max(short))] += max(short) > 0
+    return widths
+
+
+def _most(column: Column) -> int:
+    """Return the letters of a column's longest line."""
+    lines = [line for cell in (column.header, *column.cells) for line in _plain(cell).splitlines()]
+    return max(map(cell_len, lines), default=0)
+
+
+def _part(table: Table, columns: Sequence[Column], chosen: Sequence[int], width: int) -> Table:
+    """Return some columns of a table, no wider than `width` where that is enough for the longest words."""
+    part = Table(title_justify=table.title_justify, caption_justify=table.caption_justify, box=table.box)
+    shown = [columns[at] for at in chosen]
+    cells = [list(each.cells) for each in shown]
+    for column, letters in zip(shown, _widths(shown, width), strict=True):
         part.add_column(
             column.header, justify=column.justify, no_wrap=column.no_wrap, style=column.style,
-            min_width=_least(column), overflow="fold",
+            width=letters, overflow="fold",
         )  # fmt: skip
     for at, row in enumerate(table.rows):
         part.add_row(*(each[at] for each in cells), style=row.style, end_section=row.end_section)

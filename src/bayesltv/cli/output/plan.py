@@ -168,24 +168,28 @@ def refresh_line(refresh: Refresh) -> str:
     )
 
 
-def uplift_shown(table: pd.DataFrame, *, title: str) -> Table:
-    """Return effects by cell and arm, raw and shrunk."""
+def uplift_shown(table: pd.DataFrame, *, title: str, currency: object = None) -> Table:
+    """Return effects by cell and arm, raw and shrunk: money per customer."""
     shown = Table(title=title, title_justify="left")
     kinds = table["rate_is"].unique()
     rate = "rate ×" if list(kinds) == [RATE_FACTOR] else "hazard ratio"
     heads = ("cell", "arm", "customers", "control", "raw effect", "shrunk effect", "90 %", "P(> 0)", rate)
     for head in heads:
         shown.add_column(tr(head), justify="left" if head in ("cell", "arm") else "right")
+    decimals = 2 if table["effect_mean"].abs().max() >= 1 else 4
     for row in table.to_dict("records"):
-        raw = "" if math.isnan(row["effect_raw"]) else f"{row['effect_raw']:.3g} ± {row['effect_raw_se']:.2g}"
+        raw, error, mean, low, high = (
+            money(row[f"effect_{each}"], currency, decimals=decimals)
+            for each in ("raw", "raw_se", "mean", "p05", "p95")
+        )
         shown.add_row(
             label(str(row["cell"])),
             str(row["arm"]),
             f"{row['customers']:,}",
             f"{row['control_customers']:,}",
-            raw,
-            f"{row['effect_mean']:.3g}",
-            _ends(row["effect_p05"], row["effect_p95"]),
+            "" if math.isnan(row["effect_raw"]) else f"{raw} ± {error}",
+            mean,
+            tr("{low} to {high}", low=low, high=high),
             share_text(row["p_positive"]),
             number_text(row["rate_p50"]),
         )
@@ -221,10 +225,6 @@ def share_text(value: float) -> str:
 def number_text(value: float) -> str:
     """Return a number; a dash where it is not known."""
     return "–" if math.isnan(value) else f"{value:,.2f}"
-
-
-def _ends(low: float, high: float) -> str:
-    return tr("{low:.3g} to {high:.3g}", low=low, high=high)
 
 
 def range_text(row: Any, name: str, currency: object = None) -> str:  # noqa: ANN401

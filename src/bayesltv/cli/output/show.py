@@ -38,7 +38,7 @@ from bayesltv.jobs.written import (
     SummaryFile,
     UpliftFile,
 )
-from bayesltv.languages.language import mark, retold, tr, word
+from bayesltv.languages.language import mark, retold, tr, trn, word
 from bayesltv.languages.written import day, span
 from bayesltv.names import COMMON_SHOCKS
 from bayesltv.report.style import money
@@ -66,7 +66,7 @@ def files(written: Sequence[Path]) -> None:
     """Say on stderr which files a report consists of."""
     for folder in dict.fromkeys(path.parent for path in written):
         count = sum(path.parent == folder for path in written)
-        say(tr("written: {count} files in {folder}", count=count, folder=folder))
+        say(trn("written: {n} file in {folder}", "written: {n} files in {folder}", count, folder=folder))
 
 
 def refusal(report: CheckReport, what_now: str) -> None:
@@ -174,8 +174,10 @@ def _(found: UpliftFile, console: Console) -> None:
 @show.register
 def _(found: ScoreRows, console: Console) -> None:
     _show_scores(found.scores, len(found.scores), console)
-    done = "written" if found.changed else "there already, nothing changed"
-    print_line(console, f"{done}: {found.target.title}, its manifest in {found.target.manifest}")
+    text = mark("written: {path}, its manifest in {manifest}")
+    if not found.changed:
+        text = mark("there already, nothing changed: {path}, its manifest in {manifest}")
+    print_line(console, tr(text, path=found.target.title, manifest=found.target.manifest))
 
 
 @show.register(dict)
@@ -269,7 +271,7 @@ def _show_scores(scores: AnyScores, customers: int, console: Console) -> None:
 def _(found: ForecastFolder, console: Console) -> None:
     show_forecast(found.forecast, console)
     for path in found.files:
-        print_line(console, f"written: {path}")
+        print_line(console, tr("written: {path}", path=path))
 
 
 @show.register

@@ -32,7 +32,8 @@ def show_plan(plan: Plan, console: Console) -> None:
         console.print(actions_table(plan))
         console.print(policies_table(plan))
     if plan.uplift is not None:
-        console.print(uplift_shown(plan.uplift, title=tr("What the tests measured, money per customer")))
+        title = tr("What the tests measured, money per customer")
+        console.print(uplift_shown(plan.uplift, title=title, currency=plan.attrs["currency"]))
     if plan.tests:
         console.print(plans_for_terminal(plan.tests, currency=plan.attrs["currency"]))
     if plan.acquisition is not None:

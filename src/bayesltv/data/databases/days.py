@@ -8,7 +8,7 @@ not: then the rows come as they are, and are judged as those of a file.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
@@ -80,6 +80,13 @@ class Days:
         return t.aggregate(
             rows=t.count(), odd=t.count(where=reduce(or_, [each.fill_null(False) for each in wrong]))
         )
+
+    def portions(self, count: int) -> list[Days]:
+        """Return the log in so many portions of whole customers, about alike in size."""
+        if count == 1:
+            return [self]
+        place = (self.table[self.columns.customer_id].hash() % count + count) % count
+        return [replace(self, table=self.table.filter(place == each)) for each in range(count)]
 
     def day(self) -> Value:
         """Return the local day of a row: a date, or its ten characters."""

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from ibis.expr.types import Table
 
 _BATCH = 100_000
-_TAKEN, _ROWS = "log_of_database", "log_rows_of_database"
+_AT_ONCE = 1_000_000
+"""Rows whose sums DuckDB may hold, which are within this process: about 250 MB."""
+_BATCH_ROWS, _ROWS = "log_batch", "log_rows_of_database"
 _COPY = "same_row"
 
 
@@ -121,13 +123,24 @@ def _summed(
         return None
     if backend.name == "mysql":
         run(backend, "SET SESSION group_concat_max_len = 1073741824")
-    _take(connection, backend, days.summed())
-    columns = days.columns
-    connection.execute(f"CREATE TABLE {_ROWS} AS {_expanded(days)}")
-    connection.execute(f"DROP TABLE {_TAKEN}")
-    types = sql.types_of(connection, _ROWS)
-    marked = replace(columns, order_id=_COPY)
-    return Opened(Source((Part(_ROWS, types, title),), title), marked, None)
+    portions = days.portions(-(-rows // _AT_ONCE) if _is_read_alike(backend, days.table) else 1)
+    _take(connection, backend, [each.summed() for each in portions], _expanded(days))
+    marked = replace(days.columns, order_id=_COPY)
+    return Opened(_source(connection, title), marked, None)
+
+
+def _is_read_alike(backend: SQLBackend, table: Table) -> bool:
+    """Whether a table of DuckDB says the same each time: a query or a view may draw rows at random."""
+    from ibis.expr.operations import DatabaseTable as Named
+
+    if backend.name != "duckdb" or not isinstance(table.op(), Named):
+        return False
+    kinds = run(
+        backend,
+        "SELECT table_type FROM information_schema.tables WHERE table_name = "
+        f"{sql.text(table.op().name)} AND table_catalog = current_database()",
+    )
+    return {kind for (kind,) in kinds} == {"BASE TABLE"}
 
 
 def _expanded(days: at.Days) -> str:
@@ -150,13 +163,15 @@ def _expanded(days: at.Days) -> str:
             told[columns.amount] = f"CAST(CAST({amount} AS DECIMAL(19, 0)) * 0.000001 AS {sql.MONEY})"
         return (
             f"SELECT {named}, {sql.comma(f'{value} AS {sql.quote(name)}' for name, value in told.items())} "
-            f"FROM (SELECT *, unnest(range({count})) AS i FROM {_TAKEN} WHERE {count} > 0)"
+            f"FROM (SELECT *, unnest(range({count})) AS i FROM {_BATCH_ROWS} WHERE {count} > 0)"
         )
 
     back = f"len(string_split({at.REFUNDS}, ' '))"
     return " UNION ALL ".join(
         (
-            rows(at.PAID_ROWS, f"CASE WHEN i = {at.PAID_ROWS} - 1 THEN {rest} ELSE {each} END",
+            rows(at.PAID_ROWS,
+                 f"CASE WHEN {at.PAID_ROWS} = 1 THEN CAST({at.PAID} AS HUGEINT) "
+                 f"WHEN i = {at.PAID_ROWS} - 1 THEN {rest} ELSE {each} END",
                  f"i = {at.PAID_ROWS} - 1", at.SAME_PAID),
             rows(at.FREE_ROWS, "0", f"{at.PAID_ROWS} = 0 AND i = {at.FREE_ROWS} - 1", at.SAME_FREE),
             rows(back, f"string_split({at.REFUNDS}, ' ')[i + 1]",
@@ -179,9 +194,8 @@ def _plain(
         name: table[name].cast("string") if _is_foreign(kinds[name]) else table[name]
         for name in columns.wanted
     }
-    _take(connection, backend, table.select(**told))
-    types = sql.types_of(connection, _TAKEN)
-    return Opened(Source((Part(_TAKEN, types, title),), title), columns, timezone)
+    _take(connection, backend, [table.select(**told)], f"SELECT * FROM {_BATCH_ROWS}")
+    return Opened(_source(connection, title), columns, timezone)
 
 
 def _is_foreign(kind: Any) -> bool:  # noqa: ANN401
@@ -189,19 +203,31 @@ def _is_foreign(kind: Any) -> bool:  # noqa: ANN401
     return bool(kind.is_uuid() or kind.is_unknown() or (kind.is_decimal() and kind.precision is None))
 
 
-def _take(connection: duckdb.DuckDBPyConnection, backend: SQLBackend, rows: Table) -> None:
-    """Let the engine have the answer, batch by batch: drivers do not like to be read from its threads."""
+def _source(connection: duckdb.DuckDBPyConnection, title: str) -> Source:
+    return Source((Part(_ROWS, sql.types_of(connection, _ROWS), title),), title)
+
+
+def _take(
+    connection: duckdb.DuckDBPyConnection, backend: SQLBackend, asked: list[Table], select: str
+) -> None:
+    """Let the engine have the answers, batch by batch: drivers do not like to be read from its threads."""
     import pyarrow as pa
 
     def hand(batches: list[pa.RecordBatch], verb: str) -> None:
-        connection.register("log_batch", pa.Table.from_batches(batches, schema))
-        connection.execute(f"{verb} SELECT * FROM log_batch")
-        connection.unregister("log_batch")
+        connection.register(_BATCH_ROWS, pa.Table.from_batches(batches, schema))
+        connection.execute(f"{verb} {select}")
+        connection.unregister(_BATCH_ROWS)
 
-    schema = _schema(rows)
-    hand([], f"CREATE TABLE {_TAKEN} AS")
-    for batch in _batches(backend, rows):
-        hand([batch if batch.schema == schema else batch.cast(schema)], f"INSERT INTO {_TAKEN}")
+    schema = _schema(asked[0])
+    hand([], f"CREATE TABLE {_ROWS} AS")
+    for rows in asked:
+        for batch in _batches(backend, rows):
+            hand([batch if batch.schema == schema else batch.cast(schema)], f"INSERT INTO {_ROWS}")
+
+
+def forget(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop the rows that came, when they stand elsewhere."""
+    connection.execute(f"DROP TABLE {_ROWS}")
 
 
 def _schema(rows: Table) -> pa.Schema:

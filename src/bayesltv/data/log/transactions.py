@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bayesltv.data import sql
-from bayesltv.data.databases.reading import is_in_database, open_database
+from bayesltv.data.databases.reading import forget, is_in_database, open_database
 from bayesltv.data.ids import FLOATS, WHOLE
 from bayesltv.data.log.labels import drop_zeros, label_sql, unlike
 from bayesltv.data.log.sources import Part, Source, explained, open_source
@@ -37,8 +37,8 @@ def read_rows(
     columns: Columns,
     timezone: str | None = None,
     datetime_format: str | None = None,
-) -> Source:
-    """Fill the table `ROWS` of `connection` from `log` and return where the rows came from.
+) -> None:
+    """Fill the table `ROWS` of `connection` from `log`.
 
     Parameters
     ----------
@@ -73,8 +73,9 @@ def read_rows(
             expressions = _with_commas(source, columns.amount, expressions)
             _fill(connection, source, expressions)
         _refuse_bad_rows(connection, source, columns, expressions)
+    if is_elsewhere:
+        forget(connection)
     watched.require_unchanged()
-    return source
 
 
 Expressions = Mapping[str, Mapping[str, str]]

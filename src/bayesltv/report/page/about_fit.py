@@ -12,7 +12,7 @@ import xarray as xr
 
 from bayesltv.base.group_scales import CUSTOMERS, group_scales
 from bayesltv.evaluation.result import written
-from bayesltv.languages.language import tr, word
+from bayesltv.languages.language import listed, tr, word
 from bayesltv.languages.written import day
 from bayesltv.names import (
     CHAIN,
@@ -84,7 +84,7 @@ def verdict(report: CheckReport) -> Section:
         {
             "check": each.name,
             "status": each.status,
-            "value": each.value,
+            "figure": each.value,
             "threshold": each.threshold,
             "what was found": each.said,
         }
@@ -94,15 +94,15 @@ def verdict(report: CheckReport) -> Section:
         pd.DataFrame(rows),
         tr("Checks"),
         status=[each.status for each in report.results],
-        formats={"value": written, "threshold": written},
+        formats={"figure": written, "threshold": written},
     )
     if report.failed:
-        names = ", ".join(each.name for each in report.failed)
+        names = listed(word(each.name) for each in report.failed)
         note = tr(
             "Failed: {names}. Scores and decisions from this fit must not be used as they are.", names=names
         )
     elif report.warnings:
-        names = ", ".join(each.name for each in report.warnings)
+        names = listed(word(each.name) for each in report.warnings)
         note = tr("No check stands in the way of scoring; {names} should be kept in mind.", names=names)
     else:
         note = tr("No check stands in the way of scoring, and none warns.")
