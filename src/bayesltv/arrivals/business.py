@@ -28,7 +28,7 @@ from bayesltv.names import COMMON_SHOCKS, DRAW
 from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.prediction.tracking import BinSums, futures_in_bins
 from bayesltv.specs import checked
-from bayesltv.specs.model.model_spec import ModelSpec
+from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.units import DAYS_PER, DAYS_PER_YEAR
 
 Floats = NDArray[np.float64]
@@ -213,16 +213,17 @@ def _told(base: PlacedBase, asked: ForecastAsked, coming: Coming, periods: Perio
         "draws": int(coming.counts.shape[1]),
         "customers": len(base),
         "has_clock": calendar is not None,
-        "said": NO_CLOCK if calendar is None else _of_season(base.posterior.spec, calendar),
+        "said": _said(base.posterior.spec.clock, calendar),
         COMMON_SHOCKS: told_of_totals(base.fit),
     }
 
 
-def _of_season(spec: ModelSpec, calendar: tuple[int, int]) -> str:
-    """Return what is missing where two years are known and the clock has no season."""
-    assert spec.clock is not None
+def _said(clock: ClockSpec | None, calendar: tuple[int, int] | None) -> str:
+    """Return what a forecast leaves out: what moves all customers, or a season though two years are known."""
+    if not clock or calendar is None:
+        return NO_CLOCK
     knows = calendar[1] - calendar[0] >= 2 * DAYS_PER_YEAR - 1
-    return NO_SEASON if knows and seasonal.NAME not in spec.clock.process else ""
+    return NO_SEASON if knows and seasonal.NAME not in clock.process else ""
 
 
 def _reached(
