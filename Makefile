@@ -9,7 +9,7 @@ DOCS_READY := .venv/.docs
 BIN := .venv/bin
 DEMO_DIR := bayesltv-demo
 PYTEST_ARGS :=
-# Folder by folder: the files with fits come first, and the many quick ones fill what time is left on either side.
+# Folder by folder: what compiles or fits comes first, and the many quick files fill what time is left on either side.
 WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 NOTEBOOKS := $(wildcard notebooks/*.py)
 BENCHMARKS := $(wildcard benchmarks/bench_*.py)

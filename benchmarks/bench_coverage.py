@@ -15,11 +15,12 @@ necessity; or reading it as a comparison of models, which it is not: the posteri
 """
 
 import numpy as np
+from scipy.special import expit
 
 import bayesltv as ltv
 import common
-from bayesltv.families.bg_nbd.expectations import expected_over_horizon
-from bayesltv.families.bg_nbd.formulas import p_alive
+from bayesltv.families.bg_nbd.expectations import expected_over_span
+from bayesltv.families.bg_nbd.formulas import log_odds_dead
 from bayesltv.numerics.quadrature import work_space
 
 WEEKS = 39
@@ -39,9 +40,10 @@ def expected_purchases(summary, posterior):
     theta = [posterior[name].values.ravel() for name in ("r", "alpha", "a", "b")]
     expected = np.empty((len(summary), theta[0].size))
     for i, (x, t_x, T) in enumerate(summary[["frequency", "recency", "T"]].to_numpy(float)):
-        alive = p_alive(x, x, t_x, T, *theta)
+        alive = expit(-log_odds_dead(x, x, t_x, T, *theta))
         for d, (r, alpha, a, b) in enumerate(zip(*theta, strict=True)):
-            expected[i, d] = alive[d] * expected_over_horizon(WEEKS, 0.0, r + x, alpha + T, a, b + x, work)[0]
+            ahead = expected_over_span(0.0, WEEKS, 0.0, r + x, alpha + T, a, b + x, work)
+            expected[i, d] = alive[d] * ahead[0]
     return expected
 
 

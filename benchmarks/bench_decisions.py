@@ -324,10 +324,11 @@ def show(worlds, rows, reliable):
         f"{'':<16} shops  claimed realised  claimed - realised  spent   planner  share of it          regret"
     )
     for row in rows:
+        share = f"{row['share']:>8.1%} +- {row['share_se']:<5.1%}" if row["planner"] else f"{'-':>8}{'':9}"
         print(
             f"{row['shops']:<16}{row['number']:>6}{row['claimed']:>9.1f}{row['realised']:>9.1f}"
             f"{row['off']:>13.1f} +- {row['off_se']:<4.1f}{row['spent']:>6.0f}{row['planner']:>10.1f}"
-            f"{row['share']:>8.1%} +- {row['share_se']:<5.1%}{row['regret']:>8.1f} +- {row['regret_se']:.1f}"
+            f"{share}{row['regret']:>8.1f} +- {row['regret_se']:.1f}"
         )
     none = ", ".join(f"{row['claimed_of_ltv']:.3%}" for row in rows if row["shops"] == "no effect")
     print(

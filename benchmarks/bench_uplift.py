@@ -129,7 +129,7 @@ def measure(seed, settings, customers, *, with_purchases=True):
             )
         alone = ltv.fit_uplift(test, **asked)
         row = {"seed": seed, "setting": setting, "failed": failed, **_told(plan, uplift, seed)}
-        row |= at_truth(shop, log, setting)
+        row |= at_truth(shop, log, setting) | {"luck": luck(shop, log, setting)}
         row["hazard_ratio"] = float(np.exp(np.median(alone["posterior"]["rate_effect"].values)))
         rows.append(row)
     return rows
@@ -155,6 +155,30 @@ def at_truth(shop, log, setting):
         moments.append((mean, np.average((grid - mean) ** 2, weights=weight)))
     (usual, variance), (acted, more) = moments
     return {"known_ln_spend": acted - usual, "known_sd": float(np.sqrt(variance + more))}
+
+
+def luck(shop, log, setting):
+    """Return ln of the purchases of the treated for each of the control's, against what true latents say.
+
+    Its mean over worlds is 0: no estimate can tell it from an effect, and what a mean over few worlds owes
+    to it is not the estimate's.
+    """
+    lam, coin, treated = shop["lam"], shop["coin"], shop["treated"]
+    pace = lam * setting.get("season", 1.0) * np.where(treated, setting.get("m", 1.0), 1.0)
+    mean = np.zeros(lam.size)
+    mean[shop["alive"]] = (-np.expm1(-pace * coin * WINDOW) / coin)[shop["alive"]]
+    bought = np.bincount(log["customer_id"].str[1:].astype(int), minlength=lam.size)
+    acted, usual = (np.log(bought[arm].sum() / mean[arm].sum()) for arm in (treated, ~treated))
+    return float(acted - usual)
+
+
+def without(luck, off):
+    """Return the mean of `off` with its regression on `luck` taken out, and its standard error."""
+    lucky = luck - luck.mean()
+    slope = (lucky @ off) / (lucky @ lucky)
+    left = off - slope * luck
+    spread = (left - left.mean()) @ (left - left.mean()) / max(off.size - 2, 1)
+    return left.mean(), np.sqrt(spread * (1 / off.size + luck.mean() ** 2 / (lucky @ lucky)))
 
 
 def _told(plan, uplift, seed):
@@ -197,6 +221,11 @@ def summarise(setting, rows, customers, statistic):
                 np.mean([np.log(row[f"{name}_p95"] / row[f"{name}_p05"]) for row in rows])
             ),
         }
+    for name, factor, known in (("rate", "m", "luck"), ("spend", "f", "known_ln_spend")):
+        true = np.log(setting.get(factor, 1.0))
+        lucky = np.array([row[known] for row in rows]) - (true if name == "spend" else 0.0)
+        left, error = without(lucky, np.array([row[f"ln_{name}"] for row in rows]) - true)
+        found |= {f"{name}_luck": f"{lucky.mean():+.4f}", f"{name}_left": f"{left:+.4f} ± {error:.4f}"}
     found["sheet_width"] = SHEET[statistic] * np.sqrt(30_000 / customers)
     z = [(row["known_ln_spend"] - np.log(setting.get("f", 1.0))) / row["known_sd"] for row in rows]
     found["known_inside"] = float(np.mean(np.abs(z) < 1.645))
@@ -249,6 +278,8 @@ COLUMNS = {
     "rate_inside": ("in 90 %", ".2f"),
     "rate_gate": ("gate", ""),
     "rate_off_se": ("ln m off, s.e.", "+.1f"),
+    "rate_luck": ("luck", ""),
+    "rate_left": ("ln m off, luck taken out", ""),
     "rate_width": ("width", ".3f"),
     "sheet_width": ("prototype's", ".3f"),
     "hazard_ratio": ("hazard ratio", ".3f"),
@@ -257,6 +288,8 @@ COLUMNS = {
     "known_inside": ("were all known", ".2f"),
     "spend_gate": ("gate", ""),
     "spend_off_se": ("ln f off, s.e.", "+.1f"),
+    "spend_luck": ("luck", ""),
+    "spend_left": ("ln f off, luck taken out", ""),
     "spend_width": ("width", ".3f"),
 }
 

@@ -56,16 +56,24 @@ def main(question, script, *, cases, one, columns, title=""):
     columns : dict
         Key of a result to (heading, format) or (heading, format, factor).
     """
-    asked = parser(question).parse_args()
+    line = parser(question)
+    line.add_argument("--keep", metavar="FILE", help="add results here at once; do not run what it has again")
+    asked = line.parse_args()
     if asked.one:
         print(json.dumps(one(json.loads(asked.one)) | {"peak_memory": peak_memory()}))
         return
-    rows = []
+    rows, kept = [], Path(asked.keep or os.devnull)
+    lines = kept.read_text(encoding="utf-8").splitlines() if kept.is_file() else []
+    done = [each for each in map(json.loads, lines) if "failed" not in each]
     for case in cases(asked.quick):
         if asked.only and not any(asked.only in str(value) for value in case.values()):
             continue
         shown = {key: value for key, value in case.items() if key != "env"}
-        row = shown | measure_subprocess(script, case)
+        row = next((each for each in done if shown.items() <= each.items()), None)
+        if row is None:
+            row = shown | measure_subprocess(script, case)
+            with kept.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
         print(json.dumps(row), file=sys.stderr, flush=True)
         if not case.get("discard"):
             rows.append(row)

@@ -11,7 +11,7 @@ from bayesltv.report.style import save_figure
 
 FOLDER = Path(__file__).parent / "figures"
 SHOWN = ("waterfall", "roi", "budget_curve", "policies", "customers")
-LARGE = 50_000
+LARGE = 200_000
 """Customers of a shop in which a test of the bundle pays: in the demo's it does not."""
 TABLES = ("actions", "policies", "segments", "simple_ltv", "test_plans")
 

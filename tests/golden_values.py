@@ -8,6 +8,7 @@ import json
 import math
 import warnings
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,12 @@ Columns = dict[str, np.ndarray]
 
 
 def stored_fit(name: str) -> xr.DataTree:
+    """A copy of a stored fit, which is read and verified once."""
+    return _read(name).copy()
+
+
+@cache
+def _read(name: str) -> xr.DataTree:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ltv.BayesltvWarning)  # stored before digests
         return ltv.load(STORED / f"{name}.nc")

@@ -42,15 +42,13 @@ def test_there_are_notebooks():
     assert NOTEBOOKS
 
 
-@pytest.mark.parametrize(
-    "notebook",
-    [NOTEBOOKS[0], *(pytest.param(each, marks=pytest.mark.slow) for each in NOTEBOOKS[1:])],
-    ids=lambda path: path.stem,
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs_from_top_to_bottom(ran, notebook):
     ran(notebook)
 
 
+@pytest.mark.slow
 def test_the_first_notebook_says_what_is_true(ran):
     """Its words about two customers and about the hold-out are checked against what its cells compute."""
     space = ran(NOTEBOOKS[0])

@@ -63,7 +63,7 @@ def test_a_page_tells_the_same_of_a_table_and_of_parts(world, made, tmp_path):
         assert done.exit_code == 0, done.output
         text = (tmp_path / "page.html").read_text("utf-8")
         pages.append(re.search('<section id="scores">.*?</section>', text, flags=re.DOTALL).group())
-    assert "customers we have" not in pages[0]
+    assert len(pages[0]) > 1000
     assert pages[0] == pages[1]
 
 

@@ -15,10 +15,9 @@ from pymc_marketing.clv import (
 )
 
 import bayesltv as ltv
-from bayesltv.families.bg_nbd.expectations import expected_over_horizon
-from bayesltv.families.bg_nbd.formulas import p_alive
 from bayesltv.families.gamma_gamma.formulas import expected_spend
 from bayesltv.numerics.quadrature import work_space
+from beta_geometric import expected_over_horizon, p_alive
 from helpers import sealed
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import bayesltv as ltv
-from bayesltv.families.bg_nbd import formulas as beta_geometric
-from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilities
+import beta_geometric
 from bayesltv.specs.catalogue import load_decision
+from beta_geometric import p_spend_above, purchase_probabilities
 from helpers import point_fit
 
 ML = {

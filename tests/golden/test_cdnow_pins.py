@@ -106,8 +106,8 @@ def test_each_purchases_amount_predicts_spend_better_than_the_mean_form(
 def test_given_the_number_of_purchases_intervals_with_first_amounts_are_too_narrow(cdnow, cdnow_log):
     """P(total <= s | n) as above, the first amount over δ one of the amounts.
 
-    First and later amounts of one customer are less alike than later ones among themselves: KS .057 and .848,
-    where .050 and .887 stand without first amounts.
+    Levels drift, which Gamma-Gamma does not know, and one amount more is known: KS .057 and .848, where .050
+    and .887 stand without first amounts.
     """
     fit = point_fit(PURCHASE | WITH_FIRST, draws=20)
     found = ltv.evaluate(fit, cdnow, cdnow_log, horizon="39 weeks", tracking=False).customers

@@ -13,15 +13,15 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 import bayesltv as ltv
-from bayesltv.families.bg_nbd import formulas as beta_geometric
+import beta_geometric
 from bayesltv.families.bg_nbd import natural as purchase_parameters
-from bayesltv.families.bg_nbd.expectations import expected_over_horizon
 from bayesltv.families.gamma_gamma import formulas as gamma_gamma
 from bayesltv.families.gamma_gamma import natural as spend_parameters
 from bayesltv.families.registry import PURCHASE as FAMILIES
 from bayesltv.fitting.density import make_density
 from bayesltv.names import DROPOUT_MEAN, PURCHASE_SCALES, SPEND_SCALES
 from bayesltv.numerics.quadrature import work_space
+from beta_geometric import expected_over_horizon
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 HORIZON = 13.0

@@ -7,18 +7,17 @@ simulation, quadrature or a second implementation before they were copied here. 
 import numpy as np
 import pytest
 
+import beta_geometric
 from bayesltv.data.datasets import load_cdnow
 from bayesltv.data.log.summarize import summarize
 from bayesltv.data.summary.cells import make_cells
 from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
-from bayesltv.families.bg_nbd import formulas as beta_geometric
-from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilities, purchase_survival
-from bayesltv.families.bg_nbd.expectations import expected_over_horizon
 from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.families.gamma_gamma import formulas as gamma_gamma
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
 from bayesltv.model.likelihood import purchase_data, spend_data
 from bayesltv.numerics.quadrature import work_space
+from beta_geometric import expected_over_horizon, p_spend_above, purchase_probabilities, purchase_survival
 from helpers import COIN_FAMILIES as FAMILIES
 
 PUBLISHED = (0.243, 4.414, 0.793, 2.426)

@@ -13,11 +13,11 @@ from scipy.stats import beta as beta_law
 from scipy.stats import gamma as gamma_law
 
 import bayesltv as ltv
-from bayesltv.families.bg_nbd.expectations import expected_over_horizon
-from bayesltv.families.bg_nbd.formulas import log_likelihood, p_alive
+from bayesltv.families.bg_nbd.formulas import log_likelihood
 from bayesltv.families.gamma_gamma import GAMMA_GAMMA
 from bayesltv.numerics.quadrature import work_space
 from bayesltv.specs.model.defaults import priors_of
+from beta_geometric import expected_over_horizon, p_alive
 from helpers import point_fit
 
 POINT = {"r": 0.25, "alpha": 4.5, "a": 0.8, "b": 2.4, "p": 4.0, "q": 4.0, "v": 30.0}

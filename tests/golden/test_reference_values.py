@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import beta_geometric
 from bayesltv.data.datasets import load_cdnow
 from bayesltv.data.log.summarize import summarize
 from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
-from bayesltv.families.bg_nbd import formulas as beta_geometric
-from bayesltv.families.bg_nbd.counts import purchase_probabilities, purchase_survival
-from bayesltv.families.bg_nbd.expectations import expected_over_horizon
 from bayesltv.families.gamma_gamma import formulas as gamma_gamma
 from bayesltv.numerics.quadrature import work_space
+from beta_geometric import expected_over_horizon, purchase_probabilities, purchase_survival
 
 VALUES = json.loads((Path(__file__).parent / "reference_values.json").read_text(encoding="utf-8"))
 BG, MBG, SPEND = VALUES["bg_nbd"], VALUES["mbg_nbd"], VALUES["gamma_gamma"]

@@ -7,16 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 
+import beta_geometric
 from bayesltv.data.summary.cells import make_cells
 from bayesltv.families.bg_nbd import BG_NBD
-from bayesltv.families.bg_nbd import formulas as beta_geometric
-from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilities
-from bayesltv.families.bg_nbd.expectations import expected_over_horizon
 from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.families.gamma_gamma import formulas as gamma_gamma
 from bayesltv.model.likelihood import purchase_data
 from bayesltv.numerics.quadrature import work_space
 from bayesltv.streams import customer_keys
+from beta_geometric import expected_over_horizon, p_spend_above, purchase_probabilities
 from helpers import COIN_FAMILIES as FAMILIES
 from plain_kernels import draw_futures
 

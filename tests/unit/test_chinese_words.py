@@ -15,6 +15,8 @@ from rich.console import Console
 
 import bayesltv as ltv
 from bayesltv.checks.result import CheckReport, CheckResult
+from bayesltv.checks.run import CHECKS_OF_A_FIT
+from bayesltv.checks.thorough import THOROUGH_CHECKS
 from bayesltv.cli.output.cohorts import show_cohorts
 from bayesltv.cli.output.forecast import show_forecast
 from bayesltv.cli.output.narrow import Screen
@@ -219,12 +221,14 @@ def test_sentences_and_headings_of_checks_are_chinese():
     kept += [
         f"1.00% of customers have k-hat above 0.67 in {each} (largest 0.9)" for each in ("purchase", "spend")
     ]
-    found = CheckReport((CheckResult("spend_independence", "warn", 0.4, 0.3, "needs the summary"),))
+    names = [each.name for each in CHECKS_OF_A_FIT] + [each.__name__ for each in THOROUGH_CHECKS]
+    found = CheckReport(tuple(CheckResult(each, "warn", 0.4, 0.3, "needs the summary") for each in names))
     console = Console(file=StringIO(), width=200)
     with ltv.language("zh"):
         console.print(found)
         shown = console.file.getvalue()
         assert in_english([*map(retold, kept), shown, *Seen(found._repr_html_()).texts]) == {}
+        assert [each for each in names if each in shown] == []
         assert "数值" in shown  # a figure
         assert "价值" not in shown  # what a customer is worth
         assert in_english(verdict(found).notes) == {}

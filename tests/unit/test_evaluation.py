@@ -8,9 +8,10 @@ import pytest
 
 import bayesltv as ltv
 from bayesltv.evaluation.rules import LEVELS
-from bayesltv.families.bg_nbd.counts import purchase_probabilities, purchase_probability
+from bayesltv.families.bg_nbd.counts import purchase_probability
 from bayesltv.report import figures as draw
 from bayesltv.specs.decision.tiers import Tier, TierSpec
+from beta_geometric import purchase_probabilities
 from helpers import point_fit
 
 ML = {

@@ -16,7 +16,6 @@ from bayesltv.experiments.measured import compare_with_tests, effects_from_draws
 from bayesltv.experiments.posed import pose_uplift
 from bayesltv.experiments.table import effect_draws, uplift_table
 from bayesltv.experiments.window import nearest
-from bayesltv.families.bg_nbd.counts import purchase_probabilities
 from bayesltv.families.bg_nbd.law import BgNbd
 from bayesltv.families.gamma_gamma.law import GammaGamma
 from bayesltv.families.verbs import Spent, log_spent
@@ -24,6 +23,7 @@ from bayesltv.kernels.block import People
 from bayesltv.kernels.calendar import STILL
 from bayesltv.kernels.window import expected_in_window, log_window_counts
 from bayesltv.specs.decision.actions import ActionSpec
+from beta_geometric import purchase_probabilities
 from helpers import clock_fit, point_fit, sealed
 
 POINT = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426, "p": 6.25, "q": 3.74, "v": 15.44}

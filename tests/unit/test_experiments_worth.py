@@ -15,10 +15,14 @@ from bayesltv.experiments.worth import (
     net_benefit,
     plan_sighted_test,
     plan_test,
-    value_of_information,
 )
 
 CASES = [(0.5, 1.0, 12.0, 300), (-0.4, 0.8, 9.0, 150), (0.0, 0.3, 4.5, 2000), (1.0, 0.8, 10.0, 200)]
+
+
+def value_of_information(net):
+    """E[max over acts] − max over acts of E, summed over units, of net values by (unit, act, draw)."""
+    return float((net.max(axis=1).mean(axis=1) - net.mean(axis=2).max(axis=1)).sum())
 
 
 def played(effect_mean, effect_sd, outcome_sd, n, size, rng):

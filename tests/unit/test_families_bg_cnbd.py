@@ -9,13 +9,13 @@ import pytest
 from scipy import linalg, stats
 
 import bayesltv as ltv
+import beta_geometric as formulas
 from bayesltv.base.meeting import Meeting
 from bayesltv.base.placed_base import place_base
 from bayesltv.data.summary.cells import make_cells
 from bayesltv.families import registry, verbs
-from bayesltv.families.bg_cnbd import formulas
 from bayesltv.families.bg_cnbd.latents import Latents
-from bayesltv.families.bg_cnbd.law import BgCnbd
+from bayesltv.families.bg_cnbd.law import Ahead, BgCnbd
 from bayesltv.families.bg_cnbd.stages import ROOTS, wait_past
 from bayesltv.families.cells import Cells, purchase_value_and_gradient
 from bayesltv.families.verbs import History
@@ -346,6 +346,19 @@ def test_expected_purchases_are_the_sum_over_counts():
             total, y = total + max(reached, 0.0), y + 1
         found = given_alive(law, history, horizon, 0.0, work)[1]
         assert found == pytest.approx(total, rel=1e-7, abs=1e-8)
+
+
+@pytest.mark.parametrize(("shape", "horizon"), [(5.0, 40.0), (100.0, 300.0), (900.0, 300.0)])
+@pytest.mark.parametrize("stage", [0, 1, 2])
+def test_who_never_leaves_buys_once_in_so_many_stages(shape, horizon, stage):
+    """By hand: of j + N stages every third is a purchase, and the remainder is 1 on average.
+
+    One walk, terms past its table, and terms that begin too small to walk.
+    """
+    law = Ahead(shape, 10.0, 0.0, 1e-13, 1.0, 3, stage)
+    found = verbs.expected(law, horizon, 0.0, work_space())
+    wanted = (stage + (shape + stage) * horizon / 10.0 - 1.0) / 3.0
+    assert found == pytest.approx((wanted, wanted, horizon), rel=1e-3 if shape < 100 else 1e-8)
 
 
 # ------------------------------------------------------------------------------------ a customer who is known

@@ -5,8 +5,8 @@ import pytest
 from scipy import integrate, stats
 from scipy.special import gammaln, hyp2f1
 
+import beta_geometric
 from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
-from bayesltv.families.bg_nbd import formulas as beta_geometric
 from helpers import COIN_FAMILIES as FAMILIES
 
 FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)

@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, stats
 from scipy.special import betainc, betaln, hyp2f1
 
-from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilities, purchase_survival
+from beta_geometric import p_spend_above, purchase_probabilities, purchase_survival
 
 TYPICAL = (39.0, 0.73, 2.243, 43.27, 0.793, 4.426)
 """H, P(alive), r', rate α', a, b': a CDNOW customer with two repeats."""

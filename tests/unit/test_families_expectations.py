@@ -5,11 +5,10 @@ import pytest
 from scipy import integrate
 from scipy.special import roots_jacobi
 
+import beta_geometric
 from bayesltv.families.bg_nbd import expectations
-from bayesltv.families.bg_nbd import formulas as beta_geometric
-from bayesltv.families.bg_nbd.counts import purchase_survival
-from bayesltv.families.bg_nbd.expectations import expected_over_horizon
 from bayesltv.numerics.quadrature import calendar_space, work_space
+from beta_geometric import expected_over_horizon, purchase_survival
 
 WORK = work_space()
 GAUSS = np.polynomial.legendre.leggauss(400)

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from scipy import special
 
+import beta_geometric
 from bayesltv.data.summary.cells import make_cells
 from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
-from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.families.gamma_gamma import formulas as gamma_gamma
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient

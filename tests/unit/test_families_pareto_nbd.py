@@ -49,6 +49,10 @@ PINS = [
 """x, t_x, T; ln L, P(alive); P(no purchase in H), E X*, discounted, discounted time alive."""
 
 
+def p_alive(*given):
+    return 1 / (1 + np.exp(formulas.log_odds_dead(*given)))
+
+
 def law_and_history(x, t_x, T, parameters=P):
     return ParetoNbd(*parameters), History(float(x), 0.0, float(t_x), float(T))
 
@@ -63,7 +67,7 @@ def data_of(x, t_x, T, columns=(), **more):
 def test_pins_of_likelihood_and_expectations(x, t_x, T, log_l, alive, wanted):
     law, history = law_and_history(x, t_x, T)
     assert formulas.log_likelihood(x, 0, t_x, T, *P) == pytest.approx(log_l, abs=6e-11)
-    assert formulas.p_alive(x, 0, t_x, T, *P) == pytest.approx(alive, abs=6e-11)
+    assert p_alive(x, 0, t_x, T, *P) == pytest.approx(alive, abs=6e-11)
     share, future = 1 / verbs.inverse_p_alive(law, history), verbs.given_alive(law, history)
     assert share == pytest.approx(alive, abs=6e-11)
     silent = 1 - share * verbs.p_bought(future, H)
@@ -96,7 +100,7 @@ def test_pins_of_counts_and_the_gradient():
     ],
 )
 def test_pins_where_others_are_not_finite(x, t_x, T, parameters, wanted):
-    found = formulas.log_likelihood(x, 0, t_x, T, *parameters), formulas.p_alive(x, 0, t_x, T, *parameters)
+    found = formulas.log_likelihood(x, 0, t_x, T, *parameters), p_alive(x, 0, t_x, T, *parameters)
     assert found == pytest.approx(wanted, abs=6e-9)
     value, _ = purchase_value_and_gradient(
         FAMILY.kind, np.array(parameters)[:, None], *data_of([x], [t_x], [T])
@@ -149,7 +153,7 @@ def test_the_likelihood_is_that_of_pymc_marketing():
 def test_newcomers_without_time_are_alive():
     law, history = law_and_history(0, 0.0, 0.0)
     assert verbs.inverse_p_alive(law, history) == 1.0
-    assert formulas.p_alive(0, 0, 0.0, 0.0, *P) == 1.0
+    assert p_alive(0, 0, 0.0, 0.0, *P) == 1.0
     assert verbs.newborn(law, 0.0) == (1.0, law)
     value, gradient = purchase_value_and_gradient(
         FAMILY.kind, np.array(P)[:, None], *data_of([0], [0.0], [0.0])
@@ -270,7 +274,7 @@ def test_latents_are_the_mixture():
     alive = np.zeros((1, N), bool)
     rate, hazard, none = (np.zeros((1, N)) for _ in range(3))
     draw_latents(streams, people, laws, STILL, alive, rate, hazard, none)
-    share = float(formulas.p_alive(x, 0, t_x, T, *P))
+    share = float(p_alive(x, 0, t_x, T, *P))
     assert alive.mean() == pytest.approx(share, abs=4.5 * math.sqrt(share * (1 - share) / N))
     assert np.array_equal(alive[0], futures_of(x, t_x, 5.0)[0])
     assert stats.kstest(rate[alive], stats.gamma(r + x, scale=1 / (alpha + T)).cdf).pvalue > 1e-4

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from scipy import integrate, stats
 
+import beta_geometric
 from bayesltv.clock_processes.ar1 import fading
 from bayesltv.clock_processes.process import Blocks
 from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.data.summary.cells import make_cells
 from bayesltv.families.bg_nbd import BG_NBD
-from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.families.cells import purchase_value_and_gradient
 from bayesltv.kernels.clock import clocked_value_and_gradient
 from bayesltv.model.clock import clocks_of_rows, repeat_counts

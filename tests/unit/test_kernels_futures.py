@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import beta_geometric
 from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
-from bayesltv.families.bg_nbd import formulas as beta_geometric
-from bayesltv.families.bg_nbd.counts import p_spend_above, purchase_probabilities, purchase_survival
-from bayesltv.families.bg_nbd.expectations import expected_over_horizon
 from bayesltv.numerics.quadrature import work_space
 from bayesltv.streams import customer_keys
+from beta_geometric import expected_over_horizon, p_spend_above, purchase_probabilities, purchase_survival
 from helpers import COIN_FAMILIES as FAMILIES
 from plain_kernels import draw_futures, draw_latents
 

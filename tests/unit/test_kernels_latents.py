@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import beta_geometric
 from bayesltv.families.bg_nbd import BG_NBD, MBG_NBD
-from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.streams import customer_keys
 from helpers import COIN_FAMILIES as FAMILIES
 from plain_kernels import draw_latents

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
+import beta_geometric
 from bayesltv.base.meeting import Meeting
 from bayesltv.base.own_time import OwnTime
 from bayesltv.base.placed_base import place_base
 from bayesltv.errors import BayesltvWarning, DataError
-from bayesltv.families.bg_nbd import formulas as beta_geometric
 from bayesltv.prediction.draws import predict_base
 from bayesltv.prediction.expected import alive_of, expect
 from helpers import clock_fit, point_fit
@@ -32,10 +32,9 @@ DECISION = ltv.DecisionSpec(
 
 
 def clocked(path):
+    """BG/NBD, whose kernels on a clock other tests have compiled."""
     variables = {"clock_sd": 0.3, "clock_rho": 0.5}
-    return clock_fit(
-        POINT, path, clock=CLOCK, variables=variables, family="mbg_nbd", start="1997-01-01", end="1997-09-30"
-    )
+    return clock_fit(POINT, path, clock=CLOCK, variables=variables, start="1997-01-01", end="1997-09-30")
 
 
 ROAD = 0.4 * np.random.default_rng(5).standard_normal((DRAWS, 10))
@@ -77,7 +76,7 @@ def test_a_factor_of_1_changes_no_bit_and_other_factors_none_but_their_own_custo
     some = [forms(base_of(fit, summary, factors, who=mine)) for factors in (FACTORS, np.ones((1, DRAWS)))]
     for moved, still in zip(*some, strict=True):
         assert np.array_equal(moved[40:], still[40:])
-        assert (moved[mine] != still[mine]).all(axis=1).sum() > 30
+        assert (moved[mine] != still[mine]).all(axis=1).sum() > 20
 
 
 def test_a_factor_over_a_whole_history_scales_its_time_draw_by_draw(summary):

@@ -35,10 +35,6 @@ class Forecast:
         return None if self.ordered is None else np.median(self.ordered, axis=1)
 
 
-Forecasts = Mapping[str, Forecast]
-"""Quantity ("purchases", "spend") -> forecast."""
-
-
 def of_draws(draws: Mapping[str, Floats]) -> dict[str, Forecast]:
     """Return the forecasts of joint draws, each of shape (customer, draw)."""
     return {

@@ -15,7 +15,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from bayesltv.errors import SpecError
 from bayesltv.experiments.sight import make_sight
 from bayesltv.experiments.test_plan import TestPlan
 from bayesltv.specs import checked
@@ -124,7 +123,7 @@ def plan_test(
     window_weeks : float
         How long the outcome of a customer is watched.
     evpi : float, optional
-        From `value_of_information`, to be printed beside.
+        The expected value of perfect information, to be printed beside.
 
     Returns
     -------
@@ -231,20 +230,3 @@ def _best(worth: Callable[[Floats], Floats], effect_mean: float, traffic: Traffi
         "customers": customers, "cost": cost, "n_per_arm": size, "net_benefit": gained, "weeks": weeks,
         "window_weeks": traffic.window_weeks, "curve": curve,
     }  # fmt: skip
-
-
-def value_of_information(net: Floats) -> float:
-    """Return E[max over acts] − max over acts of E, summed over units, in the money of `net`.
-
-    With draws of everything (effects and latents of customers) this is EVPI. With draws of the effects alone,
-    `net` being averaged over latents for each, it is the EVPPI of the effects: what tests can teach. Effects
-    and latents are a priori independent, so that the average may be taken over any draws of latents.
-
-    Parameters
-    ----------
-    net : ndarray, shape (unit, act, draw)
-        Net value of each act, nothing (0) among them, by unit that is decided on its own: a customer or cell.
-    """
-    if net.ndim != 3:
-        raise SpecError(f"net has {net.ndim} dimensions: it must be (unit, act, draw)")
-    return float((net.max(axis=1).mean(axis=1) - net.mean(axis=2).max(axis=1)).sum())

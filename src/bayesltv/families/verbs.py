@@ -1,4 +1,4 @@
-"""What a family can do inside compiled kernels: names only, each family has its own way.
+"""What a family can do inside compiled kernels: in its own way, or as most do where that is written here.
 
 A *law* is a family's NamedTuple of parameters: arrays by (group, draw), or numbers after `at`. A *life* is
 what a simulated future needs besides the time, a *buyer* what the amounts of one customer need. Kernels know
@@ -6,15 +6,16 @@ neither's fields. Streams: `latents` is the customer's latent stream at a draw, 
 scratch states that a way may open as a branch of it.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from bayesltv.numerics.compile import inlined, verb
-from bayesltv.numerics.random_numbers import uniform
+from bayesltv.numerics.compile import inlined, usual, verb
+from bayesltv.numerics.random_numbers import exponential, uniform
 
 DROPOUT_BRANCH, SPEND_BRANCH = np.uint64(1), np.uint64(2)
-"""Streams beside the latent one: what ends a life; what a customer spends."""
+"""Streams beside the latent one."""
 
 
 class History(NamedTuple):
@@ -36,14 +37,9 @@ class History(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """What is known of one customer's amounts.
+    """What is known of one customer's amounts: number and sum of the positive repeat ones, and the first.
 
-    Attributes
-    ----------
-    number, total : float
-        Number and sum of the positive repeat amounts.
-    first : float
-        The first amount; 0 where there is none, or it says nothing.
+    The first is 0 where there is none, or it says nothing.
     """
 
     number: float
@@ -69,9 +65,10 @@ def at(law, group, draw):
     """Return the law of one group at one draw: numbers in place of arrays."""
 
 
-@verb
+@usual
 def draws_of(law):
     """Return how many draws an array of laws holds."""
+    return law[0].shape[1]
 
 
 # ------------------------------------------------------------------------------------------------- purchases
@@ -92,9 +89,10 @@ def first_wait(law, history, u):
     """Return the time to the next purchase of who is alive, from the latent stream's second number."""
 
 
-@verb
+@usual
 def draw_life(law, history, coins, key, draw):
     """Return how long who is alive lives if no purchase ends it: from the dropout branch, or infinity."""
+    return math.inf
 
 
 @verb
@@ -109,10 +107,9 @@ def next_purchase(life, n, time, coins, events):
 
 @verb
 def value_and_slopes(kind, parameters, cells):
-    """Return the log likelihood of `cells.Cells` and its derivatives.
+    """Return the log likelihood of `cells.Cells`, and its slopes by parameter and group, distinct T, recency.
 
-    `kind` says the family and what is no parameter; `parameters` has shape (parameter, group), as has the
-    first derivative; the others are by each distinct T and recency.
+    `kind` says the family and what is no parameter; `parameters` has shape (parameter, group).
     """
 
 
@@ -138,10 +135,7 @@ def wait_and_slopes(law, time):
 
 @verb
 def usual_wait(laws, ever):
-    """Return about the median wait of one customer, who is alive with probability `ever` > 0.5.
-
-    Infinity where that is not known, NaN where surely no purchase is the likelier.
-    """
+    """Return about the median wait if P(alive) = `ever` > 0.5: inf if unknown, NaN if surely none."""
 
 
 @verb
@@ -156,25 +150,26 @@ def put(laws, draw, law):
 
 @verb
 def expected(law, horizon, discount, work):
-    """Return E of purchases, discounted purchases and discounted time alive within the horizon.
-
-    `work` is the array of `bayesltv.numerics.quadrature.work_space`.
-    """
+    """Return E of purchases, discounted purchases and time alive within the horizon; `work`: `work_space`."""
 
 
-@verb
+@usual
 def fill_expected(laws, draw, horizon, discount, work, given):
     """Fill rows 3 to 5 of (row, stage, draw) with what `expected` returns, for each stage at a draw."""
+    found = expected(at(laws, 0, draw), horizon, discount, work)
+    given[3, 0, draw], given[4, 0, draw], given[5, 0, draw] = found
 
 
-@verb
+@usual
 def lay_nodes(laws, steps, edges, end, until, discount, laid):
     """Lay nodes of quadrature over the calendar of a horizon for all draws at once; return their number."""
+    return 0  # no clock
 
 
-@verb
+@usual
 def expected_at_nodes(law, count, laid, table, edges, now, work):
     """Return what `expected` does, in operational time."""
+    return math.nan, math.nan, math.nan  # no clock
 
 
 @verb
@@ -187,17 +182,16 @@ def at_means(law, history):
     """Return P(alive), the latents of who is alive and of who is not: means for all latents."""
 
 
-@verb
+@usual
 def stages_of(law):
     """Return how many futures one must tell apart among those who are alive: see `stage_shares`."""
+    return 1
 
 
-@verb
+@usual
 def stage_shares(law, history, futures, draw, shares):
-    """Fill the probability of each of these futures, and let `futures` know the recency where it matters.
-
-    What is true of a stage of `futures` (``at(futures, stage, draw)``) holds whatever the recency.
-    """
+    """Fill the probability of each of these futures, and let `futures` know the recency where it matters."""
+    shares[0] = 1.0
 
 
 @verb
@@ -208,9 +202,10 @@ def newborn(law, k):
 # --------------------------------------------------------------------- one customer, whose latents are known
 
 
-@verb
+@usual
 def rate_of(latents):
     """Return purchases per unit of the clock's time while alive."""
+    return latents.rate
 
 
 @verb
@@ -227,14 +222,16 @@ def lead(latents, weight, pace, time, discount):
     """
 
 
-@verb
+@usual
 def later(latents, passed):
     """Return the latents of who is still alive when so much of the clock's time has passed."""
+    return latents
 
 
-@verb
+@usual
 def as_far_as(latents, other):
     """Return these latents at the place that the life `other` has come to."""
+    return latents
 
 
 @verb
@@ -242,9 +239,10 @@ def changed(latents, rate, leaving):
     """Return the latents with the rate of purchases and what ends a life multiplied."""
 
 
-@verb
+@usual
 def reborn(latents):
     """Return the latents right after a purchase."""
+    return latents
 
 
 @verb
@@ -267,19 +265,22 @@ def silent_within(latents, passed):
     """Return P(no purchase within so much of the clock's time)."""
 
 
-@verb
+@usual
 def is_overdue(latents, silence, patience):
     """Return whether own gaps are longer than `silence` with probability below exp(−patience)."""
+    return silence * latents.rate > patience
 
 
-@verb
+@usual
 def draw_span(latents, events):
     """Return when the life ends by itself, infinity where only purchases end it."""
+    return math.inf
 
 
-@verb
+@usual
 def draw_gap(latents, is_first, events):
     """Return the time to the next purchase: the first one from now, or one after a purchase."""
+    return exponential(events) / latents.rate
 
 
 @verb

@@ -52,8 +52,6 @@ def benchmark_file(
     watched = watch(log)
     found = benchmark_as(log, reading, origins, models=models or MODELS, rivals=rivals, step=step)
     watched.require_unchanged()
-    if report is None:
-        return found, []
     return found, write_folder(report, "benchmark", figures={}, tables={"benchmark": found.table})
 
 
@@ -104,10 +102,8 @@ def choose_file(
     head = f"# Chosen by `bayesltv choose {Path(log).name!r}`: {found.recommended}; {found.reason}.\n\n"
     with replacing(out) as (part,):
         part.write_text(head + toml_text(found.spec.to_dict()), encoding="utf-8")
-    written = [Path(out)]
-    if report is not None:
-        written += write_folder(report, "choice", figures=choice_figures(found), tables=choice_tables(found))
-    return found, written
+    folder = write_folder(report, "choice", figures=choice_figures(found), tables=choice_tables(found))
+    return found, [Path(out), *folder]
 
 
 def _require_plain(specs: Sequence[str]) -> None:

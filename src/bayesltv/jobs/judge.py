@@ -66,8 +66,6 @@ def check_file(
     if thorough and customers is None:
         raise DataError("thorough checks make customers anew beside the real ones: pass summary=")
     found = check(tree, customers, thorough=thorough)
-    if report is None:
-        return found, []
     return found, write_folder(
         report, "checks", figures=check_figures(found, tree), tables=check_tables(found)
     )
@@ -145,8 +143,6 @@ def evaluate_file(
         **later.reading.keywords,
     )  # fmt: skip
     watched.require_unchanged()
-    if report is None:
-        return found, []
     tables = evaluation_tables(found)
     return found, write_folder(report, "evaluation", figures=evaluation_figures(found), tables=tables)
 
@@ -196,8 +192,6 @@ def compare_files(
     watched = watch(later.log)
     found = compare_as(customers, models, sampling, later=later, horizon=later.horizon, step=step)
     watched.require_unchanged()
-    if report is None:
-        return found, []
     return found, write_folder(
         report, "comparison", figures=comparison_figures(found), tables=comparison_tables(found)
     )

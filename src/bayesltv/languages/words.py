@@ -136,6 +136,7 @@ importance ess
 in stage, 90 %
 incremental discount
 incremental margin
+influential customers
 inside 90
 java
 just pays at
@@ -233,6 +234,7 @@ predictive width
 price rise
 prior
 prior conflict
+prior sensitivity
 purchase
 purchase days netted to zero
 purchase rate

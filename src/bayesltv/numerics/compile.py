@@ -44,17 +44,29 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
     given, with their ways in place of the verb, and found again on disk by the next process: numba keys its
     cache by types, which a kernel made as a closure over functions does not change.
     """
-    ways: dict[type, Callable[..., Any]] = {}
+    return _verb(function, None)
+
+
+def usual(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare a verb whose body is the way of all types that have none of their own."""
+    return _verb(function, function)
+
+
+def _verb(function: Callable[..., Any], otherwise: Callable[..., Any] | None) -> Callable[..., Any]:
+    ways: dict[type | None, Callable[..., Any] | None] = {None: None}
+
+    def way_of(subject: Any, *_: Any) -> Callable[..., Any] | None:  # noqa: ANN401
+        return ways.get(getattr(subject, "instance_class", None), otherwise)
 
     @functools.wraps(function)
     def declared(subject: Any, *rest: Any) -> Any:  # noqa: ANN401
-        return ways[type(subject)](subject, *rest)
-
-    def way_of(subject: Any, *_: Any) -> Callable[..., Any] | None:  # noqa: ANN401
-        return ways.get(getattr(subject, "instance_class", type(None)))
+        found = ways.get(type(subject), otherwise)
+        if found is None:
+            raise KeyError(type(subject))
+        return found(subject, *rest)
 
     numba.extending.overload(declared, jit_options=_OPTIONS | {"forceinline": True}, strict=False)(way_of)
-    declared.ways = ways  # type: ignore[attr-defined]
+    declared.ways, declared.otherwise = ways, otherwise  # type: ignore[attr-defined]
     return declared
 
 

@@ -8,6 +8,8 @@ from bayesltv.numerics.compile import compiled
 MAX_NODES = 64
 MOST_NODES = 20
 """Of one segment of a calendar."""
+SCRATCH = 512
+"""Numbers in a row of the scratch space: nodes, or terms of a series."""
 
 
 def _legendre_tables() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -24,7 +26,7 @@ NODES, WEIGHTS = _legendre_tables()
 @compiled
 def work_space():
     """Return the scratch array of one thread for an integral over a horizon."""
-    return np.zeros((6, MAX_NODES))
+    return np.zeros((6, SCRATCH))
 
 
 @compiled

@@ -36,7 +36,6 @@ def _family(like: Family, name: str, title: str) -> Family:
         to_natural=natural,
         to_scales=scaled,
         law="bayesltv.families.bg_cnbd.law:BgCnbd",
-        formulas="bayesltv.families.bg_cnbd.formulas",
         settings=(2,),
         needs_every_cell=True,
         has_clock=False,

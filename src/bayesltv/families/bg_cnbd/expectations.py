@@ -1,9 +1,10 @@
 """Expectations over the horizon where a purchase takes several stages: series of positive terms.
 
-Given alive with j stages passed, N counts the stages of the mixed Poisson process: P(alive at T+s) = Σ_n
-P(N_s = n) P(K > ⌊(j+n)/k⌋), and purchases arrive at the rate Σ P(N_s = n) P(K > ⌊(j+n)/k⌋) (R+j+n)/(α'+s)
-over those n after which one more stage is a purchase. Time integrals run over u = ln(1 + s/α'). The rate
-swings over the first gaps, until chance has mixed the stages, so that they have nodes of their own.
+Given alive, N counts the stages since the last purchase, j of them passed: at s ahead P(N) is t_N = (R)_N/N!
+(α'/(α'+s))^R (s/(α'+s))^N times N (N−1) ⋯ (N−j+1) (α'/s)^j / (R)_j, so that one walk serves all j. Purchases
+arrive at the rate Σ t_N P(K > y) (R+N)/(α'+s) over N = k(y+1) − 1, y = 0, 1, …: one more stage is a purchase,
+and a/(a+b'+y) of them are the last. Time integrals run over u = ln(1 + s/α'). The rate swings over the first
+gaps, until chance has mixed the stages, so that they have nodes of their own.
 """
 
 import math
@@ -11,15 +12,21 @@ import math
 from bayesltv.families.bg_nbd.expectations import node_count, settles
 from bayesltv.numerics.compile import compiled, inlined
 from bayesltv.numerics.quadrature import NODES, WEIGHTS
+from bayesltv.numerics.special import discounted_time
 
-_NODES, _MOST = 14, 48
-_SMALLEST = 1e-12
+_SWINGS, _WIDEST, _MOST = 6.0, 1.5, 48
+"""Gaps, and ln(1 + s/α'), within which the rate has nodes of its own; it swings by less after them. Measured
+against 48 nodes a panel, errors stay near 1e-10, 3e-9 at worst (four stages)."""
+_SMALLEST, _NOTHING, _AT_ONCE = 1e-12, 1e-4, 4
+_STEP, _LAST, _FOUND = 0, 1, 2
+"""Rows of the scratch space: what a term is multiplied by from one purchase to the next, but for powers of w;
+share of purchases that are the last; and, three rows by stage, expectations."""
 
 
 @compiled
-def _sums_at(s, shape, law):
-    """Return Σ_n t_n, and Σ t_n (R+j+n) before purchases, from the mode: no underflow."""
-    rate, a, b, stages, passed = law.rate, law.a, law.b, law.stages, law.passed
+def _sums_at(s, passed, law):
+    """Return Σ P(N) P(K > y) (R+N) over N before purchases, of all and of the last, from the mode."""
+    shape, rate, a, b, stages = law.shape + passed, law.rate, law.a, law.b, law.stages
     w = s / (rate + s)
     mode = int(max(0.0, (shape - 1.0) * s / rate))
     y = (passed + mode) // stages
@@ -28,9 +35,10 @@ def _sums_at(s, shape, law):
         - shape * math.log1p(s / rate) + mode * math.log(w)
         + math.lgamma(b + y) - math.lgamma(b) + math.lgamma(a + b) - math.lgamma(a + b + y)
     )  # fmt: skip
-    plain, weighted, term, n = 1.0, 0.0, 1.0, mode
+    plain, bought, last, term, n = 1.0, 0.0, 0.0, 1.0, mode
     if (passed + n + 1) % stages == 0:
-        weighted = shape + n
+        bought = shape + n
+        last = bought * a / (a + b + y)
     while True:
         ratio = (shape + n) / (n + 1.0) * w
         term *= ratio
@@ -40,9 +48,10 @@ def _sums_at(s, shape, law):
             y += 1
         plain += term
         if (passed + n + 1) % stages == 0:
-            weighted += term * (shape + n)
+            bought += term * (shape + n)
+            last += term * (shape + n) * a / (a + b + y)
         bound = max(ratio, w)
-        if bound < 1.0 and term * (shape + n) <= _SMALLEST * (weighted + plain) * (1.0 - bound):
+        if bound < 1.0 and term * (shape + n) <= _SMALLEST * (bought + plain) * (1.0 - bound):
             break
     term, n, y = 1.0, mode, (passed + mode) // stages
     while n > 0 and term > _SMALLEST * plain:
@@ -53,52 +62,60 @@ def _sums_at(s, shape, law):
         term *= (n + 1.0) / (shape + n) / w
         plain += term
         if (passed + n + 1) % stages == 0:
-            weighted += term * (shape + n)
-    return math.exp(log_top) * plain, math.exp(log_top) * weighted
-
-
-@compiled
-def _sums_at_nodes(nodes, shape, law, work):
-    """Do `_sums_at` for all nodes in one walk over n; False where a first term is too small to start from."""
-    rate, a, b, stages, passed = law.rate, law.a, law.b, law.stages, law.passed
-    u, s, plain, weighted, term, w = work[0], work[1], work[2], work[3], work[4], work[5]
-    last = nodes - 1  # the node furthest out converges last
-    if shape * u[last] > 500.0:
-        return False
-    before = passed + 1 == stages
-    for i in range(nodes):
-        w[i] = s[i] / (rate + s[i])
-        term[i] = math.exp(-shape * u[i])
-        plain[i] = term[i]
-        weighted[i] = term[i] * shape if before else 0.0
-    n, y = 0, 0
-    while True:
-        step = (shape + n) / (n + 1.0)
-        n += 1
-        if (passed + n) % stages == 0:
-            step *= (b + y) / (a + b + y)
-            y += 1
-        if (passed + n + 1) % stages == 0:
-            for i in range(nodes):
-                term[i] *= step * w[i]
-                plain[i] += term[i]
-                weighted[i] += term[i] * (shape + n)
-        else:
-            for i in range(nodes):
-                term[i] *= step * w[i]
-                plain[i] += term[i]
-        bound = max((shape + n) / (n + 1.0), 1.0) * w[last]
-        left = _SMALLEST * (weighted[last] + plain[last]) * (1.0 - bound)
-        if bound < 1.0 and term[last] * (shape + n) <= left:
-            return True
+            bought += term * (shape + n)
+            last += term * (shape + n) * a / (a + b + y)
+    return math.exp(log_top) * bought, math.exp(log_top) * last
 
 
 @inlined
-def _first_nodes(gaps):
-    """Return how many nodes the first gaps need for an error of 1e-10, at most four: measured."""
-    if gaps < 0.5:
-        return 10
-    return 12 if gaps < 2.0 else _NODES
+def _lay_steps(law, first, until, work):
+    """Fill the table of steps from the purchases `first` to `until`."""
+    for y in range(first, until):
+        n, above, below = law.stages * (y + 1.0) - 1.0, law.b + y, law.a + law.b + y
+        work[_LAST, y] = law.a / below
+        for _ in range(law.stages):
+            above *= law.shape + n
+            n += 1.0
+            below *= n
+        work[_STEP, y] = above / below
+
+
+@compiled
+def _walk(u, w, law, known, work):
+    """Return how many steps are in the table, and what `_sums_at` does for all stages, by powers of α'/s.
+
+    Zero steps where the table is too short.
+    """
+    shape, m = law.shape, law.stages
+    term, leap, top = math.exp(-shape * u), w, m - 1.0
+    for n in range(m - 1):
+        term *= (shape + n) / (n + 1.0) * w
+        leap *= w
+    b0, b1, b2, b3, l0, l1, l2, l3, so_far = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    y, n = 0, top
+    while True:
+        if y == known:
+            if known == work.shape[1]:
+                return 0, (b0, b1, b2, b3), (l0, l1, l2, l3)
+            known = min(known + _AT_ONCE, work.shape[1])
+            _lay_steps(law, y, known, work)
+        t, share, ahead = term * (shape + n), work[_LAST, y], (shape + n + 1.0) * w
+        b0, l0 = b0 + t, l0 + share * t
+        if m > 1:
+            t *= n
+            b1, l1 = b1 + t, l1 + share * t
+        if m > 2:
+            t *= n - 1.0
+            b2, l2 = b2 + t, l2 + share * t
+        if m > 3:
+            t *= n - 2.0
+            b3, l3 = b3 + t, l3 + share * t
+        so_far += t
+        if t * ahead <= _SMALLEST * so_far * (n + 1.0 - top - ahead):
+            return known, (b0, b1, b2, b3), (l0, l1, l2, l3)
+        term *= work[_STEP, y] * leap
+        y += 1
+        n += m
 
 
 @inlined
@@ -111,40 +128,55 @@ def _place(i, first, later, split, end):
 
 
 @compiled
-def expected_in_stage(horizon, discount, law, work):
-    """Return E of purchases, discounted purchases and discounted time alive in (T, T + H], given the stage.
+def fill_stages(horizon, discount, law, work):
+    """Fill the scratch space with E of purchases, discounted purchases and discounted time alive, by stage.
+
+    In (T, T + H], given alive at T; see `expected_in_stage`.
 
     Parameters
     ----------
     horizon, discount : float
         H in the time unit; continuous rate per unit.
     law : Ahead
-        Numbers, at a stage.
-    work : ndarray of float64, shape (6, 64)
-        Scratch space of the caller.
+        Numbers; its stage does not matter.
+    work : ndarray of float64
+        From `bayesltv.numerics.quadrature.work_space`.
     """
-    shape, rate, a, b = law.shape + law.passed, law.rate, law.a, law.b
-    if not (horizon >= 0.0 and 0.0 < rate < math.inf and settles(horizon / (rate + horizon), shape, a, b)):
-        return math.nan, math.nan, math.nan
-    u, s, plain, weighted = work[0], work[1], work[2], work[3]
-    end = math.log1p(horizon / rate)
-    gaps = law.shape / law.stages
-    split = min(end, math.log1p(4.0 / gaps))
-    first, later = _first_nodes(gaps * math.expm1(split)), 0
+    shape, rate, a, b, stages, found = law.shape, law.rate, law.a, law.b, law.stages, work[_FOUND:]
+    can = horizon >= 0.0 and 0.0 < rate < math.inf and settles(horizon / (rate + horizon), shape, a, b)
+    for j in range(stages):
+        found[0, j], found[1, j] = (0.0, 0.0) if can else (math.nan, math.nan)
+        found[2, j] = discounted_time(horizon, discount) if can else math.nan
+    if not (can and horizon > 0.0):
+        return
+    end, gaps = math.log1p(horizon / rate), shape / stages
+    split = min(end, _WIDEST, math.log1p(_SWINGS / gaps))
+    swings = math.ceil(5.0 + 1.5 * stages + 2.0 * math.sqrt(gaps * math.expm1(split)))
+    first, later = min(_MOST, max(swings, node_count(split, horizon, discount, gaps, a, b))), 0
     if split < end:
-        wanted = node_count(end - split, horizon, discount, shape / law.stages, a, b)
-        later = min(_MOST, max(_NODES, wanted))
-    for i in range(first + later):
-        u[i] = _place(i, first, later, split, end)[0]
-        s[i] = rate * math.expm1(u[i])
-    if not _sums_at_nodes(first + later, shape, law, work):
-        for i in range(first + later):
-            plain[i], weighted[i] = _sums_at(s[i], shape, law)
-    purchases, discounted, alive = 0.0, 0.0, 0.0
-    for i in range(first + later):
-        du = _place(i, first, later, split, end)[1]
-        fading = math.exp(-discount * s[i])
-        purchases += du * weighted[i]
-        discounted += du * weighted[i] * fading
-        alive += du * (rate + s[i]) * plain[i] * fading
-    return purchases, discounted, alive
+        later = min(_MOST, node_count(end - split, horizon, discount, gaps, a, b))
+    known, is_walked = 0, shape * end < 500.0
+    gone, is_discounted = math.exp(-discount * horizon), abs(discount * horizon) > _NOTHING
+    for i in range(first + later - 1, -1, -1):
+        u, du = _place(i, first, later, split, end)
+        s = rate * math.expm1(u)
+        fading = math.exp(-discount * s)
+        left = (
+            (fading - gone) / discount if is_discounted else fading * discounted_time(horizon - s, discount)
+        )
+        if is_walked:
+            known, bought, last = _walk(u, s / (rate + s), law, known, work)
+            is_walked = known > 0
+        for j in range(stages):
+            some, ends = (bought[j], last[j]) if is_walked else _sums_at(s, j, law)
+            found[0, j] += du * some
+            found[1, j] += du * some * fading
+            found[2, j] -= du * ends * left
+            if is_walked:
+                du *= rate / (s * (shape + j))
+
+
+@inlined
+def expected_in_stage(stage, work):
+    """Return what `fill_stages` has found for a stage."""
+    return work[_FOUND, stage], work[_FOUND + 1, stage], work[_FOUND + 2, stage]

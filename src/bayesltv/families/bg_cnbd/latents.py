@@ -96,11 +96,6 @@ def _is_overdue(latents, silence, patience):
     return poisson_below(latents.rate * silence, latents.stages) < math.exp(-patience)
 
 
-@way(verbs.draw_span, Latents)
-def _draw_span(latents, events):
-    return math.inf
-
-
 @way(verbs.draw_gap, Latents)
 def _draw_gap(latents, is_first, events):
     left = latents.stages

@@ -14,14 +14,14 @@ import numpy as np
 
 from bayesltv.families import verbs
 from bayesltv.families.bg_cnbd.counts import purchase_probability
-from bayesltv.families.bg_cnbd.expectations import expected_in_stage
+from bayesltv.families.bg_cnbd.expectations import expected_in_stage, fill_stages
 from bayesltv.families.bg_cnbd.latents import Latents
 from bayesltv.families.bg_cnbd.likelihood import value_and_slopes
 from bayesltv.families.bg_cnbd.stages import (
     draw_stages_passed,
     erlang,
-    hazard,
-    log_silent,
+    hazard_top,
+    silent,
     stage_sum,
     wait_past,
 )
@@ -83,11 +83,6 @@ def _at(law, group, draw):
     )
 
 
-@way(verbs.draws_of, BgCnbd)
-def _draws_of(law):
-    return law.r.shape[1]
-
-
 @way(verbs.value_and_slopes, BgCnbd)
 def _value_and_slopes(kind, parameters, cells):
     return value_and_slopes(parameters, cells, kind.stages)
@@ -106,18 +101,13 @@ def _inverse_p_alive(law, history):
 @way(verbs.silent_below, BgCnbd)
 def _silent_below(law, history, ahead):
     shape, since = law.r + law.stages * history.x, history.T - history.t_x
-    return math.exp(log_silent(ahead, shape, law.alpha + history.T, since, law.stages)) * (1.0 - _SAFELY)
+    return silent(ahead, shape, law.alpha + history.T, since, law.stages) * (1.0 - _SAFELY)
 
 
 @way(verbs.first_wait, BgCnbd)
 def _first_wait(law, history, u):
     shape, since = law.r + law.stages * history.x, history.T - history.t_x
     return wait_past(u, shape, law.alpha + history.T, since, law.stages)
-
-
-@way(verbs.draw_life, BgCnbd)
-def _draw_life(law, history, coins, key, draw):
-    return math.inf
 
 
 @way(verbs.begin_life, BgCnbd)
@@ -204,8 +194,8 @@ def _p_bought(law, time):
 def _wait_and_slopes(law, time):
     """Return P, e and d ln(P·e)/d ln time: P·e is time × the density (w+time)^{k−1} (α'+time)^{−R−k}."""
     past, until = law.since + time, law.rate + time
-    tail = math.exp(log_silent(time, law.shape, law.rate, law.since, law.stages))
-    steep = hazard(law.shape, past / until, law.stages) * time / until
+    tail, u = silent(time, law.shape, law.rate, law.since, law.stages), past / until
+    steep = hazard_top(law.shape, u, law.stages) / stage_sum(law.shape, u, law.stages) * time / until
     further = 1.0 + time * ((law.stages - 1.0) / past - (law.shape + law.stages) / until)
     return tail, steep, further
 
@@ -218,24 +208,15 @@ def _usual_wait(laws, ever):
 
 @way(verbs.expected, Ahead)
 def _expected(law, horizon, discount, work):
-    return expected_in_stage(horizon, discount, law, work)
+    fill_stages(horizon, discount, law, work)
+    return expected_in_stage(law.passed, work)
 
 
 @way(verbs.fill_expected, Ahead)
 def _fill_expected(laws, draw, horizon, discount, work, given):
+    fill_stages(horizon, discount, verbs.at(laws, 0, draw), work)
     for stage in range(laws.stages):
-        found = expected_in_stage(horizon, discount, verbs.at(laws, stage, draw), work)
-        given[3, stage, draw], given[4, stage, draw], given[5, stage, draw] = found
-
-
-@way(verbs.lay_nodes, Ahead)
-def _lay_nodes(laws, steps, edges, end, until, discount, laid):
-    return 0  # no clock
-
-
-@way(verbs.expected_at_nodes, Ahead)
-def _expected_at_nodes(law, count, laid, table, edges, now, work):
-    return math.nan, math.nan, math.nan  # no clock
+        given[3, stage, draw], given[4, stage, draw], given[5, stage, draw] = expected_in_stage(stage, work)
 
 
 @way(verbs.count_probability, Ahead)

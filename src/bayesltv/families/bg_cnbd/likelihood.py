@@ -8,9 +8,8 @@ import math
 
 import numpy as np
 
-from bayesltv.families.bg_nbd.likelihood import LEAST
+from bayesltv.families.bg_nbd.likelihood import count_terms, finish_slopes, is_proper, time_terms
 from bayesltv.numerics.compile import compiled, inlined
-from bayesltv.numerics.special import LARGEST, all_proper, digamma
 
 
 @inlined
@@ -35,49 +34,15 @@ def value_and_slopes(parameters, cells, stages):
     Parameters and what is returned are those of ``bg_nbd.likelihood.value_and_slopes``; `stages` is k.
     """
     weight, frequency, x_code, T_code, t_code = cells[:5]
-    x, k, x_group, x_weight = cells.x, cells.k, cells.x_group, cells.x_weight
-    T, T_group, T_weight, T_purchases = cells.T, cells.T_group, cells.T_weight, cells.T_purchases
-    t, t_group = cells.t, cells.t_group
-    r, alpha, a, b = parameters[0], parameters[1], parameters[2], parameters[3]
+    r, alpha, x_group, T, t = parameters[0], parameters[1], cells.x_group, cells.T, cells.t
     gradient = np.zeros_like(parameters)
     slope_T, slope_t = np.zeros(T.size), np.zeros(t.size)
-    has_proper_coins = np.all(parameters[2:] < LARGEST) and np.all(b > LEAST)
-    if not (has_proper_coins and all_proper(parameters, parameters[:1])):
+    if not is_proper(parameters):
         return -np.inf, gradient, slope_T, slope_t
-    value, constant = 0.0, math.lgamma(stages)
-    coin_odds, by_x, members = np.empty(x.size), np.zeros(x.size), np.zeros(r.size)
-    for j in range(x.size):
-        members[x_group[j]] += x_weight[j]
-    for g in range(r.size):
-        customers = members[g]
-        value += customers * (
-            r[g] * math.log(alpha[g]) - math.lgamma(r[g]) + math.lgamma(a[g] + b[g]) - math.lgamma(b[g])
-        )
-        both = digamma(a[g] + b[g])
-        gradient[0, g] = customers * (math.log(alpha[g]) - digamma(r[g]))
-        gradient[1, g] = customers * r[g] / alpha[g]
-        gradient[2, g] = customers * both
-        gradient[3, g] = customers * (both - digamma(b[g]))
-    for j in range(x.size):
-        g, w = x_group[j], x_weight[j]
-        shape, coins, total = r[g] + stages * x[j], b[g] + k[j], a[g] + b[g] + k[j]
-        value += w * (math.lgamma(shape) + math.lgamma(coins) - math.lgamma(total) - x[j] * constant)
-        falling = digamma(total)
-        gradient[0, g] += w * digamma(shape)
-        gradient[2, g] -= w * falling
-        gradient[3, g] += w * (digamma(coins) - falling)
-        coin_odds[j] = math.log(a[g]) - math.log(coins - 1.0) if k[j] > 0 else -np.inf
-    log_T, log_t = np.empty(T.size), np.empty(t.size)
-    for j in range(T.size):
-        g = T_group[j]
-        log_T[j] = math.log(alpha[g] + T[j])
-        shapes = r[g] * T_weight[j] + stages * T_purchases[j]
-        value -= shapes * log_T[j]
-        gradient[0, g] -= T_weight[j] * log_T[j]
-        slope_T[j] = -shapes
-    for j in range(t.size):
-        log_t[j] = math.log(alpha[t_group[j]] + t[j])
-    product, in_stages = 1.0, np.zeros(t.size)
+    by_x, in_stages = np.zeros(cells.x.size), np.zeros(t.size)
+    value, coin_odds = count_terms(parameters, cells, stages, gradient)
+    value, log_T, log_t = time_terms(value, parameters, cells, stages, gradient, slope_T)
+    product = 1.0
     for c in range(weight.size):
         j, at_T, at_t = x_code[c], T_code[c], t_code[c]
         g = x_group[j]
@@ -106,15 +71,5 @@ def value_and_slopes(parameters, cells, stages):
         in_stages[at_t] -= alive * by_u / rate
         gradient[0, g] += dead * stretch + alive * by_shape
     value += math.log(product)
-    for j in range(x.size):
-        if k[j] > 0:
-            g = x_group[j]
-            gradient[2, g] += by_x[j] / a[g]
-            gradient[3, g] -= by_x[j] / (b[g] + k[j] - 1.0)
-    for j in range(T.size):
-        slope_T[j] /= alpha[T_group[j]] + T[j]
-        gradient[1, T_group[j]] += slope_T[j]
-    for j in range(t.size):
-        slope_t[j] = slope_t[j] / (alpha[t_group[j]] + t[j]) + in_stages[j]
-        gradient[1, t_group[j]] += slope_t[j]
+    finish_slopes(parameters, cells, by_x, in_stages, gradient, slope_T, slope_t)
     return value, gradient, slope_T, slope_t

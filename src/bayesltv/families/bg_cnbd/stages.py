@@ -40,13 +40,13 @@ def stage_sum(shape, u, stages):
 
 
 @inlined
-def log_silent(time, shape, rate, since, stages):
-    """Return ln P(no purchase within `time`) of who is alive."""
-    fading = -shape * math.log1p(time / rate)
+def silent(time, shape, rate, since, stages):
+    """Return P(no purchase within `time`) of who is alive."""
+    fading = math.exp(-shape * math.log1p(time / rate))
     if stages == 1:
         return fading
-    now = stage_sum(shape, since / rate, stages)
-    return fading + math.log(stage_sum(shape, (since + time) / (rate + time), stages) / now)
+    now, then = since / rate, (since + time) / (rate + time)
+    return fading * stage_sum(shape, then, stages) / stage_sum(shape, now, stages)
 
 
 @inlined
@@ -56,12 +56,6 @@ def hazard_top(shape, u, stages):
     for j in range(1, stages):
         top *= (shape + j) * u / j
     return top
-
-
-@inlined
-def hazard(shape, u, stages):
-    """Return −d ln P(no purchase) / d ln(α' + time), u = (w + time)/(α' + time)."""
-    return hazard_top(shape, u, stages) / stage_sum(shape, u, stages)
 
 
 @compiled

@@ -97,28 +97,24 @@ def _sums_at_nodes(nodes, shape, rate, a, b, work):
 
 
 @compiled
-def expected_over_horizon(horizon, discount, shape, rate, a, b, work):
-    """Return E of purchases, discounted purchases and discounted time alive in (T, T + H], given alive at T.
+def expected_over_span(low, high, discount, shape, rate, a, b, work):
+    """Return E of purchases, discounted purchases and discounted time alive in (T + low, T + high].
+
+    Given alive at T, and discounted to T + low.
 
     Parameters
     ----------
-    horizon : float
-        H, in the time unit.
+    low, high : float
+        In the time unit.
     discount : float
         Continuous rate δ per unit.
     shape, rate : float
         r' = r + x and α' = α + T.
     a, b : float
         a and b' = b + k.
-    work : ndarray of float64, shape (6, 64)
+    work : ndarray of float64, from `work_space`
         Scratch space of the caller.
     """
-    return expected_over_span(0.0, horizon, discount, shape, rate, a, b, work)
-
-
-@compiled
-def expected_over_span(low, high, discount, shape, rate, a, b, work):
-    """Return what `expected_over_horizon` does for (T + low, T + high], discounted to T + low."""
     if not (0.0 <= low <= high and 0.0 < rate < math.inf and settles(high / (rate + high), shape, a, b)):
         return math.nan, math.nan, math.nan
     origin = math.log1p(low / rate)
@@ -195,7 +191,7 @@ def lay_nodes(steps, edges, end, until, discount, shape, rate, leaves, laid):
 
 @compiled
 def expected_at_nodes(count, laid, times, edges, now, law, work):
-    """Return what `expected_over_horizon` does in operational time, discounted over the calendar.
+    """Return what `expected_over_span` does in operational time, discounted over the calendar.
 
     Parameters
     ----------
@@ -206,7 +202,7 @@ def expected_at_nodes(count, laid, times, edges, now, law, work):
     now : float
         U at the end of observation.
     law : NamedTuple of four floats
-        Shape, rate, a, b of `expected_over_horizon`; the rate is α + T in operational time.
+        Shape, rate, a, b of `expected_over_span`; the rate is α + T in operational time.
     work : ndarray of float64, shape (6, `MOST_NODES` × edge)
         Scratch space of the caller.
     """

@@ -67,11 +67,6 @@ def _at(law, group, draw):
     return BgNbd(law.r[group, draw], law.alpha[group, draw], law.a[group, draw], law.b[group, draw])
 
 
-@way(verbs.draws_of, BgNbd)
-def _draws_of(law):
-    return law.r.shape[1]
-
-
 @way(verbs.value_and_slopes, BgNbd)
 def _value_and_slopes(kind, parameters, cells):
     return value_and_slopes(parameters, cells)
@@ -123,11 +118,6 @@ def draw_dropout_after_coins(coins, a, b):
 @way(verbs.first_wait, BgNbd)
 def _first_wait(law, history, u):
     return wait_of(u, law.r + history.x, law.alpha + history.T)
-
-
-@way(verbs.draw_life, BgNbd)
-def _draw_life(law, history, coins, key, draw):
-    return math.inf
 
 
 @way(verbs.begin_life, BgNbd)
@@ -206,12 +196,6 @@ def _expected(law, horizon, discount, work):
     return expected_over_span(0.0, horizon, discount, law.r, law.alpha, law.a, law.b, work)
 
 
-@way(verbs.fill_expected, BgNbd)
-def _fill_expected(laws, draw, horizon, discount, work, given):
-    found = verbs.expected(verbs.at(laws, 0, draw), horizon, discount, work)
-    given[3, 0, draw], given[4, 0, draw], given[5, 0, draw] = found
-
-
 @way(verbs.lay_nodes, BgNbd)
 def _lay_nodes(laws, steps, edges, end, until, discount, laid):
     shape, leaves = laws.r.max(), (laws.a / (laws.a + laws.b)).max()
@@ -239,16 +223,6 @@ def _at_means(law, history):
     return alive, living, Latents(shape / (law.alpha + history.t_x), lapsed_coin)
 
 
-@way(verbs.stages_of, BgNbd)
-def _stages_of(law):
-    return 1
-
-
-@way(verbs.stage_shares, BgNbd)
-def _stage_shares(law, history, futures, draw, shares):
-    shares[0] = 1.0
-
-
 @way(verbs.newborn, BgNbd)
 def _newborn(law, k):
     alive = 1.0 if k == 0.0 else (law.b + k - 1.0) / (law.a + law.b + k - 1.0)
@@ -256,11 +230,6 @@ def _newborn(law, k):
 
 
 # ---------------------------------------------------------------------- one customer, whose latents are known
-
-
-@way(verbs.rate_of, Latents)
-def _rate_of(latents):
-    return latents.rate
 
 
 @way(verbs.leaving_of, Latents)
@@ -275,24 +244,9 @@ def _lead(latents, weight, pace, time, discount):
     return pace * lived, lived, weight * math.exp(-leaving * time), latents
 
 
-@way(verbs.later, Latents)
-def _later(latents, passed):
-    return latents
-
-
-@way(verbs.as_far_as, Latents)
-def _as_far_as(latents, other):
-    return latents
-
-
 @way(verbs.changed, Latents)
 def _changed(latents, rate, leaving):
     return Latents(rate * latents.rate, min(1.0, leaving * latents.dropout))
-
-
-@way(verbs.reborn, Latents)
-def _reborn(latents):
-    return latents
 
 
 @way(verbs.stopping, Latents)
@@ -313,21 +267,6 @@ def _drops_out_within(latents, passed):
 @way(verbs.silent_within, Latents)
 def _silent_within(latents, passed):
     return math.exp(-latents.rate * passed)
-
-
-@way(verbs.is_overdue, Latents)
-def _is_overdue(latents, silence, patience):
-    return silence * latents.rate > patience
-
-
-@way(verbs.draw_span, Latents)
-def _draw_span(latents, events):
-    return math.inf
-
-
-@way(verbs.draw_gap, Latents)
-def _draw_gap(latents, is_first, events):
-    return exponential(events) / latents.rate
 
 
 @way(verbs.draw_leaving, Latents)

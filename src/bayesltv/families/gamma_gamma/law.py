@@ -52,11 +52,6 @@ def _at(law, group, draw):
     return GammaGamma(law.p[group, draw], law.q[group, draw], law.v[group, draw], law.delta[group, draw])
 
 
-@way(verbs.draws_of, GammaGamma)
-def _draws_of(law):
-    return law.p.shape[1]
-
-
 @way(verbs.is_modelled, GammaGamma)
 def _is_modelled(law):
     return law.p.shape[0] > 0

@@ -56,17 +56,3 @@ def log_likelihood(
     known = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + s * np.log(beta)
     alive = -(r + x) * np.log(alpha + T) - s * np.log(beta + T)
     return np.asarray(known + alive + np.logaddexp(0.0, odds))
-
-
-def p_alive(
-    x: ArrayLike,
-    k: ArrayLike,
-    t_x: ArrayLike,
-    T: ArrayLike,
-    r: ArrayLike,
-    alpha: ArrayLike,
-    s: ArrayLike,
-    beta: ArrayLike,
-) -> Array:
-    """Return the probability that the customer is alive at T."""
-    return np.asarray(1 / (1 + np.exp(log_odds_dead(x, k, t_x, T, r, alpha, s, beta))))

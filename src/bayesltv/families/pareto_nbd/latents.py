@@ -17,11 +17,6 @@ class Latents(NamedTuple):
     coin: float
 
 
-@way(verbs.rate_of, Latents)
-def _rate_of(latents):
-    return latents.rate
-
-
 @way(verbs.leaving_of, Latents)
 def _leaving_of(latents):
     return latents.hazard
@@ -34,24 +29,9 @@ def _lead(latents, weight, pace, time, discount):
     return pace * lived, lived, weight * math.exp(-leaving * time), latents
 
 
-@way(verbs.later, Latents)
-def _later(latents, passed):
-    return latents
-
-
-@way(verbs.as_far_as, Latents)
-def _as_far_as(latents, other):
-    return latents
-
-
 @way(verbs.changed, Latents)
 def _changed(latents, rate, leaving):
     return Latents(rate * latents.rate, leaving * latents.hazard, latents.coin)
-
-
-@way(verbs.reborn, Latents)
-def _reborn(latents):
-    return latents
 
 
 @way(verbs.stopping, Latents)
@@ -76,19 +56,9 @@ def _silent_within(latents, passed):
     return 1.0 + latents.rate * math.expm1(-either * passed) / either if either > 0.0 else 1.0
 
 
-@way(verbs.is_overdue, Latents)
-def _is_overdue(latents, silence, patience):
-    return silence * latents.rate > patience
-
-
 @way(verbs.draw_span, Latents)
 def _draw_span(latents, events):
     return exponential(events) / latents.hazard
-
-
-@way(verbs.draw_gap, Latents)
-def _draw_gap(latents, is_first, events):
-    return exponential(events) / latents.rate
 
 
 @way(verbs.draw_leaving, Latents)

@@ -46,11 +46,6 @@ def _at(law, group, draw):
     return ParetoNbd(law.r[group, draw], law.alpha[group, draw], law.s[group, draw], law.beta[group, draw])
 
 
-@way(verbs.draws_of, ParetoNbd)
-def _draws_of(law):
-    return law.r.shape[1]
-
-
 @way(verbs.value_and_slopes, ParetoNbd)
 def _value_and_slopes(kind, parameters, cells):
     return value_and_slopes(parameters, cells)
@@ -176,22 +171,6 @@ def _expected(law, horizon, discount, work):
     return rate * plain, rate * lived, lived
 
 
-@way(verbs.fill_expected, ParetoNbd)
-def _fill_expected(laws, draw, horizon, discount, work, given):
-    found = verbs.expected(verbs.at(laws, 0, draw), horizon, discount, work)
-    given[3, 0, draw], given[4, 0, draw], given[5, 0, draw] = found
-
-
-@way(verbs.lay_nodes, ParetoNbd)
-def _lay_nodes(laws, steps, edges, end, until, discount, laid):
-    return 0  # no clock
-
-
-@way(verbs.expected_at_nodes, ParetoNbd)
-def _expected_at_nodes(law, count, laid, table, edges, now, work):
-    return math.nan, math.nan, math.nan  # no clock
-
-
 @way(verbs.count_probability, ParetoNbd)
 def _count_probability(law, y, ahead, alive):
     return count_probability(y, ahead, alive, law.r, law.alpha, law.s, law.beta)
@@ -206,16 +185,6 @@ def _at_means(law, history):
         return 1.0, living, living
     alive = 1.0 / (1.0 + law.s * total * math.exp(fall))
     return alive, living, Latents(shape * per_rate, (law.s + 1.0) * per_hazard, 0.0)
-
-
-@way(verbs.stages_of, ParetoNbd)
-def _stages_of(law):
-    return 1
-
-
-@way(verbs.stage_shares, ParetoNbd)
-def _stage_shares(law, history, futures, draw, shares):
-    shares[0] = 1.0
 
 
 @way(verbs.newborn, ParetoNbd)

@@ -8,8 +8,6 @@ from bayesltv.families.pareto_nbd.integral import silent_odds
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.special import all_proper, digamma
 
-_CERTAIN = 40.0
-
 
 @compiled
 def value_and_slopes(parameters, cells):

@@ -24,21 +24,21 @@ FIGURES = "figures"
 
 
 def write_folder(
-    folder: str | Path,
+    folder: str | Path | None,
     name: str,
     *,
     figures: Mapping[str, Callable[[], Axes | Figure]],
     tables: Mapping[str, pd.DataFrame],
 ) -> list[Path]:
-    """Write pictures (PNG), tables (CSV) and a manifest that comes last, and return their paths.
+    """Write pictures (PNG), tables (CSV) and a manifest that comes last; return their paths.
 
     Several such sets may share a folder: each has a manifest of its own, and takes away what the earlier run
     of its own wrote and this one does not.
 
     Parameters
     ----------
-    folder : path
-        Made where it is not there.
+    folder : path, optional
+        Made where it is not there; default: nothing is written.
     name : str
         Of the set: its manifest is NAME.manifest.json.
     figures : mapping
@@ -51,6 +51,8 @@ def write_folder(
     StoreError
         Where the folder or a file cannot be written.
     """
+    if folder is None:
+        return []
     marker = f"{name}.manifest.json"
     earlier = _listed(Path(folder) / marker)
     with refilling(folder, marker=marker, known=lambda place: place.as_posix() in earlier) as part:
