@@ -53,7 +53,7 @@ class _Counts(NamedTuple):
     """Counts, and the states that each hangs on; see ``numerics.weekly_counts``."""
 
     counts: Floats
-    index: NDArray[np.int64]
+    places: NDArray[np.int64]
     value: Floats
     centres: Floats
 
