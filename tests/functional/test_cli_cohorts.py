@@ -13,6 +13,8 @@ from bayesltv.cli.app import app
 from bayesltv.cohorts.asked import CohortValue
 from helpers import point_fit
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 PARAMETERS = {"r": 0.53, "alpha": 5.2, "a": 0.89, "b": 1.61, "p": 6.25, "q": 3.74, "v": 15.44}
 
 

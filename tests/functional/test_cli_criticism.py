@@ -12,6 +12,8 @@ from bayesltv.cli.app import app
 from bayesltv.specs.catalogue import models_folder
 from bayesltv.specs.model.covariates import Covariate
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 
 def run(*arguments):
     return CliRunner().invoke(app, [str(each) for each in arguments])

@@ -16,6 +16,8 @@ from bayesltv.demo import Demo, Shop
 from bayesltv.report.files.options import write_options
 from bayesltv.report.files.sealed import read_sealed
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 DECISION = """
 [value]
 horizon = "12 months"

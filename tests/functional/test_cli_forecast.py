@@ -14,7 +14,10 @@ from helpers import point_fit
 
 PARAMETERS = {"r": 0.53, "alpha": 5.2, "a": 0.89, "b": 1.61, "p": 6.25, "q": 3.74, "v": 15.44, "delta": 1.1}
 END = pd.Timestamp("1998-06-30")
-pytestmark = pytest.mark.filterwarnings("ignore::bayesltv.BayesltvWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::bayesltv.BayesltvWarning"),
+    pytest.mark.usefixtures("unpainted"),
+]
 
 
 @pytest.fixture(scope="module")

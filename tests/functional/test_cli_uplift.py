@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from bayesltv.cli.app import app
 from bayesltv.specs.decision.stages import STAGES
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 QUICK = ("--chains", 4, "--draws", 400, "--cores", 2)
 DECISION = """
 [value]
