@@ -2,52 +2,64 @@
 
 Simulated shops (their own code below: weekly arrivals with a season, a trend and fading shocks; customers who
 buy by MBG/NBD while season and shocks move all rates) and month ends of Online Retail II, a year behind
-them. ``interval_score`` (90 %, Gneiting & Raftery 2007), ``crps`` and ``width`` are in shares of the revenue
-that came; ``inside`` says whether the 90 % interval holds it. Coverage can be bought by width: the interval
-score decides. Rivals: the same days a year ago, a seasonal naive, exponential smoothing (statsmodels).
+them. ``interval score`` (90 %, Gneiting & Raftery 2007), ``crps`` and ``width`` are in shares of the revenue
+that came; ``inside`` counts 90 % intervals that hold it, and ``gate`` says whether that lies between the .05
+and 99.95 % points of a binomial of .9. Coverage can be bought by width: the interval score decides. Rivals:
+the same days a year ago, a seasonal naive, exponential smoothing (statsmodels). ``worse by`` is a rival's
+interval score less ours, case by case, with its standard error.
 
 What would make it rigged: a spread of the naive forecasts that they never had (theirs comes from their own
-errors so far); cuts of one log that overlap, counted as independent. Fits that fail their checks are refused
-as a user's are, and counted. Customers by Laplace, arrivals by the shipped sampler.
+errors so far); cuts of one log that overlap, counted as independent (so that Online Retail II's standard
+errors say too little, and no gate is asked there); a season in the clock because the simulated shops have one
+(it is there from two years of log on, and two years is when ETS gets its own). Customers and arrivals by
+Laplace, arrivals by NUTS where that fails its checks; fits that fail their checks even so are refused as a
+user's are, and counted. Seeds are 0 to 39.
 """
 
 import os
 import warnings
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 import bayesltv as ltv
 import common
 
 DATA = Path(os.environ.get("BENCH_DATA", Path(__file__).parents[2] / "shared" / "data"))
 FOLDER, HORIZON, WEEKS = DATA / "online_retail_2", "13 weeks", 13
+RETAIL, SHOPS = "Online Retail II", "simulated shops"
 RETAIL_CUTS = [str(day.date()) for day in pd.date_range("2010-12-31", "2011-08-31", freq="ME")]
-RIVALS = ("last_year", "seasonal_naive", "ets")
+OWN, RIVALS = "bayesltv", ("last_year", "seasonal_naive", "ets")
 SHARES = ("interval_score", "crps", "width")
-START = pd.Timestamp("2021-01-03")
+START, SHOP_WEEKS, TWO_YEARS = pd.Timestamp("2021-01-03"), 130, pd.Timedelta(days=728)
+SHORT = {"draws": 500}
 COLUMNS = {
-    "log": ("log", ""), "cut": ("cut", ""), "spec": ("customers", ""),
-    **{
-        f"{who}_{what}": (f"{who}: {what}", ".2f")
-        for who in ("bayesltv", *RIVALS) for what in ("interval_score", "inside")
-    },
-    "refused": ("refused", ""), "bayesltv_bias": ("median / actual − 1", "+.2f"),
-    "seconds": ("seconds", ",.0f"),
+    "log": ("log", ""), "forecaster": ("forecaster", ""),
+    "interval_score": ("interval score", ".2f"), "worse_by": ("worse by", "+.2f"),
+    "standard_error": ("± s.e.", ".2f"), "wins": ("ours is better", ".0f"), "crps": ("CRPS", ".3f"),
+    "width": ("width", ".2f"), "inside": ("inside", ".0f"), "number": ("of", ".0f"), "gate": ("gate", ""),
+    "bias": ("median / actual − 1", "+.2f"),
+    "refused": ("refused", ".0f"), "seconds": ("CPU seconds", ",.0f"),
 }  # fmt: skip
 
 
 def cases(quick):
-    """Return each shop, and each month end of the real log where it is at hand."""
-    if quick:
-        return [{"log": "shop 0", "cut": "", "spec": "mbg_pooled"}]
-    shops = [{"log": f"shop {at}", "cut": "", "spec": "clock"} for at in range(40)]
-    real = [{"log": "Online Retail II", "cut": cut, "spec": "clock"} for cut in RETAIL_CUTS]
-    return shops + (real if FOLDER.is_dir() else [])
+    """Return each log with each forecaster; ours comes first and measures for all of them."""
+    logs = {SHOPS: 1 if quick else 40}
+    if FOLDER.is_dir() and not quick:
+        logs[RETAIL] = len(RETAIL_CUTS)
+    return [
+        {"log": log, "forecaster": who, "asked": number, "quick": quick}
+        for log, number in logs.items()
+        for who in (OWN, *RIVALS)
+    ]
 
 
-def shop(seed, weeks=130):
+def shop(seed, weeks=SHOP_WEEKS):
     """Return the log of a shop that opens and lives for so many weeks, 13 more than are known."""
     rng, rows = np.random.default_rng(seed), []
     sd, rho = rng.uniform(0.05, 0.2), rng.uniform(0.5, 0.9)
@@ -76,38 +88,85 @@ def shop(seed, weeks=130):
 
 
 def one(case):
-    """Return the scores of a forecast and of its rivals, in shares of what came."""
+    """Return how one forecaster does on the cases of a log, beside ours on the same cases."""
     warnings.simplefilter("ignore")
-    if case["log"].startswith("shop"):
-        weeks = 130
-        log, cut = shop(int(case["log"].split()[1]), weeks), START + pd.Timedelta(days=7 * (weeks - WEEKS))
+    keep = Path(os.environ.get("BENCH_KEEP", ".")) / f"forecast_{case['log'].replace(' ', '_')}.jsonl"
+    measure = partial(measured, case["log"], quick=case["quick"])
+    kept = None if case["quick"] else keep
+    found, spent = common.timed(lambda: common.each_seed(case["asked"], measure, keep=kept))
+    told = scored([each for each in found if "refused" not in each], case["forecaster"])
+    refused = sum("refused" in each for each in found)
+    seconds = sum(each.get("cpu_seconds", 0.0) for each in found) if case["forecaster"] == OWN else None
+    gate = None
+    if case["log"] == SHOPS and told["number"]:
+        low, high = binom.ppf([0.0005, 0.9995], told["number"], 0.9)
+        gate = "passes" if low <= told["inside"] <= high else "misses"
+    return told | spent | {"refused": refused, "gate": gate, "seconds": seconds}
+
+
+def measured(log, at, *, quick):
+    """Return what each forecaster said at one cut, and what came."""
+    if log == SHOPS:
+        frame, cut = shop(at), START + pd.Timedelta(days=7 * (SHOP_WEEKS - WEEKS))
     else:
         import bench_cohorts
 
-        log, cut = bench_cohorts.log_of(case["log"])[0], pd.Timestamp(case["cut"])
+        frame, cut = bench_cohorts.log_of(log)[0], pd.Timestamp(RETAIL_CUTS[at])
     try:
-        table, spent = common.timed(lambda: judged(log, cut, case["spec"]))
+        table, spent = common.timed(lambda: judged(frame, cut, quick=quick))
     except ltv.CheckFailed as error:
         return {"refused": str(error)[:90]}
-    table["width"] = table["p95"] - table["p05"]
-    scores = table[list(SHARES)].div(table["actual"], axis=0).assign(inside=table["inside_90"].astype(float))
-    told = {f"{who}_{what}": float(row[what]) for who, row in scores.iterrows() for what in scores}
-    own = table.loc["bayesltv"]
-    return told | {"bayesltv_bias": float(own["p50"] / own["actual"] - 1)} | spent
+    names = ["actual", "p05", "p50", "p95", "interval_score", "crps"]
+    return {who: row[names].astype(float).to_dict() for who, row in table.iterrows()} | spent
 
 
-def judged(log, cut, spec):
-    """Return what a user is told of the revenue of 13 weeks: customers by `spec`, and fitted arrivals."""
+def judged(log, cut, *, quick):
+    """Return what a user is told of the revenue of 13 weeks."""
     log = log[["customer_id", "date", "amount"]]
     summary = ltv.summarize(log, observation_end=cut)
+    spec = customers_spec(cut - log["date"].min(), quick=quick)
     fit = ltv.fit(summary, spec, seed=1, method="laplace", progress=False)
-    arrivals = ltv.fit_arrivals(summary, seed=1, progress=False)
     base = ltv.customer_base(fit, summary, seed=1, draws=400)
-    found = base.evaluate(
-        log, horizon=HORIZON, arrivals=arrivals, rivals=RIVALS, tracking=False,
-        log_end=cut + pd.Timedelta(days=7 * WEEKS),
-    )  # fmt: skip
+    asked = {
+        "horizon": HORIZON, "rivals": RIVALS, "tracking": False,
+        "log_end": cut + pd.Timedelta(days=7 * WEEKS),
+    }  # fmt: skip
+    try:
+        arrivals = ltv.fit_arrivals(summary, seed=1, method="laplace", sampler=SHORT)
+        found = base.evaluate(log, arrivals=arrivals, **asked)
+    except ltv.CheckFailed:
+        found = base.evaluate(log, arrivals=ltv.fit_arrivals(summary, seed=1, progress=False), **asked)
     return found.business.query("quantity == 'revenue'").set_index("forecaster")
+
+
+def customers_spec(known, *, quick):
+    """Return the spec for a log of this length: the default family, a clock, a season from two years on."""
+    if quick:
+        return ltv.load_spec("mbg_pooled")
+    if known >= TWO_YEARS:
+        return ltv.load_spec("clock_season")
+    return replace(ltv.load_spec("clock"), purchase=ltv.PurchaseSpec("mbg_nbd"))
+
+
+def scored(found, who):
+    """Return the means of one forecaster's scores, in shares of what came, and its differences from ours."""
+    table = pd.DataFrame([each[who] for each in found]).dropna()
+    if table.empty:
+        return {"number": 0}
+    actual = table["actual"]
+    own = pd.DataFrame([each[OWN] for each in found]).loc[table.index]
+    score = table["interval_score"] / actual
+    told = {
+        "number": len(table), "interval_score": score.mean(), "crps": (table["crps"] / actual).mean(),
+        "width": ((table["p95"] - table["p05"]) / actual).mean(),
+        "inside": int(((table["p05"] <= actual) & (actual <= table["p95"])).sum()),
+        "bias": (table["p50"] / actual - 1).mean(),
+    }  # fmt: skip
+    if who != OWN:
+        worse = score - own["interval_score"] / actual
+        told |= {"worse_by": worse.mean(), "wins": int((worse > 0).sum())}
+        told["standard_error"] = worse.std() / np.sqrt(len(worse)) if len(worse) > 1 else None
+    return told
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import xarray as xr
 
 from bayesltv.data.log.reading import LogReading
 from bayesltv.dates import Date
-from bayesltv.fitting.sampling import Sampling
+from bayesltv.fitting.sampling import Method, Sampling
 from bayesltv.specs.model.events import Events
 
 
@@ -20,6 +20,7 @@ def fit_arrivals(
     burn: int | None = None,
     observation_end: Date | None = None,
     reading: LogReading | None = None,
+    method: Method = "nuts",
     sampler: Mapping[str, Any] | None = None,
     cores: int | None = None,
     progress: bool = True,
@@ -46,6 +47,9 @@ def fit_arrivals(
         Last day of the log that counts.
     reading : LogReading, optional
         Columns of the log and how it is read.
+    method : "nuts" or "laplace"
+        Laplace, put right by importance weights, takes seconds and no events; its checks say whether it will
+        do.
     sampler : mapping, optional
         Overrides of 4 chains, 1,000 tuning steps, 2,000 draws, target_accept 0.9.
     cores : int, optional
@@ -82,5 +86,5 @@ def fit_arrivals(
     columns = (by,) if isinstance(by, str) else tuple(dict.fromkeys(by))
     summary = first_purchases(log, columns, reading or LogReading(), observation_end=observation_end)
     weeks = make_weeks(summary, columns, burn=burn)
-    tree = sample_arrivals(weeks, events, Sampling(seed, "nuts", sampler or {}, cores, progress))
+    tree = sample_arrivals(weeks, events, Sampling(seed, method, sampler or {}, cores, progress))
     return with_checks(tree, report_of([each(tree, None) for each in SAMPLER_CHECKS]))

@@ -10,9 +10,10 @@ from scipy import stats
 import bayesltv as ltv
 from bayesltv.arrivals.plan import read_plan
 from bayesltv.data.summary.weeks import Weeks, make_weeks, seasons_of
-from bayesltv.errors import BayesltvWarning, DataError, StoreError
+from bayesltv.errors import BayesltvWarning, DataError, FitError, StoreError
 from bayesltv.fitting.density import make_density
 from bayesltv.model.arrivals import arrivals_model
+from bayesltv.numerics.weekly_counts import states_given
 from bayesltv.specs.model.events import Events, Occurrence
 from bayesltv.specs.prior import PriorSpec
 
@@ -269,3 +270,35 @@ def test_a_plan_of_several_columns_names_them():
     assert read_plan(plan, columns=("country", "device"), end=DAY).labels == ("web | phone", "web | phone")
     with pytest.raises(DataError, match="lacks 'country': it needs week, country, device, customers, cac"):
         read_plan(plan_of(), columns=("country", "device"), end=DAY)
+
+
+# ------------------------------------------------------------------------------------------- without chains
+
+
+def test_heights_of_states_are_those_of_scipy():
+    rng = np.random.default_rng(5)
+    counts, size = rng.poisson(9.0, (1, 6)).astype(float), 7.0
+    index = np.stack([np.arange(6), np.full(6, 6)], axis=1)[None]
+    value, centres = np.ones((1, 6, 2)), np.array([2.0])
+    root = rng.standard_normal((7, 7)) + 4 * np.eye(7)
+    heights, expected = [], []
+    for scale, z in zip((1.0, 1.0, 2.0, 5.0), rng.standard_normal((4, 7)), strict=True):
+        prior = scale * root @ root.T
+        x, height, volume, _ = states_given(z, counts, index, value, centres, np.array([size]), prior)
+        mean = np.exp(2.0 + x[:6] + x[6])
+        known = stats.nbinom.logpmf(counts[0], size, size / (size + mean)).sum()
+        heights.append(height)
+        expected.append(known + stats.multivariate_normal(np.zeros(7), np.linalg.inv(prior)).logpdf(x))
+        assert volume >= 0.5 * np.linalg.slogdet(prior)[1]  # counts only add to what is known
+    assert np.diff(heights) == pytest.approx(np.diff(expected), rel=1e-9)
+
+
+def test_without_chains_levels_come_out_and_checks_pass(sold):
+    fit = ltv.fit_arrivals(
+        sold[sold["channel"] == "web"], seed=3, observation_end=END, burn=0, method="laplace",
+        sampler={"draws": 500},
+    )  # fmt: skip
+    assert ltv.check(fit).verdict == "passed"
+    assert float(fit["posterior"]["level"].mean()) == pytest.approx(np.log(12), abs=0.3)
+    with pytest.raises(FitError, match="NUTS"):
+        ltv.fit_arrivals(sold, seed=3, events=SALE, observation_end=END, method="laplace")

@@ -25,6 +25,7 @@ from bayesltv.kernels.calendar import STILL
 from bayesltv.kernels.futures import Filled, draw_futures
 from bayesltv.kernels.latents import draw_latents
 from bayesltv.kernels.tracking import Bins, count_in_bins
+from bayesltv.kernels.window import expected_in_window, log_window_counts
 from bayesltv.model.likelihood import purchase_data
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.quadrature import work_space
@@ -346,6 +347,20 @@ def test_expected_purchases_are_the_sum_over_counts():
             total, y = total + max(reached, 0.0), y + 1
         found = given_alive(law, history, horizon, 0.0, work)[1]
         assert found == pytest.approx(total, rel=1e-7, abs=1e-8)
+
+
+def test_a_window_counts_all_stages():
+    """Probability of a purchase and their expected number in a window, against those of each count."""
+    known, factors, bought, purchases = MBG.of(3), np.array([0.7, 1.4]), np.empty((1, 2)), np.empty((1, 2))
+    _, people, laws = block_of(known, 2, 30.43, 1)
+    expected_in_window(people, laws.purchase, STILL, 9.0, factors, 0, bought, purchases)
+    some = np.empty((1, 2))
+    log_window_counts(people, np.array([-1]), laws.purchase, STILL, 9.0, factors, 0, some)
+    future, share = verbs.given_alive(law_of(3), history_of(MBG, 2, 30.43)), 0.8071930876
+    for j, time in enumerate(9.0 * factors):
+        chances = [verbs.count_probability(future, y, time, share) for y in range(30)]
+        assert (bought[0, j], math.exp(some[0, j])) == pytest.approx([1 - chances[0]] * 2, rel=1e-8)
+        assert purchases[0, j] == pytest.approx(np.arange(30) @ chances, rel=1e-8)
 
 
 @pytest.mark.parametrize(("shape", "horizon"), [(5.0, 40.0), (100.0, 300.0), (900.0, 300.0)])

@@ -219,6 +219,15 @@ def test_a_clock_that_stands_still_changes_nothing(some, planned):
     assert same > 0.99  # a purchase within rounding of midnight may fall on the next day
 
 
+def test_two_years_of_log_and_a_clock_without_a_season_are_told(some):
+    fit = clock_fit(
+        SHOP, np.zeros((400, 28)), clock=ltv.ClockSpec(), start="1996-06-01", end=END, family="mbg_nbd",
+        variables={"clock_sd": 1e-12, "clock_rho": 0.5},
+    )  # fmt: skip
+    found = ltv.customer_base(fit, some, seed=5).forecast(plan_of())
+    assert "clock_season" in found.attrs["said"]
+
+
 # ------------------------------------------------------------------------------------------- fitted arrivals
 
 

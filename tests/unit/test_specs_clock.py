@@ -43,8 +43,9 @@ def test_without_the_section_there_is_no_clock_and_the_hash_is_what_it_was():
     assert "clock" not in ltv.load_spec("pooled").to_dict()
 
 
-def test_the_shipped_clock_states_the_defaults():
+def test_the_shipped_clocks_state_the_defaults():
     assert ltv.load_spec("clock").clock == ltv.ClockSpec()
+    assert ltv.load_spec("clock_season").clock == ltv.ClockSpec(process=("ar1", "seasonal"))
 
 
 def test_events_are_read_from_the_table_beside_the_file_and_stored_with_the_spec(written):

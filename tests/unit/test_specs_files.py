@@ -178,8 +178,8 @@ def test_a_file_that_does_not_exist_is_named_with_the_nearest_and_all_shipped_on
         load_spec("models/by_groups.toml")
     assert str(caught.value) == (
         "spec file 'models/by_groups.toml' does not exist; did you mean \"by_group\"? "
-        "shipped: by_group, clock, clock_events, cohort_clock, mbg_by_group, mbg_cnbd, mbg_pooled, "
-        "pareto_nbd, pooled"
+        "shipped: by_group, clock, clock_events, clock_season, cohort_clock, mbg_by_group, mbg_cnbd, "
+        "mbg_pooled, pareto_nbd, pooled"
     )
     assert caught.value.exit_code == 11
     with pytest.raises(SpecError, match="decision file 'x/retention' does not exist"):

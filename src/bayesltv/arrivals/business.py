@@ -17,6 +17,7 @@ from bayesltv.arrivals.plan import AcquisitionPlan, read_plan
 from bayesltv.arrivals.result import PERIOD, TOTAL, WHOLE, Forecast, dataset_of, tabulated
 from bayesltv.base.gate import told_of_totals
 from bayesltv.base.placed_base import PlacedBase
+from bayesltv.clock_processes import seasonal
 from bayesltv.cohorts.known import Purchases, known_purchases
 from bayesltv.data.day_lists import day_number
 from bayesltv.data.log.reading import LogReading
@@ -27,12 +28,17 @@ from bayesltv.names import COMMON_SHOCKS, DRAW
 from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.prediction.tracking import BinSums, futures_in_bins
 from bayesltv.specs import checked
-from bayesltv.units import DAYS_PER
+from bayesltv.specs.model.clock import ClockSpec
+from bayesltv.units import DAYS_PER, DAYS_PER_YEAR
 
 Floats = NDArray[np.float64]
 NO_CLOCK = mark(
     "the fit has no shared clock: what moves all customers together is left out of existing customers and of "
     "repeats, so that their intervals and those of totals are too narrow"
+)
+NO_SEASON = mark(
+    "the log holds two years or more and the fit's clock has no season: what comes back every year is not in "
+    "the forecast of existing customers (spec clock_season)"
 )
 FAR = 0.005
 ArrivalsLike = xr.DataTree | pd.DataFrame | str | Path
@@ -192,7 +198,7 @@ def _dataset(old: BinSums, new: NewSums, coming: Coming, periods: Periods, *, ha
 
 def _told(base: PlacedBase, asked: ForecastAsked, coming: Coming, periods: Periods) -> dict[str, Any]:
     """Return what a forecast says about itself, in JSON's types."""
-    has_clock = base.posterior.calendar is not None
+    calendar = base.posterior.calendar
     return {
         "by": asked.by,
         "horizon": asked.horizon,
@@ -206,10 +212,18 @@ def _told(base: PlacedBase, asked: ForecastAsked, coming: Coming, periods: Perio
         "seed": int(base.seed),
         "draws": int(coming.counts.shape[1]),
         "customers": len(base),
-        "has_clock": has_clock,
-        "said": "" if has_clock else NO_CLOCK,
+        "has_clock": calendar is not None,
+        "said": _said(base.posterior.spec.clock, calendar),
         COMMON_SHOCKS: told_of_totals(base.fit),
     }
+
+
+def _said(clock: ClockSpec | None, calendar: tuple[int, int] | None) -> str:
+    """Return what a forecast leaves out: what moves all customers, or a season though two years are known."""
+    if not clock or calendar is None:
+        return NO_CLOCK
+    knows = calendar[1] - calendar[0] >= 2 * DAYS_PER_YEAR - 1
+    return NO_SEASON if knows and seasonal.NAME not in clock.process else ""
 
 
 def _reached(

@@ -6,6 +6,8 @@ horizon H without it is true of `factor` × H with it, so that the laws of a fam
 
 import math
 
+import numpy as np
+
 from bayesltv.families.verbs import (
     at,
     count_probability,
@@ -15,13 +17,35 @@ from bayesltv.families.verbs import (
     inverse_p_alive,
     log_spent,
     p_bought,
+    put,
+    room_for,
+    stage_shares,
+    stages_of,
 )
 from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import ahead_of, history_at, stand
-from bayesltv.numerics.compile import compiled
+from bayesltv.numerics.compile import compiled, inlined
 from bayesltv.numerics.quadrature import work_space
 
 _SMALLEST = 1e-300
+
+
+@inlined
+def _p_bought(futures, shares, time):
+    """Return P(buys within `time`) of who is alive, at whichever stage."""
+    total = 0.0
+    for stage in range(shares.size):
+        total += shares[stage] * p_bought(at(futures, stage, 0), time)
+    return total
+
+
+@inlined
+def _expected(futures, shares, time, work):
+    """Return the purchases expected within `time` of who is alive, at whichever stage."""
+    total = 0.0
+    for stage in range(shares.size):
+        total += shares[stage] * expected(at(futures, stage, 0), time, 0.0, work)[0]
+    return total
 
 
 @compiled
@@ -42,14 +66,17 @@ def log_window_counts(people, counts, purchase, clock, horizon, factors, draw, o
         The posterior draw.
     out : ndarray of float64, shape (customer, factor)
     """
+    futures, shares = room_for(purchase, 1), np.empty(stages_of(purchase))
     for i in range(counts.size):
         customer, law = stand(clock, people, i), at(purchase, people.group[i], draw)
         history, ahead = history_at(customer, draw), ahead_of(customer, draw, horizon)
         alive, future = 1.0 / inverse_p_alive(law, history), given_alive(law, history)
+        put(futures, 0, future)
+        stage_shares(law, history, futures, 0, shares)
         for j in range(factors.size):
             time = factors[j] * ahead
             if counts[i] < 0:
-                chance = alive * p_bought(future, time)
+                chance = alive * _p_bought(futures, shares, time)
             else:
                 chance = count_probability(future, counts[i], time, alive)
             out[i, j] = math.log(max(chance, _SMALLEST))
@@ -61,14 +88,16 @@ def expected_in_window(people, purchase, clock, horizon, factors, draw, bought, 
 
     Parameters are those of `log_window_counts`.
     """
-    work = work_space()
+    futures, shares, work = room_for(purchase, 1), np.empty(stages_of(purchase)), work_space()
     for i in range(people.group.size):
         customer, law = stand(clock, people, i), at(purchase, people.group[i], draw)
         history, ahead = history_at(customer, draw), ahead_of(customer, draw, horizon)
-        alive, future = 1.0 / inverse_p_alive(law, history), given_alive(law, history)
+        put(futures, 0, given_alive(law, history))
+        stage_shares(law, history, futures, 0, shares)
+        alive = 1.0 / inverse_p_alive(law, history)
         for j in range(factors.size):
-            bought[i, j] = alive * p_bought(future, factors[j] * ahead)
-            purchases[i, j] = alive * expected(future, factors[j] * ahead, 0.0, work)[0]
+            bought[i, j] = alive * _p_bought(futures, shares, factors[j] * ahead)
+            purchases[i, j] = alive * _expected(futures, shares, factors[j] * ahead, work)
 
 
 @compiled

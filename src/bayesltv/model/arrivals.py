@@ -5,6 +5,7 @@ Shocks are a stationary AR(1) that channels share. Given sds, ρ and overdispers
 are normal, and the sampler sees them as the clock's states are seen: see ``model.clock``.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from pytensor import shared
 
 from bayesltv.clock_processes import ar1
-from bayesltv.clock_processes.process import Blocks
+from bayesltv.clock_processes.process import Blocks, Terms
 from bayesltv.data.summary.weeks import (
     CHANNEL,
     FOUR_WEEKS,
@@ -56,14 +57,10 @@ _SIZES = (1.0, 100.0)
 def arrivals_model(weeks: Weeks, events: Events | None) -> pm.Model:
     """Return the model of new customers by week and channel."""
     ends = weeks.ends
-    coords = {
-        CHANNEL: list(weeks.labels), FOUR_WEEKS: [str(at) for at in range(1, SEASONS + 1)],
-        WEEK_END: [str(day) for day in ends.astype("datetime64[D]")],
-    }  # fmt: skip
-    with pm.Model(coords=coords) as model:
+    with pm.Model(coords=coords_of(weeks)) as model:
         values = {name: prior_variable(name, prior) for name, prior in PRIORS.items()}
         spread = pm.HalfNormal(OVERDISPERSION, OVERDISPERSION_SD, dims=CHANNEL, shape=(len(weeks.labels),))
-        eta = shared(_centres(weeks))[:, None] + _log_mean(weeks, values)
+        eta = shared(centres_of(weeks))[:, None] + _log_mean(weeks, values)
         if events is not None:
             shares = events.shares(ends - WEEK + 1, ends)
             for name, share in zip(events.names, shares, strict=True):
@@ -75,7 +72,15 @@ def arrivals_model(weeks: Weeks, events: Events | None) -> pm.Model:
     return model
 
 
-def _centres(weeks: Weeks) -> Floats:
+def coords_of(weeks: Weeks) -> dict[str, list[str]]:
+    """Return the names of channels, of the parts of the year and of weeks."""
+    return {
+        CHANNEL: list(weeks.labels), FOUR_WEEKS: [str(at) for at in range(1, SEASONS + 1)],
+        WEEK_END: [str(day) for day in weeks.ends.astype("datetime64[D]")],
+    }  # fmt: skip
+
+
+def centres_of(weeks: Weeks) -> Floats:
     """Return the log of each channel's mean count."""
     return np.asarray(np.log(weeks.counts.mean(axis=1) + 0.5 / weeks.counts.shape[1]))
 
@@ -86,7 +91,7 @@ def _log_mean(weeks: Weeks, values: dict[str, Tensor]) -> Tensor:
     ends, at_end = weeks.ends, SEASONS + 2 * channels
     years = (ends - weeks.end) / DAYS_PER_YEAR
     season = np.eye(SEASONS)[seasons_of(ends)]
-    prior = _prior_precision(number, channels, values)
+    prior = sum(scale * shared(matrix) for scale, matrix in prior_terms(number, channels, values))
     information, pull = _seen(weeks, years, season)
     x = whitened_states(
         f"arrivals{OFFSET}states", prior, prior + shared(information), shared(pull),
@@ -96,22 +101,20 @@ def _log_mean(weeks: Weeks, values: dict[str, Tensor]) -> Tensor:
     effects = pm.Deterministic(SEASON, x[-at_end : -2 * channels], dims=FOUR_WEEKS)
     level = x[-2 * channels : -channels]
     trend = pm.Deterministic(TREND, x[-channels:], dims=CHANNEL)
-    pm.Deterministic(LEVEL, shared(_centres(weeks)) + level, dims=CHANNEL)
+    pm.Deterministic(LEVEL, shared(centres_of(weeks)) + level, dims=CHANNEL)
     common = shock + pt.dot(shared(season), effects)
     return level[:, None] + trend[:, None] * shared(years)[None, :] + common[None, :]
 
 
-def _prior_precision(number: int, channels: int, values: dict[str, Tensor]) -> Tensor:
-    """Return that of all states: shocks, season, levels, trends."""
+def prior_terms(number: int, channels: int, values: Mapping[str, Any]) -> Terms:
+    """Return the precision of all states (shocks, season, levels, trends) as numbers times matrices."""
     size = number + SEASONS + 2 * channels
     blocks = Blocks(np.arange(number, dtype=np.float64), number, 0)
     given = {CLOCK_SD: values[SHOCK_SD], CLOCK_RHO: values[SHOCK_RHO]}
-    where = slice(number, number + SEASONS)
     fixed = np.zeros(size)
     fixed[-2 * channels : -channels], fixed[-channels:] = LEVEL_SD**-2, TREND_SD**-2
     terms = [(scale, _padded(matrix, size, 0)) for scale, matrix in ar1.precision(given, blocks)]
-    terms.append((values[SEASON_SD] ** -2, _padded(np.eye(SEASONS), size, where.start)))
-    return sum(scale * shared(matrix) for scale, matrix in terms) + shared(np.diag(fixed))
+    return [*terms, (values[SEASON_SD] ** -2, _padded(np.eye(SEASONS), size, number)), (1.0, np.diag(fixed))]
 
 
 def _padded(matrix: Floats, size: int, start: int) -> Floats:
@@ -133,7 +136,7 @@ def _seen(weeks: Weeks, years: Floats, season: Floats) -> tuple[Floats, Floats]:
         rough = _size_of(counts)
         weight = (counts + 0.5) * rough / (counts + 0.5 + rough)
         information += design.T @ (weight[:, None] * design)
-        pull += design.T @ (weight * (np.log(counts + 0.5) - _centres(weeks)[at]))
+        pull += design.T @ (weight * (np.log(counts + 0.5) - centres_of(weeks)[at]))
     return information, pull
 
 

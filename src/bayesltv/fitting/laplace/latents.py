@@ -31,14 +31,20 @@ def _seen_by_sampler(prior: PriorSpec) -> float:
     return float(logit(middle) if prior.support == "unit" else np.log(middle))
 
 
+def log_seen(prior: PriorSpec, log_sd: Floats) -> Floats:
+    """Return the log density of a prior in what the sampler sees: logs, or log odds."""
+    if prior.support == "unit":
+        inside = prior.frozen().logpdf(expit(log_sd)) + log_expit(log_sd) + log_expit(-log_sd)
+    else:
+        inside = prior.frozen().logpdf(np.exp(log_sd)) + log_sd
+    return np.asarray(inside)
+
+
 def log_prior(block: Block, log_sds: Floats) -> Floats:
     """Return the log density of rows of log sds, and half the log determinant of P, shape (n,)."""
     log_density = np.zeros(len(log_sds))
     for log_sd, prior in zip(log_sds.T, block.priors, strict=True):
-        if prior.support == "unit":
-            log_density += prior.frozen().logpdf(expit(log_sd)) + log_expit(log_sd) + log_expit(-log_sd)
-        else:
-            log_density += prior.frozen().logpdf(np.exp(log_sd)) + log_sd
+        log_density += log_seen(prior, log_sd)
     for log_sd, pool in zip(log_sds.T, block.pools, strict=False):
         log_density -= pool.offsets.size * log_sd
     for clock in block.clocks:
