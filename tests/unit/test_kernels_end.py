@@ -13,6 +13,7 @@ PROGRAM = """
 import itertools, sys
 import numpy as np
 import bayesltv as ltv
+from beta_geometric import expected_over_horizon
 from bayesltv.families.bg_nbd import counts, expectations
 from bayesltv.families.bg_nbd.law import Latents
 from bayesltv.families.gamma_gamma.law import Buyer
@@ -47,11 +48,10 @@ elif what == "digamma":
     special.digamma(np.inf)
 elif what == "counts":
     for horizon, alive, *rest in spoiled((39.0, 0.7, 2.2, 40.0, 0.8, 2.4)):
-        counts.purchase_survival(horizon, alive, *rest, np.zeros(8))
         counts.purchase_probability(3, horizon, alive, *rest)
 elif what == "expectations":
     for horizon, discount, *rest in spoiled((39.0, 0.002, 2.2, 40.0, 0.8, 2.4)):
-        expectations.expected_over_horizon(horizon, discount, *rest, work_space())
+        expected_over_horizon(horizon, discount, *rest, work_space())
     for bad in NASTY:
         assert 0 < expectations.node_count(2.0, 39.0, bad, 2.2, 0.8, 2.4) <= MAX_NODES
     for good in ((39.0, 0.002, 0.6, 12.0), (39.0, 1e9, 0.6, 12.0)):
