@@ -15,8 +15,8 @@ regret
 What would make it rigged: effects that are always good; counting a plan's own draws as what happened;
 leaving out the rules that a team uses today (highest value, highest churn risk, everybody, random), or giving
 them less money; a test so large that nothing is left to be unsure of; and picking the shops (all seeds are
-counted up from 0). In the plan's favour: where effects differ they are normal around none, as the prior it starts
-from; against it: they are narrower, an sd of 0.35 where the prior has 0.5, and spend stays what it was.
+counted up from 0). In the plan's favour: effects that differ are normal around none, as its prior is; against
+it: they are narrower, an sd of 0.35 where the prior has 0.5, and spend stays what it was.
 """
 
 import contextlib
