@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_ROWS, MOST_CURVES = 36, 5
+NARROWEST = 9.0
+"""Inches in which the line below a title has room beside long labels."""
 _PERCENT = ("retention", "repurchase", "roi")
 _TITLES = {"retention": mark("Retention"), "repurchase": mark("Share who have bought again"), "roi": "ROI"}
 _DASHED = (0, (3, 1.6))
@@ -61,7 +63,7 @@ def plot_cohorts(
     chosen = _rows(found, name)
     labels, ages = list(dict.fromkeys(chosen["label"])), sorted(set(chosen["age"]))
     wide, tall = (1.0, 0.42) if intervals else (0.62, 0.28)
-    ax = new_axes(ax, size=(max(6.2, 1.4 + wide * len(ages)), 1.5 + tall * len(labels)))
+    ax = new_axes(ax, size=(max(NARROWEST, 1.4 + wide * len(ages)), 1.5 + tall * len(labels)))
     ramp, write = shades(64), _writer(name, found)
     low, high = chosen["p50"].min(), chosen["p50"].max()
     for each in chosen.to_dict("records"):
@@ -104,7 +106,7 @@ def plot_cohort_curves(
     ----------
     found : Cohorts
     cohorts : sequence of str, optional
-        Labels; default: five spread over all, or the levels of the first column that is no date.
+        Labels; default: the five largest levels of a column that is no date, or five cohorts spread over all.
     ax : Axes, optional
 
     Raises
@@ -204,11 +206,12 @@ def _rows(found: Cohorts, quantity: str) -> pd.DataFrame:
 
 
 def _spread(found: Cohorts) -> list[str]:
-    """Return the labels of levels of a column that is no date, or of cohorts spread over all."""
+    """Return the labels of the largest levels of a column that is no date, or of cohorts spread over all."""
     table = found.curves.assign(label=_labels(found, found.curves))
     levels = table[(table["kind"] == "level") & ~_is_dated(found, table)]
-    some = levels if not levels.empty else table[table["kind"].isin(["cohort", "new"])]
-    labels = list(dict.fromkeys(some["label"]))
+    if not levels.empty:
+        return list(levels.groupby("label", sort=False)["customers"].first().nlargest(MOST_CURVES).index)
+    labels = list(dict.fromkeys(table.loc[table["kind"].isin(["cohort", "new"]), "label"]))
     at = np.unique(np.linspace(0, len(labels) - 1, min(MOST_CURVES, len(labels))).round().astype(int))
     return [labels[i] for i in at]
 
