@@ -21,6 +21,7 @@ WEEKS, AHEAD, CHANNELS = 60, 13, ("search", "shop")
 END = pd.Timestamp("2023-07-02")
 SAMPLER = {"chains": 2, "tune": 300, "draws": 400}
 THIN = 4
+METHODS = ("nuts", "laplace")
 SEEN = {"season": (0, 6), "shock": (-30, -1), "level": (0, 1), "trend": (0, 1), "overdispersion": (0, 1)}
 """Elements that are ranked; weeks count from the last one, since a log begins with its first customer."""
 
@@ -63,13 +64,13 @@ def log_of(counts):
     })  # fmt: skip
 
 
-def ranks(seed, *, plant=False):
+def ranks(seed, method, *, plant=False):
     """Return where the truth stands among the draws, by quantity; an error doubles the weeks' own spread."""
     truth, counts = simulate(seed)
     with warnings.catch_warnings(action="ignore"):
         fit = ltv.fit_arrivals(
-            log_of(counts[:, :WEEKS]), seed=seed, by="channel", burn=0, observation_end=END, sampler=SAMPLER,
-            cores=1, progress=False,
+            log_of(counts[:, :WEEKS]), seed=seed, by="channel", burn=0, observation_end=END, method=method,
+            sampler=SAMPLER, cores=1, progress=False,
         )  # fmt: skip
     drawn, rng = fit["posterior"].to_dataset().isel(draw=slice(None, None, THIN)), np.random.default_rng(seed)
     flat = {
@@ -88,13 +89,14 @@ def ranks(seed, *, plant=False):
     return {name: float(ranked(np.asarray(draws[name]), np.asarray(truth[name]), rng)) for name in truth}
 
 
-def calibrated(number, *, plant=False):
+def calibrated(number, method, *, plant=False):
     """Return the table of ranks, kept where SBC_RANKS says."""
     folder = os.environ.get("SBC_RANKS")
-    path = Path(folder or "") / f"arrivals-{'planted' if plant else 'right'}.parquet"
+    name = f"arrivals{'' if method == 'nuts' else '-' + method}-{'planted' if plant else 'right'}"
+    path = Path(folder or "") / f"{name}.parquet"
     if folder and path.exists():
         return pd.read_parquet(path)
-    table = pd.DataFrame([ranks(seed, plant=plant) for seed in range(1, number + 1)])
+    table = pd.DataFrame([ranks(seed, method, plant=plant) for seed in range(1, number + 1)])
     if folder:
         path.parent.mkdir(parents=True, exist_ok=True)
         table.to_parquet(path)
@@ -108,13 +110,15 @@ def worst(table):
 
 @pytest.mark.calibration
 @pytest.mark.timeout(7200)
-def test_arrivals_rank_uniformly_among_posterior_draws():
-    table = calibrated(REPLICATIONS)
+@pytest.mark.parametrize("method", METHODS)
+def test_arrivals_rank_uniformly_among_posterior_draws(method):
+    table = calibrated(REPLICATIONS, method)
     assert len(table) == REPLICATIONS
     assert worst(table) > JOINT, table.describe()
 
 
 @pytest.mark.calibration
 @pytest.mark.timeout(7200)
-def test_a_planted_error_of_arrivals_is_found():
-    assert worst(calibrated(PLANTED, plant=True)) < JOINT
+@pytest.mark.parametrize("method", METHODS)
+def test_a_planted_error_of_arrivals_is_found(method):
+    assert worst(calibrated(PLANTED, method, plant=True)) < JOINT

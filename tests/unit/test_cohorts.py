@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -282,6 +283,20 @@ def test_levels_are_sums_of_their_cohorts(channels, cdnow_log):
     best = found.best.set_index("level")["p_best"]
     assert (best["odd"], best["even"]) == (1.0, 0.0)
     pd.testing.assert_frame_equal(found.best, alone.best)
+
+
+def test_curves_are_those_of_the_largest_levels_and_what_is_said_fits_the_picture(cdnow, cdnow_log):
+    sizes = {"tiny": 3, "e": 50, "b": 100, "c": 200, "a": 400, "d": 800, "rest": len(cdnow) - 1553}
+    summary = cdnow.assign(shop=np.repeat(list(sizes), list(sizes.values())))
+    summary.attrs = cdnow.attrs
+    base = ltv.customer_base(point_fit(CDNOW, draws=20, family="mbg_nbd"), summary, seed=3)
+    found = base.cohorts(cdnow_log, by=["month", "shop"], ages=[30])
+    drawn = [text.get_text() for text in ltv.plot.cohort_curves(found).get_legend().get_texts()]
+    assert drawn == ["rest", "d", "a", "c", "b"]
+    figure = ltv.plot.cohorts(found).figure
+    figure.canvas.draw()
+    edge = figure.bbox.width
+    assert all(text.get_window_extent().x1 <= edge for text in figure.findobj(plt.Text) if text.get_text())
 
 
 def test_costs_as_table_number_and_draws_are_the_same(channels, cdnow_log):

@@ -16,7 +16,7 @@ from bayesltv.clock_processes.process import Blocks
 from bayesltv.data.summary.validate import validate_summary
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.laplace.blocks import Block, Clock, Pool, independent_blocks
-from bayesltv.fitting.laplace.conditional import expand, log_marginal, make_proposal
+from bayesltv.fitting.laplace.conditional import Proposal, expand, log_marginal, make_proposal
 from bayesltv.fitting.laplace.kernel_proposal import kernels_around
 from bayesltv.fitting.laplace.posterior import heights, sample_block, weigh
 from bayesltv.fitting.laplace.ridges import ridges
@@ -148,6 +148,17 @@ def test_nuts_starts_in_coordinates_with_the_moments_of_the_approximation():
     assert frame.scale is not None
     assert frame.origin[0] == pytest.approx(mean, abs=0.15)
     assert frame.scale[0, 0] == pytest.approx(np.sqrt(weight @ (grid - mean) ** 2), rel=0.15)
+
+
+def test_a_covariance_is_made_of_ten_draws_a_parameter_or_more(monkeypatch):
+    """With fewer than one it has no root, and NUTS no coordinates: so it was with hundreds of levels."""
+    monkeypatch.setattr("bayesltv.fitting.sample.TYPICAL", 4)
+    asked, typical = [], Proposal.typical
+    monkeypatch.setattr(Proposal, "typical", lambda self, n, rng: (asked.append(n), typical(self, n, rng))[1])
+    block = block_of_means()
+    frame = coordinates(block.density, [block], np.random.default_rng(7))
+    assert asked[0] >= 10 * block.where.size
+    assert frame.scale is not None
 
 
 def test_too_many_parameters_for_the_moments_leave_nuts_where_it_is(monkeypatch):
