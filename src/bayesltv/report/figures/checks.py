@@ -218,7 +218,7 @@ def _plot_of(result: CheckResult) -> Callable[[CheckResult, Axes | None], Axes] 
 
 
 def _said(result: CheckResult) -> str:
-    return tr("Figure {value}", value=f"{result.value:.2f}") if result.value is not None else ""
+    return tr("Measured: {value}", value=f"{result.value:.2f}") if result.value is not None else ""
 
 
 _PLOTS: dict[str, Callable[[CheckResult, Axes | None], Axes]] = {
