@@ -38,7 +38,7 @@ def simulate(seed):
         shock[week] = rho * shock[week - 1] + rng.normal(0, sd * np.sqrt(1 - rho**2))
     last = END + pd.to_timedelta(7 * (np.arange(whole) - WEEKS + 1), unit="D")
     years = ((last - END).days / 365.25).to_numpy()
-    block = np.minimum(((last - pd.Timedelta(days=3)).dayofyear - 1) // 28, 12)
+    block = np.minimum(((last - pd.Timedelta(days=3)).day_of_year - 1) // 28, 12)
     eta = level[:, None] + trend[:, None] * years + season[block] + shock
     counts = rng.poisson(np.exp(eta) * rng.gamma(1 / spread[:, None], spread[:, None], (2, whole)))
     truth = {"shock_sd": sd, "shock_rho": rho, "season_sd": season_sd}
