@@ -61,7 +61,7 @@ def at_once():
 def seasons():
     """Return a log without every second purchase: few are missing at Christmas and most of them in June."""
     log = simulated(rate=2.0).log
-    angle = 2 * np.pi * (log["date"].dt.dayofyear.to_numpy() - 358) / 365.25
+    angle = 2 * np.pi * (log["date"].dt.day_of_year.to_numpy() - 358) / 365.25
     kept = np.random.default_rng(2).uniform(size=len(log)) < (1 + 0.8 * np.cos(angle)) / 2
     return log[kept | ~log.duplicated("customer_id").to_numpy()]
 
