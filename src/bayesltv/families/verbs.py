@@ -128,6 +128,12 @@ def p_bought(law, time):
     """Return P(buys within `time`), under the law of a future."""
 
 
+@usual
+def fill_bought(laws, draw, row, time, given):
+    """Fill a row of (row, stage, draw) with what `p_bought` returns, for each stage at a draw."""
+    given[row, 0, draw] = p_bought(at(laws, 0, draw), time)
+
+
 @verb
 def wait_and_slopes(law, time):
     """Return P = P(no purchase within `time`), e = −d ln P / d ln time, and d ln(P·e) / d ln time."""

@@ -9,9 +9,9 @@ from bayesltv.families.verbs import (
     at,
     draws_of,
     expected_amount,
+    fill_bought,
     given_alive,
     inverse_p_alive,
-    p_bought,
     put,
     room_for,
     stage_shares,
@@ -53,10 +53,9 @@ def _fill_given_alive(customer, purchase, group, terms, given, futures, scratch)
     nodes = lay(customer, futures, discount, scratch)
     for d in range(draws_of(purchase)):
         soon, later = soon_of(customer, d, month, quarter)
-        for stage in range(stages_of(purchase)):
-            law = at(futures, stage, d)
-            given[0, stage, d], given[1, stage, d] = p_bought(law, soon), p_bought(law, later)
-            given[2, stage, d] = p_bought(law, ahead_of(customer, d, horizon))
+        fill_bought(futures, d, 0, soon, given)
+        fill_bought(futures, d, 1, later, given)
+        fill_bought(futures, d, 2, ahead_of(customer, d, horizon), given)
         expect(customer, d, futures, terms, nodes, scratch, given)
 
 
