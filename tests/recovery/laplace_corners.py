@@ -208,7 +208,7 @@ def reference(corner: Corner, folder: Path) -> dict[str, Any]:
     summary, spec, draws, began = corner.summary(), corner.spec(), 1500, time.perf_counter()
     while True:
         fit = ltv.fit(summary, spec, seed=17, progress=False, sampler={
-            "draws": draws, "tune": 1500, "target_accept": 0.95 if not corner.levels else 0.98,
+            "draws": draws, "tune": 500 if corner.levels else 1500, "target_accept": 0.95,
         })  # fmt: skip
         moments, ess = moments_of_chains(fit["posterior"].to_dataset())
         if ess >= ENOUGH:
