@@ -41,6 +41,7 @@ bias
 bought
 bought again
 brier
+brier of purchase
 brier of share
 bundle
 buy again
@@ -62,7 +63,10 @@ contact cost
 control
 cost
 costs
+coverage 90
 crps
+crps diff
+crps diff se
 currency
 current
 customer ids
@@ -71,6 +75,7 @@ customers without purchase
 date
 days
 days, money
+diag diff
 difference
 discount
 discounted
@@ -82,6 +87,7 @@ dropout
 dropout concentration
 dropout hazard
 dropout mean
+dse
 each
 ebfmi
 effect
@@ -90,6 +96,8 @@ effect sd
 effect source
 effective draws
 eligible
+elpd
+elpd diff
 ess bulk
 ess tail
 event
@@ -147,6 +155,8 @@ lapsed
 letter
 level
 log score
+log score diff
+log score diff se
 loses, given your assumptions, with
 lost
 low
@@ -206,6 +216,7 @@ other cost
 outcome
 outcome sd
 p alive
+p worse
 p05
 p50
 p95
@@ -240,9 +251,13 @@ purchase days netted to zero
 purchase rate
 purchase shape
 purchases a year
+purchases crps
+purchases log score
+purchases pit deviation
 python
 quantity
 random
+rank
 rate
 rate after
 rate ×
@@ -294,9 +309,11 @@ spearman
 spec
 spend
 spend between
+spend crps
 spend first
 spend independence
 spend mean exists
+spend pit deviation
 spend typical
 spend within
 spend, USD
@@ -313,6 +330,10 @@ tiers shifted
 time unit
 title
 total
+total actual
+total mean
+total p05
+total p95
 totals
 totals not looked at
 totals too sure
@@ -328,6 +349,7 @@ value, 95 %
 versions
 warn
 weeks
+weight
 what to do
 what was found
 why
