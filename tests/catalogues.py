@@ -20,7 +20,7 @@ OTHERS = [code for code in LANGUAGES if code != ENGLISH]
 WAYS = [("**.py", "python"), ("**.j2", "jinja2")]
 
 WORDS = FOLDER / "words.txt"
-"""Names of columns, labels and headings that data bring, as ``word`` says them: one a line, no underscores."""
+"""Names of columns, labels and headings that data bring, one a line, as ``word`` says them."""
 
 HEADER = r"""msgid ""
 msgstr ""
