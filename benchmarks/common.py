@@ -119,7 +119,7 @@ def cold_caches():
 
 
 def each_seed(number, measure, *, first=0, keep=None, **asked):
-    """Return ``measure(seed)`` for `number` seeds from `first` on, less those whose line is in the file `keep`.
+    """Return ``measure(seed)`` for `number` seeds from `first` on, less those that the file `keep` has.
 
     Each result is a line of `keep` as soon as it is there, so that a run that stops loses one seed. `asked`
     (how many customers, which settings) must be what it was when the lines were written.
