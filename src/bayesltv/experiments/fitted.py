@@ -17,6 +17,7 @@ from bayesltv.experiments.latents import calibrate
 from bayesltv.experiments.likelihoods import (
     ARM,
     CELL,
+    SPREAD_SHARE,
     TREATED,
     Part,
     money,
@@ -57,7 +58,7 @@ def sample_uplift(
     counts, run = posed.counts, _run_of(sampling, base)
     calibrated = None if base is None else calibrate(posed, base)
     parts = parts_of(counts) if calibrated is None else calibrated.parts
-    drawn = [_drawn(name, part, counts, run, sampling) for name, part in parts.items()]
+    drawn = [_drawn(name, part, counts, run, sampling, posed.effect_sd[name]) for name, part in parts.items()]
     whole = xr.merge(drawn).transpose(CHAIN, DRAW, ...)
     posterior = whole.isel({DRAW: slice(run.repeats - 1, None, run.repeats)})
     posterior = posterior.assign_coords({DRAW: range(run.draws)})
@@ -109,19 +110,21 @@ def _run_of(sampling: Sampling, base: PlacedBase | None) -> Run:
     return Run(base.posterior.chains, settings.tune, base.posterior.draws_per_chain)
 
 
-def _drawn(name: str, part: Part, counts: Experiment, run: Run, sampling: Sampling) -> xr.Dataset:
+def _drawn(
+    name: str, part: Part, counts: Experiment, run: Run, sampling: Sampling, effect_sd: float
+) -> xr.Dataset:
     """Return the draws of a part: log multipliers by cell and arm, their means over cells and sds."""
     rows, cells = len(counts.arms), len(counts.labels)
     sets = np.repeat(part.sets_of(run.chains, run.draws), run.repeats, axis=1)
     shape = sets.shape
-    chain = Chain(np.empty((*shape, rows, cells)), np.empty((*shape, rows)), np.empty((*shape, rows)))
+    chain = Chain(*(np.empty((*shape, *more)) for more in ((rows, cells), (rows,), (rows,), ())))
     key = np.frombuffer(stream_key(sampling.seed, "uplift", name)[:8], np.uint64)[0]
-    priors = part.priors(name, rows - 1)
+    priors = part.priors((effect_sd, SPREAD_SHARE[name] * effect_sd), rows - 1)
 
     def walk(at: int) -> None:
         state = np.empty(4, np.uint64)
         open_stream(state, key, np.uint64(at))
-        own = Chain(chain.values[at], chain.mean[at], chain.sd[at])
+        own = Chain(*(each[at] for each in chain))
         sample_cells(part.tables, sets[at], priors, (run.tune, SETTLE, EACH), state, own)
 
     with ThreadPoolExecutor(sampling.cores or available_processors()) as pool:
@@ -130,6 +133,7 @@ def _drawn(name: str, part: Part, counts: Experiment, run: Run, sampling: Sampli
 
 
 def _labelled(name: str, part: Part, counts: Experiment, chain: Chain, sets: NDArray[np.int64]) -> xr.Dataset:
+    rows = chain.mean.shape[-1]
     base, effects = chain.values[:, :, :1] + part.centre, chain.values[:, :, 1:]
     logs = np.concatenate([base, base + effects], axis=2).swapaxes(2, 3)
     one = len(counts.labels) == 1
@@ -145,6 +149,8 @@ def _labelled(name: str, part: Part, counts: Experiment, chain: Chain, sets: NDA
             f"{name}_base_sd": (draw, chain.sd[:, :, 0]),
             f"{name}_effect_sd": ((*draw, TREATED), chain.sd[:, :, 1:]),
         }
+    if rows > 2:
+        variables[f"{name}_arms_sd"] = (draw, chain.wide)
     variables |= {f"{name}_{what}": ((*draw, ARM), each[sets]) for what, each in part.told.items()}
     arms = list(counts.arms)
     coords = {CELL: list(counts.labels), ARM: arms, TREATED: arms[1:]}
