@@ -107,10 +107,7 @@ def next_purchase(life, n, time, coins, events):
 
 @verb
 def value_and_slopes(kind, parameters, cells):
-    """Return the log likelihood of `cells.Cells`, and its slopes by parameter and group, distinct T, recency.
-
-    `kind` says the family and what is no parameter; `parameters` has shape (parameter, group).
-    """
+    """Return the log likelihood of `cells.Cells`, and slopes by (parameter, group), distinct T, recency."""
 
 
 @verb
