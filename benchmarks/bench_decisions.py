@@ -16,7 +16,7 @@ What would make it rigged: effects that are always good; counting a plan's own d
 leaving out the rules that a team uses today (highest value, highest churn risk, everybody, random), or giving
 them less money; a test so large that nothing is left to be unsure of; and picking the shops (all seeds are
 counted up from 0). In the plan's favour: effects that differ are normal around none, as its prior is; against
-it: they are narrower, an sd of 0.35 where the prior has 0.5, and spend stays what it was.
+it: they are narrower, an sd of 0.35 where the scale of its prior is 0.5, and spend stays what it was.
 """
 
 import contextlib
