@@ -172,21 +172,22 @@ def draw_figures(
     folder: Path, fit: xr.DataTree, scores: pd.DataFrame, evaluation: "Evaluation", plan: "Plan"
 ) -> list[Path]:
     """Draw everything there is a figure for, and return where the pictures are."""
-    from bayesltv.report import figures as draw
+    from bayesltv.report import plot as draw
+    from bayesltv.report.figures.customers import spread_of_customers
     from bayesltv.report.figures.plan import plan_figures
 
     track, actual = evaluation.tracking, evaluation.tracking_actual
     assert track is not None
-    chosen = draw.spread_of_customers(scores)
+    chosen = spread_of_customers(scores)
     pictures: dict[str, Axes | Figure] = {
-        "posterior": draw.plot_posterior(fit),
-        "tracking_cumulative": draw.plot_tracking_cumulative(track, actual),
-        "tracking_weekly": draw.plot_tracking_weekly(track, actual),
-        "calibration": draw.plot_reliability(evaluation),
-        "tiers": draw.plot_tiers(scores),
-        "tier_probabilities": draw.plot_tier_probabilities(scores, chosen),
-        "ltv_intervals": draw.plot_ltv_intervals(scores, chosen),
+        "posterior": draw.posterior(fit),
+        "tracking_cumulative": draw.tracking(track, actual, cumulative=True),
+        "tracking_weekly": draw.tracking(track, actual),
+        "calibration": draw.reliability(evaluation),
+        "tiers": draw.tiers(scores),
+        "tier_probabilities": draw.tier_probabilities(scores, chosen),
+        "ltv_intervals": draw.values(scores, chosen),
         **plan_figures(plan),
     }
     where = make_folder(folder / "figures")
-    return [draw.save_figure(picture, where / f"{name}.png") for name, picture in pictures.items()]
+    return [draw.save(picture, where / f"{name}.png") for name, picture in pictures.items()]
