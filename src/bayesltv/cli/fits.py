@@ -8,10 +8,6 @@ import typer
 
 from bayesltv.cli.command import Bundle, example
 from bayesltv.cli.options import (
-    LOG,
-    RUN,
-    SAMPLER,
-    SUMMARY,
     AcceptFailed,
     AsJson,
     FitFile,
@@ -22,8 +18,13 @@ from bayesltv.cli.options import (
     ThisSummary,
     Threads,
     TimeUnit,
+    in_panel,
+    log_option,
     log_reading,
+    run_option,
+    sampler_option,
     sampling,
+    summary_option,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from bayesltv.jobs.refit import RefitOptions
 
 CHECK_FAILED = 13
-TEST = "The test"
+test_option = in_panel("The test")
 
 
 @example("bayesltv fit summary.parquet --out fit.nc")
@@ -49,8 +50,7 @@ def fit(
         ),
     ] = None,
     groups: Annotated[
-        list[str] | None,
-        typer.Option("--group", help="Group column, where the summary has none.", rich_help_panel=SUMMARY),
+        list[str] | None, summary_option("--group", help="Group column, where the summary has none.")
     ] = None,
     time_unit: TimeUnit = None,
     observation_end: ObservationEnd = None,
@@ -79,19 +79,15 @@ def refit_options(
         float, typer.Option(min=0, help="Share by which a value may differ and is not loaded again.")
     ] = 0.05,
     method: Annotated[
-        Literal["nuts", "laplace"] | None,
-        typer.Option(help="Default: as the earlier fit was made.", rich_help_panel=SAMPLER),
+        Literal["nuts", "laplace"] | None, sampler_option(help="Default: as the earlier fit was made.")
     ] = None,
-    score_draws: Annotated[
-        int, typer.Option(min=2, help="Posterior draws of scores and forecast.", rich_help_panel=RUN)
-    ] = 1000,
+    score_draws: Annotated[int, run_option(min=2, help="Posterior draws of scores and forecast.")] = 1000,
     accept_failed: AcceptFailed = None,
     observation_end: Annotated[
-        str | None, typer.Option(help="Last day observed; default: the log's last.", rich_help_panel=LOG)
+        str | None, log_option(help="Last day observed; default: the log's last.")
     ] = None,
     acquired_from: Annotated[
-        str | None,
-        typer.Option(help="Keep customers first seen from this day on, as before.", rich_help_panel=LOG),
+        str | None, log_option(help="Keep customers first seen from this day on, as before.")
     ] = None,
 ) -> "RefitOptions":
     """Return what is asked of a refit."""
@@ -189,38 +185,19 @@ def compare(
 def experiment_reading(
     outcome: Annotated[str, typer.Option(help="Column of what a customer spent in the test's window.")],
     cells: Annotated[
-        str,
-        typer.Option(
-            metavar="COLUMNS",
-            help='Columns by which effects may differ: "tier,stage".',
-            rich_help_panel=TEST,
-        ),
+        str, test_option(metavar="COLUMNS", help='Columns by which effects may differ: "tier,stage".')
     ] = "",
-    arm: Annotated[str, typer.Option(help="Column of the arm.", rich_help_panel=TEST)] = "arm",
-    control: Annotated[
-        str | None, typer.Option(help='Arm without an action; default "control".', rich_help_panel=TEST)
-    ] = None,
+    arm: Annotated[str, test_option(help="Column of the arm.")] = "arm",
+    control: Annotated[str | None, test_option(help='Arm without an action; default "control".')] = None,
     after: Annotated[
-        list[str] | None,
-        typer.Option(help="Column measured after the assignment: no cell; repeatable.", rich_help_panel=TEST),
+        list[str] | None, test_option(help="Column measured after the assignment: no cell; repeatable.")
     ] = None,
-    customer_id_col: Annotated[
-        str, typer.Option(help="Column of customer ids.", rich_help_panel=TEST)
-    ] = "customer_id",
-    assigned_on: Annotated[
-        str | None, typer.Option(help="Day on which the arms were assigned.", rich_help_panel=TEST)
-    ] = None,
-    window: Annotated[
-        str | None,
-        typer.Option(help='How long outcomes were watched: "8 weeks".', rich_help_panel=TEST),
-    ] = None,
+    customer_id_col: Annotated[str, test_option(help="Column of customer ids.")] = "customer_id",
+    assigned_on: Annotated[str | None, test_option(help="Day on which the arms were assigned.")] = None,
+    window: Annotated[str | None, test_option(help='How long outcomes were watched: "8 weeks".')] = None,
     purchases: Annotated[
         str | None,
-        typer.Option(
-            metavar="COLUMN",
-            help="Column of days with a purchase in the window; with --fit.",
-            rich_help_panel=TEST,
-        ),
+        test_option(metavar="COLUMN", help="Column of days with a purchase in the window; with --fit."),
     ] = None,
 ) -> "ExperimentReading":
     """Return how the table of a test is read."""
@@ -236,20 +213,13 @@ def experiment_reading(
 def assignment(
     randomised: Annotated[
         bool | None,
-        typer.Option(
-            "--randomised/--not-randomised",
-            help="Whether arms were assigned at random; must be said.",
-            rich_help_panel=TEST,
+        test_option(
+            "--randomised/--not-randomised", help="Whether arms were assigned at random; must be said."
         ),
     ] = None,
     shares: Annotated[
         list[str] | None,
-        typer.Option(
-            "--share",
-            metavar="ARM=SHARE",
-            help="Planned share, where not equal; repeatable.",
-            rich_help_panel=TEST,
-        ),
+        test_option("--share", metavar="ARM=SHARE", help="Planned share, where not equal; repeatable."),
     ] = None,
     accept_failed: AcceptFailed = None,
 ) -> "Assignment":
@@ -278,12 +248,10 @@ def uplift(
     ],
     sampled: Annotated["Sampling", Bundle(sampling, without=("method", "target_accept"), help=_OF_TESTS)],
     fit: Annotated[
-        Path | None,
-        typer.Option(help="Fit of purchases before the test: makes the rate a factor.", rich_help_panel=TEST),
+        Path | None, test_option(help="Fit of purchases before the test: makes the rate a factor.")
     ] = None,
     summary: Annotated[
-        Path | None,
-        typer.Option(help="Its customers as they were when assigned; with --fit.", rich_help_panel=TEST),
+        Path | None, test_option(help="Its customers as they were when assigned; with --fit.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

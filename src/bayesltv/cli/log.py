@@ -7,8 +7,6 @@ import typer
 
 from bayesltv.cli.command import Bundle, example
 from bayesltv.cli.options import (
-    LOG,
-    RUN,
     AcquiredFrom,
     AsJson,
     Cohort,
@@ -20,8 +18,10 @@ from bayesltv.cli.options import (
     Threads,
     Unit,
     carried,
+    log_option,
     log_reading,
     origins,
+    run_option,
 )
 
 if TYPE_CHECKING:
@@ -45,23 +45,15 @@ def summarize(
     out: Annotated[Path, typer.Option(help="Customer summary to write, .parquet.")],
     reading: Annotated["LogReading", Bundle(log_reading, help={"no_amounts": "The log has no amounts."})],
     beside: Annotated["Carried", Bundle(carried)],
-    table: Annotated[
-        str | None, typer.Option(help="Table of a database, with its schema if need be.", rich_help_panel=LOG)
-    ] = None,
-    query: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.sql", help="Query in place of a table.", rich_help_panel=LOG),
-    ] = None,
+    table: Annotated[str | None, log_option(help="Table of a database, with its schema if need be.")] = None,
+    query: Annotated[Path | None, log_option(metavar="FILE.sql", help="Query in place of a table.")] = None,
     cohort: Cohort = None,
     acquired_from: AcquiredFrom = None,
     late: Late = "cut",
     currency: Currency = None,
     repeat_days: RepeatDays = True,
     memory_limit: Annotated[
-        str | None,
-        typer.Option(
-            help='Of the engine, like "2GB"; past it it spills to a temporary folder.', rich_help_panel=RUN
-        ),
+        str | None, run_option(help='Of the engine, like "2GB"; past it it spills to a temporary folder.')
     ] = None,
     threads: Threads = None,
     as_json: AsJson = False,
