@@ -44,8 +44,7 @@ def plain(found: object) -> Json:
     raise TypeError(f"nothing writes {type(found).__name__} as JSON")
 
 
-@plain.register(SummaryFile)
-@plain.register(SparkSummary)
+@plain.register
 def _(found: SummaryFile | SparkSummary) -> Json:
     return {
         "path": str(found.path),
@@ -95,14 +94,6 @@ def _(found: UpliftFile) -> Json:
 @plain.register
 def _(found: CheckReport) -> Json:
     return _checks(found)
-
-
-@plain.register(Evaluation)
-@plain.register(Comparison)
-@plain.register(Benchmark)
-@plain.register(Choice)
-def _(found: Evaluation | Comparison | Benchmark | Choice) -> Json:
-    return found.to_dict()
 
 
 @plain.register
@@ -267,9 +258,8 @@ def _(found: tuple[Any, ...]) -> Json:
     return {"specs": rows}
 
 
-@plain.register(ModelSpec)
-@plain.register(DecisionSpec)
-def _(found: ModelSpec | DecisionSpec) -> Json:
+@plain.register
+def _(found: Evaluation | Comparison | Benchmark | Choice | ModelSpec | DecisionSpec) -> Json:
     return found.to_dict()
 
 
