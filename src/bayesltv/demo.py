@@ -139,7 +139,7 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     say(f"deciding who gets which of {len(decision.actions)} actions")
     plan = decide(tree, summary, decision, seed=seed)
     told = provenance_of(tree, summary, decision, plan, fit_sha256=digest, unknown_groups="error")
-    written_plan = write_plan(plan, folder / "plan", provenance=told).all
+    written_plan = write_plan(plan, folder / "plan", provenance=told)
 
     say("drawing the hold-out, the figures and the report")
     evaluation = evaluate(tree, summary, shop.log, horizon=HORIZON, seed=seed, log_end=KNOWN_UNTIL)
@@ -187,7 +187,7 @@ def draw_figures(
         "tiers": draw.tiers(scores),
         "tier_probabilities": draw.tier_probabilities(scores, chosen),
         "ltv_intervals": draw.values(scores, chosen),
-        **plan_figures(plan),
+        **{name: plot() for name, plot in plan_figures(plan).items()},
     }
     where = make_folder(folder / "figures")
     return [draw.save(picture, where / f"{name}.png") for name, picture in pictures.items()]

@@ -65,7 +65,7 @@ def decide_file(
         origin["redacted_ids"] = run.redaction.described()
     files = write_plan(plan, out, provenance=origin, figures=plan_figures(plan))
     also = () if asked.options is None else write_options(plan.options, asked.options, provenance=origin)
-    return PlanFolder(files.folder, (*files.all, *also), plan)
+    return PlanFolder(Path(out), (*files, *also), plan)
 
 
 def _require_options(asked: PlanAsked, decision: DecisionSpec) -> None:

@@ -22,6 +22,7 @@ from bayesltv.report.style import (
     legend,
     money_axis,
     new_axes,
+    note,
     percent_axis,
     shortened,
     value_label,
@@ -130,12 +131,9 @@ def plot_lorenz(drawn: xr.Dataset, *, quantity: str = "value", ax: Axes | None =
         "the top {best} bring\n{middle} ({low} to {high})", best=percent(BEST), middle=percent(middle),
         low=f"{100 * low:.0f}", high=percent(high),
     )  # fmt: skip
-    ax.annotate(
-        words, (1 - BEST, 1), xytext=(-6, -4), textcoords="offset points", ha="right", va="top", fontsize=9
-    )
+    note(ax, words, (1 - BEST, 1), (-6, -4), align=("right", "top"))
     ax.set(xlim=(0, 1), ylim=(min(0.0, float(table["p05"].min())), 1))
-    for axis in (ax.xaxis, ax.yaxis):
-        percent_axis(axis)
+    percent_axis(ax.xaxis, ax.yaxis)
     ax.set_xlabel(tr("share of customers, from those who bring least"))
     ax.set_ylabel(tr("share of all {quantity}", quantity=word(quantity)))
     ax.legend(loc="center left", frameon=False, fontsize=9)

@@ -21,6 +21,7 @@ from bayesltv.report.style import (
     date_axis,
     date_number,
     dress,
+    legend_beside,
     new_axes,
     percent_axis,
     shades,
@@ -62,7 +63,7 @@ def plot_history(path: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     date_axis(ax.xaxis)
     ax.set_ylabel(tr("P(alive)"))
     ax.set_xlabel(tr("day"))
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9)
+    legend_beside(ax)
     reading = trn(
         "Now {now} ({low} to {high}), after {n} repeat purchase. Band: 90 % of draws",
         "Now {now} ({low} to {high}), after {n} repeat purchases. Band: 90 % of draws",
@@ -98,7 +99,7 @@ def plot_matrix(
         wide.columns.to_numpy(float), wide.index.to_numpy(float), wide.to_numpy(float), cmap=colours,
         shading="nearest", vmin=0, vmax=1 if quantity == "p_alive" else None,
     )  # fmt: skip
-    write = _percent if quantity == "p_alive" else _number
+    write = percent if quantity == "p_alive" else _number
     for row in table[_some(table)].to_dict("records"):
         shade = colours(mesh.norm(row[quantity]))
         low, high = write(row[f"{quantity}_p05"]), write(row[f"{quantity}_p95"])
@@ -205,10 +206,6 @@ def _some(table: pd.DataFrame) -> pd.Series[bool]:
 
 def _ends(table: pd.DataFrame) -> list[tuple[int, int]]:
     return list(zip(table["wait_from"], table["wait_to"], strict=True))
-
-
-def _percent(share: float) -> str:
-    return percent(share)
 
 
 def _number(value: float) -> str:

@@ -15,7 +15,16 @@ from bayesltv.languages.language import label, tr
 from bayesltv.languages.written import percent
 from bayesltv.names import CUSTOMER_ID
 from bayesltv.prediction.scores.score_columns import tier_column, tiers_among
-from bayesltv.report.style import contrast, dress, new_axes, percent_axis, shades, shortened
+from bayesltv.report.style import (
+    contrast,
+    dress,
+    legend_beside,
+    new_axes,
+    percent_axis,
+    rows_axis,
+    shades,
+    shortened,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -186,15 +195,7 @@ def _stack(shares: NDArray[np.float64], rows: Sequence[str], names: Sequence[str
                 words = percent(width)
                 ax.text(x + width / 2, y, words, ha="center", va="center", fontsize=9, color=contrast(colour))
         left = left + share
-    ax.set_yticks(place, rows)
-    ax.set_ylim(-0.6, len(rows) - 0.4)
+    rows_axis(ax, place, rows)
     ax.set_xlim(0, 1)
     percent_axis(ax.xaxis)
-    ax.legend(
-        title=tr("ends up in"),
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-        frameon=False,
-        fontsize=9,
-        title_fontsize=9,
-    )
+    legend_beside(ax, title=tr("ends up in"))

@@ -11,7 +11,18 @@ from bayesltv.errors import DataError
 from bayesltv.languages.language import mark, tr
 from bayesltv.names import OBSERVATION_END, PERIOD_END
 from bayesltv.prediction.tracking import summarise_track
-from bayesltv.report.style import BLACK, BLUE, GREY, Corner, date_axis, date_number, dress, legend, new_axes
+from bayesltv.report.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    Corner,
+    date_axis,
+    date_number,
+    dress,
+    legend,
+    new_axes,
+    note,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -207,14 +218,5 @@ def _mark_end(end: np.datetime64, ax: Axes) -> None:
     at = date_number(end)
     ax.axvline(at, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
     for words, side, shift in ((tr("observed"), "right", -6), (tr("forecast"), "left", 6)):
-        ax.annotate(
-            words,
-            xy=(at, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(shift, -2),
-            textcoords="offset points",
-            ha=side,
-            va="top",
-            fontsize=9,
-            color=GREY,
-        )
+        where = ("data", "axes fraction")
+        note(ax, words, (at, 1), (shift, -2), colour=GREY, measured=where, align=(side, "top"))

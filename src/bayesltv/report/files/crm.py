@@ -1,8 +1,8 @@
 """A plan on disk: one flat row per customer that a CRM loads, the tables behind it, and a manifest."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from bayesltv.data.ids import id_texts, whole_ids
 from bayesltv.data.log.sources import CSV_SUFFIXES
 from bayesltv.decisions.plan import ALWAYS, SOMETIMES, Plan
 from bayesltv.errors import DataError, StoreError
-from bayesltv.files import refilling
 from bayesltv.held import Held
 from bayesltv.names import (
     ACCEPTED_FAILED,
@@ -31,10 +30,10 @@ from bayesltv.names import (
 )
 from bayesltv.prediction.scores.score_columns import TIER_PREFIX, kinds_of
 from bayesltv.report.files.export import unescaped, write_csv
-from bayesltv.report.files.sealed import FORMAT, digests_of, in_json, sealed
+from bayesltv.report.files.folder import is_ours, write_sealed_folder
+from bayesltv.report.files.sealed import in_json
 from bayesltv.report.files.verified import PLAN_MANIFEST as MANIFEST
 from bayesltv.report.files.verified import Origin, held_parts, held_table
-from bayesltv.report.style import save_figure
 from bayesltv.units import horizon_in
 
 CRM_TYPES: dict[str, str] = {
@@ -64,36 +63,10 @@ CRM_TYPES: dict[str, str] = {
 """Columns of the export in their order with their types; group columns follow ``value_basis``,
 ``p_tier_<name>`` the tiers and ``p_stage_<name>`` the stage. None holds personal data but the id."""
 EXPORT = ("customers.parquet", "customers.csv")
-FIGURES = "figures"
-
-
-@dataclass(frozen=True)
-class PlanFiles:
-    """Where a plan is.
-
-    Attributes
-    ----------
-    folder : Path
-    parquet, csv : Path
-        The export: one row per customer.
-    tables : tuple of Path
-        ``plan.tables``, as CSV.
-    figures : tuple of Path
-    manifest : Path
-        Written last: where it is, the others are complete.
-    """
-
-    folder: Path
-    parquet: Path
-    csv: Path
-    tables: tuple[Path, ...]
-    figures: tuple[Path, ...]
-    manifest: Path
-
-    @property
-    def all(self) -> tuple[Path, ...]:
-        """All paths, the manifest last."""
-        return self.parquet, self.csv, *self.tables, *self.figures, self.manifest
+"""One row per customer, in both."""
+_FILES = {*EXPORT, MANIFEST, *(f"{table}.csv" for table in (*ALWAYS, *SOMETIMES))}
+_is_ours = partial(is_ours, files=_FILES, pictures=("plan_", "test_value_"))
+"""Whether a plan writes a file of this name: others in the folder are left alone."""
 
 
 def crm_table(plan: Plan) -> pd.DataFrame:
@@ -129,9 +102,15 @@ def crm_table(plan: Plan) -> pd.DataFrame:
 
 
 def write_plan(
-    plan: Plan, folder: str | Path, *, provenance: Mapping[str, Any], figures: Mapping[str, Any] | None = None
-) -> PlanFiles:
-    """Write the export as Parquet and CSV, the tables, figures and a manifest into a folder.
+    plan: Plan,
+    folder: str | Path,
+    *,
+    provenance: Mapping[str, Any],
+    figures: Mapping[str, Callable[[], Any]] | None = None,
+) -> list[Path]:
+    """Write the export as Parquet and CSV, the tables, figures and a manifest into a folder; return paths.
+
+    The export comes first, the manifest last: where it is, the others are complete.
 
     All of it is made beside first: an earlier plan stays until the new one is whole, and what it had and the
     new one has not is removed. The CSV has a mark that tells spreadsheets that it is UTF-8, and texts that a
@@ -144,46 +123,25 @@ def write_plan(
         Made where it is not there.
     provenance : mapping
         What the manifest says beside the plan's own attributes, in JSON's types.
-    figures : mapping of str to Axes, optional
-        Name -> picture, for ``figures``.
+    figures : mapping, optional
+        Name -> what draws it, for ``figures``.
 
     Raises
     ------
     StoreError
         Where a file cannot be written.
     """
-    export, tables, pictures = crm_table(plan), plan.tables, dict(figures or {})
-    with refilling(folder, marker=MANIFEST, known=_is_ours) as part:
-        export.to_parquet(part / EXPORT[0], index=False)
-        write_csv(export, part / EXPORT[1])
-        for name, table in tables.items():
-            write_csv(table, part / f"{name}.csv")
-        if pictures:
-            (part / FIGURES).mkdir()
-        for name, picture in pictures.items():
-            save_figure(picture, part / FIGURES / f"{name}.png")
-        (part / MANIFEST).write_text(_manifest(plan, len(export), part, provenance), encoding="utf-8")
-    where = Path(folder)
-    return PlanFiles(
-        where,
-        where / EXPORT[0],
-        where / EXPORT[1],
-        tuple(where / f"{name}.csv" for name in tables),
-        tuple(where / FIGURES / f"{name}.png" for name in pictures),
-        where / MANIFEST,
-    )
-
-
-def _manifest(plan: Plan, rows: int, part: Path, provenance: Mapping[str, Any]) -> str:
-    told = {name: in_json(value) for name, value in plan.attrs.items()}
-    return sealed({"format": FORMAT, **provenance, "plan": told, "rows": rows, "sha256": digests_of(part)})
-
-
-def _is_ours(name: Path) -> bool:
-    """Whether a plan writes a file of this name: others in the folder are left alone."""
-    if name.parent == Path(FIGURES):
-        return name.suffix == ".png" and name.stem.startswith(("plan_", "test_value_"))
-    return str(name) in {*EXPORT, MANIFEST, *(f"{table}.csv" for table in (*ALWAYS, *SOMETIMES))}
+    export = crm_table(plan)
+    tables: dict[str, Callable[[Path], object]] = {
+        EXPORT[0]: partial(export.to_parquet, index=False),
+        EXPORT[1]: partial(write_csv, export),
+    }
+    told = {**provenance, "plan": in_json(plan.attrs), "rows": len(export)}
+    written = write_sealed_folder(
+        folder, marker=MANIFEST, known=_is_ours, told=told, tables=plan.tables, figures=figures or {},
+        more=tables,
+    )  # fmt: skip
+    return sorted(written, key=lambda path: path.name not in EXPORT)
 
 
 def read_export(path: str | Path) -> tuple[pd.DataFrame, Origin]:

@@ -204,16 +204,18 @@ def read_forecast(folder: str | Path, fit: xr.DataTree) -> Forecast:
         raise StoreError(f"{where} lacks the table {name}. {cure}")
     with verified(where / name, listed[name], cure=cure) as file:
         plain = unescaped(read_csv_table(file))
-    levels = with_numbers(plain[["mean", *LEVELS]])
-    table = plain.assign(**{str(each): levels[each] for each in levels})
-    return Forecast(table, xr.Dataset(), None, told.get("forecast", {}))
+    return Forecast(_with_numbers(plain, ["mean", *LEVELS]), xr.Dataset(), None, told.get("forecast", {}))
+
+
+def _with_numbers(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    numbers = with_numbers(table[list(columns)])
+    return table.assign(**{str(name): numbers[name] for name in numbers})
 
 
 def _cohort_table(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Return a table of cohorts as it was before it became texts; labels stay text."""
     plain = unescaped(table)
-    numbers = with_numbers(plain[[name for name in plain if name not in by]])
-    made = plain.assign(**{str(name): numbers[name] for name in numbers})
+    made = _with_numbers(plain, [str(name) for name in plain if name not in by])
     days = [name for name in made if str(name).startswith("payback_date")]
     made = made.assign(**{str(name): pd.to_datetime(made[name]).astype("datetime64[us]") for name in days})
     return made.assign(is_small=made["is_small"] == "True") if "is_small" in made else made
