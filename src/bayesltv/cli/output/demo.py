@@ -186,9 +186,8 @@ def _tell_value(demo: Demo, console: Console) -> None:
     _say(
         console,
         tr(
-            "Customers leave unseen: this model (MBG/NBD) lets them leave after any purchase, the "
-            "first one included. Under BG/NBD (the spec by_group) whoever bought once would count as "
-            "active for ever."
+            "Customers leave unseen: this model (MBG/NBD) lets them leave after any purchase, the first one "
+            "included. Under BG/NBD (the spec by_group) whoever bought once would count as active for ever."
         ),
     )
 

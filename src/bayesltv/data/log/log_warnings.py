@@ -114,9 +114,8 @@ def warn_midlife(first_days: NDArray[np.int64]) -> None:
     block, first, typical = found
     warn(
         f"the log seems to start mid-life: its first {block} days hold {first:,} first purchases, a typical "
-        f"{block} "
-        f"days after that {typical:,.0f}. Customers acquired earlier look new and their histories are cut: "
-        "acquired_from= keeps only those first seen after a date"
+        f"{block} days after that {typical:,.0f}. Customers acquired earlier look new and their histories "
+        "are cut: acquired_from= keeps only those first seen after a date"
     )
 
 
@@ -142,8 +141,7 @@ def warn_nobody_repeats(customers: int) -> None:
     """Warn that there is no repeat purchase to learn rates and dropout from."""
     warn(
         f"none of {customers:,} customers repeats: purchase rate and dropout are known from the priors and "
-        "the "
-        "silence alone. Is the customer id the right column, and observation_end late enough?"
+        "the silence alone. Is the customer id the right column, and observation_end late enough?"
     )
 
 
@@ -151,8 +149,7 @@ def warn_refunds_without_purchase(rows: int, amount: float) -> None:
     """Warn of refunds that no earlier purchase could take up."""
     warn(
         f"{rows:,} refunds, {amount:,.2f} in sum, exceed the customer's earlier purchases and are set aside: "
-        "does the "
-        "log begin after the purchases they belong to?"
+        "does the log begin after the purchases they belong to?"
     )
 
 
@@ -160,14 +157,12 @@ def _warn_duplicates(copies: int, count: int, has_orders: bool) -> None:
     if has_orders:
         warn(
             f"{copies:,} of {count:,} rows repeat another row with the same customer, time, amount and order "
-            "id, and "
-            "their amounts are added up: was part of the log loaded twice?"
+            "id, and their amounts are added up: was part of the log loaded twice?"
         )
     elif copies >= DUPLICATE_COUNT and copies / count > DUPLICATE_SHARE:
         warn(
             f"{copies:,} of {count:,} rows repeat another row with the same customer, time and amount, and "
-            "their "
-            "amounts are added up: was part of the log loaded twice?"
+            "their amounts are added up: was part of the log loaded twice?"
         )
 
 
@@ -175,8 +170,7 @@ def _warn_repeated_orders(connection: duckdb.DuckDBPyConnection, rows: str, wind
     """Warn where an order has two customers or two days; many lines and a later refund are fine."""
     repeated = (
         f"SELECT order_id FROM {rows} WHERE {window} AND amount >= 0 AND order_id IS NOT NULL GROUP BY "
-        "order_id "
-        "HAVING min(customer_id) <> max(customer_id) OR min(day) <> max(day)"
+        "order_id HAVING min(customer_id) <> max(customer_id) OR min(day) <> max(day)"
     )
     count = sql.one(connection, f"SELECT count(*) FROM ({repeated})")[0]
     if count:
