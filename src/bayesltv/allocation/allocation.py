@@ -87,6 +87,22 @@ class Problem:
         """Return the actions that have a fixed cost, with it."""
         return {int(a): float(self.fixed[a]) for a in np.flatnonzero(self.fixed > 0)}
 
+    def due(self, assigned: NDArray[np.int32]) -> float:
+        """Return the fixed costs of the actions that somebody gets."""
+        return float(self.fixed[np.unique(assigned[assigned >= 0])].sum())
+
+    def given(self, assigned: NDArray[np.int32], like: Allocation, *, method: str) -> Allocation:
+        """Return this assignment as an allocation whose bound and prices are those of another one."""
+        treated = np.flatnonzero(assigned >= 0)
+        chosen, due = assigned[treated], self.due(assigned)
+        return replace(
+            like,
+            assigned=assigned,
+            net=float(self.net[treated, chosen].sum()) - due,
+            cost=float(self.cost[treated, chosen].sum()) + due,
+            method=method,
+        )
+
     @property
     def is_small(self) -> bool:
         """Return whether limits are solved exactly."""
@@ -133,8 +149,7 @@ class Problem:
         """
         offered, due = self.paid_for(kept)
         found = offered._by_limits() if self.limits else by_hull(*offered.plain)
-        used = np.unique(found.assigned[found.assigned >= 0])
-        paid = float(self.fixed[used].sum())
+        paid = self.due(found.assigned)
         return replace(
             found,
             net=found.net - paid,

@@ -171,8 +171,7 @@ def _flat_share(setting: Setting, ltv: Floats) -> Codes:
         narrow = replace(setting, problem=replace(problem, eligible=allowed))
         assigned = _in_order(narrow, setting.order, dearest, np.ones_like(setting.used), np.inf)
         chosen = np.flatnonzero(assigned >= 0)
-        fixed = problem.fixed[np.unique(assigned[chosen])].sum()
-        return assigned, float(problem.cost[chosen, assigned[chosen]].sum() + fixed)
+        return assigned, float(problem.cost[chosen, assigned[chosen]].sum() + problem.due(assigned))
 
     best = np.full(len(ltv), NOBODY, np.int32)
     positive = ltv[ltv > 0]

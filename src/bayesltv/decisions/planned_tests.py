@@ -177,12 +177,7 @@ def _spread(effects: Floats, main: str) -> Floats:
 
 def _chosen(offered: Offered, eligible: NDArray[np.int64], size: int, action: int) -> Offered:
     rows = eligible[np.unique(np.linspace(0, eligible.size - 1, min(size, eligible.size)).astype(np.int64))]
-    return Offered(
-        offered.customers.rows(rows),
-        np.ascontiguousarray(offered.eligible[rows][:, [action]]),
-        np.ascontiguousarray(offered.cell[[action]][:, rows]),
-        np.full((0, rows.size), -1, np.int32),
-    )
+    return offered.alone(rows, action)
 
 
 def _outcome_sd(model: ActionModel, offered: Offered, watched: float) -> float:

@@ -48,6 +48,15 @@ class Offered:
     def __len__(self) -> int:
         return len(self.customers)
 
+    def alone(self, chosen: NDArray[np.int64], action: int) -> "Offered":
+        """Return some of the customers, offered one action; no policy is kept."""
+        return Offered(
+            self.customers.rows(chosen),
+            np.ascontiguousarray(self.eligible[chosen][:, [action]]),
+            np.ascontiguousarray(self.cell[[action]][:, chosen]),
+            np.full((0, chosen.size), -1, np.int32),
+        )
+
     def rows(self, chosen: slice) -> "Offered":
         """Return some of the customers."""
         return Offered(

@@ -55,10 +55,8 @@ def eligible_customers(actions: Sequence[ActionSpec], table: pd.DataFrame) -> Fl
     """
     flags = np.empty((len(table), len(actions)), dtype=np.bool_)
     for at, action in enumerate(actions):
-        try:
+        with checked.located(f"actions.{action.name}.eligible"):
             flags[:, at] = fulfils(action.condition, table)
-        except SpecError as error:
-            raise SpecError(f"actions.{action.name}.eligible: {error}") from None
         if len(table) and not flags[:, at].any():
             raise SpecError(
                 f"actions.{action.name}: none of {len(table):,} customers is eligible "

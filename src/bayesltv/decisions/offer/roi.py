@@ -90,10 +90,4 @@ def elasticity(effect: float, price: float) -> float:
 def _some(offered: Offered, at: int) -> Offered:
     able = np.flatnonzero(offered.eligible[:, at])
     step = max(1, able.size // BREAK_EVEN_CUSTOMERS)
-    chosen = able[::step]
-    return Offered(
-        offered.customers.rows(chosen),
-        np.ones((chosen.size, 1), dtype=np.bool_),
-        np.ascontiguousarray(offered.cell[[at]][:, chosen]),
-        np.full((0, chosen.size), -1, np.int32),
-    )
+    return offered.alone(able[::step], at)
