@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesltv.base.group_scales import group_scales
-from bayesltv.checks.result import Check, CheckResult, FunctionCheck
+from bayesltv.checks.result import Check, CheckResult, FunctionCheck, not_applicable, warning_where
 from bayesltv.data.day_lists import day_lists
 from bayesltv.families.bg_cnbd import MOST_STAGES
 from bayesltv.languages.language import as_kept, mark
@@ -76,12 +76,10 @@ def regular_timing(
     name = "regular_timing"
     pairs = pairs_of_waits(summary) if pairs is None else pairs
     if pairs is None:
-        return CheckResult(name, "not applicable", None, None, mark("needs a summary with repeat_days"))
+        return not_applicable(name, mark("needs a summary with repeat_days"))
     share, total = pairs.share, pairs.total
     if share.size < FEW:
-        return CheckResult(
-            name, "not applicable", None, None, as_kept("only {n} pairs of waits", n=f"{share.size:,}")
-        )
+        return not_applicable(name, as_kept("only {n} pairs of waits", n=f"{share.size:,}"))
     expected = (total - 2) / (12 * total)
     excess = (share - 0.5) ** 2 - expected
     ratio = 1 + float(excess.mean() / expected.mean())
@@ -96,15 +94,9 @@ def regular_timing(
         text = _MORE_REGULAR if shape > own else _LESS_REGULAR
     histogram = np.histogram(share, bins=10, range=(0, 1))[0]
     table = pd.DataFrame({"share_from": np.arange(10) / 10, "pairs": histogram, "expected": share.size / 10})
-    return CheckResult(
-        name,
-        "warn" if strange else "pass",
-        shape,
-        high if shape > own else low,
-        as_kept(text, shape=f"{shape:.2f}", own=own, pairs=f"{share.size:,}"),
-        _advice(shape, own) if strange else "",
-        table=table,
-    )
+    found = as_kept(text, shape=f"{shape:.2f}", own=own, pairs=f"{share.size:,}")
+    measured = shape, high if shape > own else low
+    return warning_where(strange, name, measured, found, _advice(shape, own), table=table)
 
 
 _MORE_REGULAR = mark(
@@ -161,11 +153,11 @@ def first_purchase_effect(
     name = "first_purchase_effect"
     pairs = pairs_of_waits(summary) if pairs is None else pairs
     if summary is None or pairs is None:
-        return CheckResult(name, "not applicable", None, None, mark("needs a summary with repeat_days"))
+        return not_applicable(name, mark("needs a summary with repeat_days"))
     first = pairs.share[pairs.is_first]
     if first.size < FEW:
         few = as_kept("only {n} customers with two repeat purchases", n=f"{first.size:,}")
-        return CheckResult(name, "not applicable", None, None, few)
+        return not_applicable(name, few)
     mean, error = float(first.mean()), float(first.std(ddof=1) / np.sqrt(first.size))
     waits = abs(mean - 0.5) > FIRST_WAIT and abs(mean - 0.5) > CLEAR * error
     level = _delta(fit)
@@ -201,9 +193,8 @@ def first_purchase_effect(
     table = pd.DataFrame(
         rows, columns=["figure", "value", "standard_error", "alike", "alike_from", "alike_to"]
     )
-    return CheckResult(
-        name, "warn" if advice else "pass", abs(mean - 0.5), FIRST_WAIT, found, ". ".join(advice), table=table
-    )
+    measured = abs(mean - 0.5), FIRST_WAIT
+    return warning_where(bool(advice), name, measured, found, ". ".join(advice), table=table)
 
 
 def pairs_of_waits(summary: pd.DataFrame | None) -> Pairs | None:

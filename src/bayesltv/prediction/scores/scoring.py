@@ -177,6 +177,17 @@ class Scoring:
             self.posterior, self.hyperparameters, checked, unknown_groups=self.unknown_groups, seed=self.seed
         )
 
+    def told(self) -> dict[str, Any]:
+        """Return what the manifest of a run says of it, in JSON's types."""
+        return {
+            "decision": self.decision.to_dict(),
+            "seed": int(self.seed),
+            "draws": int(self.hyperparameters.draws.size),
+            "unknown_groups": self.unknown_groups,
+            **({"without_first_amounts": True} if self.posterior.without_first_amounts else {}),
+            "accepted_failed_checks": list(self.accepted_failed),
+        }
+
     @property
     def step(self) -> float:
         """In which money is added up: of the fitted groups, so that all rows share one."""
