@@ -128,12 +128,13 @@ class CustomerBase(AnalysisQuestions):
     ) -> xr.Dataset:
         """Return each customer's predictive draws within the horizon; see ``predict``."""
         from bayesltv.prediction.draws import predict_base
+        from bayesltv.prediction.terms import make_terms
 
-        return predict_base(
-            self, horizon=horizon, annual_discount_rate=annual_discount_rate, margin=margin,
-            service_cost_per_year=service_cost_per_year, draws=draws, customers=customers, threads=threads,
-            block=block,
+        terms = make_terms(
+            self.posterior.time_unit, horizon=horizon, annual_discount_rate=annual_discount_rate,
+            margin=margin, service_cost_per_year=service_cost_per_year,
         )  # fmt: skip
+        return predict_base(self, terms, draws=draws, customers=customers, threads=threads, block=block)
 
     def score(
         self,

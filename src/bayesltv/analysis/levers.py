@@ -16,7 +16,7 @@ from bayesltv.base.customers import LATENTS, Customers, walk
 from bayesltv.base.placed_base import PlacedBase
 from bayesltv.errors import DataError
 from bayesltv.kernels.block import Streams
-from bayesltv.kernels.latents import BOUGHT, EARNED, LIVED, PARTS, add_up_levers
+from bayesltv.kernels.latents import BOUGHT, EARNED, LIVED, PARTS, Levers, add_up_levers
 from bayesltv.prediction.draws import block_size
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.scores.scoring import DRAWS
@@ -189,7 +189,8 @@ def _summed(
         streams = Streams(latents, latents, latents, population.draws)
         standing = people_of(population, part.customers, terms.horizon)
         clock, laws = clock_of(population), laws_of(population)
-        add_up_levers(streams, standing, laws, clock, terms.as_tuple()[:2], factors, part.code, steps, sums)
+        levers = Levers(part.code, steps, sums)
+        add_up_levers(streams, standing, laws, clock, terms.as_tuple()[:2], factors, levers)
         return sums
 
     blocks = walk(

@@ -76,11 +76,11 @@ def report(
     from bayesltv import jobs
     from bayesltv.cli.output import show
     from bayesltv.data.log.reading import LaterLog
-    from bayesltv.jobs.asked import Made, Run
+    from bayesltv.jobs.asked import Made, Run, Shown
 
     written = jobs.report_file(
         fit, out, Made(summary, scores, plan, cohorts, forecast), seed=seed, thorough=thorough,
         later=LaterLog(log, reading, log_end, horizon), run=Run(threads, hidden),
-        people=people, suppress_below=suppress_below,
+        shown=Shown(people, suppress_below),
     )  # fmt: skip
     show.result(written, as_json=as_json)

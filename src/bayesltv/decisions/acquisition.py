@@ -110,16 +110,10 @@ def acquisition(
     times = np.empty((len(labels), population.draws.size))
     people = people_of(population, newcomers, terms.horizon)
     payback_times(
-        people,
-        laws_of(population).purchase,
-        clock_of(population),
-        terms.margin * spend,
-        np.ascontiguousarray(first),
-        (mixture.share, mixture.ends),
-        costs,
-        terms.as_tuple(),
-        times,
-    )
+        people, laws_of(population).purchase, clock_of(population),
+        (terms.margin * spend, np.ascontiguousarray(first)), (mixture.share, mixture.ends),
+        costs, terms.as_tuple(), times,
+    )  # fmt: skip
     columns: dict[str, object] = {"group": list(labels)}
     columns |= _interval("ltv_new", worth) | {"cac": costs}
     ratio = worth / costs[:, None]

@@ -166,7 +166,8 @@ class Buyers(NamedTuple):
         """Return the log likelihood by ln f, shape (cell, point), under a shape of one order's amount."""
         factors = np.exp(_grid(SPEND))
         out = np.empty((self.spent.size, factors.size))
-        log_window_amounts(self.people, spend, self.spent, self.orders, self.usual, factors, shape, draw, out)
+        baskets = self.spent, self.orders, self.usual
+        log_window_amounts(self.people, spend, baskets, factors, shape, draw, out)
         found: Floats = self.by_cell @ out
         return found
 

@@ -145,6 +145,22 @@ class ForecastOptions:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What a report shows of customers.
+
+    Attributes
+    ----------
+    people : int
+        Customers of each ranking that the page names.
+    suppress_below : int, optional
+        Counts of fewer are hidden; default 10 with groups.
+    """
+
+    people: int = 100
+    suppress_below: int | None = None
+
+
+@dataclass(frozen=True)
 class Made:
     """What has been made with a fit, as files.
 

@@ -101,23 +101,22 @@ def expected_in_window(people, purchase, clock, horizon, factors, draw, bought, 
 
 
 @compiled
-def log_window_amounts(people, spend, spent, orders, usual, factors, shape, draw, out):
+def log_window_amounts(people, spend, baskets, factors, shape, draw, out):
     """Fill the log density of what customers spent, where the mean of an order is multiplied by a factor.
 
     Parameters
     ----------
     people : People
     spend : law of a family by (group, draw)
-    spent, orders : ndarray of float64, shape (customer,)
-        Money, and of how many orders.
-    usual : ndarray of float64, shape (customer,)
-        What the mean is multiplied by beside the factor.
+    baskets : tuple of ndarray of float64, shape (customer,)
+        Money; of how many orders; what the mean is multiplied by beside the factor.
     factors : ndarray of float64, shape (factor,)
     shape : float
         Of one order's amount.
     draw : int
     out : ndarray of float64, shape (customer, factor)
     """
+    spent, orders, usual = baskets
     for i in range(spent.size):
         law, before = at(spend, people.group[i], draw), spent_of(people, i)
         for j in range(factors.size):

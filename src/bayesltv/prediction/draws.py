@@ -127,20 +127,17 @@ def predict(
         without_first_amounts=without_first_amounts,
     )  # fmt: skip
     base = place_base(fit, summary, meeting)
-    return predict_base(
-        base, horizon=horizon, annual_discount_rate=annual_discount_rate, margin=margin,
-        service_cost_per_year=service_cost_per_year, draws=draws, customers=customers, threads=threads,
-        block=block,
+    terms = make_terms(
+        base.posterior.time_unit, horizon=horizon, annual_discount_rate=annual_discount_rate, margin=margin,
+        service_cost_per_year=service_cost_per_year,
     )  # fmt: skip
+    return predict_base(base, terms, draws=draws, customers=customers, threads=threads, block=block)
 
 
 def predict_base(
     base: PlacedBase,
+    terms: Terms,
     *,
-    horizon: str | float,
-    annual_discount_rate: float,
-    margin: float,
-    service_cost_per_year: float = 0.0,
     draws: int | None = None,
     customers: Sequence[object] | None = None,
     threads: int | None = None,
@@ -148,13 +145,6 @@ def predict_base(
 ) -> xr.Dataset:
     """Return predictive draws of the customers of a base; see `predict`."""
     base.require_customers()
-    terms = make_terms(
-        base.posterior.time_unit,
-        horizon=horizon,
-        annual_discount_rate=annual_discount_rate,
-        margin=margin,
-        service_cost_per_year=service_cost_per_year,
-    )
     chosen = base.of(customers)
     _refuse_too_large(len(chosen), chosen.hyperparameters(draws).draws.size)
     _, population, people = chosen.placed(draws)
