@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.analysis.asked import AnalysisQuestions
 from bayesltv.base.meeting import Meeting, UnknownGroups
@@ -17,6 +15,7 @@ from bayesltv.cohorts.asked import AGES, PERIOD, Cac, CohortValue, ask
 from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.dates import Date
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 
@@ -141,7 +140,7 @@ class CustomerBase(AnalysisQuestions):
         decision: DecisionLike,
         *,
         draws: int | None = DRAWS,
-        thresholds: NDArray[np.float64] | None = None,
+        thresholds: Floats | None = None,
         threads: int | None = None,
         block: int | None = None,
         progress: Callable[[int], None] | None = None,

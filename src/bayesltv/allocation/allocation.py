@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.allocation.fixed_costs import Actions, Relaxed, best_set
 from bayesltv.allocation.lagrangian import relax_dual, solve_dual
 from bayesltv.allocation.limits import Found, Limit, stack_limits, unmet
 from bayesltv.allocation.milp import relax_program, solve_program
 from bayesltv.errors import SpecError
+from bayesltv.numerics.arrays import Codes, Flags, Floats
 from bayesltv.numerics.knapsack import Choices, hull_steps, take_steps
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 NOBODY = -1
 """Code of a customer who gets no action."""
 PROGRAM_PAIRS = 5_000
@@ -44,7 +42,7 @@ class Allocation:
         filled where a budget alone decides, and else by ``bayesltv.allocation.budget_curve``.
     """
 
-    assigned: NDArray[np.int32]
+    assigned: Codes
     net: float
     cost: float
     bound: float
@@ -87,11 +85,11 @@ class Problem:
         """Return the actions that have a fixed cost, with it."""
         return {int(a): float(self.fixed[a]) for a in np.flatnonzero(self.fixed > 0)}
 
-    def due(self, assigned: NDArray[np.int32]) -> float:
+    def due(self, assigned: Codes) -> float:
         """Return the fixed costs of the actions that somebody gets."""
         return float(self.fixed[np.unique(assigned[assigned >= 0])].sum())
 
-    def given(self, assigned: NDArray[np.int32], like: Allocation, *, method: str) -> Allocation:
+    def given(self, assigned: Codes, like: Allocation, *, method: str) -> Allocation:
         """Return this assignment as an allocation whose bound and prices are those of another one."""
         treated = np.flatnonzero(assigned >= 0)
         chosen, due = assigned[treated], self.due(assigned)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.analysis.rows import Labelled, labelled, with_levels
 from bayesltv.base.customers import LATENTS, Customers, walk
@@ -17,6 +16,7 @@ from bayesltv.base.placed_base import PlacedBase
 from bayesltv.errors import DataError
 from bayesltv.kernels.block import Streams
 from bayesltv.kernels.latents import BOUGHT, EARNED, LIVED, PARTS, Levers, add_up_levers
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.prediction.draws import block_size
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.scores.scoring import DRAWS
@@ -24,7 +24,6 @@ from bayesltv.prediction.terms import Terms, terms_of
 from bayesltv.prediction.totals import step_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 
-Floats = NDArray[np.float64]
 STEP = 0.01
 """Half the width of the difference that stands for a derivative: one per cent."""
 FACTORS = np.array([[1.0, 1.0], [1 + STEP, 1.0], [1 - STEP, 1.0], [1.0, 1 + STEP], [1.0, 1 - STEP]])
@@ -41,7 +40,7 @@ class _Asked:
     """A block of customers and their labels."""
 
     customers: Customers
-    code: NDArray[np.int64]
+    code: Integers
 
     def __len__(self) -> int:
         return len(self.customers)
@@ -184,7 +183,7 @@ def _summed(
     steps = (_FINE, _FINE, step_of(base.hyperparameters(DRAWS).typical_amount))
     shape = (len(rows.labels), len(factors), PARTS, population.draws.size)
 
-    def work(part: _Asked) -> NDArray[np.int64]:
+    def work(part: _Asked) -> Integers:
         sums, latents = np.zeros(shape, np.int64), part.customers.keys(base.seed, LATENTS)
         streams = Streams(latents, latents, latents, population.draws)
         standing = people_of(population, part.customers, terms.horizon)

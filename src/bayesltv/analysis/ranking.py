@@ -2,19 +2,18 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.base.placed_base import PlacedBase
 from bayesltv.cohorts.simulated import walk_draws
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.draws import simulate_futures
 from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.prediction.terms import terms_of
 from bayesltv.specs import checked
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 
-Floats = NDArray[np.float64]
 _WIDE = 16
 """Draws of all customers side by side, since they are ranked within a draw."""
 

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.data.summary.weeks import CHANNEL, NEW_CUSTOMERS
 from bayesltv.names import DRAW
+from bayesltv.numerics.arrays import Floats
 
-Floats = NDArray[np.float64]
 PARTS = ("existing", "first", "repeat")
 PART, PERIOD, TOTAL, WHOLE = "part", "period", "total", "all"
 LEVELS = {"p05": 0.05, "p50": 0.5, "p95": 0.95}

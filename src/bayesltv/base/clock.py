@@ -26,6 +26,7 @@ from bayesltv.names import (
     factor_name,
     sd_name,
 )
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.specs.model.events import iso
 from bayesltv.specs.model.model_spec import ModelSpec
@@ -33,8 +34,6 @@ from bayesltv.specs.model.timeline import Timeline, make_timeline
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, DAYS_PER_YEAR
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 YEARS_AHEAD = 10
 """How far past the fit's end every draw is continued; later the last block's pace goes on."""
 

@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.base.clock import make_clock
 from bayesltv.base.covariates import with_covariates
 from bayesltv.base.meeting import UnknownGroups
 from bayesltv.base.population import Hyperparameters, Population, Posterior
-from bayesltv.data.summary.groups import Codes, check_group_columns, codes_of
+from bayesltv.data.summary.groups import check_group_columns, codes_of
 from bayesltv.errors import DataError, shown
 from bayesltv.families.registry import shifted
 from bayesltv.names import (
@@ -20,9 +19,8 @@ from bayesltv.names import (
     effect_name,
     sd_name,
 )
+from bayesltv.numerics.arrays import Codes, Flags, Floats
 from bayesltv.streams import generator
-
-Floats = NDArray[np.float64]
 
 
 def place(
@@ -95,7 +93,7 @@ def _with_clock(
     return replace(population, clock=clock.taken(population.draws.astype(np.int64)))
 
 
-def _refuse_unknown_levels(posterior: Posterior, summary: pd.DataFrame, strangers: NDArray[np.bool_]) -> None:
+def _refuse_unknown_levels(posterior: Posterior, summary: pd.DataFrame, strangers: Flags) -> None:
     for at, column in enumerate(posterior.columns):
         known = {levels[at] for levels in posterior.combinations}
         values = summary[column].astype(str)

@@ -25,9 +25,8 @@ from bayesltv.names import (
     TIME_UNIT,
     level_name,
 )
+from bayesltv.numerics.arrays import Codes, Floats, Integers
 from bayesltv.specs.model.model_spec import ModelSpec
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -195,11 +194,11 @@ class Population(Hyperparameters):
     Others are those of `Hyperparameters`.
     """
 
-    group_of_row: NDArray[np.int32] | None = None
+    group_of_row: Codes | None = None
     clock: Clock | StillClock = field(default_factory=StillClock)
     factors: Floats = field(default_factory=lambda: NO_FACTORS)
 
-    def of_draws(self, chosen: slice | NDArray[np.int64]) -> "Population":
+    def of_draws(self, chosen: slice | Integers) -> "Population":
         """Return the population at some of its draws, whatever chain they are of."""
         return replace(
             self,
@@ -215,7 +214,7 @@ class Population(Hyperparameters):
         """Return the population with a clock whose future has s = 0, as at its mean level."""
         return replace(self, clock=self.clock.flat_ahead())
 
-    def groups(self, rows: NDArray[np.int32]) -> NDArray[np.int32]:
+    def groups(self, rows: Codes) -> Codes:
         """Return the group of customers who stand in these rows: what totals are summed by."""
         return rows if self.group_of_row is None else self.group_of_row[rows]
 

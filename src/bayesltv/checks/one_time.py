@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from bayesltv.checks.course import Course, first_waits, follow, reason
@@ -17,9 +16,9 @@ from bayesltv.families.registry import PURCHASE
 from bayesltv.kernels.calendar import Running
 from bayesltv.languages.language import as_kept, mark
 from bayesltv.names import FREQUENCY, RECENCY, T
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.packed import clock_of
 
-Floats = NDArray[np.float64]
 LETS_GO: Mapping[str, str] = {"bg_nbd": "mbg_nbd", "bg_cnbd": "mbg_cnbd"}
 """Families in which nobody leaves after the first purchase, and the one like it in which some do."""
 HIGHER = 2.0

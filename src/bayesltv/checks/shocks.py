@@ -18,8 +18,8 @@ from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.errors import DataError
 from bayesltv.languages.language import as_kept, mark
 from bayesltv.names import COMMON_SHOCKS, FIRST_PURCHASE, PERIOD_END
+from bayesltv.numerics.arrays import Flags, Floats, Integers
 
-Floats = NDArray[np.float64]
 WEEK = 7
 LEAST_EXPECTED, LEAST_WEEKS, LEAST_BLOCKS = 5.0, 8, 4
 """Expected purchases of a week below which it is left out; weeks, or blocks of a clock, that are needed."""
@@ -49,7 +49,7 @@ class Weeks:
     expected: Floats
     covariance: Floats
 
-    def chosen(self, weeks: NDArray[np.bool_]) -> "Weeks":
+    def chosen(self, weeks: Flags) -> "Weeks":
         """Return some of the weeks."""
         covariance = self.covariance[np.ix_(weeks, weeks)]
         return Weeks(self.end[weeks], self.actual[weeks], self.expected[weeks], covariance)
@@ -159,9 +159,7 @@ def weeks_of(course: Course, width: int = WEEK) -> Weeks:
     return Weeks(ends, by_day.sum(axis=0), expected.sum(axis=0), covariance)
 
 
-def _expected(
-    course: Course, day: NDArray[np.int64], day_of_customer: NDArray[np.int64], edges: Floats
-) -> Floats:
+def _expected(course: Course, day: Integers, day_of_customer: Integers, edges: Floats) -> Floats:
     """Return the purchases expected of all who first bought on a day, shape (day, week)."""
     row = course.customers.group
     key, count = np.unique(np.stack([row, day_of_customer]), axis=1, return_counts=True)

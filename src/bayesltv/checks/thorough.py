@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.population import read_posterior
 from bayesltv.checks import shocks
@@ -19,10 +18,10 @@ from bayesltv.evaluation.posterior_predictive import FREQUENCY as BY_FREQUENCY
 from bayesltv.evaluation.posterior_predictive import RECENCY, REPEAT, posterior_predictive
 from bayesltv.languages.language import as_kept, mark
 from bayesltv.names import OBSERVATION_END, PERIOD_END
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.actual import actual_counts
 from bayesltv.prediction.tracking import track
 
-Floats = NDArray[np.float64]
 DRAWS, SEED = 400, 1
 MOST_CUSTOMERS = 20_000
 """Customers, evenly picked, among whom shocks are looked for: what moves all moves them."""

@@ -9,7 +9,6 @@ from functools import partial, update_wrapper
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.group_scales import group_scales
 from bayesltv.checks.result import Check, CheckResult, FunctionCheck, not_applicable, warning_where
@@ -26,8 +25,8 @@ from bayesltv.names import (
     SPEND_SUM,
     VALUE_TO_DATE,
 )
+from bayesltv.numerics.arrays import Flags, Floats
 
-Floats = NDArray[np.float64]
 FEW = 100
 """Pairs of waits below which nothing is said."""
 REGULARITY = (0.7, 2.5)
@@ -56,7 +55,7 @@ class Pairs:
 
     share: Floats
     total: Floats
-    is_first: NDArray[np.bool_]
+    is_first: Flags
 
 
 def regular_timing(

@@ -5,14 +5,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.cohorts.asked import Cac
 from bayesltv.cohorts.members import Members, TableRows
 from bayesltv.errors import DataError, warn
 from bayesltv.names import GROUP_SEPARATOR
+from bayesltv.numerics.arrays import Floats
 
-Floats = NDArray[np.float64]
 COST, PER_CUSTOMER = "cost", "cac"
 
 

@@ -18,6 +18,7 @@ from bayesltv.data.summary.days import Days, history_days
 from bayesltv.errors import DataError
 from bayesltv.kernels.tracking import AgeCounts, Standing, count_by_age
 from bayesltv.names import FREQUENCY, VALUE_TO_DATE
+from bayesltv.numerics.arrays import Flags, Floats, Integers
 from bayesltv.prediction.draws import simulate_futures
 from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 from bayesltv.prediction.scores.score import score_base
@@ -27,8 +28,6 @@ from bayesltv.prediction.totals import step_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.units import DAYS_PER
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 TIER = "tier"
 WINDOWS = (30, 90)
 TOP = 0.20
@@ -136,9 +135,7 @@ def _labelled(
     return members_of(summary, days, by)
 
 
-def _bought_between(
-    bought: Purchases, known: Days, newest: int, oldest: int, customers: int
-) -> NDArray[np.bool_]:
+def _bought_between(bought: Purchases, known: Days, newest: int, oldest: int, customers: int) -> Flags:
     """Return who bought `newest` days before the end of observation or earlier, up to `oldest` days."""
     ago = (known.end - known.first)[bought.customer] - bought.age
     chosen = bought.customer[(ago >= newest) & (ago < oldest)]
@@ -221,7 +218,7 @@ def _count_ahead(crowd: Crowd, block: slice, days: int, step: float, days_per_un
 
 
 def _future(
-    base: PlacedBase, members: Members, past_active: NDArray[np.bool_], *, days: int, threads: int | None
+    base: PlacedBase, members: Members, past_active: Flags, *, days: int, threads: int | None
 ) -> Counted:
     """Return what customers do within the period to come, draw by draw."""
     crowd = _crowd(base, 2 * members.cohort + past_active, max(days, *WINDOWS))

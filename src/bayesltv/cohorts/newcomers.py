@@ -32,6 +32,7 @@ from bayesltv.names import (
     TIME_UNIT,
     T,
 )
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.prediction.packed import laws_of, people_of, streams_of
 from bayesltv.prediction.scores.engine import Threads
 from bayesltv.prediction.scores.scoring import DRAWS, make_scoring, score_rows
@@ -41,8 +42,6 @@ from bayesltv.prediction.totals import step_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.streams import generator
 
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 CUSTOMERS = "customers"
 FIRST = "first amounts"
 YEAR = 365

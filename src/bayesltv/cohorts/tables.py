@@ -14,8 +14,8 @@ from bayesltv.cohorts.result import OBSERVED, PARTLY, PREDICTED, SMALLEST
 from bayesltv.cohorts.simulated import Reckoning
 from bayesltv.dates import COHORTS, cohort_column
 from bayesltv.names import DRAW
+from bayesltv.numerics.arrays import Floats
 
-Floats = NDArray[np.float64]
 LEVELS = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
 MEAN_LEVEL = "mean_level_"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bayesltv.comparison.forecast import Forecast
-from bayesltv.comparison.known import Floats, Known, known_at
+from bayesltv.comparison.known import Known, known_at
 from bayesltv.comparison.named import carried_by, named_specs
 from bayesltv.comparison.origins import CUSTOMERS, Origins, require_customers
 from bayesltv.comparison.own import posterior_forecast
@@ -23,6 +23,7 @@ from bayesltv.errors import QUOTED, DataError
 from bayesltv.errors import cut as cut_short
 from bayesltv.evaluation.benchmark import Benchmark
 from bayesltv.languages.language import as_kept, mark
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.catalogue import SpecLike
 from bayesltv.specs.model.model_spec import ModelSpec
 

@@ -7,20 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers
 from bayesltv.base.population import Population
 from bayesltv.errors import BayesltvWarning, DataError, warn
 from bayesltv.kernels.payback import payback_times
 from bayesltv.names import DRAW, GROUP
+from bayesltv.numerics.arrays import Codes, Floats, Integers
 from bayesltv.prediction.expected import expect
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.specs.decision.acquisition import AcquisitionSpec
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.int32]
 STAND_INS = 100
 """With covariates so many of a group's customers at most lend theirs to its new customers."""
 TOGETHER = "the group's new customers together"
@@ -54,7 +52,7 @@ def acquisition(
     spec: AcquisitionSpec,
     *,
     today: float | None = None,
-    customers: Rows | None = None,
+    customers: Codes | None = None,
 ) -> Acquisition:
     """Return what new customers of each group are worth, against their cost.
 
@@ -146,9 +144,9 @@ class Mixture:
         Where each group's rows end; a group of whose customers nothing is known has none.
     """
 
-    rows: Rows
+    rows: Codes
     share: Floats
-    ends: NDArray[np.int64]
+    ends: Integers
 
     def mean(self, values: Floats) -> Floats:
         """Return the mean over each group's new customers, shape (group, draw), of values by row and draw."""
@@ -158,7 +156,7 @@ class Mixture:
         )
 
 
-def mixture_of(population: Population, customers: Rows | None) -> Mixture:
+def mixture_of(population: Population, customers: Codes | None) -> Mixture:
     """Return whose parameters new customers have: their group's, with covariates those of its customers."""
     groups = len(population.labels)
     if population.group_of_row is None:
@@ -172,7 +170,7 @@ def mixture_of(population: Population, customers: Rows | None) -> Mixture:
     return Mixture(chosen, share, ends)
 
 
-def _stand_ins(rows: Rows) -> tuple[Rows, Floats]:
+def _stand_ins(rows: Codes) -> tuple[Codes, Floats]:
     """Return different rows of a group's customers and their shares, of many an even selection."""
     distinct, count = np.unique(rows, return_counts=True)
     if distinct.size > STAND_INS:
@@ -239,7 +237,7 @@ def next_unit_of_money(found: Acquisition, shadow_price: float | None) -> pd.Dat
     return table.sort_values("next_unit", ascending=False, na_position="last", ignore_index=True)
 
 
-def _newcomers(population: Population, rows: Rows, today: float | None) -> Customers:
+def _newcomers(population: Population, rows: Codes, today: float | None) -> Customers:
     """Return one new customer in each row: the history (0, 0, 0)."""
     histories = np.zeros((7, rows.size))
     histories[1] = population.family.coins(0)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import Allocation
 from bayesltv.allocation.shared_budget import Market
@@ -19,10 +18,10 @@ from bayesltv.decisions.acquisition import (
 from bayesltv.decisions.offer.actions import QUANTILES
 from bayesltv.decisions.plan import PLAN, Plan
 from bayesltv.names import DRAW, GROUP
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.terms import terms_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 
-Floats = NDArray[np.float64]
 RETENTION, TOTAL = "retention", "total"
 ACQUISITION = "acquisition: "
 """Before the group whose new customers money is spent on."""

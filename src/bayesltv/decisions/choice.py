@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import NOBODY, Allocation, Problem
 from bayesltv.allocation.budget_curve import budget_curve
@@ -14,12 +13,11 @@ from bayesltv.allocation.limits import Limit
 from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
 from bayesltv.decisions.offer.eligibility import fulfils
 from bayesltv.decisions.portfolio_cvar import balanced, look_at_draws
+from bayesltv.numerics.arrays import Codes, Flags
 from bayesltv.specs import checked
 from bayesltv.specs.decision.actions import ActionSpec
 from bayesltv.specs.decision.budget import BudgetSpec
 
-Flags = NDArray[np.bool_]
-Codes = NDArray[np.int32]
 __all__ = ["HOLD_OUT", "Choice", "choose", "limit_names", "limits_of"]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import Allocation
 from bayesltv.decisions.choice import HOLD_OUT, Choice
@@ -19,10 +18,10 @@ from bayesltv.experiments.effects import Effects
 from bayesltv.experiments.test_plan import TestPlan
 from bayesltv.languages.notebook import html_of
 from bayesltv.names import CUSTOMER_ID
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.decision.actions import NO_ACTION, ActionSpec
 from bayesltv.specs.decision.budget import BudgetSpec
 
-Floats = NDArray[np.float64]
 CURVE_POINTS = 400
 ALWAYS = ("actions", "effects", "policies", "budget_curve", "segments", "portfolio", "simple_ltv")
 """Tables that every plan has."""

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from bayesltv.allocation.cvar import cvar
 from bayesltv.decisions.offer.pnl import PARTS, net_value, pnl_row, pnl_table
 from bayesltv.names import CUSTOMER_ID, DRAW
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int32]
+from bayesltv.numerics.arrays import Codes, Floats
 
 
 def policy_draws(

@@ -3,16 +3,13 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import NOBODY, Allocation, Problem
 from bayesltv.allocation.cvar import DRAWS, RiskPlan, balance_risk, make_cells, objective, portfolio_net
 from bayesltv.allocation.fixed_costs import Actions
 from bayesltv.base.customers import walk
 from bayesltv.decisions.offer.actions import ActionModel, Offered
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int32]
+from bayesltv.numerics.arrays import Codes, Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class TailView:
         mean. Without it all customers of a cell count as their average.
     """
 
-    cell: NDArray[np.int64]
+    cell: Integers
     able: Floats
     draws: Floats
     own: Floats | None = None
@@ -160,7 +157,7 @@ def _realised(view: TailView, problem: Problem, plan: RiskPlan) -> Codes:
     return _trimmed(problem, np.where(able, plan.assign(view.cell, unit), NOBODY))
 
 
-def _summed(values: Floats, cell: NDArray[np.int64]) -> Floats:
+def _summed(values: Floats, cell: Integers) -> Floats:
     sums = np.zeros((int(cell.max()) + 1, values.shape[1]))
     np.add.at(sums, cell, values)
     return sums

@@ -5,14 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.decisions.offer.actions import ActionModel
 from bayesltv.decisions.offer.pnl import net_value
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.decision.actions import EFFECTS
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int32]
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the believed effects that are left: none works, half works, all is as believed."""
 DRAWS = 100

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from bayesltv.evaluation import rules
@@ -16,10 +15,10 @@ from bayesltv.evaluation.result import ALL
 from bayesltv.evaluation.score_forecast import BINS
 from bayesltv.languages.language import mark
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, MONETARY_VALUE, RECENCY, VALUE_TO_DATE, T
+from bayesltv.numerics.arrays import Flags, Floats
 from bayesltv.prediction.scores.score_columns import label_of, tier_column
 from bayesltv.prediction.totals import Totals
 
-Floats = NDArray[np.float64]
 GROUP_LABEL = "group"
 RETURNERS = "returners"
 PURCHASE, ALIVE = "purchase", mark("P(alive) as a forecast")
@@ -157,7 +156,7 @@ def _scores(part: pd.DataFrame, quantity: str) -> dict[str, float]:
     }
 
 
-def _event(p: Floats, happened: NDArray[np.bool_]) -> dict[str, float]:
+def _event(p: Floats, happened: Flags) -> dict[str, float]:
     share = float(happened.mean())
     n_yes, n_no = int(happened.sum()), int((~happened).sum())
     ranks = rankdata(p)[happened].sum()

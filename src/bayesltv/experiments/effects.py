@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from bayesltv.errors import BayesltvWarning, DataError, SpecError, shown
 from bayesltv.names import CUSTOMER_ID, GROUP_SEPARATOR
+from bayesltv.numerics.arrays import Codes, Floats
 from bayesltv.specs.decision.actions import EFFECTS, ActionSpec
 from bayesltv.specs.frozen import FrozenMapping
 from bayesltv.streams import generator
 
 type Source = Literal["test", "assumed"]
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int32]
 NEUTRAL = {**dict.fromkeys(EFFECTS, 1.0), "reactivation": 0.0}
 """Value of a parameter that is not stated: no effect; every order in the window redeems."""
 OTHER = "(other)"

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.placed_base import PlacedBase
 from bayesltv.base.seal import FORMAT, UPLIFT, stamped
@@ -26,12 +25,12 @@ from bayesltv.experiments.posed import PosedUplift
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.machine import available_processors, versions
 from bayesltv.names import CHAIN, DRAW
+from bayesltv.numerics.arrays import Integers
 from bayesltv.numerics.random_numbers import open_stream
 from bayesltv.numerics.slices import Chain, sample_cells
 from bayesltv.specs.model.settings import SamplerSpec
 from bayesltv.streams import stream_key
 
-Floats = NDArray[np.float64]
 SAMPLER = SamplerSpec(tune=200, draws=1500)
 """Sweeps before the first draw, and draws of each chain."""
 SETTLE, EACH = 3, 3
@@ -129,7 +128,7 @@ def _drawn(name: str, part: Part, counts: Experiment, run: Run, sampling: Sampli
     return _labelled(name, part, counts, chain, sets)
 
 
-def _labelled(name: str, part: Part, counts: Experiment, chain: Chain, sets: NDArray[np.int64]) -> xr.Dataset:
+def _labelled(name: str, part: Part, counts: Experiment, chain: Chain, sets: Integers) -> xr.Dataset:
     base, effects = chain.values[:, :, :1] + part.centre, chain.values[:, :, 1:]
     logs = np.concatenate([base, base + effects], axis=2).swapaxes(2, 3)
     one = len(counts.labels) == 1

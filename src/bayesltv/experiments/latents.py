@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_array
@@ -33,11 +32,10 @@ from bayesltv.experiments.window import (
 )
 from bayesltv.kernels.block import People
 from bayesltv.kernels.window import log_window_amounts, log_window_counts
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.numerics.slices import tabulated
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 BASE = {RATE: (1.0, 0.25), SPEND: (0.5, 0.15)}
 """Prior sd of the mean over cells of ln c, and scale of the half-normal of its sd. Where the level of a small
 test is far from that of the histories, a narrow one would pull the control's level, and so the effect."""

@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.errors import DataError, shown
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.streams import generator
 
-Floats = NDArray[np.float64]
 BOOTSTRAPS = 2_000
 _BATCH = 50
 
@@ -18,7 +18,7 @@ _BATCH = 50
 @dataclass(frozen=True)
 class _Trial:
     outcome: Floats
-    code: NDArray[np.int64]
+    code: Integers
     propensity: Floats
     predicted: Floats
 
@@ -107,7 +107,7 @@ def policy_value(
     return pd.DataFrame(rows)
 
 
-def _values(trial: _Trial, wanted: Mapping[str, NDArray[np.int64]], weights: Floats) -> Floats:
+def _values(trial: _Trial, wanted: Mapping[str, Integers], weights: Floats) -> Floats:
     """Return both estimates of each policy under some weightings, shape (estimate, weighting)."""
     total = weights.sum(axis=1)
     rows = np.arange(trial.code.size)
@@ -191,7 +191,7 @@ def _given(predicted: pd.DataFrame, frame: pd.DataFrame, arms: Sequence[str]) ->
 
 def _codes(
     name: str, given: Sequence[object] | NDArray[np.generic], arms: Sequence[str], rows: int
-) -> NDArray[np.int64]:
+) -> Integers:
     if len(given) != rows:
         raise DataError(f"policy {shown(name)} has {len(given):,} arms for {rows:,} customers")
     codes = pd.Index(arms).get_indexer(pd.Index([str(each) for each in given]))

@@ -7,16 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.gate import require_passed
 from bayesltv.base.seal import require_sound
 from bayesltv.errors import DataError, StoreError
 from bayesltv.experiments.effects import HAZARD_RATIO, OTHER
 from bayesltv.names import CHAIN, DRAW
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.streams import generator
-
-Floats = NDArray[np.float64]
 
 
 def uplift_table(uplift: xr.DataTree) -> pd.DataFrame:
@@ -181,7 +179,7 @@ def _stacked(array: xr.DataArray, *dims: str) -> Floats:
     return stacked
 
 
-def _evenly(chains: int, length: int, draws: int) -> NDArray[np.int64]:
+def _evenly(chains: int, length: int, draws: int) -> Integers:
     total = chains * length
     if draws >= total:
         return np.arange(draws, dtype=np.int64) % total

@@ -23,11 +23,10 @@ from bayesltv.experiments.posed import PosedUplift
 from bayesltv.kernels.window import expected_in_window, mean_amounts
 from bayesltv.machine import available_processors
 from bayesltv.names import CUSTOMER_ID, OBSERVATION_END
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.units import DAYS_PER, horizon_in
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 DRAWS, ASKED = 32, 100
 """Posterior draws that have tables of their own, and customers whose expectations are the level of a draw."""
 LARGE_GAP = 0.25

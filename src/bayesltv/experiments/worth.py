@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bayesltv.experiments.sight import make_sight
 from bayesltv.experiments.test_plan import TestPlan
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs import checked
 
-Floats = NDArray[np.float64]
 _GRID, _NEAR = 120, 40
 
 

@@ -13,7 +13,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.families.verbs import (
     as_far_as,
@@ -37,6 +36,7 @@ from bayesltv.families.verbs import (
 from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import history_at, road_of, stand
 from bayesltv.kernels.stretches import live, time_after
+from bayesltv.numerics.arrays import Codes, Floats
 from bayesltv.numerics.compile import compiled, inlined
 from bayesltv.numerics.random_numbers import open_stream, uniform
 
@@ -62,9 +62,9 @@ class Offers(NamedTuple):
         Horizon H, continuous discount rate δ, margin, service cost per unit of time alive.
     """
 
-    effects: NDArray[np.float64]
-    offers: NDArray[np.float64]
-    cell: NDArray[np.int32]
+    effects: Floats
+    offers: Floats
+    cell: Codes
     terms: tuple[float, float, float, float]
 
 

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.families.verbs import (
     at,
@@ -20,6 +19,7 @@ from bayesltv.families.verbs import (
 from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import ahead_of, history_at, is_same_present, soon_of, stand
 from bayesltv.kernels.expected import expect, lay, median_wait, scratch_of
+from bayesltv.numerics.arrays import Floats
 from bayesltv.numerics.compile import compiled, inlined
 
 COLUMNS = ("p_alive", "p_purchase_30d", "p_purchase_90d", "p_purchase_horizon", "expected_purchases")
@@ -38,10 +38,10 @@ class Forms(NamedTuple):
         Median time to the next purchase, NaN where P(buys again within a century) <= 0.5.
     """
 
-    means: NDArray[np.float64]
-    discounted: NDArray[np.float64]
-    time_alive: NDArray[np.float64]
-    waits: NDArray[np.float64]
+    means: Floats
+    discounted: Floats
+    time_alive: Floats
+    waits: Floats
 
 
 @compiled

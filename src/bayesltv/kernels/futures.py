@@ -11,7 +11,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.families.verbs import (
     at,
@@ -29,6 +28,7 @@ from bayesltv.families.verbs import (
 )
 from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import ahead_of, history_at, is_same_day, passed_until, stand
+from bayesltv.numerics.arrays import Codes, Flags, Floats
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.random_numbers import open_stream, uniform
 from bayesltv.numerics.special import discounted_time
@@ -45,10 +45,10 @@ class Filled(NamedTuple):
         Money spent; margin × discounted spend − discounted service cost.
     """
 
-    alive: NDArray[np.bool_]
-    purchases: NDArray[np.int32]
-    amount: NDArray[np.float64]
-    value: NDArray[np.float64]
+    alive: Flags
+    purchases: Codes
+    amount: Floats
+    value: Floats
 
 
 @compiled

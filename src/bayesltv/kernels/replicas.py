@@ -8,7 +8,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.families.verbs import (
     NOTHING_SPENT,
@@ -24,6 +23,7 @@ from bayesltv.families.verbs import (
     nobody,
 )
 from bayesltv.kernels.calendar import history_at, passed_until, stand
+from bayesltv.numerics.arrays import Codes, Floats
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.random_numbers import open_stream
 
@@ -43,11 +43,11 @@ class Replicated(NamedTuple):
         First amounts, where they are asked for.
     """
 
-    frequency: NDArray[np.int32]
-    recency: NDArray[np.float64]
-    total: NDArray[np.float64]
-    log_total: NDArray[np.float64]
-    first: NDArray[np.float64]
+    frequency: Codes
+    recency: Floats
+    total: Floats
+    log_total: Floats
+    first: Floats
 
 
 @compiled

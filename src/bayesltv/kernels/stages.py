@@ -7,7 +7,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.families.verbs import (
     at,
@@ -23,6 +22,7 @@ from bayesltv.families.verbs import (
 from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import history_at, road_of, stand
 from bayesltv.kernels.stretches import live, passed_within
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.numerics.compile import compiled
 
 NEW, LAPSED, AT_RISK, ACTIVE = range(4)
@@ -45,9 +45,9 @@ class Found(NamedTuple):
         Customers in each stage.
     """
 
-    shares: NDArray[np.float64]
-    warnings: NDArray[np.float64]
-    counts: NDArray[np.int64]
+    shares: Floats
+    warnings: Floats
+    counts: Integers
 
 
 @compiled

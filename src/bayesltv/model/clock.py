@@ -40,11 +40,11 @@ from bayesltv.names import (
     factor_name,
     sd_name,
 )
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.specs.model.timeline import Timeline
 
 Tensor = Any
-Floats = NDArray[np.float64]
 _LOOSE, _FARTHEST = 1.0, 20.0
 """Sd of a normal that holds the rough estimate in place, on the log scale; bound of its exponents."""
 
@@ -160,14 +160,14 @@ def clock_variable(
     return s
 
 
-def clocks_of_rows(clock: ClockSpec, cells: Cells) -> NDArray[np.int64]:
+def clocks_of_rows(clock: ClockSpec, cells: Cells) -> Integers:
     """Return the clock that each row goes by: the common one, or that of its level."""
     if clock.by is None:
         return np.zeros(cells.rows.group.size, dtype=np.int64)
     return cells.groups.level_codes(clock.by)[cells.rows.group]
 
 
-def repeat_counts(cells: Cells, timeline: Timeline, clocks: NDArray[np.int64]) -> Floats:
+def repeat_counts(cells: Cells, timeline: Timeline, clocks: Integers) -> Floats:
     """Return the repeat purchases of each clock and segment, shape (clock, segment)."""
     assert cells.repeats is not None
     assert cells.row_of_customer is not None

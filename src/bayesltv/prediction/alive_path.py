@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers
 from bayesltv.base.placed_base import PlacedBase
@@ -14,10 +13,10 @@ from bayesltv.base.population import Population
 from bayesltv.data.summary.days import history_days, repeats_of
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, GROUP_SEPARATOR, OBSERVATION_END, RECENCY, TIME_UNIT, T
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.expected import alive_of, expect
 from bayesltv.units import DAYS_PER, convert, horizon_in
 
-Floats = NDArray[np.float64]
 DRAWS = 1000
 AHEAD = "90 days"
 LEVELS = {"p05": 0.05, "p95": 0.95}

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.meeting import Meeting, UnknownGroups
@@ -15,6 +14,7 @@ from bayesltv.base.population import Population, Posterior
 from bayesltv.errors import DataError
 from bayesltv.kernels.futures import Filled, draw_futures
 from bayesltv.names import CHAIN, CUSTOMER_ID, DRAW, TIME_UNIT
+from bayesltv.numerics.arrays import Codes, Flags, Floats
 from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 from bayesltv.prediction.terms import Terms, make_terms
 
@@ -37,10 +37,10 @@ class Futures:
         Money; 0 without a spend model, but for service cost.
     """
 
-    alive: NDArray[np.bool_]
-    purchases: NDArray[np.int32]
-    spend: NDArray[np.float64]
-    value: NDArray[np.float64]
+    alive: Flags
+    purchases: Codes
+    spend: Floats
+    value: Floats
 
 
 def simulate_futures(population: Population, customers: Customers, terms: Terms, *, seed: int) -> Futures:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from bayesltv.data.summary.groups import labels_of
 from bayesltv.names import COMMON_SHOCKS, DRAW, GROUP
+from bayesltv.numerics.arrays import Codes, Floats, Integers
 from bayesltv.numerics.reductions import add_customers
 
-Integers = NDArray[np.int64]
 QUANTITIES = ("purchases", "spend", "value")
 MEANS = {"purchases": "expected_purchases", "value": "ltv_mean"}
 """Quantities whose expectation stands in each customer's score: exact given the parameters, so it adds up."""
@@ -48,10 +48,10 @@ def step_of(typical: float) -> float:
 
 
 def add_up(
-    purchases: NDArray[np.int32],
-    spend: NDArray[np.float64],
-    value: NDArray[np.float64],
-    group: NDArray[np.int32],
+    purchases: Codes,
+    spend: Floats,
+    value: Floats,
+    group: Codes,
     tier: Integers,
     *,
     shape: tuple[int, int],

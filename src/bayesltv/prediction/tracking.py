@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.meeting import Meeting, UnknownGroups
@@ -24,13 +23,12 @@ from bayesltv.names import (
     TIME_UNIT,
     T,
 )
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.prediction.calendar import days_of, make_calendar
 from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 from bayesltv.prediction.totals import step_of
 from bayesltv.units import DAYS_PER, horizon_in
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 DRAWS = 500
 REPLICATE = "replicate "
 """Streams of customers who are lived through anew are apart from those of their futures."""

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.checks.result import CheckReport, CheckResult, report_of
 from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.languages.language import as_kept
 from bayesltv.names import CHAIN, CLOCK_BLOCK, DRAW, FINGERPRINT
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.model.model_spec import ModelSpec
 
-Floats = NDArray[np.float64]
 MOST_MOVED, MOST_SHIFT = 3.0, 0.25
 """Shift of a parameter in its earlier sds, and stability index of tiers, from which a check warns."""
 

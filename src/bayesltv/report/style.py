@@ -17,13 +17,13 @@ from bayesltv.errors import BayesltvWarning
 from bayesltv.files import replacing
 from bayesltv.languages.language import ENGLISH, language, mark, spoken, tr, word
 from bayesltv.languages.written import currency_sign, figure, month, span, year
+from bayesltv.numerics.arrays import Integers
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
 # Okabe & Ito (2008), "Color universal design": told apart with every common colour blindness
 BLUE, ORANGE, VERMILLION, GREEN, BLACK = "#0072B2", "#E69F00", "#D55E00", "#009E73", "#222222"
@@ -178,7 +178,7 @@ def legend_beside(ax: Axes, *, title: str | None = None) -> None:
     )
 
 
-def rows_axis(ax: Axes, place: Sequence[float] | NDArray[np.int64], labels: Sequence[str]) -> None:
+def rows_axis(ax: Axes, place: Sequence[float] | Integers, labels: Sequence[str]) -> None:
     """Write labels at the places of rows, one below the other, with room above and below."""
     ax.set_yticks(place, labels)
     ax.set_ylim(-0.6, len(labels) - 0.4)

@@ -11,10 +11,10 @@ import numpy as np
 from bayesltv.data import sql
 from bayesltv.data.log.histories import BINS, Histories, size_of_bin
 from bayesltv.errors import counted, warn
+from bayesltv.numerics.arrays import Floats, Integers
 
 if TYPE_CHECKING:
     import duckdb
-    from numpy.typing import NDArray
 
 DUPLICATE_SHARE = 0.02
 DUPLICATE_COUNT = 10
@@ -44,7 +44,7 @@ class Tally:
     """
 
     copies: int
-    sizes: NDArray[np.int64]
+    sizes: Integers
     least: float
     most: float
 
@@ -96,7 +96,7 @@ def warn_oddities(
         _warn_repeated_orders(connection, rows, window)
 
 
-def warn_midlife(first_days: NDArray[np.int64]) -> None:
+def warn_midlife(first_days: Integers) -> None:
     """Warn where the log seems to start in the middle of its customers' lives.
 
     In a log cut off on the left, customers acquired long before appear as "new" at their first purchase after
@@ -119,7 +119,7 @@ def warn_midlife(first_days: NDArray[np.int64]) -> None:
     )
 
 
-def midlife_peak(first_days: NDArray[np.int64]) -> tuple[int, int, float] | None:
+def midlife_peak(first_days: Integers) -> tuple[int, int, float] | None:
     """Return (days per block, first purchases in the first block, median of the others), or None: no peak.
 
     Blocks are whole weeks, an eighth of the time in which 95 % of the customers appear, at least one week and
@@ -209,7 +209,7 @@ def _warn_extremes(connection: duckdb.DuckDBPyConnection, tally: Tally, days: st
         )
 
 
-def _median_and_deviation(sizes: NDArray[np.int64]) -> tuple[float, float]:
+def _median_and_deviation(sizes: Integers) -> tuple[float, float]:
     """Return the median of the logarithm of amounts and their median absolute deviation, to 1/256."""
     at = np.flatnonzero(sizes)
     size, count = size_of_bin(at), sizes[at]
@@ -217,7 +217,7 @@ def _median_and_deviation(sizes: NDArray[np.int64]) -> tuple[float, float]:
     return centre, _weighted_median(abs(size - centre), count)
 
 
-def _weighted_median(values: NDArray[np.float64], count: NDArray[np.int64]) -> float:
+def _weighted_median(values: Floats, count: Integers) -> float:
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(count[order])
     middle = np.searchsorted(reached, [reached[-1] / 2, reached[-1] / 2 + 0.5])  # two where the count is even

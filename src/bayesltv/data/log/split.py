@@ -22,6 +22,7 @@ from bayesltv.data.log.stamps import stamps_sql
 from bayesltv.data.log.transactions import ROWS, Columns, read_rows
 from bayesltv.dates import Date, require_day
 from bayesltv.errors import DataError
+from bayesltv.numerics.arrays import Floats, Integers
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,8 +64,8 @@ class PurchaseDays:
     """
 
     customer_id: NDArray[np.object_]
-    day: NDArray[np.int64]
-    amount: NDArray[np.float64] | None
+    day: Integers
+    amount: Floats | None
     log_end: pd.Timestamp
 
 

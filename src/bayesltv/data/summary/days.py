@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.data.day_lists import day_lists
 from bayesltv.errors import DataError
@@ -18,9 +17,9 @@ from bayesltv.names import (
     TIME_UNIT,
     T,
 )
+from bayesltv.numerics.arrays import Flags, Floats, Integers
 from bayesltv.units import DAYS_PER
 
-Integers = NDArray[np.int64]
 _ROUNDING = 1e-6
 
 
@@ -32,7 +31,7 @@ class Days:
     last: Integers
     end: Integers
 
-    def rows(self, chosen: NDArray[np.int64] | slice) -> "Days":
+    def rows(self, chosen: Integers | slice) -> "Days":
         """Return some of the rows."""
         return Days(self.first[chosen], self.last[chosen], self.end[chosen])
 
@@ -116,7 +115,7 @@ def repeats_of(summary: pd.DataFrame, days: Days) -> Repeats:
     return Repeats(day, customer)
 
 
-def log_waits(summary: pd.DataFrame) -> NDArray[np.float64]:
+def log_waits(summary: pd.DataFrame) -> Floats:
     """Return Σ ln wait over each customer's repeat purchases, waits in the time unit; 0 without any.
 
     Raises
@@ -195,7 +194,7 @@ def _whole_days(summary: pd.DataFrame, name: str, unit: float) -> Integers:
     return np.rint(days).astype(np.int64)
 
 
-def _refuse(summary: pd.DataFrame, broken: NDArray[np.bool_], what: str) -> None:
+def _refuse(summary: pd.DataFrame, broken: Flags, what: str) -> None:
     if broken.any():
         raise DataError(
             f"{what} for {int(broken.sum()):,} of {len(summary):,} customers ({{ids}}): make the summary "

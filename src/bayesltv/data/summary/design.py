@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID
-
-Floats = NDArray[np.float64]
+from bayesltv.numerics.arrays import Floats
 
 
 @dataclass(frozen=True)

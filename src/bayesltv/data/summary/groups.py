@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.names import CUSTOMER_ID, GROUP_SEPARATOR
-
-Codes = NDArray[np.int32]
+from bayesltv.numerics.arrays import Codes, Integers
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Groups:
         at = self.columns.index(column)
         return tuple(sorted({levels[at] for levels in self.combinations}))
 
-    def level_codes(self, column: str) -> NDArray[np.int64]:
+    def level_codes(self, column: str) -> Integers:
         """Position of each combination's level among ``levels(column)``; shape (group,)."""
         at, place = self.columns.index(column), {level: i for i, level in enumerate(self.levels(column))}
         return np.array([place[levels[at]] for levels in self.combinations], dtype=np.int64)

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.data.summary.groups import labels_of
 from bayesltv.decisions.customers.segments import ALL
@@ -17,11 +16,11 @@ from bayesltv.names import (
     VALUE_TO_DATE,
     T,
 )
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.totals import QUANTITIES
 from bayesltv.specs.decision.decision_spec import ValueSpec
 from bayesltv.units import DAYS_PER
 
-Floats = NDArray[np.float64]
 SCOPE = "existing customers only"
 SILENT_DAYS = 90.0
 """Who has not bought for so long counts as churned in the simple reckoning, as in most shops' reports."""

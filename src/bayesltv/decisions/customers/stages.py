@@ -3,10 +3,8 @@
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import LATENTS, Customers
 from bayesltv.base.population import Population
@@ -14,11 +12,11 @@ from bayesltv.errors import BayesltvWarning, SpecError, shown
 from bayesltv.kernels.block import Streams
 from bayesltv.kernels.stages import DROPS_OUT, NO_PURCHASE, VALUE_AT_RISK, Found, draw_stages
 from bayesltv.names import FREQUENCY
+from bayesltv.numerics.arrays import Columns, Integers
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.specs.decision.stages import STAGES, StageSpec
 
-Columns = dict[str, NDArray[Any]]
 Limits = tuple[float, float, float, float]
 NEW, LAPSED, AT_RISK = (STAGES.index(name) for name in ("new", "lapsed", "at_risk"))
 
@@ -38,7 +36,7 @@ class StageBlock:
     """
 
     columns: Columns
-    counts: NDArray[np.int64]
+    counts: Integers
 
 
 def stage_limits(stages: StageSpec, terms: Terms, time_unit: str) -> Limits:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bayesltv.dates import require_day
 from bayesltv.errors import SpecError, shown
+from bayesltv.numerics.arrays import Flags
 from bayesltv.specs import checked
 from bayesltv.specs.decision.actions import ActionSpec
 from bayesltv.specs.decision.expression import (
@@ -22,8 +23,6 @@ from bayesltv.specs.decision.expression import (
     Value,
     columns_of,
 )
-
-Flags = NDArray[np.bool_]
 
 
 def fulfils(condition: Condition | None, table: pd.DataFrame) -> Flags:

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from bayesltv.numerics.arrays import Floats
+
 PARTS = (
     "incremental_margin",
     "incremental_discount",

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
 from bayesltv.decisions.offer.pnl import PARTS
 from bayesltv.names import CUSTOMER_ID
+from bayesltv.numerics.arrays import Flags
 from bayesltv.specs.decision.actions import EFFECTS
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 BREAK_EVEN_CUSTOMERS = 500
 BREAK_EVEN_DRAWS = 100
 _WIDEST = 50.0

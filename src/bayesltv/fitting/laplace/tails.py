@@ -1,10 +1,10 @@
 """Standard normals with a share of t: proposals whose tails bound the importance weights."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
-Floats = NDArray[np.float64]
+from bayesltv.numerics.arrays import Floats
+
 TAIL, TAIL_DEGREES = 0.1, 5.0
 """This share of the proposals comes from a t: it bounds the weights where tails are heavy."""
 

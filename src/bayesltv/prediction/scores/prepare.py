@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.currency import require_one_currency
 from bayesltv.base.gate import require_passed, require_recent, told_of_totals
@@ -17,6 +16,7 @@ from bayesltv.base.placed_base import warn_of_first_amounts_left_out
 from bayesltv.base.population import Posterior, read_posterior
 from bayesltv.errors import BayesltvWarning
 from bayesltv.names import COMMON_SHOCKS
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.scores.scoring import DRAWS, Scoring, make_scoring
 from bayesltv.prediction.scores.thresholds import Engine, find_thresholds
 from bayesltv.specs.decision.decision_spec import DecisionSpec
@@ -44,7 +44,7 @@ class Request:
     unknown_groups: UnknownGroups = "error"
     accept_failed: Sequence[str] = ()
     max_fit_age_days: float | None = None
-    thresholds: NDArray[np.float64] | None = None
+    thresholds: Floats | None = None
     without_first_amounts: bool = False
 
 

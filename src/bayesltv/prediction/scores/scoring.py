@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.meeting import UnknownGroups
@@ -30,6 +29,7 @@ from bayesltv.names import (
     OBSERVATION_END,
     VALUE_TO_DATE,
 )
+from bayesltv.numerics.arrays import Codes, Floats, Integers
 from bayesltv.numerics.reductions import quantiles
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.expected import expect
@@ -69,7 +69,7 @@ class Scorer:
     seed: int
     days_per_unit: float
     step: float
-    thresholds: NDArray[np.float64] | None = None
+    thresholds: Floats | None = None
     tier_names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +77,7 @@ class Scorer:
         has_tiers = tiers is not None and self.population.has_spend
         object.__setattr__(self, "tier_names", tiers.names if has_tiers and tiers is not None else ("all",))
 
-    def __call__(self, customers: Customers) -> tuple[Columns, NDArray[np.int32], Totals]:
+    def __call__(self, customers: Customers) -> tuple[Columns, Codes, Totals]:
         """Return the columns of a block, the codes of its groups, and the totals of these."""
         expected = self._expectations(customers)
         futures = simulate_futures(self.population, customers, self.terms, seed=self.seed)
@@ -156,7 +156,7 @@ class Scoring:
     seed: int
     unknown_groups: UnknownGroups = "error"
     fitted_until: str | None = None
-    thresholds: NDArray[np.float64] | None = None
+    thresholds: Floats | None = None
     accepted_failed: tuple[str, ...] = ()
 
     @property
@@ -232,7 +232,7 @@ def make_scoring(
     seed: int,
     draws: int | None = DRAWS,
     unknown_groups: UnknownGroups = "error",
-    thresholds: NDArray[np.float64] | None = None,
+    thresholds: Floats | None = None,
     accepted: Sequence[str] = (),
     posterior: Posterior | None = None,
 ) -> Scoring:
@@ -281,9 +281,7 @@ def score_rows(
     return Scored(table, totals, scorer.population.labels or ("",), scorer.tier_names)
 
 
-def _require_fitting(
-    thresholds: NDArray[np.float64] | None, decision: DecisionSpec, found: Hyperparameters
-) -> None:
+def _require_fitting(thresholds: Floats | None, decision: DecisionSpec, found: Hyperparameters) -> None:
     if thresholds is None:
         return
     wanted = (0 if decision.tiers is None else len(decision.tiers.names) - 1, found.draws.size)
@@ -294,7 +292,7 @@ def _require_fitting(
         )
 
 
-def in_order_of_history(people: Customers) -> tuple[Customers, NDArray[np.int64]]:
+def in_order_of_history(people: Customers) -> tuple[Customers, Integers]:
     """Return customers in the order in which they are walked, and where each one stood.
 
     Equal histories, and those that differ in recency alone, meet in a block and share what is equal.

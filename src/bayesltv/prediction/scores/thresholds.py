@@ -16,18 +16,16 @@ from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.placed_base import Placement
 from bayesltv.errors import SpecError
+from bayesltv.numerics.arrays import Codes, Floats, Integers
 from bayesltv.numerics.reductions import Sums, gather_between
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.scores.scoring import Scorer, Scoring, in_order_of_history
 from bayesltv.specs.decision.tiers import SHARE, TierSpec
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 FIRST_SAMPLE, GROWTH = 4_000, 10
 COUNTS = Sums._fields
 """What a tally adds up, draw by draw."""
@@ -48,7 +46,7 @@ class Tally:
     total: Integers
     squares: Floats
     values: list[Floats]
-    draws: list[NDArray[np.int32]]
+    draws: list[Codes]
 
     @classmethod
     def around(cls, low: Floats, high: Floats, step: float) -> "Tally":

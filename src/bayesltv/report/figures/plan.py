@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.allocation.hold_out import HOLD_OUT
 from bayesltv.decisions.offer.pnl import net_value, spending
@@ -15,6 +14,7 @@ from bayesltv.decisions.plan import PLAN, Plan
 from bayesltv.errors import SpecError
 from bayesltv.languages.language import mark, tr, word
 from bayesltv.languages.written import percent, span
+from bayesltv.numerics.arrays import Floats
 from bayesltv.report.planned_tests import plot_test_value
 from bayesltv.report.style import (
     BLACK,
@@ -267,7 +267,7 @@ def plot_customers(plan: Plan, *, ax: Axes | None = None) -> Axes:
     return dress(ax, title=tr("Who gets what"), subtitle=reading, grid="both")
 
 
-def _mark_floor(value: NDArray[np.float64], floor: float, ax: Axes) -> None:
+def _mark_floor(value: Floats, floor: float, ax: Axes) -> None:
     """Say that who is worth less than the floor, which a logarithmic axis cannot show, stands on it."""
     below = int((value < floor).sum())
     if below:

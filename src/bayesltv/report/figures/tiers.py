@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.errors import DataError
 from bayesltv.languages.language import label, tr
 from bayesltv.languages.written import percent
 from bayesltv.names import CUSTOMER_ID
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.scores.score_columns import tier_column, tiers_among
 from bayesltv.report.style import (
     contrast,
@@ -174,7 +174,7 @@ def rows_of(scores: pd.DataFrame, customers: Sequence[object]) -> pd.DataFrame:
     return pd.DataFrame(scores).iloc[at].reset_index(drop=True)
 
 
-def _stack(shares: NDArray[np.float64], rows: Sequence[str], names: Sequence[str], ax: Axes) -> None:
+def _stack(shares: Floats, rows: Sequence[str], names: Sequence[str], ax: Axes) -> None:
     """Draw one bar of shares per row, the first row at the top."""
     place = np.arange(len(rows))[::-1]
     left = np.zeros(len(rows))

@@ -26,8 +26,9 @@ from bayesltv.prediction.scores.score_columns import SCORE_COLUMNS, score_column
 from bayesltv.prediction.totals import QUANTITIES
 from bayesltv.report.files.cohorts import MANIFEST as COHORTS_MANIFEST
 from bayesltv.report.files.cohorts import TABLES as COHORT_TABLES
-from bayesltv.report.files.crm import EXPORT, FIGURES
+from bayesltv.report.files.crm import EXPORT
 from bayesltv.report.files.export import ScoreFiles, is_folder, score_files, unescaped
+from bayesltv.report.files.folder import FIGURES
 from bayesltv.report.files.forecast import MANIFEST as FORECAST_MANIFEST
 from bayesltv.report.files.forecast import TABLES as FORECAST_TABLES
 from bayesltv.report.files.sealed import read_sealed

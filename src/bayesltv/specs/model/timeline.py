@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.specs.model.events import Events, iso
-
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
