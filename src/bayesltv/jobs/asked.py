@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bayesltv.data.log.reading import LogReading
 from bayesltv.redaction import Redaction
@@ -51,6 +52,10 @@ class Run:
     threads: int | None = None
     redaction: Redaction | None = None
     listeners: Listeners = NOBODY
+
+    def told(self, origin: dict[str, Any]) -> dict[str, Any]:
+        """Return what a manifest tells, with what became of ids in the run's messages."""
+        return origin if self.redaction is None else {**origin, "redacted_ids": self.redaction.described()}
 
 
 ALONE = Run()
