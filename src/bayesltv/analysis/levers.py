@@ -13,7 +13,6 @@ import pandas as pd
 from bayesltv.analysis.rows import Labelled, labelled, with_levels
 from bayesltv.base.customers import LATENTS, Customers, walk
 from bayesltv.base.placed_base import PlacedBase
-from bayesltv.errors import DataError
 from bayesltv.kernels.block import Streams
 from bayesltv.kernels.latents import BOUGHT, EARNED, LIVED, PARTS, Levers, add_up_levers
 from bayesltv.numerics.arrays import Floats, Integers
@@ -177,8 +176,7 @@ def _summed(
     base.require_usable()
     rows = labelled(base, by, decision, threads)
     _, population, people = base.placed(DRAWS)
-    if not population.has_spend:
-        raise DataError("the fit has no spend model: value is money, fit a spec with [spend]")
+    population.require_spend()
     terms = terms_of(decision.value, base.posterior.time_unit)
     steps = (_FINE, _FINE, step_of(base.hyperparameters(DRAWS).typical_amount))
     shape = (len(rows.labels), len(factors), PARTS, population.draws.size)

@@ -51,8 +51,7 @@ def top_base(base: PlacedBase, n: int, decision: DecisionSpec, *, threads: int |
     if checked.count("n", n, at_least=1) and n > len(base):
         raise DataError(f"n={n:,} is more than the {len(base):,} customers that there are")
     _, population, people = base.placed(DRAWS)
-    if not population.has_spend:
-        raise DataError("the fit has no spend model: value is money, fit a spec with [spend]")
+    population.require_spend()
     terms = terms_of(decision.value, base.posterior.time_unit)
 
     def work(block: slice) -> Floats:

@@ -9,13 +9,13 @@ import pandas as pd
 from bayesltv.base.placed_base import PlacedBase
 from bayesltv.errors import DataError
 from bayesltv.numerics.arrays import Floats, Integers
+from bayesltv.numerics.levels import quantiles_of
 from bayesltv.prediction.scores.score import score_base
 from bayesltv.specs import checked
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 TIER = "tier"
 ALL = "all"
-LEVELS = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
 
 
 class Labelled(NamedTuple):
@@ -71,6 +71,4 @@ def labelled(
 
 def with_levels(name: str, draws: Floats) -> dict[str, Floats]:
     """Return mean, 5, 50 and 95 % of each row of draws, shape (row, draw), as columns."""
-    levels = np.quantile(draws, list(LEVELS.values()), axis=1)
-    columns = {f"{name}_{level}": values for level, values in zip(LEVELS, levels, strict=True)}
-    return {f"{name}_mean": draws.mean(axis=1), **columns}
+    return {f"{name}_mean": draws.mean(axis=1), **quantiles_of(draws, f"{name}_")}

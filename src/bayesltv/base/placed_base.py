@@ -25,6 +25,7 @@ from bayesltv.base.population import (
 from bayesltv.data.ids import plain_text
 from bayesltv.data.summary.validate import (
     canonical,
+    required_end,
     resolve_observation_end,
     resolve_time_unit,
     validate_summary,
@@ -160,9 +161,7 @@ class PlacedBase:
         DataError
             Where nobody says.
         """
-        if self.end is None:
-            raise DataError("the summary does not say when observation ended: pass observation_end=")
-        return self.end
+        return required_end(self.end)
 
     def require_usable(self) -> list[str]:
         """Return the failed checks that were accepted.

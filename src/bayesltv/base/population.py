@@ -142,6 +142,11 @@ class Hyperparameters:
         """Whether there is a spend model."""
         return bool(self.spend.shape[2] > 0)  # with covariates, nobody has no rows
 
+    def require_spend(self) -> None:
+        """Raise DataError where there is no spend model, and value is asked for."""
+        if not self.has_spend:
+            raise DataError("the fit has no spend model: value is money, fit a spec with [spend]")
+
     @property
     def typical_amount(self) -> float:
         """Median over groups and draws of what a purchase typically costs; 1 without a spend model."""

@@ -11,7 +11,6 @@ from bayesltv.base.placed_base import PlacedBase
 from bayesltv.cohorts.known import Purchases, known_purchases
 from bayesltv.cohorts.members import Members, members_of, rows_of
 from bayesltv.cohorts.simulated import BLOCK, Crowd, walk_draws
-from bayesltv.cohorts.tables import LEVELS
 from bayesltv.data.log.histories import MICROS
 from bayesltv.data.log.reading import LogReading
 from bayesltv.data.summary.days import Days, history_days
@@ -19,6 +18,7 @@ from bayesltv.errors import DataError
 from bayesltv.kernels.tracking import AgeCounts, Standing, count_by_age
 from bayesltv.names import FREQUENCY, VALUE_TO_DATE
 from bayesltv.numerics.arrays import Flags, Floats, Integers
+from bayesltv.numerics.levels import quantiles_of
 from bayesltv.prediction.draws import simulate_futures
 from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 from bayesltv.prediction.scores.score import score_base
@@ -314,7 +314,7 @@ def _table(members: Members, past: Counted, future: Counted) -> pd.DataFrame:
     for name, draws in ahead.items():
         table = left.assign(kpi=name, observed=seen.get(name, np.full(len(left), np.nan)))
         missing = np.asarray(np.isnan(draws).any(axis=1))
-        levels = np.quantile(np.where(missing[:, None], 0.0, draws), list(LEVELS.values()), axis=1)
-        table = table.assign(**dict(zip(LEVELS, np.where(missing, np.nan, levels), strict=True)))
+        levels = quantiles_of(np.where(missing[:, None], 0.0, draws))
+        table = table.assign(**{level: np.where(missing, np.nan, each) for level, each in levels.items()})
         parts.append(table.assign(mean=np.where(missing, np.nan, draws.mean(axis=1))))
     return pd.concat(parts, ignore_index=True)

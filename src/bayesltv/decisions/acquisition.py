@@ -14,6 +14,7 @@ from bayesltv.errors import BayesltvWarning, DataError, warn
 from bayesltv.kernels.payback import payback_times
 from bayesltv.names import DRAW, GROUP
 from bayesltv.numerics.arrays import Codes, Floats, Integers
+from bayesltv.numerics.levels import ENDS, quantiles_of
 from bayesltv.prediction.expected import expect
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.terms import Terms
@@ -246,8 +247,7 @@ def _newcomers(population: Population, rows: Codes, today: float | None) -> Cust
 
 
 def _interval(name: str, values: Floats) -> dict[str, Floats]:
-    low, high = np.quantile(values, [0.05, 0.95], axis=1)
-    return {name: values.mean(axis=1), f"{name}_p05": low, f"{name}_p95": high}
+    return {name: values.mean(axis=1), **quantiles_of(values, f"{name}_", levels=ENDS)}
 
 
 def _share(values: Floats, limit: float) -> Floats:

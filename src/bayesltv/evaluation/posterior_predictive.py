@@ -19,6 +19,7 @@ from bayesltv.evaluation.replicas import CLASSES, Histories, Tally, tally, tally
 from bayesltv.evaluation.result import records, rich_table
 from bayesltv.names import SPEND_LOG_SUM, SPEND_STATISTICS
 from bayesltv.numerics.arrays import Floats, Integers
+from bayesltv.numerics.levels import ENDS, quantiles_of
 from bayesltv.units import DAYS_PER
 
 DRAWS = 500
@@ -205,13 +206,11 @@ def _row(statistic: str, label: str, observed: float, replicated: Floats) -> dic
     known = replicated[np.isfinite(replicated)]
     if not known.size:
         known = np.array([np.nan])
-    low, high = np.quantile(known, [0.05, 0.95])
     return {
         "statistic": statistic,
         "label": label,
         "observed": observed,
         "predicted": float(known.mean()),
-        "p05": float(low),
-        "p95": float(high),
+        **quantiles_of(known, levels=ENDS),
         "p_value": float((known > observed).mean() + 0.5 * (known == observed).mean()),
     }

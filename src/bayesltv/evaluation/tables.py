@@ -16,6 +16,7 @@ from bayesltv.evaluation.score_forecast import BINS
 from bayesltv.languages.language import mark
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, MONETARY_VALUE, RECENCY, VALUE_TO_DATE, T
 from bayesltv.numerics.arrays import Flags, Floats
+from bayesltv.numerics.levels import ENDS, quantiles_of
 from bayesltv.prediction.scores.score_columns import label_of, tier_column
 from bayesltv.prediction.totals import Totals
 
@@ -79,7 +80,6 @@ def frequency_table(totals: Totals, judged: pd.DataFrame) -> pd.DataFrame:
         happened = actual.groupby(place).mean()
         for k in np.flatnonzero(customers):
             means = draws[:, k].sum(axis=0) / customers[k]
-            low, high = np.quantile(means, [0.05, 0.95])
             rows.append(
                 {
                     "quantity": quantity,
@@ -87,8 +87,7 @@ def frequency_table(totals: Totals, judged: pd.DataFrame) -> pd.DataFrame:
                     "customers": int(customers[k]),
                     "actual": float(happened[k]),
                     "predicted": float(means.mean()),
-                    "predicted_p05": float(low),
-                    "predicted_p95": float(high),
+                    **quantiles_of(means, "predicted_", levels=ENDS),
                 }
             )
     return pd.DataFrame(rows)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bayesltv.errors import DataError, shown
 from bayesltv.numerics.arrays import Floats, Integers
+from bayesltv.numerics.levels import ENDS, quantiles_of
 from bayesltv.streams import generator
 
 BOOTSTRAPS = 2_000
@@ -96,12 +97,10 @@ def policy_value(
                 "policy": name,
                 "method": method,
                 "value": centre[at],
-                **dict(zip(("p05", "p95"), np.quantile(draws[at], [0.05, 0.95]), strict=True)),
+                **quantiles_of(draws[at], levels=ENDS),
                 "matched": int((wanted[name] == trial.code).sum()),
                 "above_first": centre[at] - centre[first[method]],
-                **dict(
-                    zip(("above_first_p05", "above_first_p95"), np.quantile(above, [0.05, 0.95]), strict=True)
-                ),
+                **quantiles_of(above, "above_first_", levels=ENDS),
             }
         )
     return pd.DataFrame(rows)

@@ -144,6 +144,13 @@ def resolve_observation_end(
     return None if end is None else pd.Timestamp(end)
 
 
+def required_end(end: pd.Timestamp | None) -> pd.Timestamp:
+    """Return the last day observed; raise DataError where it is not known."""
+    if end is None:
+        raise DataError("the summary does not say when observation ended: pass observation_end=")
+    return end
+
+
 def canonical(summary: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     """Return a copy with text ids and groups and float64 numbers; what can be none is refused by name."""
     copy = summary.reset_index(drop=True)

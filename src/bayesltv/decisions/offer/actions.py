@@ -13,13 +13,13 @@ from bayesltv.experiments.effects import Effects, stack_effects
 from bayesltv.kernels.actions import Offers, add_up_policies, evaluate_actions
 from bayesltv.kernels.block import Streams
 from bayesltv.numerics.arrays import Codes, Flags, Floats, Integers
+from bayesltv.numerics.levels import LEVELS
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.specs.decision.actions import ActionSpec
 
 REDEMPTIONS = "redemptions"
 """Name of the random stream of redemptions under a cap."""
-QUANTILES = (0.05, 0.5, 0.95)
 _BLOCK_BYTES = 8_000_000
 
 
@@ -114,7 +114,9 @@ class ActionModel:
     def evaluate(self, offered: Offered) -> Options:
         """Return what each action would bring each customer of a block."""
         net, parts = self.draw(offered)
-        return Options(net.mean(axis=2), (net > 0).mean(axis=2), np.quantile(net, QUANTILES, axis=2), parts)
+        return Options(
+            net.mean(axis=2), (net > 0).mean(axis=2), np.quantile(net, list(LEVELS.values()), axis=2), parts
+        )
 
     def add_up(self, offered: Offered, step: float) -> Integers:
         """Return totals of the policies of a block in steps of money, shape (policy, action, part, draw)."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
-from bayesltv.arrivals.result import LEVELS, Forecast
+from bayesltv.arrivals.result import Forecast
 from bayesltv.base.gate import told_of_totals
 from bayesltv.cohorts.result import Cohorts
 from bayesltv.data.csv_table import read_csv_table, with_numbers
@@ -21,6 +21,7 @@ from bayesltv.decisions.plan import ALWAYS, SOMETIMES
 from bayesltv.errors import DataError, StoreError
 from bayesltv.held import Held
 from bayesltv.names import COMMON_SHOCKS, CURRENCY, FINGERPRINT, GROUP, GROUPS, TIME_UNIT
+from bayesltv.numerics.levels import LEVELS
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.prediction.scores.score_columns import SCORE_COLUMNS, score_column, tiers_among
 from bayesltv.prediction.totals import QUANTITIES
