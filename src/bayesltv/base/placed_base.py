@@ -1,6 +1,5 @@
 """A fit meets a summary: matched, validated and placed once, for every question that is then asked."""
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -31,7 +30,7 @@ from bayesltv.data.summary.validate import (
     validate_summary,
 )
 from bayesltv.dates import Date
-from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.errors import DataError, warn
 from bayesltv.names import CUSTOMER_ID, FIRST_AMOUNT, TIME_UNIT
 
 
@@ -266,7 +265,7 @@ def warn_of_first_amounts_left_out(posterior: Posterior) -> None:
     """Say what it costs where first amounts are left out though the fit uses them."""
     spend = posterior.spec.spend
     if posterior.without_first_amounts and spend is not None and spend.first_amounts:
-        warnings.warn(f"first amounts are left out: {_COST}", BayesltvWarning, stacklevel=4)
+        warn(f"first amounts are left out: {_COST}")
 
 
 def match_known(posterior: Posterior, rows: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,7 @@ from bayesltv.data.summary.validate import (
     validate_summary,
 )
 from bayesltv.dates import Date
-from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.errors import DataError, warn
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.evaluate import evaluate_base
 from bayesltv.evaluation.holdout import require_holdout
@@ -226,7 +226,7 @@ def _ranked(loos: Mapping[str, Mapping[str, ELPDData]]) -> pd.DataFrame:
             warnings.simplefilter("always")
             table = az.compare({name: each[part] for name, each in loos.items()}, round_to="none")
         for each in caught:
-            warnings.warn(f"comparing {part}: {each.message}", BayesltvWarning, stacklevel=3)
+            warn(f"comparing {part}: {each.message}")
         table = table.rename_axis("model").reset_index()
         table.insert(0, "part", part)
         tables.append(table)

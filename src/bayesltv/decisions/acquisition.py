@@ -1,6 +1,5 @@
 """What a new customer is worth by group, against what it costs to find one."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import xarray as xr
 
 from bayesltv.base.customers import Customers
 from bayesltv.base.population import Population
-from bayesltv.errors import BayesltvWarning, DataError, warn
+from bayesltv.errors import DataError, warn
 from bayesltv.kernels.payback import payback_times
 from bayesltv.names import DRAW, GROUP
 from bayesltv.numerics.arrays import Codes, Floats, Integers
@@ -206,12 +205,10 @@ def warn_of_infinite_spend(population: Population) -> None:
     """Warn where mean spend of new customers is infinite, so that what they are worth is left missing."""
     groups = infinite_groups(population)
     if groups:
-        warnings.warn(
+        warn(
             f"mean spend is infinite in {len(groups):,} of {len(population.labels):,} groups "
             f"({', '.join(groups[:5])}; q <= 1 in some draws): what a new customer there "
-            "is worth is left missing",
-            BayesltvWarning,
-            stacklevel=3,
+            "is worth is left missing"
         )
 
 

@@ -1,6 +1,5 @@
 """The customers of a test where it begins: placed on the draws of a fit, and what is expected of them."""
 
-import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from bayesltv.base.placed_base import PlacedBase, Placement
 from bayesltv.base.population import Population
 from bayesltv.data.experiment import Assigned
 from bayesltv.data.summary.cells import number_rows
-from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.errors import DataError, warn
 from bayesltv.experiments.likelihoods import RATE, SPEND
 from bayesltv.experiments.posed import PosedUplift
 from bayesltv.kernels.window import expected_in_window, mean_amounts
@@ -100,11 +99,9 @@ def _require_before(base: PlacedBase, day: date, window_days: float) -> None:
             )
     gap = (pd.Timestamp(day) - base.require_end()).days
     if gap > LARGE_GAP * window_days:
-        warnings.warn(
+        warn(
             f"the histories end {gap:,} days before the arms were assigned: what was bought between them is "
-            "known of nobody, so that effects are less certain than they are said to be",
-            BayesltvWarning,
-            stacklevel=6,
+            "known of nobody, so that effects are less certain than they are said to be"
         )
 
 

@@ -1,7 +1,6 @@
 """Pose and sample: a summary and a spec become a DataTree that ArviZ reads and the toolkit takes."""
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,7 +13,7 @@ from scipy import stats
 from bayesltv.base.seal import FORMAT, stamped
 from bayesltv.data.summary.cells import equal_amounts
 from bayesltv.data.summary.validate import resolve_observation_end
-from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.errors import DataError, warn
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.laplace.blocks import independent_blocks
 from bayesltv.fitting.laplace.posterior import sample_laplace
@@ -192,11 +191,9 @@ def warn_of_thin_data(problem: Problem) -> None:
     """Warn where the data can say little: nobody repeats."""
     purchase = problem.cells.purchase
     if not (purchase.frequency > 0).any():
-        warnings.warn(
+        warn(
             f"none of {int(purchase.count.sum()):,} customers has a repeat purchase: the posterior of "
-            "dropout is its prior, and that of the purchase rate only bounded from above",
-            BayesltvWarning,
-            stacklevel=3,
+            "dropout is its prior, and that of the purchase rate only bounded from above"
         )
 
 
@@ -223,11 +220,7 @@ def refuse_one_price(problem: Problem) -> None:
     )
     if surplus >= FEW_EQUAL:
         raise DataError(f"{said}: Gamma-Gamma has nothing to learn the spread of amounts from. Cure: {cure}")
-    warnings.warn(
-        f"{said}: how far amounts vary is known from the priors alone; or {cure}",
-        BayesltvWarning,
-        stacklevel=3,
-    )
+    warn(f"{said}: how far amounts vary is known from the priors alone; or {cure}")
 
 
 def log_prior(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
@@ -299,11 +292,7 @@ def warn_of_rare_events(problem: Problem) -> None:
     seen = events_seen(timeline.clock.events, timeline)
     rare = [f"{event} ({'once' if times else 'never'})" for event, times in seen.items() if times < 2]
     if rare:
-        warnings.warn(
-            f"the calendar holds {', '.join(rare)}: their factors lean on the declared priors",
-            BayesltvWarning,
-            stacklevel=3,
-        )
+        warn(f"the calendar holds {', '.join(rare)}: their factors lean on the declared priors")
 
 
 def without_clocks(dataset: xr.Dataset) -> xr.Dataset:

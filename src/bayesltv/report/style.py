@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bayesltv.errors import BayesltvWarning
+from bayesltv.errors import warn
 from bayesltv.files import replacing
 from bayesltv.languages.language import ENGLISH, language, mark, spoken, tr, word
 from bayesltv.languages.written import currency_sign, figure, month, span, year
@@ -140,11 +139,9 @@ def cjk_fonts() -> tuple[str, ...]:
     """Return the first installed font with Chinese characters; none, and one warning, where none is."""
     found = tuple(name for name in _CJK_FONTS if name in _installed())[:1]
     if not found:
-        warnings.warn(
+        warn(
             "no installed font has Chinese characters: figures show them as boxes. Install one, such as Noto "
-            "Sans CJK (apt install fonts-noto-cjk, or from fonts.google.com), and start Python anew",
-            BayesltvWarning,
-            stacklevel=3,
+            "Sans CJK (apt install fonts-noto-cjk, or from fonts.google.com), and start Python anew"
         )
     return found
 

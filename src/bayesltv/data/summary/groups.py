@@ -1,6 +1,5 @@
 """Group columns of a summary: their levels, the observed combinations, and each customer's code."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.errors import DataError, warn
 from bayesltv.names import CUSTOMER_ID, GROUP_SEPARATOR
 from bayesltv.numerics.arrays import Codes, Integers
 
@@ -58,7 +57,7 @@ def make_groups(summary: pd.DataFrame, columns: Sequence[str]) -> tuple[Groups, 
     constant = [column for column in columns if summary[column].nunique() < 2]
     if constant:
         named = ", ".join(f"{column!r} (only {summary[column].iloc[0]!r})" for column in constant)
-        warnings.warn(f"group column with a single level dropped: {named}", BayesltvWarning, stacklevel=2)
+        warn(f"group column with a single level dropped: {named}")
     kept = tuple(column for column in columns if column not in constant)
     if not kept:
         return Groups((), ((),)), np.zeros(len(summary), dtype=np.int32)

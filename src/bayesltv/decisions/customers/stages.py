@@ -1,14 +1,13 @@
 """Stages of customers' lives with their probabilities, and warnings of who slips away."""
 
 import math
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from bayesltv.base.customers import LATENTS, Customers
 from bayesltv.base.population import Population
-from bayesltv.errors import BayesltvWarning, SpecError, shown
+from bayesltv.errors import SpecError, shown, warn
 from bayesltv.kernels.block import Streams
 from bayesltv.kernels.stages import DROPS_OUT, NO_PURCHASE, VALUE_AT_RISK, Found, draw_stages
 from bayesltv.names import FREQUENCY
@@ -127,11 +126,9 @@ def warn_of_immortals(population: Population, customers: Customers, new_within: 
     frequency, coins, observed = customers.histories[0], customers.histories[1], customers.histories[3]
     immortal = int(((coins == 0) & (observed > new_within)).sum())
     if immortal and population.family.has_coins:
-        warnings.warn(
+        warn(
             f"{immortal:,} of {len(customers):,} customers bought once and are no longer new "
             f"({FREQUENCY} 0, {int((frequency == 0).sum()):,} in all): {population.family.title} gives them "
             'P(alive) = 1, so they are never "lapsed" and never won back. Fit MBG/NBD (mbg_pooled, '
-            "mbg_by_group) for stages and win-back",
-            BayesltvWarning,
-            stacklevel=3,
+            "mbg_by_group) for stages and win-back"
         )
