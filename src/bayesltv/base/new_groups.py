@@ -13,12 +13,7 @@ from bayesltv.base.population import Hyperparameters, Population, Posterior
 from bayesltv.data.summary.groups import check_group_columns, codes_of
 from bayesltv.errors import DataError, shown
 from bayesltv.families.registry import shifted
-from bayesltv.names import (
-    CUSTOMER_ID,
-    GROUP_SEPARATOR,
-    effect_name,
-    sd_name,
-)
+from bayesltv.names import CUSTOMER_ID, GROUP_SEPARATOR, effect_name, sd_name
 from bayesltv.numerics.arrays import Codes, Flags, Floats
 from bayesltv.streams import generator
 

@@ -15,16 +15,7 @@ from bayesltv.errors import DataError, StoreError
 from bayesltv.families.family import Family
 from bayesltv.families.gamma_gamma import GAMMA_GAMMA
 from bayesltv.kernels.calendar import NO_FACTORS
-from bayesltv.names import (
-    CHAIN,
-    CLOCK_END,
-    CLOCK_START,
-    DRAW,
-    GROUP,
-    SPEND_TYPICAL,
-    TIME_UNIT,
-    level_name,
-)
+from bayesltv.names import CHAIN, CLOCK_END, CLOCK_START, DRAW, GROUP, SPEND_TYPICAL, TIME_UNIT, level_name
 from bayesltv.numerics.arrays import Codes, Floats, Integers
 from bayesltv.specs.model.model_spec import ModelSpec
 

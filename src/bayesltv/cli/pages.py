@@ -6,16 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bayesltv.cli.command import Bundle, example
-from bayesltv.cli.options import (
-    DEFAULT_SEED,
-    AsJson,
-    FitFile,
-    Hidden,
-    LogEnd,
-    Seed,
-    Threads,
-    log_reading,
-)
+from bayesltv.cli.options import DEFAULT_SEED, AsJson, FitFile, Hidden, LogEnd, Seed, Threads, log_reading
 
 if TYPE_CHECKING:
     from bayesltv.data.log.reading import LogReading

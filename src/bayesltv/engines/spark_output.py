@@ -14,14 +14,7 @@ from bayesltv.data.databases.target import KEY
 from bayesltv.engines import spark_places as places
 from bayesltv.engines.folder import totals_bytes
 from bayesltv.machine import processor, versions
-from bayesltv.names import (
-    AS_OF_DATE,
-    COMMON_SHOCKS,
-    CUSTOMER_ID,
-    FINGERPRINT,
-    MODEL_VERSION,
-    OBSERVATION_END,
-)
+from bayesltv.names import AS_OF_DATE, COMMON_SHOCKS, CUSTOMER_ID, FINGERPRINT, MODEL_VERSION, OBSERVATION_END
 from bayesltv.prediction.totals import MEANS
 from bayesltv.report.files.manifest import model_version, told_of_fit
 from bayesltv.report.files.sealed import FORMAT, sealed

@@ -20,14 +20,7 @@ from bayesltv.evaluation.replicas import simulate_replicas
 from bayesltv.evaluation.result import records, rich_table
 from bayesltv.families.gamma_gamma import GAMMA_GAMMA
 from bayesltv.model.prior_draws import draw_prior
-from bayesltv.names import (
-    DRAW,
-    FREQUENCY,
-    GROUP,
-    GROUPS,
-    MONETARY_VALUE,
-    T,
-)
+from bayesltv.names import DRAW, FREQUENCY, GROUP, GROUPS, MONETARY_VALUE, T
 from bayesltv.numerics.arrays import Codes, Floats
 from bayesltv.specs.catalogue import SpecLike, spec_of
 from bayesltv.specs.model.model_spec import ModelSpec

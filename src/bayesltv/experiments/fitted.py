@@ -13,14 +13,7 @@ from bayesltv.data.experiment import Experiment
 from bayesltv.errors import SpecError
 from bayesltv.experiments.effects import HAZARD_RATIO, RATE_FACTOR
 from bayesltv.experiments.latents import calibrate
-from bayesltv.experiments.likelihoods import (
-    ARM,
-    CELL,
-    TREATED,
-    Part,
-    money,
-    parts_of,
-)
+from bayesltv.experiments.likelihoods import ARM, CELL, TREATED, Part, money, parts_of
 from bayesltv.experiments.posed import PosedUplift
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.machine import available_processors, versions

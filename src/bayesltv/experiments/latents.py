@@ -21,15 +21,7 @@ from bayesltv.base.placed_base import PlacedBase
 from bayesltv.errors import DataError
 from bayesltv.experiments.likelihoods import CELL, RATE, SPEND, Part
 from bayesltv.experiments.posed import PosedUplift
-from bayesltv.experiments.window import (
-    Window,
-    distinct,
-    expected,
-    levels_of,
-    mean_orders,
-    meet,
-    over_draws,
-)
+from bayesltv.experiments.window import Window, distinct, expected, levels_of, mean_orders, meet, over_draws
 from bayesltv.kernels.block import People
 from bayesltv.kernels.window import log_window_amounts, log_window_counts
 from bayesltv.numerics.arrays import Floats, Integers

@@ -15,14 +15,7 @@ from bayesltv.data.summary.design import design_of
 from bayesltv.data.summary.validate import resolve_time_unit, validate_summary
 from bayesltv.errors import DataError, warn
 from bayesltv.families.family import Family
-from bayesltv.model.clock import (
-    ClockStates,
-    clock_variable,
-    clocks_of_rows,
-    repeat_counts,
-    see,
-    states_seen,
-)
+from bayesltv.model.clock import ClockStates, clock_variable, clocks_of_rows, repeat_counts, see, states_seen
 from bayesltv.model.clock_prior import clock_coords
 from bayesltv.model.coefficients import covariate_coords
 from bayesltv.model.covariates import of_rows
@@ -38,13 +31,7 @@ from bayesltv.model.likelihood import (
 )
 from bayesltv.model.pooling import scale_variable
 from bayesltv.model.prior_draws import group_coords
-from bayesltv.names import (
-    FINGERPRINT,
-    GROUP,
-    GROUPS,
-    MONETARY_VALUE,
-    PURCHASE_RATE,
-)
+from bayesltv.names import FINGERPRINT, GROUP, GROUPS, MONETARY_VALUE, PURCHASE_RATE
 from bayesltv.specs.catalogue import SpecLike, spec_of
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.specs.model.model_spec import ModelSpec

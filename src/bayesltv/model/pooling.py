@@ -22,10 +22,7 @@ from pytensor import shared
 
 from bayesltv.data.summary.cells import Cells
 from bayesltv.families.registry import SCALES, shifted
-from bayesltv.names import (
-    effect_name,
-    sd_name,
-)
+from bayesltv.names import effect_name, sd_name
 from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.specs.prior import PriorSpec

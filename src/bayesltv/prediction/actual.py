@@ -11,12 +11,7 @@ from bayesltv.data.day_lists import day_lists
 from bayesltv.data.log.split import PurchaseDays
 from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.errors import DataError
-from bayesltv.names import (
-    CUSTOMER_ID,
-    FIRST_PURCHASE,
-    PERIOD_END,
-    REPEAT_DAYS,
-)
+from bayesltv.names import CUSTOMER_ID, FIRST_PURCHASE, PERIOD_END, REPEAT_DAYS
 from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.prediction.calendar import Calendar, calendar_of
 

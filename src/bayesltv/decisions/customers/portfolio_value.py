@@ -6,16 +6,7 @@ import xarray as xr
 
 from bayesltv.data.summary.groups import labels_of
 from bayesltv.decisions.customers.segments import ALL
-from bayesltv.names import (
-    DRAW,
-    FIRST_PURCHASE,
-    FREQUENCY,
-    GROUP,
-    RECENCY,
-    REPEAT_DAYS,
-    VALUE_TO_DATE,
-    T,
-)
+from bayesltv.names import DRAW, FIRST_PURCHASE, FREQUENCY, GROUP, RECENCY, REPEAT_DAYS, VALUE_TO_DATE, T
 from bayesltv.numerics.arrays import Floats
 from bayesltv.numerics.levels import ENDS, quantiles_of
 from bayesltv.prediction.totals import QUANTITIES
