@@ -10,21 +10,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesltv import names
 from bayesltv.base.group_scales import group_scales
 from bayesltv.checks.result import Check, CheckResult, FunctionCheck, not_applicable, warning_where
 from bayesltv.data.day_lists import day_lists
 from bayesltv.families.bg_cnbd import MOST_STAGES
 from bayesltv.languages.language import as_kept, mark
-from bayesltv.names import (
-    FIRST_PURCHASE,
-    FREQUENCY,
-    MONETARY_VALUE,
-    REPEAT_DAYS,
-    SPEND_COUNT,
-    SPEND_FIRST,
-    SPEND_SUM,
-    VALUE_TO_DATE,
-)
 from bayesltv.numerics.arrays import Flags, Floats
 
 FEW = 100
@@ -201,16 +192,16 @@ def pairs_of_waits(summary: pd.DataFrame | None) -> Pairs | None:
 
     Customers whose repeat days are missing, or not as many as their frequency, are left out.
     """
-    if summary is None or not {REPEAT_DAYS, FIRST_PURCHASE} <= set(summary.columns):
+    if summary is None or not {names.REPEAT_DAYS, names.FIRST_PURCHASE} <= set(summary.columns):
         return None
     try:
-        lists = day_lists(summary[REPEAT_DAYS])
+        lists = day_lists(summary[names.REPEAT_DAYS])
     except ValueError:
         return None
     day, count = lists.days, lists.counts
-    dates = pd.to_datetime(summary[FIRST_PURCHASE])
+    dates = pd.to_datetime(summary[names.FIRST_PURCHASE])
     first = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
-    usable = (count == summary[FREQUENCY].to_numpy()) & dates.notna().to_numpy()
+    usable = (count == summary[names.FREQUENCY].to_numpy()) & dates.notna().to_numpy()
     start = np.cumsum(count) - count
     customer = lists.row
     position = np.arange(day.size) - start[customer]
@@ -226,21 +217,23 @@ def pairs_of_waits(summary: pd.DataFrame | None) -> Pairs | None:
 def _delta(fit: xr.DataTree) -> tuple[float, float] | None:
     """Return the geometric mean of delta, over groups too, and its log's error; None without a delta."""
     scales = group_scales(fit)
-    if SPEND_FIRST not in scales:
+    if names.SPEND_FIRST not in scales:
         return None
-    logs = np.log(scales[SPEND_FIRST].values)
+    logs = np.log(scales[names.SPEND_FIRST].values)
     return float(np.exp(logs.mean())), float(logs.reshape(*logs.shape[:2], -1).mean(axis=2).std())
 
 
 def _first_amount(summary: pd.DataFrame) -> tuple[float, float]:
     """Return the geometric mean of first over repeat amount, and the error of its log; 0 where unknown."""
-    if not {MONETARY_VALUE, SPEND_COUNT, SPEND_SUM, VALUE_TO_DATE} <= set(summary.columns):
+    if not {names.MONETARY_VALUE, names.SPEND_COUNT, names.SPEND_SUM, names.VALUE_TO_DATE} <= set(
+        summary.columns
+    ):
         return 0.0, 0.0
-    spent = summary[summary[SPEND_COUNT] > 0]
-    first = (spent[VALUE_TO_DATE] - spent[SPEND_SUM]).to_numpy(float)
-    repeat = (spent[SPEND_SUM] / spent[SPEND_COUNT]).to_numpy(float)
+    spent = summary[summary[names.SPEND_COUNT] > 0]
+    first = (spent[names.VALUE_TO_DATE] - spent[names.SPEND_SUM]).to_numpy(float)
+    repeat = (spent[names.SPEND_SUM] / spent[names.SPEND_COUNT]).to_numpy(float)
     # one against one: the logarithm of a mean of several amounts is larger than that of one
-    alone = (first > 0.005) & (spent[SPEND_COUNT].to_numpy() == 1)
+    alone = (first > 0.005) & (spent[names.SPEND_COUNT].to_numpy() == 1)
     if alone.sum() < FEW:
         return 0.0, 0.0
     logs = np.log(first[alone] / repeat[alone])

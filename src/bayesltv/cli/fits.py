@@ -6,26 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bayesltv.cli import options
 from bayesltv.cli.command import Bundle, example
-from bayesltv.cli.options import (
-    AcceptFailed,
-    AsJson,
-    FitFile,
-    Hidden,
-    LogEnd,
-    ObservationEnd,
-    Report,
-    ThisSummary,
-    Threads,
-    TimeUnit,
-    in_panel,
-    log_option,
-    log_reading,
-    run_option,
-    sampler_option,
-    sampling,
-    summary_option,
-)
 
 if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
@@ -34,14 +16,14 @@ if TYPE_CHECKING:
     from bayesltv.jobs.refit import RefitOptions
 
 CHECK_FAILED = 13
-test_option = in_panel("The test")
+test_option = options.in_panel("The test")
 
 
 @example("bayesltv fit summary.parquet --out fit.nc")
 def fit(
-    summary: ThisSummary,
+    summary: options.ThisSummary,
     out: Annotated[Path, typer.Option(help="Fit to write, netCDF.")],
-    sampled: Annotated["Sampling", Bundle(sampling)],
+    sampled: Annotated["Sampling", Bundle(options.sampling)],
     spec: Annotated[
         str | None,
         typer.Option(
@@ -50,11 +32,11 @@ def fit(
         ),
     ] = None,
     groups: Annotated[
-        list[str] | None, summary_option("--group", help="Group column, where the summary has none.")
+        list[str] | None, options.summary_option("--group", help="Group column, where the summary has none.")
     ] = None,
-    time_unit: TimeUnit = None,
-    observation_end: ObservationEnd = None,
-    as_json: AsJson = False,
+    time_unit: options.TimeUnit = None,
+    observation_end: options.ObservationEnd = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Sample the posterior of a model, check it, and save it."""
     from bayesltv import jobs
@@ -79,15 +61,18 @@ def refit_options(
         float, typer.Option(min=0, help="Share by which a value may differ and is not loaded again.")
     ] = 0.05,
     method: Annotated[
-        Literal["nuts", "laplace"] | None, sampler_option(help="Default: as the earlier fit was made.")
+        Literal["nuts", "laplace"] | None,
+        options.sampler_option(help="Default: as the earlier fit was made."),
     ] = None,
-    score_draws: Annotated[int, run_option(min=2, help="Posterior draws of scores and forecast.")] = 1000,
-    accept_failed: AcceptFailed = None,
+    score_draws: Annotated[
+        int, options.run_option(min=2, help="Posterior draws of scores and forecast.")
+    ] = 1000,
+    accept_failed: options.AcceptFailed = None,
     observation_end: Annotated[
-        str | None, log_option(help="Last day observed; default: the log's last.")
+        str | None, options.log_option(help="Last day observed; default: the log's last.")
     ] = None,
     acquired_from: Annotated[
-        str | None, log_option(help="Keep customers first seen from this day on, as before.")
+        str | None, options.log_option(help="Keep customers first seen from this day on, as before.")
     ] = None,
 ) -> "RefitOptions":
     """Return what is asked of a refit."""
@@ -103,14 +88,14 @@ def refit(
     fit: Annotated[Path, typer.Argument(help="Earlier fit; or a folder of refreshes: the latest in it.")],
     log: Annotated[Path, typer.Argument(help="The whole log, now longer; or a summary, .parquet.")],
     asked: Annotated["RefitOptions", Bundle(refit_options)],
-    reading: Annotated["LogReading", Bundle(log_reading)],
-    sampled: Annotated["Sampling", Bundle(sampling, without=("method",))],
-    hidden: Hidden,
+    reading: Annotated["LogReading", Bundle(options.log_reading)],
+    sampled: Annotated["Sampling", Bundle(options.sampling, without=("method",))],
+    hidden: options.Hidden,
     out: Annotated[
         Path | None, typer.Option(help="Folder of refreshes: each gets its own, none is written over.")
     ] = None,
-    threads: Threads = None,
-    as_json: AsJson = False,
+    threads: options.Threads = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Bring a fit up to date with a longer log, and say what has changed."""
     from bayesltv import jobs
@@ -127,7 +112,7 @@ def refit(
 
 @example("bayesltv check fit.nc --summary summary.parquet")
 def check(
-    fit: FitFile,
+    fit: options.FitFile,
     summary: Annotated[
         Path | None,
         typer.Option(help="The summary it was fitted to, to check the data's assumptions."),
@@ -136,10 +121,10 @@ def check(
         bool,
         typer.Option("--thorough", help="Also replicated customers and weeks, priors, outliers."),
     ] = False,
-    report: Report = None,
-    time_unit: TimeUnit = None,
-    observation_end: ObservationEnd = None,
-    as_json: AsJson = False,
+    report: options.Report = None,
+    time_unit: options.TimeUnit = None,
+    observation_end: options.ObservationEnd = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Check that a fit can be trusted."""
     from bayesltv import jobs
@@ -155,19 +140,19 @@ def check(
 
 @example("bayesltv compare summary.parquet --spec pooled --spec mbg_pooled --method laplace")
 def compare(
-    summary: ThisSummary,
+    summary: options.ThisSummary,
     specs: Annotated[
         list[str], typer.Option("--spec", help="Model spec (file or shipped name) or fit (.nc); repeatable.")
     ],
-    reading: Annotated["LogReading", Bundle(log_reading)],
-    sampled: Annotated["Sampling", Bundle(sampling, without=("target_accept",))],
+    reading: Annotated["LogReading", Bundle(options.log_reading)],
+    sampled: Annotated["Sampling", Bundle(options.sampling, without=("target_accept",))],
     log: Annotated[Path | None, typer.Option(help="Log that goes on past the summary: a hold-out.")] = None,
     horizon: Annotated[str | None, typer.Option(help='Of the hold-out: "39 weeks".')] = None,
-    report: Report = None,
-    log_end: LogEnd = None,
-    time_unit: TimeUnit = None,
-    observation_end: ObservationEnd = None,
-    as_json: AsJson = False,
+    report: options.Report = None,
+    log_end: options.LogEnd = None,
+    time_unit: options.TimeUnit = None,
+    observation_end: options.ObservationEnd = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Compare model specs on the same customers: leave-one-out, and a hold-out where there is a log."""
     from bayesltv import jobs
@@ -221,7 +206,7 @@ def assignment(
         list[str] | None,
         test_option("--share", metavar="ARM=SHARE", help="Planned share, where not equal; repeatable."),
     ] = None,
-    accept_failed: AcceptFailed = None,
+    accept_failed: options.AcceptFailed = None,
 ) -> "Assignment":
     """Return how customers came to the arms of a test."""
     from bayesltv.data.log.reading import Assignment
@@ -246,14 +231,16 @@ def uplift(
     assigned: Annotated[
         "Assignment", Bundle(assignment, help={"accept_failed": "balance or sample_ratio; repeatable."})
     ],
-    sampled: Annotated["Sampling", Bundle(sampling, without=("method", "target_accept"), help=_OF_TESTS)],
+    sampled: Annotated[
+        "Sampling", Bundle(options.sampling, without=("method", "target_accept"), help=_OF_TESTS)
+    ],
     fit: Annotated[
         Path | None, test_option(help="Fit of purchases before the test: makes the rate a factor.")
     ] = None,
     summary: Annotated[
         Path | None, test_option(help="Its customers as they were when assigned; with --fit.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Fit the effects of a randomised test by cell, for the actions of `bayesltv decide`."""
     from bayesltv import jobs

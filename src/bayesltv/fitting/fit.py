@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
+from bayesltv import names
 from bayesltv.base.seal import FORMAT, stamped
 from bayesltv.data.summary.cells import equal_amounts
 from bayesltv.data.summary.validate import resolve_observation_end
@@ -25,19 +26,6 @@ from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.clock_prior import clock_priors
 from bayesltv.model.coefficients import acting
 from bayesltv.model.prior_draws import draw_prior
-from bayesltv.names import (
-    CLOCK_END,
-    CLOCK_START,
-    CURRENCY,
-    FINGERPRINT,
-    OBSERVATION_END,
-    TIME_UNIT,
-    coefficients_name,
-    covariate_dim,
-    level_name,
-    sd_name,
-    seen_name,
-)
 from bayesltv.specs.model.events import Events
 from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.specs.model.settings import SamplerSpec
@@ -174,10 +162,10 @@ def completed(
         "method": method,
         "sampler": json.dumps(dict(sampler)),
         "seed": int(seed),
-        TIME_UNIT: str(problem.spec.time_unit),
-        OBSERVATION_END: "" if end is None else end.date().isoformat(),
-        CURRENCY: str(summary.attrs.get(CURRENCY) or ""),
-        FINGERPRINT: problem.fingerprint,
+        names.TIME_UNIT: str(problem.spec.time_unit),
+        names.OBSERVATION_END: "" if end is None else end.date().isoformat(),
+        names.CURRENCY: str(summary.attrs.get(names.CURRENCY) or ""),
+        names.FINGERPRINT: problem.fingerprint,
         "customers": int(problem.cells.purchase.count.sum()),
         "cells": int(problem.cells.purchase.count.size),
         "repeaters": 0 if problem.cells.spend is None else int(problem.cells.spend.is_repeater.sum()),
@@ -227,7 +215,9 @@ def log_prior(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     """Return the log prior density of each scale and pooling sd at each draw, dims (chain, draw)."""
     priors = {scale: spec.priors[scale] for scale in spec.scales}
     for scale in spec.scales:
-        priors |= {sd_name(scale, column): spec.pooling[scale].scale for column in spec.pooled_columns(scale)}
+        priors |= {
+            names.sd_name(scale, column): spec.pooling[scale].scale for column in spec.pooled_columns(scale)
+        }
     priors |= clock_priors(spec.clock) if spec.clock else {}
     densities = {
         name: posterior[name].copy(data=prior.frozen().logpdf(posterior[name].values))
@@ -236,11 +226,11 @@ def log_prior(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     for scale in spec.scales:
         _, labels, sigma = acting(spec, scale)
         if labels:
-            values = posterior[coefficients_name(scale)]
+            values = posterior[names.coefficients_name(scale)]
             each = stats.norm.logpdf(values.values, scale=sigma)
-            densities[coefficients_name(scale)] = values.isel({covariate_dim(scale): 0}, drop=True).copy(
-                data=each.sum(-1)
-            )
+            densities[names.coefficients_name(scale)] = values.isel(
+                {names.covariate_dim(scale): 0}, drop=True
+            ).copy(data=each.sum(-1))
     return xr.Dataset(densities)
 
 
@@ -253,7 +243,7 @@ def _constant_data(problem: Problem) -> xr.Dataset:
     if groups.columns:
         for at, column in enumerate(groups.columns):
             levels = np.array([levels[at] for levels in groups.combinations], dtype=object)
-            variables[level_name(column)] = ("group", levels)
+            variables[names.level_name(column)] = ("group", levels)
     coords = {"group": list(groups.labels)} if groups.columns else {}
     if problem.timeline is not None:
         variables |= _calendar(problem.timeline, problem)
@@ -265,13 +255,13 @@ def _calendar(timeline: Timeline, problem: Problem) -> dict[str, Any]:
     days = problem.cells.purchase.days
     assert days is not None
     variables: dict[str, Any] = {
-        CLOCK_START: int(timeline.edges[0]),
-        CLOCK_END: timeline.end,
+        names.CLOCK_START: int(timeline.edges[0]),
+        names.CLOCK_END: timeline.end,
         **{f"{name}_day": ("cell", getattr(days, name)) for name in ("first", "last", "end")},
     }
     events = timeline.clock.events
     if events is not None:
-        variables |= {seen_name(event): times for event, times in events_seen(events, timeline).items()}
+        variables |= {names.seen_name(event): times for event, times in events_seen(events, timeline).items()}
     return variables
 
 

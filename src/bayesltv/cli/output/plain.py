@@ -17,19 +17,9 @@ from bayesltv.evaluation.benchmark import Benchmark
 from bayesltv.evaluation.choice import Choice
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
+from bayesltv.jobs import written
 from bayesltv.jobs.databases import ScoreRows
 from bayesltv.jobs.spark import SparkScores, SparkSummary
-from bayesltv.jobs.written import (
-    CohortFolder,
-    FitFile,
-    ForecastFolder,
-    PlanFolder,
-    RefitFolder,
-    ReportFile,
-    ScoreFile,
-    SummaryFile,
-    UpliftFile,
-)
 from bayesltv.specs.catalogue import Shipped
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.specs.model.model_spec import ModelSpec
@@ -45,7 +35,7 @@ def plain(found: object) -> Json:
 
 
 @plain.register
-def _(found: SummaryFile | SparkSummary) -> Json:
+def _(found: written.SummaryFile | SparkSummary) -> Json:
     return {
         "path": str(found.path),
         "customers": found.customers,
@@ -55,7 +45,7 @@ def _(found: SummaryFile | SparkSummary) -> Json:
 
 
 @plain.register
-def _(found: FitFile) -> Json:
+def _(found: written.FitFile) -> Json:
     return {
         "path": str(found.path),
         "customers": found.customers,
@@ -67,7 +57,7 @@ def _(found: FitFile) -> Json:
 
 
 @plain.register
-def _(found: RefitFolder) -> Json:
+def _(found: written.RefitFolder) -> Json:
     told = {"folder": str(found.folder), "files": [str(path) for path in found.files]}
     if found.refit is None or found.report is None:
         return {**told, "changed": False}
@@ -80,7 +70,7 @@ def _(found: RefitFolder) -> Json:
 
 
 @plain.register
-def _(found: UpliftFile) -> Json:
+def _(found: written.UpliftFile) -> Json:
     return {
         "path": str(found.path),
         "customers": found.customers,
@@ -97,13 +87,13 @@ def _(found: CheckReport) -> Json:
 
 
 @plain.register
-def _(found: ReportFile) -> Json:
+def _(found: written.ReportFile) -> Json:
     redacted = {} if found.redacted_ids is None else {"redacted_ids": dict(found.redacted_ids)}
     return {"path": str(found.path), "bytes": found.size, **redacted, **_checks(found.report)}
 
 
 @plain.register
-def _(found: ScoreFile) -> Json:
+def _(found: written.ScoreFile) -> Json:
     return {
         "path": str(found.path),
         "totals_path": str(found.totals),
@@ -177,7 +167,7 @@ def _plain_scores(scores: AnyScores) -> Json:
 
 
 @plain.register
-def _(found: PlanFolder) -> Json:
+def _(found: written.PlanFolder) -> Json:
     return {
         "folder": str(found.folder),
         "files": [str(path) for path in found.files],
@@ -201,7 +191,7 @@ def _plain_plan(plan: Plan) -> Json:
 
 
 @plain.register
-def _(found: CohortFolder) -> Json:
+def _(found: written.CohortFolder) -> Json:
     made = found.cohorts
     ltv = made.table[made.table["quantity"] == made.ltv]
     others = {"payback": made.payback, "best": made.best}
@@ -215,7 +205,7 @@ def _(found: CohortFolder) -> Json:
 
 
 @plain.register
-def _(found: ForecastFolder) -> Json:
+def _(found: written.ForecastFolder) -> Json:
     made = found.forecast
     reached = {} if made.reached is None else {"reached": _rows(made.reached)}
     return {

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesltv import names
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.meeting import UnknownGroups
 from bayesltv.base.placed_base import Placement, place_customers
@@ -20,15 +21,6 @@ from bayesltv.base.population import (
 )
 from bayesltv.errors import SpecError
 from bayesltv.kernels.closed_forms import COLUMNS, value_means
-from bayesltv.names import (
-    ACCEPTED_FAILED,
-    CUSTOMER_ID,
-    FIRST_PURCHASE,
-    FREQUENCY,
-    LAST_PURCHASE,
-    OBSERVATION_END,
-    VALUE_TO_DATE,
-)
 from bayesltv.numerics.arrays import Codes, Floats, Integers
 from bayesltv.numerics.reductions import quantiles
 from bayesltv.prediction.draws import block_size, simulate_futures
@@ -251,7 +243,7 @@ def make_scoring(
     found = hyperparameters_of(posterior).thinned(draws)
     given = None if thresholds is None else np.asarray(thresholds, dtype=np.float64)
     _require_fitting(given, decision, found)
-    until = fit.attrs.get(OBSERVATION_END) or None
+    until = fit.attrs.get(names.OBSERVATION_END) or None
     return Scoring(posterior, found, decision, seed, unknown_groups, until, given, tuple(accepted))
 
 
@@ -276,7 +268,9 @@ def score_rows(
         columns["tier"] = pd.array(columns["tier"], dtype="str")  # text also where there are no rows
     table = pd.DataFrame({**known, **columns})
     if scoring.accepted_failed:
-        table[ACCEPTED_FAILED] = pd.array([", ".join(scoring.accepted_failed)] * len(table), dtype="str")
+        table[names.ACCEPTED_FAILED] = pd.array(
+            [", ".join(scoring.accepted_failed)] * len(table), dtype="str"
+        )
     table = table[in_order(table.columns, groups=scoring.posterior.columns)]
     return Scored(table, totals, scorer.population.labels or ("",), scorer.tier_names)
 
@@ -329,11 +323,11 @@ def _known(
     summary: pd.DataFrame, posterior: Posterior, fitted_until: str | None, end: pd.Timestamp | None
 ) -> dict[str, Any]:
     """Return the columns that are copied or follow from dates."""
-    known: dict[str, Any] = {CUSTOMER_ID: summary[CUSTOMER_ID]}
+    known: dict[str, Any] = {names.CUSTOMER_ID: summary[names.CUSTOMER_ID]}
     known |= {column: summary[column] for column in posterior.columns}
     known |= {
         column: summary[column]
-        for column in (FIRST_PURCHASE, LAST_PURCHASE, FREQUENCY, VALUE_TO_DATE)
+        for column in (names.FIRST_PURCHASE, names.LAST_PURCHASE, names.FREQUENCY, names.VALUE_TO_DATE)
         if column in summary.columns
     }
     known["fit_age_days"] = days_between(fitted_until, end)

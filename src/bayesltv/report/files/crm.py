@@ -9,25 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from bayesltv import names
 from bayesltv.data.csv_table import read_csv_table
 from bayesltv.data.ids import id_texts, whole_ids
 from bayesltv.data.log.sources import CSV_SUFFIXES
 from bayesltv.decisions.plan import ALWAYS, SOMETIMES, Plan
 from bayesltv.errors import DataError, StoreError
 from bayesltv.held import Held
-from bayesltv.names import (
-    ACCEPTED_FAILED,
-    AS_OF_DATE,
-    CURRENCY,
-    CUSTOMER_ID,
-    FIRST_PURCHASE,
-    FREQUENCY,
-    LAST_PURCHASE,
-    LTV_WITH_REFERRAL,
-    MODEL_VERSION,
-    REFERRAL_VALUE,
-    VALUE_TO_DATE,
-)
 from bayesltv.prediction.scores.score_columns import TIER_PREFIX, kinds_of
 from bayesltv.report.files.export import unescaped, write_csv
 from bayesltv.report.files.folder import is_ours, write_sealed_folder
@@ -37,15 +25,15 @@ from bayesltv.report.files.verified import Origin, held_parts, held_table
 from bayesltv.units import horizon_in
 
 CRM_TYPES: dict[str, str] = {
-    **kinds_of(CUSTOMER_ID),
-    **kinds_of(AS_OF_DATE, "fit_age_days", MODEL_VERSION),
-    CURRENCY: "text",
+    **kinds_of(names.CUSTOMER_ID),
+    **kinds_of(names.AS_OF_DATE, "fit_age_days", names.MODEL_VERSION),
+    names.CURRENCY: "text",
     "horizon_days": "number",
     "value_basis": "text",
-    **kinds_of(FIRST_PURCHASE, FREQUENCY),
+    **kinds_of(names.FIRST_PURCHASE, names.FREQUENCY),
     "days_since_last_purchase": "number",
-    **kinds_of(VALUE_TO_DATE, "ltv_mean", "ltv_p05", "ltv_p50", "ltv_p95"),
-    **dict.fromkeys((REFERRAL_VALUE, LTV_WITH_REFERRAL), "number"),
+    **kinds_of(names.VALUE_TO_DATE, "ltv_mean", "ltv_p05", "ltv_p50", "ltv_p95"),
+    **dict.fromkeys((names.REFERRAL_VALUE, names.LTV_WITH_REFERRAL), "number"),
     **kinds_of("p_alive", "p_purchase_30d", "p_purchase_90d", "p_purchase_horizon"),
     **kinds_of("expected_purchases", "expected_spend_per_purchase", "next_purchase_days_p50", "tier"),
     "tier_previous": "text",
@@ -79,13 +67,13 @@ def crm_table(plan: Plan) -> pd.DataFrame:
     """
     known, told = plan.customers, plan.attrs
     given = pd.DataFrame(known).copy()
-    given[AS_OF_DATE] = pd.Timestamp(told["as_of_date"]) if told["as_of_date"] else pd.NaT
-    given[MODEL_VERSION] = str(told["spec_hash"] or "")[:12]
-    given[CURRENCY] = told["currency"]
+    given[names.AS_OF_DATE] = pd.Timestamp(told["as_of_date"]) if told["as_of_date"] else pd.NaT
+    given[names.MODEL_VERSION] = str(told["spec_hash"] or "")[:12]
+    given[names.CURRENCY] = told["currency"]
     given["horizon_days"] = horizon_in(told["horizon"], "day")
     given["value_basis"] = told["value_basis"]
-    if LAST_PURCHASE in given:
-        given["days_since_last_purchase"] = (given["as_of_date"] - given[LAST_PURCHASE]).dt.days
+    if names.LAST_PURCHASE in given:
+        given["days_since_last_purchase"] = (given["as_of_date"] - given[names.LAST_PURCHASE]).dt.days
     columns: dict[str, Any] = {}
     for name, kind in CRM_TYPES.items():
         columns[name] = _typed(given[name] if name in given else pd.Series(pd.NA, index=given.index), kind)
@@ -96,8 +84,8 @@ def crm_table(plan: Plan) -> pd.DataFrame:
             columns |= {
                 each: _typed(given[each], "number") for each in given.columns if str(each).startswith(prefix)
             }
-    if ACCEPTED_FAILED in given:
-        columns[ACCEPTED_FAILED] = _typed(given[ACCEPTED_FAILED], "text")
+    if names.ACCEPTED_FAILED in given:
+        columns[names.ACCEPTED_FAILED] = _typed(given[names.ACCEPTED_FAILED], "text")
     return pd.DataFrame(columns)
 
 
@@ -175,8 +163,8 @@ def read_columns(path: str | Path, column: str) -> tuple[dict[str, str], Origin]
         Where it cannot be read, or does not fit the manifest beside it.
     """
     table, origin = _read_table(Path(path), column, "str")
-    known = table.loc[table[column].notna(), [CUSTOMER_ID, column]].astype(str)
-    return dict(zip(known[CUSTOMER_ID], known[column], strict=True)), origin
+    known = table.loc[table[column].notna(), [names.CUSTOMER_ID, column]].astype(str)
+    return dict(zip(known[names.CUSTOMER_ID], known[column], strict=True)), origin
 
 
 def _read_table(path: Path, column: str, texts: Mapping[str, str] | str) -> tuple[pd.DataFrame, Origin]:
@@ -186,13 +174,15 @@ def _read_table(path: Path, column: str, texts: Mapping[str, str] | str) -> tupl
     else:
         with held_table(path / EXPORT[0] if os.path.isdir(path) else path) as (file, origin):
             table = read_table_of(file, texts)
-    absent = [name for name in (CUSTOMER_ID, column) if name not in table]
+    absent = [name for name in (names.CUSTOMER_ID, column) if name not in table]
     if absent:
-        raise DataError(f"{path} lacks the column {absent[0]!r}: it needs {CUSTOMER_ID} and {column}")
-    ids = id_texts(table[CUSTOMER_ID], CUSTOMER_ID, cure=f"give every row of {path} an id, or drop it")
+        raise DataError(f"{path} lacks the column {absent[0]!r}: it needs {names.CUSTOMER_ID} and {column}")
+    ids = id_texts(
+        table[names.CUSTOMER_ID], names.CUSTOMER_ID, cure=f"give every row of {path} an id, or drop it"
+    )
     if origin.file.lower().endswith(CSV_SUFFIXES) and not origin.verified:  # our own is as it was written
-        ids = whole_ids(ids, CUSTOMER_ID, title=str(path))
-    return table.assign(**{CUSTOMER_ID: ids}), origin
+        ids = whole_ids(ids, names.CUSTOMER_ID, title=str(path))
+    return table.assign(**{names.CUSTOMER_ID: ids}), origin
 
 
 def read_table_of(source: Held, texts: Mapping[str, str] | str) -> pd.DataFrame:
