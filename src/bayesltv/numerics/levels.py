@@ -17,5 +17,5 @@ def quantiles_of(
     draws: ArrayLike, prefix: str = "", *, axis: int = -1, levels: Mapping[str, float] = LEVELS
 ) -> dict[str, Floats]:
     """Return the quantiles over the axis of draws, by their level's name after the prefix."""
-    found = np.quantile(draws, list(levels.values()), axis=axis)
+    found = np.quantile(np.asarray(draws), list(levels.values()), axis=axis)
     return {prefix + level: each for level, each in zip(levels, found, strict=True)}
