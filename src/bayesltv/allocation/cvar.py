@@ -60,8 +60,7 @@ class RiskPlan:
         place[order] = (0.5 + np.arange(cell.size) * _GOLDEN) % 1.0
         which = np.searchsorted(np.cumsum(self.shares)[:-1], place, side="right")
         table = np.stack([each.assigned for each in self.mixture])
-        assigned: Codes = table[which, unit]
-        return assigned
+        return table[which, unit]
 
 
 def cvar(net: Floats, tail: float) -> float:

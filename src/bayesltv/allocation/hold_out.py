@@ -26,8 +26,7 @@ _ENDLESS = np.iinfo(np.int64).max // 2
 def draw_coins(ids: NDArray[np.object_], share: float, seed: int) -> Flags:
     """Return from whom an action is withheld: by a hash of seed and id, random and the same in every run."""
     keys = customer_keys(seed, HOLD_OUT, ids)
-    held: Flags = keys < np.uint64(share * (2**64 - 1)) if share > 0 else np.zeros(len(ids), np.bool_)
-    return held
+    return keys < np.uint64(share * (2**64 - 1)) if share > 0 else np.zeros(len(ids), np.bool_)
 
 
 def expected_problem(problem: Problem, share: float) -> Problem:

@@ -31,8 +31,7 @@ class Market:
     def order(self) -> Integers:
         """Channels that pay, the best first."""
         pays = np.flatnonzero((self.returns > 0) & (self.room > 0))
-        ordered: Integers = pays[np.argsort(-self.returns[pays], kind="stable")]
-        return ordered
+        return pays[np.argsort(-self.returns[pays], kind="stable")]
 
     def bought(self, money: float) -> Floats:
         """Return the money that each channel gets of a sum, the best first."""

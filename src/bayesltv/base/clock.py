@@ -132,16 +132,14 @@ class Clock:
     def intensity(self) -> Floats:
         """Return s of each clock, draw and segment."""
         pace = np.diff(self.times, axis=-1) * self.days_per_unit / self.timeline.days
-        logs: Floats = np.log(pace)
-        return logs
+        return np.log(pace)
 
     def times_at(self, place: Floats, group: NDArray[Any]) -> Floats:
         """Return U at places of customers of these groups, shape (customer, draw)."""
         segment = np.minimum(place.astype(np.int64), self.timeline.block.size - 1)
         share = (place - segment)[:, None]
         own = self.of_group[group]
-        times: Floats = (1 - share) * self.times[own, :, segment] + share * self.times[own, :, segment + 1]
-        return times
+        return (1 - share) * self.times[own, :, segment] + share * self.times[own, :, segment + 1]
 
     def places(self, days: Floats) -> Floats:
         """Return where days stand among the edges.

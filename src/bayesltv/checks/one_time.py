@@ -169,8 +169,7 @@ def log_likelihood_at_mode(cells: PurchaseCells, family: Family, start: Floats) 
     data = tuple(purchase_data(cells, family).values())
 
     def parameters(move: Floats) -> Floats:
-        moved: Floats = start * np.exp(move)[:, None]
-        return moved
+        return start * np.exp(move)[:, None]
 
     def downhill(move: Floats) -> tuple[float, Floats]:
         value, gradient = purchase_value_and_gradient(family.kind, parameters(move), *data)

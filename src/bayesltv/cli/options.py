@@ -85,8 +85,7 @@ AcceptFailed = Annotated[
 
 def redaction(ctx: typer.Context) -> "Redaction | None":
     """Return how ids are hidden in messages and reports, if the global options say so."""
-    found: Redaction | None = ctx.meta.get(REDACTION)
-    return found
+    return ctx.meta.get(REDACTION)
 
 
 Hidden = Annotated["Redaction | None", Bundle(redaction)]

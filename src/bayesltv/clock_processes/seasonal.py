@@ -63,5 +63,4 @@ def continued(
     blocks: Blocks,
 ) -> Floats:
     """Return s over all blocks: its terms times the waves."""
-    s: Floats = state @ waves(blocks.middles, blocks.harmonics).T
-    return s
+    return state @ waves(blocks.middles, blocks.harmonics).T

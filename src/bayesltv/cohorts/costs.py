@@ -44,8 +44,7 @@ def cost_of(cac: Cac | None, members: Members, rows: TableRows, draws: int) -> F
     if (found < 0).any() or np.isinf(found).any():
         raise DataError("a cost of acquisition is negative or infinite: give money of 0 or more per customer")
     _warn_of(found, members)
-    cost: Floats = rows.of(found * members.sizes[:, None])
-    return cost
+    return rows.of(found * members.sizes[:, None])
 
 
 def _of_mapping(cac: Mapping[str, Any], members: Members, draws: int) -> Floats:

@@ -192,8 +192,7 @@ def _own_amounts(base: PlacedBase, new: Newcomers, threads: int | None) -> Float
         return money
 
     parts = walk_draws(work, population.draws.size, size=BLOCK, threads=threads)
-    total: Floats = np.concatenate(parts, axis=1) * np.float64(step)
-    return total
+    return np.concatenate(parts, axis=1) * np.float64(step)
 
 
 def past_amounts(base: PlacedBase, bought: Purchases, groups: Sequence[str]) -> dict[str, Floats]:

@@ -210,8 +210,7 @@ def _orders_of_buyers(window: Window, rate_logs: Floats) -> Floats:
     people, number = distinct(window)
     pace = np.exp(_grid(RATE)[rate_logs.sum(axis=2).mean(axis=0).argmax(axis=1)])
     bought, purchases = expected(window, people, pace, window.population.draws.size // 2)
-    ratio: Floats = (purchases / np.maximum(bought, 1e-300))[number, window.assigned.arm]
-    return ratio
+    return (purchases / np.maximum(bought, 1e-300))[number, window.assigned.arm]
 
 
 # --------------------------------------------------------------------------------------------- money
@@ -242,5 +241,4 @@ def _along_cells(values: Floats, logs: xr.DataArray) -> xr.DataArray:
 
 
 def _grid(name: str) -> Floats:
-    grid: Floats = np.linspace(-REACH, REACH, round(2 * REACH / STEP[name]) + 1)
-    return grid
+    return np.linspace(-REACH, REACH, round(2 * REACH / STEP[name]) + 1)

@@ -158,8 +158,7 @@ def _log_multiplier(posterior: xr.Dataset, name: str) -> Floats:
         sizes = posterior.sizes
         return np.zeros((sizes["cell"], sizes["treated"], sizes[CHAIN] * sizes[DRAW]))
     logs = _stacked(posterior[f"log_{name}"], "cell", "arm")
-    multipliers: Floats = logs[:, 1:] - logs[:, :1]
-    return multipliers
+    return logs[:, 1:] - logs[:, :1]
 
 
 def _elsewhere(posterior: xr.Dataset, name: str, at: int, rng: np.random.Generator) -> Floats:
@@ -175,8 +174,7 @@ def _elsewhere(posterior: xr.Dataset, name: str, at: int, rng: np.random.Generat
 
 def _stacked(array: xr.DataArray, *dims: str) -> Floats:
     values: Floats = array.transpose(*dims, CHAIN, DRAW).values.astype(np.float64)
-    stacked: Floats = values.reshape(*values.shape[: len(dims)], -1)
-    return stacked
+    return values.reshape(*values.shape[: len(dims)], -1)
 
 
 def _evenly(chains: int, length: int, draws: int) -> Integers:

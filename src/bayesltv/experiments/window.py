@@ -129,8 +129,7 @@ def nearest(levels: Floats, chosen: NDArray[np.uint64]) -> Integers:
     order = np.argsort(own, kind="stable")
     middles = 0.5 * (own[order][1:] + own[order][:-1])
     first, last = (np.searchsorted(middles, levels, side=side) for side in ("left", "right"))
-    nearest: Integers = order[first + np.arange(levels.size) % (last - first + 1)]
-    return nearest
+    return order[first + np.arange(levels.size) % (last - first + 1)]
 
 
 def distinct(window: Window, *more: Integers) -> tuple[Customers, Integers]:

@@ -124,8 +124,7 @@ def _hessian(density: LogDensity, point: Floats) -> Floats:
     """Return the Hessian of minus the log density, from differences of gradients."""
     steps = _STEP * np.eye(point.size)
     rows = [(density(point + h)[1] - density(point - h)[1]) / (2 * _STEP) for h in steps]
-    hessian: Floats = -(np.array(rows) + np.array(rows).T) / 2
-    return hessian
+    return -(np.array(rows) + np.array(rows).T) / 2
 
 
 def _inverse_hessian(density: LogDensity, point: Floats) -> Floats | None:
@@ -135,5 +134,4 @@ def _inverse_hessian(density: LogDensity, point: Floats) -> Floats | None:
         np.linalg.cholesky(hessian)
     except np.linalg.LinAlgError:
         return None
-    inverse: Floats = np.linalg.inv(hessian).astype(np.float64)
-    return inverse
+    return np.linalg.inv(hessian).astype(np.float64)

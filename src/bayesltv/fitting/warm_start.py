@@ -104,8 +104,7 @@ def _unbounded(values: Floats, transform: object) -> Floats:
     """Return values as the sampler sees them; see ``pooling.prior_variable``."""
     if transform is None:
         return values
-    seen: Floats = logit(values) if transform is transforms.logodds else np.log(values)
-    return seen
+    return logit(values) if transform is transforms.logodds else np.log(values)
 
 
 def _offsets(draws: xr.Dataset, problem: Problem, rng: np.random.Generator) -> Mapping[str, Floats]:

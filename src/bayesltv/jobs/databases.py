@@ -106,10 +106,7 @@ def _sketch(base: "CustomerBase", decision: "DecisionSpec") -> pd.DataFrame:
 
     tiers, draws = decision.tiers, base.hyperparameters(1000).draws.size
     begins = None if tiers is None or tiers.is_absolute else np.zeros((len(tiers.names) - 1, draws))
-    one: pd.DataFrame = replace(base, summary=base.summary.iloc[:1]).score(
-        decision, thresholds=begins, threads=1
-    )
-    return one
+    return replace(base, summary=base.summary.iloc[:1]).score(decision, thresholds=begins, threads=1)
 
 
 def _keyed(scores: pd.DataFrame, base: "CustomerBase", version: str) -> pd.DataFrame:

@@ -164,8 +164,7 @@ def repeat_counts(cells: Cells, timeline: Timeline, clocks: Integers) -> Floats:
     own = clocks[cells.row_of_customer[cells.repeats.customer]]
     shape = (int(clocks.max()) + 1, timeline.block.size)
     key = own * shape[1] + timeline.segment_of(cells.repeats.day)
-    counts: Floats = np.bincount(key, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
-    return counts
+    return np.bincount(key, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
 
 
 def _common(known: ClockStates, priors: Mapping[str, Tensor], rate: Tensor) -> Tensor:

@@ -192,8 +192,7 @@ def spend_data(rows: SpendRows, n_groups: int) -> Arrays:
         weight = np.bincount(number).astype(np.float64)
 
     def by_group(values: Floats) -> Floats:
-        sums: Floats = np.bincount(group, weights=values, minlength=n_groups).astype(np.float64)
-        return sums
+        return np.bincount(group, weights=values, minlength=n_groups).astype(np.float64)
 
     return {
         "count": count[each],

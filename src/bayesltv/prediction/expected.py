@@ -71,5 +71,4 @@ def probability_of(population: Population, customers: Customers, counts: Integer
     people, out = people_of(population, customers.rows(first), horizon), np.empty(first.size)
     purchase, clock = laws_of(population).purchase, clock_of(population)
     mean_purchase_probabilities(people, counts[first], purchase, clock, horizon, out)
-    chances: Floats = out[number]
-    return chances
+    return out[number]

@@ -170,8 +170,7 @@ class BinSums:
     @property
     def spend(self) -> Floats:
         """Spend in money."""
-        money: Floats = self.spent.astype(np.float64) * self.step
-        return money
+        return self.spent.astype(np.float64) * self.step
 
 
 def _step(population: Population) -> float:

@@ -237,8 +237,7 @@ def _reduced(table: pa.Table) -> Histories:
 
 def size_of_bin(at: NDArray[np.intp]) -> Floats:
     """Return the logarithm of the amount in the middle of bins of `Histories.sizes`; 1/256 wide."""
-    middle: Floats = (at + _FIRST_BIN + 0.5) / BINS_PER_E
-    return middle
+    return (at + _FIRST_BIN + 0.5) / BINS_PER_E
 
 
 def _bin_of(logarithm: Floats) -> NDArray[np.intp]:

@@ -49,8 +49,7 @@ def refreshed_labels(probabilities: Floats, tiers: TierSpec, previous: Integers 
 
 def expected_costs(probabilities: Floats, tiers: TierSpec) -> Floats:
     """Return Σ_j P_j cost[j][k] of each label k, shape (customer, tier), in the unit of the cost matrix."""
-    costs: Floats = probabilities @ np.asarray(tiers.cost, dtype=np.float64)
-    return costs
+    return probabilities @ np.asarray(tiers.cost, dtype=np.float64)
 
 
 def tier_columns(
@@ -143,8 +142,7 @@ def previous_codes(
         )
     wanted = pd.Index(np.asarray(customer_ids, dtype=object).astype(str), dtype=object)
     found = old.reindex(wanted)
-    codes: Integers = found.map(code).fillna(NONE).to_numpy(np.int64).astype(np.int64)
-    return codes
+    return found.map(code).fillna(NONE).to_numpy(np.int64).astype(np.int64)
 
 
 def with_tier_columns(

@@ -129,8 +129,7 @@ class ZeroSumBlocks:
     @property
     def sums(self) -> Floats:
         """Return S, shape (normal, scale, scale)."""
-        summed: Floats = np.moveaxis(self.inverse.sum(axis=-1), -1, 0)
-        return summed
+        return np.moveaxis(self.inverse.sum(axis=-1), -1, 0)
 
     @property
     def log_root(self) -> Floats:

@@ -97,8 +97,7 @@ class WholeNormals:
     @property
     def log_evidence(self) -> Floats:
         """Return m'Hm / 2 − log |H| / 2 by normal."""
-        evidence: Floats = 0.5 * (self.mean @ self.linear) - log_diagonal(self.factor)
-        return evidence
+        return 0.5 * (self.mean @ self.linear) - log_diagonal(self.factor)
 
     def draw(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Return a draw by normal, shape (n, rest), and its log density, a share of them from a t."""

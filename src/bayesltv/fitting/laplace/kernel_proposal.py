@@ -83,8 +83,7 @@ class KernelProposal:
         groups = (self.centres, self.ridge, self.location[None])
         around = np.array([each[rng.integers(len(each), size=size)] for each in groups])
         spread = np.array([self.width, RIDGE_WIDTH, WIDE])[which]
-        drawn: Floats = around[which, np.arange(size)] + (spread[:, None] * t) @ self.factor.T
-        return drawn
+        return around[which, np.arange(size)] + (spread[:, None] * t) @ self.factor.T
 
     def _log_density_of_free(self, free: Floats) -> Floats:
         white, mixed = self._white(free), np.zeros(len(free))

@@ -228,8 +228,7 @@ def thresholds_among(value: Floats, tiers: TierSpec, *, step: float) -> Floats:
 
 def _begins(cuts: Floats) -> Floats:
     """Return the next numbers above cuts, the largest of all where nothing is above."""
-    begins: Floats = np.minimum(np.nextafter(cuts, np.inf), np.finfo(np.float64).max)
-    return begins
+    return np.minimum(np.nextafter(cuts, np.inf), np.finfo(np.float64).max)
 
 
 def _strides(customers: int) -> list[int]:
@@ -268,5 +267,4 @@ def _beside(sample: Sample, tallies: Sequence[Tally], tops: Sequence[float], cut
 
 def _budget(total: Integers, share: float | Floats) -> Floats:
     """Return the whole weight that a share of the total allows; 29 % of 100 is 29, not 28.999..."""
-    allowed: Floats = np.floor(share * total.astype(np.float64) * (1.0 + 1e-12))
-    return allowed
+    return np.floor(share * total.astype(np.float64) * (1.0 + 1e-12))

@@ -289,8 +289,7 @@ def _shown(file: Held, groups: Sequence[str]) -> pa.Table:
 
     names = pq.read_schema(file.from_start()).names
     chosen = [name for name in names if name in groups or _is_shown(name)]
-    table: pa.Table = pq.read_table(file.from_start(), columns=chosen)
-    return table
+    return pq.read_table(file.from_start(), columns=chosen)
 
 
 def _is_shown(name: str) -> bool:
