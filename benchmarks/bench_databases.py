@@ -29,7 +29,7 @@ import common
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 ROWS, CUSTOMERS = {True: 30_000, False: 10_000_000}, {True: 1_000, False: 200_000}
-DRAWS, KILLS = {True: 50, False: 200}, {True: 4, False: 40}
+DRAWS, KILLS = {True: 50, False: 200}, {True: 2, False: 40}
 FOLDER, SERVERS = "BENCH_DATABASES", "BENCH_DATABASES_SERVERS"
 LARGE_END, END = "2023-12-31", "1997-12-31"
 THERE, EXPORTED, WHOLE = "summarized there", "exported, summarized", "summarize, fit, score, table"
@@ -42,11 +42,12 @@ def cases(quick):
         for kind in ("duckdb", "postgres")
         for what in (THERE, EXPORTED)
     ]
+    servers = ("postgres",) if quick else ("postgres", "mariadb")
     whole = [
         {"database": kind, "what": WHOLE, "customers": CUSTOMERS[quick], "draws": DRAWS[quick]}
-        for kind in ("postgres", "mariadb")
+        for kind in servers
     ]
-    killed = [{"database": kind, "what": KILLED, "kills": KILLS[quick]} for kind in ("postgres", "mariadb")]
+    killed = [{"database": kind, "what": KILLED, "kills": KILLS[quick]} for kind in servers]
     return large + whole + killed
 
 

@@ -18,8 +18,9 @@ KEYWORDS = {"tr": None, "mark": None, "as_kept": None, "trn": (1, 2)}
 """The functions that say a text, and which of their arguments are texts; the first where None."""
 OTHERS = [code for code in LANGUAGES if code != ENGLISH]
 WAYS = [("**.py", "python"), ("**.j2", "jinja2")]
-WORDS = Path(__file__).with_name("words.txt")
-"""Names of columns, labels and headings that tables and figures show, as ``word`` and ``label`` say them."""
+
+WORDS = FOLDER / "words.txt"
+"""Names of columns, labels and headings that data bring, one a line, as ``word`` says them."""
 
 HEADER = r"""msgid ""
 msgstr ""
@@ -44,7 +45,7 @@ def catalogue_of(code: str) -> Catalog:
 def texts_of_the_source() -> Iterator[str | tuple[str, ...]]:
     for _, _, message, _, _ in extract_from_dir(SOURCE, WAYS, keywords=KEYWORDS):
         yield message
-    yield from WORDS.read_text(encoding="utf-8").splitlines()
+    yield from WORDS.read_text("utf-8").splitlines()
 
 
 def renew(code: str) -> int:

@@ -49,7 +49,7 @@ def processor_seconds():
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_small_versions_of_all_benchmarks_run_within_five_minutes(tmp_path):
+def test_small_versions_of_all_benchmarks_run_within_ten_minutes(tmp_path):
     """What `make bench-quick` does; beside other work processor seconds count, not those of the wall."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     seconds = {}
@@ -62,7 +62,7 @@ def test_small_versions_of_all_benchmarks_run_within_five_minutes(tmp_path):
         seconds[benchmark.stem] = min(time.monotonic() - begun[0], processor_seconds() - begun[1])
         assert done.returncode == 0, f"{benchmark.name}: {done.stderr[-2000:]}"
         assert done.stdout.strip(), benchmark.name
-    assert sum(seconds.values()) < 300, {name: round(each) for name, each in seconds.items()}
+    assert sum(seconds.values()) < 600, {name: round(each) for name, each in seconds.items()}
 
 
 def world(rng, customers, **more):

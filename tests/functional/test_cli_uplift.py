@@ -198,6 +198,13 @@ def test_a_test_that_no_action_names_is_refused(world, folder, fitted, tmp_path)
         (None, ("--outcome", "spent", "--randomised"), 10, "spent"),
         (None, ("--outcome", "spend", "--randomised", "--cells", "region"), 10, "region"),
         (None, ("--outcome", "spend", "--randomised", "--share", "mail"), 2, "ARM=SHARE"),
+        (None, ("--outcome", "spend", "--randomised", "--effect-sd", "rate"), 2, "EFFECT=SD"),
+        (
+            None,
+            ("--outcome", "spend", "--randomised", "--effect-sd", "rate=9"),
+            11,
+            "effect_sd of rate is 9.0",
+        ),
         ("12,control", ("--outcome", "spend", "--randomised"), 10, "spend is no number for 1 of 9,600 rows"),
         ("gone", ("--outcome", "spend", "--randomised"), 14, "does not exist"),
     ],

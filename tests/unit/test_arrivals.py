@@ -62,6 +62,14 @@ def fitted(sold):
     )
 
 
+@pytest.fixture(scope="module")
+def without_chains(sold):
+    return ltv.fit_arrivals(
+        sold[sold["channel"] == "web"], by="channel", seed=3, observation_end=END, burn=0,
+        method="laplace", sampler={"draws": 500},
+    )  # fmt: skip
+
+
 # ----------------------------------------------------------------------------------------------------- weeks
 
 
@@ -180,6 +188,7 @@ def test_the_gradient_is_that_of_the_density():
     assert density(point)[1] == pytest.approx(across, rel=1e-4, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_fit_of_arrivals_passes_its_gate_and_knows_what_it_was_made_with(fitted):
     assert {each["name"]: each["status"] for each in json.loads(fitted.attrs["checks"])}["rhat"] == "pass"
     assert all(each["status"] in ("pass", "not applicable") for each in json.loads(fitted.attrs["checks"]))
@@ -192,15 +201,15 @@ def test_a_fit_of_arrivals_passes_its_gate_and_knows_what_it_was_made_with(fitte
     assert "arrivals_offset_states" not in posterior
 
 
-def test_a_fit_of_arrivals_is_kept_and_verified_like_others(fitted, tmp_path):
-    path = ltv.save(fitted, tmp_path / "arrivals.nc")
+def test_a_fit_of_arrivals_is_kept_and_verified_like_others(without_chains, tmp_path):
+    path = ltv.save(without_chains, tmp_path / "arrivals.nc")
     again = ltv.load(path)
-    assert again.attrs["digest"] == fitted.attrs["digest"]
+    assert again.attrs["digest"] == without_chains.attrs["digest"]
     again.attrs["arrivals"] = again.attrs["arrivals"].replace("web", "tv")
     with pytest.raises(StoreError, match="not as it was made"):
         ltv.save(again, path)
     with pytest.raises(StoreError, match="not a fit of customers but of arrivals"):
-        ltv.customer_base(fitted, pd.DataFrame(), seed=1)
+        ltv.customer_base(without_chains, pd.DataFrame(), seed=1)
 
 
 def test_the_same_seed_and_a_summary_in_the_place_of_the_log_give_the_same_draws(sold):
@@ -293,12 +302,8 @@ def test_heights_of_states_are_those_of_scipy():
     assert np.diff(heights) == pytest.approx(np.diff(expected), rel=1e-9)
 
 
-def test_without_chains_levels_come_out_and_checks_pass(sold):
-    fit = ltv.fit_arrivals(
-        sold[sold["channel"] == "web"], seed=3, observation_end=END, burn=0, method="laplace",
-        sampler={"draws": 500},
-    )  # fmt: skip
-    assert ltv.check(fit).verdict == "passed"
-    assert float(fit["posterior"]["level"].mean()) == pytest.approx(np.log(12), abs=0.3)
+def test_without_chains_levels_come_out_and_checks_pass(sold, without_chains):
+    assert ltv.check(without_chains).verdict == "passed"
+    assert float(without_chains["posterior"]["level"].mean()) == pytest.approx(np.log(12), abs=0.3)
     with pytest.raises(FitError, match="NUTS"):
         ltv.fit_arrivals(sold, seed=3, events=SALE, observation_end=END, method="laplace")

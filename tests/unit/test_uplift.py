@@ -1,5 +1,7 @@
 """Effects from an experiment: what is counted, what is refused, what is recovered."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from scipy.interpolate import PPoly
 import bayesltv as ltv
 from bayesltv.data.experiment import make_experiment
 from bayesltv.data.log.reading import ExperimentReading
-from bayesltv.errors import CheckFailed, DataError
+from bayesltv.errors import CheckFailed, DataError, SpecError
 from bayesltv.experiments.effects import OTHER, cells_of
 from bayesltv.experiments.likelihoods import parts_of
 from bayesltv.experiments.measured import effects_from_draws
@@ -221,6 +223,34 @@ def changed(column, value, rows):
     frame[column] = frame[column].astype(object)
     frame.loc[rows, column] = value
     return frame
+
+
+@pytest.mark.parametrize("sd", [0.5, 0.1])
+def test_effects_shrink_as_far_as_their_stated_sd_says(sd):
+    """One cell of conversions: the mean effect is that of a grid over base and effect."""
+    bought = {"control": 60, "mail": 90}
+    spend = [[1.0] * n + [0.0] * (400 - n) for n in bought.values()]
+    frame = pd.DataFrame({"arm": np.repeat(list(bought), 400), "spend": np.concatenate(spend)})
+    frame.insert(0, "customer_id", [str(i) for i in range(len(frame))])
+    made = fitted(frame, cells=[], effect_sd={"rate": sd})
+    base = np.log(-np.log1p(-150 / 800)) + np.linspace(-1, 1, 401)[:, None]
+    effect = np.linspace(-1.5, 2.0, 701)
+    logs = stats.norm(0, sd).logpdf(effect) + stats.norm(base[200], 1.0).logpdf(base)
+    for arm, log_hazard in (("control", base), ("mail", base + effect)):
+        logs = logs + stats.binom.logpmf(bought[arm], 400, -np.expm1(-np.exp(log_hazard)))
+    weight = np.exp(logs - logs.max())
+    expected = float((weight * effect).sum() / weight.sum())
+    spread = np.sqrt(float((weight * effect**2).sum() / weight.sum()) - expected**2)
+    assert float(made["posterior"]["rate_effect"].mean()) == pytest.approx(expected, abs=0.08 * spread)
+    assert json.loads(made.attrs["experiment"])["effect_sd"] == {"rate": sd, "spend": 0.25}
+
+
+@pytest.mark.parametrize(
+    "stated", [{"sales": 0.1}, {"rate": 0.0}, {"spend": np.nan}, {"rate": "wide"}, {"rate": 3}]
+)
+def test_a_prior_sd_that_cannot_be_is_refused_by_name(stated):
+    with pytest.raises(SpecError, match=rf"effect_sd (names|of) .*{next(iter(stated))}"):
+        fitted(effect_sd=stated)
 
 
 @pytest.mark.parametrize(

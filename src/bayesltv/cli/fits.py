@@ -184,6 +184,12 @@ def experiment_reading(
         str | None,
         test_option(metavar="COLUMN", help="Column of days with a purchase in the window; with --fit."),
     ] = None,
+    effect_sd: Annotated[
+        list[str] | None,
+        test_option(
+            metavar="EFFECT=SD", help="Sd of log effects in earlier tests: rate=0.5, spend=0.25; repeatable."
+        ),
+    ] = None,
 ) -> "ExperimentReading":
     """Return how the table of a test is read."""
     from bayesltv.data.log.reading import ExperimentReading
@@ -192,6 +198,7 @@ def experiment_reading(
     return ExperimentReading(
         outcome, columns, arm, control, after=after or (), assigned_on=assigned_on,
         customer_id_col=customer_id_col, window=window, purchases=purchases,
+        effect_sd=_named_numbers(effect_sd or [], "EFFECT=SD, rate=0.35", "--effect-sd"),
     )  # fmt: skip
 
 
@@ -211,7 +218,9 @@ def assignment(
     """Return how customers came to the arms of a test."""
     from bayesltv.data.log.reading import Assignment
 
-    return Assignment(randomised, _named_shares(shares or []), accept_failed or ())
+    return Assignment(
+        randomised, _named_numbers(shares or [], "ARM=SHARE, mail=0.5", "--share"), accept_failed or ()
+    )
 
 
 _OF_TESTS = {
@@ -264,15 +273,15 @@ def _refuse_failed(report: "CheckReport", what_now: str) -> None:
         raise typer.Exit(CHECK_FAILED)
 
 
-def _named_shares(pairs: list[str]) -> dict[str, float] | None:
-    """Return ARM -> share of texts ARM=SHARE; None without any."""
-    shares = {}
+def _named_numbers(pairs: list[str], example: str, option: str) -> dict[str, float] | None:
+    """Return NAME -> number of texts NAME=NUMBER; None without any."""
+    numbers = {}
     for pair in pairs:
-        name, _, share = pair.rpartition("=")
+        name, _, number = pair.rpartition("=")
         try:
-            shares[name] = float(share)
+            numbers[name] = float(number)
         except ValueError:
             name = ""
         if not name:
-            raise typer.BadParameter(f"{pair!r}: write ARM=SHARE, mail=0.5", param_hint="--share")
-    return shares or None
+            raise typer.BadParameter(f"{pair!r}: write {example}", param_hint=option)
+    return numbers or None

@@ -13,7 +13,7 @@ from bayesltv.data.experiment import Experiment
 from bayesltv.errors import SpecError
 from bayesltv.experiments.effects import HAZARD_RATIO, RATE_FACTOR
 from bayesltv.experiments.latents import calibrate
-from bayesltv.experiments.likelihoods import ARM, CELL, TREATED, Part, money, parts_of
+from bayesltv.experiments.likelihoods import ARM, CELL, SPREAD_SHARE, TREATED, Part, money, parts_of
 from bayesltv.experiments.posed import PosedUplift
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.machine import available_processors, versions
@@ -49,7 +49,7 @@ def sample_uplift(
     counts, run = posed.counts, _run_of(sampling, base)
     calibrated = None if base is None else calibrate(posed, base)
     parts = parts_of(counts) if calibrated is None else calibrated.parts
-    drawn = [_drawn(name, part, counts, run, sampling) for name, part in parts.items()]
+    drawn = [_drawn(name, part, counts, run, sampling, posed.effect_sd[name]) for name, part in parts.items()]
     whole = xr.merge(drawn).transpose(CHAIN, DRAW, ...)
     posterior = whole.isel({DRAW: slice(run.repeats - 1, None, run.repeats)})
     posterior = posterior.assign_coords({DRAW: range(run.draws)})
@@ -101,14 +101,16 @@ def _run_of(sampling: Sampling, base: PlacedBase | None) -> Run:
     return Run(base.posterior.chains, settings.tune, base.posterior.draws_per_chain)
 
 
-def _drawn(name: str, part: Part, counts: Experiment, run: Run, sampling: Sampling) -> xr.Dataset:
+def _drawn(
+    name: str, part: Part, counts: Experiment, run: Run, sampling: Sampling, effect_sd: float
+) -> xr.Dataset:
     """Return the draws of a part: log multipliers by cell and arm, their means over cells and sds."""
     rows, cells = len(counts.arms), len(counts.labels)
     sets = np.repeat(part.sets_of(run.chains, run.draws), run.repeats, axis=1)
     shape = sets.shape
     chain = Chain(np.empty((*shape, rows, cells)), np.empty((*shape, rows)), np.empty((*shape, rows)))
     key = np.frombuffer(stream_key(sampling.seed, "uplift", name)[:8], np.uint64)[0]
-    priors = part.priors(name, rows - 1)
+    priors = part.priors((effect_sd, SPREAD_SHARE[name] * effect_sd), rows - 1)
 
     def walk(at: int) -> None:
         state = np.empty(4, np.uint64)

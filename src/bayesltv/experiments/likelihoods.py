@@ -1,12 +1,15 @@
 """What a test says without histories: log likelihoods of conversion and of spend by cell and arm."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 import xarray as xr
 from scipy.special import gammaln
 
 from bayesltv.data.experiment import Experiment
+from bayesltv.errors import SpecError, shown
 from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.numerics.slices import RowPriors, Tables, tabulated
 
@@ -15,8 +18,10 @@ RATE, SPEND = "rate", "spend"
 EFFECT_SD = {RATE: 0.5, SPEND: 0.25}
 """Prior sd of an arm's mean effect, a log multiplier: 90 % of rates between x 0.44 and x 2.3, of spend
 between x 0.66 and x 1.5; harm is as likely as gain."""
-SPREAD_SD = {RATE: 0.25, SPEND: 0.15}
-"""Scale of the half-normal prior of the sd of an arm's effects over cells."""
+LARGEST_SD = 2.0
+"""Of what may be stated: 90 % of factors between x 0.04 and x 27."""
+SPREAD_SHARE = {RATE: 0.5, SPEND: 0.6}
+"""Scale of the half-normal prior of the sd of an arm's effects over cells, as a share of that sd."""
 BASE_SD, BASE_SPREAD_SD = 1.0, 1.0
 """Without histories: prior sd of the baseline's mean around the pooled data, scale of its spread (log)."""
 SHAPES = 16
@@ -48,9 +53,9 @@ class Part:
     sets: Integers | None = None
     told: dict[str, Floats] = field(default_factory=dict)
 
-    def priors(self, name: str, treated: int) -> RowPriors:
-        """Return the priors of the base and of the effects of the treated arms."""
-        rows = [self.base, *[(EFFECT_SD[name], SPREAD_SD[name])] * treated]
+    def priors(self, sizes: tuple[float, float], treated: int) -> RowPriors:
+        """Return the priors of the base and of the effects of the treated arms: sd of a mean, of a spread."""
+        rows = [self.base, *[sizes] * treated]
         wide, spread = np.array(rows).T
         return RowPriors(np.zeros(treated + 1), np.ascontiguousarray(wide), np.ascontiguousarray(spread))
 
@@ -59,6 +64,26 @@ class Part:
         if self.sets is not None:
             return self.sets
         return np.tile(np.arange(draws, dtype=np.int64) % self.tables.pieces.shape[0], (chains, 1))
+
+
+def effect_sizes(stated: Mapping[str, float] | None) -> dict[str, float]:
+    """Return the prior sd of an arm's mean log multiplier, of rate and spend, as stated or by default.
+
+    Raises
+    ------
+    SpecError
+        Where another effect is named, or a number is no such sd.
+    """
+    sizes = EFFECT_SD | dict(stated or {})
+    for name, sd in sizes.items():
+        if name not in EFFECT_SD:
+            raise SpecError(f"effect_sd names {shown(name)}, but a test measures {' and '.join(EFFECT_SD)}")
+        if not (isinstance(sd, Real) and 0 < sd <= LARGEST_SD):
+            raise SpecError(
+                f"effect_sd of {name} is {shown(sd)}: it is the sd of a log multiplier, above 0 and at most "
+                f"{LARGEST_SD:g}. {EFFECT_SD[name]:g} is the default; 0.01 says that nothing changes"
+            )
+    return {name: float(sd) for name, sd in sizes.items()}
 
 
 def parts_of(experiment: Experiment) -> dict[str, Part]:

@@ -13,6 +13,7 @@ from bayesltv.data.log.reading import Assignment, ExperimentReading
 from bayesltv.dates import as_day
 from bayesltv.errors import DataError
 from bayesltv.experiments.balance import balance, sample_ratio
+from bayesltv.experiments.likelihoods import effect_sizes
 
 P_MIN = 0.001
 """Below this p a test of balance or of the sample ratio speaks against randomisation."""
@@ -31,6 +32,8 @@ class PosedUplift:
     assigned_on : date, optional
     window : str, optional
         How long outcomes were watched.
+    effect_sd : mapping of str to float
+        Prior sd of an arm's mean log multiplier, of rate and spend.
     told : dict
         What a fit says of its test, in JSON's types.
     """
@@ -39,6 +42,7 @@ class PosedUplift:
     randomised: bool
     assigned_on: date | None
     window: str | None
+    effect_sd: Mapping[str, float]
     told: dict[str, Any]
 
 
@@ -47,10 +51,11 @@ def pose_uplift(experiment: pd.DataFrame, reading: ExperimentReading, assignment
 
     Raises
     ------
-    DataError
+    DataError, SpecError
         As ``pipeline.fit_uplift``.
     """
     _require_declared(assignment.randomised)
+    effect_sd = effect_sizes(reading.effect_sd)
     assigned, randomised = as_day(reading.assigned_on, "assigned_on"), bool(assignment.randomised)
     if reading.window is not None:
         units.horizon_in(reading.window, "day")
@@ -66,9 +71,10 @@ def pose_uplift(experiment: pd.DataFrame, reading: ExperimentReading, assignment
         "window": reading.window,
         "purchases": reading.purchases,
         "randomised": randomised,
+        "effect_sd": effect_sd,
         **looks,
     }
-    return PosedUplift(counts, randomised, assigned, reading.window, told)
+    return PosedUplift(counts, randomised, assigned, reading.window, effect_sd, told)
 
 
 def _require_declared(randomised: bool | None) -> None:

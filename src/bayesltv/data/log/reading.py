@@ -101,7 +101,7 @@ class Summarizing:
 
 @dataclass(frozen=True)
 class ExperimentReading:
-    """Which columns of a test's table hold what; the fields are keywords of ``fit_uplift``."""
+    """Which columns of a test's table hold what, and what is known before; keywords of ``fit_uplift``."""
 
     outcome: str
     cells: Sequence[str] | pd.DataFrame = ()
@@ -113,6 +113,7 @@ class ExperimentReading:
     customer_id_col: str = CUSTOMER_ID
     window: str | None = None
     purchases: str | None = None
+    effect_sd: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
