@@ -85,8 +85,8 @@ def regular_timing(
     histogram = np.histogram(share, bins=10, range=(0, 1))[0]
     table = pd.DataFrame({"share_from": np.arange(10) / 10, "pairs": histogram, "expected": share.size / 10})
     found = as_kept(text, shape=f"{shape:.2f}", own=own, pairs=f"{share.size:,}")
-    measured = shape, high if shape > own else low
-    return warning_where(strange, name, measured, found, _advice(shape, own), table=table)
+    measured, advice = (shape, high if shape > own else low), _advice(shape, own) if strange else ""
+    return warning_where(strange, name, measured, found, advice, table=table)
 
 
 _MORE_REGULAR = mark(
