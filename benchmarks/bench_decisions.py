@@ -351,9 +351,10 @@ def show(worlds, rows, reliable):
 def main():
     parser = common.parser(__doc__)
     parser.add_argument("--shops", type=int, default=100, help="how many")
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="seed of the first one")
     parser.add_argument("--keep", metavar="FILE", help="lines of seeds done: they are not run again")
     asked = parser.parse_args()
-    worlds = common.each_seed(3 if asked.quick else asked.shops, measure, keep=asked.keep)
+    worlds = common.each_seed(2 if asked.quick else asked.shops, measure, first=asked.first, keep=asked.keep)
     rows, reliable = summarise(worlds), reliabilities(worlds)
     text = io.StringIO()
     with contextlib.redirect_stdout(text):

@@ -118,8 +118,8 @@ def cold_caches():
         yield {"NUMBA_CACHE_DIR": f"{folder}/numba", "PYTENSOR_FLAGS": flags}
 
 
-def each_seed(number, measure, *, keep=None, **asked):
-    """Return ``measure(seed)`` for seeds 0 to `number` − 1, less those whose line is in the file `keep`.
+def each_seed(number, measure, *, first=0, keep=None, **asked):
+    """Return ``measure(seed)`` for `number` seeds from `first` on, less those that the file `keep` has.
 
     Each result is a line of `keep` as soon as it is there, so that a run that stops loses one seed. `asked`
     (how many customers, which settings) must be what it was when the lines were written.
@@ -129,13 +129,14 @@ def each_seed(number, measure, *, keep=None, **asked):
     done = {each["seed"]: each for each in map(json.loads, lines)}
     if other := [each["asked"] for each in done.values() if each["asked"] != asked]:
         sys.exit(f"{path} has lines of {other[0]}, not of {asked}: name another file")
-    for seed in (each for each in range(number) if each not in done):
+    wanted = range(first, first + number)
+    for seed in (each for each in wanted if each not in done):
         found, spent = timed(measure, seed)
         done[seed] = {"seed": seed, "asked": asked, "found": found, **spent}
         print(f"seed {seed}: {spent['cpu_seconds']:.1f} s", file=sys.stderr, flush=True)
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(done[seed]) + "\n")
-    return [done[seed]["found"] for seed in range(number)]
+    return [done[seed]["found"] for seed in wanted]
 
 
 def timed(function, *args, **kwargs):

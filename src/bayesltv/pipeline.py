@@ -263,8 +263,9 @@ def fit_uplift(
         narrower than from conversions. With a base.
     effect_sd : mapping of str to float, optional
         "rate", "spend" -> sd of the log multipliers of such actions, from your own earlier tests. Default 0.5
-        and 0.25: 90 % of rates between x 0.44 and x 2.3, of spend between x 0.66 and x 1.5. Too wide, and the
-        best of several arms is promised more than it brings; an action that cannot change amounts: 0.01.
+        and 0.25: 90 % of rates between x 0.44 and x 2.3, of spend between x 0.66 and x 1.5. Of several arms
+        their sd is learnt, and this is the scale of its half-normal prior. Too wide, and the best of several
+        arms is promised more than it brings; for actions that cannot change amounts say 0.01.
     accept_failed : sequence of str
         "balance" or "sample_ratio": go on although the arms do not look assigned at random.
     sampler : mapping, optional
@@ -279,9 +280,9 @@ def fit_uplift(
     xarray.DataTree
         ``posterior``, dims (chain, draw, ...): ``rate_effect``, ``spend_effect`` (treated): means over cells
         of the log multipliers of the purchase rate in the window and of spend; ``rate_effect_sd``,
-        ``spend_effect_sd``; ``log_rate``, ``log_spend``, ``conversion``, ``spend_if_converted``, ``outcome``
-        (cell, arm); ``effect`` (cell, treated): outcome per customer less that of the control, in money;
-        ``spend_shape`` (arm).
+        ``spend_effect_sd``; ``rate_arms_sd``, ``spend_arms_sd``: the sd between several arms; ``log_rate``,
+        ``log_spend``, ``conversion``, ``spend_if_converted``, ``outcome`` (cell, arm); ``effect`` (cell,
+        treated): outcome per customer less that of the control, in money; ``spend_shape`` (arm).
         ``constant_data``: customers, converted, total and square of the outcome (cell, arm). ``attrs`` hold
         ``effect_source`` ("test" or "not randomised"), ``rate_is`` (what the rate is: see above), the tests
         of randomisation and the sampler's checks.

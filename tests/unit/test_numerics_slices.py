@@ -12,7 +12,7 @@ PRIORS = RowPriors(np.zeros(2), np.array([0.5, 0.4]), np.array([0.3, 0.25]))
 
 def sampled(logs, *, draws=6000, sets=None, priors=PRIORS, start=-2.0, step=0.1):
     rows, cells = logs.shape[1:3]
-    chain = Chain(np.empty((draws, rows, cells)), np.empty((draws, rows)), np.empty((draws, rows)))
+    chain = Chain(*(np.empty((draws, *more)) for more in ((rows, cells), (rows,), (rows,), ())))
     state = np.empty(4, np.uint64)
     open_stream(state, np.uint64(5), np.uint64(0))
     of_draw = np.zeros(draws, np.int64) if sets is None else sets
@@ -69,6 +69,29 @@ def test_one_cell_is_what_quadrature_says_of_counts(size):
         sd = np.sqrt((weight * (at - mean) ** 2).sum())
         assert chain.values[:, row, 0].mean() == pytest.approx(mean, abs=0.06 * sd)
         assert chain.values[:, row, 0].std() == pytest.approx(sd, rel=0.05)
+
+
+@pytest.mark.parametrize("cells", [1, 3])
+@pytest.mark.parametrize("error", [0.05, 0.15, 0.8])
+def test_differences_shrink_by_the_sd_between_them(cells, error):
+    # seen difference_k ~ N(difference_k, error), difference_k ~ N(0, wide), wide half-normal: given wide all
+    # is normal, and it is integrated over a grid; cells do not differ, and add up to the same error
+    seen = np.array([0.0, 0.3, 0.1, -0.05])
+    errors = np.full((4, cells), error * np.sqrt(cells))
+    errors[0] = 1e-3
+    priors = RowPriors(np.zeros(4), np.array([1.0, 0.4, 0.4, 0.4]), np.full(4, 1e-4), 0.4)
+    chain = sampled(normal_logs(np.tile(seen[:, None], cells), errors)[None], priors=priors)
+    wide = np.linspace(1e-4, 2.4, 6000)[:, None]
+    logs = stats.norm(0, np.hypot(wide, error)).logpdf(seen[1:]).sum(axis=1) - 0.5 * (wide[:, 0] / 0.4) ** 2
+    weight = np.exp(logs - logs.max())[:, None] / np.exp(logs - logs.max()).sum()
+    share = wide**2 / (wide**2 + error**2)
+    mean = (weight * share).sum() * seen[1:]
+    square = (weight * (share * error**2 + (share * seen[1:]) ** 2)).sum(axis=0)
+    sd = np.sqrt(square - mean**2)
+    found = chain.values[:, 1:].mean(axis=2)
+    np.testing.assert_allclose(found.mean(axis=0), mean, atol=0.1 * sd.max())
+    np.testing.assert_allclose(found.std(axis=0), sd, rtol=0.1)
+    assert chain.wide.mean() == pytest.approx((weight * wide).sum(), rel=0.08)
 
 
 def test_each_draw_goes_by_its_own_tables():

@@ -138,6 +138,14 @@ def test_effects_of_a_simulated_test_are_found(uplift):
     )  # 32 effects: sd of the root mean square .13
 
 
+def test_of_several_arms_the_sd_between_them_is_told(uplift):
+    posterior = uplift["posterior"]
+    assert {"rate_arms_sd", "spend_arms_sd"} <= set(posterior.data_vars)
+    assert 0.05 < float(posterior["rate_arms_sd"].median()) < 0.8
+    one = fitted(FRAME[FRAME["arm"] != "coupon"], cells=[])
+    assert "rate_arms_sd" not in one["posterior"]
+
+
 def test_shrunk_effects_are_nearer_the_truth_than_raw_ones(uplift):
     table = uplift_table(uplift)
     cells = table[table["cell"] != "all"].sort_values(["arm", "cell"])

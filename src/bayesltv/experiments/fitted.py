@@ -108,14 +108,14 @@ def _drawn(
     rows, cells = len(counts.arms), len(counts.labels)
     sets = np.repeat(part.sets_of(run.chains, run.draws), run.repeats, axis=1)
     shape = sets.shape
-    chain = Chain(np.empty((*shape, rows, cells)), np.empty((*shape, rows)), np.empty((*shape, rows)))
+    chain = Chain(*(np.empty((*shape, *more)) for more in ((rows, cells), (rows,), (rows,), ())))
     key = np.frombuffer(stream_key(sampling.seed, "uplift", name)[:8], np.uint64)[0]
     priors = part.priors((effect_sd, SPREAD_SHARE[name] * effect_sd), rows - 1)
 
     def walk(at: int) -> None:
         state = np.empty(4, np.uint64)
         open_stream(state, key, np.uint64(at))
-        own = Chain(chain.values[at], chain.mean[at], chain.sd[at])
+        own = Chain(*(each[at] for each in chain))
         sample_cells(part.tables, sets[at], priors, (run.tune, SETTLE, EACH), state, own)
 
     with ThreadPoolExecutor(sampling.cores or available_processors()) as pool:
@@ -124,6 +124,7 @@ def _drawn(
 
 
 def _labelled(name: str, part: Part, counts: Experiment, chain: Chain, sets: Integers) -> xr.Dataset:
+    rows = chain.mean.shape[-1]
     base, effects = chain.values[:, :, :1] + part.centre, chain.values[:, :, 1:]
     logs = np.concatenate([base, base + effects], axis=2).swapaxes(2, 3)
     one = len(counts.labels) == 1
@@ -139,6 +140,8 @@ def _labelled(name: str, part: Part, counts: Experiment, chain: Chain, sets: Int
             f"{name}_base_sd": (draw, chain.sd[:, :, 0]),
             f"{name}_effect_sd": ((*draw, TREATED), chain.sd[:, :, 1:]),
         }
+    if rows > 2:
+        variables[f"{name}_arms_sd"] = (draw, chain.wide)
     variables |= {f"{name}_{what}": ((*draw, ARM), each[sets]) for what, each in part.told.items()}
     arms = list(counts.arms)
     coords = {CELL: list(counts.labels), ARM: arms, TREATED: arms[1:]}

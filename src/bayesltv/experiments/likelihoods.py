@@ -17,7 +17,8 @@ CELL, ARM, TREATED = "cell", "arm", "treated"
 RATE, SPEND = "rate", "spend"
 EFFECT_SD = {RATE: 0.5, SPEND: 0.25}
 """Prior sd of an arm's mean effect, a log multiplier: 90 % of rates between x 0.44 and x 2.3, of spend
-between x 0.66 and x 1.5; harm is as likely as gain."""
+between x 0.66 and x 1.5; harm is as likely as gain. Of several arms it is learnt, half-normal with this
+scale."""
 LARGEST_SD = 2.0
 """Of what may be stated: 90 % of factors between x 0.04 and x 27."""
 SPREAD_SHARE = {RATE: 0.5, SPEND: 0.6}
@@ -54,10 +55,14 @@ class Part:
     told: dict[str, Floats] = field(default_factory=dict)
 
     def priors(self, sizes: tuple[float, float], treated: int) -> RowPriors:
-        """Return the priors of the base and of the effects of the treated arms: sd of a mean, of a spread."""
+        """Return the priors of the base and of the effects of the treated arms: sd of a mean, of a spread.
+
+        The effects of several arms have one sd, half-normal with the former as its scale: where none of them
+        does much, the best of them is believed to be the luckiest.
+        """
         rows = [self.base, *[sizes] * treated]
-        wide, spread = np.array(rows).T
-        return RowPriors(np.zeros(treated + 1), np.ascontiguousarray(wide), np.ascontiguousarray(spread))
+        wide, spread = (np.ascontiguousarray(each) for each in np.array(rows).T)
+        return RowPriors(np.zeros(treated + 1), wide, spread, sizes[0] if treated > 1 else 0.0)
 
     def sets_of(self, chains: int, draws: int) -> Integers:
         """Return the set of tables of each draw, shape (chain, draw)."""

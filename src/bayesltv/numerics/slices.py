@@ -4,7 +4,7 @@ Row 0 is a base, each further row a difference to it: the table of row 0 is look
 that of row k at base + difference. Values of a row are N(mean, sd²) over cells, mean N(centre, wide²), sd
 half-normal. A sweep moves each value, base against differences, and mean and sd of a row both with its values
 left as they are and with its values carried along: it mixes whether cells know much or little (Yu & Meng
-2011).
+2011). Where there are several differences, `wide` of their means may be unknown, too, and is moved likewise.
 """
 
 import math
@@ -38,19 +38,25 @@ class Tables(NamedTuple):
 
 
 class RowPriors(NamedTuple):
-    """Of each row, shape (row,): N(centre, wide²) of its mean, scale of the half-normal of its sd."""
+    """Of each row, shape (row,): N(centre, wide²) of its mean, scale of the half-normal of its sd.
+
+    Where `differ` is above 0, differences are N(0, wide²) with one `wide` for all of them, half-normal with
+    that scale.
+    """
 
     centre: Floats
     wide: Floats
     spread: Floats
+    differ: float = 0.0
 
 
 class Chain(NamedTuple):
-    """Draws: values, shape (draw, row, cell); mean and sd, shape (draw, row)."""
+    """Draws: values, shape (draw, row, cell); mean and sd, shape (draw, row); the sd of means, (draw,)."""
 
     values: Floats
     mean: Floats
     sd: Floats
+    wide: Floats
 
 
 def tabulated(start: float, step: float, logs: Floats) -> Tables:
@@ -145,6 +151,16 @@ class Spread(NamedTuple):
     spread: float
 
 
+class Widened(NamedTuple):
+    """The differences' means and the sd between them, stretched together by exp(t); deviations stay."""
+
+    tables: Tables
+    values: Floats
+    mean: Floats
+    wide: float
+    differ: float
+
+
 @way(log_density, Moved)
 def _moved(known, t):
     tables, cell, values, along, mean, sd = known
@@ -191,6 +207,17 @@ def _spread(known, t):
     return t * (1.0 - known.size) - 0.5 * known.squares / sd**2 - 0.5 * (sd / known.spread) ** 2
 
 
+@way(log_density, Widened)
+def _widened(known, t):
+    wider = math.exp(t)
+    about = known.wide * wider / known.differ
+    total = t - 0.5 * about * about
+    for row in range(1, known.mean.size):
+        mean = known.mean[row]
+        total += _of_row(known.tables, known.values, row, mean * (wider - 1.0), 1.0, mean)
+    return total
+
+
 @compiled
 def _move_cell(tables, values, cell, mean, sd, state):
     rows = values.shape[0]
@@ -204,8 +231,20 @@ def _move_cell(tables, values, cell, mean, sd, state):
 
 
 @compiled
-def _move_row(tables, values, row, mean, sd, priors, state):
-    cells, centre, wide, spread = values.shape[1], priors.centre[row], priors.wide[row], priors.spread[row]
+def _move_wide(tables, values, mean, wide, differ, state):
+    """Move the sd between means of differences: with the means as they are, and with them carried along."""
+    squares = (mean[1:] ** 2).sum()
+    wide[1:] *= math.exp(slice_step(Spread(mean.size - 1, squares, wide[1], differ), 1.0, state))
+    wider = math.exp(slice_step(Widened(tables, values, mean, wide[1], differ), 1.0, state))
+    wide[1:] *= wider
+    for row in range(1, mean.size):
+        values[row] += mean[row] * (wider - 1.0)
+        mean[row] *= wider
+
+
+@compiled
+def _move_row(tables, values, row, mean, sd, priors, wide, state):
+    cells, centre, wide, spread = values.shape[1], priors.centre[row], wide[row], priors.spread[row]
     known = cells / sd[row] ** 2
     precision = known + 1.0 / wide**2
     told = known * values[row].mean() + centre / wide**2
@@ -237,7 +276,8 @@ def sample_cells(tables, set_of_draw, priors, sweeps, state, chain):
         Filled here.
     """
     rows, cells = chain.values.shape[1:]
-    values, mean, sd = np.zeros((rows, cells)), priors.centre.copy(), priors.wide.copy()
+    values, mean, wide = np.zeros((rows, cells)), priors.centre.copy(), priors.wide.copy()
+    sd = wide.copy()
     first, settle, each = sweeps
     if cells > 1:
         sd[:] = 0.5 * priors.spread
@@ -251,5 +291,10 @@ def sample_cells(tables, set_of_draw, priors, sweeps, state, chain):
                 _move_cell(here, values, cell, mean, sd, state)
             if cells > 1:
                 for row in range(rows):
-                    _move_row(here, values, row, mean, sd, priors, state)
-        chain.values[d], chain.mean[d], chain.sd[d] = values, mean, sd
+                    _move_row(here, values, row, mean, sd, priors, wide, state)
+            if priors.differ > 0.0:
+                at = mean if cells > 1 else values[:, 0].copy()
+                _move_wide(here, values, at, wide, priors.differ, state)
+                if cells == 1:
+                    sd[:] = wide
+        chain.values[d], chain.mean[d], chain.sd[d], chain.wide[d] = values, mean, sd, wide[rows - 1]
