@@ -67,7 +67,7 @@ def _stacked(left: pd.DataFrame, name: str, ages: NDArray[Any], columns: dict[st
 def _levels(values: Floats) -> dict[str, Floats]:
     """Return quantiles and mean over draws, axis 1; missing draws, of no buyer, are left out."""
     if not np.isnan(values).any():
-        return quantiles_of(values) | {"mean": values.mean(axis=1)}
+        return quantiles_of(values, axis=1) | {"mean": values.mean(axis=1)}
     empty = np.asarray(np.isnan(values).all(axis=1))
     filled = np.where(empty[:, None], 0.0, values)
     found = np.where(empty, np.nan, np.nanquantile(filled, list(LEVELS.values()), axis=1))
