@@ -63,6 +63,7 @@ def seen(folder: Path) -> list[str]:
     return [str(each) for each in written if ID.search(each.read_bytes().decode("latin-1"))]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayesltv.errors.BayesltvWarning")
 def test_no_id_is_seen_in_what_commands_say_and_write(redacted_world, drawn, tmp_path):
     fit, log = redacted_world / "fit.nc", redacted_world / "log.csv"
@@ -101,6 +102,7 @@ def test_the_manifest_and_the_page_say_whether_hashes_repeat(redacted_world, tmp
     assert (told["repeats"], told["hash_bits"]) == (False, 80)
     place = ("report", fit, "--scores", tmp_path / "scores.csv", "--out", tmp_path / "r.html", "--json")
     assert json.loads(run(*place).stdout)["redacted_ids"]["repeats"] is False
+    assert seen(tmp_path) == []
     assert "made with a random key: hashes do not repeat" in (tmp_path / "r.html").read_text("utf-8")
     monkeypatch.setenv(KEY_VARIABLE, "a secret of more than sixteen bytes")
     assert json.loads(run(*place).stdout)["redacted_ids"]["repeats"] is True

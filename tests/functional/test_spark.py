@@ -172,6 +172,7 @@ def quietly(*args, **kwargs):
         return ltv.summarize(*args, **kwargs)
 
 
+@pytest.mark.slow
 def test_cdnow_is_summarized_as_locally(spark, cdnow_log, cdnow):
     log = frame_of(spark, cdnow_log, 5)
     made = ltv.spark.summarize(log, observation_end="1997-09-30", groups=["cohort"])
@@ -249,7 +250,7 @@ def test_scores_are_those_of_the_local_engine_to_the_byte(spark, fit, some, loca
     assert totals.identical(local_scores.totals)
 
 
-@pytest.mark.parametrize("kind", ["relative", "share"])
+@pytest.mark.parametrize("kind", ["relative", pytest.param("share", marks=pytest.mark.slow)])
 def test_tiers_relative_to_others_begin_where_they_begin_locally(spark, fit, some, kind, monkeypatch):
     decision, accepted = replace(DECISION, tiers=ltv.TierSpec(BANDS, kind=kind)), failed(fit)
     local = ltv.score(fit, some, decision, seed=5, draws=50, accept_failed=accepted)

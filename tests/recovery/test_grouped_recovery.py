@@ -124,6 +124,7 @@ def test_the_gate_passes_at_the_shipped_settings(levels):
     assert report.passed
 
 
+@pytest.mark.slow
 def test_small_groups_shrink_towards_the_others():
     design = pd.DataFrame(
         {

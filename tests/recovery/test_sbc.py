@@ -44,7 +44,13 @@ def ranks_given_parameters(family, k=None, *, plant=None):
 
 
 FAMILIES = pytest.mark.parametrize(
-    ("family", "k"), [("bg_nbd", None), ("mbg_nbd", None), ("bg_cnbd", 2), ("mbg_cnbd", 3)]
+    ("family", "k"),
+    [
+        ("bg_nbd", None),
+        ("mbg_nbd", None),
+        pytest.param("bg_cnbd", 2, marks=pytest.mark.slow),
+        ("mbg_cnbd", 3),
+    ],
 )
 
 

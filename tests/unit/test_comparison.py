@@ -27,9 +27,8 @@ def world(family, *, seed, end=END):
     return ltv.simulate_log(3000, seed=seed, family=family, purchase=WORLD, observation_end=end)
 
 
-@pytest.mark.parametrize(
-    ("family", "name"), [("mbg_nbd", "mbg"), pytest.param("bg_nbd", "bg", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "name"), [("mbg_nbd", "mbg"), ("bg_nbd", "bg")])
 def test_the_family_that_made_the_log_is_preferred(family, name):
     log = world(family, seed=41, end="1998-06-30")
     summary = ltv.summarize(log, observation_end=END, time_unit="week", monetary_value_col=None)

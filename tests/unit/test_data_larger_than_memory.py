@@ -36,6 +36,7 @@ def big(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayesltv.errors.BayesltvWarning")
 def test_a_log_larger_than_the_limit_spills_and_leaves_nothing_behind(big, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -381,6 +381,7 @@ def test_covariates_move_the_hazard_unless_told_otherwise():
         ltv.ModelSpec(covariates={"age": Covariate(kind="numeric", on=("dropout_hazard",))})
 
 
+@pytest.mark.slow
 def test_a_covariate_is_recovered_from_simulated_lives_and_carried_into_scores():
     """Lived without model code; scored by the published formulas, with r / alpha and s / beta moved."""
     rng, n, rate_effect, hazard_effect = np.random.default_rng(20261130), 3000, 0.5, 0.7

@@ -114,6 +114,7 @@ def walked(tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 def test_a_family_in_one_file_is_walked_by_kernels_that_do_not_know_it(walked):
     _, _, alive, purchases = walked[0]
     # negative binomial: mean r' H / α', P(0) = (α' / (α' + H))^r'
@@ -125,6 +126,7 @@ def test_a_family_in_one_file_is_walked_by_kernels_that_do_not_know_it(walked):
     assert np.mean(np.array(purchases) == 0) == pytest.approx(none, abs=4.5 * math.sqrt(none / draws))
 
 
+@pytest.mark.slow
 def test_cached_code_for_types_that_are_gone_is_no_obstacle(walked):
     (_, first, *_), (found, compiled, *_), _ = walked
     assert first > 0
@@ -132,6 +134,7 @@ def test_cached_code_for_types_that_are_gone_is_no_obstacle(walked):
     assert found > 0  # random numbers, which name no such type
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing(walked):
     assert walked[2][:2] == [2, 0]  # the kernel on either clock
     assert walked[2][2:] == walked[1][2:]

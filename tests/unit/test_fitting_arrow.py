@@ -119,6 +119,7 @@ def test_effects_that_feel_other_levels_are_no_arrow(case):
     assert arrow_of(tied, np.zeros(REST.size), pools, REST) is None
 
 
+@pytest.mark.slow
 def test_a_hundred_levels_are_fitted():
     """By whole matrices the pooling sds ran away on such logs, and 300 levels took minutes."""
     rng = np.random.default_rng(8)
