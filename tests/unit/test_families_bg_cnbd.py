@@ -368,7 +368,7 @@ def test_a_window_counts_all_stages():
 def test_who_never_leaves_buys_once_in_so_many_stages(shape, horizon, stage):
     """By hand: of j + N stages every third is a purchase, and the remainder is 1 on average.
 
-    One walk, terms past its table, and terms that begin too small to walk.
+    A short walk, a long one, and terms that begin too small to walk.
     """
     law = Ahead(shape, 10.0, 0.0, 1e-13, 1.0, 3, stage)
     found = verbs.expected(law, horizon, 0.0, work_space())

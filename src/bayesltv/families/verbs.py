@@ -107,10 +107,7 @@ def next_purchase(life, n, time, coins, events):
 
 @verb
 def value_and_slopes(kind, parameters, cells):
-    """Return the log likelihood of `cells.Cells`, and its slopes by parameter and group, distinct T, recency.
-
-    `kind` says the family and what is no parameter; `parameters` has shape (parameter, group).
-    """
+    """Return the log likelihood of `cells.Cells`, and slopes by (parameter, group), distinct T, recency."""
 
 
 @verb
@@ -126,6 +123,12 @@ def given_alive(law, history):
 @verb
 def p_bought(law, time):
     """Return P(buys within `time`), under the law of a future."""
+
+
+@usual
+def fill_bought(laws, draw, row, time, given):
+    """Fill a row of (row, stage, draw) with what `p_bought` returns, for each stage at a draw."""
+    given[row, 0, draw] = p_bought(at(laws, 0, draw), time)
 
 
 @verb

@@ -42,10 +42,9 @@ def _fill_given_alive(customer, purchase, group, terms, given, futures, scratch)
     nodes = lay(customer, futures, discount, scratch)
     for d in range(verbs.draws_of(purchase)):
         soon, later = soon_of(customer, d, month, quarter)
-        for stage in range(verbs.stages_of(purchase)):
-            law = verbs.at(futures, stage, d)
-            given[0, stage, d], given[1, stage, d] = verbs.p_bought(law, soon), verbs.p_bought(law, later)
-            given[2, stage, d] = verbs.p_bought(law, ahead_of(customer, d, horizon))
+        verbs.fill_bought(futures, d, 0, soon, given)
+        verbs.fill_bought(futures, d, 1, later, given)
+        verbs.fill_bought(futures, d, 2, ahead_of(customer, d, horizon), given)
         expect(customer, d, futures, terms, nodes, scratch, given)
 
 

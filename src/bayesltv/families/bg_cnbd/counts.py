@@ -2,7 +2,7 @@
 
 import math
 
-from bayesltv.families.bg_cnbd.stages import stage_sum
+from bayesltv.families.bg_cnbd.stages import stage_sum, stage_terms
 from bayesltv.numerics.compile import compiled
 
 
@@ -29,7 +29,7 @@ def purchase_probability(y, horizon, a_alive, law):
         reach *= (b + n - 1.0) / (a + b + n - 1.0)
     leaves = a / (a + b + y - 1.0) if y > 0 else 0.0
     u = since / rate
-    share, total = 1.0 / stage_sum(shape, u, stages), 0.0
+    share, total = 1.0 / stage_sum(stage_terms(shape, stages), u), 0.0
     for j in range(stages):
         below, within = 0.0, 0.0
         log_pmf = (shape + j) * log_none

@@ -23,6 +23,8 @@ from bayesltv.families.bg_cnbd.stages import (
     hazard_top,
     silent,
     stage_sum,
+    stage_terms,
+    too_few,
     wait_past,
 )
 from bayesltv.families.bg_nbd.law import (
@@ -95,13 +97,14 @@ def _inverse_p_alive(law, history):
         return 1.0
     shape, rate = law.r + law.stages * history.x, law.alpha + history.T
     odds = math.log(law.a / (law.b + history.k - 1.0)) + shape * math.log(rate / (law.alpha + history.t_x))
-    return 1.0 + math.exp(odds) / stage_sum(shape, (history.T - history.t_x) / rate, law.stages)
+    return 1.0 + math.exp(odds) / stage_sum(stage_terms(shape, law.stages), (history.T - history.t_x) / rate)
 
 
 @way(verbs.silent_below, BgCnbd)
 def _silent_below(law, history, ahead):
     shape, since = law.r + law.stages * history.x, history.T - history.t_x
-    return silent(ahead, shape, law.alpha + history.T, since, law.stages) * (1.0 - _SAFELY)
+    terms = stage_terms(shape, law.stages)
+    return silent(ahead, terms, shape, law.alpha + history.T, since) * (1.0 - _SAFELY)
 
 
 @way(verbs.first_wait, BgCnbd)
@@ -182,20 +185,28 @@ def _put(laws, draw, law):
 
 @way(verbs.p_bought, Ahead)
 def _p_bought(law, time):
-    """Return P(N >= k − j), N the stages passed within `time`."""
-    below, term, shape = 0.0, math.exp(-(law.shape + law.passed) * math.log1p(time / law.rate)), law.shape
-    for n in range(law.stages - law.passed):
-        below += term
-        term *= (shape + law.passed + n) / (n + 1.0) * time / (law.rate + time)
-    return 1.0 - below
+    shape = law.shape + law.passed
+    none = math.exp(-shape * math.log1p(time / law.rate))
+    return 1.0 - too_few(none, shape, time / (law.rate + time), law.stages - law.passed)
+
+
+@way(verbs.fill_bought, Ahead)
+def _fill_bought(laws, draw, row, time, given):
+    """Do `p_bought` for all stages with one power: that of a stage more is smaller by α'/(α' + time)."""
+    shape, until = laws.shape[0, draw], laws.rate[0, draw] + time
+    none = math.exp(-shape * math.log1p(time / laws.rate[0, draw]))
+    for stage in range(laws.stages):
+        given[row, stage, draw] = 1.0 - too_few(none, shape + stage, time / until, laws.stages - stage)
+        none *= laws.rate[0, draw] / until
 
 
 @way(verbs.wait_and_slopes, Ahead)
 def _wait_and_slopes(law, time):
     """Return P, e and d ln(P·e)/d ln time: P·e is time × the density (w+time)^{k−1} (α'+time)^{−R−k}."""
     past, until = law.since + time, law.rate + time
-    tail, u = silent(time, law.shape, law.rate, law.since, law.stages), past / until
-    steep = hazard_top(law.shape, u, law.stages) / stage_sum(law.shape, u, law.stages) * time / until
+    terms, u = stage_terms(law.shape, law.stages), past / until
+    tail = silent(time, terms, law.shape, law.rate, law.since)
+    steep = hazard_top(law.shape, u, law.stages) / stage_sum(terms, u) * time / until
     further = 1.0 + time * ((law.stages - 1.0) / past - (law.shape + law.stages) / until)
     return tail, steep, further
 
@@ -234,9 +245,9 @@ def _stage_shares(law, history, futures, draw, shares):
     shape, since = law.r + law.stages * history.x, history.T - history.t_x
     u = since / (law.alpha + history.T)
     futures.since[0, draw] = since
-    term, total = 1.0, stage_sum(shape, u, law.stages)
+    term = 1.0 / stage_sum(stage_terms(shape, law.stages), u)
     for j in range(law.stages):
-        shares[j] = term / total
+        shares[j] = term
         term *= (shape + j) * u / (j + 1.0)
 
 

@@ -14,7 +14,7 @@ from bayesltv.numerics.compile import compiled, inlined
 from bayesltv.numerics.random_numbers import uniform
 from bayesltv.numerics.special import discounted_time
 
-_STEPS, _LAST_STEP = 60, 1e-5
+_STEPS, _LAST_STEP = 60, 1e-4
 _LEAST_STAYING = 1e-9
 """Of 1 − p in the modes, whose sums cancel below."""
 _SMALL = 1e-4
@@ -30,23 +30,18 @@ ROOTS = np.array(
 
 
 @inlined
-def stage_sum(shape, u, stages):
-    """Return S(u)."""
-    total, term = 1.0, 1.0
-    for j in range(1, stages):
-        term *= (shape + (j - 1.0)) * u / j
-        total += term
-    return total
+def stage_terms(shape, stages):
+    """Return (R)_j / j! of j = 1, 2, 3, which are 0 from k on: S is a polynomial in u."""
+    first = shape if stages > 1 else 0.0
+    second = first * (shape + 1.0) / 2.0 if stages > 2 else 0.0
+    return first, second, second * (shape + 2.0) / 3.0 if stages > 3 else 0.0
 
 
 @inlined
-def silent(time, shape, rate, since, stages):
-    """Return P(no purchase within `time`) of who is alive."""
-    fading = math.exp(-shape * math.log1p(time / rate))
-    if stages == 1:
-        return fading
-    now, then = since / rate, (since + time) / (rate + time)
-    return fading * stage_sum(shape, then, stages) / stage_sum(shape, now, stages)
+def stage_sum(terms, u):
+    """Return S(u), `terms` from `stage_terms`."""
+    first, second, third = terms
+    return 1.0 + u * (first + u * (second + u * third))
 
 
 @inlined
@@ -58,23 +53,43 @@ def hazard_top(shape, u, stages):
     return top
 
 
+@inlined
+def silent(time, terms, shape, rate, since):
+    """Return P(no purchase within `time`) of who is alive."""
+    now, then = stage_sum(terms, since / rate), stage_sum(terms, (since + time) / (rate + time))
+    return math.exp(-shape * math.log1p(time / rate)) * then / now
+
+
+@inlined
+def too_few(none, shape, w, needed):
+    """Return P(N < needed), N the stages passed, negative binomial, none of them with probability `none`."""
+    below, term = 0.0, none
+    for n in range(needed):
+        below += term
+        term *= (shape + n) / (n + 1.0) * w
+    return below
+
+
 @compiled
 def wait_past(u, shape, rate, since, stages):
     """Return the wait whose tail probability is u.
 
     In y = ln(1 + wait/α') the logarithm of the tail is concave, and its derivatives follow from its hazard:
-    Halley's steps from where it is surely below ln u. An error of the last step's size is cubed by it.
+    Halley's steps. They begin where the tail would be u if S were what it is (k − 1/2) ln(1/u) stages ahead.
+    An error of the last step's size is cubed by it.
     """
     if stages == 1:
         return wait_of(u, shape, rate)
-    target = math.log(u) + math.log(stage_sum(shape, since / rate, stages))
-    y, left = (math.log(stage_sum(shape, 1.0, stages)) - target) / shape, (rate - since) / rate
+    terms, top, left = stage_terms(shape, stages), hazard_top(shape, 1.0, stages), (rate - since) / rate
+    goal, ahead = u * stage_sum(terms, since / rate), (stages - 0.5) * 2.0 * (1.0 - u) / (1.0 + u)
+    y = math.log(stage_sum(terms, 1.0 - left * shape / (shape + ahead)) / goal) / shape
     for _ in range(_STEPS):
         open_part = left * math.exp(-y)
         v = 1.0 - open_part
-        total = stage_sum(shape, v, stages)
-        short = math.log(total) - shape * y - target
-        steep = hazard_top(shape, v, stages) / total
+        total = stage_sum(terms, v)
+        short, steep = math.log(total / goal) - shape * y, top / total
+        for _ in range(stages - 1):
+            steep *= v
         bend = (stages - 1.0) * open_part / v - shape + steep
         step = 2.0 * short / (2.0 * steep + short * bend)
         y = max(y + step, 0.25 * y)
