@@ -82,7 +82,7 @@ def _parts(summary):
 def scores_of(spec, summary, outcomes):
     """Return the mean CRPS of customers and the interval score of their total, over futures."""
     some, *_ = parts = _parts(summary)
-    fit, _ = fit_quickly(some, spec.without_spend(), seed=1)
+    fit = fit_quickly(some, spec.without_spend(), seed=1)
     terms = {"horizon": f"{futures.AHEAD} weeks", "annual_discount_rate": 0.0, "margin": 1.0, "seed": 1}
     made = (ltv.predict(fit, part, draws=DRAWS, **terms)["purchases"] for part in parts)
     stacked = [each.stack(sample=("chain", "draw")).transpose("customer_id", "sample") for each in made]

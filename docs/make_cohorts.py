@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 import bayesltv as ltv
-from bayesltv.report.figures import plot_cohort_curves, plot_cohorts, plot_payback, save_figure
 
 FOLDER = Path(__file__).parent / "figures"
 END, BEGIN = "2024-06-30", "2023-07-01"
@@ -41,11 +40,13 @@ def main() -> None:
     by_month = base.cohorts(log, by="month", ages=[30, 90, 180, 365], period="60 days")
     by_channel = base.cohorts(log, by=["month", "channel"], value=value, cac=CAC)
     pictures = {
-        "value": plot_cohorts(by_month, intervals=True), "retention": plot_cohorts(by_month, "retention"),
-        "curves": plot_cohort_curves(by_channel), "payback": plot_payback(by_channel),
-    }  # fmt: skip
+        "value": ltv.plot.cohorts(by_month, intervals=True),
+        "retention": ltv.plot.cohorts(by_month, "retention"),
+        "curves": ltv.plot.cohort_curves(by_channel),
+        "payback": ltv.plot.payback(by_channel),
+    }
     for name, picture in pictures.items():
-        save_figure(picture, FOLDER / f"cohorts_{name}.png")
+        ltv.plot.save(picture, FOLDER / f"cohorts_{name}.png")
     table = by_month.table
     chosen = table[(table["quantity"] == "ltv_revenue") & (table["age"] == 180)]
     pd.set_option("display.width", 200, "display.max_columns", 20)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bayesltv as ltv
-from bayesltv.report import figures as draw
+from bayesltv.report import plot as draw
+from bayesltv.report.figures.tracking import plot_tracking_weekly
 
 FOLDER = Path(__file__).parent / "figures"
 SETTINGS = {"seed": 1, "method": "laplace", "progress": False}
@@ -22,27 +23,27 @@ def main() -> None:
     replicas = ltv.posterior_predictive(fit, summary)
     priors = ltv.prior_predictive(specs["bg_nbd"], summary)
     pictures: dict[str, Callable[[], object]] = {
-        "prior_predictive": lambda: draw.plot_prior_predictive(priors),
-        "replicas_frequency": lambda: draw.plot_posterior_predictive(replicas),
-        "replicas_spend": lambda: draw.plot_posterior_predictive(replicas, statistic="mean spend"),
-        "common_shocks": lambda: draw.plot_check(report["common_shocks"]),
-        "prior_sensitivity": lambda: draw.plot_check(report["prior_sensitivity"]),
-        "prior_conflict": lambda: draw.plot_check(report["prior_conflict"]),
-        "spend_independence": lambda: draw.plot_check(report["spend_independence"]),
-        "first_purchase": lambda: draw.plot_check(report["first_purchase_effect"]),
-        "influence": lambda: draw.plot_check(report["influential_customers"]),
-        "tracking_spend": lambda: draw.plot_tracking_weekly(
+        "prior_predictive": lambda: draw.prior_predictive(priors),
+        "replicas_frequency": lambda: draw.posterior_predictive(replicas),
+        "replicas_spend": lambda: draw.posterior_predictive(replicas, statistic="mean spend"),
+        "common_shocks": lambda: draw.check(report["common_shocks"]),
+        "prior_sensitivity": lambda: draw.check(report["prior_sensitivity"]),
+        "prior_conflict": lambda: draw.check(report["prior_conflict"]),
+        "spend_independence": lambda: draw.check(report["spend_independence"]),
+        "first_purchase": lambda: draw.check(report["first_purchase_effect"]),
+        "influence": lambda: draw.check(report["influential_customers"]),
+        "tracking_spend": lambda: plot_tracking_weekly(
             judged.tracking, judged.tracking_actual, quantity="spend"
         ),
-        "comparison": lambda: draw.plot_comparison(compared),
-        "pit_purchases": lambda: draw.plot_pit(judged),
-        "coverage": lambda: draw.plot_coverage(judged),
-        "by_frequency": lambda: draw.plot_by_frequency(judged),
-        "lift": lambda: draw.plot_lift(judged, quantity="spend"),
-        "reliability": lambda: draw.plot_reliability(judged),
+        "comparison": lambda: draw.comparison(compared),
+        "pit_purchases": lambda: draw.pit(judged),
+        "coverage": lambda: draw.coverage(judged),
+        "by_frequency": lambda: draw.by_frequency(judged),
+        "lift": lambda: draw.lift(judged, quantity="spend"),
+        "reliability": lambda: draw.reliability(judged),
     }
     for name, picture in pictures.items():
-        draw.save_figure(picture(), FOLDER / f"criticism_{name}.png")  # type: ignore[arg-type]
+        draw.save(picture(), FOLDER / f"criticism_{name}.png")  # type: ignore[arg-type]
     for table in (
         judged.scores,
         judged.coverage,

@@ -22,7 +22,7 @@ def main(demo: Path) -> None:
     plan = ltv.decide(fit, summary, ltv.load_decision("retention"), seed=1, plan_test=True, test_cost=20.0)
     pictures = plan_figures(plan)
     for name in SHOWN:
-        save_figure(pictures[f"plan_{name}"], FOLDER / f"decisions_{name}.png")
+        save_figure(pictures[f"plan_{name}"](), FOLDER / f"decisions_{name}.png")
     known = plan.tests["bundle"]
     larger = ltv.plan_test(
         effect_mean=known.effect_mean,

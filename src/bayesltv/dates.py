@@ -92,8 +92,7 @@ def day_column(values: pd.Series[Any], name: str) -> pd.Series[pd.Timestamp]:
         midnights: pd.Series[pd.Timestamp] = values.dt.normalize()
         return midnights
     days = {text: pd.Timestamp(require_day(text, name)) for text in values.dropna().unique()}
-    stamps: pd.Series[pd.Timestamp] = pd.to_datetime(values.map(days))
-    return stamps
+    return pd.to_datetime(values.map(days))
 
 
 def stamps_of_text(values: pd.Series[str]) -> pd.Series[pd.Timestamp]:

@@ -139,7 +139,7 @@ def run_demo(out: str | Path, *, seed: int, say: Callable[[str], None]) -> Demo:
     say(f"deciding who gets which of {len(decision.actions)} actions")
     plan = decide(tree, summary, decision, seed=seed)
     told = provenance_of(tree, summary, decision, plan, fit_sha256=digest, unknown_groups="error")
-    written_plan = write_plan(plan, folder / "plan", provenance=told).all
+    written_plan = write_plan(plan, folder / "plan", provenance=told)
 
     say("drawing the hold-out, the figures and the report")
     evaluation = evaluate(tree, summary, shop.log, horizon=HORIZON, seed=seed, log_end=KNOWN_UNTIL)
@@ -172,21 +172,22 @@ def draw_figures(
     folder: Path, fit: xr.DataTree, scores: pd.DataFrame, evaluation: "Evaluation", plan: "Plan"
 ) -> list[Path]:
     """Draw everything there is a figure for, and return where the pictures are."""
-    from bayesltv.report import figures as draw
+    from bayesltv.report import plot as draw
+    from bayesltv.report.figures.customers import spread_of_customers
     from bayesltv.report.figures.plan import plan_figures
 
     track, actual = evaluation.tracking, evaluation.tracking_actual
     assert track is not None
-    chosen = draw.spread_of_customers(scores)
+    chosen = spread_of_customers(scores)
     pictures: dict[str, Axes | Figure] = {
-        "posterior": draw.plot_posterior(fit),
-        "tracking_cumulative": draw.plot_tracking_cumulative(track, actual),
-        "tracking_weekly": draw.plot_tracking_weekly(track, actual),
-        "calibration": draw.plot_reliability(evaluation),
-        "tiers": draw.plot_tiers(scores),
-        "tier_probabilities": draw.plot_tier_probabilities(scores, chosen),
-        "ltv_intervals": draw.plot_ltv_intervals(scores, chosen),
-        **plan_figures(plan),
+        "posterior": draw.posterior(fit),
+        "tracking_cumulative": draw.tracking(track, actual, cumulative=True),
+        "tracking_weekly": draw.tracking(track, actual),
+        "calibration": draw.reliability(evaluation),
+        "tiers": draw.tiers(scores),
+        "tier_probabilities": draw.tier_probabilities(scores, chosen),
+        "ltv_intervals": draw.values(scores, chosen),
+        **{name: plot() for name, plot in plan_figures(plan).items()},
     }
     where = make_folder(folder / "figures")
-    return [draw.save_figure(picture, where / f"{name}.png") for name, picture in pictures.items()]
+    return [draw.save(picture, where / f"{name}.png") for name, picture in pictures.items()]

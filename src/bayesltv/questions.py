@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.analysis.asked import AnalysisQuestions
 from bayesltv.base.meeting import Meeting, UnknownGroups
@@ -17,6 +15,7 @@ from bayesltv.cohorts.asked import AGES, PERIOD, Cac, CohortValue, ask
 from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.dates import Date
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 
@@ -128,19 +127,20 @@ class CustomerBase(AnalysisQuestions):
     ) -> xr.Dataset:
         """Return each customer's predictive draws within the horizon; see ``predict``."""
         from bayesltv.prediction.draws import predict_base
+        from bayesltv.prediction.terms import make_terms
 
-        return predict_base(
-            self, horizon=horizon, annual_discount_rate=annual_discount_rate, margin=margin,
-            service_cost_per_year=service_cost_per_year, draws=draws, customers=customers, threads=threads,
-            block=block,
+        terms = make_terms(
+            self.posterior.time_unit, horizon=horizon, annual_discount_rate=annual_discount_rate,
+            margin=margin, service_cost_per_year=service_cost_per_year,
         )  # fmt: skip
+        return predict_base(self, terms, draws=draws, customers=customers, threads=threads, block=block)
 
     def score(
         self,
         decision: DecisionLike,
         *,
         draws: int | None = DRAWS,
-        thresholds: NDArray[np.float64] | None = None,
+        thresholds: Floats | None = None,
         threads: int | None = None,
         block: int | None = None,
         progress: Callable[[int], None] | None = None,

@@ -18,7 +18,8 @@ import bayesltv as ltv
 from bayesltv.cli.output import show
 from bayesltv.data import datasets
 from bayesltv.demo import HORIZON, KNOWN_UNTIL, OBSERVED_UNTIL, open_shop, run_demo
-from bayesltv.report import figures as draw
+from bayesltv.report import plot as draw
+from bayesltv.report.figures.tracking import plot_tracking_cumulative
 from bayesltv.report.style import BLUE, money
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +101,7 @@ def test_the_holdout_is_one_forecast_in_terminal_page_json_and_picture(demo, ter
     for quantity, numbers in happened.items():
         found = show.plain(demo)["holdout"][quantity]
         assert [found[name] for name in ("mean", "p05", "p95")] == pytest.approx(list(numbers), rel=1e-9)
-        ax = draw.plot_tracking_cumulative(
+        ax = plot_tracking_cumulative(
             demo.evaluation.tracking, demo.evaluation.tracking_actual, quantity=quantity
         )
         observed = demo.evaluation.tracking.attrs[f"{quantity}_observed"]
@@ -112,7 +113,7 @@ def test_the_holdout_is_one_forecast_in_terminal_page_json_and_picture(demo, ter
 
 
 def test_probabilities_of_the_picture_are_those_of_the_evaluation(demo, page):
-    ax = draw.plot_reliability(demo.evaluation)
+    ax = draw.reliability(demo.evaluation)
     words = [text.get_text().replace(",", "") for text in ax.texts]
     counts = [int(each) for each in words if each.isdigit()]
     assert sum(counts) == len(demo.summary) == 2357
@@ -162,7 +163,7 @@ def test_checks_are_told_once(demo, terminal, page):
 
 
 def test_the_plan_counts_the_same_customers_in_table_picture_and_words(demo, terminal, page):
-    ax = draw.plot_customers(demo.plan)
+    ax = draw.customers(demo.plan)
     labels = [text.get_text().rstrip(")").split(" (") for text in ax.get_legend().get_texts()]
     drawn = {name: int(number.replace(",", "")) for name, number in labels}
     export = pd.read_csv(demo.folder / "plan" / "customers.csv", encoding="utf-8-sig", keep_default_na=False)
@@ -189,7 +190,7 @@ def test_what_the_plan_brings_is_one_figure_in_table_pictures_and_page(demo, ter
     assert re.search(rf" total [\d,]+ .*? {re.escape(net)} {re.escape(low)} to {re.escape(high)} ", terminal)
     said = f"This should bring {net} ({low} to {high} at 90 %) net of its cost of".replace("-", "−")
     assert said in page
-    waterfall, curve = draw.plot_waterfall(demo.plan), draw.plot_budget_curve(demo.plan)
+    waterfall, curve = draw.waterfall(demo.plan), draw.budget(demo.plan)
     assert f" {net}" in [text.get_text() for text in waterfall.texts]
     cost = money(demo.plan.attrs["cost_mean"], "USD")
     assert any(text.get_text().startswith(f"plan: {net} for {cost}") for text in curve.texts)

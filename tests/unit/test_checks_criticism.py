@@ -19,7 +19,7 @@ from bayesltv.checks.thorough import (
     replicated_customers,
 )
 from bayesltv.checks.timing import first_purchase_effect, pairs_of_waits, regular_timing
-from bayesltv.report import figures as draw
+from bayesltv.report import plot as draw
 from bayesltv.report.figures.checks import check_figures
 from bayesltv.report.style import new_axes
 from helpers import point_fit, sealed
@@ -294,7 +294,7 @@ def test_thorough_checks_print_serialise_and_draw(laplace_fit, cdnow, monkeypatc
     for plot in figures.values():
         assert plot().get_title(loc="left")
     with pytest.raises(ltv.DataError, match="no picture"):
-        draw.plot_check(report["rhat"])
+        draw.check(report["rhat"])
 
 
 def test_a_check_of_ones_own_brings_its_own_figure(truth, made_by_the_model):
@@ -314,7 +314,7 @@ def test_a_check_of_ones_own_brings_its_own_figure(truth, made_by_the_model):
 
 def test_influence_is_drawn_with_the_customers_counted_as_often_as_they_occur(laplace_fit, few):
     found = influential_customers(laplace_fit, few)
-    ax = draw.plot_check(found)
+    ax = draw.check(found)
     shapes = found.facts["shapes"]
     sizes = {"purchase": len(few), "spend": int(((few["spend_count"] > 0) | (few["first_amount"] > 0)).sum())}
     assert shapes.groupby("part")["customers"].sum().to_dict() == sizes
@@ -336,7 +336,7 @@ def test_spend_by_frequency_holds_the_quartiles_of_each_class(laplace_fit, cdnow
 def test_chains_are_drawn_by_the_checks_that_look_at_them(pooled_fit, laplace_fit):
     figures = check_figures(ltv.check(pooled_fit), pooled_fit)
     assert {"rhat", "ess_bulk", "ess_tail", "divergences", "ebfmi"} <= set(figures)
-    assert len(draw.plot_sampler(pooled_fit, "rhat").axes) >= 7
-    assert len(draw.plot_sampler(pooled_fit, "ebfmi").axes) >= 1
+    assert len(draw.sampler(pooled_fit, "rhat").axes) >= 7
+    assert len(draw.sampler(pooled_fit, "ebfmi").axes) >= 1
     with pytest.raises(ltv.DataError, match="not sampled by NUTS"):
-        draw.plot_sampler(laplace_fit, "rhat")
+        draw.sampler(laplace_fit, "rhat")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 import bayesltv as ltv
 from bayesltv.data.summary.validate import validate_summary
-from bayesltv.report import figures as draw
+from bayesltv.report import plot as draw
 from helpers import sealed
 
 WORLD = {"r": 1.0, "alpha": 4.0, "a": 2.5, "b": 2.5}
@@ -44,7 +44,7 @@ def test_the_family_that_made_the_log_is_preferred(family, name):
     assert held["log_score_diff"].drop(name).item() < 0
     assert held.loc[name, "crps_diff"] == 0
     json.loads(found.to_json(), parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
-    assert draw.plot_comparison(found).get_yticklabels()
+    assert draw.comparison(found).get_yticklabels()
 
 
 def test_differences_are_those_of_customers_one_by_one(laplace_fit, cdnow):

@@ -9,7 +9,7 @@ import pytest
 import bayesltv as ltv
 from bayesltv.evaluation.rules import LEVELS
 from bayesltv.families.bg_nbd.counts import purchase_probability
-from bayesltv.report import figures as draw
+from bayesltv.report import plot as draw
 from bayesltv.specs.decision.tiers import Tier, TierSpec
 from beta_geometric import purchase_probabilities
 from helpers import point_fit
@@ -203,9 +203,7 @@ def test_a_result_is_plain_json(found):
     assert {row["quantity"] for row in told["totals"]} == {"purchases", "spend", "returners"}
 
 
-@pytest.mark.parametrize(
-    "plot", [draw.plot_pit, draw.plot_coverage, draw.plot_by_frequency, draw.plot_reliability, draw.plot_lift]
-)
+@pytest.mark.parametrize("plot", [draw.pit, draw.coverage, draw.by_frequency, draw.reliability, draw.lift])
 def test_every_picture_can_be_drawn(found, plot):
     ax = plot(found)
     assert ax.get_xlabel()

@@ -7,7 +7,7 @@ import pytest
 
 import bayesltv as ltv
 from bayesltv.families.registry import PURCHASE as FAMILIES
-from bayesltv.report import figures as draw
+from bayesltv.report import plot as draw
 from helpers import point_fit
 
 PURCHASE = {"r": 0.6, "alpha": 3.0, "a": 0.8, "b": 2.5}
@@ -62,10 +62,10 @@ def test_misfits_are_the_extreme_rows(laplace_fit, cdnow):
     # the price of a compact disc; and first amounts say less of later ones than these do of each other
     assert set(found.misfits["statistic"]) == {"mean spend", "first and repeat amounts, correlation of logs"}
     json.loads(found.to_json())
-    ax = draw.plot_posterior_predictive(found, statistic="mean spend")
+    ax = draw.posterior_predictive(found, statistic="mean spend")
     assert ax.get_ylabel() == "share of repeaters"
     with pytest.raises(ltv.DataError, match="use frequency"):
-        draw.plot_posterior_predictive(found, statistic="colour")
+        draw.posterior_predictive(found, statistic="colour")
 
 
 # ----------------------------------------------------------------------------------------------- priors
@@ -102,5 +102,5 @@ def test_time_units_do_not_change_what_the_prior_says():
     spec = ltv.load_spec("pooled")
     weeks, days = (ltv.prior_predictive(spec, time_unit=unit).draws for unit in ("week", "day"))
     assert days.to_numpy() == pytest.approx(weeks.to_numpy(), nan_ok=True, rel=0.05)
-    ax = draw.plot_prior_predictive(ltv.prior_predictive(spec))
+    ax = draw.prior_predictive(ltv.prior_predictive(spec))
     assert ax.get_xscale() == "log"

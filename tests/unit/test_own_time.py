@@ -15,6 +15,7 @@ from bayesltv.base.placed_base import place_base
 from bayesltv.errors import BayesltvWarning, DataError
 from bayesltv.prediction.draws import predict_base
 from bayesltv.prediction.expected import alive_of, expect
+from bayesltv.prediction.terms import make_terms
 from helpers import clock_fit, point_fit
 
 POINT = {"r": 0.8, "alpha": 6.0, "a": 0.9, "b": 2.5, "p": 6.0, "q": 4.0, "v": 90.0}
@@ -67,9 +68,9 @@ def forms(base, horizon=30.0):
 
 @pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
 def test_a_factor_of_1_changes_no_bit_and_other_factors_none_but_their_own_customers(fit, summary):
-    plain = predict_base(base_of(fit, summary), horizon=30, annual_discount_rate=0.1, margin=0.4)
-    one = base_of(fit, summary, np.ones((1, DRAWS)))
-    same = predict_base(one, horizon=30, annual_discount_rate=0.1, margin=0.4)
+    base, one = base_of(fit, summary), base_of(fit, summary, np.ones((1, DRAWS)))
+    terms = make_terms(base.posterior.time_unit, horizon=30, annual_discount_rate=0.1, margin=0.4)
+    plain, same = (predict_base(each, terms) for each in (base, one))
     for name in plain.data_vars:
         assert np.array_equal(plain[name], same[name], equal_nan=True), name
     mine = slice(0, 40)

@@ -15,8 +15,10 @@ from bayesltv.errors import StoreError
 from bayesltv.evaluation.calibration import purchase_calibration
 from bayesltv.prediction.actual import actual_counts
 from bayesltv.prediction.tracking import track
-from bayesltv.report import figures as draw
+from bayesltv.report import plot as draw
+from bayesltv.report.figures.customers import spread_of_customers
 from bayesltv.report.figures.posterior import MOST_GROUPS, chosen_groups
+from bayesltv.report.figures.tracking import plot_tracking_cumulative, plot_tracking_weekly
 from bayesltv.report.style import money, new_figure, save_figure
 from helpers import point_fit, sealed
 
@@ -99,7 +101,7 @@ def test_group_scales_are_those_of_the_parameters(grouped):
 
 
 def test_a_forest_draws_the_intervals_of_every_group_with_the_first_on_top(grouped):
-    ax = draw.plot_posterior_by_group(grouped)
+    ax = draw.posterior_by_group(grouped)
     rate = group_scales(grouped)["purchase_rate"].values[0]
     thin = sorted(
         (line for line in ax.lines if line.get_linewidth() < 2), key=lambda line: -line.get_ydata()[0]
@@ -112,24 +114,24 @@ def test_a_forest_draws_the_intervals_of_every_group_with_the_first_on_top(group
 
 
 def test_a_forest_of_one_population_has_one_row(spread_fit):
-    ax = draw.plot_posterior_by_group(spread_fit, scale="spend_typical", currency="EUR")
+    ax = draw.posterior_by_group(spread_fit, scale="spend_typical", currency="EUR")
     assert row_labels(ax) == ["all customers"]
     ax.figure.canvas.draw()
     assert all("€" in text.get_text() for text in ax.get_xticklabels())
 
 
 def test_three_forests_stand_side_by_side_and_two_without_a_spend_model(grouped):
-    assert len(draw.plot_posterior(grouped).axes) == 3
-    assert len(draw.plot_posterior(point_fit(CDNOW, draws=50)).axes) == 2
+    assert len(draw.posterior(grouped).axes) == 3
+    assert len(draw.posterior(point_fit(CDNOW, draws=50)).axes) == 2
 
 
 def test_groups_may_be_chosen_and_unknown_ones_are_refused(grouped):
-    ax = draw.plot_posterior_by_group(grouped, groups=["app", "web"])
+    ax = draw.posterior_by_group(grouped, groups=["app", "web"])
     assert [label.split()[0] for label in row_labels(ax)] == ["app", "web"]
     with pytest.raises(ltv.DataError, match="kiosk"):
-        draw.plot_posterior(grouped, groups=["kiosk"])
+        draw.posterior(grouped, groups=["kiosk"])
     with pytest.raises(ltv.DataError, match=r"use purchase_rate, dropout_mean$"):
-        draw.plot_posterior_by_group(point_fit(CDNOW, draws=50), scale="spend_typical")
+        draw.posterior_by_group(point_fit(CDNOW, draws=50), scale="spend_typical")
 
 
 def test_of_many_groups_the_largest_are_drawn():
@@ -142,7 +144,7 @@ def test_of_many_groups_the_largest_are_drawn():
 
 
 def test_weekly_bands_hold_the_quantiles_of_the_draws(tracked, actual):
-    ax = draw.plot_tracking_weekly(tracked, actual)
+    ax = plot_tracking_weekly(tracked, actual)
     whole = tracked["days"].values == 7
     past = ~tracked["is_forecast"].values
     counts = tracked["purchases"].values[:, past & whole]
@@ -158,12 +160,12 @@ def test_weekly_bands_hold_the_quantiles_of_the_draws(tracked, actual):
 
 def test_a_week_that_the_horizon_cuts_short_is_not_drawn_as_a_drop(tracked):
     assert tracked["days"].values[-1] == 2
-    ax = draw.plot_tracking_weekly(tracked)
+    ax = plot_tracking_weekly(tracked)
     assert ax.lines[1].get_xdata()[-1] == tracked["period_end"].values[-2]
 
 
 def test_the_cumulative_forecast_starts_at_what_was_bought(tracked, actual):
-    ax = draw.plot_tracking_cumulative(tracked, actual)
+    ax = plot_tracking_cumulative(tracked, actual)
     start = np.datetime64("1997-09-30")
     forecast = next(line for line in ax.lines if line.get_xdata()[0] == start)
     assert forecast.get_ydata()[0] == 2457
@@ -171,23 +173,23 @@ def test_the_cumulative_forecast_starts_at_what_was_bought(tracked, actual):
 
 
 def test_spend_is_drawn_from_what_was_spent(tracked, actual, cdnow):
-    ax = draw.plot_tracking_cumulative(tracked, actual, quantity="spend")
+    ax = plot_tracking_cumulative(tracked, actual, quantity="spend")
     start = np.datetime64("1997-09-30")
     forecast = next(line for line in ax.lines if line.get_xdata()[0] == start)
     assert forecast.get_ydata()[0] == pytest.approx(cdnow["spend_sum"].sum())
     assert "spend on repeat purchases" in ax.get_ylabel()
-    weekly = draw.plot_tracking_weekly(tracked, actual, quantity="spend")
+    weekly = plot_tracking_weekly(tracked, actual, quantity="spend")
     past = (~tracked["is_forecast"]).values
     shown = next(line for line in weekly.lines if line.get_label() == "actual")
     np.testing.assert_allclose(shown.get_ydata(), actual["spend"].values[past])
     with pytest.raises(ltv.DataError, match="spend model"):
-        draw.plot_tracking_weekly(tracked.drop_vars("spend"), quantity="spend")
-    assert draw.plot_tracking_weekly(tracked, actual.drop_vars("spend"), quantity="spend").lines
+        plot_tracking_weekly(tracked.drop_vars("spend"), quantity="spend")
+    assert plot_tracking_weekly(tracked, actual.drop_vars("spend"), quantity="spend").lines
 
 
 def test_a_track_without_forecast_and_without_actual_is_drawn(tracked):
     past = tracked.isel(period_end=~tracked["is_forecast"].values)
-    for plot in (draw.plot_tracking_weekly, draw.plot_tracking_cumulative):
+    for plot in (plot_tracking_weekly, plot_tracking_cumulative):
         assert len(bands(plot(past))) == 2
 
 
@@ -195,7 +197,7 @@ def test_a_track_without_forecast_and_without_actual_is_drawn(tracked):
 
 
 def test_tier_bars_hold_the_mean_probabilities_of_each_label(scores):
-    ax = draw.plot_tiers(scores)
+    ax = draw.tiers(scores)
     high = scores[scores["tier"] == "high"]
     top = [patch.get_width() for patch in ax.patches if patch.get_y() > 1.5]
     np.testing.assert_allclose(top, high[["p_tier_low", "p_tier_medium", "p_tier_high"]].mean())
@@ -204,7 +206,7 @@ def test_tier_bars_hold_the_mean_probabilities_of_each_label(scores):
 
 def test_tier_probabilities_of_chosen_customers_stand_in_the_order_asked_for(scores):
     ids = ["00018", "00004"]
-    ax = draw.plot_tier_probabilities(scores, ids)
+    ax = draw.tier_probabilities(scores, ids)
     assert row_labels(ax) == ids
     lows = {round(patch.get_y()): patch.get_width() for patch in ax.patches if patch.get_x() == 0}
     expected = scores.set_index("customer_id").loc[ids, "p_tier_low"]
@@ -213,7 +215,7 @@ def test_tier_probabilities_of_chosen_customers_stand_in_the_order_asked_for(sco
 
 def test_intervals_of_value_run_from_the_5_to_the_95_per_cent_quantile(scores):
     ids = ["00018", "00004", "01760"]
-    ax = draw.plot_ltv_intervals(scores, ids)
+    ax = draw.values(scores, ids)
     chosen = scores.set_index("customer_id").loc[ids].sort_values("ltv_mean")
     ends = [path.vertices[:, 0].tolist() for path in ax.collections[0].get_paths()]
     assert ends == chosen[["ltv_p05", "ltv_p95"]].to_numpy().tolist()
@@ -222,31 +224,31 @@ def test_intervals_of_value_run_from_the_5_to_the_95_per_cent_quantile(scores):
 
 
 def test_customers_chosen_for_a_picture_lead_from_the_best_to_the_middle(scores):
-    chosen = draw.spread_of_customers(scores)
+    chosen = spread_of_customers(scores)
     ranking = scores.sort_values("ltv_mean", ascending=False, kind="stable")["customer_id"].tolist()
     ranks = [ranking.index(customer) for customer in chosen]
     assert ranks == sorted(set(ranks))
     assert ranks[0] == 0
     assert ranks[-1] == 2357 // 2 - 1
     assert len(chosen) == 12
-    assert len(draw.spread_of_customers(scores.head(1))) == 1
+    assert len(spread_of_customers(scores.head(1))) == 1
 
 
 def test_unknown_customers_and_tables_without_tiers_or_value_are_refused(scores):
     with pytest.raises(
         ltv.DataError, match=r"1 of 2 customers to draw are not in the score table \(id nobody\)"
     ):
-        draw.plot_ltv_intervals(scores, ["00004", "nobody"])
+        draw.values(scores, ["00004", "nobody"])
     plain = pd.DataFrame(scores)[["customer_id", "p_alive"]]
     with pytest.raises(ltv.DataError, match="no tiers"):
-        draw.plot_tiers(plain)
+        draw.tiers(plain)
     with pytest.raises(ltv.DataError, match="no ltv columns"):
-        draw.plot_ltv_intervals(plain)
+        draw.values(plain)
 
 
 def test_calibration_shows_shares_with_intervals_against_the_line():
     table = purchase_calibration([0.2] * 10 + [0.8] * 10, [True] * 2 + [False] * 8 + [True] * 9 + [False])
-    ax = draw.plot_purchase_calibration(table, horizon="39 weeks")
+    ax = draw.calibration(table, horizon="39 weeks")
     bars = ax.collections[0].get_segments()
     np.testing.assert_allclose([bar[:, 1] for bar in bars], table[["observed_p05", "observed_p95"]])
     assert "within 39 weeks" in words(ax)
@@ -260,13 +262,13 @@ def test_calibration_shows_shares_with_intervals_against_the_line():
 def plots(spread_fit, grouped, tracked, actual, scores):
     table = purchase_calibration([0.2, 0.8], [False, True])
     return {
-        "posterior": lambda **ax: draw.plot_posterior_by_group(grouped, **ax),
-        "weekly": lambda **ax: draw.plot_tracking_weekly(tracked, actual, **ax),
-        "cumulative": lambda **ax: draw.plot_tracking_cumulative(tracked, actual, **ax),
-        "tiers": lambda **ax: draw.plot_tiers(scores, **ax),
-        "tier probabilities": lambda **ax: draw.plot_tier_probabilities(scores, ["00004"], **ax),
-        "values": lambda **ax: draw.plot_ltv_intervals(scores, **ax),
-        "calibration": lambda **ax: draw.plot_purchase_calibration(table, **ax),
+        "posterior": lambda **ax: draw.posterior_by_group(grouped, **ax),
+        "weekly": lambda **ax: plot_tracking_weekly(tracked, actual, **ax),
+        "cumulative": lambda **ax: plot_tracking_cumulative(tracked, actual, **ax),
+        "tiers": lambda **ax: draw.tiers(scores, **ax),
+        "tier probabilities": lambda **ax: draw.tier_probabilities(scores, ["00004"], **ax),
+        "values": lambda **ax: draw.values(scores, **ax),
+        "calibration": lambda **ax: draw.calibration(table, **ax),
     }
 
 
@@ -278,7 +280,7 @@ def test_every_figure_has_a_title_and_labels_and_can_be_written(plots, name, tmp
     ax = plots[name]()
     assert ax.get_title(loc="left")
     assert ax.get_xlabel()
-    path = draw.save_figure(ax, tmp_path / "figure.png")
+    path = draw.save(ax, tmp_path / "figure.png")
     assert path.read_bytes().startswith(b"\x89PNG")
 
 

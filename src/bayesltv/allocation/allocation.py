@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.allocation.fixed_costs import Actions, Relaxed, best_set
 from bayesltv.allocation.lagrangian import relax_dual, solve_dual
 from bayesltv.allocation.limits import Found, Limit, stack_limits, unmet
 from bayesltv.allocation.milp import relax_program, solve_program
 from bayesltv.errors import SpecError
+from bayesltv.numerics.arrays import Codes, Flags, Floats
 from bayesltv.numerics.knapsack import Choices, hull_steps, take_steps
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 NOBODY = -1
 """Code of a customer who gets no action."""
 PROGRAM_PAIRS = 5_000
@@ -44,7 +42,7 @@ class Allocation:
         filled where a budget alone decides, and else by ``bayesltv.allocation.budget_curve``.
     """
 
-    assigned: NDArray[np.int32]
+    assigned: Codes
     net: float
     cost: float
     bound: float
@@ -86,6 +84,22 @@ class Problem:
     def paying(self) -> dict[int, float]:
         """Return the actions that have a fixed cost, with it."""
         return {int(a): float(self.fixed[a]) for a in np.flatnonzero(self.fixed > 0)}
+
+    def due(self, assigned: Codes) -> float:
+        """Return the fixed costs of the actions that somebody gets."""
+        return float(self.fixed[np.unique(assigned[assigned >= 0])].sum())
+
+    def given(self, assigned: Codes, like: Allocation, *, method: str) -> Allocation:
+        """Return this assignment as an allocation whose bound and prices are those of another one."""
+        treated = np.flatnonzero(assigned >= 0)
+        chosen, due = assigned[treated], self.due(assigned)
+        return replace(
+            like,
+            assigned=assigned,
+            net=float(self.net[treated, chosen].sum()) - due,
+            cost=float(self.cost[treated, chosen].sum()) + due,
+            method=method,
+        )
 
     @property
     def is_small(self) -> bool:
@@ -133,8 +147,7 @@ class Problem:
         """
         offered, due = self.paid_for(kept)
         found = offered._by_limits() if self.limits else by_hull(*offered.plain)
-        used = np.unique(found.assigned[found.assigned >= 0])
-        paid = float(self.fixed[used].sum())
+        paid = self.due(found.assigned)
         return replace(
             found,
             net=found.net - paid,

@@ -10,15 +10,14 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import Allocation, Problem, by_hull
 from bayesltv.allocation.fixed_costs import Actions
 from bayesltv.allocation.lagrangian import worth_by_budget
 from bayesltv.allocation.limits import stack_limits
 from bayesltv.errors import SpecError
+from bayesltv.numerics.arrays import Floats
 
-Floats = NDArray[np.float64]
 MANY = 4
 """With up to so many fixed costs all sets are compared, with more a chain of them."""
 RUNGS = 12

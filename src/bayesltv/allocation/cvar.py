@@ -10,12 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import Allocation
+from bayesltv.numerics.arrays import Codes, Flags, Floats, Integers
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int32]
 ROUNDS = 25
 CLOSE = 1e-4
 CELLS = 2_000
@@ -48,7 +46,7 @@ class RiskPlan:
     bound: float
     weights: Floats
 
-    def assign(self, cell: NDArray[np.int64], unit: NDArray[np.int64]) -> Codes:
+    def assign(self, cell: Integers, unit: Integers) -> Codes:
         """Return each customer's action: the mixture realised inside each cell in its shares.
 
         Parameters
@@ -62,8 +60,7 @@ class RiskPlan:
         place[order] = (0.5 + np.arange(cell.size) * _GOLDEN) % 1.0
         which = np.searchsorted(np.cumsum(self.shares)[:-1], place, side="right")
         table = np.stack([each.assigned for each in self.mixture])
-        assigned: Codes = table[which, unit]
-        return assigned
+        return table[which, unit]
 
 
 def cvar(net: Floats, tail: float) -> float:
@@ -124,7 +121,7 @@ def portfolio_net(draws: Floats, assigned: Codes, fixed: Floats) -> Floats:
     return total
 
 
-def make_cells(net: Floats, cost: Floats, eligible: NDArray[np.bool_]) -> NDArray[np.int64]:
+def make_cells(net: Floats, cost: Floats, eligible: Flags) -> Integers:
     """Return a cell per customer: itself for up to 50,000, else some two thousand of similar customers.
 
     Customers of a cell may get the same actions, and are alike in the best of them and in its efficiency.

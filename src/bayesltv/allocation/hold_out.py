@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import NOBODY, Allocation, Problem
 from bayesltv.allocation.limits import Limit, Rows, stack_limits, unreachable
+from bayesltv.numerics.arrays import Codes, Flags, Floats, Integers
 from bayesltv.numerics.knapsack import Room, offer_in_turn
 from bayesltv.streams import customer_keys
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Codes = NDArray[np.int32]
 HOLD_OUT = "hold_out"
 _FUZZ = 1e-9
 _ENDLESS = np.iinfo(np.int64).max // 2
@@ -28,8 +26,7 @@ _ENDLESS = np.iinfo(np.int64).max // 2
 def draw_coins(ids: NDArray[np.object_], share: float, seed: int) -> Flags:
     """Return from whom an action is withheld: by a hash of seed and id, random and the same in every run."""
     keys = customer_keys(seed, HOLD_OUT, ids)
-    held: Flags = keys < np.uint64(share * (2**64 - 1)) if share > 0 else np.zeros(len(ids), np.bool_)
-    return held
+    return keys < np.uint64(share * (2**64 - 1)) if share > 0 else np.zeros(len(ids), np.bool_)
 
 
 def expected_problem(problem: Problem, share: float) -> Problem:
@@ -141,9 +138,7 @@ def _efficiency(problem: Problem, rows: Rows, wanted: Allocation, share: float) 
         return np.where(use > 0, problem.net / use, np.where(problem.net > 0, np.inf, -np.inf))
 
 
-def _cheapest(
-    net: Floats, able: Flags, assigned: Codes, but: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _cheapest(net: Floats, able: Flags, assigned: Codes, but: Integers) -> tuple[Integers, Integers]:
     """Return customers by what their best option in `able` would lose, the least first, and the options."""
     there = np.where(able, net, -np.inf)
     rows = np.arange(len(net))

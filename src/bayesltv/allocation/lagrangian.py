@@ -8,13 +8,11 @@ region).
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.allocation.limits import Found, Rows, unreachable
+from bayesltv.numerics.arrays import Codes, Floats, Integers
 from bayesltv.numerics.knapsack import Choices, Room, best_options, fill_greedily, improve
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 ROUNDS = 200
 SECOND_CHANCES = 8
 CLOSE = 1e-8
@@ -137,9 +135,7 @@ def _best_prices(
     return best_at, best
 
 
-def _best_options(
-    choices: Choices, rows: Rows, at: Floats
-) -> tuple[NDArray[np.int32], Floats, float, Floats]:
+def _best_options(choices: Choices, rows: Rows, at: Floats) -> tuple[Codes, Floats, float, Floats]:
     """Return what is best at some prices, by how much, Σ_i max(...), and what is used of each constraint."""
     customers = len(choices.net)
     best, margin = np.empty(customers, np.int32), np.empty(customers)
@@ -159,7 +155,7 @@ def price_ceilings(choices: Choices, rows: Rows, *, has_budget: bool) -> Floats:
     return np.append(steepest, np.full(rows.bound.size, 2 * span))
 
 
-def _filled(choices: Choices, budget: float, rows: Rows, prices: Floats) -> NDArray[np.int32]:
+def _filled(choices: Choices, budget: float, rows: Rows, prices: Floats) -> Codes:
     """Return an allocation near the prices' own one that respects everything it can."""
     net, cost, _ = choices
     best, margin, _, _ = _best_options(choices, rows, prices)
@@ -167,7 +163,7 @@ def _filled(choices: Choices, budget: float, rows: Rows, prices: Floats) -> NDAr
     room = np.where(rows.sign > 0, rows.bound, np.iinfo(np.int64).max // 2).astype(np.int64)
     reduced = net - prices[0] * cost - np.tensordot(signed, rows.counted, axes=1)
 
-    def filled(first: NDArray[np.int64]) -> NDArray[np.int32]:
+    def filled(first: Integers) -> Codes:
         # those to whom the choice matters least come last, and take what is left
         later = margin.copy()
         later[first] = np.inf
@@ -190,7 +186,7 @@ def _filled(choices: Choices, budget: float, rows: Rows, prices: Floats) -> NDAr
 
 
 def completed(
-    choices: Choices, budget: float, rows: Rows, assigned: NDArray[np.int32], *, money_price: float = 0.0
+    choices: Choices, budget: float, rows: Rows, assigned: Codes, *, money_price: float = 0.0
 ) -> None:
     """Move customers in `assigned` until each "at least" is met, and use what money and room are left."""
     net, cost, eligible = choices
@@ -210,9 +206,7 @@ def completed(
     _improved(choices._replace(eligible=eligible), left, room, assigned)
 
 
-def _floor_met(
-    choices: Choices, rows: Rows, row: int, left: float, room: Room, assigned: NDArray[np.int32]
-) -> float:
+def _floor_met(choices: Choices, rows: Rows, row: int, left: float, room: Room, assigned: Codes) -> float:
     """Move the customers whom it costs least until one "at least" is met, as far as money and room go."""
     worth, cost, eligible = choices
     counted, everybody = rows.counted[row], np.arange(len(assigned))
@@ -234,12 +228,12 @@ def _floor_met(
     return left
 
 
-def _worth_of(worth: Floats, assigned: NDArray[np.int32]) -> Floats:
+def _worth_of(worth: Floats, assigned: Codes) -> Floats:
     rows = np.arange(len(assigned))
     return np.where(assigned >= 0, worth[rows, np.maximum(assigned, 0)], 0.0)
 
 
-def _improved(choices: Choices, left: float, room: Room, assigned: NDArray[np.int32]) -> None:
+def _improved(choices: Choices, left: float, room: Room, assigned: Codes) -> None:
     """Use what money and room are left, the most efficient moves first."""
     net, cost, eligible = choices
     gain = np.where(eligible, net, -np.inf) - _worth_of(net, assigned)[:, None]

@@ -4,12 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.errors import SpecError
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from bayesltv.numerics.arrays import Codes, Flags, Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -49,13 +46,13 @@ class Rows:
     bound: Floats
     names: tuple[str, ...]
 
-    def shortfall(self, assigned: NDArray[np.int32]) -> NDArray[np.int64]:
+    def shortfall(self, assigned: Codes) -> Integers:
         """Return by how much each row is broken, in customers."""
         if not self.names:
             return np.zeros(0, np.int64)
         treated = np.flatnonzero(assigned >= 0)
         counts = self.counted[:, treated, assigned[treated]].sum(axis=1)
-        broken: NDArray[np.int64] = np.maximum(self.sign * counts - self.bound, 0).astype(np.int64)
+        broken: Integers = np.maximum(self.sign * counts - self.bound, 0).astype(np.int64)
         return broken
 
 
@@ -88,13 +85,13 @@ class Found:
         One per row.
     """
 
-    assigned: NDArray[np.int32]
+    assigned: Codes
     bound: float
     money_price: float
     limit_prices: tuple[float, ...]
 
 
-def unreachable(rows: Rows, broken: NDArray[np.int64]) -> SpecError:
+def unreachable(rows: Rows, broken: Integers) -> SpecError:
     """Return the error to raise where limits cannot be met."""
     said = "; ".join(
         f"{name} by {count:,} customers" for name, count in zip(rows.names, broken, strict=True) if count

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from bayesltv.allocation.lagrangian import completed
 from bayesltv.allocation.limits import Found, Rows, unreachable
+from bayesltv.numerics.arrays import Floats
 from bayesltv.numerics.knapsack import Choices
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 RELATIVE_GAP = 1e-7
 SECONDS = 20.0
 WHOLE = 1 - 1e-6

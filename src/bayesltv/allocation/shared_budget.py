@@ -8,9 +8,8 @@ one slope for each place that sells them; what is spent on the customers one has
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from bayesltv.numerics.arrays import Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,10 @@ class Market:
     room: Floats
 
     @property
-    def order(self) -> NDArray[np.int64]:
+    def order(self) -> Integers:
         """Channels that pay, the best first."""
         pays = np.flatnonzero((self.returns > 0) & (self.room > 0))
-        ordered: NDArray[np.int64] = pays[np.argsort(-self.returns[pays], kind="stable")]
-        return ordered
+        return pays[np.argsort(-self.returns[pays], kind="stable")]
 
     def bought(self, money: float) -> Floats:
         """Return the money that each channel gets of a sum, the best first."""

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.base.placed_base import PlacedBase
 from bayesltv.data.log.reading import LogReading
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 
 
@@ -16,7 +15,7 @@ class AnalysisQuestions(PlacedBase):
     """What a base looks like, what its value hangs on, and who makes it: methods of ``CustomerBase``."""
 
     def score_one(
-        self, customer_id: object, decision: DecisionLike, *, thresholds: NDArray[np.float64] | None = None
+        self, customer_id: object, decision: DecisionLike, *, thresholds: Floats | None = None
     ) -> dict[str, Any]:
         """Return one customer's row of ``score``; see ``score_one``."""
         from bayesltv.prediction.scores.score_one import score_one_base

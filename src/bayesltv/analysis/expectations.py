@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.placed_base import PlacedBase
-from bayesltv.errors import DataError, SpecError, shown
+from bayesltv.errors import SpecError, shown
 from bayesltv.kernels.closed_forms import expected_values
 from bayesltv.names import CUSTOMER_ID, OBSERVATION_END, T
+from bayesltv.numerics.arrays import Floats
+from bayesltv.numerics.levels import LEVELS
 from bayesltv.numerics.reductions import quantiles
 from bayesltv.prediction.draws import block_size
 from bayesltv.prediction.expected import expect
@@ -23,8 +24,6 @@ from bayesltv.specs import checked
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.units import DAYS_PER
 
-Floats = NDArray[np.float64]
-LEVELS = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
 _OF_HORIZON = ("p_purchase_horizon", "expected_purchases", "ltv_mean", "ltv_p05", "ltv_p50", "ltv_p95")
 _OF_SILENCE = ("p_alive", "p_purchase_horizon", "expected_purchases", "ltv_mean")
 
@@ -116,8 +115,7 @@ def expectation_base(base: PlacedBase, decision: DecisionSpec, *, threads: int |
     """
     base.require_usable()
     _, population, people = base.placed(DRAWS)
-    if not population.has_spend:
-        raise DataError("the fit has no spend model: value is money, fit a spec with [spend]")
+    population.require_spend()
     horizon, discount, margin, service = terms_of(decision.value, base.posterior.time_unit).as_tuple()
 
     def work(some: Customers) -> Floats:

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.analysis.rows import Labelled, labelled, with_levels
 from bayesltv.base.customers import LATENTS, Customers, walk
 from bayesltv.base.placed_base import PlacedBase
-from bayesltv.errors import DataError
 from bayesltv.kernels.block import Streams
-from bayesltv.kernels.latents import BOUGHT, EARNED, LIVED, PARTS, add_up_levers
+from bayesltv.kernels.latents import BOUGHT, EARNED, LIVED, PARTS, Levers, add_up_levers
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.prediction.draws import block_size
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.scores.scoring import DRAWS
@@ -24,7 +23,6 @@ from bayesltv.prediction.terms import Terms, terms_of
 from bayesltv.prediction.totals import step_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 
-Floats = NDArray[np.float64]
 STEP = 0.01
 """Half the width of the difference that stands for a derivative: one per cent."""
 FACTORS = np.array([[1.0, 1.0], [1 + STEP, 1.0], [1 - STEP, 1.0], [1.0, 1 + STEP], [1.0, 1 - STEP]])
@@ -41,7 +39,7 @@ class _Asked:
     """A block of customers and their labels."""
 
     customers: Customers
-    code: NDArray[np.int64]
+    code: Integers
 
     def __len__(self) -> int:
         return len(self.customers)
@@ -178,18 +176,18 @@ def _summed(
     base.require_usable()
     rows = labelled(base, by, decision, threads)
     _, population, people = base.placed(DRAWS)
-    if not population.has_spend:
-        raise DataError("the fit has no spend model: value is money, fit a spec with [spend]")
+    population.require_spend()
     terms = terms_of(decision.value, base.posterior.time_unit)
     steps = (_FINE, _FINE, step_of(base.hyperparameters(DRAWS).typical_amount))
     shape = (len(rows.labels), len(factors), PARTS, population.draws.size)
 
-    def work(part: _Asked) -> NDArray[np.int64]:
+    def work(part: _Asked) -> Integers:
         sums, latents = np.zeros(shape, np.int64), part.customers.keys(base.seed, LATENTS)
         streams = Streams(latents, latents, latents, population.draws)
         standing = people_of(population, part.customers, terms.horizon)
         clock, laws = clock_of(population), laws_of(population)
-        add_up_levers(streams, standing, laws, clock, terms.as_tuple()[:2], factors, part.code, steps, sums)
+        levers = Levers(part.code, steps, sums)
+        add_up_levers(streams, standing, laws, clock, terms.as_tuple()[:2], factors, levers)
         return sums
 
     blocks = walk(

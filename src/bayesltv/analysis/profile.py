@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.placed_base import PlacedBase
@@ -12,6 +11,7 @@ from bayesltv.decisions.customers.described import Described, describe
 from bayesltv.decisions.offer.eligibility import fulfils
 from bayesltv.errors import DataError, shown
 from bayesltv.names import FREQUENCY, RECENCY, VALUE_TO_DATE, T
+from bayesltv.numerics.arrays import Flags, Floats
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.scores.score import score_base
 from bayesltv.prediction.scores.scoring import DRAWS
@@ -21,7 +21,6 @@ from bayesltv.specs.decision.expression import parse
 from bayesltv.specs.decision.stages import STAGES
 from bayesltv.units import DAYS_PER
 
-Floats = NDArray[np.float64]
 Row = tuple[str, str, str, float, float, float]
 """Kind, name, level, figure, 5 and 95 %."""
 _PREDICTED = ("p_alive", "p_purchase_horizon", "expected_purchases", "ltv_mean")
@@ -86,7 +85,7 @@ def profile_base(
 
 
 def _rows(
-    base: PlacedBase, people: Described, mine: NDArray[np.bool_], decision: DecisionSpec, threads: int | None
+    base: PlacedBase, people: Described, mine: Flags, decision: DecisionSpec, threads: int | None
 ) -> Iterator[Row]:
     table, summary, nan = people.table[mine], base.summary[mine], np.nan
     yield "customers", "customers", "", float(mine.sum()), nan, nan
@@ -116,9 +115,7 @@ def _rows(
         yield "predicted", "average_order", "", mean, float(low), float(high)
 
 
-def _by_draw(
-    base: PlacedBase, mine: NDArray[np.bool_], decision: DecisionSpec, threads: int | None
-) -> Floats:
+def _by_draw(base: PlacedBase, mine: Flags, decision: DecisionSpec, threads: int | None) -> Floats:
     """Return sums over customers, shape (5, draw): alive, who buy, purchases, value, spend."""
     _, population, people = base.placed(DRAWS)
     terms = terms_of(decision.value, base.posterior.time_unit)

@@ -2,19 +2,18 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.base.placed_base import PlacedBase
 from bayesltv.cohorts.simulated import walk_draws
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.draws import simulate_futures
 from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.prediction.terms import terms_of
 from bayesltv.specs import checked
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 
-Floats = NDArray[np.float64]
 _WIDE = 16
 """Draws of all customers side by side, since they are ranked within a draw."""
 
@@ -52,8 +51,7 @@ def top_base(base: PlacedBase, n: int, decision: DecisionSpec, *, threads: int |
     if checked.count("n", n, at_least=1) and n > len(base):
         raise DataError(f"n={n:,} is more than the {len(base):,} customers that there are")
     _, population, people = base.placed(DRAWS)
-    if not population.has_spend:
-        raise DataError("the fit has no spend model: value is money, fit a spec with [spend]")
+    population.require_spend()
     terms = terms_of(decision.value, base.posterior.time_unit)
 
     def work(block: slice) -> Floats:

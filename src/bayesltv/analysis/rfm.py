@@ -8,6 +8,7 @@ from bayesltv.base.placed_base import PlacedBase
 from bayesltv.decisions.customers.described import describe
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, MONETARY_VALUE, RECENCY, VALUE_TO_DATE, T
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.prediction.scores.score import score_base
 from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.specs import checked
@@ -88,7 +89,7 @@ def rfm_base(
     return table if decision is None else _with_labels(table, base, decision, threads)
 
 
-def _classes(values: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
+def _classes(values: Floats, bins: int) -> Integers:
     """Return the class of each value, 1 for the lowest: those who are level share their middle rank."""
     rank = pd.Series(values).rank(method="average").to_numpy()
     return np.clip(np.ceil(rank / len(values) * bins), 1, bins).astype(np.int64)

@@ -5,20 +5,17 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.base.placed_base import PlacedBase
 from bayesltv.errors import DataError
+from bayesltv.numerics.arrays import Floats, Integers
+from bayesltv.numerics.levels import quantiles_of
 from bayesltv.prediction.scores.score import score_base
 from bayesltv.specs import checked
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 TIER = "tier"
 ALL = "all"
-LEVELS = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
-
-
-Codes = NDArray[np.int64]
 
 
 class Labelled(NamedTuple):
@@ -34,8 +31,8 @@ class Labelled(NamedTuple):
     """
 
     labels: pd.DataFrame
-    code: Codes
-    sizes: Codes
+    code: Integers
+    sizes: Integers
 
 
 def labelled(
@@ -60,11 +57,11 @@ def labelled(
             known = [str(each) for each in summary.columns]
             raise DataError(f"there is no column {name!r}: {checked.nearest(name, [*known, TIER])}")
     if not columns:
-        nothing: Codes = np.zeros(len(summary), np.int64)
-        everybody: Codes = np.full(1, len(summary), np.int64)
+        nothing: Integers = np.zeros(len(summary), np.int64)
+        everybody: Integers = np.full(1, len(summary), np.int64)
         return Labelled(pd.DataFrame({ALL: [ALL]}), nothing, everybody)
     groups = summary.groupby(columns, sort=True, dropna=False, observed=True)
-    code: Codes = np.array(groups.ngroup(), dtype=np.int64)
+    code: Integers = np.array(groups.ngroup(), dtype=np.int64)
     sizes = np.zeros(len(groups), np.int64)
     np.add.at(sizes, code, 1)
     first = np.unique(code, return_index=True)[1]
@@ -72,8 +69,6 @@ def labelled(
     return Labelled(labels, code, sizes)
 
 
-def with_levels(name: str, draws: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def with_levels(name: str, draws: Floats) -> dict[str, Floats]:
     """Return mean, 5, 50 and 95 % of each row of draws, shape (row, draw), as columns."""
-    levels = np.quantile(draws, list(LEVELS.values()), axis=1)
-    columns = {f"{name}_{level}": values for level, values in zip(LEVELS, levels, strict=True)}
-    return {f"{name}_mean": draws.mean(axis=1), **columns}
+    return {f"{name}_mean": draws.mean(axis=1), **quantiles_of(draws, f"{name}_")}

@@ -25,13 +25,13 @@ from bayesltv.data.summary.weeks import CHANNEL, NEW_CUSTOMERS, WEEK
 from bayesltv.errors import DataError, SpecError, shown, warn
 from bayesltv.languages.language import mark
 from bayesltv.names import COMMON_SHOCKS, DRAW
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.prediction.tracking import BinSums, futures_in_bins
 from bayesltv.specs import checked
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.units import DAYS_PER, DAYS_PER_YEAR
 
-Floats = NDArray[np.float64]
 NO_CLOCK = mark(
     "the fit has no shared clock: what moves all customers together is left out of existing customers and of "
     "repeats, so that their intervals and those of totals are too narrow"

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.arrivals.plan import AcquisitionPlan
 from bayesltv.base.gate import require_passed
@@ -30,13 +29,12 @@ from bayesltv.data.summary.weeks import (
 )
 from bayesltv.errors import DataError, StoreError, shown
 from bayesltv.names import CHAIN, CLOCK_RHO, CLOCK_SD, DRAW, GROUP_SEPARATOR, OBSERVATION_END, factor_name
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.specs.model.events import Events
 from bayesltv.specs.toml_file import Table
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER_YEAR
 
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 MOST = 20_000_000
 """New customers of a draw: above it the trend runs away."""
 

@@ -21,14 +21,12 @@ from bayesltv.errors import DataError, counted, shown
 from bayesltv.kernels.block import People, Streams
 from bayesltv.kernels.tracking import Bins, count_first_amounts, count_in_bins
 from bayesltv.names import GROUP_SEPARATOR
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.prediction.totals import step_of
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER
-
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 class NewSums(NamedTuple):

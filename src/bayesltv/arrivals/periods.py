@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from bayesltv.data.summary.weeks import WEEK
 from bayesltv.errors import SpecError, shown
+from bayesltv.numerics.arrays import Integers
 from bayesltv.units import horizon_in
 
-Integers = NDArray[np.int64]
 BY = ("week", "month", "quarter")
 MOST_DAYS = 1096
 """Three years: further ahead arrivals are not known to any use."""

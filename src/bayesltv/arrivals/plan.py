@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.data.csv_table import read_csv_table
 from bayesltv.data.day_lists import day_numbers
 from bayesltv.data.summary.weeks import ALL, WEEK
 from bayesltv.errors import DataError, counted, shown
 from bayesltv.names import GROUP_SEPARATOR
+from bayesltv.numerics.arrays import Floats, Integers
 
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 WEEK_COLUMN, CHANNEL, CUSTOMERS, CAC, SD = "week", "channel", "customers", "cac", "sd"
 
 

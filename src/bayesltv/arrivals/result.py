@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.data.summary.weeks import CHANNEL, NEW_CUSTOMERS
 from bayesltv.names import DRAW
+from bayesltv.numerics.arrays import Floats
+from bayesltv.numerics.levels import quantiles_of
 
-Floats = NDArray[np.float64]
 PARTS = ("existing", "first", "repeat")
 PART, PERIOD, TOTAL, WHOLE = "part", "period", "total", "all"
-LEVELS = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def tabulated(found: Forecast, periods: pd.DataFrame) -> pd.DataFrame:
     left, parts = pd.concat([periods, whole], ignore_index=True), []
     for (part, name), values in found.quantities().items():
         draws = np.concatenate([values, values.sum(axis=1, keepdims=True)], axis=1)
-        levels = dict(zip(LEVELS, np.quantile(draws, list(LEVELS.values()), axis=0), strict=True))
+        levels = quantiles_of(draws, axis=0)
         parts.append(left.assign(part=part, quantity=name, mean=draws.mean(axis=0), **levels))
     return pd.concat(parts, ignore_index=True)
 

@@ -9,23 +9,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesltv import names
 from bayesltv.base.customers import Customers
 from bayesltv.clock_processes import ar1
 from bayesltv.clock_processes.process import Blocks, ClockProcess
 from bayesltv.clock_processes.registry import PROCESSES
 from bayesltv.errors import DataError, SpecError, counted
 from bayesltv.kernels.calendar import STILL, Running, Still
-from bayesltv.names import (
-    CHAIN,
-    CLOCK,
-    CLOCK_RHO,
-    CLOCK_SD,
-    DRAW,
-    clock_name,
-    effect_name,
-    factor_name,
-    sd_name,
-)
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.specs.model.events import iso
 from bayesltv.specs.model.model_spec import ModelSpec
@@ -33,8 +24,6 @@ from bayesltv.specs.model.timeline import Timeline, make_timeline
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, DAYS_PER_YEAR
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 YEARS_AHEAD = 10
 """How far past the fit's end every draw is continued; later the last block's pace goes on."""
 
@@ -143,16 +132,14 @@ class Clock:
     def intensity(self) -> Floats:
         """Return s of each clock, draw and segment."""
         pace = np.diff(self.times, axis=-1) * self.days_per_unit / self.timeline.days
-        logs: Floats = np.log(pace)
-        return logs
+        return np.log(pace)
 
     def times_at(self, place: Floats, group: NDArray[Any]) -> Floats:
         """Return U at places of customers of these groups, shape (customer, draw)."""
         segment = np.minimum(place.astype(np.int64), self.timeline.block.size - 1)
         share = (place - segment)[:, None]
         own = self.of_group[group]
-        times: Floats = (1 - share) * self.times[own, :, segment] + share * self.times[own, :, segment + 1]
-        return times
+        return (1 - share) * self.times[own, :, segment] + share * self.times[own, :, segment + 1]
 
     def places(self, days: Floats) -> Floats:
         """Return where days stand among the edges.
@@ -260,7 +247,7 @@ def make_clock(
     s = np.stack(own)[:, :, timeline.block]
     if clock.events is not None:
         for at, event in enumerate(clock.events.names):
-            s += np.log(draws.of(factor_name(event)))[None, :, None] * timeline.events[at]
+            s += np.log(draws.of(names.factor_name(event)))[None, :, None] * timeline.events[at]
     days_per_unit = DAYS_PER[time_unit]
     steps = np.exp(s) * timeline.days / days_per_unit
     times = np.concatenate([np.zeros((*s.shape[:2], 1)), np.cumsum(steps, axis=-1)], axis=-1)
@@ -293,37 +280,39 @@ class _Draws:
 
     @property
     def size(self) -> int:
-        return int(self.dataset.sizes[CHAIN] * self.dataset.sizes[DRAW])
+        return int(self.dataset.sizes[names.CHAIN] * self.dataset.sizes[names.DRAW])
 
     def of(self, name: str) -> Floats:
         array = self.dataset[name]
-        last = [dim for dim in array.dims if dim not in (CHAIN, DRAW)]
-        values = array.transpose(CHAIN, DRAW, *last).values.astype(np.float64)
+        last = [dim for dim in array.dims if dim not in (names.CHAIN, names.DRAW)]
+        values = array.transpose(names.CHAIN, names.DRAW, *last).values.astype(np.float64)
         return values.reshape(self.size, *values.shape[2:])
 
     def shocks(self, name: str, block: int) -> Floats:
         """Return standard normals, one per draw, that depend on nothing but seed, name and block."""
-        return generator(self.seed, CLOCK, name, str(block)).standard_normal(self.size)
+        return generator(self.seed, names.CLOCK, name, str(block)).standard_normal(self.size)
 
 
 def _path(draws: _Draws, process: ClockProcess, blocks: Blocks) -> Floats:
     """Return a process over the blocks of the fit and those ahead, shape (draw, block)."""
-    name = clock_name(process.NAME)
-    state = draws.of(name if name in draws.dataset else CLOCK)
-    values = {each: draws.of(clock_name(each)) for each in process.PRIORS}
+    name = names.clock_name(process.NAME)
+    state = draws.of(name if name in draws.dataset else names.CLOCK)
+    values = {each: draws.of(names.clock_name(each)) for each in process.PRIORS}
     return process.continued(state, values, partial(draws.shocks, process.NAME), blocks)
 
 
 def _deviation(draws: _Draws, clock: ClockSpec, level: str, blocks: Blocks) -> Floats:
     """Return how one level deviates from the common clock, shape (draw, block)."""
     assert clock.by is not None
-    sd, rho = draws.of(sd_name(CLOCK, clock.by)), draws.of(clock_name(CLOCK_RHO))
+    sd, rho = draws.of(names.sd_name(names.CLOCK, clock.by)), draws.of(names.clock_name(names.CLOCK_RHO))
     known = [str(each) for each in draws.dataset[clock.by].values]
     stream, fitted = f"{clock.by}\x1f{level}", blocks.fitted
     if level in known:
-        state = draws.of(effect_name(CLOCK, clock.by))[:, known.index(level)]
+        state = draws.of(names.effect_name(names.CLOCK, clock.by))[:, known.index(level)]
     else:
         shocks = np.stack([draws.shocks(stream, at - fitted) for at in range(fitted)], axis=1)
         fading = np.stack([ar1.fading(each, fitted) for each in rho])
         state = sd[:, None] * np.einsum("dij,dj->di", fading, shocks)
-    return ar1.continued(state, {CLOCK_SD: sd, CLOCK_RHO: rho}, partial(draws.shocks, stream), blocks)
+    return ar1.continued(
+        state, {names.CLOCK_SD: sd, names.CLOCK_RHO: rho}, partial(draws.shocks, stream), blocks
+    )

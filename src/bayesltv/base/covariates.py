@@ -4,18 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.base.population import Population, Posterior
 from bayesltv.data.summary.cells import number_rows
 from bayesltv.data.summary.design import design_of, features_of
-from bayesltv.data.summary.groups import Codes
 from bayesltv.errors import DataError
 from bayesltv.families.family import Family
 from bayesltv.families.registry import shifted
 from bayesltv.names import coefficients_name, covariate_dim
+from bayesltv.numerics.arrays import Codes, Floats, Integers
 
-Floats = NDArray[np.float64]
 GIGABYTES_ALLOWED = 4.0
 
 
@@ -59,7 +57,7 @@ def with_covariates(
 
 
 def _factors(
-    posterior: Posterior, features: tuple[str, ...], values: Floats, kept: NDArray[np.int64]
+    posterior: Posterior, features: tuple[str, ...], values: Floats, kept: Integers
 ) -> dict[str, Floats]:
     """Return, by scale, the exponential of the sum of effects of each row and draw."""
     factors = {}

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from bayesltv.data.summary.cells import spend_rows
 from bayesltv.data.summary.days import history_days
-from bayesltv.data.summary.groups import Codes
 from bayesltv.families.family import Family
 from bayesltv.machine import available_processors
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, RECENCY, T
+from bayesltv.numerics.arrays import Codes, Floats, Integers
 from bayesltv.streams import customer_keys
 
-Floats = NDArray[np.float64]
 LATENTS, EVENTS, AMOUNTS = "latents", "events", "amounts"
 """Names of the three random streams of a customer's future."""
 
@@ -51,7 +50,7 @@ class Customers:
     def __len__(self) -> int:
         return int(self.ids.size)
 
-    def rows(self, chosen: slice | NDArray[np.int64]) -> "Customers":
+    def rows(self, chosen: slice | Integers) -> "Customers":
         """Return some of the customers."""
         days = np.ascontiguousarray(self.days[:, chosen]) if self.days.shape[1] else self.days
         histories = np.ascontiguousarray(self.histories[:, chosen])

@@ -4,9 +4,7 @@ import numpy as np
 import xarray as xr
 
 from bayesltv.base.population import read_posterior
-from bayesltv.names import (
-    GROUP,
-)
+from bayesltv.names import GROUP
 
 CUSTOMERS = "customers"
 

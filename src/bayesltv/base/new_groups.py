@@ -5,24 +5,17 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.base.clock import make_clock
 from bayesltv.base.covariates import with_covariates
 from bayesltv.base.meeting import UnknownGroups
 from bayesltv.base.population import Hyperparameters, Population, Posterior
-from bayesltv.data.summary.groups import Codes, check_group_columns, codes_of
+from bayesltv.data.summary.groups import check_group_columns, codes_of
 from bayesltv.errors import DataError, shown
 from bayesltv.families.registry import shifted
-from bayesltv.names import (
-    CUSTOMER_ID,
-    GROUP_SEPARATOR,
-    effect_name,
-    sd_name,
-)
+from bayesltv.names import CUSTOMER_ID, GROUP_SEPARATOR, effect_name, sd_name
+from bayesltv.numerics.arrays import Codes, Flags, Floats
 from bayesltv.streams import generator
-
-Floats = NDArray[np.float64]
 
 
 def place(
@@ -51,29 +44,34 @@ def place(
     check_group_columns(summary, columns)
     codes = codes_of(summary, columns, posterior.combinations)
     strangers = codes < 0
-    population = fitted.as_population()
-    if not strangers.any():
-        clocked = _with_clock(posterior, population, posterior.combinations, seed)
-        return with_covariates(posterior, clocked, summary, codes)
-    if unknown_groups == "error":
-        _refuse_unknown_levels(posterior, summary, strangers)
-    rows = summary.loc[strangers, list(columns)].astype(str)
-    added = tuple(sorted(set(map(tuple, rows.to_numpy().tolist()))))
+    population, combinations = fitted.as_population(), posterior.combinations
+    if strangers.any():
+        if unknown_groups == "error":
+            _refuse_unknown_levels(posterior, summary, strangers)
+        rows = summary.loc[strangers, list(columns)].astype(str)
+        added = tuple(sorted(set(map(tuple, rows.to_numpy().tolist()))))
+        population, combinations = _extended(posterior, population, added, seed), combinations + added
+        codes = codes_of(summary, columns, combinations)
+    clocked = _with_clock(posterior, population, combinations, seed)
+    return with_covariates(posterior, clocked, summary, codes)
+
+
+def _extended(
+    posterior: Posterior, population: Population, added: tuple[tuple[str, ...], ...], seed: int
+) -> Population:
+    """Return the population with groups of new combinations of levels after its own."""
     purchase, spend = _parameters_of(posterior, added, seed)
     kept = population.draws.astype(np.int64)
     if population.has_spend:
         spend = np.concatenate([population.spend, spend[:, :, kept]], axis=1)
     else:
         spend = population.spend
-    extended = replace(
+    return replace(
         population,
         purchase=np.concatenate([population.purchase, purchase[:, :, kept]], axis=1),
         spend=spend,
         labels=population.labels + tuple(GROUP_SEPARATOR.join(levels) for levels in added),
     )
-    combinations = posterior.combinations + added
-    clocked = _with_clock(posterior, extended, combinations, seed)
-    return with_covariates(posterior, clocked, summary, codes_of(summary, columns, combinations))
 
 
 def _with_clock(
@@ -95,7 +93,7 @@ def _with_clock(
     return replace(population, clock=clock.taken(population.draws.astype(np.int64)))
 
 
-def _refuse_unknown_levels(posterior: Posterior, summary: pd.DataFrame, strangers: NDArray[np.bool_]) -> None:
+def _refuse_unknown_levels(posterior: Posterior, summary: pd.DataFrame, strangers: Flags) -> None:
     for at, column in enumerate(posterior.columns):
         known = {levels[at] for levels in posterior.combinations}
         values = summary[column].astype(str)

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers
 from bayesltv.base.population import Population
-
-Floats = NDArray[np.float64]
+from bayesltv.numerics.arrays import Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class OwnTime:
 
     ids: NDArray[np.object_]
     spans: Floats
-    factor: NDArray[np.int64]
+    factor: Integers
     factors: Floats
 
     @property

@@ -1,6 +1,5 @@
 """A fit meets a summary: matched, validated and placed once, for every question that is then asked."""
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -25,12 +24,13 @@ from bayesltv.base.population import (
 from bayesltv.data.ids import plain_text
 from bayesltv.data.summary.validate import (
     canonical,
+    required_end,
     resolve_observation_end,
     resolve_time_unit,
     validate_summary,
 )
 from bayesltv.dates import Date
-from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.errors import DataError, warn
 from bayesltv.names import CUSTOMER_ID, FIRST_AMOUNT, TIME_UNIT
 
 
@@ -160,9 +160,7 @@ class PlacedBase:
         DataError
             Where nobody says.
         """
-        if self.end is None:
-            raise DataError("the summary does not say when observation ended: pass observation_end=")
-        return self.end
+        return required_end(self.end)
 
     def require_usable(self) -> list[str]:
         """Return the failed checks that were accepted.
@@ -267,7 +265,7 @@ def warn_of_first_amounts_left_out(posterior: Posterior) -> None:
     """Say what it costs where first amounts are left out though the fit uses them."""
     spend = posterior.spec.spend
     if posterior.without_first_amounts and spend is not None and spend.first_amounts:
-        warnings.warn(f"first amounts are left out: {_COST}", BayesltvWarning, stacklevel=4)
+        warn(f"first amounts are left out: {_COST}")
 
 
 def match_known(posterior: Posterior, rows: pd.DataFrame) -> pd.DataFrame:

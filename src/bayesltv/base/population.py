@@ -15,19 +15,9 @@ from bayesltv.errors import DataError, StoreError
 from bayesltv.families.family import Family
 from bayesltv.families.gamma_gamma import GAMMA_GAMMA
 from bayesltv.kernels.calendar import NO_FACTORS
-from bayesltv.names import (
-    CHAIN,
-    CLOCK_END,
-    CLOCK_START,
-    DRAW,
-    GROUP,
-    SPEND_TYPICAL,
-    TIME_UNIT,
-    level_name,
-)
+from bayesltv.names import CHAIN, CLOCK_END, CLOCK_START, DRAW, GROUP, SPEND_TYPICAL, TIME_UNIT, level_name
+from bayesltv.numerics.arrays import Codes, Floats, Integers
 from bayesltv.specs.model.model_spec import ModelSpec
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -143,6 +133,11 @@ class Hyperparameters:
         """Whether there is a spend model."""
         return bool(self.spend.shape[2] > 0)  # with covariates, nobody has no rows
 
+    def require_spend(self) -> None:
+        """Raise DataError where there is no spend model, and value is asked for."""
+        if not self.has_spend:
+            raise DataError("the fit has no spend model: value is money, fit a spec with [spend]")
+
     @property
     def typical_amount(self) -> float:
         """Median over groups and draws of what a purchase typically costs; 1 without a spend model."""
@@ -195,11 +190,11 @@ class Population(Hyperparameters):
     Others are those of `Hyperparameters`.
     """
 
-    group_of_row: NDArray[np.int32] | None = None
+    group_of_row: Codes | None = None
     clock: Clock | StillClock = field(default_factory=StillClock)
     factors: Floats = field(default_factory=lambda: NO_FACTORS)
 
-    def of_draws(self, chosen: slice | NDArray[np.int64]) -> "Population":
+    def of_draws(self, chosen: slice | Integers) -> "Population":
         """Return the population at some of its draws, whatever chain they are of."""
         return replace(
             self,
@@ -215,7 +210,7 @@ class Population(Hyperparameters):
         """Return the population with a clock whose future has s = 0, as at its mean level."""
         return replace(self, clock=self.clock.flat_ahead())
 
-    def groups(self, rows: NDArray[np.int32]) -> NDArray[np.int32]:
+    def groups(self, rows: Codes) -> Codes:
         """Return the group of customers who stand in these rows: what totals are summed by."""
         return rows if self.group_of_row is None else self.group_of_row[rows]
 

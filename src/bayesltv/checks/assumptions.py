@@ -6,7 +6,7 @@ import xarray as xr
 from scipy.stats import spearmanr
 
 from bayesltv.base.population import read_posterior
-from bayesltv.checks.result import CheckResult
+from bayesltv.checks.result import CheckResult, not_applicable, warning_where
 from bayesltv.languages.language import as_kept, mark
 from bayesltv.names import FREQUENCY, MONETARY_VALUE, SPEND_BETWEEN
 
@@ -29,9 +29,7 @@ def prior_conflict(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResul
             at = np.quantile(posterior.dataset[scale].values, [0.05, 0.5, 0.95])
             rows.append([scale, *at, *posterior.spec.priors[scale].frozen().cdf(at)])
     if not rows:
-        return CheckResult(
-            "prior_conflict", "not applicable", None, None, mark("the posterior holds no scales")
-        )
+        return not_applicable("prior_conflict", mark("the posterior holds no scales"))
     table = pd.DataFrame(
         rows, columns=["scale", "p05", "p50", "p95", "prior_below_p05", "prior_below_p50", "prior_below_p95"]
     )
@@ -44,73 +42,47 @@ def prior_conflict(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResul
         "Look at the unit of the data and at the prior of {scale}: one of them is not what was meant",
         scale=scale,
     )
-    return CheckResult(
-        "prior_conflict",
-        "warn" if clash else "pass",
-        tail,
-        CONFLICT_TAIL,
-        as_kept(
-            "the posterior median of {scale} leaves {tail} of its prior beyond it",
-            scale=scale,
-            tail=f"{tail:.2%}",
-        ),
-        advice if clash else "",
-        table=table,
-    )
+    text = mark("the posterior median of {scale} leaves {tail} of its prior beyond it")
+    found = as_kept(text, scale=scale, tail=f"{tail:.2%}")
+    return warning_where(clash, "prior_conflict", (tail, CONFLICT_TAIL), found, advice, table=table)
 
 
 def spend_mean_exists(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:  # noqa: ARG001
     """Warn where q is not above 1 in every draw, so that mean spend need not exist."""
     posterior = read_posterior(fit)
     if posterior.spec.spend is None:
-        return CheckResult(
-            "spend_mean_exists", "not applicable", None, None, mark("the fit has no spend model")
-        )
+        return not_applicable("spend_mean_exists", mark("the fit has no spend model"))
     q = posterior.spend[1]
     share = float((q <= 1).any(axis=0).mean())
     heavy = share > 0
     advice = as_kept(
         "Expected spend is infinite there: use medians, or a prior of {scale} above 1", scale=SPEND_BETWEEN
     )
-    return CheckResult(
-        "spend_mean_exists",
-        "warn" if heavy else "pass",
-        share,
-        0.0,
-        as_kept("q <= 1 in {share} of draws", share=f"{share:.2%}")
-        if heavy
-        else as_kept(
-            "q <= 1 in {share} of draws; smallest q {least}", share=f"{share:.2%}", least=f"{q.min():.2f}"
-        ),
-        advice if heavy else "",
-    )
+    text = mark("q <= 1 in {share} of draws; smallest q {least}")
+    if heavy:
+        text = mark("q <= 1 in {share} of draws")
+    found = as_kept(text, share=f"{share:.2%}", least=f"{q.min():.2f}")
+    return warning_where(heavy, "spend_mean_exists", (share, 0.0), found, advice)
 
 
 def spend_independence(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
     """Warn where spend per purchase goes with frequency, which the model takes to be unrelated."""
     name = "spend_independence"
     if read_posterior(fit).spec.spend is None or summary is None or MONETARY_VALUE not in summary.columns:
-        return CheckResult(name, "not applicable", None, None, mark("needs a spend model and the summary"))
+        return not_applicable(name, mark("needs a spend model and the summary"))
     repeaters = summary[(summary[FREQUENCY] > 0) & (summary[MONETARY_VALUE] > 0)]
     if len(repeaters) < FEW or repeaters[FREQUENCY].nunique() < 2:
         few = as_kept("only {n} repeaters with spend", n=f"{len(repeaters):,}")
-        return CheckResult(name, "not applicable", None, None, few)
+        return not_applicable(name, few)
     rho = float(np.asarray(spearmanr(repeaters[FREQUENCY], repeaters[MONETARY_VALUE]).statistic))
     related = abs(rho) >= SPEARMAN_MAX
     advice = mark("Frequent buyers spend differently: value is biased for them; split them by a group column")
-    return CheckResult(
-        name,
-        "warn" if related else "pass",
-        rho,
-        SPEARMAN_MAX,
-        as_kept(
-            "Spearman correlation of frequency and mean spend {rho} over {n} repeaters",
-            rho=f"{rho:+.3f}",
-            n=f"{len(repeaters):,}",
-        ),
-        advice if related else "",
-        table=_spend_by_frequency(repeaters),
-    )
+    found = as_kept(
+        "Spearman correlation of frequency and mean spend {rho} over {n} repeaters",
+        rho=f"{rho:+.3f}", n=f"{len(repeaters):,}",
+    )  # fmt: skip
+    table = _spend_by_frequency(repeaters)
+    return warning_where(related, name, (rho, SPEARMAN_MAX), found, advice, table=table)
 
 
 def _spend_by_frequency(repeaters: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,6 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers
 from bayesltv.base.meeting import Meeting
@@ -18,10 +17,10 @@ from bayesltv.kernels.calendar import Running
 from bayesltv.kernels.expected import expect_newborns, silence_of_newborns
 from bayesltv.languages.language import mark
 from bayesltv.names import FIRST_PURCHASE, REPEAT_DAYS, TIME_UNIT
+from bayesltv.numerics.arrays import Codes, Floats
 from bayesltv.prediction.packed import at_means, clock_of
 from bayesltv.units import DAYS_PER
 
-Floats = NDArray[np.float64]
 DRAWS = 64
 """Draws whose middle stands for the posterior: its error is an eighth of a posterior sd."""
 MOST_ROWS = 2000
@@ -65,7 +64,7 @@ class Course:
         """Repeat purchases one by one."""
         return repeats_of(self.summary, self.days)
 
-    def passed(self, rows: NDArray[np.int32], begin: Floats, until: Floats) -> Floats:
+    def passed(self, rows: Codes, begin: Floats, until: Floats) -> Floats:
         """Return the operational time between days, the first axis of which are customers of these rows."""
         clock = clock_of(self.population)
         if not isinstance(clock, Running):
@@ -78,7 +77,7 @@ class Course:
             time[own == number] = ended - begun
         return time
 
-    def silence(self, rows: NDArray[np.int32], time: Floats) -> Floats:
+    def silence(self, rows: Codes, time: Floats) -> Floats:
         """Return P(no repeat purchase within a time of the first purchase) of customers of these rows."""
         out = np.empty(time.size)
         family = self.population.family

@@ -8,7 +8,7 @@ from arviz_stats.base import array_stats
 from arviz_stats.utils import ELPDDataLOO
 
 from bayesltv.base.meeting import Meeting
-from bayesltv.base.placed_base import place_base
+from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.base.population import Population
 from bayesltv.prediction.log_likelihood import Units, likelihood_units, value_blocks
 from bayesltv.prediction.log_likelihood import log_likelihood as log_likelihood
@@ -34,22 +34,25 @@ def loo(fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None
     dict of str to arviz_stats ELPDData
         "purchase" and, with a spend model, "spend".
     """
-    population, parts = likelihood_units(place_base(fit, summary, Meeting(0, time_unit=time_unit)))
-    efficiency = _relative_efficiency(fit, population.draws.size)
-    return {part.part: _elpd(population, part, efficiency) for part in parts}
+    base = place_base(fit, summary, Meeting(0, time_unit=time_unit))
+    return {units.part: elpd for units, elpd in _of_parts(base)}
 
 
-def loo_per_customer(
-    fit: xr.DataTree, summary: pd.DataFrame, *, time_unit: str | None = None
-) -> dict[str, ELPDDataLOO]:
+def loo_per_customer(fit: xr.DataTree, summary: pd.DataFrame) -> dict[str, ELPDDataLOO]:
     """Return `loo` with one value per customer in place of one per distinct history, in the summary's order.
 
     What `arviz.compare` needs: models that group customers differently have different cells, but the same
     customers. In the spend part customers are those with spend that the model uses.
     """
-    population, parts = likelihood_units(place_base(fit, summary, Meeting(0, time_unit=time_unit)))
-    efficiency = _relative_efficiency(fit, population.draws.size)
-    return {part.part: _expanded(_elpd(population, part, efficiency), part) for part in parts}
+    base = place_base(fit, summary, Meeting(0))
+    return {units.part: _expanded(elpd, units) for units, elpd in _of_parts(base)}
+
+
+def _of_parts(base: PlacedBase) -> list[tuple[Units, ELPDDataLOO]]:
+    """Return the units of each part of the model, and what is expected of them."""
+    population, parts = likelihood_units(base)
+    efficiency = _relative_efficiency(base.fit, population.draws.size)
+    return [(part, _elpd(population, part, efficiency)) for part in parts]
 
 
 def _expanded(elpd: ELPDDataLOO, units: Units) -> ELPDDataLOO:

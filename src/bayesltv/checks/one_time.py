@@ -5,11 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from bayesltv.checks.course import Course, first_waits, follow, reason
-from bayesltv.checks.result import CheckResult
+from bayesltv.checks.result import CheckResult, not_applicable, warning_where
 from bayesltv.data.summary.cells import PurchaseCells, purchase_cells
 from bayesltv.errors import DataError
 from bayesltv.families.family import Family
@@ -17,9 +16,9 @@ from bayesltv.families.registry import PURCHASE
 from bayesltv.kernels.calendar import Running
 from bayesltv.languages.language import as_kept, mark
 from bayesltv.names import FREQUENCY, RECENCY, T
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.packed import clock_of
 
-Floats = NDArray[np.float64]
 LETS_GO: Mapping[str, str] = {"bg_nbd": "mbg_nbd", "bg_cnbd": "mbg_cnbd"}
 """Families in which nobody leaves after the first purchase, and the one like it in which some do."""
 HIGHER = 2.0
@@ -48,18 +47,16 @@ def one_time_buyers(
     name = "one_time_buyers"
     course = follow(fit, summary) if course is None else course
     if isinstance(course, str):
-        return CheckResult(name, "not applicable", None, None, as_kept("could not look: {why}", why=course))
+        return not_applicable(name, as_kept("could not look: {why}", why=course))
     try:
         table = returns(course)
     except DataError as error:
-        return CheckResult(
-            name, "not applicable", None, None, as_kept("could not look: {why}", why=reason(error))
-        )
+        return not_applicable(name, as_kept("could not look: {why}", why=reason(error)))
     bought_once, came, expected, variance = (
         float(table[column].sum()) for column in ("bought_once", "came_back", "expected", "variance")
     )
     if expected <= 0:
-        return CheckResult(name, "not applicable", None, None, mark("nobody could have come back yet"))
+        return not_applicable(name, mark("nobody could have come back yet"))
     family = course.population.family
     text = (
         mark(
@@ -87,15 +84,8 @@ def one_time_buyers(
         "one-time buyers come back less than {model} can say: {cure} ({found})",
         model=family.title, cure=cure, found=found,
     )  # fmt: skip
-    return CheckResult(
-        name,
-        "warn" if few else "pass",
-        value,
-        limit,
-        less if few else found,
-        _advice(other) if few else "",
-        table=table.drop(columns="variance"),
-    )
+    shown = table.drop(columns="variance")
+    return warning_where(few, name, (value, limit), less if few else found, _advice(other), table=shown)
 
 
 def _advice(other: Family | None) -> str:
@@ -179,8 +169,7 @@ def log_likelihood_at_mode(cells: PurchaseCells, family: Family, start: Floats) 
     data = tuple(purchase_data(cells, family).values())
 
     def parameters(move: Floats) -> Floats:
-        moved: Floats = start * np.exp(move)[:, None]
-        return moved
+        return start * np.exp(move)[:, None]
 
     def downhill(move: Floats) -> tuple[float, Floats]:
         value, gradient = purchase_value_and_gradient(family.kind, parameters(move), *data)

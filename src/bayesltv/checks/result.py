@@ -183,6 +183,26 @@ class CheckReport:
         return json.dumps(rows)
 
 
+def not_applicable(name: str, why: str) -> CheckResult:
+    """Return the result of a check that could not look, and why."""
+    return CheckResult(name, "not applicable", None, None, why)
+
+
+def warning_where(
+    is_off: bool,
+    name: str,
+    measured: tuple[float, float],
+    found: str,
+    advice: str,
+    *,
+    table: pd.DataFrame | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> CheckResult:
+    """Return a warning with advice where something is off, else a pass; `measured`: figure and threshold."""
+    status: Status = "warn" if is_off else "pass"
+    return CheckResult(name, status, *measured, found, advice if is_off else "", table, facts or {})
+
+
 def report_of(results: Sequence[CheckResult]) -> CheckReport:
     """Return the report of these results."""
     return CheckReport(tuple(results))

@@ -12,7 +12,7 @@ from bayesltv.base.seal import CHECKS, DIGEST, has_spec, require_sound, stamped
 from bayesltv.checks.assumptions import ASSUMPTION_CHECKS
 from bayesltv.checks.course import follow
 from bayesltv.checks.one_time import one_time_buyers
-from bayesltv.checks.result import Check, CheckReport, CheckResult, FunctionCheck, report_of
+from bayesltv.checks.result import Check, CheckReport, CheckResult, FunctionCheck, not_applicable, report_of
 from bayesltv.checks.sampler import SAMPLER_CHECKS
 from bayesltv.checks.shocks import calendar_and_tenure, common_shocks
 from bayesltv.checks.timing import timing_checks
@@ -148,5 +148,5 @@ def stored_report(fit: xr.DataTree) -> CheckReport:
     require_sound(fit)
     results = [CheckResult(**result) for result in json.loads(fit.attrs[CHECKS])]
     if has_spec(fit) and all(each.name != COMMON_SHOCKS for each in results):
-        results.append(CheckResult(COMMON_SHOCKS, "not applicable", None, None, NOT_LOOKED))
+        results.append(not_applicable(COMMON_SHOCKS, NOT_LOOKED))
     return report_of(results)

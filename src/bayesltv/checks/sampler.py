@@ -13,7 +13,7 @@ import xarray as xr
 
 from bayesltv.base.population import read_posterior
 from bayesltv.base.seal import is_uplift
-from bayesltv.checks.result import CheckResult
+from bayesltv.checks.result import CheckResult, not_applicable
 from bayesltv.languages.language import as_kept, mark
 from bayesltv.specs.model.settings import GateSpec
 
@@ -148,7 +148,7 @@ def _point(name: str, still: list[str], gate: float) -> CheckResult:
 
 
 def _not_applicable(name: str, reason: str = mark("the posterior was not sampled by NUTS")) -> CheckResult:
-    return CheckResult(name, "not applicable", None, None, reason)
+    return not_applicable(name, reason)
 
 
 def _has_chains(fit: xr.DataTree) -> bool:

@@ -12,14 +12,14 @@ from scipy.stats import gamma
 
 from bayesltv.base.population import read_posterior
 from bayesltv.checks.course import Course, follow, reason, require_days
-from bayesltv.checks.result import CheckResult
+from bayesltv.checks.result import CheckResult, not_applicable, warning_where
 from bayesltv.data.day_lists import day_numbers
 from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.errors import DataError
 from bayesltv.languages.language import as_kept, mark
 from bayesltv.names import COMMON_SHOCKS, FIRST_PURCHASE, PERIOD_END
+from bayesltv.numerics.arrays import Flags, Floats, Integers
 
-Floats = NDArray[np.float64]
 WEEK = 7
 LEAST_EXPECTED, LEAST_WEEKS, LEAST_BLOCKS = 5.0, 8, 4
 """Expected purchases of a week below which it is left out; weeks, or blocks of a clock, that are needed."""
@@ -49,7 +49,7 @@ class Weeks:
     expected: Floats
     covariance: Floats
 
-    def chosen(self, weeks: NDArray[np.bool_]) -> "Weeks":
+    def chosen(self, weeks: Flags) -> "Weeks":
         """Return some of the weeks."""
         covariance = self.covariance[np.ix_(weeks, weeks)]
         return Weeks(self.end[weeks], self.actual[weeks], self.expected[weeks], covariance)
@@ -104,27 +104,11 @@ def common_shocks(
             "residual": residual,
         }
     )
-    return CheckResult(
-        COMMON_SHOCKS,
-        "warn" if shocked else "pass",
-        times,
-        limit / mean,
-        as_kept(
-            "{what} vary {times} times as much as independent customers can make them: {so}",
-            what=what,
-            times=f"{times:.1f}",
-            so=too_sure(fit),
-        )
-        if shocked
-        else as_kept(
-            "{what} vary {times} times as much as independent customers can make them ({n} {what})",
-            what=what,
-            times=f"{times:.1f}",
-            n=residual.size,
-        ),
-        ADVICE if shocked else "",
-        table=table,
-    )
+    text = mark("{what} vary {times} times as much as independent customers can make them ({n} {what})")
+    if shocked:
+        text = mark("{what} vary {times} times as much as independent customers can make them: {so}")
+    found = as_kept(text, what=what, times=f"{times:.1f}", n=residual.size, so=too_sure(fit))
+    return warning_where(shocked, COMMON_SHOCKS, (times, limit / mean), found, ADVICE, table=table)
 
 
 ADVICE = mark(
@@ -140,7 +124,7 @@ def too_sure(fit: xr.DataTree) -> str:
 
 
 def _not_looked(why: str) -> CheckResult:
-    return CheckResult(COMMON_SHOCKS, "not applicable", None, None, as_kept("could not look: {why}", why=why))
+    return not_applicable(COMMON_SHOCKS, as_kept("could not look: {why}", why=why))
 
 
 def weeks_of(course: Course, width: int = WEEK) -> Weeks:
@@ -175,9 +159,7 @@ def weeks_of(course: Course, width: int = WEEK) -> Weeks:
     return Weeks(ends, by_day.sum(axis=0), expected.sum(axis=0), covariance)
 
 
-def _expected(
-    course: Course, day: NDArray[np.int64], day_of_customer: NDArray[np.int64], edges: Floats
-) -> Floats:
+def _expected(course: Course, day: Integers, day_of_customer: Integers, edges: Floats) -> Floats:
     """Return the purchases expected of all who first bought on a day, shape (day, week)."""
     row = course.customers.group
     key, count = np.unique(np.stack([row, day_of_customer]), axis=1, return_counts=True)
@@ -207,22 +189,16 @@ def calendar_and_tenure(fit: xr.DataTree, summary: pd.DataFrame | None) -> Check
     """Warn of a clock fitted to customers who all came at once: it may have learnt how customers fade."""
     name = "calendar_and_tenure"
     if not read_posterior(fit).spec.block_days:
-        return CheckResult(name, "not applicable", None, None, mark("the fit has no clock"))
+        return not_applicable(name, mark("the fit has no clock"))
     if summary is None or summary.empty or FIRST_PURCHASE not in summary.columns:
-        return CheckResult(name, "not applicable", None, None, mark("needs a summary with first_purchase"))
+        return not_applicable(name, mark("needs a summary with first_purchase"))
     first = day_numbers(summary[FIRST_PURCHASE])
     days = float(np.diff(np.nanquantile(first, [(1 - SHARE) / 2, (1 + SHARE) / 2]))[0])
     alike = days <= QUARTER
     found = as_kept(
         "{share} of customers were acquired within {days} days", share=f"{SHARE:.0%}", days=f"{days:.0f}"
     )
-    return CheckResult(
-        name,
-        "warn" if alike else "pass",
-        days,
-        QUARTER,
-        as_kept("{found}: calendar and tenure cannot be told apart", found=found) if alike else found,
-        mark("Compare with the same spec without [clock]; customers' forecasts may be worse by it")
-        if alike
-        else "",
-    )
+    if alike:
+        found = as_kept("{found}: calendar and tenure cannot be told apart", found=found)
+    advice = mark("Compare with the same spec without [clock]; customers' forecasts may be worse by it")
+    return warning_where(alike, name, (days, QUARTER), found, advice)

@@ -7,22 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.population import read_posterior
 from bayesltv.checks import shocks
 from bayesltv.checks.loo import loo
 from bayesltv.checks.psense import CONFLICT, SENSITIVE, psense
-from bayesltv.checks.result import CheckResult
+from bayesltv.checks.result import CheckResult, not_applicable, warning_where
 from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.evaluation.posterior_predictive import FREQUENCY as BY_FREQUENCY
 from bayesltv.evaluation.posterior_predictive import RECENCY, REPEAT, posterior_predictive
 from bayesltv.languages.language import as_kept, mark
 from bayesltv.names import OBSERVATION_END, PERIOD_END
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.actual import actual_counts
 from bayesltv.prediction.tracking import track
 
-Floats = NDArray[np.float64]
 DRAWS, SEED = 400, 1
 MOST_CUSTOMERS = 20_000
 """Customers, evenly picked, among whom shocks are looked for: what moves all moves them."""
@@ -76,40 +75,29 @@ def replicated_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> Chec
     """Warn where customers made by the model are unlike the real ones."""
     name = "replicated_customers"
     if summary is None or summary.empty:
-        return CheckResult(name, "not applicable", None, None, mark("needs the summary"))
+        return not_applicable(name, mark("needs the summary"))
     unit = read_posterior(fit).time_unit
     found = posterior_predictive(fit, summary, seed=SEED, draws=DRAWS, time_unit=unit)
     seen, made, low, high = found.table[["observed", "predicted", "p05", "p95"]].to_numpy(float).T
     distance: Floats = np.abs(seen - made) / np.maximum((high - low) / _TAILS, 1e-12)
     worst = found.table.iloc[int(distance.argmax())]
     strange = bool(distance.max() > FAR)
-    return CheckResult(
-        name,
-        "warn" if strange else "pass",
-        float(distance.max()),
-        FAR,
-        as_kept(
-            "furthest of {n} statistics from its replicas, in their standard deviations: {statistic} "
-            "({label}): {observed} against {predicted}",
-            n=len(distance),
-            statistic=worst["statistic"],
-            label=worst["label"],
-            observed=f"{worst['observed']:.4g}",
-            predicted=f"{worst['predicted']:.4g}",
-        ),
-        _cure(str(worst["statistic"]), str(worst["label"])) if strange else "",
-        table=found.table,
-        facts=found.facts,
-    )
+    said = as_kept(
+        "furthest of {n} statistics from its replicas, in their standard deviations: {statistic} "
+        "({label}): {observed} against {predicted}",
+        n=len(distance), statistic=worst["statistic"], label=worst["label"],
+        observed=f"{worst['observed']:.4g}", predicted=f"{worst['predicted']:.4g}",
+    )  # fmt: skip
+    cure = _cure(str(worst["statistic"]), str(worst["label"]))
+    measured = float(distance.max()), FAR
+    return warning_where(strange, name, measured, said, cure, table=found.table, facts=found.facts)
 
 
 def prior_sensitivity(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
     """Warn where a posterior moves with the weight of the priors."""
     name = "prior_sensitivity"
     if summary is None or "log_prior" not in fit.children:
-        return CheckResult(
-            name, "not applicable", None, None, mark("needs the summary, and log_prior in the fit")
-        )
+        return not_applicable(name, mark("needs the summary, and log_prior in the fit"))
     table = psense(fit, summary, time_unit=read_posterior(fit).time_unit)
     worst = table.iloc[int(table["prior"].argmax())]
     moved = bool(worst["prior"] >= SENSITIVE)
@@ -125,27 +113,18 @@ def prior_sensitivity(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckRe
         )
     )
     advice = as_kept(text, prior=worst["strongest_prior"], parameter=worst["parameter"])
-    return CheckResult(
-        name,
-        "warn" if moved else "pass",
-        float(worst["prior"]),
-        SENSITIVE,
-        as_kept(
-            "most sensitive to priors: {parameter} ({prior}; to data {data})",
-            parameter=worst["parameter"],
-            prior=f"{worst['prior']:.3f}",
-            data=f"{worst['likelihood']:.3f}",
-        ),
-        advice if moved else "",
-        table=table,
-    )
+    found = as_kept(
+        "most sensitive to priors: {parameter} ({prior}; to data {data})",
+        parameter=worst["parameter"], prior=f"{worst['prior']:.3f}", data=f"{worst['likelihood']:.3f}",
+    )  # fmt: skip
+    return warning_where(moved, name, (float(worst["prior"]), SENSITIVE), found, advice, table=table)
 
 
 def influential_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> CheckResult:
     """Warn where leave-one-out is unreliable for many customers: each of them moves the posterior."""
     name = "influential_customers"
     if summary is None or summary.empty:
-        return CheckResult(name, "not applicable", None, None, mark("needs the summary"))
+        return not_applicable(name, mark("needs the summary"))
     parts = loo(fit, summary, time_unit=read_posterior(fit).time_unit)
     rows, shapes = [], []
     for part, elpd in parts.items():
@@ -159,24 +138,14 @@ def influential_customers(fit: xr.DataTree, summary: pd.DataFrame | None) -> Che
     table = pd.DataFrame(rows)
     worst = table.iloc[int(table["share"].argmax())]
     many = bool(worst["share"] > OUTLIERS)
-    return CheckResult(
-        name,
-        "warn" if many else "pass",
-        float(worst["share"]),
-        OUTLIERS,
-        as_kept(
-            "{share} of customers have k-hat above {good} in {part} (largest {largest})",
-            share=f"{worst['share']:.2%}",
-            good=f"{worst['good_k']:.2f}",
-            part=worst["part"],
-            largest=f"{worst['largest_k']:.2f}",
-        ),
-        mark("Look at those customers: resellers and test accounts belong in a group of their own")
-        if many
-        else "",
-        table=table,
-        facts={"shapes": pd.concat(shapes, ignore_index=True)},
-    )
+    found = as_kept(
+        "{share} of customers have k-hat above {good} in {part} (largest {largest})",
+        share=f"{worst['share']:.2%}", good=f"{worst['good_k']:.2f}", part=worst["part"],
+        largest=f"{worst['largest_k']:.2f}",
+    )  # fmt: skip
+    advice = mark("Look at those customers: resellers and test accounts belong in a group of their own")
+    measured, facts = (float(worst["share"]), OUTLIERS), {"shapes": pd.concat(shapes, ignore_index=True)}
+    return warning_where(many, name, measured, found, advice, table=table, facts=facts)
 
 
 THOROUGH_CHECKS = (common_shocks, replicated_customers, prior_sensitivity, influential_customers)

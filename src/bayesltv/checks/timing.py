@@ -9,25 +9,15 @@ from functools import partial, update_wrapper
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayesltv import names
 from bayesltv.base.group_scales import group_scales
-from bayesltv.checks.result import Check, CheckResult, FunctionCheck
+from bayesltv.checks.result import Check, CheckResult, FunctionCheck, not_applicable, warning_where
 from bayesltv.data.day_lists import day_lists
 from bayesltv.families.bg_cnbd import MOST_STAGES
 from bayesltv.languages.language import as_kept, mark
-from bayesltv.names import (
-    FIRST_PURCHASE,
-    FREQUENCY,
-    MONETARY_VALUE,
-    REPEAT_DAYS,
-    SPEND_COUNT,
-    SPEND_FIRST,
-    SPEND_SUM,
-    VALUE_TO_DATE,
-)
+from bayesltv.numerics.arrays import Flags, Floats
 
-Floats = NDArray[np.float64]
 FEW = 100
 """Pairs of waits below which nothing is said."""
 REGULARITY = (0.7, 2.5)
@@ -56,7 +46,7 @@ class Pairs:
 
     share: Floats
     total: Floats
-    is_first: NDArray[np.bool_]
+    is_first: Flags
 
 
 def regular_timing(
@@ -76,12 +66,10 @@ def regular_timing(
     name = "regular_timing"
     pairs = pairs_of_waits(summary) if pairs is None else pairs
     if pairs is None:
-        return CheckResult(name, "not applicable", None, None, mark("needs a summary with repeat_days"))
+        return not_applicable(name, mark("needs a summary with repeat_days"))
     share, total = pairs.share, pairs.total
     if share.size < FEW:
-        return CheckResult(
-            name, "not applicable", None, None, as_kept("only {n} pairs of waits", n=f"{share.size:,}")
-        )
+        return not_applicable(name, as_kept("only {n} pairs of waits", n=f"{share.size:,}"))
     expected = (total - 2) / (12 * total)
     excess = (share - 0.5) ** 2 - expected
     ratio = 1 + float(excess.mean() / expected.mean())
@@ -96,15 +84,9 @@ def regular_timing(
         text = _MORE_REGULAR if shape > own else _LESS_REGULAR
     histogram = np.histogram(share, bins=10, range=(0, 1))[0]
     table = pd.DataFrame({"share_from": np.arange(10) / 10, "pairs": histogram, "expected": share.size / 10})
-    return CheckResult(
-        name,
-        "warn" if strange else "pass",
-        shape,
-        high if shape > own else low,
-        as_kept(text, shape=f"{shape:.2f}", own=own, pairs=f"{share.size:,}"),
-        _advice(shape, own) if strange else "",
-        table=table,
-    )
+    found = as_kept(text, shape=f"{shape:.2f}", own=own, pairs=f"{share.size:,}")
+    measured, advice = (shape, high if shape > own else low), _advice(shape, own) if strange else ""
+    return warning_where(strange, name, measured, found, advice, table=table)
 
 
 _MORE_REGULAR = mark(
@@ -161,11 +143,11 @@ def first_purchase_effect(
     name = "first_purchase_effect"
     pairs = pairs_of_waits(summary) if pairs is None else pairs
     if summary is None or pairs is None:
-        return CheckResult(name, "not applicable", None, None, mark("needs a summary with repeat_days"))
+        return not_applicable(name, mark("needs a summary with repeat_days"))
     first = pairs.share[pairs.is_first]
     if first.size < FEW:
         few = as_kept("only {n} customers with two repeat purchases", n=f"{first.size:,}")
-        return CheckResult(name, "not applicable", None, None, few)
+        return not_applicable(name, few)
     mean, error = float(first.mean()), float(first.std(ddof=1) / np.sqrt(first.size))
     waits = abs(mean - 0.5) > FIRST_WAIT and abs(mean - 0.5) > CLEAR * error
     level = _delta(fit)
@@ -201,9 +183,8 @@ def first_purchase_effect(
     table = pd.DataFrame(
         rows, columns=["figure", "value", "standard_error", "alike", "alike_from", "alike_to"]
     )
-    return CheckResult(
-        name, "warn" if advice else "pass", abs(mean - 0.5), FIRST_WAIT, found, ". ".join(advice), table=table
-    )
+    measured = abs(mean - 0.5), FIRST_WAIT
+    return warning_where(bool(advice), name, measured, found, ". ".join(advice), table=table)
 
 
 def pairs_of_waits(summary: pd.DataFrame | None) -> Pairs | None:
@@ -211,16 +192,16 @@ def pairs_of_waits(summary: pd.DataFrame | None) -> Pairs | None:
 
     Customers whose repeat days are missing, or not as many as their frequency, are left out.
     """
-    if summary is None or not {REPEAT_DAYS, FIRST_PURCHASE} <= set(summary.columns):
+    if summary is None or not {names.REPEAT_DAYS, names.FIRST_PURCHASE} <= set(summary.columns):
         return None
     try:
-        lists = day_lists(summary[REPEAT_DAYS])
+        lists = day_lists(summary[names.REPEAT_DAYS])
     except ValueError:
         return None
     day, count = lists.days, lists.counts
-    dates = pd.to_datetime(summary[FIRST_PURCHASE])
+    dates = pd.to_datetime(summary[names.FIRST_PURCHASE])
     first = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
-    usable = (count == summary[FREQUENCY].to_numpy()) & dates.notna().to_numpy()
+    usable = (count == summary[names.FREQUENCY].to_numpy()) & dates.notna().to_numpy()
     start = np.cumsum(count) - count
     customer = lists.row
     position = np.arange(day.size) - start[customer]
@@ -236,21 +217,23 @@ def pairs_of_waits(summary: pd.DataFrame | None) -> Pairs | None:
 def _delta(fit: xr.DataTree) -> tuple[float, float] | None:
     """Return the geometric mean of delta, over groups too, and its log's error; None without a delta."""
     scales = group_scales(fit)
-    if SPEND_FIRST not in scales:
+    if names.SPEND_FIRST not in scales:
         return None
-    logs = np.log(scales[SPEND_FIRST].values)
+    logs = np.log(scales[names.SPEND_FIRST].values)
     return float(np.exp(logs.mean())), float(logs.reshape(*logs.shape[:2], -1).mean(axis=2).std())
 
 
 def _first_amount(summary: pd.DataFrame) -> tuple[float, float]:
     """Return the geometric mean of first over repeat amount, and the error of its log; 0 where unknown."""
-    if not {MONETARY_VALUE, SPEND_COUNT, SPEND_SUM, VALUE_TO_DATE} <= set(summary.columns):
+    if not {names.MONETARY_VALUE, names.SPEND_COUNT, names.SPEND_SUM, names.VALUE_TO_DATE} <= set(
+        summary.columns
+    ):
         return 0.0, 0.0
-    spent = summary[summary[SPEND_COUNT] > 0]
-    first = (spent[VALUE_TO_DATE] - spent[SPEND_SUM]).to_numpy(float)
-    repeat = (spent[SPEND_SUM] / spent[SPEND_COUNT]).to_numpy(float)
+    spent = summary[summary[names.SPEND_COUNT] > 0]
+    first = (spent[names.VALUE_TO_DATE] - spent[names.SPEND_SUM]).to_numpy(float)
+    repeat = (spent[names.SPEND_SUM] / spent[names.SPEND_COUNT]).to_numpy(float)
     # one against one: the logarithm of a mean of several amounts is larger than that of one
-    alone = (first > 0.005) & (spent[SPEND_COUNT].to_numpy() == 1)
+    alone = (first > 0.005) & (spent[names.SPEND_COUNT].to_numpy() == 1)
     if alone.sum() < FEW:
         return 0.0, 0.0
     logs = np.log(first[alone] / repeat[alone])

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bayesltv.cli.command import Bundle, example
-from bayesltv.cli.options import AsJson, FitFile, Hidden, Threads, log_reading, meeting
+from bayesltv.cli.options import AsJson, FitFile, Hidden, Threads, in_panel, log_reading, meeting
 
 if TYPE_CHECKING:
     from bayesltv.base.meeting import Meeting
     from bayesltv.data.log.reading import LogReading
     from bayesltv.jobs.asked import CohortOptions
 
-MONEY, COSTS = "Money", "Acquisition"
+money_option, cost_option = in_panel("Money"), in_panel("Acquisition")
 
 
 def cohort_options(
@@ -33,30 +33,18 @@ def cohort_options(
     suppress: Annotated[
         bool, typer.Option("--suppress-small", help="Leave out figures of cohorts under ten customers.")
     ] = False,
-    margin: Annotated[
-        float | None,
-        typer.Option(help="Contribution margin, 0.30; default: revenue.", rich_help_panel=MONEY),
-    ] = None,
-    annual_discount_rate: Annotated[
-        float, typer.Option(help="0.10 for 10 % a year.", rich_help_panel=MONEY)
-    ] = 0.0,
-    service_cost_per_year: Annotated[
-        float, typer.Option(min=0, help="Per customer who is alive.", rich_help_panel=MONEY)
-    ] = 0.0,
+    margin: Annotated[float | None, money_option(help="Contribution margin, 0.30; default: revenue.")] = None,
+    annual_discount_rate: Annotated[float, money_option(help="0.10 for 10 % a year.")] = 0.0,
+    service_cost_per_year: Annotated[float, money_option(min=0, help="Per customer who is alive.")] = 0.0,
     cac: Annotated[
         str | None,
-        typer.Option(
+        cost_option(
             metavar="NUMBER|FILE",
             help="Cost per customer acquired, or a table of the cohorts' columns and cac, or cost.",
-            rich_help_panel=COSTS,
         ),
     ] = None,
     new: Annotated[
-        Path | None,
-        typer.Option(
-            help="Table of new cohorts: customers, and the columns of cohorts and fit.",
-            rich_help_panel=COSTS,
-        ),
+        Path | None, cost_option(help="Table of new cohorts: customers, and the columns of cohorts and fit.")
     ] = None,
 ) -> "CohortOptions":
     """Return what is asked of cohorts."""

@@ -6,25 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bayesltv.cli import options
 from bayesltv.cli.command import Bundle, example
-from bayesltv.cli.options import (
-    LOG,
-    RUN,
-    SAMPLER,
-    SUMMARY,
-    AcceptFailed,
-    AsJson,
-    FitFile,
-    Hidden,
-    LogEnd,
-    ObservationEnd,
-    Report,
-    ThisSummary,
-    Threads,
-    TimeUnit,
-    log_reading,
-    sampling,
-)
 
 if TYPE_CHECKING:
     from bayesltv.checks.result import CheckReport
@@ -33,14 +16,14 @@ if TYPE_CHECKING:
     from bayesltv.jobs.refit import RefitOptions
 
 CHECK_FAILED = 13
-TEST = "The test"
+test_option = options.in_panel("The test")
 
 
 @example("bayesltv fit summary.parquet --out fit.nc")
 def fit(
-    summary: ThisSummary,
+    summary: options.ThisSummary,
     out: Annotated[Path, typer.Option(help="Fit to write, netCDF.")],
-    sampled: Annotated["Sampling", Bundle(sampling)],
+    sampled: Annotated["Sampling", Bundle(options.sampling)],
     spec: Annotated[
         str | None,
         typer.Option(
@@ -49,12 +32,11 @@ def fit(
         ),
     ] = None,
     groups: Annotated[
-        list[str] | None,
-        typer.Option("--group", help="Group column, where the summary has none.", rich_help_panel=SUMMARY),
+        list[str] | None, options.summary_option("--group", help="Group column, where the summary has none.")
     ] = None,
-    time_unit: TimeUnit = None,
-    observation_end: ObservationEnd = None,
-    as_json: AsJson = False,
+    time_unit: options.TimeUnit = None,
+    observation_end: options.ObservationEnd = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Sample the posterior of a model, check it, and save it."""
     from bayesltv import jobs
@@ -80,18 +62,17 @@ def refit_options(
     ] = 0.05,
     method: Annotated[
         Literal["nuts", "laplace"] | None,
-        typer.Option(help="Default: as the earlier fit was made.", rich_help_panel=SAMPLER),
+        options.sampler_option(help="Default: as the earlier fit was made."),
     ] = None,
     score_draws: Annotated[
-        int, typer.Option(min=2, help="Posterior draws of scores and forecast.", rich_help_panel=RUN)
+        int, options.run_option(min=2, help="Posterior draws of scores and forecast.")
     ] = 1000,
-    accept_failed: AcceptFailed = None,
+    accept_failed: options.AcceptFailed = None,
     observation_end: Annotated[
-        str | None, typer.Option(help="Last day observed; default: the log's last.", rich_help_panel=LOG)
+        str | None, options.log_option(help="Last day observed; default: the log's last.")
     ] = None,
     acquired_from: Annotated[
-        str | None,
-        typer.Option(help="Keep customers first seen from this day on, as before.", rich_help_panel=LOG),
+        str | None, options.log_option(help="Keep customers first seen from this day on, as before.")
     ] = None,
 ) -> "RefitOptions":
     """Return what is asked of a refit."""
@@ -107,14 +88,14 @@ def refit(
     fit: Annotated[Path, typer.Argument(help="Earlier fit; or a folder of refreshes: the latest in it.")],
     log: Annotated[Path, typer.Argument(help="The whole log, now longer; or a summary, .parquet.")],
     asked: Annotated["RefitOptions", Bundle(refit_options)],
-    reading: Annotated["LogReading", Bundle(log_reading)],
-    sampled: Annotated["Sampling", Bundle(sampling, without=("method",))],
-    hidden: Hidden,
+    reading: Annotated["LogReading", Bundle(options.log_reading)],
+    sampled: Annotated["Sampling", Bundle(options.sampling, without=("method",))],
+    hidden: options.Hidden,
     out: Annotated[
         Path | None, typer.Option(help="Folder of refreshes: each gets its own, none is written over.")
     ] = None,
-    threads: Threads = None,
-    as_json: AsJson = False,
+    threads: options.Threads = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Bring a fit up to date with a longer log, and say what has changed."""
     from bayesltv import jobs
@@ -131,7 +112,7 @@ def refit(
 
 @example("bayesltv check fit.nc --summary summary.parquet")
 def check(
-    fit: FitFile,
+    fit: options.FitFile,
     summary: Annotated[
         Path | None,
         typer.Option(help="The summary it was fitted to, to check the data's assumptions."),
@@ -140,10 +121,10 @@ def check(
         bool,
         typer.Option("--thorough", help="Also replicated customers and weeks, priors, outliers."),
     ] = False,
-    report: Report = None,
-    time_unit: TimeUnit = None,
-    observation_end: ObservationEnd = None,
-    as_json: AsJson = False,
+    report: options.Report = None,
+    time_unit: options.TimeUnit = None,
+    observation_end: options.ObservationEnd = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Check that a fit can be trusted."""
     from bayesltv import jobs
@@ -159,19 +140,19 @@ def check(
 
 @example("bayesltv compare summary.parquet --spec pooled --spec mbg_pooled --method laplace")
 def compare(
-    summary: ThisSummary,
+    summary: options.ThisSummary,
     specs: Annotated[
         list[str], typer.Option("--spec", help="Model spec (file or shipped name) or fit (.nc); repeatable.")
     ],
-    reading: Annotated["LogReading", Bundle(log_reading)],
-    sampled: Annotated["Sampling", Bundle(sampling, without=("target_accept",))],
+    reading: Annotated["LogReading", Bundle(options.log_reading)],
+    sampled: Annotated["Sampling", Bundle(options.sampling, without=("target_accept",))],
     log: Annotated[Path | None, typer.Option(help="Log that goes on past the summary: a hold-out.")] = None,
     horizon: Annotated[str | None, typer.Option(help='Of the hold-out: "39 weeks".')] = None,
-    report: Report = None,
-    log_end: LogEnd = None,
-    time_unit: TimeUnit = None,
-    observation_end: ObservationEnd = None,
-    as_json: AsJson = False,
+    report: options.Report = None,
+    log_end: options.LogEnd = None,
+    time_unit: options.TimeUnit = None,
+    observation_end: options.ObservationEnd = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Compare model specs on the same customers: leave-one-out, and a hold-out where there is a log."""
     from bayesltv import jobs
@@ -189,45 +170,24 @@ def compare(
 def experiment_reading(
     outcome: Annotated[str, typer.Option(help="Column of what a customer spent in the test's window.")],
     cells: Annotated[
-        str,
-        typer.Option(
-            metavar="COLUMNS",
-            help='Columns by which effects may differ: "tier,stage".',
-            rich_help_panel=TEST,
-        ),
+        str, test_option(metavar="COLUMNS", help='Columns by which effects may differ: "tier,stage".')
     ] = "",
-    arm: Annotated[str, typer.Option(help="Column of the arm.", rich_help_panel=TEST)] = "arm",
-    control: Annotated[
-        str | None, typer.Option(help='Arm without an action; default "control".', rich_help_panel=TEST)
-    ] = None,
+    arm: Annotated[str, test_option(help="Column of the arm.")] = "arm",
+    control: Annotated[str | None, test_option(help='Arm without an action; default "control".')] = None,
     after: Annotated[
-        list[str] | None,
-        typer.Option(help="Column measured after the assignment: no cell; repeatable.", rich_help_panel=TEST),
+        list[str] | None, test_option(help="Column measured after the assignment: no cell; repeatable.")
     ] = None,
-    customer_id_col: Annotated[
-        str, typer.Option(help="Column of customer ids.", rich_help_panel=TEST)
-    ] = "customer_id",
-    assigned_on: Annotated[
-        str | None, typer.Option(help="Day on which the arms were assigned.", rich_help_panel=TEST)
-    ] = None,
-    window: Annotated[
-        str | None,
-        typer.Option(help='How long outcomes were watched: "8 weeks".', rich_help_panel=TEST),
-    ] = None,
+    customer_id_col: Annotated[str, test_option(help="Column of customer ids.")] = "customer_id",
+    assigned_on: Annotated[str | None, test_option(help="Day on which the arms were assigned.")] = None,
+    window: Annotated[str | None, test_option(help='How long outcomes were watched: "8 weeks".')] = None,
     purchases: Annotated[
         str | None,
-        typer.Option(
-            metavar="COLUMN",
-            help="Column of days with a purchase in the window; with --fit.",
-            rich_help_panel=TEST,
-        ),
+        test_option(metavar="COLUMN", help="Column of days with a purchase in the window; with --fit."),
     ] = None,
     effect_sd: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="EFFECT=SD",
-            help="Sd of log effects in earlier tests: rate=0.5, spend=0.25; repeatable.",
-            rich_help_panel=TEST,
+        test_option(
+            metavar="EFFECT=SD", help="Sd of log effects in earlier tests: rate=0.5, spend=0.25; repeatable."
         ),
     ] = None,
 ) -> "ExperimentReading":
@@ -245,22 +205,15 @@ def experiment_reading(
 def assignment(
     randomised: Annotated[
         bool | None,
-        typer.Option(
-            "--randomised/--not-randomised",
-            help="Whether arms were assigned at random; must be said.",
-            rich_help_panel=TEST,
+        test_option(
+            "--randomised/--not-randomised", help="Whether arms were assigned at random; must be said."
         ),
     ] = None,
     shares: Annotated[
         list[str] | None,
-        typer.Option(
-            "--share",
-            metavar="ARM=SHARE",
-            help="Planned share, where not equal; repeatable.",
-            rich_help_panel=TEST,
-        ),
+        test_option("--share", metavar="ARM=SHARE", help="Planned share, where not equal; repeatable."),
     ] = None,
-    accept_failed: AcceptFailed = None,
+    accept_failed: options.AcceptFailed = None,
 ) -> "Assignment":
     """Return how customers came to the arms of a test."""
     from bayesltv.data.log.reading import Assignment
@@ -287,16 +240,16 @@ def uplift(
     assigned: Annotated[
         "Assignment", Bundle(assignment, help={"accept_failed": "balance or sample_ratio; repeatable."})
     ],
-    sampled: Annotated["Sampling", Bundle(sampling, without=("method", "target_accept"), help=_OF_TESTS)],
+    sampled: Annotated[
+        "Sampling", Bundle(options.sampling, without=("method", "target_accept"), help=_OF_TESTS)
+    ],
     fit: Annotated[
-        Path | None,
-        typer.Option(help="Fit of purchases before the test: makes the rate a factor.", rich_help_panel=TEST),
+        Path | None, test_option(help="Fit of purchases before the test: makes the rate a factor.")
     ] = None,
     summary: Annotated[
-        Path | None,
-        typer.Option(help="Its customers as they were when assigned; with --fit.", rich_help_panel=TEST),
+        Path | None, test_option(help="Its customers as they were when assigned; with --fit.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Fit the effects of a randomised test by cell, for the actions of `bayesltv decide`."""
     from bayesltv import jobs

@@ -7,54 +7,40 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bayesltv.cli.command import Bundle, example
-from bayesltv.cli.options import AsJson, FitFile, Hidden, Threads, log_reading, meeting
+from bayesltv.cli.options import AsJson, FitFile, Hidden, Threads, in_panel, log_reading, meeting
 
 if TYPE_CHECKING:
     from bayesltv.base.meeting import Meeting
     from bayesltv.data.log.reading import LogReading
     from bayesltv.jobs.asked import ForecastOptions
 
-MONEY, COMING = "Money", "New customers"
+money_option, coming_option = in_panel("Money"), in_panel("New customers")
 
 
 def forecast_options(
     horizon: Annotated[str, typer.Option(help="How far ahead.")] = "13 weeks",
     by: Annotated[Literal["week", "month", "quarter"], typer.Option(help="Periods of the tables.")] = "month",
     margin: Annotated[
-        float | None,
-        typer.Option(help="Contribution margin, 0.30; without one none is told.", rich_help_panel=MONEY),
+        float | None, money_option(help="Contribution margin, 0.30; without one none is told.")
     ] = None,
-    target: Annotated[
-        float | None, typer.Option(help="Revenue of the horizon: how likely it is.", rich_help_panel=MONEY)
-    ] = None,
-    cac: Annotated[
-        float | None, typer.Option(help="Cost per customer acquired.", rich_help_panel=COMING)
-    ] = None,
+    target: Annotated[float | None, money_option(help="Revenue of the horizon: how likely it is.")] = None,
+    cac: Annotated[float | None, coming_option(help="Cost per customer acquired.")] = None,
     plan: Annotated[
         Path | None,
-        typer.Option(
-            help="New customers as planned: week (its first day), channel, customers, cac[, sd].",
-            rich_help_panel=COMING,
-        ),
+        coming_option(help="New customers as planned: week (its first day), channel, customers, cac[, sd]."),
     ] = None,
     arrivals: Annotated[
-        Path | None,
-        typer.Option(help="Fit of arrivals. Default: fitted to the summary.", rich_help_panel=COMING),
+        Path | None, coming_option(help="Fit of arrivals. Default: fitted to the summary.")
     ] = None,
     reach_plan: Annotated[
-        Path | None,
-        typer.Option(help="A plan: how likely arrivals reach its customers.", rich_help_panel=COMING),
+        Path | None, coming_option(help="A plan: how likely arrivals reach its customers.")
     ] = None,
     burn: Annotated[
-        int | None,
-        typer.Option(min=0, help="Weeks at the start to leave out of arrivals.", rich_help_panel=COMING),
+        int | None, coming_option(min=0, help="Weeks at the start to leave out of arrivals.")
     ] = None,
     log: Annotated[
         Path | None,
-        typer.Option(
-            help="The summary's log: first amounts, where the fit has no level of them.",
-            rich_help_panel=COMING,
-        ),
+        coming_option(help="The summary's log: first amounts, where the fit has no level of them."),
     ] = None,
 ) -> "ForecastOptions":
     """Return what is asked of a forecast."""

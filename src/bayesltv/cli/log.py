@@ -5,24 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bayesltv.cli import options
 from bayesltv.cli.command import Bundle, example
-from bayesltv.cli.options import (
-    LOG,
-    RUN,
-    AcquiredFrom,
-    AsJson,
-    Cohort,
-    Currency,
-    Late,
-    ObservationDay,
-    RepeatDays,
-    Report,
-    Threads,
-    Unit,
-    carried,
-    log_reading,
-    origins,
-)
+from bayesltv.cli.options import origins
 
 if TYPE_CHECKING:
     from bayesltv.comparison.origins import Origins
@@ -40,31 +25,30 @@ def summarize(
             "sqlite:///shop.db, postgres://host/db, mysql://host/db."
         ),
     ],
-    observation_end: ObservationDay,
-    time_unit: Unit,
+    observation_end: options.ObservationDay,
+    time_unit: options.Unit,
     out: Annotated[Path, typer.Option(help="Customer summary to write, .parquet.")],
-    reading: Annotated["LogReading", Bundle(log_reading, help={"no_amounts": "The log has no amounts."})],
-    beside: Annotated["Carried", Bundle(carried)],
+    reading: Annotated[
+        "LogReading", Bundle(options.log_reading, help={"no_amounts": "The log has no amounts."})
+    ],
+    beside: Annotated["Carried", Bundle(options.carried)],
     table: Annotated[
-        str | None, typer.Option(help="Table of a database, with its schema if need be.", rich_help_panel=LOG)
+        str | None, options.log_option(help="Table of a database, with its schema if need be.")
     ] = None,
     query: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.sql", help="Query in place of a table.", rich_help_panel=LOG),
+        Path | None, options.log_option(metavar="FILE.sql", help="Query in place of a table.")
     ] = None,
-    cohort: Cohort = None,
-    acquired_from: AcquiredFrom = None,
-    late: Late = "cut",
-    currency: Currency = None,
-    repeat_days: RepeatDays = True,
+    cohort: options.Cohort = None,
+    acquired_from: options.AcquiredFrom = None,
+    late: options.Late = "cut",
+    currency: options.Currency = None,
+    repeat_days: options.RepeatDays = True,
     memory_limit: Annotated[
         str | None,
-        typer.Option(
-            help='Of the engine, like "2GB"; past it it spills to a temporary folder.', rich_help_panel=RUN
-        ),
+        options.run_option(help='Of the engine, like "2GB"; past it it spills to a temporary folder.'),
     ] = None,
-    threads: Threads = None,
-    as_json: AsJson = False,
+    threads: options.Threads = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Turn a transaction log into a customer summary."""
     from bayesltv import jobs
@@ -85,7 +69,7 @@ def summarize(
 @example('bayesltv benchmark log.csv --horizon "13 weeks"')
 def benchmark(
     log: LogFile,
-    reading: Annotated["LogReading", Bundle(log_reading)],
+    reading: Annotated["LogReading", Bundle(options.log_reading)],
     origins: Annotated["Origins", Bundle(origins)],
     specs: Annotated[
         list[str] | None,
@@ -99,8 +83,8 @@ def benchmark(
             "--rival", help="By name, as a first run shows them; repeatable. Default: the quick ones."
         ),
     ] = None,
-    report: Report = None,
-    as_json: AsJson = False,
+    report: options.Report = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Set the models beside gradient boosting, other packages and rules of thumb, on the log's last stretch.
 
@@ -120,7 +104,7 @@ def benchmark(
 def choose(
     log: LogFile,
     out: Annotated[Path, typer.Option(help="Spec to write, .toml: `bayesltv fit --spec` takes it.")],
-    reading: Annotated["LogReading", Bundle(log_reading)],
+    reading: Annotated["LogReading", Bundle(options.log_reading)],
     origins: Annotated["Origins", Bundle(origins)],
     specs: Annotated[
         list[str] | None,
@@ -130,8 +114,8 @@ def choose(
             "Default: BG/NBD, MBG/NBD, MBG/CNBD-k where waits are regular, and the best on a clock.",
         ),
     ] = None,
-    report: Report = None,
-    as_json: AsJson = False,
+    report: options.Report = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Choose a purchase model by how specs forecast the log's own past, from three days of it."""
     from bayesltv import jobs

@@ -1,5 +1,7 @@
 """Options that several commands share, each declared once; those that go together make a record."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,6 +24,15 @@ SAMPLER, RUN = "The sampler", "Draws, seed and speed"
 DEFAULT_SEED = 1
 
 
+def in_panel(title: str) -> Callable[..., Any]:
+    """Return what declares the options of a panel of a help text: `typer.Option`, with its title."""
+    return partial(typer.Option, rich_help_panel=title)
+
+
+log_option, summary_option, fit_option = in_panel(LOG), in_panel(SUMMARY), in_panel(FIT)
+sampler_option, run_option = in_panel(SAMPLER), in_panel(RUN)
+
+
 def _remember_json(ctx: typer.Context, asked: bool) -> bool:
     ctx.meta[AS_JSON] = asked
     return asked
@@ -40,21 +51,15 @@ FitFile = Annotated[Path, typer.Argument(help="Fit, as `bayesltv fit` wrote it."
 NewerSummary = Annotated[Path, typer.Argument(help="Customer summary; it may be newer than the fit.")]
 ThisSummary = Annotated[Path, typer.Argument(help="Customer summary, .parquet (or .csv).")]
 Report = Annotated[Path | None, typer.Option(metavar="DIR", help="Write pictures and tables here.")]
-Seed = Annotated[
-    int,
-    typer.Option(help="The same seed, data, spec and versions give the same numbers.", rich_help_panel=RUN),
-]
-Threads = Annotated[int | None, typer.Option(min=1, help="Default: all processors.", rich_help_panel=RUN)]
+Seed = Annotated[int, run_option(help="The same seed, data, spec and versions give the same numbers.")]
+Threads = Annotated[int | None, run_option(min=1, help="Default: all processors.")]
 TimeUnit = Annotated[
     str | None,
-    typer.Option(
-        help="day, week, month or year: the unit of recency and T, where the summary does not say.",
-        rich_help_panel=SUMMARY,
+    summary_option(
+        help="day, week, month or year: the unit of recency and T, where the summary does not say."
     ),
 ]
-ObservationEnd = Annotated[
-    str | None, typer.Option(help="Last day observed, where the summary has none.", rich_help_panel=SUMMARY)
-]
+ObservationEnd = Annotated[str | None, summary_option(help="Last day observed, where the summary has none.")]
 ObservationDay = Annotated[str, typer.Option("--observation-end", help="Last day observed, 2024-01-31.")]
 Unit = Annotated[
     str, typer.Option("--time-unit", help="day, week, month or year: the unit of recency and T.")
@@ -65,62 +70,50 @@ Cohort = Annotated[
 ]
 AcquiredFrom = Annotated[str | None, typer.Option(help="Keep customers first seen from this day on.")]
 Late = Annotated[
-    Literal["cut", "error"],
-    typer.Option(help="What to do with rows after the end of observation.", rich_help_panel=LOG),
+    Literal["cut", "error"], log_option(help="What to do with rows after the end of observation.")
 ]
 Currency = Annotated[str | None, typer.Option(help="For labels; amounts are never converted.")]
 RepeatDays = Annotated[
     bool, typer.Option(help="List repeat purchase days: a calendar clock and counts over time need them.")
 ]
 Decision = Annotated[str, typer.Option(help="Decision: a file, or a name of `bayesltv models list`.")]
-LogEnd = Annotated[
-    str | None,
-    typer.Option(help="Last day that the log covers, where nobody bought on it.", rich_help_panel=LOG),
-]
+LogEnd = Annotated[str | None, log_option(help="Last day that the log covers, where nobody bought on it.")]
 AcceptFailed = Annotated[
-    list[str] | None,
-    typer.Option(metavar="CHECK", help="Go on although this check failed; repeatable.", rich_help_panel=FIT),
+    list[str] | None, fit_option(metavar="CHECK", help="Go on although this check failed; repeatable.")
 ]
 
 
 def redaction(ctx: typer.Context) -> "Redaction | None":
     """Return how ids are hidden in messages and reports, if the global options say so."""
-    found: Redaction | None = ctx.meta.get(REDACTION)
-    return found
+    return ctx.meta.get(REDACTION)
 
 
 Hidden = Annotated["Redaction | None", Bundle(redaction)]
 
 
 def meeting(
-    draws: Annotated[
-        int,
-        typer.Option(min=1, help="Posterior draws to use, spread over the chains.", rich_help_panel=RUN),
-    ] = 1000,
+    draws: Annotated[int, run_option(min=1, help="Posterior draws to use, spread over the chains.")] = 1000,
     seed: Seed = DEFAULT_SEED,
     unknown_groups: Annotated[
-        Literal["error", "population"],
-        typer.Option(help="Levels of a group that the fit has not seen.", rich_help_panel=FIT),
+        Literal["error", "population"], fit_option(help="Levels of a group that the fit has not seen.")
     ] = "error",
     accept_failed: AcceptFailed = None,
     max_fit_age_days: Annotated[
         float | None,
-        typer.Option(
+        fit_option(
             "--max-fit-age",
             metavar="DAYS",
             min=0,
             help="Refuse a fit whose data end more days than this before the summary's.",
-            rich_help_panel=FIT,
         ),
     ] = None,
     time_unit: TimeUnit = None,
     observation_end: ObservationEnd = None,
     without_first_amounts: Annotated[
         bool,
-        typer.Option(
+        fit_option(
             "--without-first-amounts",
             help="Score a summary that has no first amounts, though the fit uses them.",
-            rich_help_panel=FIT,
         ),
     ] = False,
 ) -> "Meeting":
@@ -134,28 +127,15 @@ def meeting(
 
 
 def log_reading(
-    customer_id_col: Annotated[
-        str, typer.Option(help="Column of customer ids in the log.", rich_help_panel=LOG)
-    ] = "customer_id",
-    datetime_col: Annotated[
-        str, typer.Option(help="Column of purchase dates in the log.", rich_help_panel=LOG)
-    ] = "date",
-    monetary_value_col: Annotated[
-        str, typer.Option(help="Column of amounts in the log.", rich_help_panel=LOG)
-    ] = "amount",
-    no_amounts: Annotated[
-        bool, typer.Option("--no-amounts", help="Judge purchases alone.", rich_help_panel=LOG)
-    ] = False,
+    customer_id_col: Annotated[str, log_option(help="Column of customer ids in the log.")] = "customer_id",
+    datetime_col: Annotated[str, log_option(help="Column of purchase dates in the log.")] = "date",
+    monetary_value_col: Annotated[str, log_option(help="Column of amounts in the log.")] = "amount",
+    no_amounts: Annotated[bool, log_option("--no-amounts", help="Judge purchases alone.")] = False,
     refunds: Annotated[
-        Literal["net", "drop", "error"],
-        typer.Option(help="What to do with negative amounts.", rich_help_panel=LOG),
+        Literal["net", "drop", "error"], log_option(help="What to do with negative amounts.")
     ] = "net",
-    timezone: Annotated[
-        str | None, typer.Option(help="Zone of the days, for stamps with offsets.", rich_help_panel=LOG)
-    ] = None,
-    datetime_format: Annotated[
-        str | None, typer.Option(help="strptime format, where not ISO 8601.", rich_help_panel=LOG)
-    ] = None,
+    timezone: Annotated[str | None, log_option(help="Zone of the days, for stamps with offsets.")] = None,
+    datetime_format: Annotated[str | None, log_option(help="strptime format, where not ISO 8601.")] = None,
 ) -> "LogReading":
     """Return how a log is read."""
     from bayesltv.data.log.reading import LogReading
@@ -166,19 +146,15 @@ def log_reading(
 
 def carried(
     order_id_col: Annotated[
-        str | None,
-        typer.Option(help="Column of order ids, to find rows loaded twice.", rich_help_panel=LOG),
+        str | None, log_option(help="Column of order ids, to find rows loaded twice.")
     ] = None,
-    groups: Annotated[
-        list[str] | None, typer.Option("--group", help="Group column; repeatable.", rich_help_panel=LOG)
-    ] = None,
+    groups: Annotated[list[str] | None, log_option("--group", help="Group column; repeatable.")] = None,
     covariates: Annotated[
-        list[str] | None,
-        typer.Option("--covariate", help="Covariate column; repeatable.", rich_help_panel=LOG),
+        list[str] | None, log_option("--covariate", help="Covariate column; repeatable.")
     ] = None,
     group_conflict: Annotated[
         Literal["error", "first", "last"],
-        typer.Option(help="A customer with two values of a group or covariate.", rich_help_panel=LOG),
+        log_option(help="A customer with two values of a group or covariate."),
     ] = "error",
 ) -> "Carried":
     """Return what the rows of a log say beside purchases."""
@@ -189,26 +165,15 @@ def carried(
 
 def sampling(
     method: Annotated[
-        Literal["nuts", "laplace"],
-        typer.Option(help="NUTS, or laplace: seconds, gated by its weights.", rich_help_panel=SAMPLER),
+        Literal["nuts", "laplace"], sampler_option(help="NUTS, or laplace: seconds, gated by its weights.")
     ] = "nuts",
-    chains: Annotated[
-        int | None, typer.Option(min=2, help="Chains, in place of the spec's.", rich_help_panel=SAMPLER)
-    ] = None,
+    chains: Annotated[int | None, sampler_option(min=2, help="Chains, in place of the spec's.")] = None,
     draws: Annotated[
-        int | None,
-        typer.Option(min=1, help="Draws per chain, in place of the spec's.", rich_help_panel=SAMPLER),
+        int | None, sampler_option(min=1, help="Draws per chain, in place of the spec's.")
     ] = None,
-    tune: Annotated[
-        int | None,
-        typer.Option(min=1, help="Tuning steps, in place of the spec's.", rich_help_panel=SAMPLER),
-    ] = None,
-    target_accept: Annotated[
-        float | None, typer.Option(help="Acceptance rate; higher is slower.", rich_help_panel=SAMPLER)
-    ] = None,
-    cores: Annotated[
-        int | None, typer.Option(min=1, help="Chains run at once.", rich_help_panel=SAMPLER)
-    ] = None,
+    tune: Annotated[int | None, sampler_option(min=1, help="Tuning steps, in place of the spec's.")] = None,
+    target_accept: Annotated[float | None, sampler_option(help="Acceptance rate; higher is slower.")] = None,
+    cores: Annotated[int | None, sampler_option(min=1, help="Chains run at once.")] = None,
     seed: Seed = DEFAULT_SEED,
 ) -> "Sampling":
     """Return how a posterior is sampled."""
@@ -230,9 +195,7 @@ def origins(
         str | None, typer.Option(help='How far ahead: "26 weeks"; default: by the length of the log.')
     ] = None,
     time_unit: Unit = "week",
-    customers: Annotated[
-        int, typer.Option(help="At most; of a larger log so many are drawn by lot.", rich_help_panel=RUN)
-    ] = 5000,
+    customers: Annotated[int, run_option(help="At most; of a larger log so many are drawn by lot.")] = 5000,
     acquired_from: AcquiredFrom = None,
     log_end: LogEnd = None,
     seed: Seed = DEFAULT_SEED,

@@ -6,16 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bayesltv.cli.command import Bundle, example
-from bayesltv.cli.options import (
-    DEFAULT_SEED,
-    AsJson,
-    FitFile,
-    Hidden,
-    LogEnd,
-    Seed,
-    Threads,
-    log_reading,
-)
+from bayesltv.cli.options import DEFAULT_SEED, AsJson, FitFile, Hidden, LogEnd, Seed, Threads, log_reading
 
 if TYPE_CHECKING:
     from bayesltv.data.log.reading import LogReading
@@ -76,11 +67,11 @@ def report(
     from bayesltv import jobs
     from bayesltv.cli.output import show
     from bayesltv.data.log.reading import LaterLog
-    from bayesltv.jobs.asked import Made, Run
+    from bayesltv.jobs.asked import Made, Run, Shown
 
     written = jobs.report_file(
         fit, out, Made(summary, scores, plan, cohorts, forecast), seed=seed, thorough=thorough,
         later=LaterLog(log, reading, log_end, horizon), run=Run(threads, hidden),
-        people=people, suppress_below=suppress_below,
+        shown=Shown(people, suppress_below),
     )  # fmt: skip
     show.result(written, as_json=as_json)

@@ -8,7 +8,6 @@ import typer
 
 from bayesltv.cli.command import Bundle, example
 from bayesltv.cli.options import (
-    RUN,
     AsJson,
     Decision,
     FitFile,
@@ -18,8 +17,10 @@ from bayesltv.cli.options import (
     Report,
     Threads,
     carried,
+    in_panel,
     log_reading,
     meeting,
+    run_option,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from bayesltv.data.log.reading import Carried, LogReading
     from bayesltv.jobs.asked import PlanAsked
 
-TESTS = "Tests of actions"
+test_option = in_panel("Tests of actions")
 
 
 @example("bayesltv score fit.nc summary.parquet --decision retention --out scores.parquet")
@@ -86,12 +87,7 @@ def score(
 def plan_asked(
     tests: Annotated[
         list[str] | None,
-        typer.Option(
-            "--test",
-            metavar="NAME=FILE",
-            help="Fitted test that actions name; repeatable.",
-            rich_help_panel=TESTS,
-        ),
+        test_option("--test", metavar="NAME=FILE", help="Fitted test that actions name; repeatable."),
     ] = None,
     current: Annotated[
         Path | None, typer.Option(help="Table of customer_id and action: what is done today.")
@@ -104,20 +100,11 @@ def plan_asked(
     ] = None,
     plan_test: Annotated[
         bool,
-        typer.Option(
-            "--plan-test",
-            help="Say for each action how large a test should be, or not to test.",
-            rich_help_panel=TESTS,
-        ),
+        test_option("--plan-test", help="Say for each action how large a test should be, or not to test."),
     ] = False,
-    test_cost: Annotated[
-        float, typer.Option(min=0, help="Fixed cost of a test, in money.", rich_help_panel=TESTS)
-    ] = 0.0,
+    test_cost: Annotated[float, test_option(min=0, help="Fixed cost of a test, in money.")] = 0.0,
     customers_per_week: Annotated[
-        float | None,
-        typer.Option(
-            help="Customers that a test can enrol in a week, both arms together.", rich_help_panel=TESTS
-        ),
+        float | None, test_option(help="Customers that a test can enrol in a week, both arms together.")
     ] = None,
     options: Annotated[
         Path | None,
@@ -187,9 +174,7 @@ def evaluate(
     ] = None,
     report: Report = None,
     log_end: LogEnd = None,
-    draws: Annotated[
-        int | None, typer.Option(min=2, help="Posterior draws; default: all.", rich_help_panel=RUN)
-    ] = None,
+    draws: Annotated[int | None, run_option(min=2, help="Posterior draws; default: all.")] = None,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:

@@ -5,24 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bayesltv.cli import options
 from bayesltv.cli.command import Bundle, ExampleGroup, ending, example
 from bayesltv.cli.manner import is_quiet
-from bayesltv.cli.options import (
-    AcquiredFrom,
-    AsJson,
-    Cohort,
-    Currency,
-    Decision,
-    FitFile,
-    Hidden,
-    Late,
-    ObservationDay,
-    RepeatDays,
-    Unit,
-    carried,
-    log_reading,
-    meeting,
-)
 
 if TYPE_CHECKING:
     from bayesltv.base.meeting import Meeting
@@ -57,21 +42,23 @@ def cluster(
 @example("bayesltv spark summarize log.parquet --observation-end 1997-09-30 --time-unit week --out summary")
 def summarize(
     log: Annotated[str, typer.Argument(help=f"Transaction log, one row per purchase: Parquet, {_PLACE}.")],
-    observation_end: ObservationDay,
-    time_unit: Unit,
+    observation_end: options.ObservationDay,
+    time_unit: options.Unit,
     out: Annotated[str, typer.Option(help=f"Customer summary to write: a folder of Parquet, {_PLACE}.")],
     reading: Annotated[
         "LogReading",
-        Bundle(log_reading, without=("datetime_format",), help={"no_amounts": "The log has no amounts."}),
+        Bundle(
+            options.log_reading, without=("datetime_format",), help={"no_amounts": "The log has no amounts."}
+        ),
     ],
-    beside: Annotated["Carried", Bundle(carried, without=("order_id_col", "covariates"))],
+    beside: Annotated["Carried", Bundle(options.carried, without=("order_id_col", "covariates"))],
     where: Annotated["Cluster", Bundle(cluster)],
-    cohort: Cohort = None,
-    acquired_from: AcquiredFrom = None,
-    late: Late = "cut",
-    currency: Currency = None,
-    repeat_days: RepeatDays = True,
-    as_json: AsJson = False,
+    cohort: options.Cohort = None,
+    acquired_from: options.AcquiredFrom = None,
+    late: options.Late = "cut",
+    currency: options.Currency = None,
+    repeat_days: options.RepeatDays = True,
+    as_json: options.AsJson = False,
 ) -> None:
     """Turn a transaction log into a customer summary, where Spark has it."""
     from bayesltv import jobs
@@ -86,20 +73,20 @@ def summarize(
 
 @example("bayesltv spark score fit.nc summary --decision retention --out scores")
 def score(
-    fit: FitFile,
+    fit: options.FitFile,
     summary: Annotated[str, typer.Argument(help=f"Customer summary: Parquet, {_PLACE}.")],
-    decision: Decision,
+    decision: options.Decision,
     out: Annotated[
         str,
         typer.Option(help=f"Scores, with totals and manifest: a folder of Parquet, {_PLACE}."),
     ],
     met: Annotated[
         "Meeting",
-        Bundle(meeting, help={"accept_failed": "Score although this check failed; repeatable."}),
+        Bundle(options.meeting, help={"accept_failed": "Score although this check failed; repeatable."}),
     ],
-    hidden: Hidden,
+    hidden: options.Hidden,
     where: Annotated["Cluster", Bundle(cluster)],
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Score every customer of a summary, where Spark has it; totals come in the same pass."""
     from bayesltv import jobs

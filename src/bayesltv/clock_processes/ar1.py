@@ -4,13 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.clock_processes.process import Blocks, Terms, Values
 from bayesltv.names import CLOCK_RHO, CLOCK_SD
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.prior import PriorSpec
-
-Floats = NDArray[np.float64]
 
 NAME = "ar1"
 SCALE = CLOCK_SD

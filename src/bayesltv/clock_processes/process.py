@@ -3,12 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.prior import PriorSpec
 
-Floats = NDArray[np.float64]
 Values = Mapping[str, Any]
 """Parameters of a process by their names in a spec: numbers, arrays of shape (draw,), or tensors."""
 type Terms = Sequence[tuple[Any, Floats]]

@@ -3,13 +3,11 @@
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.clock_processes.process import Blocks, Terms, Values
 from bayesltv.names import CLOCK_STEP_SD
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.prior import PriorSpec
-
-Floats = NDArray[np.float64]
 
 NAME = "random_walk"
 SCALE = CLOCK_STEP_SD

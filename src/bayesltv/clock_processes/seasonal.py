@@ -3,14 +3,12 @@
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.clock_processes.process import Blocks, Terms, Values
 from bayesltv.names import CLOCK_SEASON_SD
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.prior import PriorSpec
 from bayesltv.units import DAYS_PER_YEAR
-
-Floats = NDArray[np.float64]
 
 NAME = "seasonal"
 SCALE = CLOCK_SEASON_SD
@@ -65,5 +63,4 @@ def continued(
     blocks: Blocks,
 ) -> Floats:
     """Return s over all blocks: its terms times the waves."""
-    s: Floats = state @ waves(blocks.middles, blocks.harmonics).T
-    return s
+    return state @ waves(blocks.middles, blocks.harmonics).T

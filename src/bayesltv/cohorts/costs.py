@@ -5,14 +5,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.cohorts.asked import Cac
 from bayesltv.cohorts.members import Members, TableRows
 from bayesltv.errors import DataError, warn
 from bayesltv.names import GROUP_SEPARATOR
+from bayesltv.numerics.arrays import Floats
 
-Floats = NDArray[np.float64]
 COST, PER_CUSTOMER = "cost", "cac"
 
 
@@ -45,8 +44,7 @@ def cost_of(cac: Cac | None, members: Members, rows: TableRows, draws: int) -> F
     if (found < 0).any() or np.isinf(found).any():
         raise DataError("a cost of acquisition is negative or infinite: give money of 0 or more per customer")
     _warn_of(found, members)
-    cost: Floats = rows.of(found * members.sizes[:, None])
-    return cost
+    return rows.of(found * members.sizes[:, None])
 
 
 def _of_mapping(cac: Mapping[str, Any], members: Members, draws: int) -> Floats:

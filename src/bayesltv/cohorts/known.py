@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.base.placed_base import PlacedBase
 from bayesltv.cohorts.asked import CohortsAsked
@@ -15,9 +14,7 @@ from bayesltv.data.log.split import purchase_days
 from bayesltv.data.summary.days import Days, history_days, repeats_of
 from bayesltv.errors import DataError, warn
 from bayesltv.names import CUSTOMER_ID, FIRST_PURCHASE, FREQUENCY, REPEAT_DAYS, SPEND_SUM
-
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from bayesltv.numerics.arrays import Floats, Integers
 
 
 @dataclass(frozen=True)

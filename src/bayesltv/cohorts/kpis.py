@@ -11,13 +11,14 @@ from bayesltv.base.placed_base import PlacedBase
 from bayesltv.cohorts.known import Purchases, known_purchases
 from bayesltv.cohorts.members import Members, members_of, rows_of
 from bayesltv.cohorts.simulated import BLOCK, Crowd, walk_draws
-from bayesltv.cohorts.tables import LEVELS
 from bayesltv.data.log.histories import MICROS
 from bayesltv.data.log.reading import LogReading
 from bayesltv.data.summary.days import Days, history_days
 from bayesltv.errors import DataError
 from bayesltv.kernels.tracking import AgeCounts, Standing, count_by_age
 from bayesltv.names import FREQUENCY, VALUE_TO_DATE
+from bayesltv.numerics.arrays import Flags, Floats, Integers
+from bayesltv.numerics.levels import quantiles_of
 from bayesltv.prediction.draws import simulate_futures
 from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 from bayesltv.prediction.scores.score import score_base
@@ -27,8 +28,6 @@ from bayesltv.prediction.totals import step_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.units import DAYS_PER
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 TIER = "tier"
 WINDOWS = (30, 90)
 TOP = 0.20
@@ -136,9 +135,7 @@ def _labelled(
     return members_of(summary, days, by)
 
 
-def _bought_between(
-    bought: Purchases, known: Days, newest: int, oldest: int, customers: int
-) -> NDArray[np.bool_]:
+def _bought_between(bought: Purchases, known: Days, newest: int, oldest: int, customers: int) -> Flags:
     """Return who bought `newest` days before the end of observation or earlier, up to `oldest` days."""
     ago = (known.end - known.first)[bought.customer] - bought.age
     chosen = bought.customer[(ago >= newest) & (ago < oldest)]
@@ -221,7 +218,7 @@ def _count_ahead(crowd: Crowd, block: slice, days: int, step: float, days_per_un
 
 
 def _future(
-    base: PlacedBase, members: Members, past_active: NDArray[np.bool_], *, days: int, threads: int | None
+    base: PlacedBase, members: Members, past_active: Flags, *, days: int, threads: int | None
 ) -> Counted:
     """Return what customers do within the period to come, draw by draw."""
     crowd = _crowd(base, 2 * members.cohort + past_active, max(days, *WINDOWS))
@@ -317,7 +314,7 @@ def _table(members: Members, past: Counted, future: Counted) -> pd.DataFrame:
     for name, draws in ahead.items():
         table = left.assign(kpi=name, observed=seen.get(name, np.full(len(left), np.nan)))
         missing = np.asarray(np.isnan(draws).any(axis=1))
-        levels = np.quantile(np.where(missing[:, None], 0.0, draws), list(LEVELS.values()), axis=1)
-        table = table.assign(**dict(zip(LEVELS, np.where(missing, np.nan, levels), strict=True)))
+        levels = quantiles_of(np.where(missing[:, None], 0.0, draws))
+        table = table.assign(**{level: np.where(missing, np.nan, each) for level, each in levels.items()})
         parts.append(table.assign(mean=np.where(missing, np.nan, draws.mean(axis=1))))
     return pd.concat(parts, ignore_index=True)

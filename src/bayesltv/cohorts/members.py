@@ -11,8 +11,8 @@ from bayesltv.data.summary.days import Days
 from bayesltv.dates import COHORTS, cohort_column, cohort_labels
 from bayesltv.errors import DataError, shown
 from bayesltv.names import GROUP_SEPARATOR
+from bayesltv.numerics.arrays import Integers
 
-Integers = NDArray[np.int64]
 ALL = "all"
 KNOWN, NEW, LEVEL, WHOLE = "cohort", "new", "level", "all"
 """Kinds of rows: acquired customers, planned ones, sums over a level of one column, the sum of the known."""

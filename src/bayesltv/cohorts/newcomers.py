@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv import names
 from bayesltv.base.placed_base import PlacedBase, Placement, place_customers
 from bayesltv.cohorts.known import Purchases
 from bayesltv.cohorts.members import Members
@@ -17,21 +18,7 @@ from bayesltv.data.summary.groups import labels_of
 from bayesltv.dates import COHORTS
 from bayesltv.errors import DataError
 from bayesltv.kernels.tracking import count_first_amounts
-from bayesltv.names import (
-    CUSTOMER_ID,
-    FIRST_AMOUNT,
-    FIRST_PURCHASE,
-    FREQUENCY,
-    GROUP_SEPARATOR,
-    LAST_PURCHASE,
-    OBSERVATION_END,
-    RECENCY,
-    SPEND_COUNT,
-    SPEND_LOG_SUM,
-    SPEND_SUM,
-    TIME_UNIT,
-    T,
-)
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.prediction.packed import laws_of, people_of, streams_of
 from bayesltv.prediction.scores.engine import Threads
 from bayesltv.prediction.scores.scoring import DRAWS, make_scoring, score_rows
@@ -41,8 +28,6 @@ from bayesltv.prediction.totals import step_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.streams import generator
 
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 CUSTOMERS = "customers"
 FIRST = "first amounts"
 YEAR = 365
@@ -97,11 +82,11 @@ def make_newcomers(
     frame = _checked(base, new, members, by)
     counts = frame[CUSTOMERS].to_numpy(np.int64)
     each = frame.loc[frame.index.repeat(counts)].reset_index(drop=True)
-    names = labels_of(
+    groups = labels_of(
         each, [*members.columns, *(c for c in base.posterior.columns if c not in members.columns)]
     )
-    number = each.groupby(np.asarray(names, dtype=object)).cumcount().astype(str)
-    summary = as_summary(base, each, pd.Series(names, dtype="str") + "\x1fnew " + number)
+    number = each.groupby(np.asarray(groups, dtype=object)).cumcount().astype(str)
+    summary = as_summary(base, each, pd.Series(groups, dtype="str") + "\x1fnew " + number)
     placement = place_customers(
         base.posterior, base.hyperparameters(draws), summary, unknown_groups=base.unknown_groups,
         seed=base.seed,
@@ -132,7 +117,9 @@ def _checked(base: PlacedBase, new: pd.DataFrame, members: Members, by: Sequence
     known = set(members.labels)
     twice = [key for key in map(tuple, frame[list(members.columns)].astype(str).to_numpy()) if key in known]
     if twice:
-        raise DataError(f"new=: {GROUP_SEPARATOR.join(twice[0])!r} is a cohort of known customers already")
+        raise DataError(
+            f"new=: {names.GROUP_SEPARATOR.join(twice[0])!r} is a cohort of known customers already"
+        )
     return frame.assign(**{CUSTOMERS: counts.astype(np.int64)})
 
 
@@ -160,19 +147,19 @@ def as_summary(
     end = base.require_end()
     acquired = end if first is None else first.astype("datetime64[D]").astype("datetime64[us]")
     made = {
-        CUSTOMER_ID: ids.astype("str"),
-        FREQUENCY: zeros.astype(np.int64),
-        RECENCY: zeros,
-        T: zeros,
-        SPEND_COUNT: zeros.astype(np.int64),
-        SPEND_SUM: zeros,
-        SPEND_LOG_SUM: zeros,
-        FIRST_AMOUNT: np.nan,
-        FIRST_PURCHASE: acquired,
-        LAST_PURCHASE: acquired,
+        names.CUSTOMER_ID: ids.astype("str"),
+        names.FREQUENCY: zeros.astype(np.int64),
+        names.RECENCY: zeros,
+        names.T: zeros,
+        names.SPEND_COUNT: zeros.astype(np.int64),
+        names.SPEND_SUM: zeros,
+        names.SPEND_LOG_SUM: zeros,
+        names.FIRST_AMOUNT: np.nan,
+        names.FIRST_PURCHASE: acquired,
+        names.LAST_PURCHASE: acquired,
     }
     summary = pd.DataFrame(made).assign(**{name: each[name].astype(str) for name in base.posterior.columns})
-    summary.attrs = {TIME_UNIT: base.posterior.time_unit, OBSERVATION_END: end.date().isoformat()}
+    summary.attrs = {names.TIME_UNIT: base.posterior.time_unit, names.OBSERVATION_END: end.date().isoformat()}
     return summary
 
 
@@ -205,8 +192,7 @@ def _own_amounts(base: PlacedBase, new: Newcomers, threads: int | None) -> Float
         return money
 
     parts = walk_draws(work, population.draws.size, size=BLOCK, threads=threads)
-    total: Floats = np.concatenate(parts, axis=1) * np.float64(step)
-    return total
+    return np.concatenate(parts, axis=1) * np.float64(step)
 
 
 def past_amounts(base: PlacedBase, bought: Purchases, groups: Sequence[str]) -> dict[str, Floats]:
@@ -252,12 +238,12 @@ def _representative(pool: Floats) -> Floats:
 
 
 def _bootstrapped(
-    pool: Floats, number: int, draws: NDArray[np.uint64], seed: int, names: Sequence[str]
+    pool: Floats, number: int, draws: NDArray[np.uint64], seed: int, key: Sequence[str]
 ) -> Floats:
     """Return sums of `number` amounts from a pool, draw by draw, under weights of the Bayesian bootstrap."""
     sums = np.zeros(draws.size)
     for at, draw in enumerate(draws):
-        rng = generator(seed, FIRST, *names, str(int(draw)))
+        rng = generator(seed, FIRST, *key, str(int(draw)))
         weights = rng.standard_exponential(pool.size)
         sums[at] = rng.multinomial(number, weights / weights.sum()) @ pool
     return sums

@@ -4,14 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.cohorts.known import KnownSums
 from bayesltv.cohorts.simulated import Reckoning, Sums
 from bayesltv.names import DRAW
+from bayesltv.numerics.arrays import Floats, Integers
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 COHORT, AGE, PERIOD = "cohort", "age", "period"
 
 

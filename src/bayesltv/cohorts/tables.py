@@ -14,9 +14,9 @@ from bayesltv.cohorts.result import OBSERVED, PARTLY, PREDICTED, SMALLEST
 from bayesltv.cohorts.simulated import Reckoning
 from bayesltv.dates import COHORTS, cohort_column
 from bayesltv.names import DRAW
+from bayesltv.numerics.arrays import Floats
+from bayesltv.numerics.levels import LEVELS, quantiles_of
 
-Floats = NDArray[np.float64]
-LEVELS = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
 MEAN_LEVEL = "mean_level_"
 
 
@@ -67,8 +67,7 @@ def _stacked(left: pd.DataFrame, name: str, ages: NDArray[Any], columns: dict[st
 def _levels(values: Floats) -> dict[str, Floats]:
     """Return quantiles and mean over draws, axis 1; missing draws, of no buyer, are left out."""
     if not np.isnan(values).any():
-        found = np.quantile(values, list(LEVELS.values()), axis=1)
-        return dict(zip(LEVELS, found, strict=True)) | {"mean": values.mean(axis=1)}
+        return quantiles_of(values, axis=1) | {"mean": values.mean(axis=1)}
     empty = np.asarray(np.isnan(values).all(axis=1))
     filled = np.where(empty[:, None], 0.0, values)
     found = np.where(empty, np.nan, np.nanquantile(filled, list(LEVELS.values()), axis=1))

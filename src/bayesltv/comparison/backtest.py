@@ -8,7 +8,7 @@ import multiprocessing
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pandas as pd
@@ -151,14 +151,11 @@ def backtest(
         raise DataError('there is no cut: give dates inside the log, cuts=["1997-07-31", "1997-09-30"]')
     if workers < 1:
         raise EngineError(f"workers={workers} must be at least 1")
-    known = [each.name for each in fields(LogReading)]
-    unknown = [name for name in columns or {} if name not in known]
-    if unknown:
-        raise DataError(f"columns has no {unknown[0]!r}: it may have {', '.join(known)}")
+    reading = LogReading.of(columns)
     require_rivals(rivals)
     job = _Job(
         log, spec_of(spec), horizon, time_unit, tuple(groups), seed, method, dict(sampler or {}), draws,
-        dict(columns or {}), acquired_from, log_end, tuple(rivals) if arrivals else None,
+        reading, acquired_from, log_end, tuple(rivals) if arrivals else None,
     )  # fmt: skip
     return _backtest(job, days, workers=workers, progress=progress)
 
@@ -166,7 +163,7 @@ def backtest(
 def _backtest(job: _Job, days: Sequence[dt.date], *, workers: int, progress: bool) -> Backtest:
     """Return the forecasts of each cut beside what came next, from the earliest cut on."""
     require_holdout(
-        LaterLog(job.log, LogReading(**job.columns), job.log_end), after=pd.Timestamp(days[-1]),
+        LaterLog(job.log, job.reading, job.log_end), after=pd.Timestamp(days[-1]),
         horizon=job.horizon, time_unit=time_unit_of(job.time_unit),
     )  # fmt: skip
     found: dict[str, tuple[Evaluation, CheckReport]] = {}
@@ -192,7 +189,7 @@ class _Job:
     method: Literal["nuts", "laplace"]
     sampler: dict[str, Any]
     draws: int | None
-    columns: dict[str, Any]
+    reading: LogReading
     acquired_from: Date | None
     log_end: Date | None
     rivals: tuple[str, ...] | None
@@ -206,7 +203,7 @@ def _one(job: _Job, cut: str) -> tuple[str, Evaluation, CheckReport]:
         summary = summarize(
             job.log, observation_end=cut, time_unit=job.time_unit,
             groups=job.groups or job.spec.groups, covariates=tuple(job.spec.covariates),
-            acquired_from=job.acquired_from, **job.columns,
+            acquired_from=job.acquired_from, **job.reading.keywords,
         )  # fmt: skip
         tree = fit(summary, job.spec, seed=job.seed, method=job.method, sampler=job.sampler, progress=False)
         come = None
@@ -216,7 +213,7 @@ def _one(job: _Job, cut: str) -> tuple[str, Evaluation, CheckReport]:
         base = customer_base(tree, summary, seed=job.seed, draws=job.draws)
         evaluation = base.evaluate(
             job.log, horizon=job.horizon, draws=job.draws, tracking=False, log_end=job.log_end,
-            arrivals=come, rivals=job.rivals or (), **job.columns,
+            arrivals=come, rivals=job.rivals or (), **job.reading.keywords,
         )  # fmt: skip
     except BayesltvError as error:
         raise type(error)(f"cut {cut}: {error.template}", ids=error.ids, quoted=error.quoted) from None

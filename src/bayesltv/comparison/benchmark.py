@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from bayesltv.comparison.forecast import Forecast
-from bayesltv.comparison.known import Floats, Known, known_at
+from bayesltv.comparison.known import Known, known_at
 from bayesltv.comparison.named import carried_by, named_specs
 from bayesltv.comparison.origins import CUSTOMERS, Origins, require_customers
 from bayesltv.comparison.own import posterior_forecast
@@ -24,6 +23,7 @@ from bayesltv.errors import QUOTED, DataError
 from bayesltv.errors import cut as cut_short
 from bayesltv.evaluation.benchmark import Benchmark
 from bayesltv.languages.language import as_kept, mark
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.catalogue import SpecLike
 from bayesltv.specs.model.model_spec import ModelSpec
 
@@ -93,7 +93,7 @@ def benchmark(
     origins = Origins(
         () if cut is None else (cut,), horizon, time_unit, customers, acquired_from, log_end, seed
     )
-    return benchmark_as(log, log_reading_of(columns), origins, models=models, rivals=rivals, step=step)
+    return benchmark_as(log, LogReading.of(columns), origins, models=models, rivals=rivals, step=step)
 
 
 def benchmark_as(
@@ -124,15 +124,6 @@ def benchmark_as(
         "customers_of_the_log": plain.customers, "seed": origins.seed,
     }  # fmt: skip
     return Benchmark(table, verdict, skipped, facts)
-
-
-def log_reading_of(columns: Mapping[str, Any] | None) -> LogReading:
-    """Return how a log is read from the keywords of ``summarize``; DataError names an unknown one."""
-    names = [each.name for each in fields(LogReading)]
-    unknown = [name for name in columns or {} if name not in names]
-    if unknown:
-        raise DataError(f"columns has no {unknown[0]!r}: it may have {', '.join(names)}")
-    return LogReading(**(columns or {}))
 
 
 def _chosen(names: Sequence[str] | None) -> dict[str, Rival]:

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from bayesltv.comparison.backtest import Backtest, backtest
-from bayesltv.comparison.benchmark import log_reading_of
 from bayesltv.comparison.candidates import candidates, on_a_clock, shape_of_waits
 from bayesltv.comparison.named import carried_by, named_specs
 from bayesltv.comparison.origins import CUSTOMERS, Origins, require_customers
@@ -95,7 +94,7 @@ def choose(
     >>> fit = ltv.fit(summary, found.spec, seed=1)  # doctest: +SKIP
     """
     origins = Origins(tuple(cuts), horizon, time_unit, customers, acquired_from, log_end, seed)
-    return choose_as(log, log_reading_of(columns), origins, specs=specs, step=step)
+    return choose_as(log, LogReading.of(columns), origins, specs=specs, step=step)
 
 
 def choose_as(

@@ -22,9 +22,14 @@ from bayesltv.comparison.named import named
 from bayesltv.data.fingerprint import print_like
 from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.data.summary.cells import has_first_amounts
-from bayesltv.data.summary.validate import resolve_observation_end, resolve_time_unit, validate_summary
+from bayesltv.data.summary.validate import (
+    required_end,
+    resolve_observation_end,
+    resolve_time_unit,
+    validate_summary,
+)
 from bayesltv.dates import Date
-from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.errors import DataError, warn
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.evaluate import evaluate_base
 from bayesltv.evaluation.holdout import require_holdout
@@ -150,11 +155,9 @@ def _require_holdout(
     unit: str,
 ) -> None:
     """Raise where the log does not reach the end of the horizon, before anything is fitted."""
-    if end is None:
-        raise DataError("the summary does not say when observation ended: pass observation_end=")
     if not any(map(_has_spend, models.values())):
         later = replace(later, reading=later.reading.without_amounts())
-    require_holdout(later, after=end, horizon=horizon, time_unit=unit)
+    require_holdout(later, after=required_end(end), horizon=horizon, time_unit=unit)
 
 
 def _fitted(
@@ -223,7 +226,7 @@ def _ranked(loos: Mapping[str, Mapping[str, ELPDData]]) -> pd.DataFrame:
             warnings.simplefilter("always")
             table = az.compare({name: each[part] for name, each in loos.items()}, round_to="none")
         for each in caught:
-            warnings.warn(f"comparing {part}: {each.message}", BayesltvWarning, stacklevel=3)
+            warn(f"comparing {part}: {each.message}")
         table = table.rename_axis("model").reset_index()
         table.insert(0, "part", part)
         tables.append(table)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from bayesltv.numerics.arrays import Codes, Floats
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Forecast:
     """
 
     mean: Floats
-    ordered: NDArray[np.float64] | NDArray[np.int32] | None = None
+    ordered: Floats | Codes | None = None
     total: Floats | None = None
 
     @property

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.comparison.plain_log import PlainLog
 from bayesltv.data.log.reading import LogReading
 from bayesltv.data.log.split import PurchaseDays, purchase_days
 from bayesltv.data.log.summarize import summarize
 from bayesltv.names import CUSTOMER_ID
+from bayesltv.numerics.arrays import Floats
 from bayesltv.units import DAYS_PER
 
-Floats = NDArray[np.float64]
 PURCHASES, SPEND = "purchases", "spend"
 DAY = pd.Timedelta(days=1)
 

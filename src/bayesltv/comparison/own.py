@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bayesltv.checks.run import stored_report
 from bayesltv.comparison.forecast import Forecast, of_draws
@@ -20,26 +19,21 @@ if TYPE_CHECKING:
 DRAWS = 1000
 
 
-def fit_quickly(
-    summary: pd.DataFrame, spec: ModelSpec, *, seed: int, sampler: Mapping[str, Any] | None = None
-) -> tuple[xr.DataTree, str]:
-    """Return a fit by laplace where it passes its checks, else by NUTS, and which of the two it is."""
+def fit_quickly(summary: pd.DataFrame, spec: ModelSpec, *, seed: int) -> xr.DataTree:
+    """Return a fit by laplace where it passes its checks, else by NUTS."""
     try:
         tree = fit(summary, spec, seed=seed, method="laplace", progress=False)
         if stored_report(tree).passed:
-            return tree, "laplace"
+            return tree
     except FitError:
         pass  # no mode to start from; NUTS needs none
-    return fit(summary, spec, seed=seed, sampler=sampler, progress=False), "nuts"
+    return fit(summary, spec, seed=seed, progress=False)
 
 
-def posterior_forecast(
-    known: Known, spec: ModelSpec, *, seed: int = 1, sampler: Mapping[str, Any] | None = None
-) -> dict[str, Forecast]:
+def posterior_forecast(known: Known, spec: ModelSpec, *, seed: int = 1) -> dict[str, Forecast]:
     """Return the predictive of a spec fitted to what is known."""
     asked = spec if known.has_amounts else spec.without_spend()
-    tree, _ = fit_quickly(known.summary, asked, seed=seed, sampler=sampler)
-    return predictive(tree, known, seed=seed)
+    return predictive(fit_quickly(known.summary, asked, seed=seed), known, seed=seed)
 
 
 def predictive(tree: xr.DataTree, known: Known, *, seed: int = 1) -> dict[str, Forecast]:

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.comparison.forecast import Forecast
 from bayesltv.evaluation import rules
 from bayesltv.evaluation.ranking import normalised_gini
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.streams import generator
 
-Floats = NDArray[np.float64]
-Places = NDArray[np.int64]
 Measure = Literal["crps", "rmse", "gini"]
 RESAMPLES = 1000
 LEVEL = 0.9
@@ -101,14 +99,14 @@ def resampled_means(sums: Floats, counts: Floats, *, seed: int = 1) -> Floats:
     return np.array([sums[each].sum() / counts[each].sum() for each in chosen])
 
 
-def _crps_gap(theirs: Judged, ours: Judged, chosen: Places) -> float:
+def _crps_gap(theirs: Judged, ours: Judged, chosen: Integers) -> float:
     return float((theirs.crps - ours.crps)[chosen].mean())
 
 
-def _rmse_gap(theirs: Judged, ours: Judged, chosen: Places) -> float:
+def _rmse_gap(theirs: Judged, ours: Judged, chosen: Integers) -> float:
     return float(np.sqrt(theirs.squared[chosen].mean()) - np.sqrt(ours.squared[chosen].mean()))
 
 
-def _gini_gap(theirs: Judged, ours: Judged, chosen: Places) -> float:
+def _gini_gap(theirs: Judged, ours: Judged, chosen: Integers) -> float:
     actual = ours.actual[chosen]
     return normalised_gini(theirs.mean[chosen], actual) - normalised_gini(ours.mean[chosen], actual)

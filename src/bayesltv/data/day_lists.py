@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+
+from bayesltv.numerics.arrays import Floats, Integers
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Integers = NDArray[np.int64]
 _FIRST = dt.date(1970, 1, 1).toordinal()
 
 
@@ -79,7 +79,7 @@ def day_number(day: dt.date) -> int:
     return day.toordinal() - _FIRST
 
 
-def day_numbers(dates: pd.Series[Any]) -> NDArray[np.float64]:
+def day_numbers(dates: pd.Series[Any]) -> Floats:
     """Return the days of a column of dates; NaN where one is missing or is no date."""
     texts = pd.api.types.is_string_dtype(dates) or dates.dtype == object
     stamps = pd.to_datetime(dates, errors="coerce", format="ISO8601" if texts else None)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.data.ids import id_texts
 from bayesltv.data.log.reading import ExperimentReading
@@ -13,8 +12,8 @@ from bayesltv.data.summary.groups import Groups, codes_of
 from bayesltv.dates import Date, as_day
 from bayesltv.errors import DataError, counted
 from bayesltv.names import CUSTOMER_ID
+from bayesltv.numerics.arrays import Floats, Integers
 
-Floats = NDArray[np.float64]
 MAX_CELLS = 1000
 _NO_ID = "give every customer an id"
 Cells = Sequence[str] | pd.DataFrame
@@ -34,10 +33,10 @@ class Assigned:
     """
 
     ids: pd.Series
-    cell: NDArray[np.int64]
-    arm: NDArray[np.int64]
+    cell: Integers
+    arm: Integers
     outcome: Floats
-    purchases: NDArray[np.int64] | None
+    purchases: Integers | None
 
 
 @dataclass(frozen=True)
@@ -225,7 +224,7 @@ def _checked_outcome(column: pd.Series, ids: pd.Series, name: str) -> Floats:
     return values
 
 
-def _checked_purchases(column: pd.Series, ids: pd.Series, outcome: Floats, name: str) -> NDArray[np.int64]:
+def _checked_purchases(column: pd.Series, ids: pd.Series, outcome: Floats, name: str) -> Integers:
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     for wrong, what in (
         (~((numbers >= 0) & (numbers == np.rint(numbers))), "is no whole number, 0 or more,"),
@@ -242,7 +241,7 @@ def _checked_purchases(column: pd.Series, ids: pd.Series, outcome: Floats, name:
 
 def _arms(
     column: pd.Series, control: Hashable | None, arms: Sequence[Hashable] | None, name: str
-) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+) -> tuple[tuple[str, ...], Integers]:
     """Return the arms, the control first, and each row's."""
     seen = sorted(column.unique())
     first = str(control) if control is not None else "control"

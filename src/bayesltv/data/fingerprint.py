@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bayesltv import names
 from bayesltv.data.day_lists import DayLists, day_lists, day_numbers
+from bayesltv.numerics.arrays import Floats
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,7 +88,7 @@ def _covers_first(found: object) -> bool:
 
 def hash_sum(
     ids: pa.LargeStringArray,
-    columns: Mapping[str, NDArray[np.float64]],
+    columns: Mapping[str, Floats],
     repeats: DayLists | None = None,
 ) -> int:
     """Return the sum of the hashes of rows: add up those of parts, and `written` gives the fingerprint.
@@ -146,7 +147,7 @@ def added(prints: Iterable[str]) -> str:
     return written(total, covers_first=any(map(_covers_first, parts)))
 
 
-def _nothing_is_missing(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _nothing_is_missing(values: Floats) -> Floats:
     return np.where(values == 0, np.nan, values)
 
 
@@ -159,7 +160,7 @@ def _hashes_of_lists(lists: DayLists) -> NDArray[np.uint64]:
     return hashes
 
 
-def _bits(values: NDArray[np.float64]) -> NDArray[np.uint64]:
+def _bits(values: Floats) -> NDArray[np.uint64]:
     floats = values + 0.0  # -0.0 becomes 0.0
     bits: NDArray[np.uint64] = floats.view(np.uint64)
     return np.where(np.isnan(floats), _MISSING, bits)

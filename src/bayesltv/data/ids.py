@@ -37,9 +37,8 @@ def id_sql(name: str, kind: str) -> str:
     if kind in FLOATS:
         whole = f"CAST(CAST({x} AS BIGINT) AS VARCHAR)"
         return (
-            f"CASE WHEN NOT isfinite({x}) THEN NULL "
-            f"WHEN {x} = trunc({x}) AND abs({x}) < {EXACT_BELOW['DOUBLE']} THEN {whole} "
-            f"ELSE CAST({x} AS VARCHAR) END"
+            f"CASE WHEN NOT isfinite({x}) THEN NULL WHEN {x} = trunc({x}) AND abs({x}) < "
+            f"{EXACT_BELOW['DOUBLE']} THEN {whole} ELSE CAST({x} AS VARCHAR) END"
         )
     if kind.startswith("DECIMAL"):
         return rf"regexp_replace(CAST({x} AS VARCHAR), '\.0+$', '')"

@@ -16,10 +16,10 @@ from bayesltv.errors import DataError
 from bayesltv.families.bg_cnbd import MOST_STAGES
 from bayesltv.families.family import Family
 from bayesltv.families.registry import PARAMETERS, PURCHASE
+from bayesltv.numerics.arrays import Floats
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, time_unit_of
 
-Floats = NDArray[np.float64]
 Parameters = Mapping[str, float] | Mapping[str, Mapping[str, float]]
 FAMILIES = tuple(PURCHASE)
 SIZE = "n"

@@ -1,26 +1,24 @@
 """What a new customer is worth by group, against what it costs to find one."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers
 from bayesltv.base.population import Population
-from bayesltv.errors import BayesltvWarning, DataError, warn
+from bayesltv.errors import DataError, warn
 from bayesltv.kernels.payback import payback_times
 from bayesltv.names import DRAW, GROUP
+from bayesltv.numerics.arrays import Codes, Floats, Integers
+from bayesltv.numerics.levels import ENDS, quantiles_of
 from bayesltv.prediction.expected import expect
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.specs.decision.acquisition import AcquisitionSpec
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.int32]
 STAND_INS = 100
 """With covariates so many of a group's customers at most lend theirs to its new customers."""
 TOGETHER = "the group's new customers together"
@@ -54,7 +52,7 @@ def acquisition(
     spec: AcquisitionSpec,
     *,
     today: float | None = None,
-    customers: Rows | None = None,
+    customers: Codes | None = None,
 ) -> Acquisition:
     """Return what new customers of each group are worth, against their cost.
 
@@ -110,16 +108,10 @@ def acquisition(
     times = np.empty((len(labels), population.draws.size))
     people = people_of(population, newcomers, terms.horizon)
     payback_times(
-        people,
-        laws_of(population).purchase,
-        clock_of(population),
-        terms.margin * spend,
-        np.ascontiguousarray(first),
-        (mixture.share, mixture.ends),
-        costs,
-        terms.as_tuple(),
-        times,
-    )
+        people, laws_of(population).purchase, clock_of(population),
+        (terms.margin * spend, np.ascontiguousarray(first)), (mixture.share, mixture.ends),
+        costs, terms.as_tuple(), times,
+    )  # fmt: skip
     columns: dict[str, object] = {"group": list(labels)}
     columns |= _interval("ltv_new", worth) | {"cac": costs}
     ratio = worth / costs[:, None]
@@ -152,9 +144,9 @@ class Mixture:
         Where each group's rows end; a group of whose customers nothing is known has none.
     """
 
-    rows: Rows
+    rows: Codes
     share: Floats
-    ends: NDArray[np.int64]
+    ends: Integers
 
     def mean(self, values: Floats) -> Floats:
         """Return the mean over each group's new customers, shape (group, draw), of values by row and draw."""
@@ -164,7 +156,7 @@ class Mixture:
         )
 
 
-def mixture_of(population: Population, customers: Rows | None) -> Mixture:
+def mixture_of(population: Population, customers: Codes | None) -> Mixture:
     """Return whose parameters new customers have: their group's, with covariates those of its customers."""
     groups = len(population.labels)
     if population.group_of_row is None:
@@ -178,7 +170,7 @@ def mixture_of(population: Population, customers: Rows | None) -> Mixture:
     return Mixture(chosen, share, ends)
 
 
-def _stand_ins(rows: Rows) -> tuple[Rows, Floats]:
+def _stand_ins(rows: Codes) -> tuple[Codes, Floats]:
     """Return different rows of a group's customers and their shares, of many an even selection."""
     distinct, count = np.unique(rows, return_counts=True)
     if distinct.size > STAND_INS:
@@ -213,12 +205,10 @@ def warn_of_infinite_spend(population: Population) -> None:
     """Warn where mean spend of new customers is infinite, so that what they are worth is left missing."""
     groups = infinite_groups(population)
     if groups:
-        warnings.warn(
+        warn(
             f"mean spend is infinite in {len(groups):,} of {len(population.labels):,} groups "
             f"({', '.join(groups[:5])}; q <= 1 in some draws): what a new customer there "
-            "is worth is left missing",
-            BayesltvWarning,
-            stacklevel=3,
+            "is worth is left missing"
         )
 
 
@@ -245,7 +235,7 @@ def next_unit_of_money(found: Acquisition, shadow_price: float | None) -> pd.Dat
     return table.sort_values("next_unit", ascending=False, na_position="last", ignore_index=True)
 
 
-def _newcomers(population: Population, rows: Rows, today: float | None) -> Customers:
+def _newcomers(population: Population, rows: Codes, today: float | None) -> Customers:
     """Return one new customer in each row: the history (0, 0, 0)."""
     histories = np.zeros((7, rows.size))
     histories[1] = population.family.coins(0)
@@ -254,8 +244,7 @@ def _newcomers(population: Population, rows: Rows, today: float | None) -> Custo
 
 
 def _interval(name: str, values: Floats) -> dict[str, Floats]:
-    low, high = np.quantile(values, [0.05, 0.95], axis=1)
-    return {name: values.mean(axis=1), f"{name}_p05": low, f"{name}_p95": high}
+    return {name: values.mean(axis=1), **quantiles_of(values, f"{name}_", levels=ENDS)}
 
 
 def _share(values: Floats, limit: float) -> Floats:

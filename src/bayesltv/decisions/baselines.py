@@ -12,13 +12,11 @@ from bayesltv.allocation.limits import stack_limits
 from bayesltv.decisions.offer.actions import ActionModel, Offered
 from bayesltv.errors import DataError, shown
 from bayesltv.kernels.actions import Offers, evaluate_at_means
+from bayesltv.numerics.arrays import Codes, Flags, Floats, Integers
 from bayesltv.prediction.packed import at_means, clock_of, laws_of, people_of
 from bayesltv.specs import checked
 from bayesltv.specs.decision.actions import NO_ACTION
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Codes = NDArray[np.int32]
 NONE, RANDOM, CHURN, LTV, FLAT, PLUG_IN, CURRENT = (
     "none",
     "random",
@@ -57,7 +55,7 @@ class Setting:
     names: tuple[str, ...]
     problem: Problem
     money: float
-    order: NDArray[np.int64]
+    order: Integers
     used: Flags
     held_out: Flags
 
@@ -122,9 +120,7 @@ def net_at_means(model: ActionModel, offered: Offered) -> Floats:
     return net
 
 
-def _in_order(
-    setting: Setting, order: NDArray[np.int64], options: NDArray[np.int64], used: Flags, money: float
-) -> Codes:
+def _in_order(setting: Setting, order: Integers, options: Integers, used: Flags, money: float) -> Codes:
     """Give each customer in turn the first of its options that is left, until the money is used up.
 
     Who comes first in a limit of "at least" so many gets the cheapest that counts, as far as money goes.
@@ -153,7 +149,7 @@ def _in_order(
     return turns.recommended
 
 
-def _any_first(setting: Setting) -> NDArray[np.int64]:
+def _any_first(setting: Setting) -> Integers:
     """Return the plan's actions for each customer, the first of them decided by the random order."""
     used = np.flatnonzero(setting.used)
     first = np.empty(len(setting.order), np.int64)
@@ -171,8 +167,7 @@ def _flat_share(setting: Setting, ltv: Floats) -> Codes:
         narrow = replace(setting, problem=replace(problem, eligible=allowed))
         assigned = _in_order(narrow, setting.order, dearest, np.ones_like(setting.used), np.inf)
         chosen = np.flatnonzero(assigned >= 0)
-        fixed = problem.fixed[np.unique(assigned[chosen])].sum()
-        return assigned, float(problem.cost[chosen, assigned[chosen]].sum() + fixed)
+        return assigned, float(problem.cost[chosen, assigned[chosen]].sum() + problem.due(assigned))
 
     best = np.full(len(ltv), NOBODY, np.int32)
     positive = ltv[ltv > 0]

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import Allocation
 from bayesltv.allocation.shared_budget import Market
@@ -16,13 +15,13 @@ from bayesltv.decisions.acquisition import (
     next_unit_of_money,
     warn_of_infinite_spend,
 )
-from bayesltv.decisions.offer.actions import QUANTILES
 from bayesltv.decisions.plan import PLAN, Plan
 from bayesltv.names import DRAW, GROUP
+from bayesltv.numerics.arrays import Floats
+from bayesltv.numerics.levels import quantiles_of
 from bayesltv.prediction.terms import terms_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 
-Floats = NDArray[np.float64]
 RETENTION, TOTAL = "retention", "total"
 ACQUISITION = "acquisition: "
 """Before the group whose new customers money is spent on."""
@@ -130,9 +129,7 @@ def split_budget(
             "customers": np.array([kept, *won, kept + won.sum()]),
             "capacity": np.array([np.nan, *channels.capacity, np.nan]),
             "net": draws.mean(axis=1),
-            **dict(
-                zip(("net_p05", "net_p50", "net_p95"), np.quantile(draws, QUANTILES, axis=1), strict=True)
-            ),
+            **quantiles_of(draws, "net_"),
             "p_pays": (draws > 0).mean(axis=1),
             "next_unit": np.append(further, max(0.0, np.nanmax(further))),
         }

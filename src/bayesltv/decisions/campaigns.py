@@ -14,10 +14,10 @@ from bayesltv.decisions.baselines import current_codes
 from bayesltv.errors import DataError, counted, warn
 from bayesltv.experiments.effects import Effects, cells_of
 from bayesltv.names import CUSTOMER_ID, OBSERVATION_END
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.decision.actions import EFFECTS, NO_ACTION, ActionSpec
 from bayesltv.units import DAYS_PER
 
-Floats = NDArray[np.float64]
 UNTREATED = (NO_ACTION, "hold_out")
 TIMES = ("rate", "rate_after")
 """Effects that are time: in an action's window, and after it."""

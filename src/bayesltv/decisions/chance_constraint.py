@@ -4,14 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import NOBODY
 from bayesltv.decisions.choice import Choice
 from bayesltv.decisions.offer.pnl import net_value
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.decision.budget import BudgetSpec
 
-Floats = NDArray[np.float64]
 WEIGHTS = (0.25, 0.5, 0.75, 0.9, 1.0)
 """Weights of the tail that are tried in turn."""
 

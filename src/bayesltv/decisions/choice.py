@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import NOBODY, Allocation, Problem
 from bayesltv.allocation.budget_curve import budget_curve
@@ -14,12 +13,11 @@ from bayesltv.allocation.limits import Limit
 from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
 from bayesltv.decisions.offer.eligibility import fulfils
 from bayesltv.decisions.portfolio_cvar import balanced, look_at_draws
-from bayesltv.errors import SpecError
+from bayesltv.numerics.arrays import Codes, Flags
+from bayesltv.specs import checked
 from bayesltv.specs.decision.actions import ActionSpec
 from bayesltv.specs.decision.budget import BudgetSpec
 
-Flags = NDArray[np.bool_]
-Codes = NDArray[np.int32]
 __all__ = ["HOLD_OUT", "Choice", "choose", "limit_names", "limits_of"]
 
 
@@ -95,7 +93,11 @@ def choose(
     else:
         seen = view.worth(weights)
         recommended = recommend(
-            replace(problem, net=seen), wanted, withheld, share, fill_to=wanted.cost - _due(problem, wanted)
+            replace(problem, net=seen),
+            wanted,
+            withheld,
+            share,
+            fill_to=wanted.cost - problem.due(wanted.assigned),
         )
         value = view.objective(
             np.where(withheld, NOBODY, recommended), fixed, weight=budget.risk_weight, tail=budget.tail
@@ -104,25 +106,10 @@ def choose(
     return Choice(recommended, withheld, _of_treated(free, wanted, recommended, withheld), risk)
 
 
-def _due(problem: Problem, found: Allocation) -> float:
-    return float(problem.fixed[np.unique(found.assigned[found.assigned >= 0])].sum())
-
-
 def _of_treated(free: Problem, wanted: Allocation, recommended: Codes, withheld: Flags) -> Allocation:
     """Return the allocation to those from whom nothing is withheld, with bound and prices of their own."""
-    best = free.solve()
     assigned = np.where(withheld, NOBODY, recommended).astype(np.int32)
-    treated = np.flatnonzero(assigned >= 0)
-    chosen = assigned[treated]
-    due = float(free.fixed[np.unique(chosen)].sum())
-    found = replace(
-        best,
-        assigned=assigned,
-        net=float(free.net[treated, chosen].sum()) - due,
-        cost=float(free.cost[treated, chosen].sum()) + due,
-        method=wanted.method,
-    )
-    return _with_curve(free, found)
+    return _with_curve(free, free.given(assigned, free.solve(), method=wanted.method))
 
 
 def _with_curve(problem: Problem, found: Allocation) -> Allocation:
@@ -139,10 +126,8 @@ def limits_of(actions: Sequence[ActionSpec], budget: BudgetSpec, table: pd.DataF
             counted[:, at] = True
             limits.append(Limit(f"{action.name}.capacity", counted, at_most=action.capacity))
     for i, limit in enumerate(budget.limits):
-        try:
+        with checked.located(f"budget.limits[{i}].where"):
             who = fulfils(limit.condition, table)
-        except SpecError as error:
-            raise SpecError(f"budget.limits[{i}].where: {error}") from None
         which = np.array([limit.action in (None, action.name) for action in actions])
         limits.append(Limit(f"limits[{i}]", who[:, None] & which, limit.at_least, limit.at_most))
     return limits

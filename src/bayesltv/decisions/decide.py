@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
@@ -32,15 +31,13 @@ from bayesltv.decisions.sceptic import sceptic_table
 from bayesltv.errors import SpecError
 from bayesltv.experiments.effects import Effects
 from bayesltv.experiments.measured import uplift_of_tests
+from bayesltv.numerics.arrays import Codes, Floats
 from bayesltv.prediction.scores.score import ScoreTable, score_base
 from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 from bayesltv.specs.decision.budget import BudgetSpec
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.specs.decision.stages import STAGES
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int32]
 
 
 def decide(

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import Allocation
 from bayesltv.decisions.choice import HOLD_OUT, Choice
@@ -19,10 +18,11 @@ from bayesltv.experiments.effects import Effects
 from bayesltv.experiments.test_plan import TestPlan
 from bayesltv.languages.notebook import html_of
 from bayesltv.names import CUSTOMER_ID
+from bayesltv.numerics.arrays import Floats
+from bayesltv.numerics.levels import ENDS, quantiles_of
 from bayesltv.specs.decision.actions import NO_ACTION, ActionSpec
 from bayesltv.specs.decision.budget import BudgetSpec
 
-Floats = NDArray[np.float64]
 CURVE_POINTS = 400
 ALWAYS = ("actions", "effects", "policies", "budget_curve", "segments", "portfolio", "simple_ltv")
 """Tables that every plan has."""
@@ -243,7 +243,6 @@ def effect_table(model: ActionModel, offered: Offered, effects: Sequence[Effects
         unknown = UNTESTED if "test" in each.source.values() else ()
         none = {name: np.ones(1) for name in unknown if name not in each.values}
         for name, values in {**each.values, **none}.items():
-            low, high = np.quantile(values, [0.05, 0.95])
             is_main = name == action.main_effect and len(offered) > 0
             even = break_even(model, offered, at) if is_main else np.nan
             rows.append(
@@ -251,8 +250,7 @@ def effect_table(model: ActionModel, offered: Offered, effects: Sequence[Effects
                     "action": action.name,
                     "parameter": name,
                     "mean": float(values.mean()),
-                    "p05": float(low),
-                    "p95": float(high),
+                    **quantiles_of(values, levels=ENDS),
                     "effect_source": each.source.get(name, "assumed"),
                     "measured_as": each.measured.get(name, "no effect" if name in none else "a belief"),
                     "break_even": even,

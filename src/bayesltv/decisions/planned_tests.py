@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from bayesltv.base.customers import walk
@@ -14,6 +13,7 @@ from bayesltv.experiments.sight import make_sight
 from bayesltv.experiments.test_plan import TestPlan
 from bayesltv.experiments.worth import Traffic, plan_sighted_test
 from bayesltv.kernels.actions import CAP, CONTACT, DEPTH, MARGIN, PER_REDEMPTION, RATE, RUNNING
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.prediction.draws import simulate_futures
 from bayesltv.prediction.terms import Terms
 from bayesltv.specs.decision.actions import EFFECTS as PARAMETERS
@@ -21,7 +21,6 @@ from bayesltv.specs.decision.actions import ActionSpec
 from bayesltv.streams import generator
 from bayesltv.units import convert
 
-Floats = NDArray[np.float64]
 _COLUMNS = (
     "effect_mean", "effect_sd", "outcome_sd", "customers", "n_per_arm", "weeks", "net_benefit",
     "evppi_window", "evppi", "evpi", "share_seen", "window_weeks", "watch_weeks", "test_and_roll", "advice",
@@ -175,14 +174,9 @@ def _spread(effects: Floats, main: str) -> Floats:
     return effects[:, np.sort(order[middle.astype(np.int64)])]
 
 
-def _chosen(offered: Offered, eligible: NDArray[np.int64], size: int, action: int) -> Offered:
+def _chosen(offered: Offered, eligible: Integers, size: int, action: int) -> Offered:
     rows = eligible[np.unique(np.linspace(0, eligible.size - 1, min(size, eligible.size)).astype(np.int64))]
-    return Offered(
-        offered.customers.rows(rows),
-        np.ascontiguousarray(offered.eligible[rows][:, [action]]),
-        np.ascontiguousarray(offered.cell[[action]][:, rows]),
-        np.full((0, rows.size), -1, np.int32),
-    )
+    return offered.alone(rows, action)
 
 
 def _outcome_sd(model: ActionModel, offered: Offered, watched: float) -> float:

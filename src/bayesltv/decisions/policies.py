@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import Allocation, Problem
 from bayesltv.allocation.budget_curve import allocations_along
@@ -17,11 +16,10 @@ from bayesltv.decisions.offer.pnl import net_value
 from bayesltv.decisions.plan import PLAN
 from bayesltv.errors import warn
 from bayesltv.names import LTV_WITH_REFERRAL
+from bayesltv.numerics.arrays import Codes, Floats
 from bayesltv.specs.decision.budget import BudgetSpec
 from bayesltv.streams import generator
 
-Codes = NDArray[np.int32]
-Floats = NDArray[np.float64]
 LEAST = 1e-6
 """Money of a budget that buys nothing."""
 

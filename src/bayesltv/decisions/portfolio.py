@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from bayesltv.allocation.cvar import cvar
 from bayesltv.decisions.offer.pnl import PARTS, net_value, pnl_row, pnl_table
 from bayesltv.names import CUSTOMER_ID, DRAW
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int32]
+from bayesltv.numerics.arrays import Codes, Floats
+from bayesltv.numerics.levels import ENDS, quantiles_of
 
 
 def policy_draws(
@@ -99,7 +98,6 @@ def policy_table(draws: xr.Dataset, plan: str, *, tail: float) -> pd.DataFrame:
         whole = draws.isel(policy=at).sum("action")
         row = pnl_row(whole["pnl"].values, float(whole["fixed_cost"]))
         behind = mine - net[at]
-        low, high = np.quantile(behind, [0.05, 0.95])
         rows.append(
             {
                 "policy": name,
@@ -109,8 +107,7 @@ def policy_table(draws: xr.Dataset, plan: str, *, tail: float) -> pd.DataFrame:
                 "cvar": cvar(net[at], tail),
                 "regret": float((best - net[at]).mean()),
                 "behind_plan": float(behind.mean()),
-                "behind_plan_p05": float(low),
-                "behind_plan_p95": float(high),
+                **quantiles_of(behind, "behind_plan_", levels=ENDS),
                 "p_plan_better": float((behind > 0).mean()),
             }
         )

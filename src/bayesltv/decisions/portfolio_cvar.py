@@ -3,16 +3,13 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import NOBODY, Allocation, Problem
 from bayesltv.allocation.cvar import DRAWS, RiskPlan, balance_risk, make_cells, objective, portfolio_net
 from bayesltv.allocation.fixed_costs import Actions
 from bayesltv.base.customers import walk
 from bayesltv.decisions.offer.actions import ActionModel, Offered
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int32]
+from bayesltv.numerics.arrays import Codes, Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class TailView:
         mean. Without it all customers of a cell count as their average.
     """
 
-    cell: NDArray[np.int64]
+    cell: Integers
     able: Floats
     draws: Floats
     own: Floats | None = None
@@ -126,7 +123,7 @@ def balanced(
         assigned = _realised(view, problem, each)
         other = view.objective(assigned, problem.fixed, weight=weight, tail=tail)
         if other > value:
-            found, value, weights = _as_allocation(problem, assigned, neutral), other, each.weights
+            found, value, weights = problem.given(assigned, neutral, method="mean-CVaR"), other, each.weights
     return found, weights, (value, max(plan.bound, value))
 
 
@@ -160,20 +157,7 @@ def _realised(view: TailView, problem: Problem, plan: RiskPlan) -> Codes:
     return _trimmed(problem, np.where(able, plan.assign(view.cell, unit), NOBODY))
 
 
-def _as_allocation(problem: Problem, assigned: Codes, neutral: Allocation) -> Allocation:
-    treated = np.flatnonzero(assigned >= 0)
-    chosen = assigned[treated]
-    fixed = float(problem.fixed[np.unique(chosen)].sum())
-    return replace(
-        neutral,
-        assigned=assigned,
-        net=float(problem.net[treated, chosen].sum()) - fixed,
-        cost=float(problem.cost[treated, chosen].sum()) + fixed,
-        method="mean-CVaR",
-    )
-
-
-def _summed(values: Floats, cell: NDArray[np.int64]) -> Floats:
+def _summed(values: Floats, cell: Integers) -> Floats:
     sums = np.zeros((int(cell.max()) + 1, values.shape[1]))
     np.add.at(sums, cell, values)
     return sums
@@ -203,7 +187,6 @@ def _trimmed(problem: Problem, assigned: Codes) -> Codes:
             mine = order[(result[order] >= 0) & limit.counted[order, result[order]]]
             result[mine[limit.at_most :]] = NOBODY
     order = order[result[order] >= 0]
-    due = float(problem.fixed[np.unique(result[order])].sum())
-    spent = np.cumsum(problem.cost[order, result[order]]) + due
+    spent = np.cumsum(problem.cost[order, result[order]]) + problem.due(result[order])
     result[order[spent > problem.money]] = NOBODY
     return result

@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import NOBODY
+from bayesltv.numerics.arrays import Codes, Flags, Floats
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int32]
-Flags = NDArray[np.bool_]
 NOT_ELIGIBLE, NO_GAIN, NO_MONEY, NO_ROOM, HELD = (
     "not_eligible",
     "does_not_pay",

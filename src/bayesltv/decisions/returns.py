@@ -6,15 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import NOBODY
 from bayesltv.decisions.offer.pnl import PARTS, pnl_row
 from bayesltv.names import DRAW
+from bayesltv.numerics.arrays import Codes, Flags, Floats
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int32]
-Flags = NDArray[np.bool_]
 CHOSEN, ELIGIBLE = "chosen", "eligible"
 MOST_LEVELS = 30
 """Group columns with more levels are left out of the table."""

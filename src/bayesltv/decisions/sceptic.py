@@ -5,14 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.decisions.offer.actions import ActionModel
 from bayesltv.decisions.offer.pnl import net_value
+from bayesltv.numerics.arrays import Floats
+from bayesltv.numerics.levels import quantiles_of
 from bayesltv.specs.decision.actions import EFFECTS
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int32]
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the believed effects that are left: none works, half works, all is as believed."""
 DRAWS = 100
@@ -62,14 +61,11 @@ def sceptic_table(
     for share in SHARES:
         under = replace(thin, effects=weakened(thin.effects, share))
         net = net_value(add_up(under), axis=1).sum(axis=0) - fixed
-        low, middle, high = np.quantile(net, [0.05, 0.5, 0.95])
         rows.append(
             {
                 "share_of_effect": share,
                 "net": float(net.mean()),
-                "net_p05": float(low),
-                "net_p50": float(middle),
-                "net_p95": float(high),
+                **quantiles_of(net, "net_"),
                 "p_loss": float((net < 0).mean()),
             }
         )

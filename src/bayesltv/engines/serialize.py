@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,7 @@ def packed(scoring: Scoring) -> bytes:
         "accepted_failed": list(scoring.accepted_failed),
     }
     arrays[_HEAD] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
-    file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **arrays)
-    return file.getvalue()
+    return _written(np.savez_compressed, arrays)
 
 
 def unpacked(content: bytes) -> Scoring:
@@ -58,20 +57,15 @@ def unpacked(content: bytes) -> Scoring:
     EngineError
         Where the bytes are no such parcel.
     """
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = dict(file)
+    with _read(content, "what arrived to be scored with") as file:
+        arrays = dict(file)
         return _scoring(json.loads(arrays[_HEAD].tobytes()), arrays)
-    except Exception as error:  # whatever damaged bytes make of NumPy, JSON and the specs
-        raise EngineError(f"what arrived to be scored with cannot be read: {error}") from error
 
 
 def packed_sample(sample: Sample) -> bytes:
     """Return the work of a pass as bytes."""
-    file = io.BytesIO()
     step, stride = np.array([sample.step]), np.array([sample.stride])
-    np.savez(file, allow_pickle=False, low=sample.low, high=sample.high, step=step, stride=stride)
-    return file.getvalue()
+    return _written(np.savez, {"low": sample.low, "high": sample.high, "step": step, "stride": stride})
 
 
 def unpacked_sample(content: bytes) -> Sample:
@@ -82,11 +76,8 @@ def unpacked_sample(content: bytes) -> Sample:
     EngineError
         Where the bytes are no such parcel.
     """
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            return Sample(file["low"], file["high"], float(file["step"][0]), int(file["stride"][0]))
-    except Exception as error:
-        raise EngineError(f"what arrived to be tallied cannot be read: {error}") from error
+    with _read(content, "what arrived to be tallied") as file:
+        return Sample(file["low"], file["high"], float(file["step"][0]), int(file["stride"][0]))
 
 
 def packed_tallies(tallies: Sequence[Tally]) -> bytes:
@@ -96,9 +87,7 @@ def packed_tallies(tallies: Sequence[Tally]) -> bytes:
         arrays |= {f"{name}{at}": getattr(tally, name) for name in COUNTS}
         arrays[f"sizes{at}"] = np.array([values.size for values in tally.inside], dtype=np.int64)
         arrays[f"inside{at}"] = np.concatenate([*tally.inside, np.empty(0)])
-    file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **arrays)
-    return file.getvalue()
+    return _written(np.savez, arrays)
 
 
 def unpacked_tallies(content: bytes, sample: Sample) -> list[Tally]:
@@ -110,17 +99,29 @@ def unpacked_tallies(content: bytes, sample: Sample) -> list[Tally]:
         Where the bytes are no such parcel.
     """
     tallies = sample.nobody()
+    with _read(content, "tallies that arrived from a worker") as file:
+        for at, tally in enumerate(tallies):
+            for name in COUNTS:
+                getattr(tally, name)[:] = file[f"{name}{at}"]
+            sizes = file[f"sizes{at}"]
+            tally.values.append(file[f"inside{at}"])
+            tally.draws.append(np.repeat(np.arange(sizes.size, dtype=np.int32), sizes))
+    return tallies
+
+
+def _written(save: Callable[..., None], arrays: Mapping[str, Any]) -> bytes:
+    file = io.BytesIO()
+    save(file, allow_pickle=False, **arrays)
+    return file.getvalue()
+
+
+@contextmanager
+def _read(content: bytes, what: str) -> Iterator[Any]:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            for at, tally in enumerate(tallies):
-                for name in COUNTS:
-                    getattr(tally, name)[:] = file[f"{name}{at}"]
-                sizes = file[f"sizes{at}"]
-                tally.values.append(file[f"inside{at}"])
-                tally.draws.append(np.repeat(np.arange(sizes.size, dtype=np.int32), sizes))
-    except Exception as error:
-        raise EngineError(f"tallies that arrived from a worker cannot be read: {error}") from error
-    return tallies
+            yield file
+    except Exception as error:  # whatever damaged bytes make of NumPy, JSON and the specs
+        raise EngineError(f"{what} cannot be read: {error}") from error
 
 
 def _scoring(head: Mapping[str, Any], arrays: Mapping[str, Any]) -> Scoring:

@@ -14,14 +14,7 @@ from bayesltv.data.databases.target import KEY
 from bayesltv.engines import spark_places as places
 from bayesltv.engines.folder import totals_bytes
 from bayesltv.machine import processor, versions
-from bayesltv.names import (
-    AS_OF_DATE,
-    COMMON_SHOCKS,
-    CUSTOMER_ID,
-    FINGERPRINT,
-    MODEL_VERSION,
-    OBSERVATION_END,
-)
+from bayesltv.names import AS_OF_DATE, COMMON_SHOCKS, CUSTOMER_ID, FINGERPRINT, MODEL_VERSION, OBSERVATION_END
 from bayesltv.prediction.totals import MEANS
 from bayesltv.report.files.manifest import model_version, told_of_fit
 from bayesltv.report.files.sealed import FORMAT, sealed
@@ -63,19 +56,13 @@ class Written:
 
 def manifest_of(job: Job, fit: xr.DataTree, *, fit_sha256: str, summary: str) -> dict[str, Any]:
     """Return what scores depend on, as the manifest of a folder of scores has it."""
-    scoring = job.prepared.scoring
     return {
         "format": FORMAT,
         "engine": "spark",
         "fit": {"sha256": fit_sha256, **told_of_fit(fit)},
         "summary": {"place": summary},
         MODEL_VERSION: model_version(fit, fit_sha256),
-        "decision": scoring.decision.to_dict(),
-        "seed": int(scoring.seed),
-        "draws": int(scoring.hyperparameters.draws.size),
-        "unknown_groups": scoring.unknown_groups,
-        **({"without_first_amounts": True} if scoring.posterior.without_first_amounts else {}),
-        "accepted_failed_checks": list(scoring.accepted_failed),
+        **job.prepared.scoring.told(),
         "versions": versions(),
         "processor": processor(),
         COMMON_SHOCKS: job.prepared.totals,

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv import names
 from bayesltv.base.meeting import UnknownGroups
 from bayesltv.engines.spark_engine import Partitions, attributes_of, chosen_columns, last_day, nobody_of
 from bayesltv.engines.spark_session import explained, require_spark_frame, require_workers
 from bayesltv.engines.spark_worker import NOTE, TOTALS, as_arrow, totals_rows, with_totals
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.scores.prepare import Prepared, Request, prepare
 from bayesltv.prediction.scores.scoring import DRAWS, Scored, score_rows
 from bayesltv.prediction.totals import QUANTITIES, Totals, labelled
@@ -42,7 +42,7 @@ class Options(TypedDict, total=False):
 class WithThresholds(Options, total=False):
     """The keywords of `score`."""
 
-    thresholds: NDArray[np.float64] | None
+    thresholds: Floats | None
 
 
 def score(
@@ -58,7 +58,7 @@ def score(
     max_fit_age_days: float | None = None,
     time_unit: str | None = None,
     observation_end: str | None = None,
-    thresholds: NDArray[np.float64] | None = None,
+    thresholds: Floats | None = None,
 ) -> DataFrame:
     """Return the score table as a Spark DataFrame; its rows are those of `bayesltv.score`, to the byte.
 
@@ -130,7 +130,7 @@ def thresholds(
     fit: xr.DataTree,
     decision: DecisionLike,
     **options: Unpack[Options],
-) -> NDArray[np.float64] | None:
+) -> Floats | None:
     """Return where tiers that are relative to other customers begin: `thresholds` of `score` and `totals`.
 
     They are those that `bayesltv.score` finds, to the byte. This is an action: everybody's value is drawn

@@ -124,8 +124,7 @@ def _told(batches: Iterable[Placement], looking: Callable[[int], None] | None) -
 
 def _hashes(rows: pd.DataFrame) -> NDArray[np.uint64]:
     """Return a number for each id; equal ids have equal ones."""
-    found: NDArray[np.uint64] = pd.util.hash_array(rows[CUSTOMER_ID].to_numpy(dtype=object), categorize=False)
-    return found
+    return pd.util.hash_array(rows[CUSTOMER_ID].to_numpy(dtype=object), categorize=False)
 
 
 def _require_distinct(job: FileJob, hashes: NDArray[np.uint64], customers: int) -> None:

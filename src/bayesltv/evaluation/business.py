@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.arrivals.result import Forecast
 from bayesltv.data.day_lists import day_number
@@ -12,9 +11,9 @@ from bayesltv.data.log.reading import LaterLog
 from bayesltv.data.log.split import purchase_days
 from bayesltv.errors import DataError, EngineError, SpecError, shown
 from bayesltv.evaluation.rules import crps, interval_score
+from bayesltv.numerics.arrays import Floats
 from bayesltv.streams import generator
 
-Floats = NDArray[np.float64]
 LEVEL, DRAWS = 0.9, 1000
 YEAR, WEEK, BLOCK = 364, 7, 28
 NAIVE = ("last_year", "seasonal_naive")

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from bayesltv.errors import DataError
+from bayesltv.numerics.arrays import Flags, Floats, Integers
 
 LEVEL = 0.9
 
@@ -60,9 +61,7 @@ def purchase_calibration(
     return table.assign(observed_p05=low, observed_p95=high).reset_index(drop=True)
 
 
-def jeffreys_interval(
-    successes: NDArray[np.int64], trials: NDArray[np.int64], *, level: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def jeffreys_interval(successes: Integers, trials: Integers, *, level: float) -> tuple[Floats, Floats]:
     """Return the equal-tailed interval of a share under Jeffreys' prior Beta(1/2, 1/2).
 
     It begins at 0 where nobody, and ends at 1 where everybody, succeeds.
@@ -74,7 +73,7 @@ def jeffreys_interval(
     return low, high
 
 
-def _check(p: NDArray[np.float64], came: NDArray[np.bool_]) -> None:
+def _check(p: Floats, came: Flags) -> None:
     if p.shape != came.shape or p.ndim != 1 or not p.size:
         raise DataError(f"{p.size:,} probabilities and {came.size:,} outcomes: give one of each per customer")
     bad = int((~((p >= 0) & (p <= 1))).sum())

@@ -21,8 +21,9 @@ from bayesltv.evaluation import tables
 from bayesltv.evaluation.holdout import Holdout, observe, worded
 from bayesltv.evaluation.result import ALL, Evaluation
 from bayesltv.evaluation.rules import randomised_pit
-from bayesltv.evaluation.score_forecast import Columns, Judge, Outcomes, judge_all, make_judge, uniforms
+from bayesltv.evaluation.score_forecast import Judge, Outcomes, judge_all, make_judge, uniforms
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE, FIRST_PURCHASE, FREQUENCY, REPEAT_DAYS
+from bayesltv.numerics.arrays import Columns
 from bayesltv.prediction.actual import actual_counts
 from bayesltv.prediction.scores.engine import Threads
 from bayesltv.prediction.scores.scoring import make_scoring

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.data.day_lists import day_lists, day_number
 from bayesltv.data.log.reading import LaterLog
@@ -15,9 +14,8 @@ from bayesltv.data.log.split import PurchaseDays, purchase_days
 from bayesltv.dates import as_day
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, FIRST_PURCHASE, OBSERVATION_END, REPEAT_DAYS
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.units import DAYS_PER, convert, horizon_in
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,10 @@ class Holdout:
 
     after: pd.Timestamp
     until: pd.Timestamp
-    purchases: NDArray[np.int64]
+    purchases: Integers
     spend: Floats | None
     days: PurchaseDays
-    row: NDArray[np.int64]
+    row: Integers
     newcomers: int
     newcomer_purchases: int
 
@@ -175,5 +173,5 @@ def _require_reached(
         )
 
 
-def _summed(amounts: Floats, row: NDArray[np.int64], size: int) -> Floats:
+def _summed(amounts: Floats, row: Integers, size: int) -> Floats:
     return np.bincount(row, weights=amounts, minlength=size).astype(np.float64)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers
 from bayesltv.base.meeting import Meeting
@@ -19,9 +18,10 @@ from bayesltv.base.population import Population
 from bayesltv.evaluation.replicas import CLASSES, Histories, Tally, tally, tally_replicas
 from bayesltv.evaluation.result import records, rich_table
 from bayesltv.names import SPEND_LOG_SUM, SPEND_STATISTICS
+from bayesltv.numerics.arrays import Floats, Integers
+from bayesltv.numerics.levels import ENDS, quantiles_of
 from bayesltv.units import DAYS_PER
 
-Floats = NDArray[np.float64]
 DRAWS = 500
 FREQUENCY, RECENCY, REPEAT = "frequency", "recency given frequency", "repeat share"
 PURCHASES, SPEND, TYPICAL, SPREAD = (
@@ -166,7 +166,7 @@ def _edges(real: Histories) -> Floats:
 
 
 def _statistics(
-    tallied: Tally, population: Population, sizes: NDArray[np.int64], edges: Floats
+    tallied: Tally, population: Population, sizes: Integers, edges: Floats
 ) -> Iterator[tuple[str, str, Floats]]:
     """Yield each statistic by name and label, one value per draw."""
     classes = [*map(str, range(CLASSES - 1)), f"{CLASSES - 1}+"]
@@ -206,13 +206,11 @@ def _row(statistic: str, label: str, observed: float, replicated: Floats) -> dic
     known = replicated[np.isfinite(replicated)]
     if not known.size:
         known = np.array([np.nan])
-    low, high = np.quantile(known, [0.05, 0.95])
     return {
         "statistic": statistic,
         "label": label,
         "observed": observed,
         "predicted": float(known.mean()),
-        "p05": float(low),
-        "p95": float(high),
+        **quantiles_of(known, levels=ENDS),
         "p_value": float((known > observed).mean() + 0.5 * (known == observed).mean()),
     }

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.base.clock import refuse_clock
 from bayesltv.base.customers import Customers
@@ -21,20 +20,13 @@ from bayesltv.evaluation.replicas import simulate_replicas
 from bayesltv.evaluation.result import records, rich_table
 from bayesltv.families.gamma_gamma import GAMMA_GAMMA
 from bayesltv.model.prior_draws import draw_prior
-from bayesltv.names import (
-    DRAW,
-    FREQUENCY,
-    GROUP,
-    GROUPS,
-    MONETARY_VALUE,
-    T,
-)
+from bayesltv.names import DRAW, FREQUENCY, GROUP, GROUPS, MONETARY_VALUE, T
+from bayesltv.numerics.arrays import Codes, Floats
 from bayesltv.specs.catalogue import SpecLike, spec_of
 from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.streams import generator
 from bayesltv.units import DAYS_PER, units_per_year
 
-Floats = NDArray[np.float64]
 DRAWS = 500
 CUSTOMERS = 200
 """Customers simulated per prior draw, so that a share is known to ± .07."""
@@ -198,7 +190,7 @@ def _by_group(array: Any) -> Floats:  # noqa: ANN401
     return np.ascontiguousarray(ordered, dtype=np.float64)
 
 
-def _newcomers(codes: NDArray[np.int32], year: float) -> Customers:
+def _newcomers(codes: Codes, year: float) -> Customers:
     histories = np.zeros((7, codes.size))
     histories[3] = year
     ids = np.array([f"newcomer {k}" for k in range(codes.size)], dtype=np.object_)

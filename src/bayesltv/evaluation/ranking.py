@@ -5,7 +5,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata, spearmanr
 
-Floats = NDArray[np.float64]
+from bayesltv.numerics.arrays import Floats
+
 TENTHS = 10
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.population import Population
 from bayesltv.kernels.replicas import Replicated, draw_replicas
+from bayesltv.numerics.arrays import Codes, Flags, Floats
 from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 
-Floats = NDArray[np.float64]
 REPLICA = "replica "
 """Streams of replicas are apart from those of futures and of tracks."""
 CLASSES = 8
@@ -37,9 +36,9 @@ class Histories:
         First amounts; 0 where there is none, or the model does not use it.
     """
 
-    frequency: NDArray[np.int32]
+    frequency: Codes
     recency: Floats
-    count: NDArray[np.int32]
+    count: Codes
     total: Floats
     log_total: Floats
     first: Floats
@@ -110,7 +109,7 @@ def simulate_replicas(
     return Histories(frequency, recency, count, total, log_total, first)
 
 
-def tally(histories: Histories, T: Floats, group: NDArray[np.int32], *, groups: int, edges: Floats) -> Tally:
+def tally(histories: Histories, T: Floats, group: Codes, *, groups: int, edges: Floats) -> Tally:
     """Return the sums over customers of a block.
 
     Parameters
@@ -151,7 +150,7 @@ def tally(histories: Histories, T: Floats, group: NDArray[np.int32], *, groups: 
     )
 
 
-def _moments(a: Floats, b: Floats, both: NDArray[np.bool_]) -> Floats:
+def _moments(a: Floats, b: Floats, both: Flags) -> Floats:
     """Return the number of customers with both figures, and sums of a, b, a², b², ab over them, by draw."""
     powers = (np.ones_like(a), a, b, a * a, b * b, a * b)
     return np.array([np.where(both, each, 0.0).sum(axis=0) for each in powers])

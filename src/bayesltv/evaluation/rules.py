@@ -4,11 +4,10 @@ Rows must be sorted: every score here is a function of a row's order statistics.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Numbers = NDArray[np.float64] | NDArray[np.int32] | NDArray[np.int64]
+from bayesltv.numerics.arrays import Codes, Floats, Integers
+
+Numbers = Floats | Codes | Integers
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 """Levels of the intervals whose coverage is reported."""
 _GRID = 1000

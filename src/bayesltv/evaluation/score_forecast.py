@@ -13,6 +13,7 @@ from bayesltv.base.customers import Customers, walk
 from bayesltv.base.population import Population
 from bayesltv.evaluation import rules
 from bayesltv.kernels.closed_forms import COLUMNS, value_means
+from bayesltv.numerics.arrays import Columns, Floats, Integers
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.expected import expect, probability_of
 from bayesltv.prediction.packed import laws_of, people_of
@@ -23,8 +24,6 @@ from bayesltv.prediction.totals import Totals, add_up, step_of
 from bayesltv.specs.decision.tiers import TierSpec
 from bayesltv.streams import customer_keys
 
-Floats = NDArray[np.float64]
-Columns = dict[str, NDArray[Any]]
 BINS = 8
 """Calibration frequencies 0, 1, ..., 7 and more."""
 _UNIT = 2.0**-53
@@ -44,7 +43,7 @@ class Outcomes:
     """
 
     ids: pd.Index[Any]
-    purchases: NDArray[np.int64]
+    purchases: Integers
     spend: Floats | None
 
 
@@ -106,7 +105,7 @@ class Judge:
         )
         return columns, totals
 
-    def _expected(self, customers: Customers, bought: NDArray[np.int64]) -> Columns:
+    def _expected(self, customers: Customers, bought: Integers) -> Columns:
         """Return closed forms, once per distinct history, and intervals of the expectation over draws."""
         population = self.population
         found = expect(population, customers, horizon=self.terms.horizon, discount=0.0)
@@ -132,7 +131,7 @@ class Judge:
             }
         return columns
 
-    def _log_scores(self, customers: Customers, bought: NDArray[np.int64]) -> Floats:
+    def _log_scores(self, customers: Customers, bought: Integers) -> Floats:
         """Return ln P(X = y) of the predictive distribution, exact given the draws of the parameters."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(probability_of(self.population, customers, bought, self.terms.horizon)))

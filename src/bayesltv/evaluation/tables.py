@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from bayesltv.evaluation import rules
@@ -16,10 +15,11 @@ from bayesltv.evaluation.result import ALL
 from bayesltv.evaluation.score_forecast import BINS
 from bayesltv.languages.language import mark
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, MONETARY_VALUE, RECENCY, VALUE_TO_DATE, T
+from bayesltv.numerics.arrays import Flags, Floats
+from bayesltv.numerics.levels import ENDS, quantiles_of
 from bayesltv.prediction.scores.score_columns import label_of, tier_column
 from bayesltv.prediction.totals import Totals
 
-Floats = NDArray[np.float64]
 GROUP_LABEL = "group"
 RETURNERS = "returners"
 PURCHASE, ALIVE = "purchase", mark("P(alive) as a forecast")
@@ -80,7 +80,6 @@ def frequency_table(totals: Totals, judged: pd.DataFrame) -> pd.DataFrame:
         happened = actual.groupby(place).mean()
         for k in np.flatnonzero(customers):
             means = draws[:, k].sum(axis=0) / customers[k]
-            low, high = np.quantile(means, [0.05, 0.95])
             rows.append(
                 {
                     "quantity": quantity,
@@ -88,8 +87,7 @@ def frequency_table(totals: Totals, judged: pd.DataFrame) -> pd.DataFrame:
                     "customers": int(customers[k]),
                     "actual": float(happened[k]),
                     "predicted": float(means.mean()),
-                    "predicted_p05": float(low),
-                    "predicted_p95": float(high),
+                    **quantiles_of(means, "predicted_", levels=ENDS),
                 }
             )
     return pd.DataFrame(rows)
@@ -157,7 +155,7 @@ def _scores(part: pd.DataFrame, quantity: str) -> dict[str, float]:
     }
 
 
-def _event(p: Floats, happened: NDArray[np.bool_]) -> dict[str, float]:
+def _event(p: Floats, happened: Flags) -> dict[str, float]:
     share = float(happened.mean())
     n_yes, n_no = int(happened.sum()), int((~happened).sum())
     ranks = rankdata(p)[happened].sum()

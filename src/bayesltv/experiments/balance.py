@@ -5,12 +5,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.data.experiment import Experiment
 from bayesltv.errors import DataError
-
-Floats = NDArray[np.float64]
+from bayesltv.numerics.arrays import Floats
 
 
 def balance(told: pd.DataFrame, arms: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:

@@ -5,9 +5,9 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.errors import DataError, SpecError
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs import checked
 from bayesltv.units import horizon_in
 
@@ -69,9 +69,7 @@ def suggest_cells(
     return table.assign(suggested=table.index == (enough[-1] if len(enough) else 0))
 
 
-def _row(
-    scores: pd.DataFrame, bought: NDArray[np.float64], columns: list[str], arms: int
-) -> dict[str, object]:
+def _row(scores: pd.DataFrame, bought: Floats, columns: list[str], arms: int) -> dict[str, object]:
     number = pd.Series(0, index=scores.index)
     if columns:
         number = scores.groupby(columns, dropna=False, observed=True).ngroup()

@@ -1,6 +1,5 @@
 """Effects of actions, draw by draw: from priors, or from a randomised test."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -9,16 +8,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.errors import BayesltvWarning, DataError, SpecError, shown
+from bayesltv.errors import DataError, SpecError, shown, warn
 from bayesltv.names import CUSTOMER_ID, GROUP_SEPARATOR
+from bayesltv.numerics.arrays import Codes, Floats
 from bayesltv.specs.decision.actions import EFFECTS, ActionSpec
 from bayesltv.specs.frozen import FrozenMapping
 from bayesltv.streams import generator
 
 type Source = Literal["test", "assumed"]
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int32]
 NEUTRAL = {**dict.fromkeys(EFFECTS, 1.0), "reactivation": 0.0}
 """Value of a parameter that is not stated: no effect; every order in the window redeems."""
 OTHER = "(other)"
@@ -177,11 +175,9 @@ def warn_of_harmless(actions: Sequence[ActionSpec], given: Mapping[str, Effects]
         for name in without_harm(action)
     ]
     if sure:
-        warnings.warn(
+        warn(
             f"the priors of {', '.join(sure)} all but rule out that the action does harm: a policy will find "
-            "it good because it was told so. Widen them, or test",
-            BayesltvWarning,
-            stacklevel=4,
+            "it good because it was told so. Widen them, or test"
         )
 
 

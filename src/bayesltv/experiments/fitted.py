@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.placed_base import PlacedBase
 from bayesltv.base.seal import FORMAT, UPLIFT, stamped
@@ -14,25 +13,17 @@ from bayesltv.data.experiment import Experiment
 from bayesltv.errors import SpecError
 from bayesltv.experiments.effects import HAZARD_RATIO, RATE_FACTOR
 from bayesltv.experiments.latents import calibrate
-from bayesltv.experiments.likelihoods import (
-    ARM,
-    CELL,
-    SPREAD_SHARE,
-    TREATED,
-    Part,
-    money,
-    parts_of,
-)
+from bayesltv.experiments.likelihoods import ARM, CELL, SPREAD_SHARE, TREATED, Part, money, parts_of
 from bayesltv.experiments.posed import PosedUplift
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.machine import available_processors, versions
 from bayesltv.names import CHAIN, DRAW
+from bayesltv.numerics.arrays import Integers
 from bayesltv.numerics.random_numbers import open_stream
 from bayesltv.numerics.slices import Chain, sample_cells
 from bayesltv.specs.model.settings import SamplerSpec
 from bayesltv.streams import stream_key
 
-Floats = NDArray[np.float64]
 SAMPLER = SamplerSpec(tune=200, draws=1500)
 """Sweeps before the first draw, and draws of each chain."""
 SETTLE, EACH = 3, 3
@@ -132,7 +123,7 @@ def _drawn(
     return _labelled(name, part, counts, chain, sets)
 
 
-def _labelled(name: str, part: Part, counts: Experiment, chain: Chain, sets: NDArray[np.int64]) -> xr.Dataset:
+def _labelled(name: str, part: Part, counts: Experiment, chain: Chain, sets: Integers) -> xr.Dataset:
     rows = chain.mean.shape[-1]
     base, effects = chain.values[:, :, :1] + part.centre, chain.values[:, :, 1:]
     logs = np.concatenate([base, base + effects], axis=2).swapaxes(2, 3)

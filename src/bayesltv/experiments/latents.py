@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_array
@@ -22,22 +21,13 @@ from bayesltv.base.placed_base import PlacedBase
 from bayesltv.errors import DataError
 from bayesltv.experiments.likelihoods import CELL, RATE, SPEND, Part
 from bayesltv.experiments.posed import PosedUplift
-from bayesltv.experiments.window import (
-    Window,
-    distinct,
-    expected,
-    levels_of,
-    mean_orders,
-    meet,
-    over_draws,
-)
+from bayesltv.experiments.window import Window, distinct, expected, levels_of, mean_orders, meet, over_draws
 from bayesltv.kernels.block import People
 from bayesltv.kernels.window import log_window_amounts, log_window_counts
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.numerics.slices import tabulated
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 BASE = {RATE: (1.0, 0.25), SPEND: (0.5, 0.15)}
 """Prior sd of the mean over cells of ln c, and scale of the half-normal of its sd. Where the level of a small
 test is far from that of the histories, a narrow one would pull the control's level, and so the effect."""
@@ -166,7 +156,8 @@ class Buyers(NamedTuple):
         """Return the log likelihood by ln f, shape (cell, point), under a shape of one order's amount."""
         factors = np.exp(_grid(SPEND))
         out = np.empty((self.spent.size, factors.size))
-        log_window_amounts(self.people, spend, self.spent, self.orders, self.usual, factors, shape, draw, out)
+        baskets = self.spent, self.orders, self.usual
+        log_window_amounts(self.people, spend, baskets, factors, shape, draw, out)
         found: Floats = self.by_cell @ out
         return found
 
@@ -219,8 +210,7 @@ def _orders_of_buyers(window: Window, rate_logs: Floats) -> Floats:
     people, number = distinct(window)
     pace = np.exp(_grid(RATE)[rate_logs.sum(axis=2).mean(axis=0).argmax(axis=1)])
     bought, purchases = expected(window, people, pace, window.population.draws.size // 2)
-    ratio: Floats = (purchases / np.maximum(bought, 1e-300))[number, window.assigned.arm]
-    return ratio
+    return (purchases / np.maximum(bought, 1e-300))[number, window.assigned.arm]
 
 
 # --------------------------------------------------------------------------------------------- money
@@ -251,5 +241,4 @@ def _along_cells(values: Floats, logs: xr.DataArray) -> xr.DataArray:
 
 
 def _grid(name: str) -> Floats:
-    grid: Floats = np.linspace(-REACH, REACH, round(2 * REACH / STEP[name]) + 1)
-    return grid
+    return np.linspace(-REACH, REACH, round(2 * REACH / STEP[name]) + 1)

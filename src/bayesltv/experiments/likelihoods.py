@@ -6,15 +6,13 @@ from numbers import Real
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from bayesltv.data.experiment import Experiment
 from bayesltv.errors import SpecError, shown
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.numerics.slices import RowPriors, Tables, tabulated
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 CELL, ARM, TREATED = "cell", "arm", "treated"
 RATE, SPEND = "rate", "spend"
 EFFECT_SD = {RATE: 0.5, SPEND: 0.25}

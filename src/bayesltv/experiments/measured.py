@@ -2,14 +2,13 @@
 
 import json
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesltv.errors import BayesltvWarning, SpecError, shown
+from bayesltv.errors import SpecError, shown, warn
 from bayesltv.experiments.effects import HAZARD_RATIO, Effects, Source
 from bayesltv.experiments.table import effect_draws, uplift_table
 from bayesltv.names import DRAW
@@ -107,12 +106,10 @@ def compare_with_tests(actions: Sequence[ActionSpec], given: Mapping[str, Effect
             _compare_windows(action, told[action.name].get("window", ""))
     small = [name for name, each in told.items() if each.get("rate_is") == HAZARD_RATIO]
     if small:
-        warnings.warn(
+        warn(
             f"the rate of {', '.join(small)} is a {HAZARD_RATIO}. As a factor on the purchase rate it is too "
             "near to 1: customers of a cell differ in their rates, and some have left. Fit the test with the "
-            "customers as they were before it: fit_uplift(..., base=...), bayesltv uplift --fit --summary",
-            BayesltvWarning,
-            stacklevel=4,
+            "customers as they were before it: fit_uplift(..., base=...), bayesltv uplift --fit --summary"
         )
 
 
@@ -129,11 +126,9 @@ def _compare_windows(action: ActionSpec, watched: str) -> None:
             f'what follows. State window = "{watched}", and effects.rate_after for what you assume of later'
         )
     if works * LONGER < seen:
-        warnings.warn(
+        warn(
             f"actions.{action.name} works for {action.window}, but its test watched {watched}: the mean "
-            "effect of the longer window is taken for the shorter one's",
-            BayesltvWarning,
-            stacklevel=5,
+            "effect of the longer window is taken for the shorter one's"
         )
 
 

@@ -8,9 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.errors import DataError, shown
+from bayesltv.numerics.arrays import Floats, Integers
+from bayesltv.numerics.levels import ENDS, quantiles_of
 from bayesltv.streams import generator
 
-Floats = NDArray[np.float64]
 BOOTSTRAPS = 2_000
 _BATCH = 50
 
@@ -18,7 +19,7 @@ _BATCH = 50
 @dataclass(frozen=True)
 class _Trial:
     outcome: Floats
-    code: NDArray[np.int64]
+    code: Integers
     propensity: Floats
     predicted: Floats
 
@@ -96,18 +97,16 @@ def policy_value(
                 "policy": name,
                 "method": method,
                 "value": centre[at],
-                **dict(zip(("p05", "p95"), np.quantile(draws[at], [0.05, 0.95]), strict=True)),
+                **quantiles_of(draws[at], levels=ENDS),
                 "matched": int((wanted[name] == trial.code).sum()),
                 "above_first": centre[at] - centre[first[method]],
-                **dict(
-                    zip(("above_first_p05", "above_first_p95"), np.quantile(above, [0.05, 0.95]), strict=True)
-                ),
+                **quantiles_of(above, "above_first_", levels=ENDS),
             }
         )
     return pd.DataFrame(rows)
 
 
-def _values(trial: _Trial, wanted: Mapping[str, NDArray[np.int64]], weights: Floats) -> Floats:
+def _values(trial: _Trial, wanted: Mapping[str, Integers], weights: Floats) -> Floats:
     """Return both estimates of each policy under some weightings, shape (estimate, weighting)."""
     total = weights.sum(axis=1)
     rows = np.arange(trial.code.size)
@@ -191,7 +190,7 @@ def _given(predicted: pd.DataFrame, frame: pd.DataFrame, arms: Sequence[str]) ->
 
 def _codes(
     name: str, given: Sequence[object] | NDArray[np.generic], arms: Sequence[str], rows: int
-) -> NDArray[np.int64]:
+) -> Integers:
     if len(given) != rows:
         raise DataError(f"policy {shown(name)} has {len(given):,} arms for {rows:,} customers")
     codes = pd.Index(arms).get_indexer(pd.Index([str(each) for each in given]))

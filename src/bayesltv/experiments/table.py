@@ -7,16 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.gate import require_passed
 from bayesltv.base.seal import require_sound
 from bayesltv.errors import DataError, StoreError
 from bayesltv.experiments.effects import HAZARD_RATIO, OTHER
 from bayesltv.names import CHAIN, DRAW
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.streams import generator
-
-Floats = NDArray[np.float64]
 
 
 def uplift_table(uplift: xr.DataTree) -> pd.DataFrame:
@@ -160,8 +158,7 @@ def _log_multiplier(posterior: xr.Dataset, name: str) -> Floats:
         sizes = posterior.sizes
         return np.zeros((sizes["cell"], sizes["treated"], sizes[CHAIN] * sizes[DRAW]))
     logs = _stacked(posterior[f"log_{name}"], "cell", "arm")
-    multipliers: Floats = logs[:, 1:] - logs[:, :1]
-    return multipliers
+    return logs[:, 1:] - logs[:, :1]
 
 
 def _elsewhere(posterior: xr.Dataset, name: str, at: int, rng: np.random.Generator) -> Floats:
@@ -177,11 +174,10 @@ def _elsewhere(posterior: xr.Dataset, name: str, at: int, rng: np.random.Generat
 
 def _stacked(array: xr.DataArray, *dims: str) -> Floats:
     values: Floats = array.transpose(*dims, CHAIN, DRAW).values.astype(np.float64)
-    stacked: Floats = values.reshape(*values.shape[: len(dims)], -1)
-    return stacked
+    return values.reshape(*values.shape[: len(dims)], -1)
 
 
-def _evenly(chains: int, length: int, draws: int) -> NDArray[np.int64]:
+def _evenly(chains: int, length: int, draws: int) -> Integers:
     total = chains * length
     if draws >= total:
         return np.arange(draws, dtype=np.int64) % total

@@ -1,6 +1,5 @@
 """The customers of a test where it begins: placed on the draws of a fit, and what is expected of them."""
 
-import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,17 +16,16 @@ from bayesltv.base.placed_base import PlacedBase, Placement
 from bayesltv.base.population import Population
 from bayesltv.data.experiment import Assigned
 from bayesltv.data.summary.cells import number_rows
-from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.errors import DataError, warn
 from bayesltv.experiments.likelihoods import RATE, SPEND
 from bayesltv.experiments.posed import PosedUplift
 from bayesltv.kernels.window import expected_in_window, mean_amounts
 from bayesltv.machine import available_processors
 from bayesltv.names import CUSTOMER_ID, OBSERVATION_END
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.units import DAYS_PER, horizon_in
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 DRAWS, ASKED = 32, 100
 """Posterior draws that have tables of their own, and customers whose expectations are the level of a draw."""
 LARGE_GAP = 0.25
@@ -101,11 +99,9 @@ def _require_before(base: PlacedBase, day: date, window_days: float) -> None:
             )
     gap = (pd.Timestamp(day) - base.require_end()).days
     if gap > LARGE_GAP * window_days:
-        warnings.warn(
+        warn(
             f"the histories end {gap:,} days before the arms were assigned: what was bought between them is "
-            "known of nobody, so that effects are less certain than they are said to be",
-            BayesltvWarning,
-            stacklevel=6,
+            "known of nobody, so that effects are less certain than they are said to be"
         )
 
 
@@ -133,8 +129,7 @@ def nearest(levels: Floats, chosen: NDArray[np.uint64]) -> Integers:
     order = np.argsort(own, kind="stable")
     middles = 0.5 * (own[order][1:] + own[order][:-1])
     first, last = (np.searchsorted(middles, levels, side=side) for side in ("left", "right"))
-    nearest: Integers = order[first + np.arange(levels.size) % (last - first + 1)]
-    return nearest
+    return order[first + np.arange(levels.size) % (last - first + 1)]
 
 
 def distinct(window: Window, *more: Integers) -> tuple[Customers, Integers]:

@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bayesltv.experiments.sight import make_sight
 from bayesltv.experiments.test_plan import TestPlan
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs import checked
 
-Floats = NDArray[np.float64]
 _GRID, _NEAR = 120, 40
 
 
@@ -72,8 +71,7 @@ def net_benefit(
 
 def _benefit(n: float | Floats, evsi: Floats, customers: float, effect_mean: float, cost: float) -> Floats:
     size, now = np.asarray(n, dtype=np.float64), max(0.0, effect_mean)
-    benefit: Floats = (customers - 2 * size) * (evsi + now) + size * effect_mean - customers * now - cost
-    return benefit
+    return (customers - 2 * size) * (evsi + now) + size * effect_mean - customers * now - cost
 
 
 def test_and_roll(customers: float, outcome_sd: float, arm_sd: float) -> float:

@@ -6,14 +6,9 @@ Collapsing goes further than cells: what depends on the frequency alone is worke
 
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bayesltv.families.verbs import value_and_slopes
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.numerics.compile import compiled
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 class Cells(NamedTuple):

@@ -6,9 +6,10 @@ from importlib import import_module
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Count = TypeVar("Count", int, NDArray[np.int64])
+from bayesltv.numerics.arrays import Floats, Integers
+
+Count = TypeVar("Count", int, Integers)
 type Link = Literal["log", "logit"]
 LOG: Link = "log"
 LOGIT: Link = "logit"
@@ -133,11 +134,11 @@ class Family:
         """Names of the scales, in order."""
         return tuple(scale.name for scale in self.scales)
 
-    def scales_of(self, values: NDArray[np.float64]) -> dict[str, Any]:
+    def scales_of(self, values: Floats) -> dict[str, Any]:
         """Return the scales by name from an array of natural parameters, the parameters first."""
         return self.scaled(dict(zip(self.parameters, values, strict=True)))
 
-    def stacked(self, scales: Mapping[str, Any]) -> NDArray[np.float64]:
+    def stacked(self, scales: Mapping[str, Any]) -> Floats:
         """Return the array of natural parameters, the parameters first, from scales by name."""
         found = self.natural(scales)
         return np.stack([found[name] for name in self.parameters])
@@ -146,12 +147,12 @@ class Family:
         """Return the number of dropout coins met by customers with this many repeat purchases."""
         return frequency + self.first_coins
 
-    def formula(self, name: str) -> Callable[..., NDArray[np.float64]]:
+    def formula(self, name: str) -> Callable[..., Floats]:
         """Return one of the family's formulas for NumPy arrays, which take its parameters last."""
-        found: Callable[..., NDArray[np.float64]] = getattr(import_module(self.formulas), name)
+        found: Callable[..., Floats] = getattr(import_module(self.formulas), name)
         return (lambda *given: found(*given, *self.settings)) if self.settings else found
 
-    def laws(self, values: NDArray[np.float64]) -> Any:  # noqa: ANN401
+    def laws(self, values: Floats) -> Any:  # noqa: ANN401
         """Return arrays of parameters, shape (parameter, group, draw), as compiled kernels take them."""
         return self._law(*np.ascontiguousarray(values), *self.settings)
 

@@ -25,8 +25,8 @@ from pytensor.graph.replace import clone_replace
 
 from bayesltv.fitting.structure import argument_values, as_arguments, numbers_in, structure_key
 from bayesltv.model.likelihood import Likelihood
+from bayesltv.numerics.arrays import Floats
 
-Floats = NDArray[np.float64]
 Arrays = tuple[NDArray[Any], ...]
 KEPT = 32
 """Model shapes whose compiled functions are kept in a process, the latest used ones; each is a few MB."""

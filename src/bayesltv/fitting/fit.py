@@ -1,7 +1,6 @@
 """Pose and sample: a summary and a spec become a DataTree that ArviZ reads and the toolkit takes."""
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,10 +10,11 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
+from bayesltv import names
 from bayesltv.base.seal import FORMAT, stamped
 from bayesltv.data.summary.cells import equal_amounts
 from bayesltv.data.summary.validate import resolve_observation_end
-from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.errors import DataError, warn
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.laplace.blocks import independent_blocks
 from bayesltv.fitting.laplace.posterior import sample_laplace
@@ -26,19 +26,6 @@ from bayesltv.model.build import Problem, make_problem, model_of
 from bayesltv.model.clock_prior import clock_priors
 from bayesltv.model.coefficients import acting
 from bayesltv.model.prior_draws import draw_prior
-from bayesltv.names import (
-    CLOCK_END,
-    CLOCK_START,
-    CURRENCY,
-    FINGERPRINT,
-    OBSERVATION_END,
-    TIME_UNIT,
-    coefficients_name,
-    covariate_dim,
-    level_name,
-    sd_name,
-    seen_name,
-)
 from bayesltv.specs.model.events import Events
 from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.specs.model.settings import SamplerSpec
@@ -175,10 +162,10 @@ def completed(
         "method": method,
         "sampler": json.dumps(dict(sampler)),
         "seed": int(seed),
-        TIME_UNIT: str(problem.spec.time_unit),
-        OBSERVATION_END: "" if end is None else end.date().isoformat(),
-        CURRENCY: str(summary.attrs.get(CURRENCY) or ""),
-        FINGERPRINT: problem.fingerprint,
+        names.TIME_UNIT: str(problem.spec.time_unit),
+        names.OBSERVATION_END: "" if end is None else end.date().isoformat(),
+        names.CURRENCY: str(summary.attrs.get(names.CURRENCY) or ""),
+        names.FINGERPRINT: problem.fingerprint,
         "customers": int(problem.cells.purchase.count.sum()),
         "cells": int(problem.cells.purchase.count.size),
         "repeaters": 0 if problem.cells.spend is None else int(problem.cells.spend.is_repeater.sum()),
@@ -192,11 +179,9 @@ def warn_of_thin_data(problem: Problem) -> None:
     """Warn where the data can say little: nobody repeats."""
     purchase = problem.cells.purchase
     if not (purchase.frequency > 0).any():
-        warnings.warn(
+        warn(
             f"none of {int(purchase.count.sum()):,} customers has a repeat purchase: the posterior of "
-            "dropout is its prior, and that of the purchase rate only bounded from above",
-            BayesltvWarning,
-            stacklevel=3,
+            "dropout is its prior, and that of the purchase rate only bounded from above"
         )
 
 
@@ -223,18 +208,16 @@ def refuse_one_price(problem: Problem) -> None:
     )
     if surplus >= FEW_EQUAL:
         raise DataError(f"{said}: Gamma-Gamma has nothing to learn the spread of amounts from. Cure: {cure}")
-    warnings.warn(
-        f"{said}: how far amounts vary is known from the priors alone; or {cure}",
-        BayesltvWarning,
-        stacklevel=3,
-    )
+    warn(f"{said}: how far amounts vary is known from the priors alone; or {cure}")
 
 
 def log_prior(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     """Return the log prior density of each scale and pooling sd at each draw, dims (chain, draw)."""
     priors = {scale: spec.priors[scale] for scale in spec.scales}
     for scale in spec.scales:
-        priors |= {sd_name(scale, column): spec.pooling[scale].scale for column in spec.pooled_columns(scale)}
+        priors |= {
+            names.sd_name(scale, column): spec.pooling[scale].scale for column in spec.pooled_columns(scale)
+        }
     priors |= clock_priors(spec.clock) if spec.clock else {}
     densities = {
         name: posterior[name].copy(data=prior.frozen().logpdf(posterior[name].values))
@@ -243,11 +226,11 @@ def log_prior(posterior: xr.Dataset, spec: ModelSpec) -> xr.Dataset:
     for scale in spec.scales:
         _, labels, sigma = acting(spec, scale)
         if labels:
-            values = posterior[coefficients_name(scale)]
+            values = posterior[names.coefficients_name(scale)]
             each = stats.norm.logpdf(values.values, scale=sigma)
-            densities[coefficients_name(scale)] = values.isel({covariate_dim(scale): 0}, drop=True).copy(
-                data=each.sum(-1)
-            )
+            densities[names.coefficients_name(scale)] = values.isel(
+                {names.covariate_dim(scale): 0}, drop=True
+            ).copy(data=each.sum(-1))
     return xr.Dataset(densities)
 
 
@@ -260,7 +243,7 @@ def _constant_data(problem: Problem) -> xr.Dataset:
     if groups.columns:
         for at, column in enumerate(groups.columns):
             levels = np.array([levels[at] for levels in groups.combinations], dtype=object)
-            variables[level_name(column)] = ("group", levels)
+            variables[names.level_name(column)] = ("group", levels)
     coords = {"group": list(groups.labels)} if groups.columns else {}
     if problem.timeline is not None:
         variables |= _calendar(problem.timeline, problem)
@@ -272,13 +255,13 @@ def _calendar(timeline: Timeline, problem: Problem) -> dict[str, Any]:
     days = problem.cells.purchase.days
     assert days is not None
     variables: dict[str, Any] = {
-        CLOCK_START: int(timeline.edges[0]),
-        CLOCK_END: timeline.end,
+        names.CLOCK_START: int(timeline.edges[0]),
+        names.CLOCK_END: timeline.end,
         **{f"{name}_day": ("cell", getattr(days, name)) for name in ("first", "last", "end")},
     }
     events = timeline.clock.events
     if events is not None:
-        variables |= {seen_name(event): times for event, times in events_seen(events, timeline).items()}
+        variables |= {names.seen_name(event): times for event, times in events_seen(events, timeline).items()}
     return variables
 
 
@@ -299,11 +282,7 @@ def warn_of_rare_events(problem: Problem) -> None:
     seen = events_seen(timeline.clock.events, timeline)
     rare = [f"{event} ({'once' if times else 'never'})" for event, times in seen.items() if times < 2]
     if rare:
-        warnings.warn(
-            f"the calendar holds {', '.join(rare)}: their factors lean on the declared priors",
-            BayesltvWarning,
-            stacklevel=3,
-        )
+        warn(f"the calendar holds {', '.join(rare)}: their factors lean on the declared priors")
 
 
 def without_clocks(dataset: xr.Dataset) -> xr.Dataset:

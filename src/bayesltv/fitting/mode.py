@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from bayesltv.errors import FitError
+from bayesltv.numerics.arrays import Floats
 
-Floats = NDArray[np.float64]
 Objective = Callable[[Floats], tuple[float, Floats]]
 _STEP = 1e-4
 _CLOSE = 1e-6
@@ -31,15 +30,15 @@ class LogDensity(Protocol):
         ...
 
     @property
-    def start(self) -> NDArray[np.float64]:
+    def start(self) -> Floats:
         """Return the point around which chains start, shape (size,)."""
         ...
 
-    def __call__(self, point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def __call__(self, point: Floats) -> tuple[float, Floats]:
         """Return the log density and its gradient."""
         ...
 
-    def expand(self, point: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    def expand(self, point: Floats) -> dict[str, Floats]:
         """Return the named variables at `point`."""
         ...
 
@@ -125,8 +124,7 @@ def _hessian(density: LogDensity, point: Floats) -> Floats:
     """Return the Hessian of minus the log density, from differences of gradients."""
     steps = _STEP * np.eye(point.size)
     rows = [(density(point + h)[1] - density(point - h)[1]) / (2 * _STEP) for h in steps]
-    hessian: Floats = -(np.array(rows) + np.array(rows).T) / 2
-    return hessian
+    return -(np.array(rows) + np.array(rows).T) / 2
 
 
 def _inverse_hessian(density: LogDensity, point: Floats) -> Floats | None:
@@ -136,5 +134,4 @@ def _inverse_hessian(density: LogDensity, point: Floats) -> Floats | None:
         np.linalg.cholesky(hessian)
     except np.linalg.LinAlgError:
         return None
-    inverse: Floats = np.linalg.inv(hessian).astype(np.float64)
-    return inverse
+    return np.linalg.inv(hessian).astype(np.float64)

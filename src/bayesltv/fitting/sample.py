@@ -19,7 +19,6 @@ from typing import Any, Literal
 import numpy as np
 import pymc as pm
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.errors import FitError
 from bayesltv.fitting.laplace.blocks import Block
@@ -27,9 +26,9 @@ from bayesltv.fitting.laplace.conditional import make_proposal
 from bayesltv.fitting.mode import LogDensity, Normal, find_mode
 from bayesltv.machine import available_processors
 from bayesltv.model.pooling import OFFSET
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.model.settings import SamplerSpec
 
-Floats = NDArray[np.float64]
 JITTER = 0.5
 """Start points are spread uniformly by this much around the prior's centre, on the unconstrained scale."""
 JITTER_OF_MODE = 2.0

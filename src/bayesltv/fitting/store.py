@@ -2,13 +2,12 @@
 
 import io
 import os
-import warnings
 from pathlib import Path
 
 import xarray as xr
 
 from bayesltv.base.seal import CHECKS, DIGEST, require_sound
-from bayesltv.errors import BayesltvWarning, StoreError
+from bayesltv.errors import StoreError, warn
 from bayesltv.files import replacing, require_ending
 
 NETCDF_SUFFIXES = (".nc", ".nc4", ".netcdf", ".h5", ".hdf5")
@@ -68,11 +67,9 @@ def load(path: str | Path) -> xr.DataTree:
     if CHECKS not in fit.attrs:
         raise StoreError(f"{source} is damaged or incomplete: it lacks {CHECKS}. Fit again")
     if DIGEST not in fit.attrs:
-        warnings.warn(
+        warn(
             f"{source} was made before digests: it cannot be verified. Fit again, or take it over with "
-            "ltv.as_fit(fit, summary, spec)",
-            BayesltvWarning,
-            stacklevel=2,
+            "ltv.as_fit(fit, summary, spec)"
         )
     return fit
 

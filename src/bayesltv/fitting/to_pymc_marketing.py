@@ -102,8 +102,7 @@ def _amounts(customers: pd.DataFrame) -> pd.DataFrame:
         rows = rows.assign(
             **{FREQUENCY: rows[SPEND_COUNT], MONETARY_VALUE: rows[SPEND_SUM] / rows[SPEND_COUNT]}
         )
-    kept: pd.DataFrame = rows[[CUSTOMER_ID, FREQUENCY, MONETARY_VALUE]].reset_index(drop=True)
-    return kept
+    return rows[[CUSTOMER_ID, FREQUENCY, MONETARY_VALUE]].reset_index(drop=True)
 
 
 def _lent(model: Any, data: pd.DataFrame, draws: xr.Dataset, fit: xr.DataTree) -> Any:  # noqa: ANN401

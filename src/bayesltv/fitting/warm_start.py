@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 import pymc as pm
 import xarray as xr
-from numpy.typing import NDArray
 from pymc.distributions import transforms
 from scipy.special import logit
 
@@ -27,8 +26,8 @@ from bayesltv.fitting.sample import JITTER_OF_MODE, Coordinates
 from bayesltv.model.build import Problem
 from bayesltv.model.pooling import OFFSET, level_errors, zero_sum_basis
 from bayesltv.names import CHAIN, DRAW, effect_name, sd_name
+from bayesltv.numerics.arrays import Floats
 
-Floats = NDArray[np.float64]
 ENOUGH = 10
 """Draws per parameter from which a covariance is taken."""
 
@@ -105,8 +104,7 @@ def _unbounded(values: Floats, transform: object) -> Floats:
     """Return values as the sampler sees them; see ``pooling.prior_variable``."""
     if transform is None:
         return values
-    seen: Floats = logit(values) if transform is transforms.logodds else np.log(values)
-    return seen
+    return logit(values) if transform is transforms.logodds else np.log(values)
 
 
 def _offsets(draws: xr.Dataset, problem: Problem, rng: np.random.Generator) -> Mapping[str, Floats]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bayesltv.data.log.reading import LogReading
 from bayesltv.redaction import Redaction
@@ -51,6 +52,10 @@ class Run:
     threads: int | None = None
     redaction: Redaction | None = None
     listeners: Listeners = NOBODY
+
+    def told(self, origin: dict[str, Any]) -> dict[str, Any]:
+        """Return what a manifest tells, with what became of ids in the run's messages."""
+        return origin if self.redaction is None else {**origin, "redacted_ids": self.redaction.described()}
 
 
 ALONE = Run()
@@ -142,6 +147,22 @@ class ForecastOptions:
     burn: int | None = None
     log: str | Path | None = None
     reading: LogReading = field(default_factory=LogReading)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a report shows of customers.
+
+    Attributes
+    ----------
+    people : int
+        Customers of each ranking that the page names.
+    suppress_below : int, optional
+        Counts of fewer are hidden; default 10 with groups.
+    """
+
+    people: int = 100
+    suppress_below: int | None = None
 
 
 @dataclass(frozen=True)

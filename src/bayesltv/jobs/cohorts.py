@@ -44,7 +44,6 @@ def cohorts_file(
     from bayesltv.cohorts.desk import cohorts_base
     from bayesltv.report.figures.cohorts import cohort_figures
     from bayesltv.report.files.cohorts import write_cohorts
-    from bayesltv.report.files.manifest import made_with
 
     require_folder(require_folder_name(out, what="cohorts"))
     value = CohortValue(
@@ -64,17 +63,9 @@ def cohorts_file(
     watched.require_unchanged()
     if asked.suppress:
         found = found.suppressed()
-    origin = made_with(placed.base.fit, placed.base.summary, fit_sha256=placed.fit_sha256)
-    origin |= {
-        "accepted_failed_checks": accepted,
-        "unknown_groups": meeting.unknown_groups,
-        "read": {"summary": placed.summary, "log": {"file": Path(log).name}, **read, **read_new},
-    }
-    if run.redaction is not None:
-        origin["redacted_ids"] = run.redaction.described()
-    return CohortFolder(
-        Path(out), tuple(write_cohorts(found, out, provenance=origin, figures=cohort_figures(found))), found
-    )
+    origin = run.told(placed.told(accepted, log={"file": Path(log).name}, **read, **read_new))
+    files = write_cohorts(found, out, provenance=origin, figures=cohort_figures(found))
+    return CohortFolder(Path(out), tuple(files), found)
 
 
 def _cac(text: str | None) -> "tuple[float | pd.DataFrame | None, dict[str, Any]]":

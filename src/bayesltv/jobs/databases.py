@@ -52,7 +52,7 @@ def score_into(
         Then the table is as it was.
     """
     from bayesltv.data.databases.target import kinds_of, require_target, write_rows
-    from bayesltv.report.files.manifest import model_version, provenance_of
+    from bayesltv.report.files.manifest import model_version
     from bayesltv.report.files.sealed import FORMAT, sealed
     from bayesltv.specs.catalogue import load_decision
 
@@ -67,12 +67,10 @@ def score_into(
     table = base.score(declared, threads=run.threads, progress=run.listeners.progress)
     rows = _keyed(table, base, version)
     digest = sha256(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes()).hexdigest()
-    origin = provenance_of(
-        base.fit, base.summary, declared, table, fit_sha256=placed.fit_sha256,
-        unknown_groups=base.unknown_groups, read={"summary": placed.summary},
-    )  # fmt: skip
     files = {target.table: {"rows": len(rows), "sha256": digest}}
-    told = sealed({"format": FORMAT, **origin, "mode": target.mode, "files": files})
+    told = sealed(
+        {"format": FORMAT, **placed.provenance(declared, table), "mode": target.mode, "files": files}
+    )
     done = write_rows(target, rows, sha256=digest, manifest=told)
     return ScoreRows(target, table, done.changed)
 
@@ -108,10 +106,7 @@ def _sketch(base: "CustomerBase", decision: "DecisionSpec") -> pd.DataFrame:
 
     tiers, draws = decision.tiers, base.hyperparameters(1000).draws.size
     begins = None if tiers is None or tiers.is_absolute else np.zeros((len(tiers.names) - 1, draws))
-    one: pd.DataFrame = replace(base, summary=base.summary.iloc[:1]).score(
-        decision, thresholds=begins, threads=1
-    )
-    return one
+    return replace(base, summary=base.summary.iloc[:1]).score(decision, thresholds=begins, threads=1)
 
 
 def _keyed(scores: pd.DataFrame, base: "CustomerBase", version: str) -> pd.DataFrame:

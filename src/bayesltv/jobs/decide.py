@@ -41,7 +41,6 @@ def decide_file(
     """
     from bayesltv.report.figures.plan import plan_figures
     from bayesltv.report.files.crm import write_plan
-    from bayesltv.report.files.manifest import provenance_of
     from bayesltv.report.files.options import write_options
     from bayesltv.specs.catalogue import load_decision
 
@@ -57,15 +56,10 @@ def decide_file(
         customers_per_week=asked.customers_per_week, threads=run.threads, progress=run.listeners.progress,
         **beside,
     )  # fmt: skip
-    origin = provenance_of(
-        base.fit, base.summary, declared, plan, fit_sha256=placed.fit_sha256,
-        unknown_groups=base.unknown_groups, read={"summary": placed.summary, **origins},
-    )  # fmt: skip
-    if run.redaction is not None:
-        origin["redacted_ids"] = run.redaction.described()
+    origin = run.told(placed.provenance(declared, plan, **origins))
     files = write_plan(plan, out, provenance=origin, figures=plan_figures(plan))
     also = () if asked.options is None else write_options(plan.options, asked.options, provenance=origin)
-    return PlanFolder(files.folder, (*files.all, *also), plan)
+    return PlanFolder(Path(out), (*files, *also), plan)
 
 
 def _require_options(asked: PlanAsked, decision: DecisionSpec) -> None:

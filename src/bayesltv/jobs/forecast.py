@@ -45,7 +45,6 @@ def forecast_file(
     from bayesltv.fitting.store import content_of
     from bayesltv.report.figures.forecast import forecast_figures
     from bayesltv.report.files.forecast import write_forecast
-    from bayesltv.report.files.manifest import made_with
 
     require_folder(require_folder_name(out, what="a forecast"))
     wanted = ForecastAsked(
@@ -60,14 +59,7 @@ def forecast_file(
     for each in watched:
         each.require_unchanged()
     is_fitted = asked.plan is None and asked.arrivals is None
-    origin = made_with(placed.base.fit, placed.base.summary, fit_sha256=placed.fit_sha256)
-    origin |= {
-        "accepted_failed_checks": accepted,
-        "unknown_groups": meeting.unknown_groups,
-        "read": {"summary": placed.summary, "files": [Path(path).name for path in given]},
-    }
-    if run.redaction is not None:
-        origin["redacted_ids"] = run.redaction.described()
+    origin = run.told(placed.told(accepted, files=[Path(path).name for path in given]))
     files = write_forecast(
         found, out, provenance=origin, figures=forecast_figures(found),
         arrivals=content_of(arrivals) if is_fitted else None,  # type: ignore[arg-type]

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from bayesltv.base.meeting import Meeting
     from bayesltv.checks.result import CheckReport
+    from bayesltv.decisions.plan import Plan
+    from bayesltv.prediction.scores.score import ScoreTable
     from bayesltv.questions import CustomerBase
+    from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 
 def prepare(*outputs: str | Path, inputs: Sequence[str | Path]) -> None:
@@ -89,6 +92,28 @@ class PlacedFile:
     base: "CustomerBase"
     fit_sha256: str
     summary: dict[str, Any]
+
+    def provenance(
+        self, decision: "DecisionSpec", made: "ScoreTable | Plan", **read: object
+    ) -> dict[str, Any]:
+        """Return what a manifest tells of scores or a plan; `read` is what else was read, by its option."""
+        from bayesltv.report.files.manifest import provenance_of
+
+        return provenance_of(
+            self.base.fit, self.base.summary, decision, made, fit_sha256=self.fit_sha256,
+            unknown_groups=self.base.unknown_groups, read={"summary": self.summary, **read},
+        )  # fmt: skip
+
+    def told(self, accepted: list[str], **read: object) -> dict[str, Any]:
+        """Return what a manifest tells of what asks for no decision; `read` is what else was read."""
+        from bayesltv.report.files.manifest import made_with
+
+        return {
+            **made_with(self.base.fit, self.base.summary, fit_sha256=self.fit_sha256),
+            "accepted_failed_checks": accepted,
+            "unknown_groups": self.base.unknown_groups,
+            "read": {"summary": self.summary, **read},
+        }
 
 
 def place_files(fit: str | Path, summary: str | Path, meeting: "Meeting") -> PlacedFile:

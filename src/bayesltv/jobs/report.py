@@ -7,7 +7,7 @@ from bayesltv.base.meeting import Meeting
 from bayesltv.data.log.reading import LaterLog
 from bayesltv.errors import DataError
 from bayesltv.held import watch
-from bayesltv.jobs.asked import ALONE, Made, Run
+from bayesltv.jobs.asked import ALONE, Made, Run, Shown
 from bayesltv.jobs.judge import evaluate_file
 from bayesltv.jobs.paths import customers_of, prepare
 from bayesltv.jobs.written import ReportFile
@@ -15,7 +15,7 @@ from bayesltv.jobs.written import ReportFile
 if TYPE_CHECKING:
     from bayesltv.evaluation.result import Evaluation
 
-NO_LOG = LaterLog(None)
+NO_LOG, SHOWN = LaterLog(None), Shown()
 
 
 def report_file(
@@ -27,8 +27,7 @@ def report_file(
     later: LaterLog = NO_LOG,
     thorough: bool = False,
     run: Run = ALONE,
-    people: int = 100,
-    suppress_below: int | None = None,
+    shown: Shown = SHOWN,
 ) -> ReportFile:
     """Write one HTML file about a fit and what was made with it.
 
@@ -46,8 +45,7 @@ def report_file(
         Also make the checks that take a moment.
     run : Run
         With a redaction its hashes are shown in place of customer ids.
-    people, suppress_below : int
-        As in ``write_report``.
+    shown : Shown
 
     Raises
     ------
@@ -75,8 +73,7 @@ def report_file(
     judged = check(tree, customers, thorough=True) if thorough else judge(tree, customers)
     path = write_report(
         tree, out, summary=customers, checks=judged, scores=scores, evaluation=found, plan=plan,
-        cohorts=cohorts, forecast=ahead, redact_ids=run.redaction or False, people=people,
-        suppress_below=suppress_below,
+        cohorts=cohorts, forecast=ahead, redact_ids=run.redaction or False, **vars(shown),
     )  # fmt: skip
     redacted = None if run.redaction is None else run.redaction.described()
     return ReportFile(path, judged, path.stat().st_size, redacted)

@@ -63,7 +63,6 @@ def _score_table(
 ) -> ScoreFile:
     """Score into a table, with totals and a manifest beside it."""
     from bayesltv.report.files.export import score_files, write_scores
-    from bayesltv.report.files.manifest import provenance_of
     from bayesltv.specs.catalogue import load_decision
 
     files = score_files(out)
@@ -73,11 +72,6 @@ def _score_table(
     base = placed.base
     run.listeners.started(len(base))
     table = base.score(declared, threads=run.threads, progress=run.listeners.progress)
-    origin = provenance_of(
-        base.fit, base.summary, declared, table, fit_sha256=placed.fit_sha256,
-        unknown_groups=base.unknown_groups, read={"summary": placed.summary},
-    )  # fmt: skip
-    if run.redaction is not None:
-        origin["redacted_ids"] = run.redaction.described()
+    origin = run.told(placed.provenance(declared, table))
     write_scores(table, table.totals, files, provenance=origin)
     return ScoreFile(*files.all, table)

@@ -172,9 +172,7 @@ def score_on_spark(
             frame, tree, Request(declared, **known), time_unit=meeting.time_unit,
             observation_end=None if meeting.observation_end is None else str(meeting.observation_end),
         )  # fmt: skip
-        told = manifest_of(job, tree, fit_sha256=fit_sha256, summary=source.text)
-        if run.redaction is not None:
-            told["redacted_ids"] = run.redaction.described()
+        told = run.told(manifest_of(job, tree, fit_sha256=fit_sha256, summary=source.text))
         written = write(spark, job, target, told)
     warn_of_infinite_means(written.infinite_means, written.customers)
     return SparkScores(out, written, job.prepared.attributes(job.end))

@@ -13,30 +13,12 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayesltv.families.verbs import (
-    as_far_as,
-    at,
-    at_means,
-    buyer_of_mean,
-    changed,
-    draw_amount,
-    draw_buyer,
-    draw_gap,
-    draw_latents,
-    draw_leaving,
-    draw_span,
-    finite_amount,
-    rate_of,
-    reborn,
-    stays,
-    stopping,
-    usual_amount,
-)
+from bayesltv.families import verbs
 from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import history_at, road_of, stand
 from bayesltv.kernels.stretches import live, time_after
+from bayesltv.numerics.arrays import Codes, Floats
 from bayesltv.numerics.compile import compiled, inlined
 from bayesltv.numerics.random_numbers import open_stream, uniform
 
@@ -62,9 +44,9 @@ class Offers(NamedTuple):
         Horizon H, continuous discount rate δ, margin, service cost per unit of time alive.
     """
 
-    effects: NDArray[np.float64]
-    offers: NDArray[np.float64]
-    cell: NDArray[np.int32]
+    effects: Floats
+    offers: Floats
+    cell: Codes
     terms: tuple[float, float, float, float]
 
 
@@ -82,30 +64,30 @@ def redemptions(road, latents, redeems, single_use, until, discount):
     Where only one order can redeem, a customer who has not yet redeemed stops being one at the rate
     u(r + (1−r)p): by redeeming or by dropping out.
     """
-    left = stopping(latents, redeems) if single_use else latents
-    return redeems * rate_of(latents) * live(road, 0.0, until, left, discount)[0]
+    left = verbs.stopping(latents, redeems) if single_use else latents
+    return redeems * verbs.rate_of(latents) * live(road, 0.0, until, left, discount)[0]
 
 
 @compiled
 def capped_redemptions(state, road, latents, buyer, lift, redeems, offer, discount):
     """Return one customer's discounted redemptions in money, simulated order by order up to the cap."""
-    if not 0.0 <= rate_of(latents) < math.inf:
+    if not 0.0 <= verbs.rate_of(latents) < math.inf:
         return math.nan
-    left, paid, ends = offer[CAP], 0.0, draw_span(latents, state)
-    passed = draw_gap(latents, True, state)
+    left, paid, ends = offer[CAP], 0.0, verbs.draw_span(latents, state)
+    passed = verbs.draw_gap(latents, True, state)
     while left > 0.0 and passed < ends:
         time = time_after(road, passed)
         if not time < offer[WINDOW]:
             break
-        is_redeemed, amount = uniform(state) < redeems, draw_amount(buyer, state)
-        drops_out = draw_leaving(latents, state)
+        is_redeemed, amount = uniform(state) < redeems, verbs.draw_amount(buyer, state)
+        drops_out = verbs.draw_leaving(latents, state)
         if is_redeemed:
             given = min(left, offer[DEPTH] * lift * amount + offer[PER_REDEMPTION])
             left = 0.0 if offer[SINGLE_USE] > 0.0 else left - given
             paid += given * math.exp(-discount * time)
         if drops_out:
             break
-        passed += draw_gap(latents, False, state)
+        passed += verbs.draw_gap(latents, False, state)
     return paid
 
 
@@ -132,18 +114,20 @@ def act_on_alive(state, road, latents, buyer, effect, offer, terms, parts):
     horizon, discount, margin, service = terms
     window = min(offer[WINDOW], horizon)
     ends = window + min(offer[AFTER], horizon - window)
-    zeta, fast = usual_amount(buyer), changed(latents, effect[RATE], effect[DROPOUT])
+    zeta, fast = verbs.usual_amount(buyer), verbs.changed(latents, effect[RATE], effect[DROPOUT])
 
     bought_without, lived_without, _, _ = live(road, 0.0, horizon, latents, discount)
     bought_within, lived_within, weight, then = live(road, 0.0, window, fast, discount)
-    slow = as_far_as(changed(latents, effect[RATE_AFTER], 1.0), then)
+    slow = verbs.as_far_as(verbs.changed(latents, effect[RATE_AFTER], 1.0), then)
     bought_after, lived_after, fading, then = live(road, window, ends, slow, discount)
-    bought_rest, lived_rest, _, _ = live(road, ends, horizon, as_far_as(latents, then), discount)
+    bought_rest, lived_rest, _, _ = live(road, ends, horizon, verbs.as_far_as(latents, then), discount)
     rest = weight * fading
 
     earned = margin * effect[MARGIN] + offer[PRICE] - 1.0
-    after = rate_of(slow) * weight * bought_after + rate_of(latents) * (rest * bought_rest - bought_without)
-    parts[GAIN] = earned * effect[SPEND] * zeta * rate_of(fast) * bought_within + margin * zeta * after
+    after = verbs.rate_of(slow) * weight * bought_after + verbs.rate_of(latents) * (
+        rest * bought_rest - bought_without
+    )
+    parts[GAIN] = earned * effect[SPEND] * zeta * verbs.rate_of(fast) * bought_within + margin * zeta * after
     parts[CONTACTED] = offer[CONTACT]
     parts[RAN] = offer[RUNNING] * lived_within
     parts[SERVED] = service * (lived_within + weight * lived_after + rest * lived_rest - lived_without)
@@ -175,20 +159,24 @@ def act_on_lapsed(road, latents, zeta, effect, offer, terms, parts):
     parts[CONTACTED] = offer[CONTACT]
     if offer[WINS_BACK] > 0.0:
         back = effect[REACTIVATION]
-        second = reborn(changed(latents, effect[SECOND_RATE], effect[SECOND_DROPOUT]))
+        second = verbs.reborn(verbs.changed(latents, effect[SECOND_RATE], effect[SECOND_DROPOUT]))
         bought, lived, _, _ = live(road, 0.0, horizon, second, discount)
-        parts[GAIN] = back * margin * zeta * (1.0 + rate_of(second) * stays(second) * bought)
+        parts[GAIN] = back * margin * zeta * (1.0 + verbs.rate_of(second) * verbs.stays(second) * bought)
         parts[NEW_DISCOUNT] = back * min(offer[CAP], offer[DEPTH] * zeta + offer[PER_REDEMPTION])
-        parts[SERVED] = back * service * stays(second) * lived
+        parts[SERVED] = back * service * verbs.stays(second) * lived
 
 
 @inlined
 def _draw_latents(streams, people, laws, customer, i, draw, state):
     """Return alive, the latents and the buyer that customer `i` is at a draw."""
     g, key, number = people.group[i], streams.latents[i], streams.draws[draw]
-    law, history = at(laws.purchase, g, draw), history_at(customer, draw)
-    alive, latents = draw_latents(law, history, state, key, number)
-    return alive, latents, draw_buyer(at(laws.spend, g, draw), spent_of(people, i), state, key, number)
+    law, history = verbs.at(laws.purchase, g, draw), history_at(customer, draw)
+    alive, latents = verbs.draw_latents(law, history, state, key, number)
+    return (
+        alive,
+        latents,
+        verbs.draw_buyer(verbs.at(laws.spend, g, draw), spent_of(people, i), state, key, number),
+    )
 
 
 @inlined
@@ -197,7 +185,7 @@ def _act(state, road, found, effect, offer, terms, parts):
     if alive:
         act_on_alive(state, road, latents, buyer, effect, offer, terms, parts)
     else:
-        act_on_lapsed(road, latents, usual_amount(buyer), effect, offer, terms, parts)
+        act_on_lapsed(road, latents, verbs.usual_amount(buyer), effect, offer, terms, parts)
 
 
 @compiled
@@ -303,10 +291,10 @@ def evaluate_at_means(people, laws, clock, offers, eligible, net, cost):
     effects, terms_of, cell, terms = offers
     for i in range(people.group.size):
         customer, g = stand(clock, people, i), people.group[i]
-        road, spend = road_of(customer, 0), at(laws.spend, g, 0)
-        alive, living, lapsed = at_means(at(laws.purchase, g, 0), history_at(customer, 0))
-        zeta = finite_amount(spend, spent_of(people, i))
-        buyer = buyer_of_mean(spend, zeta)
+        road, spend = road_of(customer, 0), verbs.at(laws.spend, g, 0)
+        alive, living, lapsed = verbs.at_means(verbs.at(laws.purchase, g, 0), history_at(customer, 0))
+        zeta = verbs.finite_amount(spend, spent_of(people, i))
+        buyer = verbs.buyer_of_mean(spend, zeta)
         for a in range(terms_of.shape[0]):
             net[i, a], cost[i, a] = 0.0, 0.0
             if eligible[i, a]:

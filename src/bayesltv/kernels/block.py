@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesltv.families.verbs import Spent
+from bayesltv.numerics.arrays import Codes, Floats
 from bayesltv.numerics.compile import inlined
 
 
@@ -33,10 +34,10 @@ class People(NamedTuple):
         place on the clock; time since the first purchase with the still one), number of the factor.
     """
 
-    histories: NDArray[np.float64]
-    group: NDArray[np.int32]
-    places: NDArray[np.float64]
-    own: NDArray[np.float64]
+    histories: Floats
+    group: Codes
+    places: Floats
+    own: Floats
 
 
 class Laws(NamedTuple):

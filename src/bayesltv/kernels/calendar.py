@@ -12,12 +12,11 @@ a campaign, contacts, prices of one customer. A history is in V. What lies ahead
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.families.verbs import History
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.numerics.compile import inlined, verb, way
 
-Floats = NDArray[np.float64]
 FIRST, LAST, END, UNTIL = range(4)
 """Rows of places: first and last purchase, end of observation, end of the horizon."""
 MONTH, QUARTER, CENTURY = 4, 5, 6
@@ -50,7 +49,7 @@ class Running(NamedTuple):
         By which customers' own time ran in stretches of the past.
     """
 
-    of_group: NDArray[np.int64]
+    of_group: Integers
     times: Floats
     edges: Floats
     factors: Floats

@@ -8,14 +8,11 @@ U(end) − U(first), plus Σ s(day) over repeat purchases. A purchase on day d s
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.families.cells import Cells
 from bayesltv.families.verbs import value_and_slopes
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.numerics.compile import compiled
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 @compiled

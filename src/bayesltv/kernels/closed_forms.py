@@ -3,23 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayesltv.families.verbs import (
-    at,
-    draws_of,
-    expected_amount,
-    fill_bought,
-    given_alive,
-    inverse_p_alive,
-    put,
-    room_for,
-    stage_shares,
-    stages_of,
-)
+from bayesltv.families import verbs
 from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import ahead_of, history_at, is_same_present, soon_of, stand
 from bayesltv.kernels.expected import expect, lay, median_wait, scratch_of
+from bayesltv.numerics.arrays import Floats
 from bayesltv.numerics.compile import compiled, inlined
 
 COLUMNS = ("p_alive", "p_purchase_30d", "p_purchase_90d", "p_purchase_horizon", "expected_purchases")
@@ -38,24 +27,24 @@ class Forms(NamedTuple):
         Median time to the next purchase, NaN where P(buys again within a century) <= 0.5.
     """
 
-    means: NDArray[np.float64]
-    discounted: NDArray[np.float64]
-    time_alive: NDArray[np.float64]
-    waits: NDArray[np.float64]
+    means: Floats
+    discounted: Floats
+    time_alive: Floats
+    waits: Floats
 
 
 @compiled
 def _fill_given_alive(customer, purchase, group, terms, given, futures, scratch):
     """Fill the rows of `given` and the futures: what is true given alive, whatever the recency."""
     horizon, discount, month, quarter, _ = terms
-    for d in range(draws_of(purchase)):
-        put(futures, d, given_alive(at(purchase, group, d), history_at(customer, d)))
+    for d in range(verbs.draws_of(purchase)):
+        verbs.put(futures, d, verbs.given_alive(verbs.at(purchase, group, d), history_at(customer, d)))
     nodes = lay(customer, futures, discount, scratch)
-    for d in range(draws_of(purchase)):
+    for d in range(verbs.draws_of(purchase)):
         soon, later = soon_of(customer, d, month, quarter)
-        fill_bought(futures, d, 0, soon, given)
-        fill_bought(futures, d, 1, later, given)
-        fill_bought(futures, d, 2, ahead_of(customer, d, horizon), given)
+        verbs.fill_bought(futures, d, 0, soon, given)
+        verbs.fill_bought(futures, d, 1, later, given)
+        verbs.fill_bought(futures, d, 2, ahead_of(customer, d, horizon), given)
         expect(customer, d, futures, terms, nodes, scratch, given)
 
 
@@ -76,8 +65,8 @@ def closed_forms(people, purchase, clock, terms, forms):
     forms : Forms
         Filled here.
     """
-    n_draws = draws_of(purchase)
-    stages, futures, alive = stages_of(purchase), room_for(purchase, n_draws), np.empty(n_draws)
+    n_draws = verbs.draws_of(purchase)
+    stages, futures, alive = verbs.stages_of(purchase), verbs.room_for(purchase, n_draws), np.empty(n_draws)
     given, shares, scratch = np.empty((6, stages, n_draws)), np.empty(stages), scratch_of(clock)
     for i in range(people.group.size):
         customer, g = stand(clock, people, i), people.group[i]
@@ -85,9 +74,9 @@ def closed_forms(people, purchase, clock, terms, forms):
             _fill_given_alive(customer, purchase, g, terms, given, futures, scratch)
         sums = np.zeros(5)
         for d in range(n_draws):
-            law, history = at(purchase, g, d), history_at(customer, d)
-            share = 1.0 / inverse_p_alive(law, history)
-            stage_shares(law, history, futures, d, shares)
+            law, history = verbs.at(purchase, g, d), history_at(customer, d)
+            share = 1.0 / verbs.inverse_p_alive(law, history)
+            verbs.stage_shares(law, history, futures, d, shares)
             alive[d] = share
             sums[0] += share
             for row in range(4):
@@ -118,9 +107,9 @@ def alive_draws(people, purchase, clock, out):
     """Fill `out`, shape (customer, draw), with P(alive) of each customer or cell at each draw."""
     for i in range(people.group.size):
         customer = stand(clock, people, i)
-        for d in range(draws_of(purchase)):
-            law = at(purchase, people.group[i], d)
-            out[i, d] = 1.0 / inverse_p_alive(law, history_at(customer, d))
+        for d in range(verbs.draws_of(purchase)):
+            law = verbs.at(purchase, people.group[i], d)
+            out[i, d] = 1.0 / verbs.inverse_p_alive(law, history_at(customer, d))
 
 
 @compiled
@@ -140,12 +129,12 @@ def value_means(cell, people, spend, forms, terms, spend_mean, value_mean):
     spend_mean, value_mean : ndarray of float64, shape (customer,)
         Filled; NaN where spend has no mean in some draw.
     """
-    n_draws, (margin, service) = draws_of(spend), terms
+    n_draws, (margin, service) = verbs.draws_of(spend), terms
     for i in range(cell.size):
         g, c = people.group[i], cell[i]
         spent, worth = 0.0, 0.0
         for d in range(n_draws):
-            mean = expected_amount(at(spend, g, d), spent_of(people, i))
+            mean = verbs.expected_amount(verbs.at(spend, g, d), spent_of(people, i))
             spent += mean
             worth += margin * forms.discounted[c, d] * mean - service * forms.time_alive[c, d]
         spend_mean[i], value_mean[i] = spent / n_draws, worth / n_draws
@@ -166,5 +155,5 @@ def expected_values(cell, people, spend, forms, terms, value):
     for i in range(cell.size):
         g, c = people.group[i], cell[i]
         for d in range(value.shape[1]):
-            mean = expected_amount(at(spend, g, d), spent_of(people, i))
+            mean = verbs.expected_amount(verbs.at(spend, g, d), spent_of(people, i))
             value[i, d] = margin * forms.discounted[c, d] * mean - service * forms.time_alive[c, d]

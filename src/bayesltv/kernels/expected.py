@@ -4,17 +4,7 @@ import math
 
 import numpy as np
 
-from bayesltv.families.verbs import (
-    at,
-    expected,
-    expected_at_nodes,
-    fill_expected,
-    lay_nodes,
-    newborn,
-    p_bought,
-    usual_wait,
-    wait_and_slopes,
-)
+from bayesltv.families import verbs
 from bayesltv.kernels.calendar import AsIs, Placed, Running, Still, time_at
 from bayesltv.numerics.compile import compiled, verb, way
 from bayesltv.numerics.quadrature import calendar_space, work_space
@@ -61,7 +51,7 @@ def _lay(customer, futures, discount, scratch):
 
 @way(expect, AsIs)
 def _expect(customer, draw, futures, terms, nodes, scratch, given):
-    fill_expected(futures, draw, terms[0], terms[1], scratch, given)
+    verbs.fill_expected(futures, draw, terms[0], terms[1], scratch, given)
 
 
 @compiled
@@ -69,7 +59,7 @@ def _bought_by(wait, futures, alive):
     """Return P(next purchase within `wait`) and two derivatives by ln wait, averaged over draws."""
     total, slope, bend = 0.0, 0.0, 0.0
     for d in range(alive.size):
-        tail, steep, further = wait_and_slopes(at(futures, 0, d), wait)
+        tail, steep, further = verbs.wait_and_slopes(verbs.at(futures, 0, d), wait)
         silent = alive[d] * tail
         total += alive[d] - silent
         slope += silent * steep
@@ -83,7 +73,7 @@ def _median_wait(customer, futures, alive, farthest):
     ever = alive.mean()
     if ever <= 0.5:
         return np.nan
-    wait = usual_wait(futures, ever)
+    wait = verbs.usual_wait(futures, ever)
     if math.isnan(wait):
         return np.nan
     if wait > farthest:
@@ -116,16 +106,16 @@ def _scratch_on_clock(clock):
 @way(lay, Placed)
 def _lay_on_clock(customer, futures, discount, scratch):
     steps, laid, _ = scratch
-    return lay_nodes(
+    return verbs.lay_nodes(
         futures, steps[customer.clock], customer.edges, customer.end, customer.until, discount, laid
     )
 
 
 @way(expect, Placed)
 def _expect_on_clock(customer, draw, futures, terms, nodes, scratch, given):
-    table, law = customer.times[draw], at(futures, 0, draw)
+    table, law = customer.times[draw], verbs.at(futures, 0, draw)
     now = time_at(table, customer.end)
-    found = expected_at_nodes(law, nodes, scratch[1], table, customer.edges, now, scratch[2])
+    found = verbs.expected_at_nodes(law, nodes, scratch[1], table, customer.edges, now, scratch[2])
     given[3, 0, draw], given[4, 0, draw], given[5, 0, draw] = found
 
 
@@ -137,7 +127,7 @@ def _bought_by_place(place, times, now, futures, alive):
     for d in range(alive.size):
         step = times[d, j + 1] - times[d, j]
         wait = times[d, j] + (place - j) * step - now[d]
-        tail, steep, _ = wait_and_slopes(at(futures, 0, d), wait)
+        tail, steep, _ = verbs.wait_and_slopes(verbs.at(futures, 0, d), wait)
         silent = alive[d] * tail
         total += alive[d] - silent
         slope += silent * steep / wait * step
@@ -154,7 +144,7 @@ def _median_wait_on_clock(customer, futures, alive, farthest):
     now = np.empty(alive.size)
     for d in range(alive.size):
         now[d] = time_at(times[d], end)
-    place = end + usual_wait(futures, ever) / (times[:, start + 1] - times[:, start]).mean()
+    place = end + verbs.usual_wait(futures, ever) / (times[:, start + 1] - times[:, start]).mean()
     low, high = end, math.inf
     if not place <= customer.century:
         if _bought_by_place(customer.century, times, now, futures, alive)[0] <= 0.5:
@@ -184,14 +174,14 @@ def expect_newborns(law, coins, times, out):
     """
     work = work_space()
     for g in range(out.shape[0]):
-        alive, future = newborn(at(law, g, 0), coins)
+        alive, future = verbs.newborn(verbs.at(law, g, 0), coins)
         for j in range(times.size):
-            out[g, j] = alive * expected(future, times[j], 0.0, work)[0] if times[j] > 0.0 else 0.0
+            out[g, j] = alive * verbs.expected(future, times[j], 0.0, work)[0] if times[j] > 0.0 else 0.0
 
 
 @compiled
 def silence_of_newborns(law, coins, group, times, out):
     """Fill P(no purchase within a time of the first one) of each customer, shape (customer,)."""
     for i in range(out.size):
-        alive, future = newborn(at(law, group[i], 0), coins)
-        out[i] = 1.0 - alive * p_bought(future, times[i])
+        alive, future = verbs.newborn(verbs.at(law, group[i], 0), coins)
+        out[i] = 1.0 - alive * verbs.p_bought(future, times[i])

@@ -11,24 +11,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayesltv.families.verbs import (
-    at,
-    begin_life,
-    draw_alive,
-    draw_amount,
-    draw_buyer,
-    draw_life,
-    first_wait,
-    inverse_p_alive,
-    is_modelled,
-    next_purchase,
-    nobody,
-    silent_below,
-)
+from bayesltv.families import verbs
 from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import ahead_of, history_at, is_same_day, passed_until, stand
+from bayesltv.numerics.arrays import Codes, Flags, Floats
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.random_numbers import open_stream, uniform
 from bayesltv.numerics.special import discounted_time
@@ -45,10 +32,10 @@ class Filled(NamedTuple):
         Money spent; margin × discounted spend − discounted service cost.
     """
 
-    alive: NDArray[np.bool_]
-    purchases: NDArray[np.int32]
-    amount: NDArray[np.float64]
-    value: NDArray[np.float64]
+    alive: Flags
+    purchases: Codes
+    amount: Floats
+    value: Floats
 
 
 @compiled
@@ -62,9 +49,9 @@ def is_same_history(clock, people, i, j):
 def bounds_of_history(purchase, group, customer, horizon, inverse, silent):
     """Fill, per draw, 1 / P(alive) and a bound below which the wait's uniform means no purchase."""
     for d in range(inverse.size):
-        law, history = at(purchase, group, d), history_at(customer, d)
-        inverse[d] = inverse_p_alive(law, history)
-        silent[d] = silent_below(law, history, ahead_of(customer, d, horizon))
+        law, history = verbs.at(purchase, group, d), history_at(customer, d)
+        inverse[d] = verbs.inverse_p_alive(law, history)
+        silent[d] = verbs.silent_below(law, history, ahead_of(customer, d, horizon))
 
 
 @compiled
@@ -88,7 +75,7 @@ def draw_futures(streams, people, laws, clock, terms, filled):
     """
     horizon, discount, margin, service = terms
     purchase, spend = laws
-    draws, with_spend = streams.draws, is_modelled(spend)
+    draws, with_spend = streams.draws, verbs.is_modelled(spend)
     latents, coins, events = np.empty(4, np.uint64), np.empty(4, np.uint64), np.empty(4, np.uint64)
     amounts, inverse, silent = np.empty(4, np.uint64), np.empty(draws.size), np.empty(draws.size)
     alive, purchases, amount, value = filled
@@ -100,38 +87,41 @@ def draw_futures(streams, people, laws, clock, terms, filled):
         for d in range(draws.size):
             alive[i, d], purchases[i, d], amount[i, d], value[i, d] = False, 0, 0.0, 0.0
             open_stream(latents, key, draws[d])
-            if not draw_alive(latents, inverse[d]):
+            if not verbs.draw_alive(latents, inverse[d]):
                 continue
             u = uniform(latents)
             if service == 0.0 and u <= silent[d]:  # how long who buys nothing lives is then of no worth
                 alive[i, d] = True
                 continue
-            law, history = at(purchase, g, d), history_at(customer, d)
-            span, left = draw_life(law, history, coins, key, draws[d]), horizon
+            law, history = verbs.at(purchase, g, d), history_at(customer, d)
+            span, left = verbs.draw_life(law, history, coins, key, draws[d]), horizon
             alive[i, d], value[i, d] = True, 0.0 - whole
             if span < math.inf and span < ahead_of(customer, d, horizon):
                 left = passed_until(customer, d, span)
                 value[i, d] = 0.0 - service * discounted_time(left, discount)
             if u <= silent[d]:
                 continue
-            time, ahead = first_wait(law, history, u), min(ahead_of(customer, d, horizon), span)
+            time, ahead = verbs.first_wait(law, history, u), min(ahead_of(customer, d, horizon), span)
             if time >= ahead:
                 continue
-            life, buyer = begin_life(law, history, time, latents, coins, key, draws[d]), nobody(spend)
+            life, buyer = (
+                verbs.begin_life(law, history, time, latents, coins, key, draws[d]),
+                verbs.nobody(spend),
+            )
             open_stream(events, streams.events[i], draws[d])
             if with_spend:
-                buyer = draw_buyer(at(spend, g, d), spent_of(people, i), amounts, key, draws[d])
+                buyer = verbs.draw_buyer(verbs.at(spend, g, d), spent_of(people, i), amounts, key, draws[d])
                 open_stream(amounts, streams.amounts[i], draws[d])
             n, spent, worth, last = 0, 0.0, 0.0, 0.0
             while time < ahead:
                 n, last = n + 1, time
                 if with_spend:
-                    z = draw_amount(buyer, amounts)
+                    z = verbs.draw_amount(buyer, amounts)
                     spent += z
                     if discount != 0.0:
                         z *= math.exp(-discount * passed_until(customer, d, time))
                     worth += z
-                life, time = next_purchase(life, n, time, coins, events)
+                life, time = verbs.next_purchase(life, n, time, coins, events)
             until = passed_until(customer, d, last) if time == math.inf else left
             purchases[i, d], amount[i, d] = n, spent
             value[i, d] = margin * worth - service * discounted_time(until, discount)

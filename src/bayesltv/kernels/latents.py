@@ -1,5 +1,7 @@
 """Exact draws of customers' latents: alive, purchase rate, dropout, spend rate ν; and what comes of them."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from bayesltv.families.verbs import (
@@ -21,6 +23,23 @@ from bayesltv.numerics.compile import compiled
 BOUGHT, LIVED, EARNED = range(3)
 """Parts of the sums: discounted purchases, discounted time alive, discounted spend."""
 PARTS = 3
+
+
+class Levers(NamedTuple):
+    """What a block of customers is added up in.
+
+    Attributes
+    ----------
+    label : ndarray of int64, shape (customer,)
+    steps : tuple of float
+        One step of each part.
+    sums : ndarray of int64, shape (label, lever, 3, draw)
+        Added to: exact, whatever the order.
+    """
+
+    label: Any
+    steps: tuple[float, float, float]
+    sums: Any
 
 
 @compiled
@@ -49,7 +68,7 @@ def draw_latents(streams, people, laws, clock, alive, rate, dropout, spend_rate)
 
 
 @compiled
-def add_up_levers(streams, people, laws, clock, terms, factors, label, steps, sums):
+def add_up_levers(streams, people, laws, clock, terms, factors, levers):
     """Add what a block of customers does within the horizon to the sums, draw by draw and lever by lever.
 
     Parameters
@@ -63,13 +82,9 @@ def add_up_levers(streams, people, laws, clock, terms, factors, label, steps, su
         Horizon, continuous discount rate.
     factors : ndarray of float64, shape (lever, 2)
         On the purchase rate and on dropout.
-    label : ndarray of int64, shape (customer,)
-    steps : tuple of float
-        One step of each part.
-    sums : ndarray of int64, shape (label, lever, 3, draw)
-        Added to: exact, whatever the order.
+    levers : Levers
     """
-    horizon, discount = terms
+    (horizon, discount), (label, steps, sums) = terms, levers
     state = np.empty(4, np.uint64)
     for i in range(people.group.size):
         customer, g, row = stand(clock, people, i), people.group[i], label[i]

@@ -44,13 +44,14 @@ def _place_after(road, time):
 
 
 @compiled
-def _earned_by(time, people, purchase, clock, draw, worth, mixture, terms, scratch):
+def _earned_by(time, who, draw, worth, mixture, terms, scratch):
     """Return expected value from new customers' purchases in [0, time], the first included: their mean.
 
-    `worth` is what a purchase is worth, and the first one in such units, by row and draw; `mixture` the share
-    of each row and the rows meant.
+    `who` are the people, their laws and the clock; `worth` is what a purchase is worth, and the first one in
+    such units, by row and draw; `mixture` the share of each row and the rows meant.
     """
     (unit, first), (share, begin, end), (_, discount, _, service) = worth, mixture, terms
+    people, purchase, clock = who
     total = 0.0
     for i in range(begin, end):
         earned = unit[i, draw] * first[i, draw]
@@ -63,7 +64,7 @@ def _earned_by(time, people, purchase, clock, draw, worth, mixture, terms, scrat
 
 
 @compiled
-def payback_times(people, purchase, clock, unit, first, mixture, costs, terms, times):
+def payback_times(people, purchase, clock, worth, mixture, costs, terms, times):
     """Fill the first time at which expected value covers the cost of acquisition, given hyperparameters.
 
     Parameters
@@ -73,10 +74,8 @@ def payback_times(people, purchase, clock, unit, first, mixture, costs, terms, t
         purchase.
     purchase : law of a family by (row of the population, draw)
     clock : Still or Running
-    unit : ndarray of float64, shape (row, draw)
-        Margin times mean amount; NaN where that is infinite.
-    first : ndarray of float64, shape (row, draw)
-        Level of the first order against later ones.
+    worth : tuple of ndarray of float64, shape (row, draw)
+        Margin times mean amount, NaN where that is infinite; level of the first order against later ones.
     mixture : tuple of ndarray
         Share of each row in its group, shape (row,); where each group's rows end, shape (group,).
     costs : ndarray of float64, shape (group,)
@@ -86,13 +85,13 @@ def payback_times(people, purchase, clock, unit, first, mixture, costs, terms, t
     times : ndarray of float64, shape (group, draw)
         Filled; infinity where it is not covered within H, NaN where it cannot be said.
     """
-    scratch, horizon, worth = scratch_of(clock), terms[0], (unit, first)
+    scratch, horizon, who = scratch_of(clock), terms[0], (people, purchase, clock)
     share, ends = mixture
     for g in range(costs.size):
         rows = (share, 0 if g == 0 else ends[g - 1], ends[g])
         for d in range(times.shape[1]):
             cost = costs[g]
-            at_once = _earned_by(0.0, people, purchase, clock, d, worth, rows, terms, scratch)
+            at_once = _earned_by(0.0, who, d, worth, rows, terms, scratch)
             if rows[1] == rows[2] or math.isnan(at_once) or math.isnan(cost):
                 times[g, d] = np.nan
                 continue
@@ -103,7 +102,7 @@ def payback_times(people, purchase, clock, unit, first, mixture, costs, terms, t
             low, high, found = 0.0, 0.0, False
             for step in range(1, _GRID + 1):
                 low, high = high, horizon * step / _GRID
-                if _earned_by(high, people, purchase, clock, d, worth, rows, terms, scratch) >= cost:
+                if _earned_by(high, who, d, worth, rows, terms, scratch) >= cost:
                     found = True
                     break
             if not found:
@@ -111,7 +110,7 @@ def payback_times(people, purchase, clock, unit, first, mixture, costs, terms, t
                 continue
             for _ in range(_STEPS):
                 middle = 0.5 * (low + high)
-                if _earned_by(middle, people, purchase, clock, d, worth, rows, terms, scratch) >= cost:
+                if _earned_by(middle, who, d, worth, rows, terms, scratch) >= cost:
                     high = middle
                 else:
                     low = middle

@@ -8,22 +8,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayesltv.families.verbs import (
-    NOTHING_SPENT,
-    at,
-    draw_amount,
-    draw_buyer,
-    draw_gap,
-    draw_latents,
-    draw_leaving,
-    draw_span,
-    is_modelled,
-    level_of_first,
-    nobody,
-)
+from bayesltv.families import verbs
 from bayesltv.kernels.calendar import history_at, passed_until, stand
+from bayesltv.numerics.arrays import Codes, Floats
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.random_numbers import open_stream
 
@@ -43,11 +31,11 @@ class Replicated(NamedTuple):
         First amounts, where they are asked for.
     """
 
-    frequency: NDArray[np.int32]
-    recency: NDArray[np.float64]
-    total: NDArray[np.float64]
-    log_total: NDArray[np.float64]
-    first: NDArray[np.float64]
+    frequency: Codes
+    recency: Floats
+    total: Floats
+    log_total: Floats
+    first: Floats
 
 
 @compiled
@@ -71,29 +59,29 @@ def draw_replicas(streams, people, laws, clock, observed, days, with_first, repl
     """
     (purchase, spend), (frequency, recency, total, log_total, first) = laws, replicated
     latents, events, amounts = np.empty(4, np.uint64), np.empty(4, np.uint64), np.empty(4, np.uint64)
-    with_spend, draws = is_modelled(spend), streams.draws
+    with_spend, draws = verbs.is_modelled(spend), streams.draws
     for i in range(people.group.size):
         g, key, customer = people.group[i], streams.latents[i], stand(clock, people, i)
         last = math.floor(observed[i] * days + 0.5)
         for d in range(draws.size):
             frequency[i, d], recency[i, d], total[i, d], log_total[i, d] = 0, 0.0, 0.0, 0.0
-            law, history, buyer = at(purchase, g, d), history_at(customer, d), nobody(spend)
+            law, history, buyer = verbs.at(purchase, g, d), history_at(customer, d), verbs.nobody(spend)
             if with_first:
-                own = at(spend, g, d)
-                buyer = draw_buyer(own, NOTHING_SPENT, amounts, key, draws[d])
+                own = verbs.at(spend, g, d)
+                buyer = verbs.draw_buyer(own, verbs.NOTHING_SPENT, amounts, key, draws[d])
                 open_stream(amounts, streams.amounts[i], draws[d])
-                first[i, d] = level_of_first(own) * draw_amount(buyer, amounts)
-            is_alive, found = draw_latents(law, history, latents, key, draws[d])
+                first[i, d] = verbs.level_of_first(own) * verbs.draw_amount(buyer, amounts)
+            is_alive, found = verbs.draw_latents(law, history, latents, key, draws[d])
             if not is_alive:
                 continue
             open_stream(events, streams.events[i], draws[d])
-            ends = draw_span(found, events)
-            time = draw_gap(found, True, events)
+            ends = verbs.draw_span(found, events)
+            time = verbs.draw_gap(found, True, events)
             passed = passed_until(customer, d, time) * days
             if passed > last or time >= ends:
                 continue
             if with_spend and not with_first:
-                buyer = draw_buyer(at(spend, g, d), NOTHING_SPENT, latents, key, draws[d])
+                buyer = verbs.draw_buyer(verbs.at(spend, g, d), verbs.NOTHING_SPENT, latents, key, draws[d])
                 open_stream(amounts, streams.amounts[i], draws[d])
             before = 0.0
             while passed <= last:
@@ -101,13 +89,13 @@ def draw_replicas(streams, people, laws, clock, observed, days, with_first, repl
                 if day > before:
                     frequency[i, d] += 1
                     if with_spend:
-                        z = draw_amount(buyer, amounts)
+                        z = verbs.draw_amount(buyer, amounts)
                         total[i, d] += z
                         log_total[i, d] += math.log(z)
                 before = day
-                if draw_leaving(found, events):
+                if verbs.draw_leaving(found, events):
                     break
-                time += draw_gap(found, False, events)
+                time += verbs.draw_gap(found, False, events)
                 if time >= ends:
                     break
                 passed = passed_until(customer, d, time) * days

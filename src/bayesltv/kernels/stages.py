@@ -7,22 +7,12 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayesltv.families.verbs import (
-    at,
-    draw_latents,
-    drops_out_within,
-    expected_amount,
-    is_modelled,
-    is_overdue,
-    later,
-    rate_of,
-    silent_within,
-)
+from bayesltv.families import verbs
 from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import history_at, road_of, stand
 from bayesltv.kernels.stretches import live, passed_within
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.numerics.compile import compiled
 
 NEW, LAPSED, AT_RISK, ACTIVE = range(4)
@@ -45,9 +35,9 @@ class Found(NamedTuple):
         Customers in each stage.
     """
 
-    shares: NDArray[np.float64]
-    warnings: NDArray[np.float64]
-    counts: NDArray[np.int64]
+    shares: Floats
+    warnings: Floats
+    counts: Integers
 
 
 @compiled
@@ -97,20 +87,20 @@ def draw_stages(streams, people, laws, clock, terms, limits, found):
         for d in range(draws.size):
             history, road = history_at(customer, d), road_of(customer, d)
             passed = passed_within(road, ahead)
-            alive, latents = draw_latents(at(purchase, g, d), history, state, key, draws[d])
-            drops = drops_out_within(latents, passed)
-            is_late = is_overdue(latents, history.T - history.t_x, patience)
+            alive, latents = verbs.draw_latents(verbs.at(purchase, g, d), history, state, key, draws[d])
+            drops = verbs.drops_out_within(latents, passed)
+            is_late = verbs.is_overdue(latents, history.T - history.t_x, patience)
             stage = _stage(is_new, alive, is_late, drops, limit)
             stages[stage] += 1.0
             counts[stage, d] += 1
             mean = 0.0
-            if is_modelled(spend):
-                mean = expected_amount(at(spend, g, d), spent_of(people, i))
+            if verbs.is_modelled(spend):
+                mean = verbs.expected_amount(verbs.at(spend, g, d), spent_of(people, i))
             if alive:
                 drops_out += drops
-                silent += silent_within(latents, passed)
-                left = live(road, ahead, horizon, later(latents, passed), discount)[0]
-                at_risk += worth * mean * drops * rate_of(latents) * left
+                silent += verbs.silent_within(latents, passed)
+                left = live(road, ahead, horizon, verbs.later(latents, passed), discount)[0]
+                at_risk += worth * mean * drops * verbs.rate_of(latents) * left
             else:
                 silent += 1.0
                 at_risk += 0.0 * mean

@@ -4,7 +4,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.families.verbs import (
     at,
@@ -23,6 +22,7 @@ from bayesltv.families.verbs import (
 from bayesltv.kernels.block import spent_of
 from bayesltv.kernels.calendar import ahead_of, history_at, passed_until, stand
 from bayesltv.kernels.futures import bounds_of_history, is_same_history
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.random_numbers import open_stream, uniform
 
@@ -41,12 +41,12 @@ class Bins(NamedTuple):
     counts, money : ndarray of int64, shape (draw, bin)
     """
 
-    start: NDArray[np.float64]
+    start: Floats
     until: float
     width: float
     step: float
-    counts: NDArray[np.int64]
-    money: NDArray[np.int64]
+    counts: Integers
+    money: Integers
 
 
 @compiled
@@ -110,11 +110,11 @@ class Standing(NamedTuple):
         Each customer's own horizon, in time units.
     """
 
-    cohort: NDArray[np.int64]
-    age: NDArray[np.int64]
-    last: NDArray[np.int64]
-    birth: NDArray[np.int64]
-    ahead: NDArray[np.float64]
+    cohort: Integers
+    age: Integers
+    last: Integers
+    birth: Integers
+    ahead: Floats
 
 
 class AgeCounts(NamedTuple):
@@ -132,11 +132,11 @@ class AgeCounts(NamedTuple):
         Customers who are seen to leave: nothing where nobody asks.
     """
 
-    bought: NDArray[np.int64]
-    second: NDArray[np.int64]
-    active: NDArray[np.int64]
-    money: NDArray[np.int64]
-    gone: NDArray[np.int64]
+    bought: Integers
+    second: Integers
+    active: Integers
+    money: Integers
+    gone: Integers
 
 
 @compiled

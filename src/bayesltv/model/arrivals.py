@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from pytensor import shared
 
 from bayesltv.clock_processes import ar1
@@ -36,12 +35,12 @@ from bayesltv.data.summary.weeks import (
 from bayesltv.model.pooling import OFFSET, prior_variable
 from bayesltv.model.whitening import whitened_states
 from bayesltv.names import CLOCK_RHO, CLOCK_SD, factor_name
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.specs.model.events import Events
 from bayesltv.specs.prior import PriorSpec
 from bayesltv.units import DAYS_PER_YEAR
 
 Tensor = Any
-Floats = NDArray[np.float64]
 LEVEL_SD, TREND_SD = 3.0, 0.3
 """Of the log level around the mean count, and of the log trend in a year."""
 PRIORS = {
@@ -140,7 +139,7 @@ def _seen(weeks: Weeks, years: Floats, season: Floats) -> tuple[Floats, Floats]:
     return information, pull
 
 
-def _size_of(counts: NDArray[np.int64]) -> float:
+def _size_of(counts: Integers) -> float:
     """Return about the size of the negative binomial, from how much weeks differ from those before them."""
     mean, spread = counts.mean() + 0.5, 0.5 * np.mean(np.diff(counts) ** 2)
     return float(np.clip(mean**2 / max(spread - mean, 1e-9), *_SIZES))

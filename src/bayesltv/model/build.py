@@ -1,6 +1,5 @@
 """``build_model``: summary and spec to a ``pm.Model``; purchase and spend in one."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,16 +13,9 @@ from bayesltv.data.summary.cells import Cells, has_first_amounts, make_cells
 from bayesltv.data.summary.days import median_wait
 from bayesltv.data.summary.design import design_of
 from bayesltv.data.summary.validate import resolve_time_unit, validate_summary
-from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.errors import DataError, warn
 from bayesltv.families.family import Family
-from bayesltv.model.clock import (
-    ClockStates,
-    clock_variable,
-    clocks_of_rows,
-    repeat_counts,
-    see,
-    states_seen,
-)
+from bayesltv.model.clock import ClockStates, clock_variable, clocks_of_rows, repeat_counts, see, states_seen
 from bayesltv.model.clock_prior import clock_coords
 from bayesltv.model.coefficients import covariate_coords
 from bayesltv.model.covariates import of_rows
@@ -39,13 +31,7 @@ from bayesltv.model.likelihood import (
 )
 from bayesltv.model.pooling import scale_variable
 from bayesltv.model.prior_draws import group_coords
-from bayesltv.names import (
-    FINGERPRINT,
-    GROUP,
-    GROUPS,
-    MONETARY_VALUE,
-    PURCHASE_RATE,
-)
+from bayesltv.names import FINGERPRINT, GROUP, GROUPS, MONETARY_VALUE, PURCHASE_RATE
 from bayesltv.specs.catalogue import SpecLike, spec_of
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.specs.model.model_spec import ModelSpec
@@ -152,11 +138,7 @@ def make_problem(summary: pd.DataFrame, spec: ModelSpec, *, time_unit: str | Non
     named = spec.with_groups(columns).with_groups(cells.groups.columns)
     if spec.spend is not None and cells.spend is None:
         if MONETARY_VALUE in checked:  # without the column nobody has asked for money
-            warnings.warn(
-                "no customer has positive repeat spend: the spend part is left out of the model",
-                BayesltvWarning,
-                stacklevel=3,
-            )
+            warn("no customer has positive repeat spend: the spend part is left out of the model")
         named = named.without_spend()
     spend_unit = None if cells.spend is None else cells.spend.unit
     resolved = named.resolved(time_unit=unit, spend_unit=spend_unit)
@@ -169,11 +151,9 @@ def _of_what_there_is(spec: ModelSpec, checked: pd.DataFrame) -> ModelSpec:
     if spec.spend is None or not spec.spend.first_amounts or has_first_amounts(checked):
         return spec
     if MONETARY_VALUE in checked and checked[MONETARY_VALUE].notna().any():
-        warnings.warn(
+        warn(
             "the summary has no first amounts: spend is learned from repeat amounts alone, and all one-time "
-            "buyers get the same. Make it by summarize(log), or set first_amounts = false in [spend]",
-            BayesltvWarning,
-            stacklevel=4,
+            "buyers get the same. Make it by summarize(log), or set first_amounts = false in [spend]"
         )
     return spec.without_first_amounts()
 
@@ -192,12 +172,10 @@ def _warn_of_short_waits(summary: pd.DataFrame, family: Family) -> None:
     """Warn where waits are so short that the width of a day looks like regular buying."""
     wait = median_wait(summary)
     if wait is not None and wait < SHORT_WAIT:
-        warnings.warn(
+        warn(
             f"half of all repeat purchases come within {wait:g} days: a log that is kept by the day then "
             f"looks regular though it may not be, and the likelihood prefers {family.title} wrongly. Compare "
-            "with k = 1 by a hold-out (ltv.evaluate or ltv.backtest), not by likelihood or LOO",
-            BayesltvWarning,
-            stacklevel=4,
+            "with k = 1 by a hold-out (ltv.evaluate or ltv.backtest), not by likelihood or LOO"
         )
 
 
@@ -205,11 +183,9 @@ def _warn_of_lonely_cells(cells: Cells) -> None:
     """Warn where covariates leave hardly any customers alike: each fit then costs as many cells."""
     count, customers = cells.purchase.count.size, int(cells.purchase.count.sum())
     if count > LONELY * customers and customers > 1000:
-        warnings.warn(
+        warn(
             f"{count:,} cells for {customers:,} customers ({count / customers:.0%}): covariates leave hardly "
-            "any two alike, so that the fit costs as much as with single customers; round them (round_to)",
-            BayesltvWarning,
-            stacklevel=4,
+            "any two alike, so that the fit costs as much as with single customers; round them (round_to)"
         )
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pytensor import shared
 from scipy.optimize import minimize
 
+from bayesltv import names
 from bayesltv.clock_processes import ar1
 from bayesltv.clock_processes.process import Blocks
 from bayesltv.clock_processes.registry import PROCESSES
@@ -29,22 +30,11 @@ from bayesltv.kernels.clock import clocked_value_and_gradient
 from bayesltv.model.clock_prior import blocks_of, clock_priors, precision_terms, states_of_clock
 from bayesltv.model.pooling import OFFSET, prior_variable
 from bayesltv.model.whitening import whitened_states
-from bayesltv.names import (
-    CLOCK,
-    CLOCK_BLOCK,
-    CLOCK_HARMONIC,
-    CLOCK_RHO,
-    PURCHASE_RATE,
-    clock_name,
-    effect_name,
-    factor_name,
-    sd_name,
-)
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.specs.model.timeline import Timeline
 
 Tensor = Any
-Floats = NDArray[np.float64]
 _LOOSE, _FARTHEST = 1.0, 20.0
 """Sd of a normal that holds the rough estimate in place, on the log scale; bound of its exponents."""
 
@@ -126,7 +116,7 @@ def see(family: Family, data: Mapping[str, NDArray[Any]], timeline: Timeline) ->
     found = minimize(downhill, np.zeros(size + timeline.blocks), jac=True, method="L-BFGS-B").x
     by_block = np.bincount(timeline.block, weights=data["repeats"].sum(axis=0), minlength=timeline.blocks)
     natural = dict(zip(family.parameters, np.exp(found[:size]), strict=True))
-    level = np.log(family.scaled(natural)[PURCHASE_RATE])
+    level = np.log(family.scaled(natural)[names.PURCHASE_RATE])
     return Seen(by_block.astype(np.float64), level + found[size:])
 
 
@@ -155,42 +145,41 @@ def clock_variable(
         s = s + _own(clock, cells.groups, timeline, priors)
     s = s[:, shared(timeline.block)]
     if clock.events is not None:
-        factors = pt.stack([pt.log(priors[factor_name(event)]) for event in clock.events.names])
+        factors = pt.stack([pt.log(priors[names.factor_name(event)]) for event in clock.events.names])
         s = s + pt.dot(factors, shared(timeline.events))[None]
     return s
 
 
-def clocks_of_rows(clock: ClockSpec, cells: Cells) -> NDArray[np.int64]:
+def clocks_of_rows(clock: ClockSpec, cells: Cells) -> Integers:
     """Return the clock that each row goes by: the common one, or that of its level."""
     if clock.by is None:
         return np.zeros(cells.rows.group.size, dtype=np.int64)
     return cells.groups.level_codes(clock.by)[cells.rows.group]
 
 
-def repeat_counts(cells: Cells, timeline: Timeline, clocks: NDArray[np.int64]) -> Floats:
+def repeat_counts(cells: Cells, timeline: Timeline, clocks: Integers) -> Floats:
     """Return the repeat purchases of each clock and segment, shape (clock, segment)."""
     assert cells.repeats is not None
     assert cells.row_of_customer is not None
     own = clocks[cells.row_of_customer[cells.repeats.customer]]
     shape = (int(clocks.max()) + 1, timeline.block.size)
     key = own * shape[1] + timeline.segment_of(cells.repeats.day)
-    counts: Floats = np.bincount(key, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
-    return counts
+    return np.bincount(key, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
 
 
 def _common(known: ClockStates, priors: Mapping[str, Tensor], rate: Tensor) -> Tensor:
     """Return s of the blocks, shape (block,)."""
     places, design = states_of_clock(known.clock, known.blocks)
-    values = {name: priors[clock_name(name)] for name in known.names}
+    values = {name: priors[names.clock_name(name)] for name in known.names}
     terms = precision_terms(known.clock, known.blocks, values)
     # all that depends on the number of blocks is an argument: a longer calendar compiles nothing
     prior = sum(number * shared(matrix) for number, matrix in terms)
     pull = shared(known.pull[:, 0]) - shared(known.pull[:, 1]) * pt.log(rate)
     precision = prior + shared(known.information)
     size = shared(np.int64(design.shape[1]))
-    drawn = whitened_states(f"{CLOCK}{OFFSET}blocks", prior, precision, pull, size)
+    drawn = whitened_states(f"{names.CLOCK}{OFFSET}blocks", prior, precision, pull, size)
     parts = [_part(name, design, place, drawn) for name, place in places.items()]
-    return pm.Deterministic(CLOCK, sum(parts), dims=CLOCK_BLOCK)
+    return pm.Deterministic(names.CLOCK, sum(parts), dims=names.CLOCK_BLOCK)
 
 
 def _part(name: str, design: Floats, place: slice, drawn: Tensor) -> Tensor:
@@ -198,15 +187,19 @@ def _part(name: str, design: Floats, place: slice, drawn: Tensor) -> Tensor:
     process, is_alone = PROCESSES[name], place.stop - place.start == design.shape[1]
     own = drawn if is_alone else pt.dot(shared(np.eye(design.shape[1])[place]), drawn)
     if process.HAS_TERMS:
-        pm.Deterministic(clock_name(name), own, dims=CLOCK_HARMONIC)
+        pm.Deterministic(names.clock_name(name), own, dims=names.CLOCK_HARMONIC)
         return pt.dot(shared(design[:, place]), own)
-    return own if is_alone else pm.Deterministic(clock_name(name), own, dims=CLOCK_BLOCK)
+    return own if is_alone else pm.Deterministic(names.clock_name(name), own, dims=names.CLOCK_BLOCK)
 
 
 def _own(clock: ClockSpec, groups: Groups, timeline: Timeline, priors: Mapping[str, Tensor]) -> Tensor:
     """Return how each level's clock deviates, shape (level, block): AR(1) with the common ρ."""
     assert clock.by is not None
-    offset = pm.Normal(f"{CLOCK}{OFFSET}{clock.by}", shape=(len(groups.levels(clock.by)), timeline.blocks))
-    fading = ar1.fading(priors[clock_name(CLOCK_RHO)], timeline.blocks)
-    deviations = priors[sd_name(CLOCK, clock.by)] * pt.dot(offset, fading.T)
-    return pm.Deterministic(effect_name(CLOCK, clock.by), deviations, dims=(clock.by, CLOCK_BLOCK))
+    offset = pm.Normal(
+        f"{names.CLOCK}{OFFSET}{clock.by}", shape=(len(groups.levels(clock.by)), timeline.blocks)
+    )
+    fading = ar1.fading(priors[names.clock_name(names.CLOCK_RHO)], timeline.blocks)
+    deviations = priors[names.sd_name(names.CLOCK, clock.by)] * pt.dot(offset, fading.T)
+    return pm.Deterministic(
+        names.effect_name(names.CLOCK, clock.by), deviations, dims=(clock.by, names.CLOCK_BLOCK)
+    )

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.clock_processes import ar1, seasonal
 from bayesltv.clock_processes.process import Blocks, Terms
@@ -23,11 +22,10 @@ from bayesltv.names import (
     factor_name,
     sd_name,
 )
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.specs.model.timeline import Timeline
 from bayesltv.specs.prior import PriorSpec
-
-Floats = NDArray[np.float64]
 
 
 def clock_priors(clock: ClockSpec) -> dict[str, PriorSpec]:

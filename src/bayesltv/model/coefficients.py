@@ -1,13 +1,11 @@
 """Which coefficients of covariates a scale has: needed with and without PyMC."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.data.summary.design import features_of
 from bayesltv.names import covariate_dim
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.model.model_spec import ModelSpec
-
-Floats = NDArray[np.float64]
 
 
 def acting(spec: ModelSpec, scale: str) -> tuple[list[int], list[str], Floats]:

@@ -19,6 +19,7 @@ from bayesltv.families.family import Family
 from bayesltv.families.gamma_gamma.likelihood import spend_value_and_gradient
 from bayesltv.kernels.clock import clocked_value_and_gradient
 from bayesltv.model.kernel_version import kernel_version
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.specs.model.timeline import Timeline
 
 Tensor = Any
@@ -127,8 +128,8 @@ def clocked_purchase_data(
     cells: PurchaseCells,
     family: Family,
     timeline: Timeline,
-    clocks: NDArray[np.int64],
-    repeats: NDArray[np.float64],
+    clocks: Integers,
+    repeats: Floats,
     days_per_unit: float,
 ) -> Arrays:
     """Return what `ClockedPurchaseLikelihood` takes after the packed parameters, in its order.
@@ -190,9 +191,8 @@ def spend_data(rows: SpendRows, n_groups: int) -> Arrays:
         number, each = number_rows(group, repeats, rows.total, rows.first)
         weight = np.bincount(number).astype(np.float64)
 
-    def by_group(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        sums: NDArray[np.float64] = np.bincount(group, weights=values, minlength=n_groups).astype(np.float64)
-        return sums
+    def by_group(values: Floats) -> Floats:
+        return np.bincount(group, weights=values, minlength=n_groups).astype(np.float64)
 
     return {
         "count": count[each],

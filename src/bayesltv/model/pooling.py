@@ -17,21 +17,17 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from pymc.distributions import transforms
 from pytensor import shared
 
 from bayesltv.data.summary.cells import Cells
 from bayesltv.families.registry import SCALES, shifted
-from bayesltv.names import (
-    effect_name,
-    sd_name,
-)
+from bayesltv.names import effect_name, sd_name
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.specs.prior import PriorSpec
 
 Tensor = Any
-Floats = NDArray[np.float64]
 OFFSET = "_offset_"
 """Part of the names of the sampler's own variables, which are kept out of the posterior."""
 

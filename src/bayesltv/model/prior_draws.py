@@ -4,17 +4,15 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.data.summary.groups import Groups
 from bayesltv.families.registry import shifted
 from bayesltv.model.clock_prior import clock_coords, draw_clock
 from bayesltv.model.coefficients import acting, covariate_coords
 from bayesltv.names import CHAIN, DRAW, GROUP, coefficients_name, covariate_dim, effect_name, sd_name
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.specs.model.timeline import Timeline
-
-Floats = NDArray[np.float64]
 
 
 def draw_prior(

@@ -6,17 +6,16 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from pytensor.gradient import DisconnectedType, disconnected_type
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
 from bayesltv.model.kernel_version import kernel_version
+from bayesltv.numerics.arrays import Floats
 from bayesltv.numerics.whitening import coordinates_of, pull_back, states_of
 
 Tensor = Any
-Floats = NDArray[np.float64]
 
 
 class States(Op):  # type: ignore[misc]

@@ -8,8 +8,8 @@ taken in the order of efficiency until the budget is used up.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesltv.numerics.arrays import Flags, Floats, Integers
 from bayesltv.numerics.compile import compiled
 
 
@@ -23,9 +23,9 @@ class Choices(NamedTuple):
     eligible : ndarray of bool
     """
 
-    net: NDArray[np.float64]
-    cost: NDArray[np.float64]
-    eligible: NDArray[np.bool_]
+    net: Floats
+    cost: Floats
+    eligible: Flags
 
     def contiguous(self) -> "Choices":
         """Return the choices in memory as compiled functions are made for."""
@@ -43,8 +43,8 @@ class Room(NamedTuple):
         How many more each allows; used up by those who are given something.
     """
 
-    limits: NDArray[np.bool_]
-    left: NDArray[np.int64]
+    limits: Flags
+    left: Integers
 
 
 @compiled

@@ -1,8 +1,8 @@
 """Gauss-Legendre nodes inside compiled kernels, and the scratch arrays that integrals over a horizon need."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesltv.numerics.arrays import Floats
 from bayesltv.numerics.compile import compiled
 
 MAX_NODES = 64
@@ -12,7 +12,7 @@ SCRATCH = 512
 """Numbers in a row of the scratch space: nodes, or terms of a series."""
 
 
-def _legendre_tables() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _legendre_tables() -> tuple[Floats, Floats]:
     nodes, weights = np.zeros((MAX_NODES + 1, MAX_NODES)), np.zeros((MAX_NODES + 1, MAX_NODES))
     for n in range(1, MAX_NODES + 1):
         nodes[n, :n], weights[n, :n] = np.polynomial.legendre.leggauss(n)

@@ -8,8 +8,8 @@ blocks and threads. The state is an array of four uint64 that the caller owns.
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesltv.numerics.arrays import Floats
 from bayesltv.numerics.compile import compiled, inlined
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -75,7 +75,7 @@ def exponential(state):
     return -math.log(uniform(state))
 
 
-def _ziggurat_tables() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _ziggurat_tables() -> tuple[Floats, Floats]:
     """Return right ends x and heights exp(−x²/2) of layers of equal area under the bell, the tail's first."""
     edge = math.exp(-0.5 * _TAIL**2)
     area = _TAIL * edge + math.sqrt(0.5 * math.pi) * math.erfc(_TAIL / math.sqrt(2.0))

@@ -7,8 +7,8 @@ draws of value are exactly zero: only the others are gathered and searched.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.numerics.compile import compiled
 
 
@@ -151,11 +151,11 @@ class Sums(NamedTuple):
         Of all, squared.
     """
 
-    above: NDArray[np.int64]
-    at_high: NDArray[np.int64]
-    at_low: NDArray[np.int64]
-    total: NDArray[np.int64]
-    squares: NDArray[np.float64]
+    above: Integers
+    at_high: Integers
+    at_low: Integers
+    total: Integers
+    squares: Floats
 
 
 @compiled

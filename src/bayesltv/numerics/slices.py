@@ -11,12 +11,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesltv.numerics.arrays import Floats
 from bayesltv.numerics.compile import compiled, inlined, verb, way
 from bayesltv.numerics.random_numbers import exponential, normal, uniform
 
-Floats = NDArray[np.float64]
 WIDTH = 0.3
 """First guess at the width of a slice, on the log scale; it steps out and shrinks to what it is."""
 _STEPS, _CLOSE = 40, 1e-13

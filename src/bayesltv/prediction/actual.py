@@ -6,22 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.data.day_lists import day_lists
 from bayesltv.data.log.split import PurchaseDays
 from bayesltv.data.summary.validate import resolve_observation_end
 from bayesltv.errors import DataError
-from bayesltv.names import (
-    CUSTOMER_ID,
-    FIRST_PURCHASE,
-    PERIOD_END,
-    REPEAT_DAYS,
-)
+from bayesltv.names import CUSTOMER_ID, FIRST_PURCHASE, PERIOD_END, REPEAT_DAYS
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.prediction.calendar import Calendar, calendar_of
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 def actual_counts(

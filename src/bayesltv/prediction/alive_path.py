@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers
 from bayesltv.base.placed_base import PlacedBase
@@ -14,13 +13,13 @@ from bayesltv.base.population import Population
 from bayesltv.data.summary.days import history_days, repeats_of
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, GROUP_SEPARATOR, OBSERVATION_END, RECENCY, TIME_UNIT, T
+from bayesltv.numerics.arrays import Floats
+from bayesltv.numerics.levels import ENDS, quantiles_of
 from bayesltv.prediction.expected import alive_of, expect
 from bayesltv.units import DAYS_PER, convert, horizon_in
 
-Floats = NDArray[np.float64]
 DRAWS = 1000
 AHEAD = "90 days"
-LEVELS = {"p05": 0.05, "p95": 0.95}
 MOST_COLUMNS = 60
 """Recencies of a matrix."""
 
@@ -97,7 +96,7 @@ def alive_path_base(
             "is_purchase": np.isin(day, bought) | (day == 0),
             "is_forecast": day > last,
             "p_alive": alive.mean(axis=1),
-            **{f"p_alive_{name}": np.quantile(alive, at, axis=1) for name, at in LEVELS.items()},
+            **quantiles_of(alive, "p_alive_", levels=ENDS),
         }
     )
     path.attrs = {CUSTOMER_ID: str(chosen.summary[CUSTOMER_ID].iloc[0]), TIME_UNIT: unit}
@@ -161,9 +160,7 @@ def matrix_base(
         "expected_purchases": found.forms.discounted[found.cell],
     }
     for name, values in told.items():
-        table[name] = values.mean(axis=1)
-        for level, at in LEVELS.items():
-            table[f"{name}_{level}"] = np.quantile(values, at, axis=1)
+        table = table.assign(**{name: values.mean(axis=1)}, **quantiles_of(values, f"{name}_", levels=ENDS))
     group = GROUP_SEPARATOR.join(str(oldest.summary[each].iloc[0]) for each in base.posterior.columns)
     table.attrs = {T: observed / case.unit, "horizon": horizon, TIME_UNIT: unit, "group": group}
     return table

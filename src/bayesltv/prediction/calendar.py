@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.data.day_lists import day_number
 from bayesltv.errors import SpecError, shown
 from bayesltv.names import OBSERVATION_END, PERIOD_END
+from bayesltv.numerics.arrays import Integers
 from bayesltv.units import horizon_in
 
-Integers = NDArray[np.int64]
 _ROUNDING = 1e-9
 
 

@@ -6,6 +6,7 @@ import xarray as xr
 
 from bayesltv.errors import DataError
 from bayesltv.names import CHAIN, CUSTOMER_ID, DRAW
+from bayesltv.numerics.levels import quantiles_of
 
 SHARES = np.linspace(0.0, 1.0, 101)
 BEST = 0.2
@@ -45,8 +46,8 @@ def lorenz_curve(drawn: xr.Dataset, *, quantity: str = "value") -> pd.DataFrame:
         raise DataError(f"nobody brings any {quantity} in any draw: a longer horizon may help")
     places = np.linspace(0.0, 1.0, kept.shape[1])
     curves = kept / kept[:, -1:]
-    levels = np.quantile([np.interp(SHARES, places, curve) for curve in curves], [0.05, 0.5, 0.95], axis=0)
-    table = pd.DataFrame({"customers": SHARES, **dict(zip(("p05", "p50", "p95"), levels, strict=True))})
+    levels = quantiles_of([np.interp(SHARES, places, curve) for curve in curves], axis=0)
+    table = pd.DataFrame({"customers": SHARES, **levels})
     best = [1 - np.interp(1 - BEST, places, curve) for curve in curves]
     gini = 1 - 2 * np.trapezoid(curves, places, axis=1)
     table.attrs = {

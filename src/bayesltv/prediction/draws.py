@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.meeting import Meeting, UnknownGroups
@@ -15,6 +14,7 @@ from bayesltv.base.population import Population, Posterior
 from bayesltv.errors import DataError
 from bayesltv.kernels.futures import Filled, draw_futures
 from bayesltv.names import CHAIN, CUSTOMER_ID, DRAW, TIME_UNIT
+from bayesltv.numerics.arrays import Codes, Flags, Floats
 from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 from bayesltv.prediction.terms import Terms, make_terms
 
@@ -37,10 +37,10 @@ class Futures:
         Money; 0 without a spend model, but for service cost.
     """
 
-    alive: NDArray[np.bool_]
-    purchases: NDArray[np.int32]
-    spend: NDArray[np.float64]
-    value: NDArray[np.float64]
+    alive: Flags
+    purchases: Codes
+    spend: Floats
+    value: Floats
 
 
 def simulate_futures(population: Population, customers: Customers, terms: Terms, *, seed: int) -> Futures:
@@ -127,20 +127,17 @@ def predict(
         without_first_amounts=without_first_amounts,
     )  # fmt: skip
     base = place_base(fit, summary, meeting)
-    return predict_base(
-        base, horizon=horizon, annual_discount_rate=annual_discount_rate, margin=margin,
-        service_cost_per_year=service_cost_per_year, draws=draws, customers=customers, threads=threads,
-        block=block,
+    terms = make_terms(
+        base.posterior.time_unit, horizon=horizon, annual_discount_rate=annual_discount_rate, margin=margin,
+        service_cost_per_year=service_cost_per_year,
     )  # fmt: skip
+    return predict_base(base, terms, draws=draws, customers=customers, threads=threads, block=block)
 
 
 def predict_base(
     base: PlacedBase,
+    terms: Terms,
     *,
-    horizon: str | float,
-    annual_discount_rate: float,
-    margin: float,
-    service_cost_per_year: float = 0.0,
     draws: int | None = None,
     customers: Sequence[object] | None = None,
     threads: int | None = None,
@@ -148,13 +145,6 @@ def predict_base(
 ) -> xr.Dataset:
     """Return predictive draws of the customers of a base; see `predict`."""
     base.require_customers()
-    terms = make_terms(
-        base.posterior.time_unit,
-        horizon=horizon,
-        annual_discount_rate=annual_discount_rate,
-        margin=margin,
-        service_cost_per_year=service_cost_per_year,
-    )
     chosen = base.of(customers)
     _refuse_too_large(len(chosen), chosen.hyperparameters(draws).draws.size)
     _, population, people = chosen.placed(draws)

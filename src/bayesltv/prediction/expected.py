@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers
 from bayesltv.base.population import Population
 from bayesltv.data.summary.cells import number_rows
 from bayesltv.kernels.closed_forms import COLUMNS, Forms, alive_draws, closed_forms
 from bayesltv.kernels.purchase_counts import mean_purchase_probabilities
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 
-Floats = NDArray[np.float64]
 MONTH_DAYS, QUARTER_DAYS, CENTURY_DAYS = 30, 90, 36_525
 
 
@@ -28,7 +27,7 @@ class Expected:
         Of the distinct ones; waits are days, NaN where none within a century is the likelier outcome.
     """
 
-    cell: NDArray[np.int64]
+    cell: Integers
     forms: Forms
 
 
@@ -66,13 +65,10 @@ def alive_of(population: Population, customers: Customers) -> Floats:
     return out
 
 
-def probability_of(
-    population: Population, customers: Customers, counts: NDArray[np.int64], horizon: float
-) -> Floats:
+def probability_of(population: Population, customers: Customers, counts: Integers, horizon: float) -> Floats:
     """Return P(X = y) of each customer, averaged over draws, at the customer's own y."""
     number, first = number_rows(customers.group, *customers.histories[:4], *customers.calendar, counts)
     people, out = people_of(population, customers.rows(first), horizon), np.empty(first.size)
     purchase, clock = laws_of(population).purchase, clock_of(population)
     mean_purchase_probabilities(people, counts[first], purchase, clock, horizon, out)
-    chances: Floats = out[number]
-    return chances
+    return out[number]

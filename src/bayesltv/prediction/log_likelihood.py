@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.clock import Clock
 from bayesltv.base.customers import make_customers
@@ -15,12 +14,12 @@ from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.base.population import Population
 from bayesltv.data.summary.cells import SpendRows, number_rows, purchase_cells, spend_rows
 from bayesltv.data.summary.days import history_days, log_waits, repeats_of
-from bayesltv.data.summary.groups import Codes, check_group_columns, codes_of
+from bayesltv.data.summary.groups import check_group_columns, codes_of
 from bayesltv.errors import DataError
 from bayesltv.names import CHAIN, CUSTOMER_ID, DRAW, REPEAT_DAYS
+from bayesltv.numerics.arrays import Codes, Floats, Integers
 from bayesltv.prediction.draws import GIGABYTES_ALLOWED
 
-Floats = NDArray[np.float64]
 _BLOCK = 2_000_000
 """Values computed at once."""
 
@@ -47,11 +46,11 @@ class Units:
     """
 
     part: str
-    weight: NDArray[np.int64]
-    group: NDArray[np.int32]
+    weight: Integers
+    group: Codes
     data: tuple[Floats, ...]
     form: str
-    of_customer: NDArray[np.int64]
+    of_customer: Integers
     bought: Floats | None = None
     fixed: Floats | None = None
 

@@ -3,14 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import AMOUNTS, EVENTS, LATENTS, Customers
 from bayesltv.base.population import Population
 from bayesltv.kernels.block import Laws, People, Streams
 from bayesltv.kernels.calendar import NO_FACTORS, Running, Still
-
-Floats = NDArray[np.float64]
+from bayesltv.numerics.arrays import Floats
 
 
 def streams_of(population: Population, customers: Customers, *, seed: int, prefix: str = "") -> Streams:

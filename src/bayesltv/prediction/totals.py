@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from bayesltv.data.summary.groups import labels_of
 from bayesltv.names import COMMON_SHOCKS, DRAW, GROUP
+from bayesltv.numerics.arrays import Codes, Floats, Integers
+from bayesltv.numerics.levels import ENDS, quantiles_of
 from bayesltv.numerics.reductions import add_customers
 
-Integers = NDArray[np.int64]
 QUANTITIES = ("purchases", "spend", "value")
 MEANS = {"purchases": "expected_purchases", "value": "ltv_mean"}
 """Quantities whose expectation stands in each customer's score: exact given the parameters, so it adds up."""
@@ -48,10 +49,10 @@ def step_of(typical: float) -> float:
 
 
 def add_up(
-    purchases: NDArray[np.int32],
-    spend: NDArray[np.float64],
-    value: NDArray[np.float64],
-    group: NDArray[np.int32],
+    purchases: Codes,
+    spend: Floats,
+    value: Floats,
+    group: Codes,
     tier: Integers,
     *,
     shape: tuple[int, int],
@@ -148,8 +149,7 @@ def summarise_totals(
     columns: dict[str, Any] = {by: labels, "customers": table["customers"].values}
     for name in (name for name in QUANTITIES if name in table):
         draws = table[name].transpose(by, DRAW).values
-        low, high = np.quantile(draws, [0.05, 0.95], axis=1)
-        columns |= {f"{name}_mean": draws.mean(axis=1), f"{name}_p05": low, f"{name}_p95": high}
+        columns |= {f"{name}_mean": draws.mean(axis=1), **quantiles_of(draws, f"{name}_", levels=ENDS)}
     if means is not None:
         columns |= _exact_means(means, labels, columns["customers"])
     return pd.DataFrame(columns)

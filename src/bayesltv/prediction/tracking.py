@@ -7,30 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayesltv import names
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.base.population import Population
 from bayesltv.kernels.tracking import Bins, count_in_bins
-from bayesltv.names import (
-    DRAW,
-    FREQUENCY,
-    MONETARY_VALUE,
-    OBSERVATION_END,
-    PERIOD_END,
-    SPEND_SUM,
-    TIME_UNIT,
-    T,
-)
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.prediction.calendar import days_of, make_calendar
 from bayesltv.prediction.packed import clock_of, laws_of, people_of, streams_of
 from bayesltv.prediction.totals import step_of
 from bayesltv.units import DAYS_PER, horizon_in
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 DRAWS = 500
 REPLICATE = "replicate "
 """Streams of customers who are lived through anew are apart from those of their futures."""
@@ -116,7 +105,7 @@ def track_base(
     days = DAYS_PER[unit]
     ahead = 0.0 if horizon is None else horizon_in(horizon, unit)
     calendar = make_calendar(
-        end, longest=float(base.summary[T].max()) * days, horizon=ahead * days, width=days_of(bin)
+        end, longest=float(base.summary[names.T].max()) * days, horizon=ahead * days, width=days_of(bin)
     )
     checked, population, people = base.placed(draws)
     width = calendar.width / days
@@ -124,7 +113,7 @@ def track_base(
     future = futures_in_bins(
         population, people, seed=seed, width=width, bins=calendar.after, horizon=ahead, threads=threads
     )
-    observed: dict[str, float] = {"purchases": int(checked[FREQUENCY].sum())}
+    observed: dict[str, float] = {"purchases": int(checked[names.FREQUENCY].sum())}
     if population.has_spend:
         observed["spend"] = _spent(checked)
     variables = {}
@@ -134,11 +123,11 @@ def track_base(
         added = [before.cumsum(axis=1), start + after.cumsum(axis=1)]
         variables[f"cumulative_{name}"] = np.concatenate(added, axis=1)
     return xr.Dataset(
-        {name: ((DRAW, PERIOD_END), values) for name, values in variables.items()},
+        {name: ((names.DRAW, names.PERIOD_END), values) for name, values in variables.items()},
         coords=calendar.coords(),
         attrs={
-            TIME_UNIT: unit,
-            OBSERVATION_END: end.date().isoformat(),
+            names.TIME_UNIT: unit,
+            names.OBSERVATION_END: end.date().isoformat(),
             "customers": len(people),
             **{f"{name}_observed": start for name, start in observed.items()},
             "bin_days": calendar.width,
@@ -148,16 +137,16 @@ def track_base(
 
 def _spent(summary: pd.DataFrame) -> float:
     """Return what all repeat purchases of a summary were worth, the same in any order of rows."""
-    if SPEND_SUM in summary.columns:
-        return math.fsum(summary[SPEND_SUM])
-    return math.fsum((summary[MONETARY_VALUE] * summary[FREQUENCY]).fillna(0.0))
+    if names.SPEND_SUM in summary.columns:
+        return math.fsum(summary[names.SPEND_SUM])
+    return math.fsum((summary[names.MONETARY_VALUE] * summary[names.FREQUENCY]).fillna(0.0))
 
 
 def summarise_track(track: xr.Dataset) -> xr.Dataset:
     """Return mean and quantiles over draws; dims (statistic, period_end), statistics as in ``STATISTICS``."""
     levels = [probability for probability in STATISTICS.values() if probability is not None]
-    quantiles = track.quantile(levels, dim=DRAW).rename(quantile="statistic")
-    mean = track.mean(DRAW).expand_dims(statistic=[0])
+    quantiles = track.quantile(levels, dim=names.DRAW).rename(quantile="statistic")
+    mean = track.mean(names.DRAW).expand_dims(statistic=[0])
     parts = [mean, quantiles.assign_coords(statistic=range(1, len(levels) + 1))]
     return xr.concat(parts, "statistic", join="outer").assign_coords(statistic=list(STATISTICS))
 
@@ -181,8 +170,7 @@ class BinSums:
     @property
     def spend(self) -> Floats:
         """Spend in money."""
-        money: Floats = self.spent.astype(np.float64) * self.step
-        return money
+        return self.spent.astype(np.float64) * self.step
 
 
 def _step(population: Population) -> float:

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
-from bayesltv.checks.result import CheckReport, CheckResult, report_of
+from bayesltv.checks.result import CheckReport, CheckResult, not_applicable, report_of
 from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.languages.language import as_kept
 from bayesltv.names import CHAIN, CLOCK_BLOCK, DRAW, FINGERPRINT
+from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.model.model_spec import ModelSpec
 
-Floats = NDArray[np.float64]
 MOST_MOVED, MOST_SHIFT = 3.0, 0.25
 """Shift of a parameter in its earlier sds, and stability index of tiers, from which a check warns."""
 
@@ -92,7 +91,7 @@ def past_changed(fit: xr.DataTree, past: pd.DataFrame | None) -> CheckResult:
     """Say whether the log still tells what the earlier fit was fitted to."""
     name = "past_changed"
     if past is None:
-        return _unlooked(name, as_kept("a summary does not say what was when: pass the log"))
+        return not_applicable(name, as_kept("a summary does not say what was when: pass the log"))
     if past.attrs[FINGERPRINT] == fit.attrs.get(FINGERPRINT):
         same = as_kept("up to the earlier end the log is what was fitted")
         return CheckResult(name, "pass", None, None, same)
@@ -112,7 +111,7 @@ def parameters_moved(moved: pd.DataFrame) -> CheckResult:
     """Say whether a parameter has moved farther than more data would move it."""
     name, known = "parameters_moved", moved.dropna(subset="moved")
     if known.empty:
-        return _unlooked(name, as_kept("the fits have no parameters in common"))
+        return not_applicable(name, as_kept("the fits have no parameters in common"))
     far, most = known[known["moved"].abs() > MOST_MOVED], known.iloc[0]
     told = {"parameter": str(most["parameter"]), "sds": f"{most['moved']:+.1f}"}
     value = abs(float(most["moved"]))
@@ -131,7 +130,7 @@ def forecast_missed(fit: xr.DataTree, evaluation: Evaluation | None, quantity: s
     """Say whether a total fell within the 95 % interval that the earlier fit gave it."""
     name = f"forecast_of_{quantity}"
     if evaluation is None or quantity not in evaluation.quantities:
-        return _unlooked(name, as_kept("nothing to compare with"))
+        return not_applicable(name, as_kept("nothing to compare with"))
     of = evaluation.total(quantity)
     came, off = float(of["actual"]), float(of["actual"]) / max(float(of["mean"]), 1e-12) - 1
     said = as_kept(
@@ -150,7 +149,7 @@ def tiers_shifted(refresh: Refresh | None) -> CheckResult:
     """Say whether the sizes of the tiers have shifted."""
     name = "tiers_shifted"
     if refresh is None:
-        return _unlooked(name, as_kept("no tiers to compare"))
+        return not_applicable(name, as_kept("no tiers to compare"))
     index = refresh.stability_index
     said = as_kept(
         "{stayed} of customers kept their tier, {moved} moved",
@@ -159,7 +158,3 @@ def tiers_shifted(refresh: Refresh | None) -> CheckResult:
     if index <= MOST_SHIFT:
         return CheckResult(name, "pass", index, MOST_SHIFT, said)
     return CheckResult(name, "warn", index, MOST_SHIFT, said, as_kept("look at the movers and their reasons"))
-
-
-def _unlooked(name: str, why: str) -> CheckResult:
-    return CheckResult(name, "not applicable", None, None, why)

@@ -15,7 +15,7 @@ from bayesltv.base.seal import stamped
 from bayesltv.checks.run import stored_report
 from bayesltv.data.log.reading import LaterLog, LogReading, Summarizing
 from bayesltv.data.log.refunds import Refunds
-from bayesltv.data.summary.validate import resolve_observation_end
+from bayesltv.data.summary.validate import required_end, resolve_observation_end
 from bayesltv.dates import Date
 from bayesltv.decisions.customers.refresh import compare_refresh
 from bayesltv.errors import DataError, FitError
@@ -171,10 +171,7 @@ class Renewing:
     @property
     def until(self) -> pd.Timestamp:
         """The new end of observation."""
-        end = resolve_observation_end(self.summary)
-        if end is None:
-            raise DataError("the summary does not say when observation ended: pass observation_end=")
-        return end
+        return required_end(resolve_observation_end(self.summary))
 
     @property
     def days(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from bayesltv.experiments.test_plan import TestPlan
 from bayesltv.languages.language import label, mark, tr
 from bayesltv.languages.written import percent
-from bayesltv.report.style import BLACK, BLUE, GREY, ORANGE, dress, money, money_axis, new_axes
+from bayesltv.report.style import BLACK, BLUE, GREY, ORANGE, dress, money, money_axis, new_axes, note
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +43,7 @@ def plot_test_value(
     ax.set_ylim(floor, 1.16 * reach)
     left = curve["n_per_arm"].iloc[0]
     ceiling = tr("ceiling: knowing the effect exactly, {evppi}", evppi=money(plan.evppi, currency))
-    ax.annotate(ceiling, (left, plan.evppi), xytext=(0, 4), textcoords="offset points", fontsize=9)
+    note(ax, ceiling, (left, plan.evppi), (0, 4))
     if plan.is_worthwhile:
         ax.plot([plan.n_per_arm], [plan.net_benefit], "o", color=ORANGE, markersize=6)
         told = tr(
@@ -51,14 +51,9 @@ def plot_test_value(
             n_per_arm=plan.n_per_arm,
             net_benefit=money(plan.net_benefit, currency),
         )
-        ax.annotate(
-            told, (plan.n_per_arm, plan.net_benefit), xytext=(0, -48), textcoords="offset points",
-            ha="center", fontsize=9,
-        )  # fmt: skip
-    ax.annotate(
-        tr("value of the test (EVSI)"), _label_point(curve["n_per_arm"], curve["evsi"], 0.5), color=BLUE,
-        xytext=(-6, 4), textcoords="offset points", ha="right", fontsize=9,
-    )  # fmt: skip
+        note(ax, told, (plan.n_per_arm, plan.net_benefit), (0, -48), align=("center", "baseline"))
+    middle = _label_point(curve["n_per_arm"], curve["evsi"], 0.5)
+    note(ax, tr("value of the test (EVSI)"), middle, (-6, 4), colour=BLUE, align=("right", "baseline"))
     ax.set_xlabel(tr("customers in each arm"))
     ax.set_ylabel(tr("expected gain over deciding now"))
     money_axis(ax.yaxis, currency)

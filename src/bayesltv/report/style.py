@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bayesltv.errors import BayesltvWarning
+from bayesltv.errors import warn
 from bayesltv.files import replacing
 from bayesltv.languages.language import ENGLISH, language, mark, spoken, tr, word
 from bayesltv.languages.written import currency_sign, figure, month, span, year
+from bayesltv.numerics.arrays import Integers
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -105,16 +105,7 @@ def dress(ax: Axes, *, title: str, subtitle: str = "", grid: str = "y") -> Axes:
     lines = subtitle.count("\n") + 1 if subtitle else 0
     ax.set_title(title, loc="left", fontsize=11.5, fontweight="bold", color=BLACK, pad=9 + 12.5 * lines)
     if subtitle:
-        ax.annotate(
-            subtitle,
-            xy=(0, 1),
-            xytext=(0, 7),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            fontsize=9,
-            color=GREY,
-            va="bottom",
-        )
+        note(ax, subtitle, (0, 1), (0, 7), colour=GREY, measured="axes fraction", align=("left", "bottom"))
     readable(ax)
     return ax
 
@@ -148,11 +139,9 @@ def cjk_fonts() -> tuple[str, ...]:
     """Return the first installed font with Chinese characters; none, and one warning, where none is."""
     found = tuple(name for name in _CJK_FONTS if name in _installed())[:1]
     if not found:
-        warnings.warn(
+        warn(
             "no installed font has Chinese characters: figures show them as boxes. Install one, such as Noto "
-            "Sans CJK (apt install fonts-noto-cjk, or from fonts.google.com), and start Python anew",
-            BayesltvWarning,
-            stacklevel=3,
+            "Sans CJK (apt install fonts-noto-cjk, or from fonts.google.com), and start Python anew"
         )
     return found
 
@@ -177,6 +166,38 @@ def _installed() -> set[str]:
 def legend(ax: Axes, *, location: Corner) -> None:
     """Add a legend without a frame."""
     ax.legend(loc=location, frameon=False, fontsize=9, labelcolor=BLACK)
+
+
+def legend_beside(ax: Axes, *, title: str | None = None) -> None:
+    """Add a legend without a frame on the right of the picture."""
+    ax.legend(
+        loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, title=title, title_fontsize=9
+    )
+
+
+def rows_axis(ax: Axes, place: Sequence[float] | Integers, labels: Sequence[str]) -> None:
+    """Write labels at the places of rows, one below the other, with room above and below."""
+    ax.set_yticks(place, labels)
+    ax.set_ylim(-0.6, len(labels) - 0.4)
+
+
+def note(
+    ax: Axes,
+    words: str,
+    at: tuple[Any, float],
+    shift: tuple[float, float],
+    *,
+    size: float = 9,
+    colour: str = "black",
+    align: tuple[str, str] = ("left", "baseline"),
+    measured: Any = "data",  # noqa: ANN401
+) -> None:
+    """Write words `shift` points beside a place, which is measured in the data, or as `xycoords` says."""
+    across, up = align
+    ax.annotate(
+        words, at, xytext=shift, xycoords=measured, textcoords="offset points", ha=across, va=up,
+        fontsize=size, color=colour,
+    )  # fmt: skip
 
 
 def money(amount: float, currency: object = None, *, decimals: int = 0) -> str:
@@ -223,10 +244,11 @@ def date_axis(axis: Axis) -> None:
     axis.set_major_formatter(written)
 
 
-def percent_axis(axis: Axis) -> None:
-    """Write an axis' ticks, which are shares, as per cent."""
+def percent_axis(*axes: Axis) -> None:
+    """Write the ticks of axes, which are shares, as per cent."""
     gap = " " if spoken() == ENGLISH else ""
-    axis.set_major_formatter(lambda value, _: f"{100 * value:g}{gap}%")
+    for axis in axes:
+        axis.set_major_formatter(lambda value, _: f"{100 * value:g}{gap}%")
 
 
 def value_label(attrs: Mapping[object, object]) -> str:

@@ -92,11 +92,7 @@ def spec_of(value: SpecLike) -> ModelSpec:
     SpecError
         Where there is no such file, something in it is wrong, or `value` is none of these.
     """
-    if isinstance(value, ModelSpec):
-        return value
-    if isinstance(value, str | Path):
-        return load_spec(value)
-    raise _misplaced(value, "spec", "ModelSpec", "pooled")
+    return _given(value, ModelSpec, load_spec, "spec", "pooled")
 
 
 def default_spec(groups: Sequence[str]) -> str:
@@ -115,17 +111,19 @@ def decision_of(value: DecisionLike) -> DecisionSpec:
     SpecError
         Where there is no such file, something in it is wrong, or `value` is none of these.
     """
-    if isinstance(value, DecisionSpec):
+    return _given(value, DecisionSpec, load_decision, "decision", "retention")
+
+
+def _given[S](
+    value: S | str | Path, cls: type[S], load: Callable[[str | Path], S], what: str, example: str
+) -> S:
+    if isinstance(value, cls):
         return value
     if isinstance(value, str | Path):
-        return load_decision(value)
-    raise _misplaced(value, "decision", "DecisionSpec", "retention")
-
-
-def _misplaced(value: object, what: str, cls: str, example: str) -> SpecError:
-    return SpecError(
-        f'a {what} is a {cls}, a path or a shipped name like "{example}", not a {type(value).__name__}: '
-        "are arguments swapped?"
+        return load(value)
+    raise SpecError(
+        f'a {what} is a {cls.__name__}, a path or a shipped name like "{example}", not a '
+        f"{type(value).__name__}: are arguments swapped?"
     )
 
 

@@ -1,7 +1,8 @@
 """Single values: each function returns its argument in the right type or says what is wrong with it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from numbers import Integral, Real
 
@@ -38,6 +39,15 @@ def known(name: str, value: object, words: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in listed:
         raise SpecError(f"{name} = {shown(value)} is unknown; {nearest(value, listed)}")
     return value
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Say in the errors of a block where it is that something is wrong."""
+    try:
+        yield
+    except SpecError as error:
+        raise SpecError(f"{where}: {error}") from None
 
 
 def instance(name: str, value: object, cls: type) -> None:
@@ -131,10 +141,5 @@ def unit(name: str, value: object) -> str:
 
 
 def _bounds(above: float, at_least: float, at_most: float, below: float) -> str:
-    words = [
-        ("above", above),
-        ("at least", at_least),
-        ("at most", at_most),
-        ("below", below),
-    ]
+    words = [("above", above), ("at least", at_least), ("at most", at_most), ("below", below)]
     return " and ".join(f"{word} {bound:g}" for word, bound in words if math.isfinite(bound))

@@ -3,10 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special, stats
 
-type Floats = NDArray[np.float64]
+from bayesltv.numerics.arrays import Floats
 
 
 class _LogitNormal(stats.rv_continuous):  # type: ignore[misc]

@@ -131,8 +131,6 @@ class Table:
             return self.get(key, bool, "true or false")
         if hint in (int, int | None):
             return self.get(key, int, "a whole number")
-        if hint is bool:
-            return self.get(key, bool, "true or false")
         if hint in (float, float | None):
             return self.number(key)
         return self.text(key)

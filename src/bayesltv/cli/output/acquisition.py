@@ -5,6 +5,7 @@ import math
 from rich.table import Table
 
 from bayesltv.cli.output.plan import number_text, range_text, share_text
+from bayesltv.cli.output.table import headed
 from bayesltv.decisions.budget_split import group_of
 from bayesltv.decisions.plan import Plan
 from bayesltv.languages.language import label, mark, tr, word
@@ -38,10 +39,8 @@ def acquisition_table(plan: Plan) -> Table:
         basis=basis,
         horizon=horizon,
     )
-    table = Table(title=title, title_justify="left")
     heads = ("group", "worth", "90 %", "costs", "LTV:CAC", "90 %", "> target", "pays back", "at most")
-    for head in heads:
-        table.add_column(tr(head), justify="left" if head == "group" else "right")
+    table = headed(heads, names=("group",), title=title)
     for row in plan.acquisition.to_dict("records"):
         table.add_row(
             label(str(row["group"])),
@@ -86,9 +85,8 @@ def split_table(plan: Plan) -> Table:
     assert plan.split is not None
     currency, basis = plan.attrs["currency"], word(plan.attrs["value_basis"])
     title = tr("How the budget is shared ({basis})", basis=basis)
-    table = Table(title=title, title_justify="left")
-    for head in ("use", "money", "customers", "at most", "net", "90 % interval", "pays", "next unit"):
-        table.add_column(tr(head), justify="left" if head == "use" else "right")
+    heads = ("use", "money", "customers", "at most", "net", "90 % interval", "pays", "next unit")
+    table = headed(heads, names=("use",), title=title)
     for row in plan.split.to_dict("records"):
         if row["use"] == "total":
             table.add_section()

@@ -15,6 +15,7 @@ from bayesltv.cli.output.plan import (
     portfolio_lines,
     segments_table,
 )
+from bayesltv.cli.output.table import headed
 from bayesltv.demo import HORIZON, Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.result import ALL, Evaluation
@@ -65,9 +66,7 @@ def tiers_table(summed: pd.DataFrame, *, horizon: str, currency: str | None) -> 
     """
     text = mark("Value within {horizon}, {currency}") if currency else mark("Value within {horizon}")
     title = tr(text, horizon=span(horizon), currency=currency)
-    table = Table(title=title, title_justify="left")
-    for heading in ("tier", "customers", "expected", "90 % interval"):
-        table.add_column(tr(heading), justify="left" if heading == "tier" else "right")
+    table = headed(("tier", "customers", "expected", "90 % interval"), names=("tier",), title=title)
     *tiers, whole = summed.to_dict("records")
     for row in (*reversed(tiers), whole):
         if row is whole:
@@ -131,9 +130,7 @@ def _tell_holdout(demo: Demo, console: Console) -> None:
         console,
         tr("The model has not seen the {horizon} that followed. All customers together:", horizon=horizon),
     )
-    table = Table()
-    for heading in ("", "predicted", "90 % interval", "actual", "actual is"):
-        table.add_column(tr(heading), justify="left" if heading in ("", "actual is") else "right")
+    table = headed(("", "predicted", "90 % interval", "actual", "actual is"), names=("", "actual is"))
     totals = [held.total(quantity) for quantity in ("purchases", "spend")]
     for name, total in zip(("purchases", "spend, USD"), totals, strict=True):
         mean, low, high, actual = (money(total[part]) for part in ("mean", "p05", "p95", "actual"))
@@ -189,9 +186,8 @@ def _tell_value(demo: Demo, console: Console) -> None:
     _say(
         console,
         tr(
-            "Customers leave unseen: this model (MBG/NBD) lets them leave after any purchase, the "
-            "first one included. Under BG/NBD (the spec by_group) whoever bought once would count as "
-            "active for ever."
+            "Customers leave unseen: this model (MBG/NBD) lets them leave after any purchase, the first one "
+            "included. Under BG/NBD (the spec by_group) whoever bought once would count as active for ever."
         ),
     )
 
@@ -224,17 +220,10 @@ def _tell_plan(demo: Demo, console: Console) -> None:
 
 
 def _examples(demo: Demo) -> Table:
-    table = Table()
-    for heading in (
-        "customer",
-        "tier",
-        "bought",
-        "still active",
-        "mean value",
-        "90 % interval",
-        "how sure of the tier",
-    ):
-        table.add_column(tr(heading), justify="left" if heading in ("customer", "tier") else "right")
+    heads = (
+        "customer", "tier", "bought", "still active", "mean value", "90 % interval", "how sure of the tier",
+    )  # fmt: skip
+    table = headed(heads, names=("customer", "tier"))
     for tier in reversed([str(each) for each in demo.scores.totals["tier"].values]):
         row = middle_of(demo.scores, tier)
         if row is not None:

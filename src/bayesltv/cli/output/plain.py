@@ -17,19 +17,9 @@ from bayesltv.evaluation.benchmark import Benchmark
 from bayesltv.evaluation.choice import Choice
 from bayesltv.evaluation.comparison import Comparison
 from bayesltv.evaluation.result import Evaluation
+from bayesltv.jobs import written
 from bayesltv.jobs.databases import ScoreRows
 from bayesltv.jobs.spark import SparkScores, SparkSummary
-from bayesltv.jobs.written import (
-    CohortFolder,
-    FitFile,
-    ForecastFolder,
-    PlanFolder,
-    RefitFolder,
-    ReportFile,
-    ScoreFile,
-    SummaryFile,
-    UpliftFile,
-)
 from bayesltv.specs.catalogue import Shipped
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.specs.model.model_spec import ModelSpec
@@ -44,9 +34,8 @@ def plain(found: object) -> Json:
     raise TypeError(f"nothing writes {type(found).__name__} as JSON")
 
 
-@plain.register(SummaryFile)
-@plain.register(SparkSummary)
-def _(found: SummaryFile | SparkSummary) -> Json:
+@plain.register
+def _(found: written.SummaryFile | SparkSummary) -> Json:
     return {
         "path": str(found.path),
         "customers": found.customers,
@@ -56,7 +45,7 @@ def _(found: SummaryFile | SparkSummary) -> Json:
 
 
 @plain.register
-def _(found: FitFile) -> Json:
+def _(found: written.FitFile) -> Json:
     return {
         "path": str(found.path),
         "customers": found.customers,
@@ -68,7 +57,7 @@ def _(found: FitFile) -> Json:
 
 
 @plain.register
-def _(found: RefitFolder) -> Json:
+def _(found: written.RefitFolder) -> Json:
     told = {"folder": str(found.folder), "files": [str(path) for path in found.files]}
     if found.refit is None or found.report is None:
         return {**told, "changed": False}
@@ -81,7 +70,7 @@ def _(found: RefitFolder) -> Json:
 
 
 @plain.register
-def _(found: UpliftFile) -> Json:
+def _(found: written.UpliftFile) -> Json:
     return {
         "path": str(found.path),
         "customers": found.customers,
@@ -97,22 +86,14 @@ def _(found: CheckReport) -> Json:
     return _checks(found)
 
 
-@plain.register(Evaluation)
-@plain.register(Comparison)
-@plain.register(Benchmark)
-@plain.register(Choice)
-def _(found: Evaluation | Comparison | Benchmark | Choice) -> Json:
-    return found.to_dict()
-
-
 @plain.register
-def _(found: ReportFile) -> Json:
+def _(found: written.ReportFile) -> Json:
     redacted = {} if found.redacted_ids is None else {"redacted_ids": dict(found.redacted_ids)}
     return {"path": str(found.path), "bytes": found.size, **redacted, **_checks(found.report)}
 
 
 @plain.register
-def _(found: ScoreFile) -> Json:
+def _(found: written.ScoreFile) -> Json:
     return {
         "path": str(found.path),
         "totals_path": str(found.totals),
@@ -186,7 +167,7 @@ def _plain_scores(scores: AnyScores) -> Json:
 
 
 @plain.register
-def _(found: PlanFolder) -> Json:
+def _(found: written.PlanFolder) -> Json:
     return {
         "folder": str(found.folder),
         "files": [str(path) for path in found.files],
@@ -210,7 +191,7 @@ def _plain_plan(plan: Plan) -> Json:
 
 
 @plain.register
-def _(found: CohortFolder) -> Json:
+def _(found: written.CohortFolder) -> Json:
     made = found.cohorts
     ltv = made.table[made.table["quantity"] == made.ltv]
     others = {"payback": made.payback, "best": made.best}
@@ -224,7 +205,7 @@ def _(found: CohortFolder) -> Json:
 
 
 @plain.register
-def _(found: ForecastFolder) -> Json:
+def _(found: written.ForecastFolder) -> Json:
     made = found.forecast
     reached = {} if made.reached is None else {"reached": _rows(made.reached)}
     return {
@@ -267,9 +248,8 @@ def _(found: tuple[Any, ...]) -> Json:
     return {"specs": rows}
 
 
-@plain.register(ModelSpec)
-@plain.register(DecisionSpec)
-def _(found: ModelSpec | DecisionSpec) -> Json:
+@plain.register
+def _(found: Evaluation | Comparison | Benchmark | Choice | ModelSpec | DecisionSpec) -> Json:
     return found.to_dict()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
+from bayesltv.cli.output.table import headed
 from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.decisions.plan import Plan
 from bayesltv.experiments.effects import RATE_FACTOR
@@ -41,7 +42,6 @@ def actions_table(plan: Plan) -> Table:
         basis=basis,
         horizon=horizon,
     )
-    table = Table(title=title, title_justify="left")
     heads = (
         "action",
         "customers",
@@ -53,8 +53,7 @@ def actions_table(plan: Plan) -> Table:
         "90 % interval",
         "pays",
     )
-    for head in heads:
-        table.add_column(tr(head), justify="left" if head == "action" else "right")
+    table = headed(heads, names=("action",), title=title)
     rows = plan.actions[(plan.actions["customers"] > 0) | (plan.actions["action"] == "total")]
     for row in rows.to_dict("records"):
         if row["action"] == "total":
@@ -81,9 +80,8 @@ def policies_table(plan: Plan) -> Table:
     currency = plan.attrs["currency"]
     basis = word(plan.attrs["value_basis"])
     title = tr("The plan beside what else could be done ({basis})", basis=basis)
-    table = Table(title=title, title_justify="left")
-    for head in ("policy", "customers", "cost", "net", "90 % interval", "behind the plan", "plan is better"):
-        table.add_column(tr(head), justify="left" if head == "policy" else "right")
+    heads = ("policy", "customers", "cost", "net", "90 % interval", "behind the plan", "plan is better")
+    table = headed(heads, names=("policy",), title=title)
     others = plan.policies.iloc[1:].sort_values("net", ascending=False, kind="stable")
     must = others["policy"].isin(("none", "current"))
     shown = others[must | (others["net"].rank(ascending=False, method="first") <= POLICIES_SHOWN)]
@@ -110,13 +108,11 @@ def segments_table(plan: Plan) -> Table:
     told, currency = plan.attrs, plan.attrs["currency"]
     basis, horizon = word(told["value_basis"]), span(told["horizon"])
     title = tr("Who they are: tier by stage, value ({basis}) within {horizon}", basis=basis, horizon=horizon)
-    table = Table(title=title, title_justify="left")
     heads = (
         "tier", "stage", "labelled", "in stage, 90 %", "will buy", "alive", "bought again", "order",
         "value", "each",
     )  # fmt: skip
-    for head in heads:
-        table.add_column(tr(head), justify="left" if head in ("tier", "stage") else "right")
+    table = headed(heads, names=("tier", "stage"), title=title)
     has_stages = plan.segments["stage"].nunique() > 1
     names = [str(name) for name in dict.fromkeys(plan.segments["tier"])]
     for tier in (*reversed(names[:-1]), names[-1]):
@@ -170,12 +166,10 @@ def refresh_line(refresh: Refresh) -> str:
 
 def uplift_shown(table: pd.DataFrame, *, title: str, currency: object = None) -> Table:
     """Return effects by cell and arm, raw and shrunk: money per customer."""
-    shown = Table(title=title, title_justify="left")
     kinds = table["rate_is"].unique()
     rate = "rate ×" if list(kinds) == [RATE_FACTOR] else "hazard ratio"
     heads = ("cell", "arm", "customers", "control", "raw effect", "shrunk effect", "90 %", "P(> 0)", rate)
-    for head in heads:
-        shown.add_column(tr(head), justify="left" if head in ("cell", "arm") else "right")
+    shown = headed(heads, names=("cell", "arm"), title=title)
     decimals = 2 if table["effect_mean"].abs().max() >= 1 else 4
     for row in table.to_dict("records"):
         raw, error, mean, low, high = (

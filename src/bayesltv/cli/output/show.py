@@ -1,7 +1,7 @@
 """What a command found, for a person in a terminal."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
@@ -95,18 +95,11 @@ def show(found: object, console: Console) -> None:
     raise TypeError(f"nothing shows {type(found).__name__} on {console}")
 
 
-@show.register(SummaryFile)
-@show.register(SparkSummary)
+@show.register
 def _(found: SummaryFile | SparkSummary, console: Console) -> None:
     told = found.attributes
-    print_line(
-        console,
-        tr(
-            "{customers:,} customers, {repeaters:,} of them with repeat purchases",
-            customers=found.customers,
-            repeaters=found.repeaters,
-        ),
-    )
+    text = mark("{customers:,} customers, {repeaters:,} of them with repeat purchases")
+    print_line(console, tr(text, customers=found.customers, repeaters=found.repeaters))
     unit = word(f"{told['time_unit']}s")
     until = day(told["observation_end"])
     text = mark("observed until {until}, time in {unit}")
@@ -115,17 +108,15 @@ def _(found: SummaryFile | SparkSummary, console: Console) -> None:
     print_line(console, tr(text, until=until, unit=unit, groups=", ".join(told["groups"])))
     for reason, count in told["set_aside"].items():
         print_line(console, tr("set aside: {rows:,} {reason}", rows=count, reason=word(reason)))
-    print_line(console, tr("written: {path}", path=found.path))
+    _tell_files(console, found.path)
 
 
 @show.register
 def _(found: FitFile, console: Console) -> None:
     console.print(found.report)
     print_line(console, tr("spec {spec_hash}: {spec}", spec_hash=found.spec_hash[:12], spec=found.spec))
-    print_line(
-        console, tr("{customers:,} customers, seed {seed}", customers=found.customers, seed=found.seed)
-    )
-    print_line(console, tr("written: {path}", path=found.path))
+    _tell_seed(console, found)
+    _tell_files(console, found.path)
 
 
 @show.register
@@ -147,8 +138,7 @@ def _(found: RefitFolder, console: Console) -> None:
         print_line(console, tr(said, **done.changes))
     if done.refresh is not None:
         print_line(console, refresh_line(done.refresh))
-    for path in found.files:
-        print_line(console, tr("written: {path}", path=path))
+    _tell_files(console, *found.files)
 
 
 @show.register
@@ -165,10 +155,8 @@ def _(found: UpliftFile, console: Console) -> None:
         rate=word(found.effects["rate_is"].iloc[0]),
     )
     console.print(uplift_shown(found.effects, title=title))
-    print_line(
-        console, tr("{customers:,} customers, seed {seed}", customers=found.customers, seed=found.seed)
-    )
-    print_line(console, tr("written: {path}", path=found.path))
+    _tell_seed(console, found)
+    _tell_files(console, found.path)
 
 
 @show.register
@@ -187,23 +175,14 @@ def _(found: dict[str, object], console: Console) -> None:
 
 
 @show.register
-def _(found: CheckReport, console: Console) -> None:
-    console.print(found)
-
-
-@show.register(Evaluation)
-@show.register(Comparison)
-@show.register(Benchmark)
-@show.register(Choice)
-def _(found: Evaluation | Comparison | Benchmark | Choice, console: Console) -> None:
+def _(found: CheckReport | Evaluation | Comparison | Benchmark | Choice, console: Console) -> None:
     console.print(found)
 
 
 @show.register
 def _(found: ScoreFile, console: Console) -> None:
     _show_scores(found.scores, len(found.scores), console)
-    for path in (found.path, found.totals, found.manifest):
-        print_line(console, tr("written: {path}", path=path))
+    _tell_files(console, found.path, found.totals, found.manifest)
 
 
 @show.register
@@ -220,7 +199,7 @@ def _(found: SparkScores, console: Console) -> None:
     _show_scores(found, found.written.customers, console)
     held = found.written.worker_memory / 1e6
     print_line(console, tr("workers' Python processes held at most {held:,.0f} MB each", held=held))
-    print_line(console, tr("written: {path}", path=found.path))
+    _tell_files(console, found.path)
 
 
 @show.register
@@ -240,45 +219,43 @@ def _show_scores(scores: AnyScores, customers: int, console: Console) -> None:
         if name in scores.totals:
             mean, low, high = (money(summed[f"{name}_{part}"].iloc[-1]) for part in ("mean", "p05", "p95"))
             unit = f" {scores.attrs['currency'] or ''}".rstrip() if name != "purchases" else ""
-            print_line(
-                console,
-                tr(
-                    "{name} within {horizon}: {mean}{unit} in all (90 %: {low} to {high})",
-                    name=word(name),
-                    horizon=span(horizon),
-                    mean=mean,
-                    unit=unit,
-                    low=low,
-                    high=high,
-                ),
-            )
+            text = tr(
+                "{name} within {horizon}: {mean}{unit} in all (90 %: {low} to {high})",
+                name=word(name), horizon=span(horizon), mean=mean, unit=unit, low=low, high=high,
+            )  # fmt: skip
+            print_line(console, text)
     print_line(console, tr("totals: {shocks}", shocks=retold(scores.attrs[COMMON_SHOCKS])))
     accepted = scores.attrs["accepted_failed_checks"]
     if accepted:
         print_line(console, tr("failed checks that were accepted: {accepted}", accepted=", ".join(accepted)))
-    print_line(
-        console,
-        tr(
-            "{customers:,} customers, seed {seed}, {draws:,} posterior draws",
-            customers=customers,
-            seed=scores.attrs["seed"],
-            draws=scores.attrs["draws"],
-        ),
-    )
+    _tell_draws(console, scores.attrs, customers)
+
+
+def _tell_seed(console: Console, fitted: FitFile | UpliftFile) -> None:
+    text = mark("{customers:,} customers, seed {seed}")
+    print_line(console, tr(text, customers=fitted.customers, seed=fitted.seed))
+
+
+def _tell_draws(console: Console, told: Mapping[Any, Any], customers: int) -> None:
+    text = mark("{customers:,} customers, seed {seed}, {draws:,} posterior draws")
+    print_line(console, tr(text, customers=customers, seed=told["seed"], draws=told["draws"]))
+
+
+def _tell_files(console: Console, *written: object) -> None:
+    for path in written:
+        print_line(console, tr("written: {path}", path=path))
 
 
 @show.register
 def _(found: ForecastFolder, console: Console) -> None:
     show_forecast(found.forecast, console)
-    for path in found.files:
-        print_line(console, tr("written: {path}", path=path))
+    _tell_files(console, *found.files)
 
 
 @show.register
 def _(found: PlanFolder, console: Console) -> None:
     show_plan(found.plan, console)
-    for path in found.files:
-        print_line(console, tr("written: {path}", path=path))
+    _tell_files(console, *found.files)
 
 
 @show.register
@@ -286,17 +263,8 @@ def _(found: CohortFolder, console: Console) -> None:
     show_cohorts(found.cohorts, console)
     told = found.cohorts.attrs
     print_line(console, tr("totals: {shocks}", shocks=retold(told[COMMON_SHOCKS])))
-    print_line(
-        console,
-        tr(
-            "{customers:,} customers, seed {seed}, {draws:,} posterior draws",
-            customers=told["customers"],
-            seed=told["seed"],
-            draws=told["draws"],
-        ),
-    )
-    for path in found.files:
-        print_line(console, tr("written: {path}", path=path))
+    _tell_draws(console, told, told["customers"])
+    _tell_files(console, *found.files)
 
 
 @show.register

@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.comparison.forecast import Forecast
 from bayesltv.comparison.known import DAY, PURCHASES, Known
 from bayesltv.comparison.rivals.features import features
 from bayesltv.errors import DataError
+from bayesltv.numerics.arrays import Floats
 from bayesltv.streams import generator
 
-Floats = NDArray[np.float64]
 WINDOWS = 4
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
 """Of the quantile losses: the ends of the intervals that are judged, and the median."""

@@ -231,8 +231,7 @@ def forget(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _schema(rows: Table) -> pa.Schema:
-    found: pa.Schema = rows.schema().to_pyarrow()
-    return found
+    return rows.schema().to_pyarrow()
 
 
 def _batches(backend: Any, rows: Table) -> Iterator[pa.RecordBatch]:  # noqa: ANN401

@@ -81,8 +81,7 @@ def _refuse_missing(connection: duckdb.DuckDBPyConnection, rows: str, column: st
     count, people, missing = sql.one(
         connection,
         f"SELECT count(*) FILTER ({column} IS NULL), count(DISTINCT customer_id) FILTER ({column} IS NULL), "
-        "count(*) "
-        f"FROM {rows}",
+        f"count(*) FROM {rows}",
     )
     if not count:
         return

@@ -20,12 +20,12 @@ from bayesltv import names
 from bayesltv.data.day_lists import day_number
 from bayesltv.data.fingerprint import mixed
 from bayesltv.dates import cohort_column, cohort_labels
+from bayesltv.numerics.arrays import Flags, Floats, Integers
 from bayesltv.units import DAYS_PER
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Integers = NDArray[np.int64]
 MICROS = 1_000_000
 """Amounts are counted in millionths of the currency's unit, which is all that DECIMAL(18, 6) holds."""
 LOG_STEPS = 1e12
@@ -68,10 +68,10 @@ class Histories:
     positive: Integers
     first_day: Integers
     last_day: Integers
-    total: NDArray[np.float64]
-    repeat_sum: NDArray[np.float64]
-    log_sum: NDArray[np.float64]
-    first_sum: NDArray[np.float64]
+    total: Floats
+    repeat_sum: Floats
+    log_sum: Floats
+    first_sum: Floats
     repeat_days: pa.Array
     copies: int = 0
     sizes: Integers = field(default_factory=lambda: np.zeros(BINS, dtype=np.int64))
@@ -235,13 +235,12 @@ def _reduced(table: pa.Table) -> Histories:
     )
 
 
-def size_of_bin(at: NDArray[np.intp]) -> NDArray[np.float64]:
+def size_of_bin(at: NDArray[np.intp]) -> Floats:
     """Return the logarithm of the amount in the middle of bins of `Histories.sizes`; 1/256 wide."""
-    middle: NDArray[np.float64] = (at + _FIRST_BIN + 0.5) / BINS_PER_E
-    return middle
+    return (at + _FIRST_BIN + 0.5) / BINS_PER_E
 
 
-def _bin_of(logarithm: NDArray[np.float64]) -> NDArray[np.intp]:
+def _bin_of(logarithm: Floats) -> NDArray[np.intp]:
     return np.floor(logarithm * BINS_PER_E).astype(np.intp) - _FIRST_BIN
 
 
@@ -250,7 +249,7 @@ def _column(table: pa.Table, name: str) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def _changes(ids: pa.Array) -> NDArray[np.bool_]:
+def _changes(ids: pa.Array) -> Flags:
     """Whether each id differs from the one before it."""
     import pyarrow.compute as pc
 
@@ -280,7 +279,7 @@ def _may_overflow(amount: Integers, starts: NDArray[np.intp], first: NDArray[np.
     return int(amount.max()) * longest >= _SAFE
 
 
-def _copies(table: pa.Table, new_day: NDArray[np.bool_]) -> int:
+def _copies(table: pa.Table, new_day: Flags) -> int:
     if "mark" not in table.column_names:
         return 0
     shared = ~new_day

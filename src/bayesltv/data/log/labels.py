@@ -5,15 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bayesltv.data import sql
-from bayesltv.data.ids import (
-    EXACT_BELOW,
-    FLOATS,
-    WHOLE,
-    WRITTEN_AS_FLOAT,
-    id_sql,
-    too_large,
-    warn_of_whole,
-)
+from bayesltv.data.ids import EXACT_BELOW, FLOATS, WHOLE, WRITTEN_AS_FLOAT, id_sql, too_large, warn_of_whole
 from bayesltv.errors import DataError, warn
 
 if TYPE_CHECKING:

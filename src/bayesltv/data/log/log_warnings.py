@@ -11,10 +11,10 @@ import numpy as np
 from bayesltv.data import sql
 from bayesltv.data.log.histories import BINS, Histories, size_of_bin
 from bayesltv.errors import counted, warn
+from bayesltv.numerics.arrays import Floats, Integers
 
 if TYPE_CHECKING:
     import duckdb
-    from numpy.typing import NDArray
 
 DUPLICATE_SHARE = 0.02
 DUPLICATE_COUNT = 10
@@ -44,7 +44,7 @@ class Tally:
     """
 
     copies: int
-    sizes: NDArray[np.int64]
+    sizes: Integers
     least: float
     most: float
 
@@ -96,7 +96,7 @@ def warn_oddities(
         _warn_repeated_orders(connection, rows, window)
 
 
-def warn_midlife(first_days: NDArray[np.int64]) -> None:
+def warn_midlife(first_days: Integers) -> None:
     """Warn where the log seems to start in the middle of its customers' lives.
 
     In a log cut off on the left, customers acquired long before appear as "new" at their first purchase after
@@ -114,13 +114,12 @@ def warn_midlife(first_days: NDArray[np.int64]) -> None:
     block, first, typical = found
     warn(
         f"the log seems to start mid-life: its first {block} days hold {first:,} first purchases, a typical "
-        f"{block} "
-        f"days after that {typical:,.0f}. Customers acquired earlier look new and their histories are cut: "
-        "acquired_from= keeps only those first seen after a date"
+        f"{block} days after that {typical:,.0f}. Customers acquired earlier look new and their histories "
+        "are cut: acquired_from= keeps only those first seen after a date"
     )
 
 
-def midlife_peak(first_days: NDArray[np.int64]) -> tuple[int, int, float] | None:
+def midlife_peak(first_days: Integers) -> tuple[int, int, float] | None:
     """Return (days per block, first purchases in the first block, median of the others), or None: no peak.
 
     Blocks are whole weeks, an eighth of the time in which 95 % of the customers appear, at least one week and
@@ -142,8 +141,7 @@ def warn_nobody_repeats(customers: int) -> None:
     """Warn that there is no repeat purchase to learn rates and dropout from."""
     warn(
         f"none of {customers:,} customers repeats: purchase rate and dropout are known from the priors and "
-        "the "
-        "silence alone. Is the customer id the right column, and observation_end late enough?"
+        "the silence alone. Is the customer id the right column, and observation_end late enough?"
     )
 
 
@@ -151,8 +149,7 @@ def warn_refunds_without_purchase(rows: int, amount: float) -> None:
     """Warn of refunds that no earlier purchase could take up."""
     warn(
         f"{rows:,} refunds, {amount:,.2f} in sum, exceed the customer's earlier purchases and are set aside: "
-        "does the "
-        "log begin after the purchases they belong to?"
+        "does the log begin after the purchases they belong to?"
     )
 
 
@@ -160,14 +157,12 @@ def _warn_duplicates(copies: int, count: int, has_orders: bool) -> None:
     if has_orders:
         warn(
             f"{copies:,} of {count:,} rows repeat another row with the same customer, time, amount and order "
-            "id, and "
-            "their amounts are added up: was part of the log loaded twice?"
+            "id, and their amounts are added up: was part of the log loaded twice?"
         )
     elif copies >= DUPLICATE_COUNT and copies / count > DUPLICATE_SHARE:
         warn(
             f"{copies:,} of {count:,} rows repeat another row with the same customer, time and amount, and "
-            "their "
-            "amounts are added up: was part of the log loaded twice?"
+            "their amounts are added up: was part of the log loaded twice?"
         )
 
 
@@ -175,8 +170,7 @@ def _warn_repeated_orders(connection: duckdb.DuckDBPyConnection, rows: str, wind
     """Warn where an order has two customers or two days; many lines and a later refund are fine."""
     repeated = (
         f"SELECT order_id FROM {rows} WHERE {window} AND amount >= 0 AND order_id IS NOT NULL GROUP BY "
-        "order_id "
-        "HAVING min(customer_id) <> max(customer_id) OR min(day) <> max(day)"
+        "order_id HAVING min(customer_id) <> max(customer_id) OR min(day) <> max(day)"
     )
     count = sql.one(connection, f"SELECT count(*) FROM ({repeated})")[0]
     if count:
@@ -215,7 +209,7 @@ def _warn_extremes(connection: duckdb.DuckDBPyConnection, tally: Tally, days: st
         )
 
 
-def _median_and_deviation(sizes: NDArray[np.int64]) -> tuple[float, float]:
+def _median_and_deviation(sizes: Integers) -> tuple[float, float]:
     """Return the median of the logarithm of amounts and their median absolute deviation, to 1/256."""
     at = np.flatnonzero(sizes)
     size, count = size_of_bin(at), sizes[at]
@@ -223,7 +217,7 @@ def _median_and_deviation(sizes: NDArray[np.int64]) -> tuple[float, float]:
     return centre, _weighted_median(abs(size - centre), count)
 
 
-def _weighted_median(values: NDArray[np.float64], count: NDArray[np.int64]) -> float:
+def _weighted_median(values: Floats, count: Integers) -> float:
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(count[order])
     middle = np.searchsorted(reached, [reached[-1] / 2, reached[-1] / 2 + 0.5])  # two where the count is even

@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.data import sql
 from bayesltv.errors import warn
+from bayesltv.numerics.arrays import Integers
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,8 +38,6 @@ ALONE_DAYS = 366
 FAR_YEARS = 5
 _FAR_DAYS = FAR_YEARS * 366
 _EPOCH = dt.date(1970, 1, 1)
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

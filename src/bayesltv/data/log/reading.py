@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from bayesltv.errors import DataError
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE
 
 if TYPE_CHECKING:
@@ -31,6 +32,15 @@ class LogReading:
     refunds: Refunds = "net"
     timezone: str | None = None
     datetime_format: str | None = None
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Any] | None) -> Self:
+        """Return how a log is read from the keywords of ``summarize``; DataError names an unknown one."""
+        names = [each.name for each in fields(cls)]
+        unknown = [name for name in columns or {} if name not in names]
+        if unknown:
+            raise DataError(f"columns has no {unknown[0]!r}: it may have {', '.join(names)}")
+        return cls(**(columns or {}))
 
     @property
     def keywords(self) -> dict[str, Any]:

@@ -109,6 +109,5 @@ def _refuse_reserved(columns: Columns, cohort: str | None) -> None:
     if reserved:
         raise DataError(
             f"column {reserved[0]!r} cannot be carried over: the summary has a column of that name already, "
-            "or it is "
-            "named as group and covariate: rename it in the log"
+            "or it is named as group and covariate: rename it in the log"
         )

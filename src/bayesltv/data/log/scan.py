@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv import names
 from bayesltv.data import sql
@@ -32,6 +31,7 @@ from bayesltv.data.log.request import Request
 from bayesltv.data.log.transactions import ROWS, read_rows
 from bayesltv.errors import DataError
 from bayesltv.machine import available_processors
+from bayesltv.numerics.arrays import Codes
 
 if TYPE_CHECKING:
     import duckdb
@@ -59,7 +59,7 @@ class _Seen:
     hashes: int
     earlier: int
     repeaters: int
-    first_days: NDArray[np.int32]
+    first_days: Codes
 
 
 def walk_summary(log: object, request: Request, take: Callable[[pa.Table], None]) -> dict[str, Any]:

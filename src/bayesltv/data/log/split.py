@@ -22,6 +22,7 @@ from bayesltv.data.log.stamps import stamps_sql
 from bayesltv.data.log.transactions import ROWS, Columns, read_rows
 from bayesltv.dates import Date, require_day
 from bayesltv.errors import DataError
+from bayesltv.numerics.arrays import Floats, Integers
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,8 +64,8 @@ class PurchaseDays:
     """
 
     customer_id: NDArray[np.object_]
-    day: NDArray[np.int64]
-    amount: NDArray[np.float64] | None
+    day: Integers
+    amount: Floats | None
     log_end: pd.Timestamp
 
 
@@ -163,9 +164,8 @@ def purchase_days(
         make_purchases(connection, rows=ROWS, policy=reading.refunds, last_day=last)
         rows = sql.frame(
             connection,
-            "SELECT customer_id, CAST(day - DATE '1970-01-01' AS BIGINT) AS number, "
-            f"CAST(amount AS DOUBLE) AS amount FROM {DAYS} "
-            f"WHERE day > DATE {sql.text(first)} ORDER BY customer_id, number",
+            "SELECT customer_id, CAST(day - DATE '1970-01-01' AS BIGINT) AS number, CAST(amount AS DOUBLE) "
+            f"AS amount FROM {DAYS} WHERE day > DATE {sql.text(first)} ORDER BY customer_id, number",
         )
     amount = None if columns.amount is None else rows["amount"].to_numpy(np.float64)
     ids, days = rows["customer_id"].to_numpy(dtype=object), rows["number"].to_numpy(np.int64)

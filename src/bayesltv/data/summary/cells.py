@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv.data.summary.days import Days, Repeats, history_days, repeats_of
-from bayesltv.data.summary.groups import Codes, Groups, make_groups
+from bayesltv.data.summary.groups import Groups, make_groups
 from bayesltv.names import (
     FIRST_AMOUNT,
     FREQUENCY,
@@ -20,9 +20,8 @@ from bayesltv.names import (
     SPEND_SUM,
     T,
 )
+from bayesltv.numerics.arrays import Codes, Flags, Floats, Integers
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 EQUAL = 1e-10
 """Of an amount: closer ones are equal but for rounding."""
 TABLE_PER_ROW = 16
@@ -98,7 +97,7 @@ class SpendRows:
     customer: Integers
 
     @property
-    def is_repeater(self) -> NDArray[np.bool_]:
+    def is_repeater(self) -> Flags:
         """Who has positive repeat amounts."""
         return self.count > 0
 

@@ -4,23 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from bayesltv import names
 from bayesltv.data.day_lists import day_lists
 from bayesltv.errors import DataError
-from bayesltv.names import (
-    CUSTOMER_ID,
-    FIRST_PURCHASE,
-    FREQUENCY,
-    OBSERVATION_END,
-    RECENCY,
-    REPEAT_DAYS,
-    TIME_UNIT,
-    T,
-)
+from bayesltv.numerics.arrays import Flags, Floats, Integers
 from bayesltv.units import DAYS_PER
 
-Integers = NDArray[np.int64]
 _ROUNDING = 1e-6
 
 
@@ -32,7 +22,7 @@ class Days:
     last: Integers
     end: Integers
 
-    def rows(self, chosen: NDArray[np.int64] | slice) -> "Days":
+    def rows(self, chosen: Integers | slice) -> "Days":
         """Return some of the rows."""
         return Days(self.first[chosen], self.last[chosen], self.end[chosen])
 
@@ -64,29 +54,29 @@ def history_days(summary: pd.DataFrame) -> Days:
         Where neither dates nor an end of observation are there, or recency or T is not a whole number of
         days.
     """
-    unit = DAYS_PER[str(summary.attrs[TIME_UNIT])]
-    recency, observed = _whole_days(summary, RECENCY, unit), _whole_days(summary, T, unit)
-    if FIRST_PURCHASE not in summary.columns:
+    unit = DAYS_PER[str(summary.attrs[names.TIME_UNIT])]
+    recency, observed = _whole_days(summary, names.RECENCY, unit), _whole_days(summary, names.T, unit)
+    if names.FIRST_PURCHASE not in summary.columns:
         first = _end_of(summary) - observed
         return Days(first, first + recency, first + observed)
-    dates = pd.to_datetime(summary[FIRST_PURCHASE])
+    dates = pd.to_datetime(summary[names.FIRST_PURCHASE])
     if dates.isna().any():
         raise DataError(
             f"first_purchase is missing for {int(dates.isna().sum()):,} of {len(summary):,} customers "
             "({ids}): a clock needs it",
-            ids=summary.loc[dates.isna(), CUSTOMER_ID],
+            ids=summary.loc[dates.isna(), names.CUSTOMER_ID],
         )
     first = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
     return Days(first, first + recency, first + observed)
 
 
 def _end_of(summary: pd.DataFrame) -> int:
-    end = summary.attrs.get(OBSERVATION_END)
+    end = summary.attrs.get(names.OBSERVATION_END)
     if end is None:
         raise DataError(
             "a clock needs the date of each first purchase, and the summary has no column "
-            f"{FIRST_PURCHASE!r}: make it with summarize(log), or pass observation_end=, from which T counts "
-            "back"
+            f"{names.FIRST_PURCHASE!r}: make it with summarize(log), or pass observation_end=, from which T "
+            "counts back"
         )
     return int(np.datetime64(end, "D").astype(np.int64))
 
@@ -99,14 +89,14 @@ def repeats_of(summary: pd.DataFrame, days: Days) -> Repeats:
     DataError
         Where the summary has no repeat days, or they contradict frequency, recency or T.
     """
-    if REPEAT_DAYS not in summary.columns:
+    if names.REPEAT_DAYS not in summary.columns:
         raise DataError(
-            f"a clock needs the day of every repeat purchase, and the summary has no column {REPEAT_DAYS!r}: "
-            "make it with summarize(log), or use a spec without [clock]"
+            "a clock needs the day of every repeat purchase, and the summary has no column "
+            f"{names.REPEAT_DAYS!r}: make it with summarize(log), or use a spec without [clock]"
         )
-    lists = day_lists(summary[REPEAT_DAYS])
+    lists = day_lists(summary[names.REPEAT_DAYS])
     day, customer = lists.days, lists.row
-    wrong = lists.counts != summary[FREQUENCY].to_numpy()
+    wrong = lists.counts != summary[names.FREQUENCY].to_numpy()
     _refuse(summary, wrong, "repeat_days are not as many as frequency")
     wrong[customer[(day <= days.first[customer]) | (day > days.end[customer])]] = True
     _refuse(summary, wrong, "repeat_days lie outside first_purchase and the end of observation")
@@ -116,7 +106,7 @@ def repeats_of(summary: pd.DataFrame, days: Days) -> Repeats:
     return Repeats(day, customer)
 
 
-def log_waits(summary: pd.DataFrame) -> NDArray[np.float64]:
+def log_waits(summary: pd.DataFrame) -> Floats:
     """Return Σ ln wait over each customer's repeat purchases, waits in the time unit; 0 without any.
 
     Raises
@@ -125,14 +115,14 @@ def log_waits(summary: pd.DataFrame) -> NDArray[np.float64]:
         As `history_days` and `repeats_of`.
     """
     wait, customer = _waits(summary)
-    unit = DAYS_PER[str(summary.attrs[TIME_UNIT])]
+    unit = DAYS_PER[str(summary.attrs[names.TIME_UNIT])]
     sums = np.bincount(customer, weights=np.log(wait / unit), minlength=len(summary))
     return sums.astype(np.float64)
 
 
 def median_wait(summary: pd.DataFrame) -> float | None:
     """Return the median wait between two purchases in days; None where the summary does not tell it."""
-    if not {REPEAT_DAYS, FIRST_PURCHASE} <= set(summary.columns):
+    if not {names.REPEAT_DAYS, names.FIRST_PURCHASE} <= set(summary.columns):
         return None
     try:
         wait, _ = _waits(summary)
@@ -195,10 +185,10 @@ def _whole_days(summary: pd.DataFrame, name: str, unit: float) -> Integers:
     return np.rint(days).astype(np.int64)
 
 
-def _refuse(summary: pd.DataFrame, broken: NDArray[np.bool_], what: str) -> None:
+def _refuse(summary: pd.DataFrame, broken: Flags, what: str) -> None:
     if broken.any():
         raise DataError(
             f"{what} for {int(broken.sum()):,} of {len(summary):,} customers ({{ids}}): make the summary "
             "with summarize(log), or use a spec without [clock]",
-            ids=summary.loc[broken, CUSTOMER_ID],
+            ids=summary.loc[broken, names.CUSTOMER_ID],
         )

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from bayesltv.errors import DataError
 from bayesltv.names import CUSTOMER_ID
-
-Floats = NDArray[np.float64]
+from bayesltv.numerics.arrays import Floats
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,7 @@ class Coding:
         if self.kind == "numeric":
             assert self.mean is not None
             assert self.sd is not None
-            standard: Floats = ((self._rounded(summary) - self.mean) / self.sd)[:, None]
-            return standard
+            return ((self._rounded(summary) - self.mean) / self.sd)[:, None]
         texts = self._texts(summary)
         unknown = ~pd.Series(texts).isin([self.reference, *self.levels]).to_numpy()
         if unknown.any():
@@ -111,8 +109,7 @@ class Coding:
         return summary[self.column]
 
     def _texts(self, summary: pd.DataFrame) -> NDArray[np.object_]:
-        texts: NDArray[np.object_] = self._present(summary).astype(str).to_numpy(dtype=object)
-        return texts
+        return self._present(summary).astype(str).to_numpy(dtype=object)
 
     def _rounded(self, summary: pd.DataFrame) -> Floats:
         column = self._present(summary)
@@ -127,8 +124,7 @@ class Coding:
             )
         if self.round_to is None:
             return values
-        rounded: Floats = np.round(values / self.round_to) * self.round_to
-        return rounded
+        return np.round(values / self.round_to) * self.round_to
 
 
 def features_of(codings: Sequence[Coding]) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """Group columns of a summary: their levels, the observed combinations, and each customer's code."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,10 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesltv.errors import BayesltvWarning, DataError
+from bayesltv.errors import DataError, warn
 from bayesltv.names import CUSTOMER_ID, GROUP_SEPARATOR
-
-Codes = NDArray[np.int32]
+from bayesltv.numerics.arrays import Codes, Integers
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Groups:
         at = self.columns.index(column)
         return tuple(sorted({levels[at] for levels in self.combinations}))
 
-    def level_codes(self, column: str) -> NDArray[np.int64]:
+    def level_codes(self, column: str) -> Integers:
         """Position of each combination's level among ``levels(column)``; shape (group,)."""
         at, place = self.columns.index(column), {level: i for i, level in enumerate(self.levels(column))}
         return np.array([place[levels[at]] for levels in self.combinations], dtype=np.int64)
@@ -59,7 +57,7 @@ def make_groups(summary: pd.DataFrame, columns: Sequence[str]) -> tuple[Groups, 
     constant = [column for column in columns if summary[column].nunique() < 2]
     if constant:
         named = ", ".join(f"{column!r} (only {summary[column].iloc[0]!r})" for column in constant)
-        warnings.warn(f"group column with a single level dropped: {named}", BayesltvWarning, stacklevel=2)
+        warn(f"group column with a single level dropped: {named}")
     kept = tuple(column for column in columns if column not in constant)
     if not kept:
         return Groups((), ((),)), np.zeros(len(summary), dtype=np.int32)

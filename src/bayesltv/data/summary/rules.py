@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv import names
 from bayesltv.data.day_lists import DayLists, day_numbers
 from bayesltv.errors import DataError
+from bayesltv.numerics.arrays import Flags
 from bayesltv.units import DAYS_PER
 
 _TOLERANCE = 1e-9
@@ -107,7 +107,7 @@ def repeat_rules(
         yield f"{name} are after observation_end={end.date()}", _where(checked, late), cure
 
 
-def _disorder(repeats: DayLists) -> NDArray[np.bool_]:
+def _disorder(repeats: DayLists) -> Flags:
     """Return which rows have a day that is not after the one before it."""
     found = np.zeros(repeats.counts.size, dtype=np.bool_)
     ends = np.cumsum(repeats.counts)
@@ -118,14 +118,14 @@ def _disorder(repeats: DayLists) -> NDArray[np.bool_]:
     return found
 
 
-def _spread(values: NDArray[np.bool_], rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _spread(values: Flags, rows: Flags) -> Flags:
     """Return values of some rows as those of all: False elsewhere."""
     whole = np.zeros(rows.size, dtype=np.bool_)
     whole[rows] = values
     return whole
 
 
-def _where(checked: pd.DataFrame, values: NDArray[np.bool_] | pd.Series[bool]) -> pd.Series[bool]:
+def _where(checked: pd.DataFrame, values: Flags | pd.Series[bool]) -> pd.Series[bool]:
     return pd.Series(np.asarray(values), index=checked.index)
 
 

@@ -118,8 +118,7 @@ def resolve_time_unit(summary: pd.DataFrame, time_unit: str | None = None) -> st
     if time_unit_of(kept) != time_unit_of(time_unit):
         raise DataError(
             f"time_unit={time_unit!r}, but the summary's attributes say {kept!r}: leave the keyword out, or "
-            "drop "
-            f"summary.attrs[{names.TIME_UNIT!r}] where it is wrong"
+            f"drop summary.attrs[{names.TIME_UNIT!r}] where it is wrong"
         )
     return time_unit_of(time_unit)
 
@@ -143,6 +142,13 @@ def resolve_observation_end(
         )
     end = own if asked is None else asked
     return None if end is None else pd.Timestamp(end)
+
+
+def required_end(end: pd.Timestamp | None) -> pd.Timestamp:
+    """Return the last day observed; raise DataError where it is not known."""
+    if end is None:
+        raise DataError("the summary does not say when observation ended: pass observation_end=")
+    return end
 
 
 def canonical(summary: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
@@ -193,8 +199,7 @@ def _floats(values: pd.Series[Any], ids: pd.Series[str]) -> pd.Series[float]:
     if broken.any():
         raise DataError(
             f"{values.name!r} is no number for {broken.sum():,} of {len(values):,} customers ({{ids}}), such "
-            "as "
-            f"{values[broken].iloc[0]!r}: give numbers",
+            f"as {values[broken].iloc[0]!r}: give numbers",
             ids=ids[broken][:6],
         )
     return pd.Series(numbers.to_numpy(dtype=np.float64, na_value=np.nan), index=values.index)

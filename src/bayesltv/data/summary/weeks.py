@@ -5,16 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.data.day_lists import day_lists
 from bayesltv.data.summary.days import Days, history_days
 from bayesltv.data.summary.groups import check_group_columns, codes_of
 from bayesltv.errors import DataError, counted, warn
 from bayesltv.names import GROUP_SEPARATOR, REPEAT_DAYS
+from bayesltv.numerics.arrays import Floats, Integers
 
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 WEEK, BLOCK = 7, 4
 FEWEST, A_YEAR = 26, 53
 """Weeks below which nothing is fitted, and below which no season can be known."""

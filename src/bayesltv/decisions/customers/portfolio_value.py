@@ -3,25 +3,16 @@
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.data.summary.groups import labels_of
 from bayesltv.decisions.customers.segments import ALL
-from bayesltv.names import (
-    DRAW,
-    FIRST_PURCHASE,
-    FREQUENCY,
-    GROUP,
-    RECENCY,
-    REPEAT_DAYS,
-    VALUE_TO_DATE,
-    T,
-)
+from bayesltv.names import DRAW, FIRST_PURCHASE, FREQUENCY, GROUP, RECENCY, REPEAT_DAYS, VALUE_TO_DATE, T
+from bayesltv.numerics.arrays import Floats
+from bayesltv.numerics.levels import ENDS, quantiles_of
 from bayesltv.prediction.totals import QUANTITIES
 from bayesltv.specs.decision.decision_spec import ValueSpec
 from bayesltv.units import DAYS_PER
 
-Floats = NDArray[np.float64]
 SCOPE = "existing customers only"
 SILENT_DAYS = 90.0
 """Who has not bought for so long counts as churned in the simple reckoning, as in most shops' reports."""
@@ -112,7 +103,7 @@ def simple_ltv_table(
         members = pd.Series(range(len(scores))).groupby(labels_of(scores, columns)).indices
         for label, rows_of in (*(members.items() if columns else ()), (ALL, np.arange(len(scores)))):
             draws = future.sum(GROUP) if label == ALL else future.sel({GROUP: label})
-            low, high = np.quantile(draws.values, [0.05, 0.95])
+            ends = quantiles_of(draws.values, "total_", levels=ENDS)
             mine = float(scores["ltv_mean"].iloc[rows_of].sum(skipna=False))
             simple = simple_reckonings(
                 summary.iloc[rows_of], horizon_days=value.horizon_in("day"), unit_days=DAYS_PER[time_unit]
@@ -120,7 +111,7 @@ def simple_ltv_table(
             found = {"this_model": mine} | {name: value.margin_share * x for name, x in simple.items()}
             for name, total in found.items():
                 row = {"group": label, "method": name, "per_customer": total / len(rows_of), "total": total}
-                rows.append(row | ({"total_p05": low, "total_p95": high} if name == "this_model" else {}))
+                rows.append(row | (ends if name == "this_model" else {}))
     names = ["group", "method", "per_customer", "total", "total_p05", "total_p95"]
     return pd.DataFrame(rows, columns=names).assign(value_basis=value.basis, scope=SCOPE)
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.names import FREQUENCY
+from bayesltv.numerics.arrays import Integers
 from bayesltv.specs.decision.stages import STAGES
 
 ALL = "all"
 """Label of the rows that add tiers or stages up."""
-Counts = Mapping[str, NDArray[np.int64]]
+Counts = Mapping[str, Integers]
 
 
 def segment_table(table: pd.DataFrame, tiers: tuple[str, ...], counts: Counts | None) -> pd.DataFrame:
@@ -53,7 +53,7 @@ def segment_table(table: pd.DataFrame, tiers: tuple[str, ...], counts: Counts | 
     return pd.DataFrame(rows)
 
 
-def _in_stage(counts: Counts | None, tier: str, stage: str) -> NDArray[np.int64] | None:
+def _in_stage(counts: Counts | None, tier: str, stage: str) -> Integers | None:
     """Return how many customers of a tier are in a stage, draw by draw; None where that is not counted."""
     if counts is None or stage == ALL:
         return None
@@ -61,7 +61,7 @@ def _in_stage(counts: Counts | None, tier: str, stage: str) -> NDArray[np.int64]
     return np.sum(parts, axis=0)[STAGES.index(stage)]  # type: ignore[no-any-return]
 
 
-def _key_figures(some: pd.DataFrame, in_stage: NDArray[np.int64] | None) -> dict[str, float]:
+def _key_figures(some: pd.DataFrame, in_stage: Integers | None) -> dict[str, float]:
     number = len(some)
     levels = np.full(3, np.nan) if in_stage is None else np.quantile(in_stage, [0.05, 0.5, 0.95])
 

@@ -1,24 +1,21 @@
 """Stages of customers' lives with their probabilities, and warnings of who slips away."""
 
 import math
-import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import LATENTS, Customers
 from bayesltv.base.population import Population
-from bayesltv.errors import BayesltvWarning, SpecError, shown
+from bayesltv.errors import SpecError, shown, warn
 from bayesltv.kernels.block import Streams
 from bayesltv.kernels.stages import DROPS_OUT, NO_PURCHASE, VALUE_AT_RISK, Found, draw_stages
 from bayesltv.names import FREQUENCY
+from bayesltv.numerics.arrays import Columns, Integers
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.specs.decision.stages import STAGES, StageSpec
 
-Columns = dict[str, NDArray[Any]]
 Limits = tuple[float, float, float, float]
 NEW, LAPSED, AT_RISK = (STAGES.index(name) for name in ("new", "lapsed", "at_risk"))
 
@@ -38,7 +35,7 @@ class StageBlock:
     """
 
     columns: Columns
-    counts: NDArray[np.int64]
+    counts: Integers
 
 
 def stage_limits(stages: StageSpec, terms: Terms, time_unit: str) -> Limits:
@@ -129,11 +126,9 @@ def warn_of_immortals(population: Population, customers: Customers, new_within: 
     frequency, coins, observed = customers.histories[0], customers.histories[1], customers.histories[3]
     immortal = int(((coins == 0) & (observed > new_within)).sum())
     if immortal and population.family.has_coins:
-        warnings.warn(
+        warn(
             f"{immortal:,} of {len(customers):,} customers bought once and are no longer new "
             f"({FREQUENCY} 0, {int((frequency == 0).sum()):,} in all): {population.family.title} gives them "
             'P(alive) = 1, so they are never "lapsed" and never won back. Fit MBG/NBD (mbg_pooled, '
-            "mbg_by_group) for stages and win-back",
-            BayesltvWarning,
-            stacklevel=3,
+            "mbg_by_group) for stages and win-back"
         )

@@ -9,18 +9,16 @@ from numpy.typing import NDArray
 
 from bayesltv.errors import DataError, SpecError, counted
 from bayesltv.names import CUSTOMER_ID
+from bayesltv.numerics.arrays import Columns, Floats, Integers
 from bayesltv.prediction.scores.score_columns import tier_column
 from bayesltv.prediction.scores.tiers import tier_labels
 from bayesltv.specs.decision.tiers import TierSpec
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
-Columns = dict[str, NDArray[Any]]
 NONE = -1
 """Code of a customer who had no tier before."""
 
 
-def refreshed_labels(probabilities: Floats, tiers: TierSpec, previous: Codes | None = None) -> Codes:
+def refreshed_labels(probabilities: Floats, tiers: TierSpec, previous: Integers | None = None) -> Integers:
     """Return the tier of each customer: the Bayes act, but the old one where moving saves too little.
 
     The act is k* = argmin_k Σ_j P_j cost[j][k]; a label moves only where Σ_j P_j (cost[j][old] − cost[j][k*])
@@ -51,15 +49,14 @@ def refreshed_labels(probabilities: Floats, tiers: TierSpec, previous: Codes | N
 
 def expected_costs(probabilities: Floats, tiers: TierSpec) -> Floats:
     """Return Σ_j P_j cost[j][k] of each label k, shape (customer, tier), in the unit of the cost matrix."""
-    costs: Floats = probabilities @ np.asarray(tiers.cost, dtype=np.float64)
-    return costs
+    return probabilities @ np.asarray(tiers.cost, dtype=np.float64)
 
 
 def tier_columns(
     probabilities: Floats,
     tiers: TierSpec,
     *,
-    previous: Codes | None = None,
+    previous: Integers | None = None,
     median_value: Floats | None = None,
     floors: Floats | None = None,
 ) -> Columns:
@@ -104,7 +101,7 @@ def tier_columns(
 
 def previous_codes(
     previous: pd.DataFrame | Mapping[str, str], customer_ids: pd.Series | NDArray[Any], tiers: TierSpec
-) -> Codes:
+) -> Integers:
     """Return the position of each customer's old tier, -1 for customers who had none.
 
     Parameters
@@ -145,8 +142,7 @@ def previous_codes(
         )
     wanted = pd.Index(np.asarray(customer_ids, dtype=object).astype(str), dtype=object)
     found = old.reindex(wanted)
-    codes: Codes = found.map(code).fillna(NONE).to_numpy(np.int64).astype(np.int64)
-    return codes
+    return found.map(code).fillna(NONE).to_numpy(np.int64).astype(np.int64)
 
 
 def with_tier_columns(

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import LATENTS, Customers, walk
 from bayesltv.base.population import Population
@@ -13,16 +12,14 @@ from bayesltv.errors import DataError
 from bayesltv.experiments.effects import Effects, stack_effects
 from bayesltv.kernels.actions import Offers, add_up_policies, evaluate_actions
 from bayesltv.kernels.block import Streams
+from bayesltv.numerics.arrays import Codes, Flags, Floats, Integers
+from bayesltv.numerics.levels import LEVELS
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
 from bayesltv.prediction.terms import Terms
 from bayesltv.specs.decision.actions import ActionSpec
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Codes = NDArray[np.int32]
 REDEMPTIONS = "redemptions"
 """Name of the random stream of redemptions under a cap."""
-QUANTILES = (0.05, 0.5, 0.95)
 _BLOCK_BYTES = 8_000_000
 
 
@@ -47,6 +44,15 @@ class Offered:
 
     def __len__(self) -> int:
         return len(self.customers)
+
+    def alone(self, chosen: Integers, action: int) -> "Offered":
+        """Return some of the customers, offered one action; no policy is kept."""
+        return Offered(
+            self.customers.rows(chosen),
+            np.ascontiguousarray(self.eligible[chosen][:, [action]]),
+            np.ascontiguousarray(self.cell[[action]][:, chosen]),
+            np.full((0, chosen.size), -1, np.int32),
+        )
 
     def rows(self, chosen: slice) -> "Offered":
         """Return some of the customers."""
@@ -108,9 +114,11 @@ class ActionModel:
     def evaluate(self, offered: Offered) -> Options:
         """Return what each action would bring each customer of a block."""
         net, parts = self.draw(offered)
-        return Options(net.mean(axis=2), (net > 0).mean(axis=2), np.quantile(net, QUANTILES, axis=2), parts)
+        return Options(
+            net.mean(axis=2), (net > 0).mean(axis=2), np.quantile(net, list(LEVELS.values()), axis=2), parts
+        )
 
-    def add_up(self, offered: Offered, step: float) -> NDArray[np.int64]:
+    def add_up(self, offered: Offered, step: float) -> Integers:
         """Return totals of the policies of a block in steps of money, shape (policy, action, part, draw)."""
         shape = (offered.assigned.shape[0], len(self.actions), len(PARTS), self.population.draws.size)
         sums = np.zeros(shape, dtype=np.int64)
@@ -232,7 +240,7 @@ def add_up_all(
     the order of customers and blocks. `expand` makes the policies of a block from what is assigned in it.
     """
 
-    def work(part: Offered) -> NDArray[np.int64]:
+    def work(part: Offered) -> Integers:
         return model.add_up(part if expand is None else replace(part, assigned=expand(part)), step)
 
     none = work(offered.rows(slice(0, 0)))

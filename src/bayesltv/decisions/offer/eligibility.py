@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bayesltv.dates import require_day
 from bayesltv.errors import SpecError, shown
+from bayesltv.numerics.arrays import Flags
 from bayesltv.specs import checked
 from bayesltv.specs.decision.actions import ActionSpec
 from bayesltv.specs.decision.expression import (
@@ -22,8 +23,6 @@ from bayesltv.specs.decision.expression import (
     Value,
     columns_of,
 )
-
-Flags = NDArray[np.bool_]
 
 
 def fulfils(condition: Condition | None, table: pd.DataFrame) -> Flags:
@@ -55,10 +54,8 @@ def eligible_customers(actions: Sequence[ActionSpec], table: pd.DataFrame) -> Fl
     """
     flags = np.empty((len(table), len(actions)), dtype=np.bool_)
     for at, action in enumerate(actions):
-        try:
+        with checked.located(f"actions.{action.name}.eligible"):
             flags[:, at] = fulfils(action.condition, table)
-        except SpecError as error:
-            raise SpecError(f"actions.{action.name}.eligible: {error}") from None
         if len(table) and not flags[:, at].any():
             raise SpecError(
                 f"actions.{action.name}: none of {len(table):,} customers is eligible "

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.allocation.allocation import NOBODY
 from bayesltv.base.placed_base import PlacedBase, Placement
@@ -21,12 +20,10 @@ from bayesltv.decisions.offer.actions import (
 from bayesltv.decisions.offer.eligibility import eligible_customers
 from bayesltv.experiments.effects import Effects, cells_of, effects_of, warn_of_harmless
 from bayesltv.experiments.measured import all_effects, compare_with_tests, effects_of_tests
+from bayesltv.numerics.arrays import Codes, Floats
 from bayesltv.prediction.terms import terms_of
 from bayesltv.prediction.totals import step_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int32]
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from bayesltv.numerics.arrays import Floats
+from bayesltv.numerics.levels import quantiles_of
+
 PARTS = (
     "incremental_margin",
     "incremental_discount",
@@ -53,9 +54,8 @@ def pnl_row(parts: Floats, fixed: float) -> dict[str, float]:
     """
     net = net_value(parts, axis=0) - fixed
     cost = spending(parts, axis=0) + fixed
-    low, middle, high = np.quantile(net, [0.05, 0.5, 0.95])
     row = dict(zip(PARTS, parts.mean(axis=1), strict=True))
-    row |= {"fixed_cost": fixed, "net": net.mean(), "net_p05": low, "net_p50": middle, "net_p95": high}
+    row |= {"fixed_cost": fixed, "net": net.mean(), **quantiles_of(net, "net_")}
     row |= {"p_pays": float((net > 0).mean()), "cost": cost.mean()}
     gained = parts[0] - parts[PARTS.index("service_cost")]
     has_cost = cost.mean() > 0

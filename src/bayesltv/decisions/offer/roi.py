@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from bayesltv.decisions.offer.actions import ActionModel, Offered, Options
 from bayesltv.decisions.offer.pnl import PARTS
 from bayesltv.names import CUSTOMER_ID
+from bayesltv.numerics.arrays import Flags
 from bayesltv.specs.decision.actions import EFFECTS
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 BREAK_EVEN_CUSTOMERS = 500
 BREAK_EVEN_DRAWS = 100
 _WIDEST = 50.0
@@ -90,10 +89,4 @@ def elasticity(effect: float, price: float) -> float:
 def _some(offered: Offered, at: int) -> Offered:
     able = np.flatnonzero(offered.eligible[:, at])
     step = max(1, able.size // BREAK_EVEN_CUSTOMERS)
-    chosen = able[::step]
-    return Offered(
-        offered.customers.rows(chosen),
-        np.ones((chosen.size, 1), dtype=np.bool_),
-        np.ascontiguousarray(offered.cell[[at]][:, chosen]),
-        np.full((0, chosen.size), -1, np.int32),
-    )
+    return offered.alone(able[::step], at)

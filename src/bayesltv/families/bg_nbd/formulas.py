@@ -7,10 +7,10 @@ Fader, Hardie & Lee (2005), eq. 3 and 6; Batislam, Denizel & Filiztekin (2007); 
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import betaln, gammaln
 
-Array = NDArray[np.float64]
+from bayesltv.numerics.arrays import Floats
 
 
 def log_likelihood(
@@ -23,7 +23,7 @@ def log_likelihood(
     a: ArrayLike,
     b: ArrayLike,
     stages: int = 1,
-) -> Array:
+) -> Floats:
     """Return each customer's log likelihood; with stages, without (stages − 1) Σ ln wait (`log_of_waits`).
 
     Γ(r')α^r / (Γ(r) B(a,b)) · { B(a,b+k)/(α+T)^{r'} + 1{k>0} B(a+1,b+k−1)/(α+t_x)^{r'} }, r' = r + x, where a
@@ -38,7 +38,7 @@ def log_likelihood(
     return np.asarray(alive + np.logaddexp(0.0, log_odds_dead(x, k, t_x, T, r, alpha, a, b, stages)))
 
 
-def log_of_waits(log_waits: ArrayLike, stages: int) -> Array:
+def log_of_waits(log_waits: ArrayLike, stages: int) -> Floats:
     """Return what single waits add to the log likelihood: (stages − 1) Σ ln wait."""
     return (stages - 1) * np.asarray(log_waits, dtype=np.float64)
 
@@ -53,7 +53,7 @@ def log_odds_dead(
     a: ArrayLike,
     b: ArrayLike,
     stages: int = 1,
-) -> Array:
+) -> Floats:
     """Return the log odds of having dropped out: ln(a/(b+k−1)) + r' ln((α+T)/(α+t_x)); -inf where k = 0."""
     x, k, t_x, T, r, alpha, a, b = _floats(x, k, t_x, T, r, alpha, a, b)
     shape = r + stages * x
@@ -62,7 +62,7 @@ def log_odds_dead(
     return np.where(k > 0, odds - _log_stages(shape, t_x, T, alpha, stages), -np.inf)
 
 
-def _log_stages(shape: Array, t_x: Array, T: Array, alpha: Array, stages: int) -> Array:
+def _log_stages(shape: Floats, t_x: Floats, T: Floats, alpha: Floats, stages: int) -> Floats:
     """Return the log of the sum over stages that may have been passed since t_x; 0 where there is but one."""
     if stages == 1:
         return np.zeros(())
@@ -74,5 +74,5 @@ def _log_stages(shape: Array, t_x: Array, T: Array, alpha: Array, stages: int) -
     return np.asarray(np.log(total))
 
 
-def _floats(*values: ArrayLike) -> tuple[Array, ...]:
+def _floats(*values: ArrayLike) -> tuple[Floats, ...]:
     return tuple(np.asarray(value, dtype=np.float64) for value in values)

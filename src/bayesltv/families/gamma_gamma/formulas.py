@@ -5,10 +5,10 @@ is Gamma(p, rate ν/δ): first orders are on the level δ of later ones. Everyth
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
-Array = NDArray[np.float64]
+from bayesltv.numerics.arrays import Floats
 
 
 def log_likelihood_of_amounts(
@@ -21,7 +21,7 @@ def log_likelihood_of_amounts(
     delta: ArrayLike = 1.0,
     *,
     first: ArrayLike = 0.0,
-) -> Array:
+) -> Floats:
     """Return each customer's log likelihood of all single amounts, ν integrated out (full information).
 
     (p−1)Σ ln z + lnΓ(pn+q) − n lnΓ(p) − lnΓ(q) + q ln v − (pn+q) ln(v+Σz), n the count of positive amounts:
@@ -50,7 +50,7 @@ def log_likelihood_of_mean(
     delta: ArrayLike = 1.0,
     *,
     first: ArrayLike = 0.0,
-) -> Array:
+) -> Floats:
     """Return each customer's log likelihood of the mean of `count` amounts (note 025, eq. 1a).
 
     A `first` amount beside them (0 where there is none) shares ν; the mean is not looked at where count is 0.
@@ -76,7 +76,7 @@ def expected_spend(
     delta: ArrayLike = 1.0,
     *,
     first: ArrayLike = 0.0,
-) -> Array:
+) -> Floats:
     """Return E[mean repeat spend per purchase] = p(v+Σz)/(pn+q−1); inf where pn+q <= 1: it has no mean there.
 
     A `first` amount counts as one of the n, divided by δ.
@@ -87,15 +87,15 @@ def expected_spend(
         return np.where(excess > 0, p * (v + s + first / delta) / np.where(excess > 0, excess, 1.0), np.inf)
 
 
-def level_of_first(p: ArrayLike, q: ArrayLike, v: ArrayLike, delta: ArrayLike = 1.0) -> Array:
+def level_of_first(p: ArrayLike, q: ArrayLike, v: ArrayLike, delta: ArrayLike = 1.0) -> Floats:
     """Return δ, what a first order is worth against later ones, of each p: 1 in a fit without it."""
     return np.broadcast_to(np.asarray(delta, dtype=np.float64), np.shape(p))
 
 
-def _of_first(first: Array) -> tuple[Array, Array]:
+def _of_first(first: Floats) -> tuple[Floats, Floats]:
     """Return the number of first amounts, 0 or 1, and their logarithm, 0 where there is none."""
     return np.where(first > 0, 1.0, 0.0), np.log(np.where(first > 0, first, 1.0))
 
 
-def _floats(*values: ArrayLike) -> tuple[Array, ...]:
+def _floats(*values: ArrayLike) -> tuple[Floats, ...]:
     return tuple(np.asarray(value, dtype=np.float64) for value in values)

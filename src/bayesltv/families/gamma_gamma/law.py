@@ -8,10 +8,10 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.families import verbs
 from bayesltv.families.verbs import SPEND_BRANCH
+from bayesltv.numerics.arrays import Floats
 from bayesltv.numerics.compile import inlined, way
 from bayesltv.numerics.random_numbers import gamma, open_branch
 
@@ -35,7 +35,7 @@ class Buyer(NamedTuple):
     rate: float
 
 
-def of_repeats(p: NDArray[np.float64], q: NDArray[np.float64], v: NDArray[np.float64]) -> GammaGamma:
+def of_repeats(p: Floats, q: Floats, v: Floats) -> GammaGamma:
     """Return the law of a fit to repeat amounts alone, whose first orders are like all others."""
     return GammaGamma(p, q, v, np.ones_like(p))
 

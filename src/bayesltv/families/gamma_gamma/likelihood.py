@@ -4,8 +4,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.numerics.compile import compiled
 from bayesltv.numerics.special import all_proper, digamma
 
@@ -34,19 +34,19 @@ class Spenders(NamedTuple):
         Single amounts (True) or means (False).
     """
 
-    counts: NDArray[np.float64]
-    total: NDArray[np.float64]
-    first: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    group: NDArray[np.int64]
-    n: NDArray[np.float64]
-    n_repeats: NDArray[np.float64]
-    n_group: NDArray[np.int64]
-    n_weight: NDArray[np.float64]
-    purchases: NDArray[np.float64]
-    log_total: NDArray[np.float64]
-    log_mean: NDArray[np.float64]
-    firsts: NDArray[np.float64]
+    counts: Floats
+    total: Floats
+    first: Floats
+    weight: Floats
+    group: Integers
+    n: Floats
+    n_repeats: Floats
+    n_group: Integers
+    n_weight: Floats
+    purchases: Floats
+    log_total: Floats
+    log_mean: Floats
+    firsts: Floats
     is_full: bool
 
 

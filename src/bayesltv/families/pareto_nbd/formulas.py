@@ -6,13 +6,12 @@
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
 from bayesltv.families.pareto_nbd.integral import silent_odds
+from bayesltv.numerics.arrays import Floats
 from bayesltv.numerics.compile import compiled
-
-Array = NDArray[np.float64]
 
 
 @compiled
@@ -31,7 +30,7 @@ def log_odds_dead(
     alpha: ArrayLike,
     s: ArrayLike,
     beta: ArrayLike,
-) -> Array:
+) -> Floats:
     """Return the log odds of having left; -inf where no time has passed since the last purchase."""
     given = np.broadcast_arrays(*(np.asarray(each, np.float64) for each in (x, t_x, T, r, alpha, s, beta)))
     flat = [np.ascontiguousarray(each.ravel()) for each in given]
@@ -49,7 +48,7 @@ def log_likelihood(
     alpha: ArrayLike,
     s: ArrayLike,
     beta: ArrayLike,
-) -> Array:
+) -> Floats:
     """Return each customer's log likelihood."""
     odds = log_odds_dead(x, k, t_x, T, r, alpha, s, beta)
     x, T, r, alpha, s, beta = (np.asarray(each, np.float64) for each in (x, T, r, alpha, s, beta))

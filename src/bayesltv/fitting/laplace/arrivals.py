@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from scipy.special import expit, logit, logsumexp
 from scipy.stats import multivariate_t
@@ -36,12 +35,12 @@ from bayesltv.fitting.laplace.posterior import PROPOSALS_PER_DRAW, resample, smo
 from bayesltv.fitting.laplace.tails import draw_standard
 from bayesltv.model.arrivals import OVERDISPERSION_SD, PRIORS, centres_of, coords_of, prior_terms
 from bayesltv.names import CHAIN, DRAW
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.numerics.weekly_counts import states_given
 from bayesltv.specs.model.settings import SamplerSpec
 from bayesltv.specs.prior import PriorSpec
 from bayesltv.units import DAYS_PER_YEAR
 
-Floats = NDArray[np.float64]
 FEWEST, ROUNDS = 2000, 5
 """Proposals at least; rounds of kernels before they are made."""
 CENTRES, NARROW, DEGREES, SHARE = 1000, 0.8, 5.0, 0.3
@@ -53,7 +52,7 @@ class _Counts(NamedTuple):
     """Counts, and the states that each hangs on; see ``numerics.weekly_counts``."""
 
     counts: Floats
-    places: NDArray[np.int64]
+    places: Integers
     value: Floats
     centres: Floats
 

@@ -15,13 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.fitting.laplace.blocks import Places, Pool
 from bayesltv.fitting.laplace.tails import draw_divisors, log_standard
 from bayesltv.fitting.mode import without_saddles
+from bayesltv.numerics.arrays import Floats
 
-Floats = NDArray[np.float64]
 MANY = 40
 """Levels from which the structure is used; with fewer a whole matrix is as quick."""
 ALIKE = 1e-4
@@ -130,8 +129,7 @@ class ZeroSumBlocks:
     @property
     def sums(self) -> Floats:
         """Return S, shape (normal, scale, scale)."""
-        summed: Floats = np.moveaxis(self.inverse.sum(axis=-1), -1, 0)
-        return summed
+        return np.moveaxis(self.inverse.sum(axis=-1), -1, 0)
 
     @property
     def log_root(self) -> Floats:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pymc as pm
-from numpy.typing import NDArray
 from pytensor.graph.traversal import ancestors
 from scipy.special import expit
 
@@ -20,10 +19,10 @@ from bayesltv.model.clock import ClockStates
 from bayesltv.model.clock_prior import precision_terms, summed
 from bayesltv.model.pooling import OFFSET, level_errors, zero_sum_basis
 from bayesltv.names import CLOCK, PURCHASE_RATE, clock_name, sd_name
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.specs.prior import PriorSpec
 
-Floats = NDArray[np.float64]
-Places = NDArray[np.int64]
+Places = Integers
 FARTHEST, MOST_LOG_SD = 14.0, 3.0
 """Of a clock: log sds and log odds beyond which its states are taken for those at the bound."""
 

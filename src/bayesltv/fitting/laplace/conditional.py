@@ -15,7 +15,6 @@ what importance weights put right. Below "log sds" are all of θ, as the sampler
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import multivariate_t
 
@@ -24,8 +23,8 @@ from bayesltv.fitting.laplace.blocks import Block, Places, Slice
 from bayesltv.fitting.laplace.latents import first_hypers, lifted, log_prior, place, precisions
 from bayesltv.fitting.laplace.tails import draw_standard
 from bayesltv.fitting.mode import find_mode, without_saddles
+from bayesltv.numerics.arrays import Floats
 
-Floats = NDArray[np.float64]
 EXPANSIONS = 2
 """The second at the mean of the log sds that follows from the first."""
 WIDE, WIDE_SHARE = 3.0, 0.1
@@ -98,8 +97,7 @@ class WholeNormals:
     @property
     def log_evidence(self) -> Floats:
         """Return m'Hm / 2 − log |H| / 2 by normal."""
-        evidence: Floats = 0.5 * (self.mean @ self.linear) - log_diagonal(self.factor)
-        return evidence
+        return 0.5 * (self.mean @ self.linear) - log_diagonal(self.factor)
 
     def draw(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Return a draw by normal, shape (n, rest), and its log density, a share of them from a t."""

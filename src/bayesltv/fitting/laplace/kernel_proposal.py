@@ -9,7 +9,6 @@ call such a sequence of proposals population Monte Carlo.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.spatial.distance import cdist
 from scipy.special import gammaln
@@ -17,8 +16,8 @@ from scipy.special import gammaln
 from bayesltv.fitting.laplace.blocks import Places
 from bayesltv.fitting.laplace.conditional import Expansion
 from bayesltv.fitting.laplace.local_effects import LocalEffects, local_effects, nearest
+from bayesltv.numerics.arrays import Floats
 
-Floats = NDArray[np.float64]
 CENTRES = 400
 """Kernels at most; as many as effective draws where these are fewer."""
 DEGREES = 3.0
@@ -84,8 +83,7 @@ class KernelProposal:
         groups = (self.centres, self.ridge, self.location[None])
         around = np.array([each[rng.integers(len(each), size=size)] for each in groups])
         spread = np.array([self.width, RIDGE_WIDTH, WIDE])[which]
-        drawn: Floats = around[which, np.arange(size)] + (spread[:, None] * t) @ self.factor.T
-        return drawn
+        return around[which, np.arange(size)] + (spread[:, None] * t) @ self.factor.T
 
     def _log_density_of_free(self, free: Floats) -> Floats:
         white, mixed = self._white(free), np.zeros(len(free))

@@ -8,14 +8,13 @@ sees them: logs of sds, then the log odds of a correlation.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, log_expit, logit
 
 from bayesltv.fitting.laplace.blocks import Block, Places
+from bayesltv.numerics.arrays import Flags, Floats
 from bayesltv.numerics.whitening import coordinates_of_each, log_roots, states_of
 from bayesltv.specs.prior import PriorSpec
 
-Floats = NDArray[np.float64]
 FIRST_SD = 0.2
 """Pooling sds of the first expansion, on log or logit scales: groups differ, and not by much."""
 
@@ -67,7 +66,7 @@ class PriorPrecision:
     pooling: Floats
     states: Floats | None = None
 
-    def of(self, rows: NDArray[np.bool_]) -> "PriorPrecision":
+    def of(self, rows: Flags) -> "PriorPrecision":
         """Return that of some rows."""
         return PriorPrecision(self.pooling[rows], None if self.states is None else self.states[rows])
 

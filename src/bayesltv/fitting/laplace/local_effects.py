@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from bayesltv.errors import FitError
@@ -20,8 +19,8 @@ from bayesltv.fitting.laplace.conditional import log_diagonal
 from bayesltv.fitting.laplace.latents import PriorPrecision, lifted, place, precisions
 from bayesltv.fitting.laplace.tails import draw_standard
 from bayesltv.fitting.mode import find_mode, without_saddles
+from bayesltv.numerics.arrays import Floats, Integers
 
-Floats = NDArray[np.float64]
 MOST, GRADIENTS = 40, 8000
 """Places at most, and gradients that their Hessians may take: with many effects there are fewer places."""
 _STEP = 1e-4
@@ -54,7 +53,7 @@ class LocalEffects:
     cross: Floats
     arrows: tuple[Arrow | None, ...]
 
-    def fill(self, points: Floats, free: Floats, near: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+    def fill(self, points: Floats, free: Floats, near: Integers, rng: np.random.Generator) -> Floats:
         """Draw the effects of whole `points` in place; return the log density of what the sampler sees.
 
         Parameters
@@ -84,7 +83,7 @@ class LocalEffects:
         return log_density - place(self.block, self.effects, points, drawn)
 
     def _by_whole(
-        self, linear: Floats, prior: PriorPrecision, near: NDArray[np.int64], rng: np.random.Generator
+        self, linear: Floats, prior: PriorPrecision, near: Integers, rng: np.random.Generator
     ) -> tuple[Floats, Floats]:
         """Return draws by whole matrices, and their log density."""
         precision = self.curvature[near] + prior.whole()
@@ -95,10 +94,10 @@ class LocalEffects:
         return drawn, log_of_z + log_diagonal(factor)
 
 
-def nearest(white: Floats, white_places: Floats) -> NDArray[np.int64]:
+def nearest(white: Floats, white_places: Floats) -> Integers:
     """Return the number of the place that each row is nearest to."""
     squares: Floats = cdist(white, white_places, "sqeuclidean")
-    number: NDArray[np.int64] = np.argmin(squares, axis=1).astype(np.int64)
+    number: Integers = np.argmin(squares, axis=1).astype(np.int64)
     return number
 
 

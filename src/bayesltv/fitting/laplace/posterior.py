@@ -13,7 +13,6 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 from arviz_stats.base import array_stats
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from bayesltv.fitting.density import Density
@@ -25,9 +24,9 @@ from bayesltv.machine import available_processors
 from bayesltv.model.build import Problem
 from bayesltv.model.pooling import OFFSET
 from bayesltv.names import CHAIN, DRAW
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.specs.model.settings import SamplerSpec
 
-Floats = NDArray[np.float64]
 PROPOSALS_PER_DRAW = 2
 TERMS = 1e8
 """Cells or repeaters times proposals that are paid for, some seconds' worth: with more terms the number of
@@ -197,7 +196,7 @@ def smoothed_weights(log_ratio: Floats) -> tuple[Floats, float]:
     return np.exp(log_weights - logsumexp(log_weights)), float(khat)
 
 
-def resample(weights: Floats, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def resample(weights: Floats, size: int, rng: np.random.Generator) -> Integers:
     """Return `size` positions by systematic resampling: each about its expected number of times."""
     ladder = (rng.uniform() + np.arange(size)) / size
     places = np.searchsorted(np.cumsum(weights), ladder)

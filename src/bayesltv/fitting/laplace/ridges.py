@@ -6,13 +6,12 @@ A posterior that bends has its mass along them, and a second mode that hangs tog
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from bayesltv.fitting.laplace.blocks import Block, Slice
 from bayesltv.fitting.laplace.conditional import Expansion
+from bayesltv.numerics.arrays import Floats
 
-Floats = NDArray[np.float64]
 STRIDE, STRIDES = 0.7, 8
 """Length of a step, on log or logit scales, and steps each way."""
 DROP = 8.0

@@ -1,10 +1,10 @@
 """Standard normals with a share of t: proposals whose tails bound the importance weights."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
-Floats = NDArray[np.float64]
+from bayesltv.numerics.arrays import Floats
+
 TAIL, TAIL_DEGREES = 0.1, 5.0
 """This share of the proposals comes from a t: it bounds the weights where tails are heavy."""
 
@@ -19,8 +19,7 @@ def draw_standard(size: int, dim: int, rng: np.random.Generator) -> tuple[Floats
 def draw_divisors(size: int, rng: np.random.Generator) -> Floats:
     """Return what turns `size` vectors of standard normals into draws of the mixture."""
     heavy = rng.uniform(size=size) < TAIL
-    divisors: Floats = np.where(heavy, np.sqrt(rng.chisquare(TAIL_DEGREES, size) / TAIL_DEGREES), 1.0)
-    return divisors
+    return np.where(heavy, np.sqrt(rng.chisquare(TAIL_DEGREES, size) / TAIL_DEGREES), 1.0)
 
 
 def log_standard(squared: Floats, dim: int) -> Floats:

@@ -1,6 +1,5 @@
 """What is asked before the first row is scored, whoever walks the rows."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,15 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.currency import require_one_currency
 from bayesltv.base.gate import require_passed, require_recent, told_of_totals
 from bayesltv.base.meeting import UnknownGroups
 from bayesltv.base.placed_base import warn_of_first_amounts_left_out
 from bayesltv.base.population import Posterior, read_posterior
-from bayesltv.errors import BayesltvWarning
+from bayesltv.errors import warn
 from bayesltv.names import COMMON_SHOCKS
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.scores.scoring import DRAWS, Scoring, make_scoring
 from bayesltv.prediction.scores.thresholds import Engine, find_thresholds
 from bayesltv.specs.decision.decision_spec import DecisionSpec
@@ -44,7 +43,7 @@ class Request:
     unknown_groups: UnknownGroups = "error"
     accept_failed: Sequence[str] = ()
     max_fit_age_days: float | None = None
-    thresholds: NDArray[np.float64] | None = None
+    thresholds: Floats | None = None
     without_first_amounts: bool = False
 
 
@@ -158,11 +157,9 @@ def prepare(
 def warn_of_infinite_means(missing: int, customers: int) -> None:
     """Say for how many of the customers expected value is infinite, where it is for some."""
     if missing:
-        warnings.warn(
+        warn(
             f"expected spend is infinite for {missing:,} of {customers:,} customers (p·count + q <= 1 in "
-            "some draws): their ltv_mean is left missing; use ltv_p50",
-            BayesltvWarning,
-            stacklevel=3,
+            "some draws): their ltv_mean is left missing; use ltv_p50"
         )
 
 
@@ -175,8 +172,4 @@ def _warn_of_missing_money(scoring: Scoring) -> None:
     """Say that there is no money in the scores where the fit has no spend model."""
     if not scoring.hyperparameters.has_spend:
         left_out = "ltv columns" + ("" if scoring.decision.tiers is None else " and tiers")
-        warnings.warn(
-            f"the fit has no spend model: {left_out} are left out of the score table",
-            BayesltvWarning,
-            stacklevel=4,
-        )
+        warn(f"the fit has no spend model: {left_out} are left out of the score table")

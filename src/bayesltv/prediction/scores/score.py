@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.scores.engine import Threads
 from bayesltv.prediction.scores.prepare import Request, count_infinite_means, prepare, warn_of_infinite_means
 from bayesltv.prediction.scores.scoring import DRAWS, score_rows
@@ -43,7 +42,7 @@ def score(
     max_fit_age_days: float | None = None,
     time_unit: str | None = None,
     observation_end: str | None = None,
-    thresholds: NDArray[np.float64] | None = None,
+    thresholds: Floats | None = None,
     threads: int | None = None,
     block: int | None = None,
     progress: Callable[[int], None] | None = None,
@@ -115,7 +114,7 @@ def score_base(
     decision: DecisionSpec,
     *,
     draws: int | None = DRAWS,
-    thresholds: NDArray[np.float64] | None = None,
+    thresholds: Floats | None = None,
     threads: int | None = None,
     block: int | None = None,
     progress: Callable[[int], None] | None = None,

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.errors import DataError, SpecError
 from bayesltv.names import CUSTOMER_ID
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.scores.score import score_base
 from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.specs.catalogue import DecisionLike, decision_of
@@ -26,7 +26,7 @@ def score_one(
     *,
     seed: int,
     draws: int | None = DRAWS,
-    thresholds: NDArray[np.float64] | None = None,
+    thresholds: Floats | None = None,
     unknown_groups: UnknownGroups = "error",
     accept_failed: Sequence[str] = (),
     time_unit: str | None = None,
@@ -84,7 +84,7 @@ def score_one_base(
     customer_id: object | None = None,
     *,
     draws: int | None = DRAWS,
-    thresholds: NDArray[np.float64] | None = None,
+    thresholds: Floats | None = None,
 ) -> dict[str, Any]:
     """Return the scores of one customer of a base, of its only one where no id is given; see `score_one`."""
     one = base if customer_id is None else replace(base, summary=base.row_of(customer_id))
@@ -103,7 +103,7 @@ def score_one_base(
     return {str(name): table[name].iloc[0] for name in table.columns}
 
 
-def stored_thresholds(path: str, decision: DecisionSpec) -> NDArray[np.float64]:
+def stored_thresholds(path: str, decision: DecisionSpec) -> Floats:
     """Return where relative tiers begin, as a score table on disk says.
 
     Raises

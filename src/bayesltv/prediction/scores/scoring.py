@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayesltv import names
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.meeting import UnknownGroups
 from bayesltv.base.placed_base import Placement, place_customers
@@ -21,15 +21,7 @@ from bayesltv.base.population import (
 )
 from bayesltv.errors import SpecError
 from bayesltv.kernels.closed_forms import COLUMNS, value_means
-from bayesltv.names import (
-    ACCEPTED_FAILED,
-    CUSTOMER_ID,
-    FIRST_PURCHASE,
-    FREQUENCY,
-    LAST_PURCHASE,
-    OBSERVATION_END,
-    VALUE_TO_DATE,
-)
+from bayesltv.numerics.arrays import Codes, Floats, Integers
 from bayesltv.numerics.reductions import quantiles
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.expected import expect
@@ -69,7 +61,7 @@ class Scorer:
     seed: int
     days_per_unit: float
     step: float
-    thresholds: NDArray[np.float64] | None = None
+    thresholds: Floats | None = None
     tier_names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +69,7 @@ class Scorer:
         has_tiers = tiers is not None and self.population.has_spend
         object.__setattr__(self, "tier_names", tiers.names if has_tiers and tiers is not None else ("all",))
 
-    def __call__(self, customers: Customers) -> tuple[Columns, NDArray[np.int32], Totals]:
+    def __call__(self, customers: Customers) -> tuple[Columns, Codes, Totals]:
         """Return the columns of a block, the codes of its groups, and the totals of these."""
         expected = self._expectations(customers)
         futures = simulate_futures(self.population, customers, self.terms, seed=self.seed)
@@ -156,7 +148,7 @@ class Scoring:
     seed: int
     unknown_groups: UnknownGroups = "error"
     fitted_until: str | None = None
-    thresholds: NDArray[np.float64] | None = None
+    thresholds: Floats | None = None
     accepted_failed: tuple[str, ...] = ()
 
     @property
@@ -176,6 +168,17 @@ class Scoring:
         return place_customers(
             self.posterior, self.hyperparameters, checked, unknown_groups=self.unknown_groups, seed=self.seed
         )
+
+    def told(self) -> dict[str, Any]:
+        """Return what the manifest of a run says of it, in JSON's types."""
+        return {
+            "decision": self.decision.to_dict(),
+            "seed": int(self.seed),
+            "draws": int(self.hyperparameters.draws.size),
+            "unknown_groups": self.unknown_groups,
+            **({"without_first_amounts": True} if self.posterior.without_first_amounts else {}),
+            "accepted_failed_checks": list(self.accepted_failed),
+        }
 
     @property
     def step(self) -> float:
@@ -221,7 +224,7 @@ def make_scoring(
     seed: int,
     draws: int | None = DRAWS,
     unknown_groups: UnknownGroups = "error",
-    thresholds: NDArray[np.float64] | None = None,
+    thresholds: Floats | None = None,
     accepted: Sequence[str] = (),
     posterior: Posterior | None = None,
 ) -> Scoring:
@@ -240,7 +243,7 @@ def make_scoring(
     found = hyperparameters_of(posterior).thinned(draws)
     given = None if thresholds is None else np.asarray(thresholds, dtype=np.float64)
     _require_fitting(given, decision, found)
-    until = fit.attrs.get(OBSERVATION_END) or None
+    until = fit.attrs.get(names.OBSERVATION_END) or None
     return Scoring(posterior, found, decision, seed, unknown_groups, until, given, tuple(accepted))
 
 
@@ -265,14 +268,14 @@ def score_rows(
         columns["tier"] = pd.array(columns["tier"], dtype="str")  # text also where there are no rows
     table = pd.DataFrame({**known, **columns})
     if scoring.accepted_failed:
-        table[ACCEPTED_FAILED] = pd.array([", ".join(scoring.accepted_failed)] * len(table), dtype="str")
+        table[names.ACCEPTED_FAILED] = pd.array(
+            [", ".join(scoring.accepted_failed)] * len(table), dtype="str"
+        )
     table = table[in_order(table.columns, groups=scoring.posterior.columns)]
     return Scored(table, totals, scorer.population.labels or ("",), scorer.tier_names)
 
 
-def _require_fitting(
-    thresholds: NDArray[np.float64] | None, decision: DecisionSpec, found: Hyperparameters
-) -> None:
+def _require_fitting(thresholds: Floats | None, decision: DecisionSpec, found: Hyperparameters) -> None:
     if thresholds is None:
         return
     wanted = (0 if decision.tiers is None else len(decision.tiers.names) - 1, found.draws.size)
@@ -283,7 +286,7 @@ def _require_fitting(
         )
 
 
-def in_order_of_history(people: Customers) -> tuple[Customers, NDArray[np.int64]]:
+def in_order_of_history(people: Customers) -> tuple[Customers, Integers]:
     """Return customers in the order in which they are walked, and where each one stood.
 
     Equal histories, and those that differ in recency alone, meet in a block and share what is equal.
@@ -320,11 +323,11 @@ def _known(
     summary: pd.DataFrame, posterior: Posterior, fitted_until: str | None, end: pd.Timestamp | None
 ) -> dict[str, Any]:
     """Return the columns that are copied or follow from dates."""
-    known: dict[str, Any] = {CUSTOMER_ID: summary[CUSTOMER_ID]}
+    known: dict[str, Any] = {names.CUSTOMER_ID: summary[names.CUSTOMER_ID]}
     known |= {column: summary[column] for column in posterior.columns}
     known |= {
         column: summary[column]
-        for column in (FIRST_PURCHASE, LAST_PURCHASE, FREQUENCY, VALUE_TO_DATE)
+        for column in (names.FIRST_PURCHASE, names.LAST_PURCHASE, names.FREQUENCY, names.VALUE_TO_DATE)
         if column in summary.columns
     }
     known["fit_age_days"] = days_between(fitted_until, end)

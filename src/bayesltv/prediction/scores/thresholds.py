@@ -16,18 +16,16 @@ from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.base.customers import Customers, walk
 from bayesltv.base.placed_base import Placement
 from bayesltv.errors import SpecError
+from bayesltv.numerics.arrays import Codes, Floats, Integers
 from bayesltv.numerics.reductions import Sums, gather_between
 from bayesltv.prediction.draws import block_size, simulate_futures
 from bayesltv.prediction.scores.scoring import Scorer, Scoring, in_order_of_history
 from bayesltv.specs.decision.tiers import SHARE, TierSpec
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 FIRST_SAMPLE, GROWTH = 4_000, 10
 COUNTS = Sums._fields
 """What a tally adds up, draw by draw."""
@@ -48,7 +46,7 @@ class Tally:
     total: Integers
     squares: Floats
     values: list[Floats]
-    draws: list[NDArray[np.int32]]
+    draws: list[Codes]
 
     @classmethod
     def around(cls, low: Floats, high: Floats, step: float) -> "Tally":
@@ -230,8 +228,7 @@ def thresholds_among(value: Floats, tiers: TierSpec, *, step: float) -> Floats:
 
 def _begins(cuts: Floats) -> Floats:
     """Return the next numbers above cuts, the largest of all where nothing is above."""
-    begins: Floats = np.minimum(np.nextafter(cuts, np.inf), np.finfo(np.float64).max)
-    return begins
+    return np.minimum(np.nextafter(cuts, np.inf), np.finfo(np.float64).max)
 
 
 def _strides(customers: int) -> list[int]:
@@ -270,5 +267,4 @@ def _beside(sample: Sample, tallies: Sequence[Tally], tops: Sequence[float], cut
 
 def _budget(total: Integers, share: float | Floats) -> Floats:
     """Return the whole weight that a share of the total allows; 29 % of 100 is 29, not 28.999..."""
-    allowed: Floats = np.floor(share * total.astype(np.float64) * (1.0 + 1e-12))
-    return allowed
+    return np.floor(share * total.astype(np.float64) * (1.0 + 1e-12))

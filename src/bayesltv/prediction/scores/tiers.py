@@ -1,13 +1,11 @@
 """Tiers: probabilities from predictive draws, and the label that costs least."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.errors import SpecError
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.numerics.reductions import shares_reaching
 from bayesltv.specs.decision.tiers import TierSpec
-
-Floats = NDArray[np.float64]
 
 
 def tier_probabilities(value: Floats, tiers: TierSpec, thresholds: Floats | None = None) -> Floats:
@@ -46,7 +44,7 @@ def tier_probabilities(value: Floats, tiers: TierSpec, thresholds: Floats | None
     return np.ascontiguousarray((steps[:-1] - steps[1:]).T)
 
 
-def tier_labels(probabilities: Floats, tiers: TierSpec) -> NDArray[np.int64]:
+def tier_labels(probabilities: Floats, tiers: TierSpec) -> Integers:
     """Return the position of the Bayes act of each row: argmin_k Σ_j P_j cost[j][k]; the lower of equals.
 
     Parameters
@@ -60,5 +58,5 @@ def tier_labels(probabilities: Floats, tiers: TierSpec) -> NDArray[np.int64]:
     """
     expected = probabilities @ np.asarray(tiers.cost, dtype=np.float64)
     # differences below the resolution of the draws are ties
-    labels: NDArray[np.int64] = np.argmin(np.round(expected, 9), axis=1).astype(np.int64)
+    labels: Integers = np.argmin(np.round(expected, 9), axis=1).astype(np.int64)
     return labels

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bayesltv.languages.language import tr
 from bayesltv.languages.written import percent, span
-from bayesltv.report.style import BLUE, GREY, VERMILLION, dress, legend, new_axes, percent_axis
+from bayesltv.report.style import BLUE, GREY, VERMILLION, dress, legend, new_axes, note, percent_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,8 +60,7 @@ def plot_purchase_calibration(
         ax.set_xlabel(tr("predicted probability of a purchase within {horizon}", horizon=span(horizon)))
     ax.set_ylabel(tr("share of customers who did buy"))
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-    percent_axis(ax.xaxis)
-    percent_axis(ax.yaxis)
+    percent_axis(ax.xaxis, ax.yaxis)
     legend(ax, location="upper left")
     reading = tr(
         "On the line, 30 % means 30 %. Numbers: customers, {customers:,} in all",
@@ -77,13 +76,6 @@ def _say_worst(table: pd.DataFrame, ax: Axes) -> None:
         return
     worst = table[beyond].iloc[int((table["observed"] - table["predicted"])[beyond].abs().argmax())]
     said, came = float(worst["predicted"]), float(worst["observed"])
-    ax.annotate(
-        tr("{said} said, {came} came", said=percent(said), came=percent(came)),
-        xy=(said, came),
-        xytext=(9, 13 if came > said else -13),
-        textcoords="offset points",
-        va="center",
-        ha="left" if said < 0.6 else "right",
-        fontsize=8.5,
-        color=VERMILLION,
-    )
+    words = tr("{said} said, {came} came", said=percent(said), came=percent(came))
+    shift, across = (9, 13 if came > said else -13), "left" if said < 0.6 else "right"
+    note(ax, words, (said, came), shift, size=8.5, colour=VERMILLION, align=(across, "center"))

@@ -27,6 +27,7 @@ from bayesltv.report.style import (
     dress,
     legend,
     new_axes,
+    rows_axis,
 )
 
 if TYPE_CHECKING:
@@ -178,8 +179,7 @@ def _plot_conflict(result: CheckResult, ax: Axes | None) -> Axes:
     ticks = [0.0001, 0.005, 0.05, 0.5, 0.95, 0.995, 0.9999]
     ax.set_xticks(ticks, [f"{100 * tick:g} %" for tick in ticks])
     ax.set_xticks([], minor=True)
-    ax.set_yticks(place, list(table["scale"]))
-    ax.set_ylim(-0.6, len(table) - 0.4)
+    rows_axis(ax, place, list(table["scale"]))
     ax.set_xlabel(tr("quantile of the prior"))
     reading = tr("Median and 90 % of each posterior, in its own prior; a median in the red is a conflict")
     return dress(ax, title=tr("Where posteriors lie in their priors"), subtitle=reading, grid="x")

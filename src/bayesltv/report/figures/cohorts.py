@@ -14,19 +14,7 @@ from bayesltv.errors import DataError
 from bayesltv.languages.language import mark, tr
 from bayesltv.languages.written import day, percent
 from bayesltv.names import GROUP_SEPARATOR
-from bayesltv.report.style import (
-    BLACK,
-    BLUE,
-    GREY,
-    contrast,
-    dress,
-    legend,
-    money,
-    money_axis,
-    new_axes,
-    shades,
-    shortened,
-)
+from bayesltv.report import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,8 +51,8 @@ def plot_cohorts(
     chosen = _rows(found, name)
     labels, ages = list(dict.fromkeys(chosen["label"])), sorted(set(chosen["age"]))
     wide, tall = (1.0, 0.42) if intervals else (0.62, 0.28)
-    ax = new_axes(ax, size=(max(NARROWEST, 1.4 + wide * len(ages)), 1.5 + tall * len(labels)))
-    ramp, write = shades(64), _writer(name, found)
+    ax = style.new_axes(ax, size=(max(NARROWEST, 1.4 + wide * len(ages)), 1.5 + tall * len(labels)))
+    ramp, write = style.shades(64), _writer(name, found)
     low, high = chosen["p50"].min(), chosen["p50"].max()
     for each in chosen.to_dict("records"):
         x, y = ages.index(each["age"]), labels.index(each["label"])
@@ -81,17 +69,17 @@ def plot_cohorts(
         text = write(each["p50"])
         if intervals and not is_known:
             text += "\n" + tr("{low} to {high}", low=write(each["p05"]), high=write(each["p95"]))
-        ink = contrast(colour)
+        ink = style.contrast(colour)
         box = None if is_known else {"facecolor": colour, "edgecolor": "none", "pad": 1.2}
         ax.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=7.8, color=ink, bbox=box)
     ax.set_xlim(0, len(ages))
     ax.set_ylim(len(labels), 0)
     ax.set_xticks(np.arange(len(ages)) + 0.5, [f"{age:g}" for age in ages])
-    ax.set_yticks(np.arange(len(labels)) + 0.5, shortened(labels))
+    ax.set_yticks(np.arange(len(labels)) + 0.5, style.shortened(labels))
     ax.set_xlabel(
         tr("days since the first purchase") if name != "retention" else tr("last day of the period")
     )
-    dress(ax, title=_title(name), subtitle=_subtitle(found), grid="x")
+    style.dress(ax, title=_title(name), subtitle=_subtitle(found), grid="x")
     ax.grid(visible=False)
     ax.spines[["left", "bottom"]].set_visible(False)
     return ax
@@ -119,8 +107,8 @@ def plot_cohort_curves(
     absent = [label for label in wanted if label not in set(table["label"])]
     if absent:
         raise DataError(f"no cohort is called {absent[0]!r}: see found.curves")
-    ax = new_axes(ax, size=(8.4, 4.6))
-    for label, colour in zip(wanted, shades(len(wanted) + 1)[1:], strict=True):
+    ax = style.new_axes(ax, size=(8.4, 4.6))
+    for label, colour in zip(wanted, style.shades(len(wanted) + 1)[1:], strict=True):
         rows = table[table["label"] == label]
         ax.fill_between(rows["age"], rows["p05"], rows["p95"], color=colour, alpha=0.16, linewidth=0)
         seen = rows[rows["status"] == OBSERVED]
@@ -133,10 +121,10 @@ def plot_cohort_curves(
     ax.set_ylim(bottom=min(0.0, float(table["p05"].min())))
     ax.margins(x=0.01)
     if name.startswith("ltv"):
-        money_axis(ax.yaxis, found.attrs.get("currency"))
-    legend(ax, location="upper left")
+        style.money_axis(ax.yaxis, found.attrs.get("currency"))
+    style.legend(ax, location="upper left")
     shown = tr("observed: solid; predicted or partly so: dashed, with the band of 90 % of draws")
-    return dress(ax, title=_title(name), subtitle=shown)
+    return style.dress(ax, title=_title(name), subtitle=shown)
 
 
 def plot_payback(found: Cohorts, *, ax: Axes | None = None) -> Axes:
@@ -150,29 +138,31 @@ def plot_payback(found: Cohorts, *, ax: Axes | None = None) -> Axes:
     if found.payback is None:
         raise DataError("pay-back needs costs of acquisition: pass cac= to cohorts()")
     rows = _payback_rows(found)
-    ax = new_axes(ax, size=(8.0, 1.8 + 0.4 * len(rows)))
+    ax = style.new_axes(ax, size=(8.0, 1.8 + 0.4 * len(rows)))
     oldest, latest = max(found.attrs["ages"]), float(rows["payback_p95"].max())
     right = min(oldest, 1.2 * latest) if latest > 0 else oldest
     for y, each in enumerate(rows.to_dict("records")):
         if np.isnan(each["payback_p50"]):
-            ax.text(0, y, " no cost known", va="center", fontsize=8.5, color=GREY)
+            ax.text(0, y, " no cost known", va="center", fontsize=8.5, color=style.GREY)
             continue
         low, middle, high = (
             min(x, oldest) for x in (each["payback_p05"], each["payback_p50"], each["payback_p95"])
         )
-        ax.plot([low, high], [y, y], color=BLUE, linewidth=5, alpha=0.35, solid_capstyle="butt")
+        ax.plot([low, high], [y, y], color=style.BLUE, linewidth=5, alpha=0.35, solid_capstyle="butt")
         if np.isinf(each["payback_p95"]):
-            ax.plot(oldest, y, marker=">", color=BLUE, alpha=0.6, markersize=8)
+            ax.plot(oldest, y, marker=">", color=style.BLUE, alpha=0.6, markersize=8)
         if np.isfinite(each["payback_p50"]):
-            ax.plot(middle, y, marker="o", color=BLUE, markersize=6.5)
+            ax.plot(middle, y, marker="o", color=style.BLUE, markersize=6.5)
         said = tr("by day {oldest}: {share}", oldest=oldest, share=percent(each["by_oldest"]))
-        ax.text(1.02, y, said, transform=ax.get_yaxis_transform(), va="center", fontsize=8.5, color=BLACK)
-    ax.set_yticks(range(len(rows)), shortened(list(rows["label"])))
+        ax.text(
+            1.02, y, said, transform=ax.get_yaxis_transform(), va="center", fontsize=8.5, color=style.BLACK
+        )
+    ax.set_yticks(range(len(rows)), style.shortened(list(rows["label"])))
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlim(-0.01 * right, 1.03 * right)
     ax.set_xlabel(tr("days since the first purchase"))
     how = tr("median and 90 % of draws; an arrow: later than the oldest age, or never")
-    return dress(ax, title=tr("When margins have paid for acquisition"), subtitle=how, grid="x")
+    return style.dress(ax, title=tr("When margins have paid for acquisition"), subtitle=how, grid="x")
 
 
 def cohort_figures(found: Cohorts) -> dict[str, Callable[[], Axes]]:
@@ -235,7 +225,7 @@ def _writer(quantity: str, found: Cohorts) -> Callable[[float], str]:
     if quantity in _PERCENT:
         return lambda share: percent(share)
     if quantity.startswith(("ltv_", "arp")) and quantity != "ltv_cac":
-        return lambda amount: money(
+        return lambda amount: style.money(
             amount, found.attrs.get("currency"), decimals=0 if abs(amount) >= 100 else 1
         )
     return lambda number: f"{number:.2f}"

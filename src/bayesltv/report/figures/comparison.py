@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from bayesltv.languages.language import label, tr
-from bayesltv.report.style import BLUE, GREY, dress, new_axes
+from bayesltv.report.style import BLUE, GREY, dress, new_axes, rows_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,17 +29,20 @@ def plot_comparison(comparison: Comparison, *, part: str = "purchase", ax: Axes 
     ax : Axes, optional
     """
     table = comparison.loo[comparison.loo["part"] == part]
-    place = np.arange(len(table))[::-1]
-    ax = new_axes(ax, size=(7.2, 1.6 + 0.45 * len(table)))
-    ax.axvline(0, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
-    ax.errorbar(
-        table["elpd_diff"], place, xerr=2 * table["dse"], fmt="o", color=BLUE, markersize=6, elinewidth=1.8
-    )
-    ax.set_yticks(place, list(table["model"]))
-    ax.set_ylim(-0.6, len(table) - 0.4)
+    ax = _draw_differences(list(table["model"]), table["elpd_diff"], 2 * table["dse"], ax)
     ax.set_xlabel(tr("expected log predictive density of {part}, difference from the best", part=label(part)))
     reading = tr("Bars: two standard errors over customers; a bar that reaches 0 says nothing either way")
     return dress(ax, title=tr("Which model predicts a customer left out?"), subtitle=reading, grid="x")
+
+
+def _draw_differences(names: Sequence[str], gap: pd.Series[float], ends: Any, ax: Axes | None) -> Axes:  # noqa: ANN401
+    """Draw how far each of these is from the best, with its interval."""
+    place = np.arange(len(names))[::-1]
+    ax = new_axes(ax, size=(7.2, 1.6 + 0.45 * len(names)))
+    ax.axvline(0, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+    ax.errorbar(gap, place, xerr=ends, fmt="o", color=BLUE, markersize=6, elinewidth=1.8)
+    rows_axis(ax, place, names)
+    return ax
 
 
 def comparison_figures(comparison: Comparison) -> dict[str, Callable[[], Axes]]:
@@ -63,15 +66,10 @@ def plot_choice(choice: Choice, *, ax: Axes | None = None) -> Axes:
     ax : Axes, optional
     """
     table = choice.table
-    place = np.arange(len(table))[::-1]
     scale = 100 / float(table.loc[table["spec"] == choice.recommended, "crps"].iloc[0])
     gap = table["crps_diff"] * scale
     ends = np.abs(np.stack([table["crps_low"] * scale - gap, table["crps_high"] * scale - gap]))
-    ax = new_axes(ax, size=(7.2, 1.6 + 0.45 * len(table)))
-    ax.axvline(0, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
-    ax.errorbar(gap, place, xerr=ends, fmt="o", color=BLUE, markersize=6, elinewidth=1.8)
-    ax.set_yticks(place, list(table["spec"]))
-    ax.set_ylim(-0.6, len(table) - 0.4)
+    ax = _draw_differences(list(table["spec"]), gap, ends, ax)
     ax.set_xlabel(tr("CRPS of customers, difference from {recommended}, %", recommended=choice.recommended))
     reading = tr(
         "Bars: 95 % over customers; to the right is worse, a bar that reaches 0 says nothing either way"

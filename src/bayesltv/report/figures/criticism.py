@@ -23,6 +23,7 @@ from bayesltv.report.style import (
     dress,
     legend,
     new_axes,
+    rows_axis,
 )
 
 if TYPE_CHECKING:
@@ -154,8 +155,7 @@ def plot_psense(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.hlines(place, table["prior"], table["likelihood"], color=GREY, linewidth=1)
     ax.scatter(table["likelihood"], place, color=BLUE, s=42, zorder=3, label=tr("to the data"))
     ax.scatter(table["prior"], place, color=ORANGE, marker="s", s=42, zorder=3, label=tr("to the priors"))
-    ax.set_yticks(place, list(table["parameter"]))
-    ax.set_ylim(-0.6, len(table) - 0.4)
+    rows_axis(ax, place, list(table["parameter"]))
     ax.set_xlim(left=0)
     ax.set_xlabel(tr("change of the posterior as the power changes"))
     legend(ax, location="upper right")

@@ -13,19 +13,8 @@ from bayesltv.languages.language import tr, trn, word
 from bayesltv.languages.written import percent
 from bayesltv.names import CUSTOMER_ID, FREQUENCY
 from bayesltv.prediction.concentration import BEST, lorenz_curve
+from bayesltv.report import style
 from bayesltv.report.figures.tiers import rows_of
-from bayesltv.report.style import (
-    BLUE,
-    GREY,
-    VERMILLION,
-    dress,
-    legend,
-    money_axis,
-    new_axes,
-    percent_axis,
-    shortened,
-    value_label,
-)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -57,12 +46,12 @@ def plot_ltv_intervals(
     chosen = rows_of(scores, customers if customers is not None else spread_of_customers(scores))
     chosen = chosen.sort_values("ltv_mean", kind="stable", na_position="first")
     place = np.arange(len(chosen))
-    ax = new_axes(ax, size=(7.6, 1.9 + 0.3 * len(chosen)))
+    ax = style.new_axes(ax, size=(7.6, 1.9 + 0.3 * len(chosen)))
     ax.hlines(
         place,
         chosen["ltv_p05"],
         chosen["ltv_p95"],
-        color=BLUE,
+        color=style.BLUE,
         linewidth=5,
         alpha=0.3,
         label=tr("90 % interval"),
@@ -74,7 +63,7 @@ def plot_ltv_intervals(
         marker="|",
         markersize=11,
         markeredgewidth=2.4,
-        color=BLUE,
+        color=style.BLUE,
         label=tr("median"),
     )
     ax.plot(
@@ -83,17 +72,17 @@ def plot_ltv_intervals(
         linestyle="none",
         marker="o",
         markersize=5.5,
-        color=VERMILLION,
+        color=style.VERMILLION,
         label=tr("expected value"),
     )
     ax.set_yticks(place, _labels(chosen))
     ax.set_ylim(-0.7, len(chosen) - 0.3)
-    money_axis(ax.xaxis, scores.attrs.get("currency"))
-    ax.set_xlabel(value_label(scores.attrs))
+    style.money_axis(ax.xaxis, scores.attrs.get("currency"))
+    ax.set_xlabel(style.value_label(scores.attrs))
     ax.set_ylabel(tr("customer"))
-    legend(ax, location="lower right")
+    style.legend(ax, location="lower right")
     reading = tr("The expected value alone hides how far apart good and bad luck lie")
-    return dress(ax, title=tr("What single customers may be worth"), subtitle=reading, grid="x")
+    return style.dress(ax, title=tr("What single customers may be worth"), subtitle=reading, grid="x")
 
 
 def plot_lorenz(drawn: xr.Dataset, *, quantity: str = "value", ax: Axes | None = None) -> Axes:
@@ -113,29 +102,28 @@ def plot_lorenz(drawn: xr.Dataset, *, quantity: str = "value", ax: Axes | None =
     """
     table = lorenz_curve(drawn, quantity=quantity)
     low, middle, high = table.attrs["best"]
-    ax = new_axes(ax, size=(6.2, 5.2))
-    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label=tr("all bring the same"))
+    ax = style.new_axes(ax, size=(6.2, 5.2))
+    ax.plot(
+        [0, 1], [0, 1], color=style.GREY, linewidth=1, linestyle=(0, (4, 3)), label=tr("all bring the same")
+    )
     ax.fill_between(
         table["customers"],
         table["p05"],
         table["p95"],
-        color=BLUE,
+        color=style.BLUE,
         alpha=0.22,
         linewidth=0,
         label=tr("90 % of draws"),
     )
-    ax.plot(table["customers"], table["p50"], color=BLUE, linewidth=1.8, label=tr("median"))
-    ax.vlines(1 - BEST, 1 - middle, 1, color=VERMILLION, linewidth=2.4)
+    ax.plot(table["customers"], table["p50"], color=style.BLUE, linewidth=1.8, label=tr("median"))
+    ax.vlines(1 - BEST, 1 - middle, 1, color=style.VERMILLION, linewidth=2.4)
     words = tr(
         "the top {best} bring\n{middle} ({low} to {high})", best=percent(BEST), middle=percent(middle),
         low=f"{100 * low:.0f}", high=percent(high),
     )  # fmt: skip
-    ax.annotate(
-        words, (1 - BEST, 1), xytext=(-6, -4), textcoords="offset points", ha="right", va="top", fontsize=9
-    )
+    style.note(ax, words, (1 - BEST, 1), (-6, -4), align=("right", "top"))
     ax.set(xlim=(0, 1), ylim=(min(0.0, float(table["p05"].min())), 1))
-    for axis in (ax.xaxis, ax.yaxis):
-        percent_axis(axis)
+    style.percent_axis(ax.xaxis, ax.yaxis)
     ax.set_xlabel(tr("share of customers, from those who bring least"))
     ax.set_ylabel(tr("share of all {quantity}", quantity=word(quantity)))
     ax.legend(loc="center left", frameon=False, fontsize=9)
@@ -146,7 +134,7 @@ def plot_lorenz(drawn: xr.Dataset, *, quantity: str = "value", ax: Axes | None =
         customers=table.attrs["count"], middle=gini[1], low=gini[0], high=gini[2],
     )  # fmt: skip
     title = tr("Who brings the {quantity}?", quantity=word(quantity))
-    return dress(ax, title=title, subtitle=reading, grid="both")
+    return style.dress(ax, title=title, subtitle=reading, grid="both")
 
 
 def spread_of_customers(scores: pd.DataFrame, *, count: int = CHOSEN) -> list[str]:
@@ -158,7 +146,7 @@ def spread_of_customers(scores: pd.DataFrame, *, count: int = CHOSEN) -> list[st
 
 
 def _labels(chosen: pd.DataFrame) -> list[str]:
-    ids = shortened(chosen[CUSTOMER_ID].astype(str).tolist())
+    ids = style.shortened(chosen[CUSTOMER_ID].astype(str).tolist())
     if FREQUENCY not in chosen:
         return ids
     return [

@@ -12,20 +12,7 @@ from bayesltv.data.summary.days import wait_table
 from bayesltv.languages.language import tr, trn, word
 from bayesltv.languages.written import percent, span
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, RECENCY, TIME_UNIT, T
-from bayesltv.report.style import (
-    BLACK,
-    BLUE,
-    GREY,
-    ORANGE,
-    contrast,
-    date_axis,
-    date_number,
-    dress,
-    new_axes,
-    percent_axis,
-    shades,
-    shortened,
-)
+from bayesltv.report import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,34 +30,34 @@ def plot_history(path: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         From ``base.alive_path(customer)``.
     ax : Axes, optional
     """
-    ax = new_axes(ax, size=(8.4, 3.8))
-    for rows, colour, style, name in _stretches(path):
+    ax = style.new_axes(ax, size=(8.4, 3.8))
+    for rows, colour, dash, name in _stretches(path):
         day = rows["day"].to_numpy()
         ax.fill_between(day, rows["p_alive_p05"], rows["p_alive_p95"], color=colour, alpha=0.22, linewidth=0)
-        ax.plot(day, rows["p_alive"], color=colour, linewidth=1.8, linestyle=style, label=name)
+        ax.plot(day, rows["p_alive"], color=colour, linewidth=1.8, linestyle=dash, label=name)
     bought = path.loc[path["is_purchase"], "day"].to_numpy()
     ax.plot(
         bought, np.full(len(bought), -0.07), linestyle="none", marker="|", markersize=11, markeredgewidth=1.6,
-        color=BLACK, label=tr("purchases"),
+        color=style.BLACK, label=tr("purchases"),
     )  # fmt: skip
     today = path.loc[~path["is_forecast"]].iloc[-1]
-    ax.axvline(date_number(today["day"]), color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+    ax.axvline(style.date_number(today["day"]), color=style.GREY, linewidth=1, linestyle=(0, (4, 3)))
     ax.set_ylim(-0.14, 1.05)
     ax.margins(x=0.01)
     ax.set_yticks(np.linspace(0, 1, 6))
-    percent_axis(ax.yaxis)
-    date_axis(ax.xaxis)
+    style.percent_axis(ax.yaxis)
+    style.date_axis(ax.xaxis)
     ax.set_ylabel(tr("P(alive)"))
     ax.set_xlabel(tr("day"))
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9)
+    style.legend_beside(ax)
     reading = trn(
         "Now {now} ({low} to {high}), after {n} repeat purchase. Band: 90 % of draws",
         "Now {now} ({low} to {high}), after {n} repeat purchases. Band: 90 % of draws",
         int(today["purchases"]), now=percent(today["p_alive"]), low=f"{100 * today['p_alive_p05']:.0f}",
         high=percent(today["p_alive_p95"]),
     )  # fmt: skip
-    who = shortened([str(path.attrs.get(CUSTOMER_ID, ""))])[0]
-    return dress(ax, title=tr("Is customer {who} still there?", who=who), subtitle=reading)
+    who = style.shortened([str(path.attrs.get(CUSTOMER_ID, ""))])[0]
+    return style.dress(ax, title=tr("Is customer {who} still there?", who=who), subtitle=reading)
 
 
 def plot_matrix(
@@ -92,13 +79,13 @@ def plot_matrix(
 
     wide = table.pivot(index=FREQUENCY, columns=RECENCY, values=quantity)
     told, unit = table.attrs, str(table.attrs[TIME_UNIT])
-    ax = new_axes(ax, size=(8.4, 5.0))
+    ax = style.new_axes(ax, size=(8.4, 5.0))
     colours = _ramp()
     mesh = ax.pcolormesh(
         wide.columns.to_numpy(float), wide.index.to_numpy(float), wide.to_numpy(float), cmap=colours,
         shading="nearest", vmin=0, vmax=1 if quantity == "p_alive" else None,
     )  # fmt: skip
-    write = _percent if quantity == "p_alive" else _number
+    write = percent if quantity == "p_alive" else _number
     for row in table[_some(table)].to_dict("records"):
         shade = colours(mesh.norm(row[quantity]))
         low, high = write(row[f"{quantity}_p05"]), write(row[f"{quantity}_p95"])
@@ -106,7 +93,7 @@ def plot_matrix(
         words = f"{write(row[quantity])}\n{ends}"
         ax.text(
             row[RECENCY], row[FREQUENCY], words, ha="center", va="center", fontsize=6.5,
-            color=contrast(_hex(shade)),
+            color=style.contrast(_hex(shade)),
         )  # fmt: skip
     ax.set_xlabel(
         tr(
@@ -123,7 +110,7 @@ def plot_matrix(
         title = tr("Expected purchases within {horizon}, by what was bought", horizon=ahead)
     reading = tr("numbers: mean, and 90 % of draws. White: no such history can be")
     of = f"{told['group']}: " if told.get("group") else ""
-    dress(ax, title=title, subtitle=of + reading)
+    style.dress(ax, title=title, subtitle=of + reading)
     ax.grid(visible=False)
     return ax
 
@@ -143,39 +130,39 @@ def plot_waits(of: PlacedBase | pd.DataFrame, *, ax: Axes | None = None) -> Axes
         Where there are no repeat purchases, or the summary does not tell their days.
     """
     table = wait_table(of.summary if isinstance(of, PlacedBase) else of)
-    ax = new_axes(ax, size=(7.6, 4.0))
+    ax = style.new_axes(ax, size=(7.6, 4.0))
     place = np.arange(len(table))
     share, error = table["share"].to_numpy(), 2 * table["standard_error"].to_numpy()
-    ax.bar(place, share, width=0.86, color=BLUE, alpha=0.45)
+    ax.bar(place, share, width=0.86, color=style.BLUE, alpha=0.45)
     ax.errorbar(
         place,
         share,
         yerr=[np.minimum(error, share), error],
         fmt="none",
-        ecolor=BLACK,
+        ecolor=style.BLACK,
         elinewidth=1.2,
         capsize=3,
     )
     ax.set_xticks(place, [f"{low}" if low == high else f"{low}–\n{high}" for low, high in _ends(table)])
     ax.set_xlabel(tr("days between two purchases"))
     ax.set_ylabel(tr("share of waits"))
-    percent_axis(ax.yaxis)
+    style.percent_axis(ax.yaxis)
     told = table.attrs
     reading = tr(
         "{waits:,} waits of {customers:,} customers, median {median:.0f} days; bars: two standard errors.\n"
         "Waits that still last are not among them, so long ones are too few",
         waits=told["waits"], customers=told["customers"], median=told["median"],
     )  # fmt: skip
-    return dress(ax, title=tr("How long between two purchases?"), subtitle=reading)
+    return style.dress(ax, title=tr("How long between two purchases?"), subtitle=reading)
 
 
 def _stretches(path: pd.DataFrame) -> list[tuple[pd.DataFrame, str, Any, str]]:
     """Return the past, and the future joined to its last day."""
     ahead = path["is_forecast"].to_numpy()
     future = path[ahead | np.append(ahead[1:], False)]
-    past = (path[~ahead], BLUE, "-", tr("said at the time"))
+    past = (path[~ahead], style.BLUE, "-", tr("said at the time"))
     return (
-        [past, (future, ORANGE, (0, (3, 1.6)), tr("as long as no\npurchase comes"))]
+        [past, (future, style.ORANGE, (0, (3, 1.6)), tr("as long as no\npurchase comes"))]
         if ahead.any()
         else [past]
     )
@@ -184,7 +171,7 @@ def _stretches(path: pd.DataFrame) -> list[tuple[pd.DataFrame, str, Any, str]]:
 def _ramp() -> Any:  # noqa: ANN401
     from matplotlib.colors import ListedColormap
 
-    return ListedColormap(shades(64))
+    return ListedColormap(style.shades(64))
 
 
 def _hex(colour: Any) -> str:  # noqa: ANN401
@@ -205,10 +192,6 @@ def _some(table: pd.DataFrame) -> pd.Series[bool]:
 
 def _ends(table: pd.DataFrame) -> list[tuple[int, int]]:
     return list(zip(table["wait_from"], table["wait_to"], strict=True))
-
-
-def _percent(share: float) -> str:
-    return percent(share)
 
 
 def _number(value: float) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.allocation.hold_out import HOLD_OUT
 from bayesltv.decisions.offer.pnl import net_value, spending
@@ -14,6 +14,7 @@ from bayesltv.decisions.plan import PLAN, Plan
 from bayesltv.errors import SpecError
 from bayesltv.languages.language import mark, tr, word
 from bayesltv.languages.written import percent, span
+from bayesltv.numerics.arrays import Floats
 from bayesltv.report.planned_tests import plot_test_value
 from bayesltv.report.style import (
     BLACK,
@@ -23,10 +24,13 @@ from bayesltv.report.style import (
     ORANGE,
     VERMILLION,
     dress,
+    legend_beside,
     money,
     money_axis,
     new_axes,
+    note,
     percent_axis,
+    rows_axis,
 )
 from bayesltv.specs.decision.actions import NO_ACTION
 
@@ -95,15 +99,8 @@ def plot_roi(plan: Plan, *, ax: Axes | None = None) -> Axes:
         ax.hlines(at, low, high, color=BLUE, linewidth=5, alpha=0.3)
         ax.hlines(at, quarter, three, color=BLUE, linewidth=5, alpha=0.7)
         ax.plot(middle, at, marker="|", markersize=12, markeredgewidth=2.4, color=BLACK)
-        ax.annotate(
-            tr("pays: {mean}", mean=percent((draws > 0).mean())),
-            (high, at),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-            color=GREY,
-        )
+        words = tr("pays: {mean}", mean=percent((draws > 0).mean()))
+        note(ax, words, (high, at), (6, 0), colour=GREY, align=("left", "center"))
     ax.axvline(0, color=VERMILLION, linewidth=1.2)
     ax.set_yticks(range(len(shown)), [word(name) for name, _ in reversed(shown)])
     ax.set_ylim(-0.6, max(0.6, len(shown) - 0.4))
@@ -224,8 +221,7 @@ def plot_policies(plan: Plan, *, ax: Axes | None = None) -> Axes:
     ax.hlines(range(len(table)), table["net_p05"], table["net_p95"], color=colours, linewidth=5, alpha=0.35)
     ax.scatter(table["net"], range(len(table)), color=colours, s=26, zorder=3)
     ax.axvline(0, color=GREY, linewidth=0.8)
-    ax.set_yticks(range(len(table)), [word(name) for name in table["policy"]])
-    ax.set_ylim(-0.6, len(table) - 0.4)
+    rows_axis(ax, range(len(table)), [word(name) for name in table["policy"]])
     money_axis(ax.xaxis, _currency(plan))
     ax.set_xlabel(
         tr("net value ({basis}) within {horizon}, 90 % interval", basis=_basis(plan), horizon=_horizon(plan))
@@ -261,14 +257,7 @@ def plot_customers(plan: Plan, *, ax: Axes | None = None) -> Axes:
     percent_axis(ax.xaxis)
     ax.set_xlabel(tr("probability of still being a customer"))
     ax.set_ylabel(tr("expected value ({basis}), {horizon}", basis=_basis(plan), horizon=_horizon(plan)))
-    ax.legend(
-        title=tr("what is done"),
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-        frameon=False,
-        fontsize=9,
-        title_fontsize=9,
-    )
+    legend_beside(ax, title=tr("what is done"))
     _mark_floor(value, floor, ax)
     treated = sum(counts[name] for name in names)
     text = mark("{treated:,} customers get an action")
@@ -278,44 +267,35 @@ def plot_customers(plan: Plan, *, ax: Axes | None = None) -> Axes:
     return dress(ax, title=tr("Who gets what"), subtitle=reading, grid="both")
 
 
-def _mark_floor(value: NDArray[np.float64], floor: float, ax: Axes) -> None:
+def _mark_floor(value: Floats, floor: float, ax: Axes) -> None:
     """Say that who is worth less than the floor, which a logarithmic axis cannot show, stands on it."""
     below = int((value < floor).sum())
     if below:
         ax.axhline(floor, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
-        ax.annotate(
-            tr("on this line: {customers:,} worth as little or less", customers=below),
-            (1, floor),
-            xycoords=("axes fraction", "data"),
-            xytext=(-3, 4),
-            textcoords="offset points",
-            ha="right",
-            fontsize=8,
-            color=GREY,
-        )
+        words = tr("on this line: {customers:,} worth as little or less", customers=below)
+        where = ("axes fraction", "data")
+        note(ax, words, (1, floor), (-3, 4), size=8, colour=GREY, measured=where, align=("right", "baseline"))
 
 
-def plan_figures(plan: Plan) -> dict[str, Axes]:
-    """Return every figure of a plan by name; they are of actions, so that without any there is none."""
+def plan_figures(plan: Plan) -> dict[str, Callable[[], Axes]]:
+    """Return what draws a plan, by name of the figure; all are of actions: without any there is none."""
     if not plan.actions_offered:
         return {}
+    segments = set() if plan.returns is None else set(plan.returns["by"])
+    shown = [by for by in ("tier", "stage") if by in segments]
+    currency = _currency(plan)
     return {
-        "plan_waterfall": plot_waterfall(plan),
-        "plan_roi": plot_roi(plan),
-        "plan_budget_curve": plot_budget_curve(plan),
-        "plan_policies": plot_policies(plan),
-        "plan_customers": plot_customers(plan),
-        **_returns_of(plan),
+        "plan_waterfall": partial(plot_waterfall, plan),
+        "plan_roi": partial(plot_roi, plan),
+        "plan_budget_curve": partial(plot_budget_curve, plan),
+        "plan_policies": partial(plot_policies, plan),
+        "plan_customers": partial(plot_customers, plan),
+        **{f"plan_returns_{by}": partial(plot_returns, plan, by=by) for by in shown},
         **{
-            f"test_value_{name}": plot_test_value(test, currency=_currency(plan), name=name)
+            f"test_value_{name}": partial(plot_test_value, test, currency=currency, name=name)
             for name, test in plan.tests.items()
         },
     }
-
-
-def _returns_of(plan: Plan) -> dict[str, Axes]:
-    has = set() if plan.returns is None else set(plan.returns["by"])
-    return {f"plan_returns_{by}": plot_returns(plan, by=by) for by in ("tier", "stage") if by in has}
 
 
 def _basis(plan: Plan) -> str:

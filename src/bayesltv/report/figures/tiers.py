@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.errors import DataError
 from bayesltv.languages.language import label, tr
 from bayesltv.languages.written import percent
 from bayesltv.names import CUSTOMER_ID
+from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.scores.score_columns import tier_column, tiers_among
-from bayesltv.report.style import contrast, dress, new_axes, percent_axis, shades, shortened
+from bayesltv.report.style import (
+    contrast,
+    dress,
+    legend_beside,
+    new_axes,
+    percent_axis,
+    rows_axis,
+    shades,
+    shortened,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -165,7 +174,7 @@ def rows_of(scores: pd.DataFrame, customers: Sequence[object]) -> pd.DataFrame:
     return pd.DataFrame(scores).iloc[at].reset_index(drop=True)
 
 
-def _stack(shares: NDArray[np.float64], rows: Sequence[str], names: Sequence[str], ax: Axes) -> None:
+def _stack(shares: Floats, rows: Sequence[str], names: Sequence[str], ax: Axes) -> None:
     """Draw one bar of shares per row, the first row at the top."""
     place = np.arange(len(rows))[::-1]
     left = np.zeros(len(rows))
@@ -186,15 +195,7 @@ def _stack(shares: NDArray[np.float64], rows: Sequence[str], names: Sequence[str
                 words = percent(width)
                 ax.text(x + width / 2, y, words, ha="center", va="center", fontsize=9, color=contrast(colour))
         left = left + share
-    ax.set_yticks(place, rows)
-    ax.set_ylim(-0.6, len(rows) - 0.4)
+    rows_axis(ax, place, rows)
     ax.set_xlim(0, 1)
     percent_axis(ax.xaxis)
-    ax.legend(
-        title=tr("ends up in"),
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-        frameon=False,
-        fontsize=9,
-        title_fontsize=9,
-    )
+    legend_beside(ax, title=tr("ends up in"))

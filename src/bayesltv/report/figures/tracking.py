@@ -11,7 +11,7 @@ from bayesltv.errors import DataError
 from bayesltv.languages.language import mark, tr
 from bayesltv.names import OBSERVATION_END, PERIOD_END
 from bayesltv.prediction.tracking import summarise_track
-from bayesltv.report.style import BLACK, BLUE, GREY, Corner, date_axis, date_number, dress, legend, new_axes
+from bayesltv.report import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ def plot_tracking_weekly(
     whole = {PERIOD_END: (track["days"] == track.attrs["bin_days"]).values}
     track = track.isel(whole)
     actual = None if actual is None else actual.isel(whole)
-    ax = new_axes(ax, size=(8.4, 4.4))
+    ax = style.new_axes(ax, size=(8.4, 4.4))
     bands, ahead = summarise_track(track)[quantity], track["is_forecast"].values
     _draw_bands(bands.isel({PERIOD_END: ~ahead}), ax, labelled=True)
     _draw_bands(bands.isel({PERIOD_END: ahead}), ax, labelled=False)
@@ -96,7 +96,7 @@ def plot_tracking_cumulative(
         Where the track has no spend.
     """
     _require(track, quantity)
-    ax = new_axes(ax, size=(8.4, 4.4))
+    ax = style.new_axes(ax, size=(8.4, 4.4))
     bands, ahead = summarise_track(track)[f"cumulative_{quantity}"], track["is_forecast"].values
     last = int((~ahead).sum()) - 1
     _draw_bands(bands.isel({PERIOD_END: ~ahead}), ax, labelled=True)
@@ -107,14 +107,14 @@ def plot_tracking_cumulative(
         ax.annotate(
             tr("from what was really bought"),
             xy=(
-                date_number(np.datetime64(track.attrs[OBSERVATION_END])),
+                style.date_number(np.datetime64(track.attrs[OBSERVATION_END])),
                 track.attrs[f"{quantity}_observed"],
             ),
             xytext=(10, -22),
             textcoords="offset points",
             fontsize=8.5,
-            color=GREY,
-            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.8},
+            color=style.GREY,
+            arrowprops={"arrowstyle": "-", "color": style.GREY, "linewidth": 0.8},
         )
     if actual is not None:
         _draw_line(actual, quantity, last, ax)
@@ -137,31 +137,31 @@ def _draw_bands(summary: xr.DataArray, ax: Axes, *, labelled: bool) -> None:
     for edges, name, alpha in BANDS:
         low, high = (summary.sel(statistic=edge).values for edge in edges)
         ax.fill_between(
-            days, low, high, color=BLUE, alpha=alpha, linewidth=0, label=tr(name) if labelled else None
+            days, low, high, color=style.BLUE, alpha=alpha, linewidth=0, label=tr(name) if labelled else None
         )
     mean = summary.sel(statistic="mean").values
-    ax.plot(days, mean, color=BLUE, linewidth=1.8, label=tr("model, mean") if labelled else None)
+    ax.plot(days, mean, color=style.BLUE, linewidth=1.8, label=tr("model, mean") if labelled else None)
 
 
 def _draw_points(actual: xr.Dataset, quantity: Quantity, ax: Axes) -> None:
     if quantity not in actual:
         return
     ahead, days, counts = actual["is_forecast"].values, actual[PERIOD_END].values, actual[quantity].values
-    ax.plot(days, counts, color=BLACK, linewidth=0.8, alpha=0.45)
-    style: dict[str, Any] = {"color": BLACK, "linestyle": "none", "marker": "o", "markersize": 3.8}
-    ax.plot(days[~ahead], counts[~ahead], label=tr("actual"), **style)
+    ax.plot(days, counts, color=style.BLACK, linewidth=0.8, alpha=0.45)
+    look: dict[str, Any] = {"color": style.BLACK, "linestyle": "none", "marker": "o", "markersize": 3.8}
+    ax.plot(days[~ahead], counts[~ahead], label=tr("actual"), **look)
     if _has_holdout(actual, quantity):
-        ax.plot(days[ahead], counts[ahead], markerfacecolor="white", label=tr(HELD_OUT), **style)
+        ax.plot(days[ahead], counts[ahead], markerfacecolor="white", label=tr(HELD_OUT), **look)
 
 
 def _draw_line(actual: xr.Dataset, quantity: Quantity, last: int, ax: Axes) -> None:
     if quantity not in actual:
         return
     days, counts = actual[PERIOD_END].values, actual[f"cumulative_{quantity}"].values
-    style: dict[str, Any] = {"color": BLACK, "linewidth": 1.8}
-    ax.plot(days[: last + 1], counts[: last + 1], label=tr("actual"), **style)
+    look: dict[str, Any] = {"color": style.BLACK, "linewidth": 1.8}
+    ax.plot(days[: last + 1], counts[: last + 1], label=tr("actual"), **look)
     if _has_holdout(actual, quantity):
-        ax.plot(days[last:], counts[last:], linestyle=(0, (3, 1.6)), label=tr(HELD_OUT), **style)
+        ax.plot(days[last:], counts[last:], linestyle=(0, (3, 1.6)), label=tr(HELD_OUT), **look)
 
 
 def _has_holdout(actual: xr.Dataset | None, quantity: Quantity) -> bool:
@@ -182,13 +182,13 @@ def _finish(
     ax: Axes,
     *,
     title: str,
-    legend_at: Corner,
+    legend_at: style.Corner,
 ) -> Axes:
     ax.set_ylim(bottom=0)
     ax.margins(x=0.01)
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     ax.set_xlabel(tr("last day of each {period}", period=_period(track)))
-    date_axis(ax.xaxis)
+    style.date_axis(ax.xaxis)
     text = mark("{customers:,} customers: the past as the model would replay it")
     if track["is_forecast"].values.any():
         _mark_end(np.datetime64(track.attrs[OBSERVATION_END]), ax)
@@ -198,23 +198,14 @@ def _finish(
                 "{customers:,} customers: left, the past replayed by the model; right, its forecast, "
                 "set against what happened"
             )
-    legend(ax, location=legend_at)
-    return dress(ax, title=title, subtitle=tr(text, customers=int(track.attrs["customers"])))
+    style.legend(ax, location=legend_at)
+    return style.dress(ax, title=title, subtitle=tr(text, customers=int(track.attrs["customers"])))
 
 
 def _mark_end(end: np.datetime64, ax: Axes) -> None:
     """Draw the line at which observation ends."""
-    at = date_number(end)
-    ax.axvline(at, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+    at = style.date_number(end)
+    ax.axvline(at, color=style.GREY, linewidth=1, linestyle=(0, (4, 3)))
     for words, side, shift in ((tr("observed"), "right", -6), (tr("forecast"), "left", 6)):
-        ax.annotate(
-            words,
-            xy=(at, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(shift, -2),
-            textcoords="offset points",
-            ha=side,
-            va="top",
-            fontsize=9,
-            color=GREY,
-        )
+        where = ("data", "axes fraction")
+        style.note(ax, words, (at, 1), (shift, -2), colour=style.GREY, measured=where, align=(side, "top"))

@@ -1,17 +1,20 @@
 """Cohorts on disk: tables as CSV, figures, and a manifest that comes last."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bayesltv.cohorts.result import Cohorts
-from bayesltv.report.files.folder import FIGURES, write_sealed_folder
+from bayesltv.report.files.folder import is_ours, write_sealed_folder
 from bayesltv.report.files.sealed import in_json
 
 MANIFEST = "cohorts.manifest.json"
 TABLES = ("cohorts", "cohorts_ltv", "curves", "payback", "best")
+_is_ours = partial(is_ours, files={MANIFEST, *(f"{name}.csv" for name in TABLES)}, pictures="cohorts_")
+"""Whether cohorts write a file of this name: others in the folder are left alone."""
 
 
 def cohort_tables(found: Cohorts) -> dict[str, pd.DataFrame]:
@@ -50,10 +53,3 @@ def write_cohorts(
     return write_sealed_folder(
         folder, marker=MANIFEST, known=_is_ours, told=told, tables=cohort_tables(found), figures=figures
     )
-
-
-def _is_ours(name: Path) -> bool:
-    """Whether cohorts write a file of this name: others in the folder are left alone."""
-    if name.parent == Path(FIGURES):
-        return name.suffix == ".png" and name.stem.startswith("cohorts_")
-    return str(name) in {MANIFEST, *(f"{table}.csv" for table in TABLES)}

@@ -1,52 +1,39 @@
 """A plan on disk: one flat row per customer that a CRM loads, the tables behind it, and a manifest."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from bayesltv import names
 from bayesltv.data.csv_table import read_csv_table
 from bayesltv.data.ids import id_texts, whole_ids
 from bayesltv.data.log.sources import CSV_SUFFIXES
 from bayesltv.decisions.plan import ALWAYS, SOMETIMES, Plan
 from bayesltv.errors import DataError, StoreError
-from bayesltv.files import refilling
 from bayesltv.held import Held
-from bayesltv.names import (
-    ACCEPTED_FAILED,
-    AS_OF_DATE,
-    CURRENCY,
-    CUSTOMER_ID,
-    FIRST_PURCHASE,
-    FREQUENCY,
-    LAST_PURCHASE,
-    LTV_WITH_REFERRAL,
-    MODEL_VERSION,
-    REFERRAL_VALUE,
-    VALUE_TO_DATE,
-)
 from bayesltv.prediction.scores.score_columns import TIER_PREFIX, kinds_of
 from bayesltv.report.files.export import unescaped, write_csv
-from bayesltv.report.files.sealed import FORMAT, digests_of, in_json, sealed
+from bayesltv.report.files.folder import is_ours, write_sealed_folder
+from bayesltv.report.files.sealed import in_json
 from bayesltv.report.files.verified import PLAN_MANIFEST as MANIFEST
 from bayesltv.report.files.verified import Origin, held_parts, held_table
-from bayesltv.report.style import save_figure
 from bayesltv.units import horizon_in
 
 CRM_TYPES: dict[str, str] = {
-    **kinds_of(CUSTOMER_ID),
-    **kinds_of(AS_OF_DATE, "fit_age_days", MODEL_VERSION),
-    CURRENCY: "text",
+    **kinds_of(names.CUSTOMER_ID),
+    **kinds_of(names.AS_OF_DATE, "fit_age_days", names.MODEL_VERSION),
+    names.CURRENCY: "text",
     "horizon_days": "number",
     "value_basis": "text",
-    **kinds_of(FIRST_PURCHASE, FREQUENCY),
+    **kinds_of(names.FIRST_PURCHASE, names.FREQUENCY),
     "days_since_last_purchase": "number",
-    **kinds_of(VALUE_TO_DATE, "ltv_mean", "ltv_p05", "ltv_p50", "ltv_p95"),
-    **dict.fromkeys((REFERRAL_VALUE, LTV_WITH_REFERRAL), "number"),
+    **kinds_of(names.VALUE_TO_DATE, "ltv_mean", "ltv_p05", "ltv_p50", "ltv_p95"),
+    **dict.fromkeys((names.REFERRAL_VALUE, names.LTV_WITH_REFERRAL), "number"),
     **kinds_of("p_alive", "p_purchase_30d", "p_purchase_90d", "p_purchase_horizon"),
     **kinds_of("expected_purchases", "expected_spend_per_purchase", "next_purchase_days_p50", "tier"),
     "tier_previous": "text",
@@ -64,36 +51,10 @@ CRM_TYPES: dict[str, str] = {
 """Columns of the export in their order with their types; group columns follow ``value_basis``,
 ``p_tier_<name>`` the tiers and ``p_stage_<name>`` the stage. None holds personal data but the id."""
 EXPORT = ("customers.parquet", "customers.csv")
-FIGURES = "figures"
-
-
-@dataclass(frozen=True)
-class PlanFiles:
-    """Where a plan is.
-
-    Attributes
-    ----------
-    folder : Path
-    parquet, csv : Path
-        The export: one row per customer.
-    tables : tuple of Path
-        ``plan.tables``, as CSV.
-    figures : tuple of Path
-    manifest : Path
-        Written last: where it is, the others are complete.
-    """
-
-    folder: Path
-    parquet: Path
-    csv: Path
-    tables: tuple[Path, ...]
-    figures: tuple[Path, ...]
-    manifest: Path
-
-    @property
-    def all(self) -> tuple[Path, ...]:
-        """All paths, the manifest last."""
-        return self.parquet, self.csv, *self.tables, *self.figures, self.manifest
+"""One row per customer, in both."""
+_FILES = {*EXPORT, MANIFEST, *(f"{table}.csv" for table in (*ALWAYS, *SOMETIMES))}
+_is_ours = partial(is_ours, files=_FILES, pictures=("plan_", "test_value_"))
+"""Whether a plan writes a file of this name: others in the folder are left alone."""
 
 
 def crm_table(plan: Plan) -> pd.DataFrame:
@@ -106,13 +67,13 @@ def crm_table(plan: Plan) -> pd.DataFrame:
     """
     known, told = plan.customers, plan.attrs
     given = pd.DataFrame(known).copy()
-    given[AS_OF_DATE] = pd.Timestamp(told["as_of_date"]) if told["as_of_date"] else pd.NaT
-    given[MODEL_VERSION] = str(told["spec_hash"] or "")[:12]
-    given[CURRENCY] = told["currency"]
+    given[names.AS_OF_DATE] = pd.Timestamp(told["as_of_date"]) if told["as_of_date"] else pd.NaT
+    given[names.MODEL_VERSION] = str(told["spec_hash"] or "")[:12]
+    given[names.CURRENCY] = told["currency"]
     given["horizon_days"] = horizon_in(told["horizon"], "day")
     given["value_basis"] = told["value_basis"]
-    if LAST_PURCHASE in given:
-        given["days_since_last_purchase"] = (given["as_of_date"] - given[LAST_PURCHASE]).dt.days
+    if names.LAST_PURCHASE in given:
+        given["days_since_last_purchase"] = (given["as_of_date"] - given[names.LAST_PURCHASE]).dt.days
     columns: dict[str, Any] = {}
     for name, kind in CRM_TYPES.items():
         columns[name] = _typed(given[name] if name in given else pd.Series(pd.NA, index=given.index), kind)
@@ -123,15 +84,21 @@ def crm_table(plan: Plan) -> pd.DataFrame:
             columns |= {
                 each: _typed(given[each], "number") for each in given.columns if str(each).startswith(prefix)
             }
-    if ACCEPTED_FAILED in given:
-        columns[ACCEPTED_FAILED] = _typed(given[ACCEPTED_FAILED], "text")
+    if names.ACCEPTED_FAILED in given:
+        columns[names.ACCEPTED_FAILED] = _typed(given[names.ACCEPTED_FAILED], "text")
     return pd.DataFrame(columns)
 
 
 def write_plan(
-    plan: Plan, folder: str | Path, *, provenance: Mapping[str, Any], figures: Mapping[str, Any] | None = None
-) -> PlanFiles:
-    """Write the export as Parquet and CSV, the tables, figures and a manifest into a folder.
+    plan: Plan,
+    folder: str | Path,
+    *,
+    provenance: Mapping[str, Any],
+    figures: Mapping[str, Callable[[], Any]] | None = None,
+) -> list[Path]:
+    """Write the export as Parquet and CSV, the tables, figures and a manifest into a folder; return paths.
+
+    The export comes first, the manifest last: where it is, the others are complete.
 
     All of it is made beside first: an earlier plan stays until the new one is whole, and what it had and the
     new one has not is removed. The CSV has a mark that tells spreadsheets that it is UTF-8, and texts that a
@@ -144,46 +111,25 @@ def write_plan(
         Made where it is not there.
     provenance : mapping
         What the manifest says beside the plan's own attributes, in JSON's types.
-    figures : mapping of str to Axes, optional
-        Name -> picture, for ``figures``.
+    figures : mapping, optional
+        Name -> what draws it, for ``figures``.
 
     Raises
     ------
     StoreError
         Where a file cannot be written.
     """
-    export, tables, pictures = crm_table(plan), plan.tables, dict(figures or {})
-    with refilling(folder, marker=MANIFEST, known=_is_ours) as part:
-        export.to_parquet(part / EXPORT[0], index=False)
-        write_csv(export, part / EXPORT[1])
-        for name, table in tables.items():
-            write_csv(table, part / f"{name}.csv")
-        if pictures:
-            (part / FIGURES).mkdir()
-        for name, picture in pictures.items():
-            save_figure(picture, part / FIGURES / f"{name}.png")
-        (part / MANIFEST).write_text(_manifest(plan, len(export), part, provenance), encoding="utf-8")
-    where = Path(folder)
-    return PlanFiles(
-        where,
-        where / EXPORT[0],
-        where / EXPORT[1],
-        tuple(where / f"{name}.csv" for name in tables),
-        tuple(where / FIGURES / f"{name}.png" for name in pictures),
-        where / MANIFEST,
-    )
-
-
-def _manifest(plan: Plan, rows: int, part: Path, provenance: Mapping[str, Any]) -> str:
-    told = {name: in_json(value) for name, value in plan.attrs.items()}
-    return sealed({"format": FORMAT, **provenance, "plan": told, "rows": rows, "sha256": digests_of(part)})
-
-
-def _is_ours(name: Path) -> bool:
-    """Whether a plan writes a file of this name: others in the folder are left alone."""
-    if name.parent == Path(FIGURES):
-        return name.suffix == ".png" and name.stem.startswith(("plan_", "test_value_"))
-    return str(name) in {*EXPORT, MANIFEST, *(f"{table}.csv" for table in (*ALWAYS, *SOMETIMES))}
+    export = crm_table(plan)
+    tables: dict[str, Callable[[Path], object]] = {
+        EXPORT[0]: partial(export.to_parquet, index=False),
+        EXPORT[1]: partial(write_csv, export),
+    }
+    told = {**provenance, "plan": in_json(plan.attrs), "rows": len(export)}
+    written = write_sealed_folder(
+        folder, marker=MANIFEST, known=_is_ours, told=told, tables=plan.tables, figures=figures or {},
+        more=tables,
+    )  # fmt: skip
+    return sorted(written, key=lambda path: path.name not in EXPORT)
 
 
 def read_export(path: str | Path) -> tuple[pd.DataFrame, Origin]:
@@ -217,8 +163,8 @@ def read_columns(path: str | Path, column: str) -> tuple[dict[str, str], Origin]
         Where it cannot be read, or does not fit the manifest beside it.
     """
     table, origin = _read_table(Path(path), column, "str")
-    known = table.loc[table[column].notna(), [CUSTOMER_ID, column]].astype(str)
-    return dict(zip(known[CUSTOMER_ID], known[column], strict=True)), origin
+    known = table.loc[table[column].notna(), [names.CUSTOMER_ID, column]].astype(str)
+    return dict(zip(known[names.CUSTOMER_ID], known[column], strict=True)), origin
 
 
 def _read_table(path: Path, column: str, texts: Mapping[str, str] | str) -> tuple[pd.DataFrame, Origin]:
@@ -228,13 +174,15 @@ def _read_table(path: Path, column: str, texts: Mapping[str, str] | str) -> tupl
     else:
         with held_table(path / EXPORT[0] if os.path.isdir(path) else path) as (file, origin):
             table = read_table_of(file, texts)
-    absent = [name for name in (CUSTOMER_ID, column) if name not in table]
+    absent = [name for name in (names.CUSTOMER_ID, column) if name not in table]
     if absent:
-        raise DataError(f"{path} lacks the column {absent[0]!r}: it needs {CUSTOMER_ID} and {column}")
-    ids = id_texts(table[CUSTOMER_ID], CUSTOMER_ID, cure=f"give every row of {path} an id, or drop it")
+        raise DataError(f"{path} lacks the column {absent[0]!r}: it needs {names.CUSTOMER_ID} and {column}")
+    ids = id_texts(
+        table[names.CUSTOMER_ID], names.CUSTOMER_ID, cure=f"give every row of {path} an id, or drop it"
+    )
     if origin.file.lower().endswith(CSV_SUFFIXES) and not origin.verified:  # our own is as it was written
-        ids = whole_ids(ids, CUSTOMER_ID, title=str(path))
-    return table.assign(**{CUSTOMER_ID: ids}), origin
+        ids = whole_ids(ids, names.CUSTOMER_ID, title=str(path))
+    return table.assign(**{names.CUSTOMER_ID: ids}), origin
 
 
 def read_table_of(source: Held, texts: Mapping[str, str] | str) -> pd.DataFrame:

@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesltv.data.summary.store import file_digest
 from bayesltv.errors import StoreError
 from bayesltv.files import replacing
 from bayesltv.report.files.sealed import FORMAT, sealed
@@ -97,7 +97,7 @@ def write_scores(
         _write_table(scores, table, as_csv=_is_csv(files.table))
         flat_totals(totals).to_parquet(sums, index=False)
         written = {
-            target.name: {"rows": rows, "sha256": _digest(part)}
+            target.name: {"rows": rows, "sha256": file_digest(part)}
             for target, part, rows in ((files.table, table, len(scores)), (files.totals, sums, _rows(totals)))
         }
         text = sealed({"format": FORMAT, **provenance, "files": written})
@@ -152,11 +152,6 @@ def _write_table(scores: pd.DataFrame, part: Path, *, as_csv: bool) -> None:
         safe_for_spreadsheets(scores).to_csv(part, index=False, encoding="utf-8-sig")
     else:
         pd.DataFrame(scores).to_parquet(part, index=False)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def _is_csv(path: Path) -> bool:

@@ -73,6 +73,13 @@ def _listed(manifest: Path) -> Collection[str]:
         return ()
 
 
+def is_ours(place: Path, *, files: Collection[str], pictures: str | tuple[str, ...]) -> bool:
+    """Whether a place inside a folder is one of these files, or a picture whose name begins like this."""
+    if place.parent == Path(FIGURES):
+        return place.suffix == ".png" and place.stem.startswith(pictures)
+    return str(place) in files
+
+
 def write_sealed_folder(
     folder: str | Path,
     *,
@@ -113,7 +120,8 @@ def write_sealed_folder(
             write_csv(table, part / f"{name}.csv")
         for name, write in others.items():
             write(part / name)
-        (part / FIGURES).mkdir()
+        if pictures:
+            (part / FIGURES).mkdir()
         for draw, picture in zip(figures.values(), pictures, strict=True):
             save_figure(draw(), part / picture)
         said = {"format": FORMAT, **told, "sha256": digests_of(part)}

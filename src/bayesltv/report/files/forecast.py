@@ -8,11 +8,14 @@ from typing import Any
 import pandas as pd
 
 from bayesltv.arrivals.result import Forecast
-from bayesltv.report.files.folder import FIGURES, write_sealed_folder
+from bayesltv.report.files.folder import is_ours, write_sealed_folder
 from bayesltv.report.files.sealed import in_json
 
 MANIFEST, DRAWS, ARRIVALS = "forecast.manifest.json", "totals.parquet", "arrivals.nc"
 TABLES = ("forecast", "reached")
+_FILES = {MANIFEST, DRAWS, ARRIVALS, *(f"{name}.csv" for name in TABLES)}
+_is_ours = partial(is_ours, files=_FILES, pictures="forecast_")
+"""Whether a forecast writes a file of this name: others in the folder are left alone."""
 
 
 def write_forecast(
@@ -59,10 +62,3 @@ def _draws(found: Forecast) -> pd.DataFrame:
     return pd.DataFrame(
         {f"{part}_{name}": values.sum(axis=1) for (part, name), values in found.quantities().items()}
     )
-
-
-def _is_ours(name: Path) -> bool:
-    """Whether a forecast writes a file of this name: others in the folder are left alone."""
-    if name.parent == Path(FIGURES):
-        return name.suffix == ".png" and name.stem.startswith("forecast_")
-    return str(name) in {MANIFEST, DRAWS, ARRIVALS, *(f"{table}.csv" for table in TABLES)}

@@ -1,13 +1,13 @@
 """What each action would bring each customer, on disk: one row per customer and action."""
 
 from collections.abc import Iterator, Mapping
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
+from bayesltv.data.summary.store import file_digest
 from bayesltv.files import replacing
 from bayesltv.names import CUSTOMER_ID
 from bayesltv.report.files.export import CSV, safe_for_spreadsheets, score_files
@@ -55,10 +55,8 @@ def write_options(
     with replacing(manifest, table) as (told, rows):
         write = _append_csv if table.suffix.lower() == CSV else _append_parquet
         write(option_rows(options, block), rows)
-        with rows.open("rb") as file:
-            digest = file_digest(file, "sha256").hexdigest()
         size = options.sizes[CUSTOMER_ID] * options.sizes["action"]
-        written = {table.name: {"rows": size, "sha256": digest}}
+        written = {table.name: {"rows": size, "sha256": file_digest(rows)}}
         told.write_text(sealed({"format": FORMAT, **provenance, "files": written}), encoding="utf-8")
     return table, manifest
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
-from bayesltv.arrivals.result import LEVELS, Forecast
+from bayesltv.arrivals.result import Forecast
 from bayesltv.base.gate import told_of_totals
 from bayesltv.cohorts.result import Cohorts
 from bayesltv.data.csv_table import read_csv_table, with_numbers
@@ -21,13 +21,15 @@ from bayesltv.decisions.plan import ALWAYS, SOMETIMES
 from bayesltv.errors import DataError, StoreError
 from bayesltv.held import Held
 from bayesltv.names import COMMON_SHOCKS, CURRENCY, FINGERPRINT, GROUP, GROUPS, TIME_UNIT
+from bayesltv.numerics.levels import LEVELS
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.prediction.scores.score_columns import SCORE_COLUMNS, score_column, tiers_among
 from bayesltv.prediction.totals import QUANTITIES
 from bayesltv.report.files.cohorts import MANIFEST as COHORTS_MANIFEST
 from bayesltv.report.files.cohorts import TABLES as COHORT_TABLES
-from bayesltv.report.files.crm import EXPORT, FIGURES
+from bayesltv.report.files.crm import EXPORT
 from bayesltv.report.files.export import ScoreFiles, is_folder, score_files, unescaped
+from bayesltv.report.files.folder import FIGURES
 from bayesltv.report.files.forecast import MANIFEST as FORECAST_MANIFEST
 from bayesltv.report.files.forecast import TABLES as FORECAST_TABLES
 from bayesltv.report.files.sealed import read_sealed
@@ -204,16 +206,18 @@ def read_forecast(folder: str | Path, fit: xr.DataTree) -> Forecast:
         raise StoreError(f"{where} lacks the table {name}. {cure}")
     with verified(where / name, listed[name], cure=cure) as file:
         plain = unescaped(read_csv_table(file))
-    levels = with_numbers(plain[["mean", *LEVELS]])
-    table = plain.assign(**{str(each): levels[each] for each in levels})
-    return Forecast(table, xr.Dataset(), None, told.get("forecast", {}))
+    return Forecast(_with_numbers(plain, ["mean", *LEVELS]), xr.Dataset(), None, told.get("forecast", {}))
+
+
+def _with_numbers(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    numbers = with_numbers(table[list(columns)])
+    return table.assign(**{str(name): numbers[name] for name in numbers})
 
 
 def _cohort_table(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Return a table of cohorts as it was before it became texts; labels stay text."""
     plain = unescaped(table)
-    numbers = with_numbers(plain[[name for name in plain if name not in by]])
-    made = plain.assign(**{str(name): numbers[name] for name in numbers})
+    made = _with_numbers(plain, [str(name) for name in plain if name not in by])
     days = [name for name in made if str(name).startswith("payback_date")]
     made = made.assign(**{str(name): pd.to_datetime(made[name]).astype("datetime64[us]") for name in days})
     return made.assign(is_small=made["is_small"] == "True") if "is_small" in made else made
@@ -285,8 +289,7 @@ def _shown(file: Held, groups: Sequence[str]) -> pa.Table:
 
     names = pq.read_schema(file.from_start()).names
     chosen = [name for name in names if name in groups or _is_shown(name)]
-    table: pa.Table = pq.read_table(file.from_start(), columns=chosen)
-    return table
+    return pq.read_table(file.from_start(), columns=chosen)
 
 
 def _is_shown(name: str) -> bool:

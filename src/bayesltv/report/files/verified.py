@@ -79,12 +79,16 @@ def verified(path: Path, sha256: str, *, cure: str) -> Iterator[Held]:
     if not os.path.isfile(path):
         raise StoreError(f"{path} is missing, though the manifest beside it lists it. {cure}")
     with held(path) as file:
-        if file.sha256 != sha256:
-            raise StoreError(
-                f"{path} does not fit the manifest beside it: it was changed, or the run that wrote it was "
-                f"stopped. {cure}"
-            )
+        _require_same(file, sha256, cure=cure)
         yield file
+
+
+def _require_same(file: Held, sha256: str, *, cure: str) -> None:
+    if file.sha256 != sha256:
+        raise StoreError(
+            f"{file.path} does not fit the manifest beside it: it was changed, or the run that wrote it was "
+            f"stopped. {cure}"
+        )
 
 
 def require_finished(folder: Path, *, cure: str) -> None:
@@ -159,11 +163,8 @@ def held_table(path: Path) -> Iterator[tuple[Held, Origin]]:
     """
     with held(path) as file:
         sha256 = _listed(path)
-        if sha256 is not None and sha256 != file.sha256:
-            raise StoreError(
-                f"{path} does not fit the manifest beside it: it was changed, or the run that wrote it was "
-                f"stopped. {_cure(path)}"
-            )
+        if sha256 is not None:
+            _require_same(file, sha256, cure=_cure(path))
         yield file, Origin(path.name, file.sha256, sha256 is not None)
 
 

@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bayesltv import names
 from bayesltv.data.log.log_warnings import midlife_peak
 from bayesltv.languages.language import tr, word
 from bayesltv.languages.written import day
-from bayesltv.names import (
-    CURRENCY,
-    FINGERPRINT,
-    FIRST_PURCHASE,
-    FREQUENCY,
-    MONETARY_VALUE,
-    OBSERVATION_END,
-    SET_ASIDE,
-)
 from bayesltv.report.figures.checks import check_figures
 from bayesltv.report.page.parts import Grid, Section, count, facts_of, picture_of
 from bayesltv.report.style import money
@@ -43,24 +35,26 @@ def data(summary: pd.DataFrame, report: CheckReport) -> Section:
 
 
 def _facts(summary: pd.DataFrame) -> Grid:
-    repeaters = int((summary[FREQUENCY] > 0).sum())
+    repeaters = int((summary[names.FREQUENCY] > 0).sum())
     facts: dict[str, object] = {
         "customers": count(len(summary)),
         "of them repeat buyers": f"{repeaters:,} ({repeaters / max(len(summary), 1):.0%})",
-        "repeat purchases": count(int(summary[FREQUENCY].sum())),
-        "observed until": day(summary.attrs[OBSERVATION_END]) if OBSERVATION_END in summary.attrs else None,
-        "fingerprint": summary.attrs.get(FINGERPRINT),
+        "repeat purchases": count(int(summary[names.FREQUENCY].sum())),
+        "observed until": day(summary.attrs[names.OBSERVATION_END])
+        if names.OBSERVATION_END in summary.attrs
+        else None,
+        "fingerprint": summary.attrs.get(names.FINGERPRINT),
     }
-    if FIRST_PURCHASE in summary and len(summary):
-        first = summary[FIRST_PURCHASE]
+    if names.FIRST_PURCHASE in summary and len(summary):
+        first = summary[names.FIRST_PURCHASE]
         facts["first purchases"] = tr(
             "{low} to {high}", low=day(first.min().date()), high=day(first.max().date())
         )
-    if repeaters and MONETARY_VALUE in summary:
+    if repeaters and names.MONETARY_VALUE in summary:
         facts["mean repeat spend"] = money(
-            summary[MONETARY_VALUE].mean(), summary.attrs.get(CURRENCY), decimals=2
+            summary[names.MONETARY_VALUE].mean(), summary.attrs.get(names.CURRENCY), decimals=2
         )
-    for reason, rows in (summary.attrs.get(SET_ASIDE) or {}).items():
+    for reason, rows in (summary.attrs.get(names.SET_ASIDE) or {}).items():
         facts[tr("set aside: {reason}", reason=word(reason))] = count(rows)
     return facts_of(facts, tr("Customer summary"))
 
@@ -68,12 +62,12 @@ def _facts(summary: pd.DataFrame) -> Grid:
 def _oddities(summary: pd.DataFrame) -> list[str]:
     """Return what is odd about a summary, in sentences without ids."""
     found = []
-    if len(summary) and not (summary[FREQUENCY] > 0).any():
+    if len(summary) and not (summary[names.FREQUENCY] > 0).any():
         found.append(
             tr("Nobody repeats: purchase rate and dropout are known from the priors and silence alone.")
         )
-    if FIRST_PURCHASE in summary and len(summary):
-        days = summary[FIRST_PURCHASE].to_numpy("datetime64[D]").astype(np.int64)
+    if names.FIRST_PURCHASE in summary and len(summary):
+        days = summary[names.FIRST_PURCHASE].to_numpy("datetime64[D]").astype(np.int64)
         peak = midlife_peak(days)
         if peak is not None:
             block, first, typical = peak
@@ -86,7 +80,7 @@ def _oddities(summary: pd.DataFrame) -> list[str]:
                     typical=typical,
                 )
             )
-    aside = sum((summary.attrs.get(SET_ASIDE) or {}).values())
+    aside = sum((summary.attrs.get(names.SET_ASIDE) or {}).values())
     if aside:
         found.append(tr("{aside:,} rows of the log were set aside; the table says why.", aside=aside))
     return found

@@ -174,7 +174,7 @@ def _pictures(plan: Plan | StoredPlan, suppress_below: int) -> tuple[Picture, ..
         return tuple(png_picture(name, content) for name, content in stored.items())
     from bayesltv.report.figures.plan import plan_figures
 
-    return tuple(picture_of(name, drawn) for name, drawn in plan_figures(plan).items() if is_wanted(name))
+    return tuple(picture_of(name, draw()) for name, draw in plan_figures(plan).items() if is_wanted(name))
 
 
 def _writers(currency: object) -> dict[str, Callable[[Any], str]]:

@@ -12,12 +12,7 @@ import pandas as pd
 from bayesltv.evaluation.result import ALL
 from bayesltv.languages.language import mark, retold, tr, word
 from bayesltv.languages.written import day
-from bayesltv.names import (
-    COMMON_SHOCKS,
-    CURRENCY,
-    CUSTOMER_ID,
-    GROUP,
-)
+from bayesltv.names import COMMON_SHOCKS, CURRENCY, CUSTOMER_ID, GROUP
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.redaction import Redaction
 from bayesltv.report.page.parts import Grid, Section, count, facts_of, grid_of, interval, picture_of

@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesltv.numerics.arrays import Flags
+
 COUNTS = ("customers", "eligible", "chosen", "treated", "control")
 """Columns that count people."""
 WHOLE = ("total", "all")
 """Labels of rows that add others up."""
 
 
-def is_small(counts: NDArray[Any], below: int) -> NDArray[np.bool_]:
+def is_small(counts: NDArray[Any], below: int) -> Flags:
     """Return which parts of a whole must not be shown.
 
     Parameters
@@ -28,7 +30,7 @@ def is_small(counts: NDArray[Any], below: int) -> NDArray[np.bool_]:
         Counts from 1 to below it; where that is one part alone, also the next smallest, since the whole less
         all others would tell the one.
     """
-    small: NDArray[np.bool_] = (counts > 0) & (counts < below)
+    small: Flags = (counts > 0) & (counts < below)
     others = np.flatnonzero(~small & (counts > 0))
     if small.sum() == 1 and others.size:
         small[others[np.argmin(counts[others])]] = True
@@ -61,7 +63,7 @@ def without_small(table: pd.DataFrame, below: int, *, within: str | None = None)
     return made
 
 
-def _hidden(table: pd.DataFrame, names: list[str], below: int, within: str | None) -> NDArray[np.bool_]:
+def _hidden(table: pd.DataFrame, names: list[str], below: int, within: str | None) -> Flags:
     whole = table.select_dtypes(exclude="number").isin(WHOLE).any(axis=1).to_numpy()
     block = np.zeros(len(table)) if within is None else pd.factorize(table[within])[0]
     hidden = np.zeros(len(table), dtype=bool)

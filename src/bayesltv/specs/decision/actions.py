@@ -262,10 +262,8 @@ def _checked_effects(effects: Mapping[str, object]) -> FrozenMapping[PriorSpec]:
     priors: dict[str, PriorSpec] = {}
     for name, value in effects.items():
         checked.known("effect", name, EFFECTS)
-        try:
+        with checked.located(f"effects.{name}"):
             prior = PriorSpec.of(value)
-        except SpecError as error:
-            raise SpecError(f"effects.{name}: {error}") from None
         if prior.support != EFFECTS[name]:
             lies = "is a positive factor" if EFFECTS[name] == "positive" else "is a share between 0 and 1"
             raise SpecError(

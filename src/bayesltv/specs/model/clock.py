@@ -178,10 +178,8 @@ def _processes(value: object, events: Events | None) -> tuple[str, ...]:
 
 
 def _checked_prior(name: str, value: object) -> PriorSpec:
-    try:
+    with checked.located(f"priors.{name}"):
         prior = PriorSpec.of(value)
-    except SpecError as error:
-        raise SpecError(f"priors.{name}: {error}") from None
     if prior.support != _SUPPORT[name]:
         raise SpecError(
             f"priors.{name}: {prior.family} has the wrong support: use "

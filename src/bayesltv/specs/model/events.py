@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesltv.dates import require_day
 from bayesltv.errors import DataError, SpecError, shown
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.specs import checked
 from bayesltv.specs.frozen import FrozenMapping, Plain
 from bayesltv.specs.prior import PriorSpec
@@ -93,7 +93,7 @@ class Events:
         """Return the occurrences of one event."""
         return tuple(each for each in self.occurrences if each.event == event)
 
-    def shares(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.float64]:
+    def shares(self, first: Integers, last: Integers) -> Floats:
         """Return the share of days on which each event takes place in stretches of days, both included.
 
         Returns

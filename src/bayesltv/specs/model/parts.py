@@ -80,10 +80,8 @@ def check_scales(
 
 def checked_prior(scale: str, value: object) -> PriorSpec:
     """Return the prior of `scale`, which must have the scale's support and no unit that it cannot have."""
-    try:
+    with checked.located(f"priors.{scale}"):
         prior = PriorSpec.of(value)
-    except SpecError as error:
-        raise SpecError(f"priors.{scale}: {error}") from None
     support = defaults.SUPPORT[scale]
     if prior.support != support:
         lies = "is positive" if support == "positive" else "is a share between 0 and 1"

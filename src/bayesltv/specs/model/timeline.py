@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.specs.model.clock import ClockSpec
 from bayesltv.specs.model.events import Events, iso
-
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -65,8 +63,7 @@ class Timeline:
 
     def segment_of(self, day: Integers) -> Integers:
         """Return the segment in which each whole day lies."""
-        found: Integers = np.searchsorted(self.edges, day, side="left").astype(np.int64) - 1
-        return found
+        return np.searchsorted(self.edges, day, side="left").astype(np.int64) - 1
 
     def place(self, day: NDArray[np.generic]) -> Floats:
         """Return where days (whole or not) stand among the edges: segment + share of it that has passed."""
