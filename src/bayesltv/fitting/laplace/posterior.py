@@ -38,8 +38,8 @@ LEAST_PROPOSALS, LEAST_POOLED = 800, 2000
 
 GOOD, ROUNDS = 0.3, 4
 """A k-hat above which further proposals follow the weights of the best one so far, and how many there are.
-At 0.4 a mean is still right, but the sd of a number with a heavy tail (dropout concentration) is not, and with
-300 groups those of all their dropouts follow it."""
+At 0.4 a mean is still right, but the sd of a number with a heavy tail (dropout concentration) is not, and
+with 300 groups those of all their dropouts follow it."""
 
 
 @dataclass(frozen=True)
