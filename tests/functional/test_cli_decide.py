@@ -219,7 +219,7 @@ def test_a_failed_write_leaves_the_earlier_plan(world, tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bayesltv.report.files.crm.save_figure", full)
+    monkeypatch.setattr("bayesltv.report.files.folder.save_figure", full)
     done = decide(world, tmp_path, DECISION.replace("amount = 30.0", "amount = 20.0"))
     assert done.exit_code == 14
     assert "No space left" in done.stderr

@@ -36,10 +36,12 @@ LEAST_PROPOSALS, LEAST_POOLED = 800, 2000
 """But no fewer than these, where nothing or something is pooled."""
 
 
-GOOD, ROUNDS = 0.3, 4
+GOOD, ROUNDS = 0.4, 4
 """A k-hat above which further proposals follow the weights of the best one so far, and how many there are.
-At 0.4 a mean is still right, but the sd of a number with a heavy tail (dropout concentration) is not, and
-with 300 groups those of all their dropouts follow it."""
+At 0.5 a mean is still right, but the sd of a number with a heavy tail (dropout concentration) is not."""
+GOOD_OF_FEW = 0.3
+"""The same where less than half of the proposals are effective: with 300 groups the sds of all their dropouts
+follow that of the concentration, whose tail few of the proposals reach."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,12 @@ class Weights:
     def ess(self) -> float:
         """Return the number of independent draws that they are worth."""
         return float(1 / np.sum(self.weights**2))
+
+    @property
+    def is_good(self) -> bool:
+        """Whether no further proposals are needed."""
+        are_few = self.ess < 0.5 * len(self.points)
+        return self.khat <= (GOOD_OF_FEW if are_few else GOOD)
 
     def drawn(self, wanted: int, rng: np.random.Generator) -> Weighed:
         """Return `wanted` draws by the weights, in random order."""
@@ -144,7 +152,7 @@ def sample_block(
     size = min(PROPOSALS_PER_DRAW * wanted, affordable)
     proposal = make_proposal(block, start, rng)
     first = weigh(block, proposal, size, rng, cores)
-    best = first if first.khat <= GOOD else follow(proposal.expansion, first, size, rng, cores)
+    best = first if first.is_good else follow(proposal.expansion, first, size, rng, cores)
     return best.drawn(wanted, rng)
 
 
@@ -157,8 +165,8 @@ def follow(
     for _ in range(ROUNDS):
         kernels = kernels_around(expansion, *last.proposed, ridge, rng)
         last = weigh(expansion.block, kernels, size, rng, cores)
-        best = max(best, last, key=lambda each: (each.khat <= GOOD, each.ess))
-        if best.khat <= GOOD:
+        best = max(best, last, key=lambda each: (each.is_good, each.ess))
+        if best.is_good:
             break
     return best
 
