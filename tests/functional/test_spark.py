@@ -182,7 +182,7 @@ def test_cdnow_is_summarized_as_locally(spark, cdnow_log, cdnow):
 @pytest.mark.parametrize(
     "options",
     [
-        {"groups": ["channel"], "cohort": "month"},
+        pytest.param({"groups": ["channel"], "cohort": "month"}, marks=pytest.mark.slow),
         {
             "refunds": "drop",
             "time_unit": "day",

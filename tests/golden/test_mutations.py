@@ -16,7 +16,7 @@ def test_a_changed_byte_is_refused_or_changes_nothing(name):
     assert counts["refused"] > 0
 
 
-@pytest.mark.parametrize("name", ["fit", "summary"])
+@pytest.mark.parametrize("name", [pytest.param("fit", marks=pytest.mark.slow), "summary"])
 def test_a_few_changed_bytes_are_refused_or_change_nothing(name):
     counts, faults = run(name, count=4, seed=2)
     assert faults == []

@@ -49,7 +49,7 @@ FAMILIES = pytest.mark.parametrize(
         ("bg_nbd", None),
         ("mbg_nbd", None),
         pytest.param("bg_cnbd", 2, marks=pytest.mark.slow),
-        ("mbg_cnbd", 3),
+        pytest.param("mbg_cnbd", 3, marks=pytest.mark.slow),
     ],
 )
 
