@@ -1,5 +1,6 @@
 """The exception family: one class per kind of trouble, each with its exit code."""
 
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterable
@@ -7,7 +8,7 @@ from pathlib import Path
 from reprlib import Repr
 from typing import ClassVar
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = str(Path(__file__).parent) + os.sep
 IDS_NAMED = 5
 """A message names at most this many customer ids."""
 LINE = 80

@@ -57,29 +57,36 @@ def test_ids_are_labels_so_that_renaming_them_moves_draws_but_not_expectations(p
     assert not np.array_equal(one["ltv_p95"], other["ltv_p95"])
 
 
+SAME = 1e-6
+"""Runs with one seed differ in their last digits alone: priors are free of the units of money and time."""
+
+
+def pooled_like(fit, summary):
+    """A fit to another summary from the same random numbers."""
+    spec, seed = ltv.load_spec("pooled"), int(fit.attrs["seed"])
+    return ltv.fit(summary, spec, seed=seed, method="laplace", progress=False)
+
+
 def test_amounts_times_100_give_value_times_100(cdnow_log, cdnow, laplace_fit, decision):
     cents = cdnow_log.assign(amount=cdnow_log["amount"] * 100)
     summary = ltv.summarize(cents, observation_end="1997-09-30", time_unit="week", groups=["cohort"])
-    fit = ltv.fit(summary, ltv.load_spec("pooled"), seed=31, method="laplace", progress=False)
+    fit = pooled_like(laplace_fit, summary)
     dear, cheap = scored(fit, summary, decision), scored(laplace_fit, cdnow, decision)
-    # two independent runs: the Monte Carlo error of a posterior mean is about a per cent of an sd of 5 %
-    np.testing.assert_allclose(dear["ltv_mean"], 100 * cheap["ltv_mean"], rtol=0.03, atol=CENT)
-    total = dear.totals["value"].sum(("group", "tier")), cheap.totals["value"].sum(("group", "tier"))
-    error = np.hypot(float(total[0].std()), 100 * float(total[1].std())) / np.sqrt(400)
-    assert abs(float(total[0].mean()) - 100 * float(total[1].mean())) < 4.5 * error
+    np.testing.assert_allclose(dear["ltv_mean"], 100 * cheap["ltv_mean"], rtol=SAME, atol=CENT)
+    total = [each.totals["value"].sum(("group", "tier")) for each in (dear, cheap)]
+    np.testing.assert_allclose(total[0], 100 * total[1], rtol=SAME)
 
 
 def test_days_and_weeks_give_the_same_scores_from_the_same_spec_file(cdnow_log, cdnow, laplace_fit, decision):
     days = ltv.summarize(cdnow_log, observation_end="1997-09-30", time_unit="day", groups=["cohort"])
-    fit = ltv.fit(days, ltv.load_spec("pooled"), seed=32, method="laplace", progress=False)
-    daily, weekly = scored(fit, days, decision), scored(laplace_fit, cdnow, decision)
-    for column in ("p_alive", "p_purchase_30d", "p_purchase_90d", "p_purchase_horizon"):
-        np.testing.assert_allclose(daily[column], weekly[column], atol=0.01)
-    np.testing.assert_allclose(daily["ltv_mean"], weekly["ltv_mean"], rtol=0.03, atol=CENT)
+    daily, weekly = (
+        scored(fit, of, decision)
+        for fit, of in ((pooled_like(laplace_fit, days), days), (laplace_fit, cdnow))
+    )
+    for column in ("p_alive", "p_purchase_30d", "p_purchase_90d", "p_purchase_horizon", "ltv_mean"):
+        np.testing.assert_allclose(daily[column], weekly[column], rtol=SAME, atol=SAME)
     wait = daily["next_purchase_days_p50"].to_numpy(), weekly["next_purchase_days_p50"].to_numpy()
-    both = np.isfinite(wait[0]) & np.isfinite(wait[1])
-    # where little more than half ever buy again the curve is flat at its median: anybody's guess
-    assert np.quantile(np.abs(np.log(wait[0][both] / wait[1][both])), 0.99) < 0.1
+    np.testing.assert_allclose(*wait, rtol=1e-3)
 
 
 def test_a_longer_horizon_only_lengthens_each_path(pooled_fit, cdnow):

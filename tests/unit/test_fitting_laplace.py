@@ -18,7 +18,7 @@ from bayesltv.fitting.density import make_density
 from bayesltv.fitting.laplace.blocks import Block, Clock, Pool, independent_blocks
 from bayesltv.fitting.laplace.conditional import Proposal, expand, log_marginal, make_proposal
 from bayesltv.fitting.laplace.kernel_proposal import kernels_around
-from bayesltv.fitting.laplace.posterior import heights, sample_block, weigh
+from bayesltv.fitting.laplace.posterior import Weights, heights, sample_block, weigh
 from bayesltv.fitting.laplace.ridges import ridges
 from bayesltv.fitting.sample import JITTER_OF_MODE, coordinates, sample_nuts
 from bayesltv.model.build import make_problem, model_of
@@ -117,6 +117,16 @@ def test_the_density_of_kernels_is_that_of_their_draws():
     grid = np.linspace(-14, 4, 401)
     exact = logsumexp(exact_density_of_log_sds(grid)) + np.log(grid[1] - grid[0])
     assert logsumexp(log_ratio) - np.log(log_ratio.size) == pytest.approx(exact, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("khat", "effective", "good"),
+    [(0.35, 900, True), (0.35, 300, False), (0.25, 300, True), (0.45, 900, False), (np.nan, 900, False)],
+)
+def test_where_few_proposals_are_effective_their_tail_must_be_shorter(khat, effective, good):
+    weights = np.full(1000, 1e-12)
+    weights[:effective] = 1.0
+    assert Weights(np.zeros((1000, 1)), weights / weights.sum(), khat).is_good is good
 
 
 def test_draws_of_a_pooled_block_have_the_moments_of_quadrature():

@@ -229,6 +229,7 @@ def _ranked(loos: Mapping[str, Mapping[str, ELPDData]]) -> pd.DataFrame:
             warn(f"comparing {part}: {each.message}")
         table = table.rename_axis("model").reset_index()
         table.insert(0, "part", part)
+        table["weight"] = table["weight"].round(6)  # the optimiser's nothing is 1e-16
         tables.append(table)
     ranked: pd.DataFrame = pd.concat(tables, ignore_index=True)
     return ranked
