@@ -16,7 +16,8 @@ from bayesltv.numerics.special import LARGEST, discounted_time
 
 _SWINGS, _WIDEST, _MOST = 6.0, 1.5, 48
 """Gaps, and ln(1 + s/α'), within which the rate has nodes of its own; it swings by less after them. Measured
-against 48 nodes a panel, errors stay near 1e-10, 3e-9 at worst (four stages); 4e-8 where H is 25 α' and discounted."""
+against 48 nodes a panel, errors stay near 1e-10, 3e-9 at worst (four stages); 4e-8 where H is 25 α' and
+discounted."""
 _SMALLEST, _NOTHING, _LEAST = 1e-12, 1e-4, 1e-60
 _ROOM, _AT_ONCE = SCRATCH // 4, 8
 """Nodes that there is room for by stage, and nodes that are walked together: a processor does these in one
