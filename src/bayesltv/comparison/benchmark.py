@@ -1,7 +1,5 @@
 """``benchmark``: this package's models beside those of others, on a log's own last stretch."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

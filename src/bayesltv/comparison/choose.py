@@ -1,7 +1,5 @@
 """``choose``: several specs tried at several days of a log's own past, and the one to use."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What several methods forecast for the same customers, beside what came."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field

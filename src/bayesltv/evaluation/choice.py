@@ -1,7 +1,5 @@
 """What rolling origins over a log's own past said of several specs."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """``evaluate``: the full predictive distribution against what happened."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """``posterior_predictive``: customers as the fitted model would make them, beside the real ones."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

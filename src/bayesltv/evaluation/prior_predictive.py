@@ -1,7 +1,5 @@
 """``prior_predictive``: what a spec's priors say about customers, before any data."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What is asked of a log: which columns, which days, and the rules for what is ambiguous."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
