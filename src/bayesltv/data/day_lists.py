@@ -5,15 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from bayesltv.numerics.arrays import Floats, Integers
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _FIRST = dt.date(1970, 1, 1).toordinal()
 

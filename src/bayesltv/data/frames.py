@@ -5,15 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from bayesltv.data.ids import plain_text
 from bayesltv.errors import DataError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _MAP_COLUMNS = (
     "map columns with customer_id_col=, datetime_col=, monetary_value_col= (None where there are no amounts)"

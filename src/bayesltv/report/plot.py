@@ -9,9 +9,8 @@ Examples
 >>> ltv.plot.save(ltv.plot.matrix(base.matrix(horizon="26 weeks")), "matrix.png")  # doctest: +SKIP
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import xarray as xr
+from matplotlib.axes import Axes
 
 from bayesltv.report.figures.calibration import plot_purchase_calibration as calibration
 from bayesltv.report.figures.checks import plot_check as check
@@ -51,10 +50,6 @@ from bayesltv.report.figures.tiers import plot_tiers as tiers
 from bayesltv.report.figures.tracking import Quantity, plot_tracking_cumulative, plot_tracking_weekly
 from bayesltv.report.planned_tests import plot_test_value as test_value
 from bayesltv.report.style import save_figure as save
-
-if TYPE_CHECKING:
-    import xarray as xr
-    from matplotlib.axes import Axes
 
 __all__ = [
     "budget",

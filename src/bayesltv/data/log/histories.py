@@ -11,9 +11,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from bayesltv import names
@@ -22,9 +23,6 @@ from bayesltv.data.fingerprint import mixed
 from bayesltv.dates import cohort_column, cohort_labels
 from bayesltv.numerics.arrays import Flags, Floats, Integers
 from bayesltv.units import DAYS_PER
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 MICROS = 1_000_000
 """Amounts are counted in millionths of the currency's unit, which is all that DECIMAL(18, 6) holds."""

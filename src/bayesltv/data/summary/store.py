@@ -7,14 +7,16 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from bayesltv import names
 from bayesltv.data.csv_table import read_csv_table
 from bayesltv.data.fingerprint import fingerprint
 from bayesltv.data.ids import whole_ids
+from bayesltv.data.log.request import Request
 from bayesltv.data.log.scan import as_frame, walk_summary
 from bayesltv.data.log.sources import CSV_SUFFIXES, PARQUET_SUFFIXES
 from bayesltv.data.summary.content import Content
@@ -23,11 +25,6 @@ from bayesltv.dates import stamps_of_text
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import replacing
 from bayesltv.held import Held, held
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from bayesltv.data.log.request import Request
 
 _DATES = (names.FIRST_PURCHASE, names.LAST_PURCHASE)
 

@@ -1,17 +1,11 @@
 """Predicted against observed shares of customers who came back."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pandas as pd
+from matplotlib.axes import Axes
 
 from bayesltv.languages.language import tr
 from bayesltv.languages.written import percent, span
 from bayesltv.report.style import BLUE, GREY, VERMILLION, dress, legend, new_axes, note, percent_axis
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def plot_purchase_calibration(

@@ -1,13 +1,11 @@
 """A forecast against what happened, as pictures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from bayesltv.evaluation.result import ALL, TABLES, Evaluation
 from bayesltv.evaluation.rules import pit_curve
@@ -27,9 +25,6 @@ from bayesltv.report.style import (
     new_axes,
     percent_axis,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 BAND = 0.95
 _POINTS, _SIMULATIONS, _SEED = 100, 1000, 214
