@@ -44,8 +44,6 @@ def day_lists(values: Sequence[object] | pd.Series[Any]) -> DayLists:
     ValueError
         Where a value is no list of whole numbers; `unreadable_lists` says which.
     """
-    import pyarrow as pa
-
     objects = np.empty(len(values), dtype=object)
     objects[:] = list(values)
     try:

@@ -52,8 +52,6 @@ def fingerprint(summary: pd.DataFrame, repeats: DayLists | None = None, *, like:
     >>> fingerprint(rows) == fingerprint(rows.iloc[::-1])
     True
     """
-    import pyarrow as pa
-
     ids = pa.array(summary[names.CUSTOMER_ID].astype("str"), pa.large_string())
     if isinstance(ids, pa.ChunkedArray):
         ids = ids.combine_chunks()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from bayesltv import names
 from bayesltv.data import sql
@@ -35,7 +36,6 @@ from bayesltv.numerics.arrays import Codes
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 ATTRIBUTES = "attribute_rows"
 _BATCH = 250_000
@@ -152,7 +152,6 @@ def _parts(connection: duckdb.DuckDBPyConnection, request: Request, end: dt.date
 
 
 def _hash_sum(rows: pa.Table) -> int:
-    import pyarrow as pa
 
     ids = rows.column(names.CUSTOMER_ID).combine_chunks().cast(pa.large_string())
     columns = {
@@ -178,8 +177,6 @@ class _Ahead:
         self._left: pa.Table | None = None
 
     def take(self, count: int) -> pa.Table:
-        import pyarrow as pa
-
         have: list[pa.Table] = [] if self._left is None else [self._left]
         while sum(table.num_rows for table in have) < count:
             have.append(pa.Table.from_batches([next(self._batches)]))

@@ -53,7 +53,6 @@ def write_summary(summary: pd.DataFrame, path: str | Path) -> Path:
     StoreError
         Where the name does not end in .parquet, or the file cannot be written.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     target = require_parquet(path)
@@ -83,7 +82,6 @@ def write_summary_of(
     StoreError, DataError
         As `summarize` and `write_summary`; then an earlier file is left as it was.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -116,8 +114,6 @@ def write_summary_of(
 
 def _pandas_metadata(schema: pa.Schema, attributes: dict[str, Any]) -> bytes:
     """Return what pandas itself would write beside such a table, so that it finds types and attributes."""
-    import pyarrow as pa
-
     frame = as_frame(schema.empty_table()).iloc[:0]
     frame.attrs.update(attributes)
     metadata: dict[bytes, bytes] = pa.Schema.from_pandas(frame, preserve_index=False).metadata
@@ -181,7 +177,6 @@ def summary_attributes(source: Held) -> dict[str, Any]:
 
     What cannot be read has none either: whoever reads its rows is told why.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not str(source.path).lower().endswith(PARQUET_SUFFIXES):

@@ -266,8 +266,6 @@ def _read_columns(
         with verified(path, _checksum(listed, path, files.manifest), cure="Score again") as file:
             is_csv = path.suffix.lower() == ".csv"
             return _shown_of_csv(file, groups) if is_csv else pd.DataFrame(_shown(file, groups).to_pandas())
-    import pyarrow as pa
-
     tables = [_shown(part, groups) for part, _ in held_parts(path)]
     return pd.DataFrame(pa.concat_tables(tables, promote_options="default").to_pandas())
 
