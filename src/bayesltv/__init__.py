@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from bayesltv.errors import FitError as FitError
     from bayesltv.errors import SpecError as SpecError
     from bayesltv.errors import StoreError as StoreError
-    from bayesltv.evaluation.benchmark import Benchmark as Benchmark
-    from bayesltv.evaluation.choice import Choice as Choice
+    from bayesltv.evaluation.comparison import Benchmark as Benchmark
+    from bayesltv.evaluation.comparison import Choice as Choice
     from bayesltv.evaluation.comparison import Comparison as Comparison
     from bayesltv.evaluation.evaluate import evaluate as evaluate
     from bayesltv.evaluation.posterior_predictive import posterior_predictive as posterior_predictive
@@ -124,9 +124,7 @@ _NAMES = {
     "decisions.plan": "Plan",
     "engines.local": "ScoreFolder score_to",
     "errors": "BayesltvError BayesltvWarning CheckFailed DataError EngineError FitError SpecError StoreError",
-    "evaluation.benchmark": "Benchmark",
-    "evaluation.choice": "Choice",
-    "evaluation.comparison": "Comparison",
+    "evaluation.comparison": "Benchmark Choice Comparison",
     "evaluation.evaluate": "evaluate",
     "evaluation.posterior_predictive": "posterior_predictive",
     "evaluation.prior_predictive": "prior_predictive",

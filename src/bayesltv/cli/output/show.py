@@ -21,9 +21,7 @@ from bayesltv.cli.output.plan import refresh_line, uplift_shown
 from bayesltv.cli.output.whole_plan import show_plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
-from bayesltv.evaluation.benchmark import Benchmark
-from bayesltv.evaluation.choice import Choice
-from bayesltv.evaluation.comparison import Comparison
+from bayesltv.evaluation.comparison import Benchmark, Choice, Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs.databases import ScoreRows
 from bayesltv.jobs.spark import SparkScores, SparkSummary

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bayesltv.evaluation.choice import Choice
-from bayesltv.evaluation.comparison import Comparison
+from bayesltv.evaluation.comparison import Choice, Comparison
 from bayesltv.languages.language import label, tr
 from bayesltv.report.style import BLUE, GREY, dress, new_axes, rows_axis
 
