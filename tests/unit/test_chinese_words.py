@@ -25,7 +25,7 @@ from bayesltv.cli.output.show import show, show_plan
 from bayesltv.decisions.customers.refresh import compare_refresh
 from bayesltv.evaluation import posterior_predictive as by
 from bayesltv.evaluation.comparison import Benchmark
-from bayesltv.evaluation.calibration import purchase_calibration
+from bayesltv.evaluation.tables import purchase_calibration
 from bayesltv.evaluation.comparison import Choice
 from bayesltv.languages.language import retold, word
 from bayesltv.prediction.scores.score_columns import documented
