@@ -217,14 +217,9 @@ def read_record(folder: Path, number: int) -> Record | None:
 
 def finish(folder: Path, run: Mapping[str, Any], records: list[Record], totals: xr.Dataset) -> None:
     """Write what stands over all parts, where it does not stand there already; the marker comes last."""
-    write_totals(folder, totals)
+    _put(folder, folder / TOTALS, totals_bytes(totals))
     write_manifest(folder, run, records)
     write_marker(folder)
-
-
-def write_totals(folder: Path, totals: xr.Dataset) -> None:
-    """Write the totals over all parts."""
-    _put(folder, folder / TOTALS, totals_bytes(totals))
 
 
 def totals_bytes(totals: xr.Dataset) -> bytes:
