@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -191,9 +191,7 @@ def write_part(folder: Path, number: int, table: pd.DataFrame, record: Record) -
         "customers": record.totals.customers.tolist(),
     }
     _put(folder, note, sealed(told).encode())
-    return Record(
-        record.rows, record.infinite_means, told["sha256"], record.groups, record.tiers, record.totals
-    )
+    return replace(record, sha256=told["sha256"])
 
 
 def read_record(folder: Path, number: int) -> Record | None:
