@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from bayesltv.errors import FitError as FitError
     from bayesltv.errors import SpecError as SpecError
     from bayesltv.errors import StoreError as StoreError
-    from bayesltv.evaluation.benchmark import Benchmark as Benchmark
-    from bayesltv.evaluation.choice import Choice as Choice
+    from bayesltv.evaluation.comparison import Benchmark as Benchmark
+    from bayesltv.evaluation.comparison import Choice as Choice
     from bayesltv.evaluation.comparison import Comparison as Comparison
     from bayesltv.evaluation.evaluate import evaluate as evaluate
     from bayesltv.evaluation.posterior_predictive import posterior_predictive as posterior_predictive
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from bayesltv.prediction.draws import predict as predict
     from bayesltv.prediction.scores.score import ScoreTable as ScoreTable
     from bayesltv.prediction.scores.score import score as score
-    from bayesltv.prediction.scores.score_one import score_one as score_one
+    from bayesltv.prediction.scores.score import score_one as score_one
     from bayesltv.prediction.tracking import track as track
     from bayesltv.questions import CustomerBase as CustomerBase
     from bayesltv.questions import customer_base as customer_base
@@ -124,9 +124,7 @@ _NAMES = {
     "decisions.plan": "Plan",
     "engines.local": "ScoreFolder score_to",
     "errors": "BayesltvError BayesltvWarning CheckFailed DataError EngineError FitError SpecError StoreError",
-    "evaluation.benchmark": "Benchmark",
-    "evaluation.choice": "Choice",
-    "evaluation.comparison": "Comparison",
+    "evaluation.comparison": "Benchmark Choice Comparison",
     "evaluation.evaluate": "evaluate",
     "evaluation.posterior_predictive": "posterior_predictive",
     "evaluation.prior_predictive": "prior_predictive",
@@ -143,8 +141,7 @@ _NAMES = {
     "pipeline": "as_fit fit fit_uplift from_pymc_marketing",
     "prediction.clock_path": "trace_clock",
     "prediction.draws": "predict",
-    "prediction.scores.score": "ScoreTable score",
-    "prediction.scores.score_one": "score_one",
+    "prediction.scores.score": "ScoreTable score score_one",
     "prediction.tracking": "track",
     "questions": "CustomerBase customer_base",
     "refresh.refit": "refit",

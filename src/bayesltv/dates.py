@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from bayesltv.errors import DataError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from bayesltv.errors import BayesltvError
+from bayesltv.errors import BayesltvError, DataError
 
 Date = str | dt.date | pd.Timestamp
 COHORTS = ("month", "week")

@@ -1,26 +1,30 @@
 """What value hangs on: elasticities, and how rate, lifetime and spend make one label worth more than another.
 
 Both are reckoned given each customer's latents, on the draws of `predict`, and summed over customers inside
-each draw.
+each draw. Rows of the tables are customers by label: of groups, tiers or any column.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from bayesltv.analysis.rows import Labelled, labelled, with_levels
 from bayesltv.base.customers import LATENTS, Customers, walk
 from bayesltv.base.placed_base import PlacedBase
+from bayesltv.errors import DataError
 from bayesltv.kernels.block import Streams
 from bayesltv.kernels.latents import BOUGHT, EARNED, LIVED, PARTS, Levers, add_up_levers
 from bayesltv.numerics.arrays import Floats, Integers
+from bayesltv.numerics.levels import quantiles_of
 from bayesltv.prediction.draws import block_size
 from bayesltv.prediction.packed import clock_of, laws_of, people_of
+from bayesltv.prediction.scores.score import score_base
 from bayesltv.prediction.scores.scoring import DRAWS
 from bayesltv.prediction.terms import Terms, terms_of
 from bayesltv.prediction.totals import step_of
+from bayesltv.specs import checked
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 STEP = 0.01
@@ -32,6 +36,25 @@ WAYS = ("+1 %", "-1 %", "+1 %", "+1 %")
 """The change of each lever that is for the better."""
 SOURCES = ("rate", "lifetime", "spend", "service")
 _FINE = 2.0**-30
+TIER = "tier"
+ALL = "all"
+
+
+class Labelled(NamedTuple):
+    """Customers by label.
+
+    Attributes
+    ----------
+    labels : DataFrame
+        One row per label, the columns asked for.
+    code : ndarray of int64, shape (customer,)
+        Row of `labels`.
+    sizes : ndarray of int64, shape (label,)
+    """
+
+    labels: pd.DataFrame
+    code: Integers
+    sizes: Integers
 
 
 @dataclass(frozen=True)
@@ -195,3 +218,40 @@ def _summed(
     )
     total = sum(blocks, np.zeros(shape, np.int64))
     return rows, terms, total * np.array(steps)[:, None]
+
+
+def labelled(
+    base: PlacedBase, by: str | Sequence[str], decision: DecisionSpec, threads: int | None = None
+) -> Labelled:
+    """Return the customers of a base by some columns of its summary, or by tier; by none, all together.
+
+    Raises
+    ------
+    DataError
+        Where a column is not there, or tiers are asked for without a decision that has some.
+    """
+    base.require_customers()
+    columns = [by] if isinstance(by, str) else list(by)
+    summary = base.summary
+    if TIER in columns and TIER not in summary.columns:
+        if decision.tiers is None:
+            raise DataError('by="tier" needs a decision with tiers: add [tiers] to it')
+        summary = summary.assign(tier=score_base(base, decision, threads=threads)[TIER].to_numpy())
+    for name in columns:
+        if name not in summary.columns:
+            known = [str(each) for each in summary.columns]
+            raise DataError(f"there is no column {name!r}: {checked.nearest(name, [*known, TIER])}")
+    if not columns:
+        nothing: Integers = np.zeros(len(summary), np.int64)
+        everybody: Integers = np.full(1, len(summary), np.int64)
+        return Labelled(pd.DataFrame({ALL: [ALL]}), nothing, everybody)
+    groups = summary.groupby(columns, sort=True, dropna=False, observed=True)
+    code: Integers = np.array(groups.ngroup(), dtype=np.int64)
+    first, sizes = np.unique(code, return_index=True, return_counts=True)[1:]
+    labels = summary[columns].iloc[first].reset_index(drop=True)
+    return Labelled(labels, code, sizes)
+
+
+def with_levels(name: str, draws: Floats) -> dict[str, Floats]:
+    """Return mean, 5, 50 and 95 % of each row of draws, shape (row, draw), as columns."""
+    return {f"{name}_mean": draws.mean(axis=1), **quantiles_of(draws, f"{name}_")}

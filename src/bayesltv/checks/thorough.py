@@ -1,7 +1,5 @@
 """Checks that take a moment: common shocks, replicated customers, prior sensitivity, outliers. They warn."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Whether purchases are as irregular as the model takes them to be, and the first one like the others."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from functools import partial, update_wrapper

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import multiprocessing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from bayesltv.dates import Date, require_day
 from bayesltv.errors import BayesltvError, DataError, EngineError
 from bayesltv.evaluation.business import NAIVE, require_rivals
 from bayesltv.evaluation.holdout import require_holdout
-from bayesltv.evaluation.result import ALL, Evaluation, records, rich_table
+from bayesltv.evaluation.result import ALL, Evaluation, InJson, records, rich_table
 from bayesltv.evaluation.rules import interval_score
 from bayesltv.names import COMMON_SHOCKS
 from bayesltv.pipeline import fit
@@ -34,7 +34,7 @@ LEVEL = 0.9
 
 
 @dataclass(frozen=True)
-class Backtest:
+class Backtest(InJson):
     """Forecasts from several cut dates.
 
     Attributes
@@ -66,10 +66,6 @@ class Backtest:
         """Return the tables in JSON's types."""
         told = {"total_coverage": self.total_coverage, "table": records(self.table)}
         return told if self.business is None else told | {"business": records(self.business)}
-
-    def to_json(self) -> str:
-        """Return `to_dict` as JSON text."""
-        return json.dumps(self.to_dict(), allow_nan=False)
 
     def __rich__(self) -> Any:  # noqa: ANN401
         """Return the table for the terminal."""
@@ -243,23 +239,18 @@ def _run(job: _Job, cuts: Sequence[str], workers: int) -> Any:  # noqa: ANN401
                 each.cancel()
 
 
-def _bar(cuts: int, *, shown: bool) -> Any:  # noqa: ANN401
-    """Return a context whose value is called after each cut; the bar shows itself only in a terminal."""
-    from contextlib import contextmanager
-
+@contextmanager
+def _bar(cuts: int, *, shown: bool) -> Iterator[Callable[[], None]]:
+    """Give a context whose value is called after each cut; the bar shows itself only in a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    @contextmanager
-    def bar() -> Any:  # noqa: ANN401
-        console = Console(stderr=True)
-        parts = (TextColumn("cuts"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        hidden = not (shown and console.is_terminal)
-        with Progress(*parts, console=console, disable=hidden, transient=True) as progress:
-            task = progress.add_task("cuts", total=cuts)
-            yield lambda: progress.advance(task)
-
-    return bar()
+    console = Console(stderr=True)
+    parts = (TextColumn("cuts"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    hidden = not (shown and console.is_terminal)
+    with Progress(*parts, console=console, disable=hidden, transient=True) as progress:
+        task = progress.add_task("cuts", total=cuts)
+        yield lambda: progress.advance(task)
 
 
 def _rows(cut: str, found: Evaluation, report: CheckReport) -> list[dict[str, Any]]:

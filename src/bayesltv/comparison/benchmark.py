@@ -1,7 +1,5 @@
 """``benchmark``: this package's models beside those of others, on a log's own last stretch."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -21,7 +19,7 @@ from bayesltv.data.log.reading import LogReading
 from bayesltv.dates import Date
 from bayesltv.errors import QUOTED, DataError
 from bayesltv.errors import cut as cut_short
-from bayesltv.evaluation.benchmark import Benchmark
+from bayesltv.evaluation.comparison import Benchmark
 from bayesltv.languages.language import as_kept, mark
 from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.catalogue import SpecLike

@@ -1,7 +1,5 @@
 """The specs that ``choose`` tries where none are named, the simplest first."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """``choose``: several specs tried at several days of a log's own past, and the one to use."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +18,7 @@ from bayesltv.data.log.reading import LogReading
 from bayesltv.data.log.summarize import summarize
 from bayesltv.dates import Date
 from bayesltv.errors import DataError, FitError, SpecError
-from bayesltv.evaluation.choice import Choice
+from bayesltv.evaluation.comparison import Choice
 from bayesltv.names import CUSTOMER_ID, DATE
 from bayesltv.specs.catalogue import SpecLike
 from bayesltv.specs.model.model_spec import ModelSpec

@@ -1,7 +1,5 @@
 """``compare``: several specs on the same customers, by leave-one-out and by a hold-out, side by side."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

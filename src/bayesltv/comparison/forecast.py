@@ -1,7 +1,5 @@
 """What a method says of each customer: one number, and perhaps a distribution."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Models that were given with names or without, and what a summary must carry for them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """From which days a log is forecast, how far ahead, and for how many of its customers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

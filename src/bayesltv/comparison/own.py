@@ -1,8 +1,7 @@
 """The models of this package, by its public functions."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import pandas as pd
+import xarray as xr
 
 from bayesltv.checks.run import stored_report
 from bayesltv.comparison.forecast import Forecast, of_draws
@@ -11,10 +10,6 @@ from bayesltv.errors import FitError
 from bayesltv.pipeline import fit
 from bayesltv.prediction.draws import predict
 from bayesltv.specs.model.model_spec import ModelSpec
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
 
 DRAWS = 1000
 

@@ -1,7 +1,5 @@
 """What forecasts of customers and of their total are worth once it is known what happened."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

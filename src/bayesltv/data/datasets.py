@@ -1,7 +1,5 @@
 """The embedded real data, CDNOW, and a shop like it that is made up."""
 
-from __future__ import annotations
-
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Literal

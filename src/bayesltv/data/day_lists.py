@@ -5,15 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from bayesltv.numerics.arrays import Floats, Integers
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _FIRST = dt.date(1970, 1, 1).toordinal()
 
@@ -46,8 +44,6 @@ def day_lists(values: Sequence[object] | pd.Series[Any]) -> DayLists:
     ValueError
         Where a value is no list of whole numbers; `unreadable_lists` says which.
     """
-    import pyarrow as pa
-
     objects = np.empty(len(values), dtype=object)
     objects[:] = list(values)
     try:

@@ -1,7 +1,5 @@
 """Why a text file cannot be read: compressed, in another encoding, or damaged; each with its own cure."""
 
-from __future__ import annotations
-
 import codecs
 import gzip
 import re

@@ -1,20 +1,15 @@
 """What a summary says, as one number that does not depend on the order of its rows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from bayesltv import names
 from bayesltv.data.day_lists import DayLists, day_lists, day_numbers
 from bayesltv.numerics.arrays import Floats
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 HASHED = (names.FREQUENCY, names.RECENCY, names.T, names.MONETARY_VALUE, *names.SPEND_STATISTICS)
 COVERS_FIRST = "2-"
@@ -57,8 +52,6 @@ def fingerprint(summary: pd.DataFrame, repeats: DayLists | None = None, *, like:
     >>> fingerprint(rows) == fingerprint(rows.iloc[::-1])
     True
     """
-    import pyarrow as pa
-
     ids = pa.array(summary[names.CUSTOMER_ID].astype("str"), pa.large_string())
     if isinstance(ids, pa.ChunkedArray):
         ids = ids.combine_chunks()

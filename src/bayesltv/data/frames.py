@@ -5,15 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from bayesltv.data.ids import plain_text
 from bayesltv.errors import DataError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _MAP_COLUMNS = (
     "map columns with customer_id_col=, datetime_col=, monetary_value_col= (None where there are no amounts)"
@@ -77,8 +75,6 @@ def table_of(frame: object, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def _table_of_pandas(frame: pd.DataFrame, columns: Sequence[str] | None) -> pa.Table:
-    import pyarrow as pa
-
     present = [str(c) for c in frame.columns]
     wanted = list(dict.fromkeys(columns)) if columns is not None else present
     require_columns(present, wanted, title="log")
@@ -91,8 +87,6 @@ def _table_of_pandas(frame: pd.DataFrame, columns: Sequence[str] | None) -> pa.T
 
 def _array_of(series: pd.Series[Any]) -> pa.Array:
     """Arrow array of a column; mixed Python objects, which Arrow has no type for, become text."""
-    import pyarrow as pa
-
     if series.dtype == object:
         _refuse_mixed_zones(series)
     if isinstance(series.dtype, pd.PeriodDtype):  # its storage would be a number
@@ -107,8 +101,6 @@ def _array_of(series: pd.Series[Any]) -> pa.Array:
 
 
 def _texts_of(series: pd.Series[Any]) -> pa.Array:
-    import pyarrow as pa
-
     missing = series.isna()
     texts = [None if gone else plain_text(v) for v, gone in zip(series, missing, strict=True)]
     return pa.array(texts, type=pa.string())
@@ -131,8 +123,6 @@ def _refuse_mixed_zones(series: pd.Series[Any]) -> None:
 
 def _readable(table: pa.Table) -> pa.Table:
     """Return the table with types that the engine reads: not half floats and decimals of 256 bits."""
-    import pyarrow as pa
-
     for at, field in enumerate(table.schema):
         if pa.types.is_float16(field.type):
             table = table.set_column(at, field.name, table.column(at).cast(pa.float32()))
@@ -145,7 +135,6 @@ def _readable(table: pa.Table) -> pa.Table:
 
 def _in_calendar(stamps: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return seconds or milliseconds without those in years that a date cannot hold."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     number = stamps.cast(pa.int64())
@@ -156,8 +145,6 @@ def _in_calendar(stamps: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _narrow(decimals: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return decimals of 256 bits as 128 bits where they fit, else as text."""
-    import pyarrow as pa
-
     try:
         return decimals.cast(pa.decimal128(38, decimals.type.scale))
     except (pa.ArrowInvalid, ValueError):

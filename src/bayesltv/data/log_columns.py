@@ -1,7 +1,5 @@
 """Which column of a log is what."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from bayesltv import names

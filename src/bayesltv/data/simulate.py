@@ -1,7 +1,5 @@
 """Logs from known parameters: the process itself, event by event."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass

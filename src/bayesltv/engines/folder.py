@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -191,9 +191,7 @@ def write_part(folder: Path, number: int, table: pd.DataFrame, record: Record) -
         "customers": record.totals.customers.tolist(),
     }
     _put(folder, note, sealed(told).encode())
-    return Record(
-        record.rows, record.infinite_means, told["sha256"], record.groups, record.tiers, record.totals
-    )
+    return replace(record, sha256=told["sha256"])
 
 
 def read_record(folder: Path, number: int) -> Record | None:
@@ -217,14 +215,9 @@ def read_record(folder: Path, number: int) -> Record | None:
 
 def finish(folder: Path, run: Mapping[str, Any], records: list[Record], totals: xr.Dataset) -> None:
     """Write what stands over all parts, where it does not stand there already; the marker comes last."""
-    write_totals(folder, totals)
+    _put(folder, folder / TOTALS, totals_bytes(totals))
     write_manifest(folder, run, records)
     write_marker(folder)
-
-
-def write_totals(folder: Path, totals: xr.Dataset) -> None:
-    """Write the totals over all parts."""
-    _put(folder, folder / TOTALS, totals_bytes(totals))
 
 
 def totals_bytes(totals: xr.Dataset) -> bytes:

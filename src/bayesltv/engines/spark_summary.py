@@ -96,10 +96,7 @@ def summarized(log: DataFrame, asked: Summarizing) -> DataFrame:
     settings = {
         "end": end.isoformat(),
         "first": None if first is None else first.isoformat(),
-        "time_unit": request.time_unit,
-        "has_amounts": request.has_amounts,
-        "repeat_days": request.repeat_days,
-        "cohort": request.cohort,
+        "layout": request.layout,
     }
     summary = mapped(parts, "reduce_purchases", _schema(request, end), settings)
     if request.columns.groups:
@@ -129,7 +126,7 @@ def _typed(frame: DataFrame, request: Request) -> DataFrame:
     amount = F.lit(0) if columns.amount is None else frame[columns.amount]
     return frame.select(
         _label(frame[columns.customer_id]).alias(names.CUSTOMER_ID),
-        _stamp(frame, columns.date, request.timezone).alias("stamp"),
+        _stamp(frame, columns.date, request.asked.reading.timezone).alias("stamp"),
         _money(amount).alias(names.AMOUNT),
         _is_moved(amount).alias("is_moved"),
         *(_label(frame[group]).alias(f"group_{i}") for i, group in enumerate(columns.groups)),
@@ -219,7 +216,7 @@ def _looked_at(rows: DataFrame, request: Request) -> dict[str, Any]:
         raise DataError("the log holds no rows: there is nothing to summarize")
     _refuse_missing(rows, request, found)
     _refuse_days(found, request)
-    if found["refund_rows"] and request.refunds == "error":
+    if found["refund_rows"] and request.asked.reading.refunds == "error":
         raise DataError(
             f'{found["refund_rows"]:,} rows have a negative amount: use refunds="net" to set them against '
             'earlier purchases, or refunds="drop"'
@@ -273,7 +270,7 @@ def _refuse_days(found: Row, request: Request) -> None:
             f"observation_end={end} lies before the first row of the log ({found['first']}): is the year "
             "right?"
         )
-    if request.late == "error" and found["rows_after_observation_end"]:
+    if request.asked.late == "error" and found["rows_after_observation_end"]:
         raise DataError(
             f"{found['rows_after_observation_end']:,} rows are dated after observation_end={end}, up to "
             f'{found["last"]}: pass late="cut" to leave them out, or a later observation_end'
@@ -288,7 +285,7 @@ def _purchases(window: DataFrame, request: Request, facts: dict[str, Any]) -> Da
     if not facts["refund_rows"]:
         return window.select(*columns)
     bought = F.col(names.AMOUNT) >= 0
-    if request.refunds == "drop":
+    if request.asked.reading.refunds == "drop":
         return window.where(bought).select(*columns)
     concerned = window.where(~bought).select(names.CUSTOMER_ID).distinct()
     query = netted_rows("{log}", "TRUE", mark="0", place="monotonically_increasing_id()")
@@ -303,8 +300,8 @@ def _groups(window: DataFrame, request: Request) -> DataFrame:
     """Return one row per customer with the groups; refuse two values of one customer under "error"."""
     from pyspark.sql import functions as F
 
-    groups = request.columns.groups
-    if request.group_conflict == "error":
+    groups, conflict = request.columns.groups, request.asked.carried.group_conflict
+    if conflict == "error":
         differs = [F.min(f"group_{i}") != F.max(f"group_{i}") for i, _ in enumerate(groups)]
         flags = [flag.alias(f"differs_{i}") for i, flag in enumerate(differs)]
         people = window.groupBy(names.CUSTOMER_ID).agg(*flags)
@@ -316,7 +313,7 @@ def _groups(window: DataFrame, request: Request) -> DataFrame:
                     'group_conflict="first" or "last", or map each customer to one value',
                     ids=[row[0] for row in some],
                 )
-    pick = F.max if request.group_conflict == "last" else F.min
+    pick = F.max if conflict == "last" else F.min
     values = [
         pick(F.struct("stamp", f"group_{i}"))[f"group_{i}"].alias(group) for i, group in enumerate(groups)
     ]
@@ -327,11 +324,4 @@ def _schema(request: Request, end: dt.date) -> pa.Schema:
     whole, money = np.zeros(0, np.int64), np.zeros(0)
     ids, days = pa.array([], pa.string()), pa.array([], pa.int32())
     nobody = Histories(ids, whole, whole, whole, whole, money, money, money, money, days)
-    return summary_rows(
-        nobody,
-        end=end,
-        time_unit=request.time_unit,
-        has_amounts=request.has_amounts,
-        repeat_days=request.repeat_days,
-        cohort=request.cohort,
-    ).schema
+    return summary_rows(nobody, end=end, **request.layout).schema

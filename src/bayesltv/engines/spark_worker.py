@@ -77,10 +77,9 @@ def reduce_purchases(batches: Batches, settings: dict[str, Any]) -> Batches:
     """Yield rows of a summary from a partition's purchases, sorted by customer_id and day."""
     end, first = dt.date.fromisoformat(settings["end"]), settings["first"]
     since = None if first is None else dt.date.fromisoformat(first)
-    told = {key: settings[key] for key in ("time_unit", "has_amounts", "repeat_days", "cohort")}
 
     def work(some: Histories) -> pa.Table:
-        return summary_rows(some if since is None else some.since(since), end=end, **told)
+        return summary_rows(some if since is None else some.since(since), end=end, **settings["layout"])
 
     for rows in walk_histories(batches, work):
         yield from rows.to_batches()

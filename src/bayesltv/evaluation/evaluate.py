@@ -1,7 +1,5 @@
 """``evaluate``: the full predictive distribution against what happened."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +19,7 @@ from bayesltv.evaluation import tables
 from bayesltv.evaluation.holdout import Holdout, observe, worded
 from bayesltv.evaluation.result import ALL, Evaluation
 from bayesltv.evaluation.rules import randomised_pit
-from bayesltv.evaluation.score_forecast import Judge, Outcomes, judge_all, make_judge, uniforms
+from bayesltv.evaluation.score_forecast import Judge, Outcomes, judge_all, uniforms
 from bayesltv.names import AMOUNT, CUSTOMER_ID, DATE, FIRST_PURCHASE, FREQUENCY, REPEAT_DAYS
 from bayesltv.numerics.arrays import Columns
 from bayesltv.prediction.actual import actual_counts
@@ -30,7 +28,7 @@ from bayesltv.prediction.scores.scoring import make_scoring
 from bayesltv.prediction.scores.thresholds import find_thresholds, thresholds_among
 from bayesltv.prediction.scores.tiers import tier_probabilities
 from bayesltv.prediction.terms import Terms, make_terms, terms_of
-from bayesltv.prediction.totals import Totals
+from bayesltv.prediction.totals import Totals, step_of
 from bayesltv.prediction.tracking import track_base
 from bayesltv.specs.catalogue import DecisionLike, decision_of
 from bayesltv.specs.decision.decision_spec import DecisionSpec
@@ -189,7 +187,8 @@ def _judge(
     """Return what judges customers; where tiers are relative, with where they begin in each draw."""
     outcomes = Outcomes(pd.Index(base.summary[CUSTOMER_ID]), held.purchases, held.spend)
     tiers = None if decision is None else decision.tiers
-    judge = make_judge(placed.population, terms, outcomes, tiers, seed=base.seed)
+    people = placed.population
+    judge = Judge(people, terms, outcomes, tiers, base.seed, step_of(people.typical_amount))
     if decision is None or tiers is None or tiers.is_absolute or not judge.judges_spend:
         return judge
     plain = replace(decision, value=replace(decision.value, service_cost=0.0))

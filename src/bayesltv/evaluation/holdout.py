@@ -1,7 +1,5 @@
 """What the customers of a summary did after its end of observation."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 

@@ -1,8 +1,5 @@
 """``posterior_predictive``: customers as the fitted model would make them, beside the real ones."""
 
-from __future__ import annotations
-
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +13,7 @@ from bayesltv.base.meeting import Meeting
 from bayesltv.base.placed_base import PlacedBase, place_base
 from bayesltv.base.population import Population
 from bayesltv.evaluation.replicas import CLASSES, Histories, Tally, tally, tally_replicas
-from bayesltv.evaluation.result import records, rich_table
+from bayesltv.evaluation.result import InJson, records, rich_table
 from bayesltv.names import SPEND_LOG_SUM, SPEND_STATISTICS
 from bayesltv.numerics.arrays import Floats, Integers
 from bayesltv.numerics.levels import ENDS, quantiles_of
@@ -37,7 +34,7 @@ EXTREME = 0.01
 
 
 @dataclass(frozen=True)
-class PosteriorPredictive:
+class PosteriorPredictive(InJson):
     """Statistics of replicated customers beside those of real ones.
 
     Attributes
@@ -67,10 +64,6 @@ class PosteriorPredictive:
     def to_dict(self) -> dict[str, Any]:
         """Return facts and table in JSON's types."""
         return {"facts": dict(self.facts), "table": records(self.table)}
-
-    def to_json(self) -> str:
-        """Return `to_dict` as JSON text."""
-        return json.dumps(self.to_dict(), allow_nan=False)
 
     def __rich__(self) -> Any:  # noqa: ANN401
         """Return the table for the terminal."""

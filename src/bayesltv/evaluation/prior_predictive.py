@@ -1,8 +1,5 @@
 """``prior_predictive``: what a spec's priors say about customers, before any data."""
 
-from __future__ import annotations
-
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +14,7 @@ from bayesltv.data.summary.cells import spend_rows
 from bayesltv.data.summary.groups import make_groups
 from bayesltv.data.summary.validate import resolve_time_unit, validate_summary
 from bayesltv.evaluation.replicas import simulate_replicas
-from bayesltv.evaluation.result import records, rich_table
+from bayesltv.evaluation.result import InJson, records, rich_table
 from bayesltv.families.gamma_gamma import GAMMA_GAMMA
 from bayesltv.model.prior_draws import draw_prior
 from bayesltv.names import DRAW, FREQUENCY, GROUP, GROUPS, MONETARY_VALUE, T
@@ -54,7 +51,7 @@ SCALES = {
 
 
 @dataclass(frozen=True)
-class PriorPredictive:
+class PriorPredictive(InJson):
     """A prior in customers' terms.
 
     Attributes
@@ -80,10 +77,6 @@ class PriorPredictive:
     def to_dict(self) -> dict[str, Any]:
         """Return the table in JSON's types."""
         return {"plausible": self.plausible, "table": records(self.table)}
-
-    def to_json(self) -> str:
-        """Return `to_dict` as JSON text."""
-        return json.dumps(self.to_dict(), allow_nan=False)
 
     def __rich__(self) -> Any:  # noqa: ANN401
         """Return the table and the advice for the terminal."""

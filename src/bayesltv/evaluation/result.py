@@ -20,8 +20,20 @@ ALL = "all"
 """Label of the row about all customers."""
 
 
+class InJson:
+    """A result that tells itself in JSON's types."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result in JSON's types."""
+        raise NotImplementedError
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(InJson):
     """A forecast against what happened. Quantities are "purchases" and, where there is money, "spend".
 
     Attributes
@@ -92,10 +104,6 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Return facts and tables in JSON's types; figures that are not finite are None."""
         return {"facts": dict(self.facts), **{name: records(getattr(self, name)) for name in TABLES}}
-
-    def to_json(self) -> str:
-        """Return `to_dict` as JSON text."""
-        return json.dumps(self.to_dict(), allow_nan=False)
 
     def _repr_html_(self) -> str:
         return html_of(

@@ -20,7 +20,7 @@ from bayesltv.prediction.packed import laws_of, people_of
 from bayesltv.prediction.scores.score_columns import tier_column
 from bayesltv.prediction.scores.tiers import tier_probabilities
 from bayesltv.prediction.terms import Terms
-from bayesltv.prediction.totals import Totals, add_up, step_of
+from bayesltv.prediction.totals import Totals, add_up
 from bayesltv.specs.decision.tiers import TierSpec
 from bayesltv.streams import customer_keys
 
@@ -154,13 +154,6 @@ def judge_all(
     place = np.argsort(order)
     columns = {name: np.concatenate([each[name] for each in parts])[place] for name in parts[0]}
     return columns, totals
-
-
-def make_judge(
-    population: Population, terms: Terms, outcomes: Outcomes, tiers: TierSpec | None, *, seed: int
-) -> Judge:
-    """Return the judge of a population; totals of money are exact in steps of its typical amount."""
-    return Judge(population, terms, outcomes, tiers, seed, step_of(population.typical_amount))
 
 
 def uniforms(ids: NDArray[np.object_], *, seed: int, stream: str) -> Floats:

@@ -12,8 +12,7 @@ from bayesltv.jobs.paths import prepare, require_report
 
 if TYPE_CHECKING:
     from bayesltv.comparison.origins import Origins
-    from bayesltv.evaluation.benchmark import Benchmark
-    from bayesltv.evaluation.choice import Choice
+    from bayesltv.evaluation.comparison import Benchmark, Choice
 
 
 def benchmark_file(

@@ -1,7 +1,9 @@
 """From a fit, a summary and its log to cohorts by age."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from bayesltv.base.meeting import Meeting
 from bayesltv.files import require_folder, require_folder_name
@@ -9,9 +11,6 @@ from bayesltv.held import watch
 from bayesltv.jobs.asked import ALONE, CohortOptions, Run
 from bayesltv.jobs.paths import place_files
 from bayesltv.jobs.written import CohortFolder
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def cohorts_file(

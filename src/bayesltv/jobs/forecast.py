@@ -1,7 +1,9 @@
 """From a fit, a summary and a plan or arrivals to the business ahead."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import xarray as xr
 
 from bayesltv.base.meeting import Meeting
 from bayesltv.files import require_folder, require_folder_name
@@ -9,9 +11,6 @@ from bayesltv.held import watch
 from bayesltv.jobs.asked import ALONE, ForecastOptions, Run
 from bayesltv.jobs.paths import PlacedFile, place_files
 from bayesltv.jobs.written import ForecastFolder
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 
 def forecast_file(

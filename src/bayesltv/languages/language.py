@@ -3,8 +3,6 @@
 A text is one whole sentence, heading or label with named places; it is never made of translated pieces.
 """
 
-from __future__ import annotations
-
 import gettext
 import re
 import string

@@ -1,7 +1,5 @@
 """Amounts, shares, days and spans of time as a language writes them; English as the house does."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from typing import Literal

@@ -9,11 +9,9 @@ Examples
 >>> ltv.plot.save(ltv.plot.matrix(base.matrix(horizon="26 weeks")), "matrix.png")  # doctest: +SKIP
 """
 
-from __future__ import annotations
+import xarray as xr
+from matplotlib.axes import Axes
 
-from typing import TYPE_CHECKING
-
-from bayesltv.report.figures.calibration import plot_purchase_calibration as calibration
 from bayesltv.report.figures.checks import plot_check as check
 from bayesltv.report.figures.clock import plot_clock as clock
 from bayesltv.report.figures.cohorts import plot_cohort_curves as cohort_curves
@@ -31,6 +29,7 @@ from bayesltv.report.figures.evaluation import plot_by_frequency as by_frequency
 from bayesltv.report.figures.evaluation import plot_coverage as coverage
 from bayesltv.report.figures.evaluation import plot_lift as lift
 from bayesltv.report.figures.evaluation import plot_pit as pit
+from bayesltv.report.figures.evaluation import plot_purchase_calibration as calibration
 from bayesltv.report.figures.evaluation import plot_reliability as reliability
 from bayesltv.report.figures.forecast import plot_forecast as forecast
 from bayesltv.report.figures.histories import plot_history as history
@@ -51,10 +50,6 @@ from bayesltv.report.figures.tiers import plot_tiers as tiers
 from bayesltv.report.figures.tracking import Quantity, plot_tracking_cumulative, plot_tracking_weekly
 from bayesltv.report.planned_tests import plot_test_value as test_value
 from bayesltv.report.style import save_figure as save
-
-if TYPE_CHECKING:
-    import xarray as xr
-    from matplotlib.axes import Axes
 
 __all__ = [
     "budget",

@@ -1,7 +1,5 @@
 """What an installation has and lacks: found without a sampler, so that a broken one can be asked."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

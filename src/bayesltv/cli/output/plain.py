@@ -13,9 +13,7 @@ from bayesltv.cli.output.demo import AnyScores, summed_by_tier, tier_sizes
 from bayesltv.decisions.plan import Plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
-from bayesltv.evaluation.benchmark import Benchmark
-from bayesltv.evaluation.choice import Choice
-from bayesltv.evaluation.comparison import Comparison
+from bayesltv.evaluation.comparison import Benchmark, Choice, Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs import written
 from bayesltv.jobs.databases import ScoreRows

@@ -4,8 +4,6 @@ Earlier windows of the same log are its examples: figures up to a day, and what 
 the horizon. scikit-learn comes with the extra ``benchmark``.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a data scientist tells a regression about a customer: recency, frequency, money, and waits."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Other packages for the same models: lifetimes' maximum likelihood, pymc-marketing's mode and NUTS."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """What this package's forecasts are set beside: each rival by name, and what has to be installed for it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial

@@ -1,7 +1,5 @@
 """Forecasts without a model, which rank customers better than their simplicity suggests."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from bayesltv.comparison.forecast import Forecast

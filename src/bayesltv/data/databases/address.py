@@ -1,7 +1,5 @@
 """Where a table is: an address without secrets, and a table or a query."""
 
-from __future__ import annotations
-
 import os
 import re
 from dataclasses import dataclass

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from bayesltv.data import sql
 from bayesltv.data.databases import days as at
 from bayesltv.data.databases.address import DatabaseTable
@@ -18,7 +20,6 @@ from bayesltv.errors import DataError
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
     from ibis.backends.sql import SQLBackend
     from ibis.expr.types import Table
 
@@ -211,7 +212,6 @@ def _take(
     connection: duckdb.DuckDBPyConnection, backend: SQLBackend, asked: list[Table], select: str
 ) -> None:
     """Let the engine have the answers, batch by batch: drivers do not like to be read from its threads."""
-    import pyarrow as pa
 
     def hand(batches: list[pa.RecordBatch], verb: str) -> None:
         connection.register(_BATCH_ROWS, pa.Table.from_batches(batches, schema))
@@ -242,7 +242,6 @@ def _batches(backend: Any, rows: Table) -> Iterator[pa.RecordBatch]:  # noqa: AN
     if backend.name not in ("sqlite", "mysql"):
         yield from backend.to_pyarrow_batches(rows, chunk_size=_BATCH)
         return
-    import pyarrow as pa
 
     schema, cursor = _schema(rows), _cursor(backend)
     cursor.execute(backend.compile(rows))
@@ -264,8 +263,6 @@ def _cursor(backend: Any) -> Any:  # noqa: ANN401
 
 def _array(values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
     """Return values that a driver hands out in types of its own."""
-    import pyarrow as pa
-
     if pa.types.is_integer(kind):
         return pa.array([None if v is None else int(v) for v in values], kind)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):

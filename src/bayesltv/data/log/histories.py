@@ -11,9 +11,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from bayesltv import names
@@ -22,9 +24,6 @@ from bayesltv.data.fingerprint import mixed
 from bayesltv.dates import cohort_column, cohort_labels
 from bayesltv.numerics.arrays import Flags, Floats, Integers
 from bayesltv.units import DAYS_PER
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 MICROS = 1_000_000
 """Amounts are counted in millionths of the currency's unit, which is all that DECIMAL(18, 6) holds."""
@@ -80,8 +79,6 @@ class Histories:
 
     def since(self, first: dt.date) -> Histories:
         """Return the customers whose first purchase is on or after a day; what was counted stays."""
-        import pyarrow as pa
-
         kept = self.first_day >= day_number(first)
         if kept.all():
             return self
@@ -126,8 +123,6 @@ def walk_histories[Result](
 
 def _whole_customers(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     """Cut anew between customers: the last one of a batch may go on in the next."""
-    import pyarrow as pa
-
     waiting: pa.Table | None = None
     for batch in batches:
         if not batch.num_rows:
@@ -153,8 +148,6 @@ def summary_rows(
     cohort: str | None = None,
 ) -> pa.Table:
     """Return customers as rows of a summary, without groups and covariates."""
-    import pyarrow as pa
-
     days = DAYS_PER[time_unit]
     columns: dict[str, Any] = {
         names.CUSTOMER_ID: some.ids,
@@ -185,8 +178,6 @@ def summary_rows(
 
 def _start_of_last(ids: pa.ChunkedArray) -> int:
     """Return the row where the last customer's rows begin."""
-    import pyarrow.compute as pc
-
     last = ids[len(ids) - 1]
     for step in (64, 4096, len(ids)):  # customers are short, as a rule
         start = max(len(ids) - step, 0)
@@ -197,8 +188,6 @@ def _start_of_last(ids: pa.ChunkedArray) -> int:
 
 
 def _reduced(table: pa.Table) -> Histories:
-    import pyarrow as pa
-
     ids, day, amount = _column(table, names.CUSTOMER_ID), _days(table), _micros(table)
     new_customer = _changes(ids)
     new_day = new_customer.copy()
@@ -251,8 +240,6 @@ def _column(table: pa.Table, name: str) -> pa.Array:
 
 def _changes(ids: pa.Array) -> Flags:
     """Whether each id differs from the one before it."""
-    import pyarrow.compute as pc
-
     changed = np.ones(len(ids), dtype=np.bool_)
     differs = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1))
     changed[1:] = differs.to_numpy(zero_copy_only=False)
@@ -266,8 +253,6 @@ def _days(table: pa.Table) -> Integers:
 
 def _micros(table: pa.Table) -> Integers:
     """Return the integers behind DECIMAL(18, 6): the low words of 128 bits."""
-    import pyarrow as pa
-
     amounts = _column(table, names.AMOUNT).cast(pa.decimal128(38, 6))
     words = np.frombuffer(amounts.buffers()[1], dtype="<i8").reshape(-1, 2)[:, 0]
     return np.ascontiguousarray(words[amounts.offset : amounts.offset + len(amounts)])

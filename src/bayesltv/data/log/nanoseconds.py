@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from bayesltv.data import sql
 
 if TYPE_CHECKING:
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
-    import pyarrow as pa
 
 AWARE, AWARE_NS = "TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"
 """Types of stamps with a zone, as DuckDB writes them."""
@@ -23,8 +24,6 @@ AWARE, AWARE_NS = "TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"
 
 def without_zones(table: pa.Table) -> tuple[pa.Table, dict[str, str]]:
     """Return a table whose nanoseconds are UTC without a zone, and the types of those that had one."""
-    import pyarrow as pa
-
     aware = [field.name for field in table.schema if _is_affected(field.type)]
     for name in aware:
         instants = table.column(name).cast(pa.int64()).cast(pa.timestamp("ns"))
@@ -38,7 +37,6 @@ def exact_files(
     """Return a relation of the same rows, and its types, that has lost no nanosecond of Parquet files."""
     if AWARE not in types.values():
         return relation, dict(types)
-    import pyarrow as pa
     import pyarrow.dataset as ds
 
     rows = ds.dataset([str(file) for file in files], partitioning=_folders(files[0], types))
@@ -61,7 +59,6 @@ def exact_files(
 
 def _folders(file: Path, types: Mapping[str, str]) -> object:
     """Return how folders named key=value are columns of text."""
-    import pyarrow as pa
     import pyarrow.dataset as ds
 
     keys = {part.partition("=")[0] for part in file.parts[:-1] if "=" in part} & set(types)
@@ -69,6 +66,5 @@ def _folders(file: Path, types: Mapping[str, str]) -> object:
 
 
 def _is_affected(kind: pa.DataType) -> bool:
-    import pyarrow as pa
 
     return pa.types.is_timestamp(kind) and kind.unit == "ns" and kind.tz is not None

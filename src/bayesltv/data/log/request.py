@@ -1,15 +1,12 @@
 """What is asked of a log: which columns, which days, and the rules for what is ambiguous."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bayesltv import names
-from bayesltv.data.log.attributes import GroupConflict
-from bayesltv.data.log.reading import Late, Summarizing
-from bayesltv.data.log.refunds import Refunds
+from bayesltv.data.log.reading import Summarizing
 from bayesltv.data.log.transactions import Columns
 from bayesltv.dates import COHORTS, as_day, cohort_column
 from bayesltv.errors import DataError, shown
@@ -18,22 +15,14 @@ from bayesltv.units import time_unit_of
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of `summarize`, checked."""
+    """The arguments of `summarize`, checked: its columns, unit, days and cohort as they are meant."""
 
+    asked: Summarizing
     columns: Columns
     time_unit: str
     observation_end: dt.date | None
     acquired_from: dt.date | None
-    group_conflict: GroupConflict
-    refunds: Refunds
-    timezone: str | None
-    late: Late
-    currency: str | None
-    datetime_format: str | None
-    repeat_days: bool
-    memory_limit: str | None
-    threads: int | None
-    cohort: str | None = None
+    cohort: str | None
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -44,6 +33,12 @@ class Request:
     def has_amounts(self) -> bool:
         """Whether the log has amounts."""
         return self.columns.amount is not None
+
+    @property
+    def layout(self) -> dict[str, Any]:
+        """What rows of the summary hold: keywords of `summary_rows`."""
+        own = {"time_unit": self.time_unit, "has_amounts": self.has_amounts, "cohort": self.cohort}
+        return {**own, "repeat_days": self.asked.repeat_days}
 
 
 def make_request(asked: Summarizing) -> Request:
@@ -68,19 +63,11 @@ def make_request(asked: Summarizing) -> Request:
     )
     _refuse_reserved(columns, cohort)
     return Request(
+        asked=asked,
         columns=columns,
         time_unit=time_unit_of(asked.time_unit),
         observation_end=as_day(asked.observation_end, "observation_end"),
         acquired_from=as_day(asked.acquired_from, "acquired_from"),
-        group_conflict=carried.group_conflict,
-        refunds=reading.refunds,
-        timezone=reading.timezone,
-        late=asked.late,
-        currency=asked.currency,
-        datetime_format=reading.datetime_format,
-        repeat_days=asked.repeat_days,
-        memory_limit=asked.memory_limit,
-        threads=asked.threads,
         cohort=cohort,
     )
 

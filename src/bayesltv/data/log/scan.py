@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from bayesltv import names
 from bayesltv.data import sql
@@ -35,7 +36,6 @@ from bayesltv.numerics.arrays import Codes
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 ATTRIBUTES = "attribute_rows"
 _BATCH = 250_000
@@ -70,17 +70,17 @@ def walk_summary(log: object, request: Request, take: Callable[[pa.Table], None]
     StoreError, DataError
         As `summarize`; then what has been taken so far is not the summary.
     """
-    columns = request.columns
-    with sql.connect(memory_limit=request.memory_limit, threads=request.threads) as connection:
+    columns, asked, reading = request.columns, request.asked, request.asked.reading
+    with sql.connect(memory_limit=asked.memory_limit, threads=asked.threads) as connection:
         read_rows(
             connection,
             log,
             columns=columns,
-            timezone=request.timezone,
-            datetime_format=request.datetime_format,
+            timezone=reading.timezone,
+            datetime_format=reading.datetime_format,
         )
-        end, cut = _window(connection, request.observation_end, request.late)
-        report = make_purchases(connection, rows=ROWS, policy=request.refunds, last_day=end.isoformat())
+        end, cut = _window(connection, request.observation_end, asked.late)
+        report = make_purchases(connection, rows=ROWS, policy=reading.refunds, last_day=end.isoformat())
         warn_odd_days(connection, ROWS, end)
         seen = _seen(_parts(connection, request, end), take)
         _require_customers(seen, request)
@@ -102,7 +102,7 @@ def walk_summary(log: object, request: Request, take: Callable[[pa.Table], None]
     return {
         names.TIME_UNIT: request.time_unit,
         names.OBSERVATION_END: end.isoformat(),
-        names.CURRENCY: request.currency,
+        names.CURRENCY: asked.currency,
         names.GROUPS: list(request.groups),
         names.SET_ASIDE: _set_aside(cut, report, seen.earlier),
         names.FINGERPRINT: written(seen.hashes, covers_first=request.has_amounts),
@@ -132,27 +132,19 @@ def as_frame(part: pa.Table) -> pd.DataFrame:
 def _parts(connection: duckdb.DuckDBPyConnection, request: Request, end: dt.date) -> Iterator[_Part]:
     def work(some: Histories) -> _Part:
         kept = some if request.acquired_from is None else some.since(request.acquired_from)
-        rows = summary_rows(
-            kept,
-            end=end,
-            time_unit=request.time_unit,
-            has_amounts=request.has_amounts,
-            repeat_days=request.repeat_days,
-            cohort=request.cohort,
-        )
+        rows = summary_rows(kept, end=end, **request.layout)
         return _Part(rows, kept, len(some.ids) - len(kept.ids), _hash_sum(rows))
 
     extra = _attribute_rows(connection, request, end)
     mark = ", mark" if request.has_amounts else ""
     query = f"SELECT customer_id, day, amount{mark} FROM {PURCHASES} ORDER BY customer_id, day"
     batches = sql.batches(connection.sql(query), _BATCH)
-    threads = request.threads or available_processors()
+    threads = request.asked.threads or available_processors()
     for part in walk_histories(batches, work, threads=threads):
         yield part if extra is None else _joined(part, extra)
 
 
 def _hash_sum(rows: pa.Table) -> int:
-    import pyarrow as pa
 
     ids = rows.column(names.CUSTOMER_ID).combine_chunks().cast(pa.large_string())
     columns = {
@@ -178,8 +170,6 @@ class _Ahead:
         self._left: pa.Table | None = None
 
     def take(self, count: int) -> pa.Table:
-        import pyarrow as pa
-
         have: list[pa.Table] = [] if self._left is None else [self._left]
         while sum(table.num_rows for table in have) < count:
             have.append(pa.Table.from_batches([next(self._batches)]))
@@ -199,7 +189,7 @@ def _attribute_rows(connection: duckdb.DuckDBPyConnection, request: Request, end
         last_day=end.isoformat(),
         groups=request.columns.groups,
         covariates=request.columns.covariates,
-        conflict=request.group_conflict,
+        conflict=request.asked.carried.group_conflict,
     )
     if query is None:
         return None

@@ -1,7 +1,5 @@
 """A transaction log -> one row per customer."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

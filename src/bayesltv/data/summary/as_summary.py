@@ -1,7 +1,5 @@
 """Summaries made by other packages: pymc-marketing and lifetimes."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,15 +1,12 @@
 """What a table holds, column by column, as digests that do not depend on how it is cut into parts."""
 
-from __future__ import annotations
-
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+import pyarrow as pa
+import pyarrow.compute as pc
 
 
 class Content:
@@ -48,9 +45,6 @@ class _Column:
         return hashlib.sha256(json.dumps([self._kind, self._rows, *streams, inner]).encode()).hexdigest()
 
     def add(self, values: pa.Array) -> None:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
         if pa.types.is_dictionary(values.type):
             values = values.dictionary_decode()
         kind = values.type

@@ -8,12 +8,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from bayesltv.data.summary.content import Content
 from bayesltv.errors import BayesltvError, StoreError
 from bayesltv.held import Held
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
 PANDAS = b"pandas"
@@ -68,7 +69,6 @@ def sealed_parts(source: Held, rows: int | None, *, left_out: tuple[str, ...] = 
 
 
 def _parts(file: pq.ParquetFile, rows: int, columns: list[str]) -> Iterator[pa.Table]:
-    import pyarrow as pa
 
     waiting = file.schema_arrow.empty_table().select(columns)
     yielded = False

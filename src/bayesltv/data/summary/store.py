@@ -7,14 +7,16 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from bayesltv import names
 from bayesltv.data.csv_table import read_csv_table
 from bayesltv.data.fingerprint import fingerprint
 from bayesltv.data.ids import whole_ids
+from bayesltv.data.log.request import Request
 from bayesltv.data.log.scan import as_frame, walk_summary
 from bayesltv.data.log.sources import CSV_SUFFIXES, PARQUET_SUFFIXES
 from bayesltv.data.summary.content import Content
@@ -23,11 +25,6 @@ from bayesltv.dates import stamps_of_text
 from bayesltv.errors import DataError, StoreError
 from bayesltv.files import replacing
 from bayesltv.held import Held, held
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from bayesltv.data.log.request import Request
 
 _DATES = (names.FIRST_PURCHASE, names.LAST_PURCHASE)
 
@@ -56,7 +53,6 @@ def write_summary(summary: pd.DataFrame, path: str | Path) -> Path:
     StoreError
         Where the name does not end in .parquet, or the file cannot be written.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     target = require_parquet(path)
@@ -86,7 +82,6 @@ def write_summary_of(
     StoreError, DataError
         As `summarize` and `write_summary`; then an earlier file is left as it was.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -119,8 +114,6 @@ def write_summary_of(
 
 def _pandas_metadata(schema: pa.Schema, attributes: dict[str, Any]) -> bytes:
     """Return what pandas itself would write beside such a table, so that it finds types and attributes."""
-    import pyarrow as pa
-
     frame = as_frame(schema.empty_table()).iloc[:0]
     frame.attrs.update(attributes)
     metadata: dict[bytes, bytes] = pa.Schema.from_pandas(frame, preserve_index=False).metadata
@@ -184,7 +177,6 @@ def summary_attributes(source: Held) -> dict[str, Any]:
 
     What cannot be read has none either: whoever reads its rows is told why.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not str(source.path).lower().endswith(PARQUET_SUFFIXES):

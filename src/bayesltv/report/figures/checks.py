@@ -1,20 +1,19 @@
 """Checks as pictures: each drawn from its own table, by its own name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from matplotlib.axes import Axes
 
 from bayesltv.checks.assumptions import CONFLICT_TAIL
 from bayesltv.checks.result import CheckReport, CheckResult
 from bayesltv.errors import DataError
 from bayesltv.evaluation.posterior_predictive import PosteriorPredictive
 from bayesltv.languages.language import tr
+from bayesltv.report.figures.criticism import SUBJECTS, Picture, plot_posterior_predictive, plot_psense
 from bayesltv.report.figures.sampler import sampler_pictures
 from bayesltv.report.style import (
     BLACK,
@@ -29,10 +28,6 @@ from bayesltv.report.style import (
     new_axes,
     rows_axis,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-from bayesltv.report.figures.criticism import SUBJECTS, Picture, plot_posterior_predictive, plot_psense
 
 
 def plot_check(result: CheckResult, *, ax: Axes | None = None) -> Axes:

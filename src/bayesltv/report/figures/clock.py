@@ -1,18 +1,12 @@
 """The clock itself: how much faster or slower than usual all customers buy, block by block."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 
 from bayesltv.languages.language import mark, tr
 from bayesltv.names import CHAIN, CLOCK, CLOCK_BLOCK, DRAW, OBSERVATION_END
 from bayesltv.report.style import BLUE, GREY, ORANGE, date_axis, date_number, dress, legend, new_axes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 BANDS = (((0.05, 0.95), mark("90 % of draws"), 0.18), ((0.25, 0.75), mark("50 % of draws"), 0.32))
 

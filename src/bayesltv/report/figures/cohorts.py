@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from bayesltv.cohorts.members import ALL
 from bayesltv.cohorts.result import OBSERVED, Cohorts
@@ -15,9 +15,6 @@ from bayesltv.languages.language import mark, tr
 from bayesltv.languages.written import day, percent
 from bayesltv.names import GROUP_SEPARATOR
 from bayesltv.report import style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MOST_ROWS, MOST_CURVES = 36, 5
 NARROWEST = 9.0

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
+from bayesltv.evaluation.comparison import Choice, Comparison
 from bayesltv.languages.language import label, tr
 from bayesltv.report.style import BLUE, GREY, dress, new_axes, rows_axis
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from bayesltv.evaluation.choice import Choice
-    from bayesltv.evaluation.comparison import Comparison
 
 
 def plot_comparison(comparison: Comparison, *, part: str = "purchase", ax: Axes | None = None) -> Axes:

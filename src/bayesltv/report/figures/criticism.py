@@ -1,12 +1,11 @@
 """Model criticism as pictures: replicated customers, priors in customers' terms, sensitivity."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from bayesltv.checks.psense import SENSITIVE
 from bayesltv.errors import DataError
@@ -25,10 +24,6 @@ from bayesltv.report.style import (
     new_axes,
     rows_axis,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Picture = Callable[[], "Axes | Figure"]
 SUBJECTS = {

@@ -1,12 +1,11 @@
 """Lifetime value of chosen customers, with its uncertainty."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
 
 from bayesltv.errors import DataError
 from bayesltv.languages.language import tr, trn, word
@@ -15,10 +14,6 @@ from bayesltv.names import CUSTOMER_ID, FREQUENCY
 from bayesltv.prediction.concentration import BEST, lorenz_curve
 from bayesltv.report import style
 from bayesltv.report.figures.tiers import rows_of
-
-if TYPE_CHECKING:
-    import xarray as xr
-    from matplotlib.axes import Axes
 
 CHOSEN = 12
 

@@ -1,11 +1,9 @@
 """The business ahead in a picture: a fan of the total, and the parts it is made of."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from bayesltv.arrivals.result import PARTS, TOTAL, Forecast
 from bayesltv.data.summary.weeks import NEW_CUSTOMERS
@@ -13,9 +11,6 @@ from bayesltv.errors import DataError, shown
 from bayesltv.languages.language import mark, tr
 from bayesltv.report.figures.tracking import BANDS
 from bayesltv.report.style import BLACK, BLUE, GREY, dress, legend, money_axis, new_axes, shades
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _TITLES = {
     ("revenue", "week"): mark("Revenue by week"), ("revenue", "month"): mark("Revenue by month"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from bayesltv.base.placed_base import PlacedBase
 from bayesltv.data.summary.days import wait_table
@@ -13,9 +14,6 @@ from bayesltv.languages.language import tr, trn, word
 from bayesltv.languages.written import percent, span
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, RECENCY, TIME_UNIT, T
 from bayesltv.report import style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MOST_NUMBERS = 9
 """Frequencies, and recencies, at which a matrix writes its numbers."""

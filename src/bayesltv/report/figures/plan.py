@@ -1,12 +1,11 @@
 """Figures of a plan: where its money goes, what it returns, how much to spend, what else could be done."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from bayesltv.allocation.hold_out import HOLD_OUT
 from bayesltv.decisions.offer.pnl import net_value, spending
@@ -33,9 +32,6 @@ from bayesltv.report.style import (
     rows_axis,
 )
 from bayesltv.specs.decision.actions import NO_ACTION
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 ACTION_COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, "#CC79A7", "#56B4E9", "#8A6D00", "#5B4B8A")
 _STEPS = (

@@ -1,12 +1,12 @@
 """The posterior of each group: a forest."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from bayesltv.base.group_scales import CUSTOMERS, group_scales
 from bayesltv.errors import DataError
@@ -21,10 +21,6 @@ from bayesltv.names import (
     TIME_UNIT,
 )
 from bayesltv.report.style import BLUE, GREY, dress, money_axis, new_axes, new_figure, percent_axis, shortened
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 BANDS = (0.5, 0.9)
 MOST_GROUPS = 40

@@ -1,17 +1,13 @@
 """What the checks of the sampler looked at, drawn by arviz-plots: ranks, effective sizes, traces, energy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import xarray as xr
+from matplotlib.figure import Figure
 
 from bayesltv.base.population import read_posterior
 from bayesltv.errors import DataError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _COLUMNS = 3
 

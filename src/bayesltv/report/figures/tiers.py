@@ -1,12 +1,10 @@
 """P(tier): how sure the tier labels are."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from bayesltv.decisions.customers.refresh import Refresh
 from bayesltv.errors import DataError
@@ -25,9 +23,6 @@ from bayesltv.report.style import (
     shades,
     shortened,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _ROOM_FOR_TEXT = 0.055
 

@@ -1,20 +1,16 @@
 """Repeat purchases and spend over the calendar: what the model says and what happened."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 
 from bayesltv.errors import DataError
 from bayesltv.languages.language import mark, tr
 from bayesltv.names import OBSERVATION_END, PERIOD_END
 from bayesltv.prediction.tracking import summarise_track
 from bayesltv.report import style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 Quantity = Literal["purchases", "spend"]
 _NAMES: dict[Quantity, str] = {

@@ -1,16 +1,15 @@
 """What earlier commands wrote, read back for a report: scores and plans, with what their manifests say."""
 
-from __future__ import annotations
-
 import io
 import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import xarray as xr
 
 from bayesltv.arrivals.result import Forecast
@@ -42,9 +41,6 @@ from bayesltv.report.files.verified import (
     require_finished,
     verified,
 )
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _SAME = ("spec_hash", "seed", TIME_UNIT, FINGERPRINT)
 """What a manifest says of a fit by which it is known again."""
@@ -270,8 +266,6 @@ def _read_columns(
         with verified(path, _checksum(listed, path, files.manifest), cure="Score again") as file:
             is_csv = path.suffix.lower() == ".csv"
             return _shown_of_csv(file, groups) if is_csv else pd.DataFrame(_shown(file, groups).to_pandas())
-    import pyarrow as pa
-
     tables = [_shown(part, groups) for part, _ in held_parts(path)]
     return pd.DataFrame(pa.concat_tables(tables, promote_options="default").to_pandas())
 

@@ -1,7 +1,5 @@
 """The section of a page about cohorts by age."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

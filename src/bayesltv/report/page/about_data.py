@@ -1,22 +1,16 @@
 """The section of a report about its data, and about the customers that the model makes of them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from bayesltv import names
+from bayesltv.checks.result import CheckReport
 from bayesltv.data.log.log_warnings import midlife_peak
 from bayesltv.languages.language import tr, word
 from bayesltv.languages.written import day
 from bayesltv.report.figures.checks import check_figures
 from bayesltv.report.page.parts import Grid, Section, count, facts_of, picture_of
 from bayesltv.report.style import money
-
-if TYPE_CHECKING:
-    from bayesltv.checks.result import CheckReport
 
 
 def data(summary: pd.DataFrame, report: CheckReport) -> Section:

@@ -1,16 +1,15 @@
 """The sections of a report about its fit: where it comes from, whether to trust it, what it learnt."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bayesltv.base.group_scales import CUSTOMERS, group_scales
+from bayesltv.checks.result import CheckReport
 from bayesltv.evaluation.result import written
 from bayesltv.languages.language import listed, tr, word
 from bayesltv.languages.written import day
@@ -32,9 +31,6 @@ from bayesltv.redaction import Redaction
 from bayesltv.report.figures.posterior import MOST_GROUPS, chosen_groups, group_labels, plot_posterior
 from bayesltv.report.page.parts import Grid, Section, count, facts_of, grid_of, interval, picture_of
 from bayesltv.report.style import money
-
-if TYPE_CHECKING:
-    from bayesltv.checks.result import CheckReport
 
 
 def origin(fit: xr.DataTree, redaction: Redaction | None = None) -> Section:

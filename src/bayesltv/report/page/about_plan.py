@@ -1,14 +1,12 @@
 """The section of a report about what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from bayesltv.decisions.plan import TREATED_BEFORE
+from bayesltv.decisions.plan import TREATED_BEFORE, Plan
 from bayesltv.evaluation.result import ALL
 from bayesltv.languages.language import mark, tr
 from bayesltv.languages.written import percent, span
@@ -17,9 +15,6 @@ from bayesltv.report.files.stored import StoredPlan
 from bayesltv.report.page.parts import Picture, Section, grid_of, interval, picture_of, png_picture
 from bayesltv.report.page.small_cells import COUNTS, WHOLE, without_small
 from bayesltv.report.style import money
-
-if TYPE_CHECKING:
-    from bayesltv.decisions.plan import Plan
 
 _MONEY = (
     "incremental_margin", "incremental_discount", "subsidy", "contact_cost", "running_cost", "service_cost",

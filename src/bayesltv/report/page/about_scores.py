@@ -1,27 +1,22 @@
 """The sections of a report about scores, and about forecasts that have been overtaken."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from bayesltv.evaluation.result import ALL
+from bayesltv.evaluation.result import ALL, Evaluation
 from bayesltv.languages.language import mark, retold, tr, word
 from bayesltv.languages.written import day
 from bayesltv.names import COMMON_SHOCKS, CURRENCY, CUSTOMER_ID, GROUP
+from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
 from bayesltv.redaction import Redaction
 from bayesltv.report.page.parts import Grid, Section, count, facts_of, grid_of, interval, picture_of
 from bayesltv.report.page.small_cells import is_small, without_small
 from bayesltv.report.style import money, value_label
-
-if TYPE_CHECKING:
-    from bayesltv.evaluation.result import Evaluation
-    from bayesltv.prediction.scores.score import ScoreTable
 
 
 def scored(

@@ -5,29 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bayesltv.allocation.hold_out import HOLD_OUT
-from bayesltv.arrivals.result import TOTAL, WHOLE
+from bayesltv.arrivals.result import TOTAL, WHOLE, Forecast
+from bayesltv.checks.result import CheckReport
 from bayesltv.data.summary.weeks import NEW_CUSTOMERS
+from bayesltv.decisions.plan import Plan
+from bayesltv.evaluation.result import Evaluation
 from bayesltv.languages.language import word
 from bayesltv.languages.written import span
 from bayesltv.names import COMMON_SHOCKS, CURRENCY
+from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.prediction.totals import summarise_totals, sums_of_means
+from bayesltv.report.files.stored import StoredPlan
 from bayesltv.report.style import money
 from bayesltv.specs.decision.actions import NO_ACTION
-
-if TYPE_CHECKING:
-    from bayesltv.arrivals.result import Forecast
-    from bayesltv.checks.result import CheckReport
-    from bayesltv.decisions.plan import Plan
-    from bayesltv.evaluation.result import Evaluation
-    from bayesltv.prediction.scores.score import ScoreTable
-    from bayesltv.report.files.stored import StoredPlan
 
 Colour = Literal["green", "amber", "red"]
 _JUDGED = ("purchases", "spend")

@@ -1,17 +1,18 @@
 """``write_report``: everything known about a fit in one HTML file that needs nothing else."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import xarray as xr
 from markupsafe import Markup, escape
 
+from bayesltv.arrivals.result import Forecast
+from bayesltv.checks.result import CheckReport
+from bayesltv.cohorts.result import Cohorts
+from bayesltv.decisions.plan import Plan
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.files import replacing, require_ending
 from bayesltv.languages.language import in_language, spoken, tr, trn
@@ -19,7 +20,7 @@ from bayesltv.languages.written import day, percent
 from bayesltv.names import OBSERVATION_END
 from bayesltv.prediction.scores.score import ScoreTable
 from bayesltv.redaction import Redaction, redaction_of
-from bayesltv.report.files.stored import groups_of
+from bayesltv.report.files.stored import StoredPlan, groups_of
 from bayesltv.report.page.about_cohorts import acquired
 from bayesltv.report.page.about_data import data
 from bayesltv.report.page.about_fit import learnt, origin, verdict
@@ -28,13 +29,6 @@ from bayesltv.report.page.about_scores import held_out, scored
 from bayesltv.report.page.first_screen import FirstScreen, first_screen
 from bayesltv.report.page.parts import Section
 from bayesltv.report.page.people import People, people_of
-
-if TYPE_CHECKING:
-    from bayesltv.arrivals.result import Forecast
-    from bayesltv.checks.result import CheckReport
-    from bayesltv.cohorts.result import Cohorts
-    from bayesltv.decisions.plan import Plan
-    from bayesltv.report.files.stored import StoredPlan
 
 TEMPLATE, SCRIPT, STYLE = "report.html.j2", "people.js", "style.css"
 SMALLEST_COUNT = 10

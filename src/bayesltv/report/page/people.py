@@ -1,27 +1,23 @@
 """One table of people: who holds the value at risk, and for whom the plan does something."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from bayesltv.allocation.hold_out import HOLD_OUT
+from bayesltv.decisions.plan import Plan
 from bayesltv.languages.language import mark, tr
 from bayesltv.languages.written import percent
 from bayesltv.names import CURRENCY, CUSTOMER_ID
+from bayesltv.prediction.scores.score import ScoreTable
+from bayesltv.redaction import Redaction
+from bayesltv.report.files.stored import StoredPlan
 from bayesltv.report.style import money
 from bayesltv.specs.decision.actions import NO_ACTION
-
-if TYPE_CHECKING:
-    from bayesltv.decisions.plan import Plan
-    from bayesltv.prediction.scores.score import ScoreTable
-    from bayesltv.redaction import Redaction
-    from bayesltv.report.files.stored import StoredPlan
 
 Write = Callable[[float], str]
 _CENTS_BELOW = 1000

@@ -1,7 +1,5 @@
 """Counts of few people are not shown: of less than so many the figures tell of persons, not of a group."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
