@@ -207,6 +207,11 @@ def test_a_choice_is_drawn(choice):
             "customers had bought up to 1997-01-02",
         ),
         ({"customers": 20}, ltv.DataError, "too few"),
+        (
+            {"specs": ["pooled", "clock"], "cuts": ["1997-03-01"]},
+            ltv.DataError,
+            "the clock has 3 blocks of 4 weeks in 59 days of calendar, and needs 4",
+        ),
         ({"columns": {"column": "x"}}, ltv.DataError, "columns has no 'column'"),
     ],
 )
@@ -232,6 +237,18 @@ def test_candidates_begin_with_the_simplest():
     assert name == "mbg_nbd_clock"
     assert spec.clock == ltv.load_spec("clock").clock
     assert spec.purchase == plain["mbg_nbd"].purchase
+    assert on_a_clock(plain, 85) == on_a_clock(plain)
+    assert on_a_clock(plain, 84) == {}  # three blocks of four weeks
+
+
+def test_a_short_log_goes_without_a_clock(log):
+    """Four months: at the first cut there are fewer than four blocks, and the choice is made all the same."""
+    early = log[log["date"] <= "1997-04-30"]
+    found = ltv.choose(early, columns={"monetary_value_col": None}, log_end="1997-04-30")
+    assert set(found.table["spec"]) >= {"bg_nbd", "mbg_nbd"}
+    assert not any(name.endswith("_clock") for name in found.table["spec"])
+    days = (pd.Timestamp(found.facts["cuts"][0]) - early["date"].min()).days
+    assert found.reason.endswith(f"no clock was tried: {days} days up to the first cut are too few")
 
 
 def test_regular_waits_bring_a_candidate_of_the_nearest_shape():

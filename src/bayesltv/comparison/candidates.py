@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv.checks.timing import regular_timing
-from bayesltv.errors import SpecError
+from bayesltv.errors import DataError, SpecError
 from bayesltv.specs.catalogue import load_spec
 from bayesltv.specs.model.model_spec import ModelSpec
 from bayesltv.specs.model.settings import PURCHASE_FAMILIES
@@ -31,15 +31,20 @@ def candidates(shape: float | None) -> dict[str, ModelSpec]:
     return found
 
 
-def on_a_clock(specs: Mapping[str, ModelSpec]) -> dict[str, ModelSpec]:
-    """Return the first spec that goes by a calendar clock, on that of the shipped `clock.toml`."""
+def on_a_clock(specs: Mapping[str, ModelSpec], days: int | None = None) -> dict[str, ModelSpec]:
+    """Return the first spec that goes by a calendar clock, on that of the shipped `clock.toml`.
+
+    There is none where `days` of calendar are too few for it.
+    """
     clock = load_spec("clock").clock
     for name, spec in specs.items():
         try:
-            told = f"{spec.title}, on a shared calendar clock"
-            return {f"{name}_clock": replace(spec, clock=clock, title=told)}
-        except SpecError:  # of a family that has none
+            clocked = replace(spec, clock=clock, title=f"{spec.title}, on a shared calendar clock")
+            if days is not None:
+                clocked.check_calendar(days)
+        except (SpecError, DataError):  # of a family that has none
             continue
+        return {f"{name}_clock": clocked}
     return {}
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from bayesltv.data.log.summarize import summarize
 from bayesltv.dates import Date
 from bayesltv.errors import DataError, FitError, SpecError
 from bayesltv.evaluation.comparison import Choice
+from bayesltv.languages.language import as_kept
 from bayesltv.names import CUSTOMER_ID, DATE
 from bayesltv.specs.catalogue import SpecLike
 from bayesltv.specs.model.model_spec import ModelSpec
@@ -111,17 +112,24 @@ def choose_as(
     plain = read_plain(log, reading, origins, until=days_known[-1], carried=carried)
     begun = plain.rows.groupby(CUSTOMER_ID)[DATE].min()
     require_customers(int((begun < days_known[0] + pd.Timedelta(days=1)).sum()), days_known[0])
+    calendar = (days_known[0] - begun.min()).days
+    for each in (asked or {}).values():
+        each.check_calendar(calendar)
     shape = shape_of_waits(_summary(plain, days_known[-1], origins.time_unit))
     found = candidates(shape) if asked is None else asked
     trial = Trial(plain, days_known, days, origins, step or (lambda _: None))
-    tried = trial.run(found, more=CUTS if asked is None else 0)
-    if asked is None:
+    clocked = on_a_clock(found, calendar) if asked is None else {}
+    tried = trial.run(found, more=CUTS * len(clocked))
+    if clocked:
         best = recommend(tried, clocked=frozenset()).name
         ranked = sorted(found, key=lambda name: (name != best, mean_crps(tried[name])))
-        clocked = on_a_clock({name: found[name] for name in ranked})
+        clocked = on_a_clock({name: found[name] for name in ranked}, calendar)
         found |= clocked
         tried |= trial.run(clocked, more=0)
     verdict = recommend(tried, clocked=frozenset(name for name, each in found.items() if each.clock))
+    if asked is None and not clocked:
+        told = as_kept("no clock was tried: {days} days up to the first cut are too few", days=calendar)
+        verdict = replace(verdict, reason=f"{verdict.reason}; {told}")
     spec = found[verdict.name]
     facts = {
         "cuts": [cut.date().isoformat() for cut in days_known], "days": days, "customers": len(plain.ids),

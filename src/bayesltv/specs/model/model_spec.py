@@ -106,6 +106,11 @@ class ModelSpec:
         """Return the days of a block of the clock; 0 without one."""
         return 0 if self.clock is None else self.clock.block_days
 
+    def check_calendar(self, days: int) -> None:
+        """Refuse a calendar of `days` days where the clock needs a longer one; see ``ClockSpec``."""
+        if self.clock is not None:
+            self.clock.check_calendar(days)
+
     @property
     def is_open(self) -> bool:
         """Say whether the groups are still "all", so that a summary must name them."""
@@ -251,21 +256,15 @@ class ModelSpec:
         purchase = sections["purchase"].record(PurchaseSpec)
         spend = SpendSpec.read(sections["spend"]) if "spend" in table else None
         scales = parts.scales_of(purchase, spend)
-        priors = parts.read_priors(sections["priors"], scales)
+        pooling = sections["pooling"].tables(scales)
+        covariates = sections["covariates"].tables(tuple(table.values.get("covariates", ())))
         stated: dict[str, Any] = {
             **_read_model(sections["model"]),
             "purchase": purchase,
             "spend": spend,
-            "priors": priors,
-            "pooling": {
-                scale: Pooling.read(inner) for scale, inner in sections["pooling"].tables(scales).items()
-            },
-            "covariates": {
-                column: Covariate.read(inner)
-                for column, inner in sections["covariates"]
-                .tables(tuple(table.values.get("covariates", ())))
-                .items()
-            },
+            "priors": parts.read_priors(sections["priors"], scales),
+            "pooling": {scale: Pooling.read(inner) for scale, inner in pooling.items()},
+            "covariates": {column: Covariate.read(inner) for column, inner in covariates.items()},
             "clock": ClockSpec.read(sections["clock"]) if "clock" in table else None,
             "sampler": sections["sampler"].record(SamplerSpec),
             "gates": sections["gates"].record(GateSpec),
