@@ -156,22 +156,18 @@ def score_on_spark(
     from bayesltv.engines import spark_places as places
     from bayesltv.engines.spark_output import manifest_of, write
     from bayesltv.engines.spark_score import prepared_job
-    from bayesltv.prediction.scores.prepare import Request, warn_of_infinite_means
+    from bayesltv.prediction.scores.prepare import warn_of_infinite_means
     from bayesltv.specs.catalogue import load_decision
 
     declared = load_decision(decision)
     tree, fit_sha256 = load_held(fit)
     require_passed(tree, meeting.accept_failed)
     source, target = places.Place(summary), places.Place(out)
-    known = {name: value for name, value in vars(meeting).items() if name not in (TIME_UNIT, OBSERVATION_END)}
     with _session(cluster, source, target) as spark:
         places.require_free(spark, target, source)
         frame = _dealt(places.read(spark, source), cluster)
         _require_distinct(frame)
-        job = prepared_job(
-            frame, tree, Request(declared, **known), time_unit=meeting.time_unit,
-            observation_end=None if meeting.observation_end is None else str(meeting.observation_end),
-        )  # fmt: skip
+        job = prepared_job(frame, tree, declared, meeting)
         told = run.told(manifest_of(job, tree, fit_sha256=fit_sha256, summary=source.text))
         written = write(spark, job, target, told)
     warn_of_infinite_means(written.infinite_means, written.customers)
