@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from bayesltv.base.meeting import Meeting
 from bayesltv.data.log.reading import Summarizing
 from bayesltv.jobs.asked import ALONE, Run
 from bayesltv.jobs.paths import load_held
+from bayesltv.jobs.written import SummaryFile
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, GROUPS, OBSERVATION_END, SET_ASIDE, TIME_UNIT
 
 if TYPE_CHECKING:
@@ -43,24 +43,6 @@ class Cluster:
 
 
 @dataclass(frozen=True)
-class SparkSummary:
-    """A customer summary that Spark has written.
-
-    Attributes
-    ----------
-    path : str
-    customers, repeaters : int
-    attributes : mapping
-        time_unit, observation_end, groups, set_aside (reason -> count).
-    """
-
-    path: str
-    customers: int
-    repeaters: int
-    attributes: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class SparkScores:
     """Scores that Spark has written.
 
@@ -87,7 +69,7 @@ class SparkScores:
         return [self.written.means]
 
 
-def summarize_on_spark(log: str, out: str, asked: Summarizing, cluster: Cluster = Cluster()) -> SparkSummary:
+def summarize_on_spark(log: str, out: str, asked: Summarizing, cluster: Cluster = Cluster()) -> SummaryFile:
     """Write the customer summary of a log: Parquet or a table, read and written by Spark.
 
     Parameters
@@ -122,7 +104,7 @@ def summarize_on_spark(log: str, out: str, asked: Summarizing, cluster: Cluster 
         written = places.read(spark, target)
         counts = written.agg(F.count(F.lit(1)), F.count_if(F.col(FREQUENCY) > 0)).collect()[0]
     known = {name: told[name] for name in (TIME_UNIT, OBSERVATION_END, GROUPS, SET_ASIDE)}
-    return SparkSummary(out, int(counts[0]), int(counts[1]), known)
+    return SummaryFile(out, int(counts[0]), int(counts[1]), known)
 
 
 def score_on_spark(
