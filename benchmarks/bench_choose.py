@@ -19,7 +19,7 @@ import numpy as np
 import bayesltv as ltv
 import common
 import futures
-from bayesltv.comparison.candidates import candidates, on_a_clock
+from bayesltv.comparison.choose import candidates, on_a_clock
 from bayesltv.comparison.own import DRAWS, fit_quickly
 from bayesltv.evaluation.rules import interval_score
 

@@ -49,3 +49,8 @@ def test_spark_is_reached_without_pyspark_being_imported():
     _, loaded = started("import bayesltv; bayesltv.spark.score")
     assert "pyspark" not in loaded
     assert not {"pymc", "arviz", "pymc_marketing"} & set(loaded)
+
+
+def test_what_commands_print_with_loads_nothing_that_draws_or_samples():
+    _, loaded = started("import bayesltv.cli.output.show, bayesltv.cli.output.plain, bayesltv.jobs")
+    assert not {"matplotlib", "pymc", "pytensor", "nutpie", "arviz", "arviz_plots", "duckdb"} & set(loaded)

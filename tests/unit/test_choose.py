@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
-from bayesltv.comparison import candidates as known_candidates
+from bayesltv.comparison import choose as choosing
 from bayesltv.comparison.backtest import Backtest
-from bayesltv.comparison.candidates import candidates, on_a_clock
+from bayesltv.comparison.choose import candidates, on_a_clock
 from bayesltv.comparison.origins import Origins
 from bayesltv.comparison.recommendation import crps_gap, interval_share, recommend, summed_up
 from bayesltv.report.figures.comparison import choice_figures, choice_tables
@@ -262,7 +262,7 @@ def test_a_family_without_a_clock_leaves_it_to_the_next(monkeypatch):
             raise ltv.SpecError("no clock")
         return replace(spec, **more)
 
-    monkeypatch.setattr(known_candidates, "replace", refuses)
+    monkeypatch.setattr(choosing, "replace", refuses)
     assert list(on_a_clock(candidates(1.0))) == ["mbg_nbd_clock"]
     assert on_a_clock({"bg_nbd": candidates(1.0)["bg_nbd"]}) == {}
 

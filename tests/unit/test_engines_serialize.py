@@ -9,7 +9,8 @@ import pytest
 import xarray as xr
 
 import bayesltv as ltv
-from bayesltv.base.population import Posterior
+from bayesltv.base.meeting import Meeting
+from bayesltv.base.population import Posterior, read_posterior
 from bayesltv.engines.serialize import (
     packed,
     packed_sample,
@@ -45,7 +46,7 @@ def with_a_clock():
     ids=["plain", "clock", "covariates"],
 )
 def test_every_field_of_a_scoring_arrives(fit, decision):
-    sent = make_scoring(fit, decision, seed=7, draws=10, unknown_groups="population")
+    sent = make_scoring(fit, decision, Meeting(7, 10, "population"), read_posterior(fit))
     arrived = unpacked(packed(sent))
     for field in fields(Posterior):
         one, other = getattr(sent.posterior, field.name), getattr(arrived.posterior, field.name)
@@ -66,7 +67,8 @@ def test_bytes_that_are_no_parcel_are_an_engine_error():
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_parcel_with_a_damaged_head_is_read_or_refused(decision, seed):
     """Structure and text of the head, 60 mutants of each seed."""
-    scoring = make_scoring(point_fit(POINT, draws=20), decision, seed=1)
+    fit = point_fit(POINT, draws=20)
+    scoring = make_scoring(fit, decision, Meeting(1), read_posterior(fit))
     with np.load(io.BytesIO(packed(scoring)), allow_pickle=False) as file:
         arrays = dict(file)
     text = arrays["head"].tobytes().decode()

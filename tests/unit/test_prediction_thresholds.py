@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 import bayesltv as ltv
+from bayesltv.base.meeting import Meeting
+from bayesltv.base.population import read_posterior
 from bayesltv.prediction.scores import thresholds
 from bayesltv.prediction.scores.engine import Threads
 from bayesltv.prediction.scores.scoring import make_scoring
@@ -79,7 +81,7 @@ def test_samples_and_batches_change_nothing_even_where_cuts_miss_their_brackets(
     expected = ltv.score(fit, summary, decision(kind), seed=2, draws=None).attrs["thresholds"]
     monkeypatch.setattr(thresholds, "FIRST_SAMPLE", 30)
     monkeypatch.setattr(thresholds, "_SAFELY", safely)
-    scoring = make_scoring(fit, decision(kind), seed=2, draws=None)
+    scoring = make_scoring(fit, decision(kind), Meeting(2), read_posterior(fit))
     parts = [part for _, part in summary.groupby(np.arange(len(summary)) // 500)]
     everyone = Threads(scoring, lambda: map(scoring.place, parts))
     found = thresholds.find_thresholds(scoring, everyone, customers=len(summary), block=64)

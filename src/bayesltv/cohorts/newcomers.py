@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesltv import names
+from bayesltv.base.meeting import Meeting
 from bayesltv.base.placed_base import PlacedBase, Placement, place_customers
 from bayesltv.cohorts.known import Purchases
 from bayesltv.cohorts.members import Members
@@ -295,10 +296,8 @@ def newcomers_base(
     each = each.reset_index(drop=True)
     number = pd.Series(np.tile(np.arange(REPLICATES), len(groups)).astype(str), dtype="str")
     summary = as_summary(base, each, pd.Series(labels_of(each, columns), dtype="str") + "\x1fday 0 " + number)
-    scoring = make_scoring(
-        base.fit, decision, seed=base.seed, draws=DRAWS if base.draws is None else base.draws,
-        unknown_groups=base.unknown_groups, accepted=accepted, posterior=base.posterior,
-    )  # fmt: skip
+    meeting = Meeting(base.seed, DRAWS if base.draws is None else base.draws, base.unknown_groups)
+    scoring = make_scoring(base.fit, decision, meeting, base.posterior, accepted=accepted)
     if scoring.is_relative:
         everyone = Threads(scoring, lambda: [base.placed(DRAWS)], threads)
         scoring = replace(scoring, thresholds=find_thresholds(scoring, everyone, customers=len(base)))

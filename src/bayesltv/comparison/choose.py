@@ -1,5 +1,9 @@
-"""``choose``: several specs tried at several days of a log's own past, and the one to use."""
+"""``choose``: several specs tried at several days of a log's own past, and the one to use.
 
+Where none are named it tries what `candidates` has, the simplest first.
+"""
+
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
+from bayesltv.checks.timing import regular_timing
 from bayesltv.comparison.backtest import Backtest, backtest
-from bayesltv.comparison.candidates import candidates, on_a_clock, shape_of_waits
 from bayesltv.comparison.named import carried_by, named_specs
 from bayesltv.comparison.origins import CUSTOMERS, Origins, require_customers
 from bayesltv.comparison.plain_log import PlainLog, log_extent, read_plain
@@ -21,11 +26,14 @@ from bayesltv.errors import DataError, FitError, SpecError
 from bayesltv.evaluation.comparison import Choice
 from bayesltv.languages.language import as_kept
 from bayesltv.names import CUSTOMER_ID, DATE
-from bayesltv.specs.catalogue import SpecLike
+from bayesltv.specs.catalogue import SpecLike, load_spec
 from bayesltv.specs.model.model_spec import ModelSpec
 
 CUTS = 3
 DRAWS = 1000
+REGULAR = "mbg_cnbd"
+LARGEST = 4
+"""Stages of a wait."""
 
 
 def choose(
@@ -223,3 +231,39 @@ def _summary(log: PlainLog, cut: pd.Timestamp, time_unit: str) -> pd.DataFrame:
 
 def _all_cuts(tried: Mapping[str, Backtest]) -> pd.DataFrame:
     return pd.concat([each.table.assign(spec=name) for name, each in tried.items()], ignore_index=True)
+
+
+def candidates(shape: float | None) -> dict[str, ModelSpec]:
+    """Return BG/NBD, MBG/NBD and, where waits are regular, MBG/CNBD-k at the k nearest their shape."""
+    found = {"bg_nbd": load_spec("pooled"), "mbg_nbd": load_spec("mbg_pooled")}
+    k = 1 if shape is None else min(max(round(shape), 1), LARGEST)
+    if k > 1:
+        told = found["mbg_nbd"].to_dict()
+        title = f"MBG/CNBD-{k} and Gamma-Gamma, one population"
+        regular: dict[str, Any] = {**told, "model": {"title": title}, "purchase": {"family": REGULAR, "k": k}}
+        found[f"{REGULAR}_{k}"] = ModelSpec.from_dict(regular, source="the regular candidate")
+    return found
+
+
+def on_a_clock(specs: Mapping[str, ModelSpec], days: int | None = None) -> dict[str, ModelSpec]:
+    """Return the first spec that goes by a calendar clock, on that of the shipped `clock.toml`.
+
+    There is none where `days` of calendar are too few for it.
+    """
+    clock = load_spec("clock").clock
+    for name, spec in specs.items():
+        try:
+            clocked = replace(spec, clock=clock, title=f"{spec.title}, on a shared calendar clock")
+            if days is not None:
+                clocked.check_calendar(days)
+        except (SpecError, DataError):  # of a family that has none
+            continue
+        return {f"{name}_clock": clocked}
+    return {}
+
+
+def shape_of_waits(summary: pd.DataFrame) -> float | None:
+    """Return the shape of a gamma distribution of waits, 1 being exponential; None of too few."""
+    plain = xr.DataTree()
+    plain.attrs["spec"] = json.dumps(load_spec("pooled").to_dict())  # the check compares with a fit's family
+    return regular_timing(plain, summary).value

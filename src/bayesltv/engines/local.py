@@ -10,19 +10,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesltv.base.meeting import UnknownGroups
+from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.data.summary.store import held_summary, summary_attributes
 from bayesltv.engines import folder as files
 from bayesltv.engines.summary_file import FileJob, SummaryFile, look_through
 from bayesltv.machine import processor, versions
 from bayesltv.names import COMMON_SHOCKS, OBSERVATION_END
-from bayesltv.prediction.scores.prepare import (
-    Prepared,
-    Request,
-    count_infinite_means,
-    prepare,
-    warn_of_infinite_means,
-)
+from bayesltv.prediction.scores.prepare import Prepared, count_infinite_means, prepare, warn_of_infinite_means
 from bayesltv.prediction.scores.scoring import DRAWS, Scored, score_rows
 from bayesltv.prediction.totals import MEANS, Totals, labelled, merged
 from bayesltv.report.files.manifest import digest_of, told_of_fit
@@ -128,14 +122,16 @@ def score_to(
         Where another run is writing into the folder, or it holds scores made from something else, or there
         is no room; parts that are finished stay.
     """
-    request = Request(
-        decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days,
-        without_first_amounts=without_first_amounts,
+    declared = decision_of(decision)
+    meeting = Meeting(
+        seed, draws, unknown_groups, accept_failed, max_fit_age_days, time_unit, observation_end,
+        without_first_amounts,
     )  # fmt: skip
     with held_summary(summary) as opened:
         source = SummaryFile(opened, rows_per_part, time_unit, observation_end)
         end = None if max_fit_age_days is None else source.end()  # dear to ask of a CSV
-        job = FileJob(source, prepare(fit, request, told=summary_attributes(opened), end=end), threads)
+        told = summary_attributes(opened)
+        job = FileJob(source, prepare(fit, declared, meeting, told=told, end=end), threads)
         wanted = _made_from(fit, job)
         with files.locked(out) as folder:
             found = _found(folder, job, wanted, looking)

@@ -15,6 +15,7 @@ from bayesltv.base.placed_base import match_summary
 from bayesltv.base.population import Posterior
 from bayesltv.data.frames import require_columns
 from bayesltv.data.summary.validate import resolve_observation_end
+from bayesltv.dates import Date
 from bayesltv.engines.serialize import packed, packed_sample, unpacked_tallies
 from bayesltv.engines.spark_session import explained, mapped
 from bayesltv.errors import DataError
@@ -91,7 +92,7 @@ def attributes_of(summary: DataFrame) -> dict[str, Any]:
     return kept
 
 
-def last_day(told: dict[str, Any], observation_end: str | None) -> pd.Timestamp | None:
+def last_day(told: dict[str, Any], observation_end: Date | None) -> pd.Timestamp | None:
     """Return the last day observed: the keyword, or what the attributes say, or None."""
     nobody = pd.DataFrame()
     nobody.attrs.update(told)
@@ -120,7 +121,7 @@ def nobody_of(
     told: dict[str, Any],
     *,
     time_unit: str | None,
-    observation_end: str | None,
+    observation_end: Date | None,
 ) -> pd.DataFrame:
     """Return a validated summary without rows, with the types that a worker will see.
 

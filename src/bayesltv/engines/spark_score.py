@@ -12,15 +12,16 @@ import pandas as pd
 import xarray as xr
 
 from bayesltv import names
-from bayesltv.base.meeting import UnknownGroups
+from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.engines.spark_engine import Partitions, attributes_of, chosen_columns, last_day, nobody_of
 from bayesltv.engines.spark_session import explained, require_spark_frame, require_workers
 from bayesltv.engines.spark_worker import NOTE, TOTALS, as_arrow, totals_rows, with_totals
 from bayesltv.numerics.arrays import Floats
-from bayesltv.prediction.scores.prepare import Prepared, Request, prepare
+from bayesltv.prediction.scores.prepare import Prepared, prepare
 from bayesltv.prediction.scores.scoring import DRAWS, Scored, score_rows
 from bayesltv.prediction.totals import QUANTITIES, Totals, labelled
 from bayesltv.specs.catalogue import DecisionLike, decision_of
+from bayesltv.specs.decision.decision_spec import DecisionSpec
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -94,11 +95,11 @@ def score(
     EngineError
         Where a worker lacks the package or has another version.
     """
-    request = Request(
-        decision_of(decision), seed, draws, unknown_groups, accept_failed, max_fit_age_days, thresholds,
+    meeting = Meeting(
+        seed, draws, unknown_groups, accept_failed, max_fit_age_days, time_unit, observation_end,
         without_first_amounts,
     )  # fmt: skip
-    job = prepared_job(summary, fit, request, time_unit=time_unit, observation_end=observation_end)
+    job = prepared_job(summary, fit, decision_of(decision), meeting, thresholds=thresholds)
     return job.engine.table("score_batches", as_arrow(job.empty.table).schema)
 
 
@@ -202,18 +203,18 @@ class Job:
 
 def _asked(summary: DataFrame, fit: xr.DataTree, decision: DecisionLike, options: Mapping[str, Any]) -> Job:
     """Return the job that these keywords of `score` make."""
-    known = dict(options)
-    when = {name: known.pop(name, None) for name in ("time_unit", "observation_end")}
-    return prepared_job(summary, fit, Request(decision_of(decision), **known), **when)
+    known = {"draws": DRAWS, **options}
+    begins = known.pop("thresholds", None)
+    return prepared_job(summary, fit, decision_of(decision), Meeting(**known), thresholds=begins)
 
 
 def prepared_job(
     summary: DataFrame,
     fit: xr.DataTree,
-    request: Request,
+    decision: DecisionSpec,
+    meeting: Meeting,
     *,
-    time_unit: str | None,
-    observation_end: str | None,
+    thresholds: Floats | None = None,
 ) -> Job:
     """Return what scores a summary, having asked all that can be asked before the first row.
 
@@ -222,11 +223,13 @@ def prepared_job(
     """
     frame = require_spark_frame(summary, "score")
     told = attributes_of(frame)
-    end = last_day(told, observation_end)
-    prepared = prepare(fit, request, told=told, end=end)
+    end = last_day(told, meeting.observation_end)
+    prepared = prepare(fit, decision, meeting, told=told, end=end, thresholds=thresholds)
     posterior = prepared.scoring.posterior
     frame = chosen_columns(frame, posterior)
-    nobody = nobody_of(frame, posterior, told, time_unit=time_unit, observation_end=observation_end)
+    nobody = nobody_of(
+        frame, posterior, told, time_unit=meeting.time_unit, observation_end=meeting.observation_end
+    )
     require_workers(frame.sparkSession)
     engine = Partitions(frame, prepared.scoring, None if end is None else end.date().isoformat())
     placed = prepared.scoring.place(nobody)

@@ -192,10 +192,8 @@ def _judge(
     if decision is None or tiers is None or tiers.is_absolute or not judge.judges_spend:
         return judge
     plain = replace(decision, value=replace(decision.value, service_cost=0.0))
-    scoring = make_scoring(
-        base.fit, plain, seed=base.seed, draws=draws if base.draws is None else base.draws,
-        unknown_groups=base.unknown_groups, posterior=base.posterior,
-    )  # fmt: skip
+    meeting = Meeting(base.seed, draws if base.draws is None else base.draws, base.unknown_groups)
+    scoring = make_scoring(base.fit, plain, meeting, base.posterior)
     everyone = Threads(scoring, lambda: [placed], threads)
     return replace(judge, thresholds=find_thresholds(scoring, everyone, customers=len(base), block=block))
 

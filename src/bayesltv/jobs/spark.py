@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from bayesltv.base.meeting import Meeting
 from bayesltv.data.log.reading import Summarizing
 from bayesltv.jobs.asked import ALONE, Run
 from bayesltv.jobs.paths import load_held
+from bayesltv.jobs.written import SummaryFile
 from bayesltv.names import CUSTOMER_ID, FREQUENCY, GROUPS, OBSERVATION_END, SET_ASIDE, TIME_UNIT
 
 if TYPE_CHECKING:
@@ -43,24 +43,6 @@ class Cluster:
 
 
 @dataclass(frozen=True)
-class SparkSummary:
-    """A customer summary that Spark has written.
-
-    Attributes
-    ----------
-    path : str
-    customers, repeaters : int
-    attributes : mapping
-        time_unit, observation_end, groups, set_aside (reason -> count).
-    """
-
-    path: str
-    customers: int
-    repeaters: int
-    attributes: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class SparkScores:
     """Scores that Spark has written.
 
@@ -87,7 +69,7 @@ class SparkScores:
         return [self.written.means]
 
 
-def summarize_on_spark(log: str, out: str, asked: Summarizing, cluster: Cluster = Cluster()) -> SparkSummary:
+def summarize_on_spark(log: str, out: str, asked: Summarizing, cluster: Cluster = Cluster()) -> SummaryFile:
     """Write the customer summary of a log: Parquet or a table, read and written by Spark.
 
     Parameters
@@ -122,7 +104,7 @@ def summarize_on_spark(log: str, out: str, asked: Summarizing, cluster: Cluster 
         written = places.read(spark, target)
         counts = written.agg(F.count(F.lit(1)), F.count_if(F.col(FREQUENCY) > 0)).collect()[0]
     known = {name: told[name] for name in (TIME_UNIT, OBSERVATION_END, GROUPS, SET_ASIDE)}
-    return SparkSummary(out, int(counts[0]), int(counts[1]), known)
+    return SummaryFile(out, int(counts[0]), int(counts[1]), known)
 
 
 def score_on_spark(
@@ -156,22 +138,18 @@ def score_on_spark(
     from bayesltv.engines import spark_places as places
     from bayesltv.engines.spark_output import manifest_of, write
     from bayesltv.engines.spark_score import prepared_job
-    from bayesltv.prediction.scores.prepare import Request, warn_of_infinite_means
+    from bayesltv.prediction.scores.prepare import warn_of_infinite_means
     from bayesltv.specs.catalogue import load_decision
 
     declared = load_decision(decision)
     tree, fit_sha256 = load_held(fit)
     require_passed(tree, meeting.accept_failed)
     source, target = places.Place(summary), places.Place(out)
-    known = {name: value for name, value in vars(meeting).items() if name not in (TIME_UNIT, OBSERVATION_END)}
     with _session(cluster, source, target) as spark:
         places.require_free(spark, target, source)
         frame = _dealt(places.read(spark, source), cluster)
         _require_distinct(frame)
-        job = prepared_job(
-            frame, tree, Request(declared, **known), time_unit=meeting.time_unit,
-            observation_end=None if meeting.observation_end is None else str(meeting.observation_end),
-        )  # fmt: skip
+        job = prepared_job(frame, tree, declared, meeting)
         told = run.told(manifest_of(job, tree, fit_sha256=fit_sha256, summary=source.text))
         written = write(spark, job, target, told)
     warn_of_infinite_means(written.infinite_means, written.customers)

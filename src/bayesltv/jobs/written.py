@@ -22,13 +22,14 @@ class SummaryFile:
 
     Attributes
     ----------
-    path : Path
+    path : Path or str
+        By Spark: the place, as it was named.
     customers, repeaters : int
     attributes : mapping
-        time_unit, observation_end, groups, set_aside (reason -> count), fingerprint.
+        time_unit, observation_end, groups, set_aside (reason -> count), fingerprint; by Spark none.
     """
 
-    path: Path
+    path: Path | str
     customers: int
     repeaters: int
     attributes: Mapping[str, Any]

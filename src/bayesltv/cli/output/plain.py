@@ -17,7 +17,7 @@ from bayesltv.evaluation.comparison import Benchmark, Choice, Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs import written
 from bayesltv.jobs.databases import ScoreRows
-from bayesltv.jobs.spark import SparkScores, SparkSummary
+from bayesltv.jobs.spark import SparkScores
 from bayesltv.specs.catalogue import Shipped
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.specs.model.model_spec import ModelSpec
@@ -33,7 +33,7 @@ def plain(found: object) -> Json:
 
 
 @plain.register
-def _(found: written.SummaryFile | SparkSummary) -> Json:
+def _(found: written.SummaryFile) -> Json:
     return {
         "path": str(found.path),
         "customers": found.customers,

@@ -39,7 +39,7 @@ from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.comparison import Benchmark, Choice, Comparison
 from bayesltv.evaluation.result import Evaluation
 from bayesltv.jobs.databases import ScoreRows
-from bayesltv.jobs.spark import SparkScores, SparkSummary
+from bayesltv.jobs.spark import SparkScores
 from bayesltv.jobs.written import (
     CohortFolder,
     FitFile,
@@ -111,7 +111,7 @@ def show(found: object, console: Console) -> None:
 
 
 @show.register
-def _(found: SummaryFile | SparkSummary, console: Console) -> None:
+def _(found: SummaryFile, console: Console) -> None:
     told = found.attributes
     text = mark("{customers:,} customers, {repeaters:,} of them with repeat purchases")
     print_line(console, tr(text, customers=found.customers, repeaters=found.repeaters))

@@ -1,6 +1,6 @@
 """What is asked before the first row is scored, whoever walks the rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,41 +10,15 @@ import xarray as xr
 
 from bayesltv.base.currency import require_one_currency
 from bayesltv.base.gate import require_passed, require_recent, told_of_totals
-from bayesltv.base.meeting import UnknownGroups
+from bayesltv.base.meeting import Meeting
 from bayesltv.base.placed_base import warn_of_first_amounts_left_out
 from bayesltv.base.population import Posterior, read_posterior
 from bayesltv.errors import warn
 from bayesltv.names import COMMON_SHOCKS
 from bayesltv.numerics.arrays import Floats
-from bayesltv.prediction.scores.scoring import DRAWS, Scoring, make_scoring
+from bayesltv.prediction.scores.scoring import Scoring, make_scoring
 from bayesltv.prediction.scores.thresholds import Engine, find_thresholds
 from bayesltv.specs.decision.decision_spec import DecisionSpec
-
-
-@dataclass(frozen=True)
-class Request:
-    """What scores are asked for; see `bayesltv.score`.
-
-    Attributes
-    ----------
-    decision : DecisionSpec
-    seed : int
-    draws : int, optional
-    unknown_groups : "error" or "population"
-    accept_failed : sequence of str
-    max_fit_age_days : float, optional
-    thresholds : ndarray of float64, shape (tier - 1, draw), optional
-    without_first_amounts : bool
-    """
-
-    decision: DecisionSpec
-    seed: int
-    draws: int | None = DRAWS
-    unknown_groups: UnknownGroups = "error"
-    accept_failed: Sequence[str] = ()
-    max_fit_age_days: float | None = None
-    thresholds: Floats | None = None
-    without_first_amounts: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,24 +80,29 @@ class Prepared:
 
 def prepare(
     fit: xr.DataTree,
-    request: Request,
+    decision: DecisionSpec,
+    meeting: Meeting,
     *,
     told: Mapping[Any, Any],
     end: pd.Timestamp | None,
     posterior: Posterior | None = None,
+    thresholds: Floats | None = None,
 ) -> Prepared:
     """Return what scores, having asked all that can be asked without a row of the summary.
 
     Parameters
     ----------
     fit : DataTree
-    request : Request
+    decision : DecisionSpec
+    meeting : Meeting
     told : mapping
         The summary's attributes.
     end : Timestamp, optional
         The last day observed; needed where the fit's age is limited.
     posterior : Posterior, optional
         That of the fit, where it has been read.
+    thresholds : ndarray of float64, shape (tier - 1, draw), optional
+        Of tiers that are relative to other customers, where they are known.
 
     Raises
     ------
@@ -134,22 +113,13 @@ def prepare(
     SpecError
         Where decision, fit and summary are not in one currency, or thresholds do not fit.
     """
-    accepted = require_passed(fit, request.accept_failed)
-    require_recent(fit, end, request.max_fit_age_days)
-    currency = require_one_currency(request.decision, fit.attrs, told)
+    accepted = require_passed(fit, meeting.accept_failed)
+    require_recent(fit, end, meeting.max_fit_age_days)
+    currency = require_one_currency(decision, fit.attrs, told)
     if posterior is None:
-        posterior = replace(read_posterior(fit), without_first_amounts=request.without_first_amounts)
+        posterior = replace(read_posterior(fit), without_first_amounts=meeting.without_first_amounts)
         warn_of_first_amounts_left_out(posterior)
-    scoring = make_scoring(
-        fit,
-        request.decision,
-        seed=request.seed,
-        draws=request.draws,
-        unknown_groups=request.unknown_groups,
-        thresholds=request.thresholds,
-        accepted=accepted,
-        posterior=posterior,
-    )
+    scoring = make_scoring(fit, decision, meeting, posterior, thresholds=thresholds, accepted=accepted)
     _warn_of_missing_money(scoring)
     return Prepared(scoring, fit.attrs.get("spec_hash"), currency, told_of_totals(fit))
 

@@ -18,7 +18,7 @@ from bayesltv.errors import DataError, SpecError
 from bayesltv.names import CUSTOMER_ID
 from bayesltv.numerics.arrays import Floats
 from bayesltv.prediction.scores.engine import Threads
-from bayesltv.prediction.scores.prepare import Request, count_infinite_means, prepare, warn_of_infinite_means
+from bayesltv.prediction.scores.prepare import count_infinite_means, prepare, warn_of_infinite_means
 from bayesltv.prediction.scores.scoring import DRAWS, score_rows
 from bayesltv.prediction.totals import labelled
 from bayesltv.specs.catalogue import DecisionLike, decision_of
@@ -127,11 +127,12 @@ def score_base(
     progress: Callable[[int], None] | None = None,
 ) -> ScoreTable:
     """Return the score table of a base; see `score`."""
-    request = Request(
-        decision, base.seed, draws if base.draws is None else base.draws, base.unknown_groups,
-        base.accept_failed, base.max_fit_age_days, thresholds,
+    used = draws if base.draws is None else base.draws
+    meeting = Meeting(base.seed, used, base.unknown_groups, base.accept_failed, base.max_fit_age_days)
+    prepared = prepare(
+        base.fit, decision, meeting, told=base.summary.attrs, end=base.end, posterior=base.posterior,
+        thresholds=thresholds,
     )  # fmt: skip
-    prepared = prepare(base.fit, request, told=base.summary.attrs, end=base.end, posterior=base.posterior)
     everyone = Threads(prepared.scoring, lambda: [base.placed(draws)], threads)
     prepared = prepared.found_by(everyone, customers=len(base))
     work = partial(score_rows, observation_end=base.end, block=block, progress=progress)

@@ -10,15 +10,9 @@ import xarray as xr
 
 from bayesltv import names
 from bayesltv.base.customers import Customers, walk
-from bayesltv.base.meeting import UnknownGroups
+from bayesltv.base.meeting import Meeting, UnknownGroups
 from bayesltv.base.placed_base import Placement, place_customers
-from bayesltv.base.population import (
-    Hyperparameters,
-    Population,
-    Posterior,
-    hyperparameters_of,
-    read_posterior,
-)
+from bayesltv.base.population import Hyperparameters, Population, Posterior, hyperparameters_of
 from bayesltv.errors import SpecError
 from bayesltv.kernels.closed_forms import COLUMNS, value_means
 from bayesltv.numerics.arrays import Codes, Floats, Integers
@@ -220,17 +214,15 @@ class Scored:
 def make_scoring(
     fit: xr.DataTree,
     decision: DecisionSpec,
+    meeting: Meeting,
+    posterior: Posterior,
     *,
-    seed: int,
-    draws: int | None = DRAWS,
-    unknown_groups: UnknownGroups = "error",
     thresholds: Floats | None = None,
     accepted: Sequence[str] = (),
-    posterior: Posterior | None = None,
 ) -> Scoring:
     """Return what scores rows; `require_passed` is the caller's to ask first.
 
-    `posterior` is that of the fit, where it has been read already.
+    `posterior` is that of the fit, as it has been read.
 
     Raises
     ------
@@ -239,12 +231,12 @@ def make_scoring(
     SpecError
         Where thresholds are given that are not one row per tier but the lowest and one column per draw.
     """
-    posterior = read_posterior(fit) if posterior is None else posterior
-    found = hyperparameters_of(posterior).thinned(draws)
+    found = hyperparameters_of(posterior).thinned(meeting.draws)
     given = None if thresholds is None else np.asarray(thresholds, dtype=np.float64)
     _require_fitting(given, decision, found)
     until = fit.attrs.get(names.OBSERVATION_END) or None
-    return Scoring(posterior, found, decision, seed, unknown_groups, until, given, tuple(accepted))
+    seed, unknown = meeting.seed, meeting.unknown_groups
+    return Scoring(posterior, found, decision, seed, unknown, until, given, tuple(accepted))
 
 
 def score_rows(

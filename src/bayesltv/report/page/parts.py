@@ -7,15 +7,17 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from bayesltv.evaluation.result import written
 from bayesltv.languages.language import label, retold, tr, word
 from bayesltv.report.style import DESCRIPTION, readable, words_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 DPI = 120
 """Of pictures in a page: sharp at the width of its text on most screens and on paper."""
