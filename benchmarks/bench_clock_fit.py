@@ -27,7 +27,7 @@ COLUMNS = {
     "cpu_seconds": ("CPU seconds", ",.1f"),
     "ess": ("least ESS", ",.0f"),
     "khat": ("k-hat", ".2f"),
-    "failed": ("failed checks", ""),
+    "failed_checks": ("failed checks", ""),
     "peak_memory": ("peak MB", ",.0f", 1e-6),
 }
 
@@ -63,7 +63,7 @@ def one(case):
         "cells": int(fit.attrs["cells"]),
         "ess": min(ess, float(sizes["chain"] * sizes["draw"])),
         "khat": float(fit["sample_stats"]["pareto_k"]) if method == "laplace" else float("nan"),
-        "failed": ", ".join(each.name for each in report.results if each.status == "fail"),
+        "failed_checks": ", ".join(each.name for each in report.results if each.status == "fail"),
         **spent,
     }
 
