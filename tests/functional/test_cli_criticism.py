@@ -160,6 +160,7 @@ def test_evaluate_carries_covariates_and_settles_conflicts_of_groups(tmp_path):
 QUICKLY = ("--horizon", "6 weeks", "--spec", "pooled", "--spec", "mbg_pooled")
 
 
+@pytest.mark.slow
 def test_choose_writes_a_spec_that_fit_takes(world, tmp_path):
     out, command = tmp_path / "spec.toml", ("choose", world / "log.csv", *QUICKLY)
     done = run(*command, "--out", out, "--report", tmp_path / "report", "--json")

@@ -169,6 +169,7 @@ def test_an_earlier_export_that_was_changed_is_refused(world, mine, tmp_path, na
     assert not (tmp_path / "next").exists()
 
 
+@pytest.mark.slow
 def test_the_new_manifest_says_what_was_read_and_whether_it_was_verified(world, stored, tmp_path):
     back = tmp_path / "from_crm.csv"
     export = pd.read_csv(stored / "plan" / "customers.csv", dtype=str)

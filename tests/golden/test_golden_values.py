@@ -18,7 +18,13 @@ def is_same_machine() -> bool:
     return {"processor": processor(), "versions": here} == SAME_MACHINE
 
 
-@pytest.mark.parametrize("name", CASES)
+SLOW = ("decide_grouped", "decide_clock", "score_clock")
+"""Cases that compile what others do not; without a clock and groups the same questions are asked."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in CASES]
+)
 def test_values_are_those_recorded(name):
     found = CASES[name]()
     with np.load(GOLDEN / f"{name}.npz") as recorded:

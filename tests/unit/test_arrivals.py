@@ -212,6 +212,7 @@ def test_a_fit_of_arrivals_is_kept_and_verified_like_others(without_chains, tmp_
         ltv.customer_base(without_chains, pd.DataFrame(), seed=1)
 
 
+@pytest.mark.slow
 def test_the_same_seed_and_a_summary_in_the_place_of_the_log_give_the_same_draws(sold):
     short = {"sampler": {"draws": 20, "tune": 20, "chains": 2}, "seed": 1, "by": "channel", "progress": False}
     short["events"] = SALE

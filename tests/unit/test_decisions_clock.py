@@ -66,6 +66,7 @@ def placed(fit, summary):
     return population, make_customers(checked, codes, population.family, with_spend=True, with_days=True)
 
 
+@pytest.mark.slow
 def test_a_clock_that_stands_still_decides_as_the_plain_model_decides(some, retention):
     plain = decide(point_fit(POINT, draws=40, family=FAMILY), some, retention)
     clocked = decide(fit_of(np.zeros((40, BLOCKS))), some, retention)
