@@ -19,7 +19,7 @@
 
 # %%
 import bayesltv as ltv
-from bayesltv.evaluation.tables import purchase_calibration
+from bayesltv.evaluation.calibration import purchase_calibration
 
 # %%
 log = ltv.simulate_log(

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from bayesltv.prediction.draws import predict as predict
     from bayesltv.prediction.scores.score import ScoreTable as ScoreTable
     from bayesltv.prediction.scores.score import score as score
-    from bayesltv.prediction.scores.score import score_one as score_one
+    from bayesltv.prediction.scores.score_one import score_one as score_one
     from bayesltv.prediction.tracking import track as track
     from bayesltv.questions import CustomerBase as CustomerBase
     from bayesltv.questions import customer_base as customer_base
@@ -141,7 +141,8 @@ _NAMES = {
     "pipeline": "as_fit fit fit_uplift from_pymc_marketing",
     "prediction.clock_path": "trace_clock",
     "prediction.draws": "predict",
-    "prediction.scores.score": "ScoreTable score score_one",
+    "prediction.scores.score": "ScoreTable score",
+    "prediction.scores.score_one": "score_one",
     "prediction.tracking": "track",
     "questions": "CustomerBase customer_base",
     "refresh.refit": "refit",

@@ -13,7 +13,7 @@ import bayesltv as ltv
 from bayesltv.cli.app import app
 from bayesltv.cli.output.plain import plain
 from bayesltv.demo import Demo, Shop
-from bayesltv.report.files.export import write_options
+from bayesltv.report.files.options import write_options
 from bayesltv.report.files.sealed import read_sealed
 
 pytestmark = pytest.mark.usefixtures("unpainted")

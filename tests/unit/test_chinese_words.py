@@ -24,8 +24,8 @@ from bayesltv.cli.output.plan import uplift_shown
 from bayesltv.cli.output.show import show, show_plan
 from bayesltv.decisions.customers.refresh import compare_refresh
 from bayesltv.evaluation import posterior_predictive as by
+from bayesltv.evaluation.calibration import purchase_calibration
 from bayesltv.evaluation.comparison import Benchmark, Choice
-from bayesltv.evaluation.tables import purchase_calibration
 from bayesltv.languages.language import retold, word
 from bayesltv.prediction.scores.score_columns import documented
 from bayesltv.report import style

@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import quad
 
 import bayesltv as ltv
-from bayesltv.evaluation.tables import jeffreys_interval, purchase_calibration
+from bayesltv.evaluation.calibration import jeffreys_interval, purchase_calibration
 
 
 def test_shares_and_counts_are_those_counted_by_hand():

@@ -12,7 +12,7 @@ import bayesltv as ltv
 from bayesltv.base.group_scales import group_scales
 from bayesltv.data.log.split import purchase_days
 from bayesltv.errors import StoreError
-from bayesltv.evaluation.tables import purchase_calibration
+from bayesltv.evaluation.calibration import purchase_calibration
 from bayesltv.prediction.actual import actual_counts
 from bayesltv.prediction.tracking import track
 from bayesltv.report import plot as draw

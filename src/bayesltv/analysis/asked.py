@@ -18,7 +18,7 @@ class AnalysisQuestions(PlacedBase):
         self, customer_id: object, decision: DecisionLike, *, thresholds: Floats | None = None
     ) -> dict[str, Any]:
         """Return one customer's row of ``score``; see ``score_one``."""
-        from bayesltv.prediction.scores.score import score_one_base
+        from bayesltv.prediction.scores.score_one import score_one_base
 
         return score_one_base(self, decision_of(decision), customer_id, thresholds=thresholds)
 

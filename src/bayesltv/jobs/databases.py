@@ -89,7 +89,7 @@ def score_customer(
     `like` is a score table of all customers, whose thresholds say where relative tiers begin; without it they
     are found among the summary's.
     """
-    from bayesltv.prediction.scores.score import stored_thresholds
+    from bayesltv.prediction.scores.score_one import stored_thresholds
     from bayesltv.specs.catalogue import load_decision
 
     declared = load_decision(decision)

@@ -41,7 +41,7 @@ def decide_file(
     """
     from bayesltv.report.figures.plan import plan_figures
     from bayesltv.report.files.crm import write_plan
-    from bayesltv.report.files.export import write_options
+    from bayesltv.report.files.options import write_options
     from bayesltv.specs.catalogue import load_decision
 
     declared = load_decision(decision)
@@ -64,7 +64,7 @@ def decide_file(
 
 def _require_options(asked: PlanAsked, decision: DecisionSpec) -> None:
     """Raise where the table of options is asked for and cannot be written, or would be empty."""
-    from bayesltv.report.files.export import option_files
+    from bayesltv.report.files.options import option_files
 
     if asked.options is None:
         return

@@ -12,6 +12,7 @@ Examples
 import xarray as xr
 from matplotlib.axes import Axes
 
+from bayesltv.report.figures.calibration import plot_purchase_calibration as calibration
 from bayesltv.report.figures.checks import plot_check as check
 from bayesltv.report.figures.clock import plot_clock as clock
 from bayesltv.report.figures.cohorts import plot_cohort_curves as cohort_curves
@@ -29,7 +30,6 @@ from bayesltv.report.figures.evaluation import plot_by_frequency as by_frequency
 from bayesltv.report.figures.evaluation import plot_coverage as coverage
 from bayesltv.report.figures.evaluation import plot_lift as lift
 from bayesltv.report.figures.evaluation import plot_pit as pit
-from bayesltv.report.figures.evaluation import plot_purchase_calibration as calibration
 from bayesltv.report.figures.evaluation import plot_reliability as reliability
 from bayesltv.report.figures.forecast import plot_forecast as forecast
 from bayesltv.report.figures.histories import plot_history as history

@@ -12,28 +12,13 @@ from rich.table import Table
 
 from bayesltv.checks.result import CheckReport
 from bayesltv.cli.manner import is_quiet, say
-from bayesltv.cli.output.acquisition import (
-    acquisition_table,
-    next_unit_line,
-    payback_line,
-    split_line,
-    split_table,
-)
 from bayesltv.cli.output.cohorts import show_cohorts
 from bayesltv.cli.output.demo import AnyScores, has_tiers, summed_by_tier, tell_demo, tiers_table
 from bayesltv.cli.output.forecast import show_forecast
 from bayesltv.cli.output.narrow import Screen, has_width, print_line
 from bayesltv.cli.output.plain import plain
-from bayesltv.cli.output.plan import (
-    actions_table,
-    budget_lines,
-    policies_table,
-    portfolio_lines,
-    refresh_line,
-    segments_table,
-    uplift_shown,
-)
-from bayesltv.decisions.plan import Plan
+from bayesltv.cli.output.plan import refresh_line, uplift_shown
+from bayesltv.cli.output.whole_plan import show_plan
 from bayesltv.demo import Demo
 from bayesltv.engines.local import ScoreFolder
 from bayesltv.evaluation.comparison import Benchmark, Choice, Comparison
@@ -54,8 +39,6 @@ from bayesltv.jobs.written import (
 from bayesltv.languages.language import mark, retold, tr, trn, word
 from bayesltv.languages.written import day, span
 from bayesltv.names import COMMON_SHOCKS
-from bayesltv.report.page.about_plan import treated_notes
-from bayesltv.report.planned_tests import plans_for_terminal
 from bayesltv.report.style import money
 from bayesltv.specs.decision.decision_spec import DecisionSpec
 from bayesltv.specs.model.model_spec import ModelSpec
@@ -298,30 +281,3 @@ def _(found: tuple[Any, ...], console: Console) -> None:
 def _console() -> Console:
     console = Screen()
     return console if has_width(console) else Screen(width=WIDTH)
-
-
-def show_plan(plan: Plan, console: Console) -> None:
-    """Print the tables of a plan and what is to be said of them."""
-    console.print(segments_table(plan))
-    if plan.actions_offered:
-        console.print(actions_table(plan))
-        console.print(policies_table(plan))
-    if plan.uplift is not None:
-        title = tr("What the tests measured, money per customer")
-        console.print(uplift_shown(plan.uplift, title=title, currency=plan.attrs["currency"]))
-    if plan.tests:
-        console.print(plans_for_terminal(plan.tests, currency=plan.attrs["currency"]))
-    if plan.acquisition is not None:
-        console.print(acquisition_table(plan))
-    if plan.split is not None:
-        console.print(split_table(plan))
-    lines = [*portfolio_lines(plan), *(budget_lines(plan) if plan.actions_offered else ())]
-    if plan.split is not None:
-        lines.append(split_line(plan))
-    if plan.next_unit is not None:
-        lines += [payback_line(plan), next_unit_line(plan)]
-    if plan.refresh is not None:
-        lines.append(refresh_line(plan.refresh))
-    lines += treated_notes(plan.attrs)
-    for line in lines:
-        print_line(console, line)

@@ -1,11 +1,8 @@
-"""Scores on disk: the table that a CRM loads, totals per draw, and a manifest of where they are from.
-
-Beside them what each action would bring each customer: one row per customer and action.
-"""
+"""Scores on disk: the table that a CRM loads, totals per draw, and a manifest of where they are from."""
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +14,9 @@ import xarray as xr
 from bayesltv.data.summary.store import file_digest
 from bayesltv.errors import StoreError
 from bayesltv.files import replacing
-from bayesltv.names import CUSTOMER_ID
 from bayesltv.report.files.sealed import FORMAT, sealed
 
 CSV, PARQUET = ".csv", ".parquet"
-BLOCK = 50_000
-"""Rows of customers and actions that are laid out at once."""
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a cell that begins with one of these (OWASP, CSV injection)."""
 _SIGN = f"[{re.escape(''.join(FORMULA_SIGNS))}]"
@@ -186,75 +180,3 @@ def _rows(totals: xr.Dataset) -> int:
 def write_csv(table: pd.DataFrame, part: Path) -> None:
     """Write a table for people: UTF-8 with a mark that tells spreadsheets so, days as days."""
     safe_for_spreadsheets(table).to_csv(part, index=False, encoding="utf-8-sig", date_format="%Y-%m-%d")
-
-
-def option_files(path: str | Path) -> tuple[Path, Path]:
-    """Return the table and its manifest: options.csv has options.manifest.json.
-
-    Raises
-    ------
-    StoreError
-        Where the path ends neither in .parquet nor in .csv.
-    """
-    files = score_files(path)
-    return files.table, files.manifest
-
-
-def write_options(
-    options: xr.Dataset, path: str | Path, *, provenance: Mapping[str, Any], block: int = BLOCK
-) -> tuple[Path, Path]:
-    """Write what each action would bring each customer, and a manifest; return both paths.
-
-    Parameters
-    ----------
-    options : Dataset
-        ``plan.options``: dims (customer_id, action), money by customer.
-    path : path
-        .parquet or .csv. One row per customer and action, customers in their order: customer_id, action,
-        eligible, then the variables of `options`, missing where a customer is not eligible.
-    provenance : mapping
-        What the manifest says, in JSON's types.
-    block : int
-        Rows that are laid out at once; changes memory, never a number.
-
-    Raises
-    ------
-    StoreError
-        Where a file cannot be written.
-    """
-    table, manifest = option_files(path)
-    with replacing(manifest, table) as (told, rows):
-        write = _append_csv if table.suffix.lower() == CSV else _append_parquet
-        write(option_rows(options, block), rows)
-        size = options.sizes[CUSTOMER_ID] * options.sizes["action"]
-        written = {table.name: {"rows": size, "sha256": file_digest(rows)}}
-        told.write_text(sealed({"format": FORMAT, **provenance, "files": written}), encoding="utf-8")
-    return table, manifest
-
-
-def option_rows(options: xr.Dataset, block: int = BLOCK) -> Iterator[pd.DataFrame]:
-    """Yield the rows of options, some customers at a time; one table without rows where there are none."""
-    keys = [CUSTOMER_ID, "action"]
-    names = [*keys, "eligible", *(str(name) for name in options if name != "eligible")]
-    step = max(1, block // max(1, options.sizes["action"]))
-    for start in range(0, max(1, options.sizes[CUSTOMER_ID]), step):
-        some = options.isel({CUSTOMER_ID: slice(start, start + step)})
-        flat = some.to_dataframe(dim_order=keys).reset_index()
-        yield flat[names].astype(dict.fromkeys(keys, "str"))
-
-
-def _append_csv(blocks: Iterator[pd.DataFrame], part: Path) -> None:
-    with part.open("w", encoding="utf-8-sig", newline="") as file:  # the mark tells spreadsheets of UTF-8
-        for number, rows in enumerate(blocks):
-            safe_for_spreadsheets(rows).to_csv(file, index=False, header=number == 0)
-
-
-def _append_parquet(blocks: Iterator[pd.DataFrame], part: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    first = pa.Table.from_pandas(next(blocks), preserve_index=False)
-    with pq.ParquetWriter(part, first.schema) as writer:
-        writer.write_table(first)
-        for rows in blocks:
-            writer.write_table(pa.Table.from_pandas(rows, first.schema, preserve_index=False))
