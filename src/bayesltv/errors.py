@@ -68,6 +68,11 @@ class BayesltvError(Message):
     exit_code: ClassVar[int] = 1
 
 
+def said_of(error: BayesltvError, what: str) -> BayesltvError:
+    """Return the error with what it is about before its message: of several, the one that is wrong."""
+    return type(error)(f"{what}: {error.template}", ids=error.ids, quoted=error.quoted)
+
+
 class DataError(BayesltvError):
     """The transaction log or the customer summary cannot be used as it is."""
 

@@ -210,7 +210,7 @@ def test_a_choice_is_drawn(choice):
         (
             {"specs": ["pooled", "clock"], "cuts": ["1997-03-01"]},
             ltv.DataError,
-            "the clock has 3 blocks of 4 weeks in 59 days of calendar, and needs 4",
+            "clock at the first cut, 1997-03-01: the clock has 3 blocks of 4 weeks in 59 days of calendar",
         ),
         ({"columns": {"column": "x"}}, ltv.DataError, "columns has no 'column'"),
     ],

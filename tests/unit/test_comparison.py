@@ -103,6 +103,13 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_fitted(laplace_fi
         ltv.compare(cdnow, two, log=cdnow_log, horizon="52 weeks")
 
 
+def test_a_model_that_cannot_be_made_is_refused_by_name_before_the_first_is_fitted(cdnow_log):
+    early = ltv.summarize(cdnow_log, observation_end="1997-03-01", time_unit="week", monetary_value_col=None)
+    two = {"one": ltv.load_spec("pooled"), "by months": ltv.load_spec("clock")}
+    with pytest.raises(ltv.DataError, match=r"^by months: the clock has 3 blocks of 4 weeks in 59 days"):
+        ltv.compare(early, two, step=lambda _: pytest.fail("fitted"))
+
+
 @pytest.mark.parametrize("fingerprint", ["another", "", None])
 def test_a_fit_of_other_customers_or_of_nobody_knows_whom_is_refused(laplace_fit, cdnow, fingerprint):
     stranger = laplace_fit.copy()

@@ -266,6 +266,12 @@ def test_what_cannot_be_benchmarked_is_refused_before_anything_is_fitted(log, as
         ltv.benchmark(log, models=["mbg_poled"])
 
 
+def test_a_model_that_the_log_is_too_short_for_is_refused_by_name_before_the_first_is_fitted(log):
+    asked = {"models": ["pooled", "clock"], "cut": "1997-03-01", "horizon": "4 weeks"}
+    with pytest.raises(ltv.DataError, match=r"^clock: the clock has 3 blocks of 4 weeks in 59 days"):
+        ltv.benchmark(log, **asked, step=lambda _: pytest.fail("fitted"))
+
+
 def test_a_log_without_amounts_is_judged_by_purchases_alone(log, quick):
     found = ltv.benchmark(log, rivals=["past spend"], columns={"monetary_value_col": None}, **quick)
     assert set(found.table["quantity"]) == {"purchases"}

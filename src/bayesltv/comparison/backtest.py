@@ -18,7 +18,7 @@ from bayesltv.checks.result import CheckReport
 from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.data.log.summarize import summarize
 from bayesltv.dates import Date, require_day
-from bayesltv.errors import BayesltvError, DataError, EngineError
+from bayesltv.errors import BayesltvError, DataError, EngineError, said_of
 from bayesltv.evaluation.business import NAIVE, require_rivals
 from bayesltv.evaluation.holdout import require_holdout
 from bayesltv.evaluation.result import ALL, Evaluation, InJson, records, rich_table
@@ -212,7 +212,7 @@ def _one(job: _Job, cut: str) -> tuple[str, Evaluation, CheckReport]:
             arrivals=come, rivals=job.rivals or (), **job.reading.keywords,
         )  # fmt: skip
     except BayesltvError as error:
-        raise type(error)(f"cut {cut}: {error.template}", ids=error.ids, quoted=error.quoted) from None
+        raise said_of(error, f"cut {cut}") from None
     return cut, evaluation, stored_report(tree)
 
 

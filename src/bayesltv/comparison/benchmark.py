@@ -9,9 +9,9 @@ import pandas as pd
 
 from bayesltv.comparison.forecast import Forecast
 from bayesltv.comparison.known import Known, known_at
-from bayesltv.comparison.named import carried_by, named_specs
+from bayesltv.comparison.named import carried_by, named_specs, require_models
 from bayesltv.comparison.origins import CUSTOMERS, Origins, require_customers
-from bayesltv.comparison.own import posterior_forecast
+from bayesltv.comparison.own import asked_of, posterior_forecast
 from bayesltv.comparison.plain_log import log_extent, read_plain
 from bayesltv.comparison.rivals.registry import RIVALS, Rival
 from bayesltv.comparison.scores import Judged, Measure, judge, paired, scores
@@ -114,6 +114,7 @@ def benchmark_as(
     plain = read_plain(log, reading, origins, until=cut, carried=carried_by(own))
     require_customers(len(plain.ids), cut)
     known, actual = known_at(plain, cut, days, time_unit=origins.time_unit)
+    require_models({name: asked_of(known, spec) for name, spec in own.items()}, known.summary)
     table, skipped, verdict = _table(
         known, actual, own, others, seed=origins.seed, say=step or (lambda _: None)
     )

@@ -15,7 +15,7 @@ import xarray as xr
 
 from bayesltv.checks.timing import regular_timing
 from bayesltv.comparison.backtest import Backtest, backtest
-from bayesltv.comparison.named import carried_by, named_specs
+from bayesltv.comparison.named import carried_by, named_specs, require_models
 from bayesltv.comparison.origins import CUSTOMERS, Origins, require_customers
 from bayesltv.comparison.plain_log import PlainLog, log_extent, read_plain
 from bayesltv.comparison.recommendation import mean_crps, recommend, summed_up
@@ -121,8 +121,10 @@ def choose_as(
     begun = plain.rows.groupby(CUSTOMER_ID)[DATE].min()
     require_customers(int((begun < days_known[0] + pd.Timedelta(days=1)).sum()), days_known[0])
     calendar = (days_known[0] - begun.min()).days
-    for each in (asked or {}).values():
-        each.check_calendar(calendar)
+    if asked is not None:
+        earliest = _summary(plain, days_known[0], origins.time_unit)
+        purchases = {name: each.without_spend() for name, each in asked.items()}
+        require_models(purchases, earliest, when=f" at the first cut, {days_known[0].date()}")
     shape = shape_of_waits(_summary(plain, days_known[-1], origins.time_unit))
     found = candidates(shape) if asked is None else asked
     trial = Trial(plain, days_known, days, origins, step or (lambda _: None))

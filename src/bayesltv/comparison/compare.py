@@ -16,7 +16,7 @@ from bayesltv.base.placed_base import place_base
 from bayesltv.base.population import read_posterior
 from bayesltv.base.seal import require_sound
 from bayesltv.checks.loo import loo_per_customer
-from bayesltv.comparison.named import named
+from bayesltv.comparison.named import named, require_models
 from bayesltv.data.fingerprint import print_like
 from bayesltv.data.log.reading import LaterLog, LogReading
 from bayesltv.data.summary.cells import has_first_amounts
@@ -131,6 +131,7 @@ def compare_as(
     _require_same_amounts(known, checked)
     if horizon is not None:
         _require_holdout(known, later, resolve_observation_end(checked, observation_end), horizon, unit)
+    require_models({name: each for name, each in known.items() if isinstance(each, ModelSpec)}, checked)
     fits = {name: _fitted(name, model, checked, sampling, say) for name, model in known.items()}
     say("leaving one customer out at a time")
     ranked = _ranked({name: loo_per_customer(tree, checked) for name, tree in fits.items()})

@@ -1,11 +1,14 @@
 """Models that were given with names or without, and what a summary must carry for them."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from bayesltv.data.log.reading import Carried
-from bayesltv.errors import DataError, SpecError
+from bayesltv.errors import BayesltvError, BayesltvWarning, DataError, SpecError, said_of
 from bayesltv.specs.catalogue import SpecLike, spec_of
 from bayesltv.specs.model.model_spec import ModelSpec
 
@@ -52,6 +55,25 @@ def carried_by(specs: Mapping[str, ModelSpec]) -> Carried:
     groups = dict.fromkeys(column for spec in specs.values() for column in spec.groups)
     covariates = dict.fromkeys(column for spec in specs.values() for column in spec.covariates)
     return Carried(groups=tuple(groups), covariates=tuple(covariates))
+
+
+def require_models(specs: Mapping[str, ModelSpec], summary: pd.DataFrame, *, when: str = "") -> None:
+    """Refuse a spec that makes no model of a summary, by its name, before the first one is fitted.
+
+    Raises
+    ------
+    BayesltvError
+        As its fit would raise; `when` stands behind the name.
+    """
+    from bayesltv.fitting.fit import pose
+
+    for name, spec in specs.items():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", BayesltvWarning)  # the fit says it again
+                pose(summary, spec, time_unit=None)
+        except BayesltvError as error:
+            raise said_of(error, f"{name}{when}") from None
 
 
 def _short_name(model: object) -> object:

@@ -27,8 +27,12 @@ def fit_quickly(summary: pd.DataFrame, spec: ModelSpec, *, seed: int) -> xr.Data
 
 def posterior_forecast(known: Known, spec: ModelSpec, *, seed: int = 1) -> dict[str, Forecast]:
     """Return the predictive of a spec fitted to what is known."""
-    asked = spec if known.has_amounts else spec.without_spend()
-    return predictive(fit_quickly(known.summary, asked, seed=seed), known, seed=seed)
+    return predictive(fit_quickly(known.summary, asked_of(known, spec), seed=seed), known, seed=seed)
+
+
+def asked_of(known: Known, spec: ModelSpec) -> ModelSpec:
+    """Return the spec for what is known: without spend where there are no amounts."""
+    return spec if known.has_amounts else spec.without_spend()
 
 
 def predictive(tree: xr.DataTree, known: Known, *, seed: int = 1) -> dict[str, Forecast]:

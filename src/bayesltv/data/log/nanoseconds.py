@@ -66,5 +66,4 @@ def _folders(file: Path, types: Mapping[str, str]) -> object:
 
 
 def _is_affected(kind: pa.DataType) -> bool:
-
     return pa.types.is_timestamp(kind) and kind.unit == "ns" and kind.tz is not None

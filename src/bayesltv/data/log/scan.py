@@ -145,7 +145,6 @@ def _parts(connection: duckdb.DuckDBPyConnection, request: Request, end: dt.date
 
 
 def _hash_sum(rows: pa.Table) -> int:
-
     ids = rows.column(names.CUSTOMER_ID).combine_chunks().cast(pa.large_string())
     columns = {
         name: rows.column(name).to_numpy().astype(np.float64)

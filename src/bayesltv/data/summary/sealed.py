@@ -69,7 +69,6 @@ def sealed_parts(source: Held, rows: int | None, *, left_out: tuple[str, ...] = 
 
 
 def _parts(file: pq.ParquetFile, rows: int, columns: list[str]) -> Iterator[pa.Table]:
-
     waiting = file.schema_arrow.empty_table().select(columns)
     yielded = False
     for batch in file.iter_batches(batch_size=rows, columns=columns):
