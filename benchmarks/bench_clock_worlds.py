@@ -95,7 +95,7 @@ def row_of(calendar, spec, found):
         "spec": spec,
         "inside": inside,
         "number": len(each),
-        "gate": "passes" if least <= inside <= most else "misses",
+        "gate": None if len(each) < 40 else "passes" if least <= inside <= most else "misses",
         "width": float(((each["high"] - each["low"]) / each["actual"]).mean()),
         "interval_score": float((scores / each["actual"]).mean()),
         "bias": float((each["mean"] / each["actual"] - 1).mean()),
