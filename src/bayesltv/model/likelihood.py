@@ -190,20 +190,21 @@ def spend_data(rows: SpendRows, n_groups: int) -> Arrays:
     if has_first.any():  # one-time buyers of one price are alike
         number, each = number_rows(group, repeats, rows.total, rows.first)
         weight = np.bincount(number).astype(np.float64)
+    order = np.argsort(code[each], kind="stable")
+    each, weight = each[order], weight[order]
 
     def by_group(values: Floats) -> Floats:
         return np.bincount(group, weights=values, minlength=n_groups).astype(np.float64)
 
     return {
-        "count": count[each],
         "total": rows.total[each],
         "first": rows.first[each],
         "weight": weight,
-        "group": group[each],
         "n": count[at],
         "n_repeats": repeats[at],
-        "n_group": group[at],
         "n_weight": np.bincount(code).astype(np.float64),
+        "n_group": group[at],
+        "n_end": np.cumsum(np.bincount(code[each])),
         "purchases": by_group(purchases),
         "log_total": by_group(log_total),
         "log_mean": by_group(log_mean),
