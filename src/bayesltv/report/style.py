@@ -192,11 +192,16 @@ def note(
     align: tuple[str, str] = ("left", "baseline"),
     measured: Any = "data",  # noqa: ANN401
 ) -> None:
-    """Write words `shift` points beside a place, which is measured in the data, or as `xycoords` says."""
+    """Write words `shift` points beside a place, which is measured in the data, or as `xycoords` says.
+
+    A white rim keeps them legible where they cross a line.
+    """
+    from matplotlib.patheffects import withStroke
+
     across, up = align
     ax.annotate(
         words, at, xytext=shift, xycoords=measured, textcoords="offset points", ha=across, va=up,
-        fontsize=size, color=colour,
+        fontsize=size, color=colour, path_effects=[withStroke(linewidth=2.5, foreground="white")],
     )  # fmt: skip
 
 
