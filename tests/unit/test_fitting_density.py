@@ -15,8 +15,9 @@ from scipy import stats
 import bayesltv as ltv
 from bayesltv.data.summary.cells import make_cells
 from bayesltv.data.summary.groups import Groups
+from bayesltv.fitting.coordinates import Coordinates
 from bayesltv.fitting.density import make_density
-from bayesltv.fitting.sample import Coordinates, sample_nuts
+from bayesltv.fitting.sample import sample_nuts
 from bayesltv.model.build import make_problem, model_of
 from bayesltv.model.pooling import level_errors, zero_sum_basis
 from bayesltv.model.prior_draws import draw_prior

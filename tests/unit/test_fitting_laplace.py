@@ -1,5 +1,6 @@
 """Importance sampling in blocks, normal given pooling sds, against closed forms and quadrature."""
 
+import json
 import os
 import signal
 import threading
@@ -14,13 +15,15 @@ from scipy.special import logsumexp
 import bayesltv as ltv
 from bayesltv.clock_processes.process import Blocks
 from bayesltv.data.summary.validate import validate_summary
+from bayesltv.fitting.coordinates import JITTER_OF_MODE, coordinates
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.laplace.blocks import Block, Clock, Pool, independent_blocks
 from bayesltv.fitting.laplace.conditional import Proposal, expand, log_marginal, make_proposal
 from bayesltv.fitting.laplace.kernel_proposal import kernels_around
+from bayesltv.fitting.laplace.pooling_sds import PoolingSds
 from bayesltv.fitting.laplace.posterior import Weights, heights, sample_block, weigh
 from bayesltv.fitting.laplace.ridges import ridges
-from bayesltv.fitting.sample import JITTER_OF_MODE, coordinates, sample_nuts
+from bayesltv.fitting.sample import sample_nuts
 from bayesltv.model.build import make_problem, model_of
 from bayesltv.model.clock import ClockStates
 from bayesltv.specs.model.settings import SamplerSpec
@@ -148,21 +151,57 @@ def test_draws_of_a_pooled_block_have_the_moments_of_quadrature():
     np.testing.assert_allclose(effects.mean(axis=0), weight @ np.array(shrunk), atol=0.02)
 
 
-def test_nuts_starts_in_coordinates_with_the_moments_of_the_approximation():
+def test_standard_normal_coordinates_give_log_sds_of_the_exact_mean_and_spread():
     block = block_of_means()
     frame = coordinates(block.density, [block], np.random.default_rng(7))
     grid = np.linspace(-14, 3, 401)
     weight = np.exp(exact_density_of_log_sds(grid) - logsumexp(exact_density_of_log_sds(grid)))
     mean = weight @ grid
     assert frame.spread == JITTER_OF_MODE
-    assert frame.scale is not None
-    assert frame.origin[0] == pytest.approx(mean, abs=0.15)
-    assert frame.scale[0, 0] == pytest.approx(np.sqrt(weight @ (grid - mean) ** 2), rel=0.15)
+    z = np.random.default_rng(8).standard_normal((4000, block.where.size))
+    log_sd = np.array([frame.point(each)[0] for each in z])
+    assert log_sd.mean() == pytest.approx(mean, abs=0.15)
+    assert log_sd.std() == pytest.approx(np.sqrt(weight @ (grid - mean) ** 2), rel=0.15)
+
+
+def test_the_density_in_coordinates_is_that_of_the_point_times_its_volume():
+    block = block_of_means()
+    frame = coordinates(block.density, [block], np.random.default_rng(7))
+    z = 1.2 * np.random.default_rng(9).standard_normal((3000, block.where.size))
+    log_drawn = normal(z, 0.0, 1.2).sum(axis=1)
+    log_density = np.array([frame.density(block.density, each)[0] for each in z])
+    log_density += np.log(np.diag(frame.scale)).sum()  # the constant that it leaves out
+    evidence = logsumexp(log_density - log_drawn) - np.log(len(z))
+    grid = np.linspace(-14, 4, 401)
+    exact = logsumexp(exact_density_of_log_sds(grid)) + np.log(grid[1] - grid[0])
+    assert evidence == pytest.approx(exact, abs=0.12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_gradient_in_coordinates_is_that_of_finite_differences(seed):
+    block = block_of_means()
+    frame = coordinates(block.density, [block], np.random.default_rng(7))
+    z = np.random.default_rng(seed).standard_normal(block.where.size)
+    steps = 1e-5 * np.eye(z.size)
+    slopes = [
+        (frame.density(block.density, z + step)[0] - frame.density(block.density, z - step)[0]) / 2e-5
+        for step in steps
+    ]
+    np.testing.assert_allclose(frame.density(block.density, z)[1], slopes, atol=1e-4)
+
+
+def test_pooling_sds_bent_and_straightened_are_where_they_were():
+    law = PoolingSds.of_moments(np.array([1]), np.array([-2.0]), np.array([0.7]))
+    x = np.array([[5.0, each] for each in (-30.0, -8.0, -1.0, 0.0, 1.0, 8.0)])
+    np.testing.assert_allclose(law.straightened(law.bent(x)), x, rtol=1e-9, atol=1e-9)
+    drawn = law.bent(np.random.default_rng(1).standard_normal((100_000, 2)))[:, 1]
+    assert drawn.mean() == pytest.approx(-2.0, abs=0.01)
+    assert drawn.std() == pytest.approx(0.7, rel=0.02)
 
 
 def test_a_covariance_is_made_of_ten_draws_a_parameter_or_more(monkeypatch):
     """With fewer than one it has no root, and NUTS no coordinates: so it was with hundreds of levels."""
-    monkeypatch.setattr("bayesltv.fitting.sample.TYPICAL", 4)
+    monkeypatch.setattr("bayesltv.fitting.coordinates.TYPICAL", 4)
     asked, typical = [], Proposal.typical
     monkeypatch.setattr(Proposal, "typical", lambda self, n, rng: (asked.append(n), typical(self, n, rng))[1])
     block = block_of_means()
@@ -172,7 +211,7 @@ def test_a_covariance_is_made_of_ten_draws_a_parameter_or_more(monkeypatch):
 
 
 def test_too_many_parameters_for_the_moments_leave_nuts_where_it_is(monkeypatch):
-    monkeypatch.setattr("bayesltv.fitting.sample.MOST_SIZE", 3)
+    monkeypatch.setattr("bayesltv.fitting.coordinates.MOST_SIZE", 3)
     block = block_of_means()
     assert coordinates(block.density, [block], np.random.default_rng(7)).scale is None
 
@@ -325,3 +364,13 @@ def test_a_fit_has_the_fingerprint_that_scoring_finds(cdnow):
     as_text = few.assign(customer_id=[str(i) for i in range(300)])
     as_text.attrs = dict(cdnow.attrs)
     assert fit.attrs["fingerprint"] == validate_summary(as_text).attrs["fingerprint"]
+
+
+@pytest.mark.filterwarnings("ignore::bayesltv.BayesltvWarning")
+@pytest.mark.parametrize(("levels", "accept"), [(4, 0.95), (5, 0.8)])
+def test_few_levels_are_sampled_with_smaller_steps_and_the_fit_says_so(cdnow, levels, accept):
+    summary = cdnow.assign(shop=[f"s{at % levels}" for at in range(len(cdnow))])
+    summary.attrs = {**cdnow.attrs, "groups": ["shop"]}
+    spec = ltv.load_spec("by_group").without_spend()
+    fit = ltv.fit(summary, spec, seed=1, sampler={"chains": 2, "tune": 30, "draws": 10}, progress=False)
+    assert json.loads(fit.attrs["sampler"])["target_accept"] == accept

@@ -9,8 +9,9 @@ import pytest
 import xarray as xr
 
 import bayesltv as ltv
+from bayesltv.fitting.coordinates import JITTER_OF_MODE
 from bayesltv.fitting.density import make_density
-from bayesltv.fitting.sample import JITTER_OF_MODE
+from bayesltv.fitting.laplace.blocks import independent_blocks
 from bayesltv.fitting.warm_start import warm_start
 from bayesltv.model.build import make_problem, model_of
 from bayesltv.refresh.changes import changed_rows
@@ -91,21 +92,29 @@ def test_an_earlier_posterior_is_where_the_models_own_map_says(log):
     }
     coords = {"channel": ["shop", "web"], "purchase_rate_covariate": ["age"]}
     posterior = xr.Dataset(variables, coords={"chain": [0], "draw": np.arange(200), **coords})
-    found = warm_start(posterior, model, density, problem, rng)
+    found, blocks = (
+        warm_start(posterior, model, density, problem, rng),
+        independent_blocks(model, density, problem),
+    )
     assert found.points == pytest.approx(points, abs=1e-9)
-    frame = warm_start(posterior.isel(draw=np.arange(2000) % 200), model, density, problem, rng).coordinates()
-    z = np.linalg.solve(frame.scale, (points - frame.origin).T)
-    assert np.cov(z) == pytest.approx(np.eye(density.size), abs=0.02)
+    frame = warm_start(posterior.isel(draw=np.arange(2000) % 200), model, density, problem, rng).coordinates(
+        blocks
+    )
+    z = np.linalg.solve(frame.scale, (frame.pooling_sds.straightened(points) - frame.origin).T)
+    assert np.cov(z)[np.ix_(blocks[0].where, blocks[0].where)] == pytest.approx(
+        np.eye(blocks[0].where.size), abs=0.02
+    )
+    assert np.array([frame.point(each) for each in z.T]) == pytest.approx(points, abs=1e-9)
     assert frame.spread == JITTER_OF_MODE
     few = warm_start(posterior.isel(draw=slice(50)), model, density, problem, rng)
-    assert few.coordinates() is None  # 50 draws say too little of a covariance
+    assert few.coordinates(blocks) is None  # 50 draws say too little of a covariance
     # a level that was not there gets a draw of its prior, other labels are not taken for these
     fewer = warm_start(posterior.isel(channel=[0]), model, density, problem, rng)
     assert np.isfinite(fewer.points).all()
     renamed = warm_start(
         posterior.assign_coords(purchase_rate_covariate=["sex"]), model, density, problem, rng
     )
-    assert renamed.coordinates() is None
+    assert renamed.coordinates(blocks) is None
     assert np.isfinite(renamed.start(density.start)).all()
 
 

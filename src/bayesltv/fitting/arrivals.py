@@ -10,10 +10,11 @@ import xarray as xr
 from bayesltv.base.seal import ARRIVALS, FORMAT, stamped
 from bayesltv.data.summary.weeks import CHANNEL, NEW_CUSTOMERS, WEEK, WEEK_END, Weeks
 from bayesltv.errors import FitError
+from bayesltv.fitting.coordinates import plain_coordinates
 from bayesltv.fitting.density import make_density
 from bayesltv.fitting.fit import without_clocks
 from bayesltv.fitting.laplace.arrivals import sample_arrivals_laplace
-from bayesltv.fitting.sample import plain_coordinates, sample_nuts
+from bayesltv.fitting.sample import sample_nuts
 from bayesltv.fitting.sampling import Sampling
 from bayesltv.machine import versions
 from bayesltv.model.arrivals import arrivals_model

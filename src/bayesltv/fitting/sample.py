@@ -1,19 +1,7 @@
-"""NUTS on a density, by nutpie.
-
-Sampled in coordinates in which an approximation of the posterior is standard normal: point = origin + L z.
-For one population L Lᵀ is the inverse Hessian at the mode. With pooling or a clock there is no such mode (the
-joint density rises without end where an sd goes to 0), and origin and L Lᵀ are mean and covariance of the
-Laplace approximation over sds and the rest given these, see ``laplace.conditional``; no likelihood is weighed
-for it. The map is linear, so that the posterior is the same, and it leaves little to adapt. On the CDNOW
-sample the smallest effective sample size of 4,000 draws rose from 4,800 to 6,200, and was 5,800 after 200
-tuning steps instead of 1,000; with 20 groups and spend a draw takes 15 gradients instead of 27. With 300
-groups it takes 31 either way, but two chains of 100 draws took 29 processor seconds instead of 331: finding a
-low-rank mass matrix of 604 parameters costs more than the draws.
-"""
+"""NUTS on a density, by nutpie, in coordinates that leave it little to adapt; see ``fitting.coordinates``."""
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -21,23 +9,13 @@ import pymc as pm
 import xarray as xr
 
 from bayesltv.errors import FitError
-from bayesltv.fitting.laplace.blocks import Block
-from bayesltv.fitting.laplace.conditional import make_proposal
-from bayesltv.fitting.mode import LogDensity, Normal, find_mode
+from bayesltv.fitting.coordinates import Coordinates, plain_coordinates
+from bayesltv.fitting.mode import LogDensity
 from bayesltv.machine import available_processors
 from bayesltv.model.pooling import OFFSET
 from bayesltv.numerics.arrays import Floats
 from bayesltv.specs.model.settings import SamplerSpec
 
-JITTER = 0.5
-"""Start points are spread uniformly by this much around the prior's centre, on the unconstrained scale."""
-JITTER_OF_MODE = 2.0
-"""And by this many posterior standard deviations around a mode: further apart than draws are, for R-hat."""
-TYPICAL, PER_PARAMETER, MOST_SIZE = 4000, 12, 700
-"""Draws of the approximation that coordinates are made of: at least so many, and so many for each parameter.
-With more parameters than `MOST_SIZE` the product with L costs more than it saves."""
-PLAIN_TUNE = 1000
-"""Tuning steps at least where there are no such coordinates, and a mass matrix has to be found."""
 SAMPLE_STATS = (
     "diverging",
     "energy",
@@ -48,70 +26,6 @@ SAMPLE_STATS = (
     "mean_tree_accept",
     "logp",
 )
-
-
-@dataclass(frozen=True)
-class Coordinates:
-    """The sampler's coordinates z of a point: point = origin + scale z.
-
-    Attributes
-    ----------
-    origin : ndarray, shape (size,)
-    scale : ndarray, shape (size, size), optional
-        Lower triangular; None leaves the unit as it is.
-    spread : float
-        Half the width of the box around the origin, in z, from which chains start.
-    """
-
-    origin: Floats
-    scale: Floats | None
-    spread: float
-
-    def point(self, z: Floats) -> Floats:
-        """Return the point at `z`."""
-        return self.origin + (z if self.scale is None else self.scale @ z)
-
-    def gradient(self, gradient: Floats) -> Floats:
-        """Return the gradient by z of what has this gradient by the point."""
-        return gradient if self.scale is None else self.scale.T @ gradient
-
-
-def plain_coordinates(density: LogDensity) -> Coordinates:
-    """Return the unconstrained space itself, around the prior's centre."""
-    return Coordinates(density.start, None, JITTER)
-
-
-def coordinates(density: LogDensity, blocks: Sequence[Block], rng: np.random.Generator) -> Coordinates:
-    """Return coordinates in which the posterior is about standard normal; plain ones where there are none.
-
-    Parameters
-    ----------
-    density : LogDensity
-    blocks : sequence of Block
-        Of it.
-    rng : numpy.random.Generator
-    """
-    try:
-        normal = _normal_of(density, blocks, rng)
-        root = np.linalg.cholesky(normal.covariance).astype(np.float64)
-    except (FitError, np.linalg.LinAlgError):
-        return plain_coordinates(density)
-    return Coordinates(normal.mode, root, JITTER_OF_MODE)
-
-
-def _normal_of(density: LogDensity, blocks: Sequence[Block], rng: np.random.Generator) -> Normal:
-    """Return the normal at the mode; with hyperparameters, that with the moments of the approximation."""
-    if not any(block.hypers.size for block in blocks):
-        return find_mode(density)
-    if density.size > MOST_SIZE:
-        raise FitError(f"{density.size:,} parameters are too many for coordinates of their own")
-    mode, covariance = density.start.copy(), np.zeros((density.size, density.size))
-    for block in blocks:
-        size = max(TYPICAL, PER_PARAMETER * block.where.size)
-        drawn = make_proposal(block, density.start, rng).typical(size, rng)[:, block.where]
-        mode[block.where] = drawn.mean(axis=0)
-        covariance[np.ix_(block.where, block.where)] = np.cov(drawn.T)
-    return Normal(mode, covariance)
 
 
 def sample_nuts(
@@ -160,9 +74,8 @@ def sample_nuts(
     first = density.expand(density.start)
 
     def log_density(z: Floats) -> tuple[float, Floats]:
-        value, gradient = density(frame.point(z))
         with np.errstate(invalid="ignore"):  # a step out of the support ends in infinities: it is rejected
-            return value, frame.gradient(gradient)
+            return frame.density(density, z)
 
     compiled = from_pyfunc(
         density.size,

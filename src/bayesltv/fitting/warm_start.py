@@ -11,7 +11,7 @@ Of a calendar clock the states are not known again, since the calendar is longer
 without an earlier fit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +20,9 @@ import xarray as xr
 from pymc.distributions import transforms
 from scipy.special import logit
 
+from bayesltv.fitting.coordinates import Coordinates, coordinates_of_draws
 from bayesltv.fitting.density import Density
-from bayesltv.fitting.laplace.blocks import places_of
-from bayesltv.fitting.sample import JITTER_OF_MODE, Coordinates
+from bayesltv.fitting.laplace.blocks import Block, places_of
 from bayesltv.model.build import Problem
 from bayesltv.model.pooling import OFFSET, level_errors, zero_sum_basis
 from bayesltv.names import CHAIN, DRAW, effect_name, sd_name
@@ -49,16 +49,15 @@ class WarmStart:
         mean = self.points.mean(axis=0)
         return np.where(np.isfinite(mean), mean, otherwise)
 
-    def coordinates(self) -> Coordinates | None:
+    def coordinates(self, blocks: Sequence[Block]) -> Coordinates | None:
         """Return coordinates in which the earlier posterior is about standard normal; None where unknown."""
         draws, size = self.points.shape
         if not np.isfinite(self.points).all() or draws < ENOUGH * size:
             return None
         try:
-            root = np.linalg.cholesky(np.atleast_2d(np.cov(self.points.T))).astype(np.float64)
+            return coordinates_of_draws(self.points, blocks)
         except np.linalg.LinAlgError:
             return None
-        return Coordinates(self.points.mean(axis=0), root, JITTER_OF_MODE)
 
 
 def warm_start(

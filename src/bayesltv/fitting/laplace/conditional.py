@@ -21,6 +21,7 @@ from scipy.stats import multivariate_t
 from bayesltv.fitting.laplace.arrow import Arrow, ArrowNormals, arrow_of
 from bayesltv.fitting.laplace.blocks import Block, Places, Slice
 from bayesltv.fitting.laplace.latents import first_hypers, lifted, log_prior, place, precisions
+from bayesltv.fitting.laplace.pooling_sds import PoolingSds
 from bayesltv.fitting.laplace.tails import draw_standard
 from bayesltv.fitting.mode import find_mode, without_saddles
 from bayesltv.numerics.arrays import Floats
@@ -129,19 +130,25 @@ class Proposal:
 
     def typical(self, size: int, rng: np.random.Generator) -> Floats:
         """Return draws of the approximation itself, without the tails that weights need, whole points."""
-        expansion, spread = self.expansion, self.scale * SD_DEGREES / (SD_DEGREES - 2)
-        log_sds = (
-            rng.multivariate_normal(self.location, spread, size)
-            if self.location.size
-            else np.empty((size, 0))
-        )
+        expansion, block = self.expansion, self.expansion.block
         points = np.tile(expansion.mode, (size, 1))
-        points[:, expansion.block.hypers] = log_sds
+        points[:, block.hypers] = self._typical_log_sds(size, rng)
         for rows in np.array_split(np.arange(size), -(-size // expansion.at_once)):
             own = points[rows]
-            place(expansion.block, expansion.rest, own, normals(expansion, log_sds[rows]).draw(rng)[0])
+            place(block, expansion.rest, own, normals(expansion, own[:, block.hypers]).draw(rng)[0])
             points[rows] = own
         return points
+
+    def _typical_log_sds(self, size: int, rng: np.random.Generator) -> Floats:
+        """Return draws with their mean and about their covariance, those of pooling skewed as they are."""
+        covariance = self.scale * SD_DEGREES / (SD_DEGREES - 2)
+        sd = np.sqrt(np.diag(covariance))
+        if not sd.size:
+            return np.empty((size, 0))
+        x = rng.multivariate_normal(np.zeros(sd.size), covariance / np.outer(sd, sd), size)
+        pools = len(self.expansion.block.pools)
+        skewed = PoolingSds.of_moments(np.arange(pools), self.location[:pools], sd[:pools])
+        return np.concatenate([skewed.bent(x)[:, :pools], (self.location + sd * x)[:, pools:]], axis=1)
 
     def _draw(self, size: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         expansion = self.expansion

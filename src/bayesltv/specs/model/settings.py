@@ -105,9 +105,11 @@ class SamplerSpec:
     chains : int
         Two or more: R-hat compares chains.
     tune, draws : int
-        Per chain. Where the posterior has no mode to start from, `tune` is at least 1,000.
+        Per chain. `tune` is at least 1,000 where the posterior can't be approximated beforehand. A fit's
+        ``attrs["sampler"]`` says what was used.
     target_accept : float
-        In (0, 1). Higher means smaller steps: slower, fewer divergences.
+        In (0, 1). Higher means smaller steps: slower, fewer divergences. It is at least 0.95 where a pooled
+        column has fewer than five levels, or the posterior can't be approximated beforehand.
     max_treedepth : int
         At most 2^max_treedepth steps per draw.
     """
