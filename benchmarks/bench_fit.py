@@ -155,7 +155,7 @@ def cases(quick):
     for model in (purchases, both):
         for method in ("nuts", "laplace"):
             add("100000", "bayesltv", model.replace("pooled", "by 20 groups"), method)
-        few = {"tune": 800, "draws": 600}
+        few = {"tune": 300, "draws": 250}
         add("100000", "bayesltv", model.replace("pooled", "by 20 groups"), "nuts, to ESS 400", sampler=few)
     return made
 

@@ -157,7 +157,8 @@ def mode(model):
         return stretch.sum() - value, np.where(is_odds, 1 - 2 * share, 1.0) - slope
 
     settings = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-7}
-    found = minimize(downhill, density.start, jac=True, method="L-BFGS-B", options=settings).x
+    # from scales of 1: the middle of such priors is so far out that a line search may leave the support
+    found = minimize(downhill, np.zeros(density.size), jac=True, method="L-BFGS-B", options=settings).x
     names = [value.name.rsplit("_", 3)[0] for value in model.continuous_value_vars]
     return dict(zip(names, np.where(is_odds, expit(found), np.exp(found)), strict=True))
 
