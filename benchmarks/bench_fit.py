@@ -155,7 +155,7 @@ def cases(quick):
     for model in (purchases, both):
         for method in ("nuts", "laplace"):
             add("100000", "bayesltv", model.replace("pooled", "by 20 groups"), method)
-        few = {"tune": 300, "draws": 250}
+        few = {"tune": 200, "draws": 500}
         add("100000", "bayesltv", model.replace("pooled", "by 20 groups"), "nuts, to ESS 400", sampler=few)
     return made
 

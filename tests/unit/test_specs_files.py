@@ -124,7 +124,7 @@ def test_by_group_states_the_default_pooling():
     assert spec == ModelSpec(
         title=spec.title,
         groups="all",
-        sampler=SamplerSpec(tune=300, target_accept=0.8),
+        sampler=SamplerSpec(tune=200, target_accept=0.8),
     )
 
 

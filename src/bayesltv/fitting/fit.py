@@ -39,7 +39,7 @@ FEW_EQUAL = 10
 PLAIN_TUNE = 1000
 """Tuning steps at least where there are no coordinates, and a mass matrix has to be found."""
 FEW_LEVELS, SURE_ACCEPT = 5, 0.95
-"""With fewer levels, or without coordinates, steps are accepted so often at least. On CDNOW at 0.8, 40 fits
+"""With fewer levels, or without coordinates, steps are accepted so often at least. On CDNOW at 0.8, 56 fits
 of 5 to 40 groups, even or not, had no divergence, and five of 16 with two or three very uneven ones had."""
 
 
